@@ -1,0 +1,1 @@
+"""Candles kept as Parquet files, one market and timeframe a file: `EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet`."""

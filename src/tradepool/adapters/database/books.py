@@ -1,0 +1,56 @@
+"""Reading the books: ledger, trades and refusals, always of one account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.codec import decode
+from tradepool.domain.ids import AccountId, MarketId
+from tradepool.domain.ledger import LedgerCode, Transfer, TransferCode
+from tradepool.domain.order import Refusal
+from tradepool.domain.trade import Trade
+
+
+class DatabaseBooks:
+    """What was booked, read back."""
+
+    def __init__(self, connection: Connection) -> None:
+        """`connection` comes from `engine.open_store`."""
+        self._connection = connection
+
+    def transfers(self, account: AccountId) -> Iterator[Transfer]:
+        """Every transfer of an account, in the order it was booked."""
+        t, e = tables.transfer, tables.ledger_entry
+        query = (
+            select(t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
+            .join(e, e.c.id == t.c.entry)
+            .where(t.c.account == account)
+            .order_by(e.c.sequence, t.c.entry, t.c.position)
+        )
+        for debit, credit, asset, amount, code in self._connection.execute(query):
+            yield Transfer(
+                debit=LedgerCode(debit),
+                credit=LedgerCode(credit),
+                asset=asset,
+                amount=Decimal(amount),
+                code=TransferCode(code),
+            )
+
+    def trades(self, account: AccountId) -> list[Trade]:
+        """Closed trades of an account, in the order they closed."""
+        t = tables.trade.c
+        query = select(t.body).where(t.account == account).order_by(t.sequence, t.id)
+        return [decode(body, Trade) for (body,) in self._connection.execute(query)]
+
+    def refusals(self, account: AccountId) -> list[Refusal]:
+        """Wishes of an account that were not carried out."""
+        t = tables.refusal.c
+        query = select(t.market, t.time_ms, t.reason).where(t.account == account).order_by(t.sequence, t.id)
+        return [
+            Refusal(account=account, market=MarketId(market), time_ms=time_ms, reason=reason)
+            for market, time_ms, reason in self._connection.execute(query)
+        ]

@@ -1,0 +1,62 @@
+"""Opening the relational store: SQLite embedded, one writing connection, migrated to the newest schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pysqlite3
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from tradepool.domain.errors import TradepoolError
+
+SQLITE_MIN = (3, 51, 3)
+Sync = Literal["FULL", "NORMAL"]
+
+
+class SqliteTooOld(TradepoolError):
+    """SQLite {version} can corrupt a database under load; tradepool needs 3.51.3 or newer: reinstall pysqlite3."""
+
+
+class StoreUnusable(TradepoolError):
+    """The database {path} can't be used: {why}; check that the folder is writable and the disk is not full."""
+
+
+def open_store(path: Path, sync: Sync = "FULL") -> Connection:
+    """Open (or create) the database file and bring its schema up to date; the one connection that may write.
+
+    `FULL` survives a power cut, `NORMAL` a crash of the process only.
+    """
+    if pysqlite3.sqlite_version_info < SQLITE_MIN:
+        raise SqliteTooOld(version=pysqlite3.sqlite_version)
+    engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
+    event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
+    try:
+        connection = engine.connect()
+        _migrate(connection)
+    except pysqlite3.Error as error:
+        raise StoreUnusable(path=path, why=error) from error
+    return connection
+
+
+def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:
+    raw.execute("pragma journal_mode=WAL")
+    raw.execute(f"pragma synchronous={sync}")
+    raw.execute("pragma foreign_keys=ON")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+
+
+def dispose(connection: Connection) -> None:
+    """Close the connection and its engine."""
+    engine: Engine = connection.engine
+    connection.close()
+    engine.dispose()

@@ -1,0 +1,175 @@
+"""The journal in the relational store: one synchronous transaction an event, in the loop's own thread.
+
+Synchronous on purpose: a commit takes tens of microseconds, a thread hop a millisecond, and what ran in a thread could
+be half done while everything else looks finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.codec import decode, decode_event, encode
+from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.domain.event import SCHEMA, Event
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.order import OrderRequest
+from tradepool.ports.journal import Checkpoint, Record
+
+_EVENT = insert(tables.event)
+_INTENT = insert(tables.order_intent)
+_ENTRY = insert(tables.ledger_entry)
+_TRANSFER = insert(tables.transfer)
+_TRADE = insert(tables.trade)
+_REFUSAL = insert(tables.refusal)
+_CHECKPOINT = insert(tables.checkpoint).prefix_with("OR REPLACE")
+
+
+class DatabaseJournal:
+    """Writes on the one connection that may write."""
+
+    def __init__(self, connection: Connection) -> None:
+        """`connection` comes from `engine.open_store`."""
+        self._connection = connection
+
+    def write(self, record: Record) -> None:
+        """Commit one record, or raise StoreUnusable and change nothing."""
+        run = self._connection.execute
+        try:
+            run(_EVENT, _event_row(record))
+            if record.intents:
+                run(_INTENT, [_intent_row(record, intent) for intent in record.intents])
+            for entry in record.entries:
+                self._write_entry(record, entry)
+            if record.trades:
+                run(_TRADE, [_trade_row(record, n) for n in range(len(record.trades))])
+            if record.refusals:
+                run(_REFUSAL, [_refusal_row(record, n) for n in range(len(record.refusals))])
+            self._connection.commit()
+        except DBAPIError as error:
+            self._connection.rollback()
+            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+
+    def _write_entry(self, record: Record, entry: LedgerEntry) -> None:
+        row = {
+            "id": entry.id,
+            "account": entry.account,
+            "sequence": record.sequence,
+            "time_ms": entry.time_ms,
+            "reference": entry.reference,
+        }
+        self._connection.execute(_ENTRY, row)
+        if not entry.transfers:
+            return
+        self._connection.execute(
+            _TRANSFER,
+            [
+                {
+                    "entry": entry.id,
+                    "position": position,
+                    "account": entry.account,
+                    "debit": transfer.debit.value,
+                    "credit": transfer.credit.value,
+                    "asset": transfer.asset,
+                    "amount": format(transfer.amount, "f"),
+                    "code": transfer.code.value,
+                }
+                for position, transfer in enumerate(entry.transfers)
+            ],
+        )
+
+    def read(self, account: AccountId) -> Iterator[tuple[int, int, Event]]:
+        """An account's events in order: sequence, as_of_ms, event."""
+        t = tables.event.c
+        query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body).where(t.account == account)
+        for sequence, as_of_ms, kind, schema, body in self._connection.execute(query.order_by(t.sequence)):
+            yield sequence, as_of_ms, decode_event(kind, schema, body)
+        self._connection.rollback()
+
+    def intents(self, account: AccountId) -> list[OrderRequest]:
+        """Every order intent of an account, in the order they were made."""
+        t = tables.order_intent.c
+        query = select(t.body).where(t.account == account).order_by(t.client_order_id)
+        return [decode(body, OrderRequest) for (body,) in self._connection.execute(query)]
+
+    def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Replace the states of market steps."""
+        rows = [
+            {
+                "strategy_id": c.strategy_id,
+                "market": c.market,
+                "time_ms": c.time_ms,
+                "close": repr(c.close),
+                "state": c.state,
+            }
+            for c in checkpoints
+        ]
+        if not rows:
+            return
+        try:
+            self._connection.execute(_CHECKPOINT, rows)
+            self._connection.commit()
+        except DBAPIError as error:
+            self._connection.rollback()
+            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The saved states."""
+        t = tables.checkpoint.c
+        rows = self._connection.execute(select(t.strategy_id, t.market, t.time_ms, t.close, t.state)).all()
+        self._connection.rollback()
+        return [
+            Checkpoint(
+                strategy_id=StrategyId(strategy_id),
+                market=MarketId(market),
+                time_ms=time_ms,
+                close=float(close),
+                state=state,
+            )
+            for strategy_id, market, time_ms, close, state in rows
+        ]
+
+
+def _event_row(record: Record) -> dict[str, object]:
+    return {
+        "account": record.account,
+        "sequence": record.sequence,
+        "schema": SCHEMA,
+        "kind": type(record.event).__name__,
+        "as_of_ms": record.as_of_ms,
+        "body": encode(record.event),
+    }
+
+
+def _intent_row(record: Record, intent: OrderRequest) -> dict[str, object]:
+    return {
+        "client_order_id": intent.client_order_id,
+        "account": record.account,
+        "sequence": record.sequence,
+        "body": encode(intent),
+    }
+
+
+def _trade_row(record: Record, number: int) -> dict[str, object]:
+    trade = record.trades[number]
+    return {
+        "account": record.account,
+        "sequence": record.sequence,
+        "market": trade.market,
+        "body": encode(trade),
+    }
+
+
+def _refusal_row(record: Record, number: int) -> dict[str, object]:
+    refusal = record.refusals[number]
+    return {
+        "account": record.account,
+        "sequence": record.sequence,
+        "market": refusal.market,
+        "time_ms": refusal.time_ms,
+        "reason": refusal.reason,
+    }

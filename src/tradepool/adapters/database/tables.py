@@ -1,0 +1,132 @@
+"""The relational store's tables. Money is canonical decimal text (nouns) and never summed in SQL; times are ms UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+
+user = Table(
+    "user",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+account = Table(
+    "account",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("user", Text, ForeignKey("user.id"), nullable=False),
+    Column("venue", Text, nullable=False),
+    Column("number", Integer, nullable=False, unique=True),
+    sqlite_strict=True,
+)
+
+mandate = Table(
+    "mandate",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, ForeignKey("account.id"), nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+event = Table(
+    "event",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("as_of_ms", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("account", "sequence"),
+    sqlite_strict=True,
+)
+
+order_intent = Table(
+    "order_intent",
+    METADATA,
+    Column("client_order_id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+ledger_entry = Table(
+    "ledger_entry",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    Column("sequence", Integer, nullable=False),
+    Column("time_ms", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+transfer = Table(
+    "transfer",
+    METADATA,
+    Column("entry", Text, ForeignKey("ledger_entry.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("debit", Text, nullable=False),
+    Column("credit", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("amount", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    PrimaryKeyConstraint("entry", "position"),
+    Index("transfer_of_account", "account"),
+    sqlite_strict=True,
+)
+
+trade = Table(
+    "trade",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("market", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("account", "sequence", "market"),
+    sqlite_strict=True,
+)
+
+refusal = Table(
+    "refusal",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    Column("sequence", Integer, nullable=False),
+    Column("market", Text, nullable=False),
+    Column("time_ms", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+checkpoint = Table(
+    "checkpoint",
+    METADATA,
+    Column("strategy_id", Text, nullable=False),
+    Column("market", Text, nullable=False),
+    Column("time_ms", Integer, nullable=False),
+    Column("close", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("strategy_id", "market"),
+    sqlite_strict=True,
+)

@@ -1,0 +1,342 @@
+"""The live account: order life around the account step. `apply(event) -> commands`; it never re-sizes and never waits.
+
+Deterministic: the same events give the same commands and the same state, so a restart is the journal applied again
+with its commands ignored. An event that says nothing new leaves `changed` false and is not journaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import assert_never
+
+from tradepool.core.account import account_step as step
+from tradepool.core.account.round_trip import position_of
+from tradepool.core.account.slot import Slot, Working
+from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
+from tradepool.core.graph.vocabulary import round_to_int
+from tradepool.core.risk.review import review
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.domain.errors import BrokenLaw
+from tradepool.domain.event import (
+    AccountOpened,
+    CandlesClosed,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+)
+from tradepool.domain.fill import Fill
+from tradepool.domain.ids import ClientOrderId, FillId, MarketId, client_order_id
+from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import EXACT_MAX, Market
+from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
+from tradepool.domain.position import Position
+from tradepool.domain.signal import Signal
+from tradepool.domain.trade import Origin
+from tradepool.domain.user import Account as AccountNoun
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry that waits for the exits of its batch to be final."""
+
+    slot: Slot
+    signal: Signal
+    equity: int
+
+
+class Account:
+    """One exchange account under one mandate.
+
+    `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything.
+    """
+
+    def __init__(self, account: AccountNoun, mandate: Mandate, markets: Sequence[Market], origin: Origin) -> None:
+        """`markets` are the mandate's, in the mandate's order; all share one quote asset."""
+        self.account = account
+        self.mandate = mandate
+        self.origin = origin
+        self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits)) for m in markets}
+        self.quote = markets[0].quote
+        self.quote_unit = markets[0].quote_unit
+        self.wallet = [0] * step.WALLET_SIZE
+        self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
+        self.orders: dict[ClientOrderId, Working] = {}
+        self.as_of_ms = 0
+        self.opened = False
+        self.changed = False
+        self._fills: set[FillId] = set()
+        self._order_number = 0
+        self._waiting: list[_Entry] = []
+        self._commands: list[Command] = []
+
+    def apply(self, event: Event) -> list[Command]:
+        """Take in one event; what is to be done and remembered because of it."""
+        self._commands, self.changed = [], False
+        match event:
+            case CandlesClosed():
+                self._candles_closed(event)
+            case OrderFilled(fill=fill):
+                self._filled(fill)
+            case OrderAccepted():
+                self._accepted(event)
+            case OrderRejected():
+                self._rejected(event)
+            case OrderCancelled():
+                self._cancelled(event)
+            case AccountOpened():
+                self._opened(event)
+            case _:
+                assert_never(event)
+        if self._waiting and not any(slot.exiting for slot in self.slots.values()):
+            self._enter_waiting()
+        self.changed = self.changed or bool(self._commands)
+        return self._commands
+
+    # ---- what it holds
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash of the mandate, in the quote asset."""
+        return self.wallet[step.CASH] * self.quote_unit
+
+    def equity_units(self) -> int:
+        """Cash and positions at their last closes, in quote units."""
+        return self.wallet[step.CASH] + sum(slot.worth() for slot in self.slots.values())
+
+    def mark(self, market: MarketId, close: float) -> None:
+        """Note a close without acting on it (a candle that was acted on before a restart)."""
+        slot = self.slots[market]
+        slot.mark = round_to_int(close * slot.scale)
+
+    def unanswered(self) -> list[OrderRequest]:
+        """Intents the venue has not answered, in the order they were made."""
+        return [w.request for _, w in sorted(self.orders.items()) if w.status is OrderStatus.INTENT]
+
+    def cancelling(self) -> list[Cancel]:
+        """Cancels the venue has not answered."""
+        return [Cancel(s.stop, s.market.id) for s in self.slots.values() if s.after_cancel and s.stop is not None]
+
+    def positions(self) -> list[Position]:
+        """Open positions, in the mandate's order of markets."""
+        return [
+            position_of(
+                slot.row,
+                account=self.account.id,
+                mandate=self.mandate.id,
+                strategy_id=self.mandate.strategy_id,
+                market=slot.market,
+            )
+            for slot in self.slots.values()
+            if slot.held
+        ]
+
+    def _opened(self, event: AccountOpened) -> None:
+        """Candles that closed before the account was taken over are history: nothing is entered late."""
+        if not self.opened:
+            self.opened, self.changed, self.as_of_ms = True, True, event.time_ms
+
+    # ---- candles
+
+    def _candles_closed(self, event: CandlesClosed) -> None:
+        signals = {signal.market: signal for signal in event.signals}
+        for market, signal in signals.items():
+            self.mark(market, signal.close)
+        if event.time_ms <= self.as_of_ms:
+            return
+        self.as_of_ms = event.time_ms
+        before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
+        equity = self.equity_units()
+        if equity >= EXACT_MAX:
+            raise BrokenLaw(law="money stays below 2^53 units", facts=f"account {self.account.id} is worth {equity}")
+        step.start_of_day(self.wallet, equity, event.time_ms)
+        self._drop_waiting(event.time_ms)
+        for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
+            if slot.held and not slot.busy and slot.market.id in signals:
+                self._decide_held(slot, signals[slot.market.id])
+        for market, slot in self.slots.items():
+            if market in signals and signals[market].enters and not slot.held and not slot.busy:
+                if event.late:
+                    self._refuse(slot, event.time_ms, "aged_out")
+                else:
+                    self._waiting.append(_Entry(slot, signals[market], equity))
+        self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
+
+    def _decide_held(self, slot: Slot, s: Signal) -> None:
+        wish = step.decide_held(
+            slot.row, slot.terms, slot.scale, s.exposure, s.high, s.close, s.trail_distance, s.trail_step
+        )
+        if wish == step.NOTHING:
+            return
+        if slot.stop is not None:
+            slot.after_cancel = wish
+            self._commands.append(Cancel(slot.stop, slot.market.id))
+        else:
+            self._after_cancel(slot, wish, s.time_ms)
+
+    def _drop_waiting(self, time_ms: int) -> None:
+        for entry in self._waiting:
+            self._refuse(entry.slot, time_ms, "exit_not_final")
+        self._waiting = []
+
+    def _enter_waiting(self) -> None:
+        for entry in self._waiting:
+            slot, s = entry.slot, entry.signal
+            steps = step.decide_entry(
+                self.wallet, slot.row, slot.terms, slot.scale, entry.equity, s.close, s.stop_distance
+            )
+            if not steps:
+                self._refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
+                continue
+            order = self._submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
+            if order is not None:
+                slot.entry = order.request.client_order_id
+                order.reserved = step.entry_cash(steps * slot.mark * slot.terms[step.UNITS_PER_TICK_STEP], slot.terms)
+                self.wallet[step.RESERVED] += order.reserved
+        self._waiting = []
+
+    # ---- orders out
+
+    def _submit(
+        self, slot: Slot, side: Side, kind: OrderType, steps: int, purpose: Purpose, time_ms: int
+    ) -> Working | None:
+        self._order_number += 1
+        request = OrderRequest(
+            client_order_id=client_order_id(self.account.number, self._order_number),
+            account=self.account.id,
+            mandate=self.mandate.id,
+            strategy_id=self.mandate.strategy_id,
+            market=slot.market.id,
+            side=side,
+            type=kind,
+            quantity=slot.market.quantity(steps),
+            purpose=purpose,
+            time_ms=time_ms,
+            stop_price=slot.market.price(slot.row[step.STOP]) if kind is OrderType.STOP_LOSS else None,
+        )
+        free = self.wallet[step.CASH] - self.wallet[step.RESERVED]
+        verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=free)
+        if isinstance(verdict, Refusal):
+            self._commands.append(RecordRefusal(verdict))
+            return None
+        return self._send(verdict)
+
+    def _send(self, order: ApprovedOrder) -> Working:
+        working = Working(order.request)
+        self.orders[order.request.client_order_id] = working
+        self._commands.append(Submit(order))
+        return working
+
+    def _sell(self, slot: Slot, purpose: Purpose, time_ms: int) -> None:
+        order = self._submit(slot, Side.SELL, OrderType.MARKET, slot.steps(), purpose, time_ms)
+        slot.exit = order.request.client_order_id if order is not None else None
+
+    def _protect(self, slot: Slot, time_ms: int) -> None:
+        purpose = Purpose.TRAILING if slot.row[step.TRAILED] else Purpose.STOP
+        order = self._submit(slot, Side.SELL, OrderType.STOP_LOSS, slot.steps(), purpose, time_ms)
+        slot.stop = order.request.client_order_id if order is not None else None
+
+    def _after_cancel(self, slot: Slot, wish: int, time_ms: int) -> None:
+        slot.after_cancel = step.NOTHING
+        slot.row[step.RESTING] = 0
+        if wish == step.SELL:
+            self._sell(slot, Purpose.SIGNAL_EXIT, time_ms)
+            return
+        if wish == step.RELEVEL:
+            step.relevel(slot.row)
+        if slot.row[step.STOP] > 0:
+            self._protect(slot, time_ms)
+
+    def _refuse(self, slot: Slot, time_ms: int, reason: str) -> None:
+        refusal = Refusal(account=self.account.id, market=slot.market.id, time_ms=time_ms, reason=reason)
+        self._commands.append(RecordRefusal(refusal))
+
+    # ---- the venue's answers
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        order = self.orders.get(event.client_order_id)
+        if order is None or order.status is not OrderStatus.INTENT or order.request.type is OrderType.MARKET:
+            return
+        order.status, self.changed = OrderStatus.ACCEPTED, True
+        self.slots[order.request.market].row[step.RESTING] = 1
+
+    def _rejected(self, event: OrderRejected) -> None:
+        order = self.orders.get(event.client_order_id)
+        if order is None or order.status is not OrderStatus.INTENT:
+            return
+        slot, self.changed = self._finish(order), True
+        if order.request.type is OrderType.STOP_LOSS and event.reason == "would_trigger":
+            self._sell(slot, order.request.purpose, event.time_ms)
+            return
+        if order.request.side is Side.SELL:
+            slot.row[step.UNSELLABLE] = 1
+        self._refuse(slot, event.time_ms, event.reason)
+
+    def _cancelled(self, event: OrderCancelled) -> None:
+        order = self.orders.get(event.client_order_id)
+        if order is None:
+            return
+        slot, self.changed = self._finish(order), True
+        if order.request.type is OrderType.STOP_LOSS:
+            self._after_cancel(slot, slot.after_cancel, event.time_ms)
+
+    def _finish(self, order: Working) -> Slot:
+        slot, name = self.slots[order.request.market], order.request.client_order_id
+        del self.orders[name]
+        self.wallet[step.RESERVED] -= order.reserved
+        if slot.entry == name:
+            slot.entry = None
+        elif slot.exit == name:
+            slot.exit = None
+        elif slot.stop == name:
+            slot.stop = None
+        return slot
+
+    def _filled(self, fill: Fill) -> None:
+        if fill.fill_id in self._fills:
+            return
+        order = self.orders.get(fill.client_order_id)
+        if order is None:
+            raise BrokenLaw(law="every fill has our intent", facts=f"{fill.fill_id} on {fill.market} has none")
+        self._fills.add(fill.fill_id)
+        self.changed = True
+        slot = self.slots[fill.market]
+        steps = slot.market.steps(fill.quantity)
+        order.status = OrderStatus.ACCEPTED
+        order.filled_steps += steps
+        if order.filled_steps >= slot.market.steps(order.request.quantity):
+            self._finish(order)
+        if fill.side is Side.BUY:
+            self._bought(slot, fill, steps)
+        else:
+            self._sold(slot, fill, steps, order.request.purpose)
+
+    def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
+        market = slot.market
+        fee = market.base_units(self._fee_in(fill, market.base))
+        step.book_buy(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+        if slot.stop is not None:
+            slot.after_cancel = slot.after_cancel or step.RELEVEL
+            slot.row[step.NEXT_STOP] = slot.row[step.STOP]
+            self._commands.append(Cancel(slot.stop, market.id))
+        elif slot.row[step.STOP] > 0:
+            self._protect(slot, fill.time_ms)
+
+    def _sold(self, slot: Slot, fill: Fill, steps: int, purpose: Purpose) -> None:
+        market = slot.market
+        fee = market.quote_units(self._fee_in(fill, market.quote))
+        ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
+        if not step.book_sell(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
+            return
+        slot.after_cancel = step.NOTHING
+        trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
+        self._commands.append(RecordTrade(trade))
+
+    def _fee_in(self, fill: Fill, asset: str) -> Decimal:
+        if fill.fee and fill.fee_asset != asset:
+            facts = f"fill {fill.fill_id} pays its fee in {fill.fee_asset}, not {asset}; switch that off at the venue"
+            raise BrokenLaw(law="a fee is taken from what is received", facts=facts)
+        return fill.fee

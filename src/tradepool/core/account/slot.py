@@ -1,0 +1,80 @@
+"""One position of a live account: its row of the account step, and the life of the orders around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tradepool.core.account import account_step as step
+from tradepool.core.account.round_trip import RoundTrip
+from tradepool.core.account.terms import price_scale
+from tradepool.domain.ids import ClientOrderId
+from tradepool.domain.market import Market
+from tradepool.domain.order import OrderRequest, OrderStatus
+
+
+@dataclass(slots=True)
+class Working:
+    """An order that is not final yet."""
+
+    request: OrderRequest
+    status: OrderStatus = OrderStatus.INTENT
+    filled_steps: int = 0
+    reserved: int = 0
+
+
+@dataclass(slots=True)
+class Slot:
+    """A market of a mandate. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
+    for the stop to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does."""
+
+    market: Market
+    terms: list[int]
+    scale: float = 0.0
+    row: list[int] = field(default_factory=lambda: [0] * step.SLOT_SIZE)
+    mark: int = 0
+    entry: ClientOrderId | None = None
+    stop: ClientOrderId | None = None
+    exit: ClientOrderId | None = None
+    after_cancel: int = step.NOTHING
+
+    def __post_init__(self) -> None:
+        """Ticks per price of the market."""
+        self.scale = price_scale(self.market)
+
+    @property
+    def held(self) -> bool:
+        """Whether there is a position."""
+        return self.row[step.HOLDING] > 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an entry, an exit or a cancel is on its way: nothing new is decided until it is answered."""
+        return self.entry is not None or self.exit is not None or self.after_cancel != step.NOTHING
+
+    @property
+    def exiting(self) -> bool:
+        """Whether a sale is on its way, whose cash entries elsewhere wait for."""
+        return self.exit is not None or self.after_cancel == step.SELL
+
+    def worth(self) -> int:
+        """Worth of the position at the last close, in quote units."""
+        return step.worth(self.row[step.HOLDING], self.mark, self.terms) if self.held else 0
+
+    def steps(self) -> int:
+        """Whole steps that can be sold."""
+        return step.sellable_steps(self.row, self.terms)
+
+    def round_trip(self) -> RoundTrip:
+        """The round trip recorded in the row."""
+        row = self.row
+        return RoundTrip(
+            row[step.ENTRY_TIME],
+            row[step.ENTRY_STEPS],
+            row[step.ENTRY_COST],
+            row[step.ENTRY_FEE],
+            row[step.EXIT_TIME],
+            row[step.EXIT_STEPS],
+            row[step.EXIT_PROCEEDS],
+            row[step.EXIT_FEE],
+            row[step.EXIT_REASON],
+        )

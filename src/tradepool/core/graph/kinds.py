@@ -1,0 +1,58 @@
+"""The kinds of values a step computes with, and what functions and words take and give."""
+
+from __future__ import annotations
+
+import ast
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+
+from tradepool.core.graph.vocabulary import WORDS, Floats, Ints
+
+
+class Kind(Enum):
+    """What a value is; the word is the annotation."""
+
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    NONE = "None"
+    INTS = "Ints"
+    FLOATS = "Floats"
+
+
+SCALARS = (Kind.INT, Kind.FLOAT, Kind.BOOL)
+NUMBERS = (Kind.INT, Kind.FLOAT)
+ELEMENT = {Kind.INTS: Kind.INT, Kind.FLOATS: Kind.FLOAT}
+EXACT_IN_FLOAT = 2**53
+
+BY_ANNOTATION = {int: Kind.INT, float: Kind.FLOAT, bool: Kind.BOOL, Ints: Kind.INTS, Floats: Kind.FLOATS}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes and gives; `writes` names the arrays it stores into, itself or through a call."""
+
+    name: str
+    parameters: tuple[tuple[str, Kind], ...]
+    result: Kind
+    writes: frozenset[str] = frozenset()
+
+
+@cache
+def word_kinds(word: str) -> tuple[list[Kind | typing.TypeVar], Kind | typing.TypeVar]:
+    """What a vocabulary word takes and gives, read from its own annotations; a type variable where it takes several.
+
+    >>> word_kinds("to_float")
+    ([<Kind.INT: 'int'>], <Kind.FLOAT: 'float'>)
+    """
+    hints = typing.get_type_hints(WORDS[word])
+    kinds = [BY_ANNOTATION.get(hint, hint) for hint in hints.values()]
+    return kinds[:-1], kinds[-1]
+
+
+def literal_int(node: ast.expr) -> int | None:
+    """The value of an integer literal, with or without a minus; None for any other expression."""
+    sign, inner = (-1, node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else (1, node)
+    return sign * inner.value if isinstance(inner, ast.Constant) and type(inner.value) is int else None

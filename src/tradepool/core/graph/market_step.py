@@ -1,0 +1,178 @@
+"""The market part of a strategy at work: one state row that moves along the bars of one market.
+
+Computed once for all users. A backtest advances over whole series, live trading one bar at a time, a restart loads the
+row it saved: the numbers are the same, to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol, cast
+
+import numpy as np
+
+from tradepool.core.graph import native, reference
+from tradepool.core.graph.bars import Bars
+from tradepool.core.graph.expr import Expr, defaults
+from tradepool.core.graph.functions import Functions
+from tradepool.core.graph.program import Program
+from tradepool.core.graph.step import COLUMNS, Graph, StepSource, market_step, series_step
+from tradepool.core.graph.vocabulary import Floats, Ints
+from tradepool.domain.errors import InvalidInput
+
+Runner = Literal["native", "reference"]
+_DIGEST_BYTES = 32
+
+
+class StateMismatch(InvalidInput):
+    """The saved state is of another strategy, parameter set, timeframe or version; feed {warm_up} bars of history."""
+
+
+class StateDamaged(InvalidInput):
+    """The saved state is damaged ({why}); feed {warm_up} bars of history instead."""
+
+
+class WrongTimeframe(InvalidInput):
+    """The step is for bars of {expected_ms} ms but was given bars of {given_ms} ms; load the right series."""
+
+
+class WrongRange(InvalidInput):
+    """Bars {i0} to {i1} are not among the {count} given; give 0 <= i0 <= i1 <= {count}."""
+
+
+class MarketRow(NamedTuple):
+    """What the market part says at the close of one bar; distances in price units, 0.0 = none."""
+
+    exposure: float
+    previous_exposure: float
+    stop_distance: float
+    trail_distance: float
+    trail_step: float
+
+
+class Declared(Protocol):
+    """What a strategy gives the market part (`core.strategies.strategy.Strategy` does)."""
+
+    @property
+    def graph(self) -> Graph:
+        """What to compute."""
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """A value for every parameter."""
+
+    def strategy_id(self, timeframe_ms: int) -> str:
+        """Who it is, parameter values and timeframe included."""
+
+
+def load(program: Program, runner: Runner, exports: Sequence[str]) -> Functions:
+    """The program in a runner. Raises NativeUnavailable where LLVM is missing; the caller decides."""
+    return native.load(program, exports) if runner == "native" else reference.load(program)
+
+
+def clock_of(bars: Bars) -> Ints:
+    """Number of each bar since 1970: open time over timeframe; windows are anchored by it."""
+    return bars.open_time // bars.timeframe_ms
+
+
+def parameter_row(source: StepSource, values: Mapping[str, float]) -> Floats:
+    """Parameter values in the order the step reads them; a missing one at its default. Raises WrongParameter."""
+    row = [item.take(values[item.name]) if item.name in values else item.default for item in source.parameters]
+    return np.array(row, dtype=np.float64)
+
+
+class MarketStep:
+    """One strategy on one market, at some bar.
+
+    `state` is the row, named by `source.state_rows`; `lookback` bars come before the first possible signal, `warm_up`
+    bars of history make a later start equal to an earlier one.
+    """
+
+    def __init__(self, strategy: Declared, timeframe_ms: int, runner: Runner = "native") -> None:
+        """Start before the first bar. Raises NativeUnavailable where LLVM is missing."""
+        self.source = market_step(strategy.graph)
+        self.timeframe_ms = timeframe_ms
+        self.runner = runner
+        self.parameters = parameter_row(self.source, strategy.values)
+        self.state = np.zeros(self.source.state_size)
+        functions = load(self.source.program, runner, [self.source.name])
+        self.compile_seconds = functions.compile_seconds
+        self._advance = functions[self.source.name]
+        self.lookback = self.source.lookback(strategy.values)
+        self.warm_up = self.source.warm_up(strategy.values)
+        key = f"{strategy.strategy_id(timeframe_ms)} {self.source.program.digest}"
+        self._digest = hashlib.sha256(key.encode()).digest()
+        self._bind_one_bar()
+
+    def _bind_one_bar(self) -> None:
+        # Pointers are resolved once here; a live bar then costs five stores and one call.
+        prices, clock, row = np.zeros(5), np.zeros(1, np.int64), np.zeros(COLUMNS)
+        columns = [prices[index : index + 1] for index in range(5)]
+        self._one_bar = self._advance.bind(self.state, self.parameters, *columns, clock, 0, 1, row)
+        self._prices = cast("memoryview[float]", prices.data)
+        self._clock, self._row = clock.data, row.data
+
+    def advance(self, bars: Bars, i0: int = 0, i1: int | None = None) -> Floats:
+        """Step over bars `i0` to `i1 - 1` (default: all) and give their market rows, shape [i1 - i0, COLUMNS].
+
+        Raises WrongTimeframe and WrongRange.
+        """
+        i1 = len(bars) if i1 is None else i1
+        if bars.timeframe_ms != self.timeframe_ms:
+            raise WrongTimeframe(expected_ms=self.timeframe_ms, given_ms=bars.timeframe_ms)
+        if not 0 <= i0 <= i1 <= len(bars):
+            raise WrongRange(i0=i0, i1=i1, count=len(bars))
+        part = bars.slice(i0, i1)
+        outputs = np.empty((i1 - i0) * COLUMNS)
+        columns = (part.open, part.high, part.low, part.close, part.volume, clock_of(part))
+        self._advance(self.state, self.parameters, *columns, 0, i1 - i0, outputs)
+        return outputs.reshape(-1, COLUMNS)
+
+    def advance_bar(self, open_: float, high: float, low: float, close: float, volume: float, clock: int) -> MarketRow:
+        """Step over one bar just closed; `clock` is its open time over the timeframe."""
+        prices = self._prices
+        prices[0], prices[1], prices[2], prices[3], prices[4] = open_, high, low, close, volume
+        self._clock[0] = clock
+        self._one_bar()
+        return MarketRow(*self._row)
+
+    def save(self) -> bytes:
+        """The state row, with what it belongs to and a checksum."""
+        row = self.state.astype("<f8").tobytes()
+        return self._digest + hashlib.sha256(row).digest() + row
+
+    def load(self, saved: bytes) -> None:
+        """Go on from a saved row. Raises StateMismatch or StateDamaged; then nothing has changed."""
+        digest, checksum, row = (
+            saved[:_DIGEST_BYTES],
+            saved[_DIGEST_BYTES : 2 * _DIGEST_BYTES],
+            saved[2 * _DIGEST_BYTES :],
+        )
+        if len(checksum) < _DIGEST_BYTES:
+            raise StateDamaged(why="it is too short", warm_up=self.warm_up)
+        if digest != self._digest:
+            raise StateMismatch(warm_up=self.warm_up)
+        if hashlib.sha256(row).digest() != checksum:
+            raise StateDamaged(why="its checksum differs", warm_up=self.warm_up)
+        self.state[:] = np.frombuffer(row, "<f8")
+
+
+def series(
+    expressions: Sequence[Expr], bars: Bars, runner: Runner = "native", values: Mapping[str, float] | None = None
+) -> Floats:
+    """Values of expressions over bars, shape [bars, expressions]; nan where there is none yet, conditions 1.0 or 0.0.
+
+    >>> from tradepool.core.graph.expr import close
+    >>> from tradepool.core.graph.primitives import sma
+    >>> ones = Bars(60_000, np.arange(3) * 60_000, *np.ones((5, 3)))
+    >>> series([sma(close, 2)], ones, "reference").ravel().tolist()
+    [nan, 1.0, 1.0]
+    """
+    source = series_step(expressions)
+    run = load(source.program, runner, [source.name])[source.name]
+    outputs = np.empty(len(bars) * len(expressions))
+    row = parameter_row(source, values or defaults(*expressions))
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
+    run(np.zeros(source.state_size), row, *columns, 0, len(bars), outputs)
+    return outputs.reshape(-1, len(expressions))

@@ -1,0 +1,50 @@
+"""What a simulated venue charges and fills: prices in ticks, quantities in steps, money in units of its asset.
+
+Written in the step vocabulary, so the backtest kernel, the live account and the simulated venue compute the same
+integers. Rates are parts per million, slippage is in basis points; every amount stays below 2^53.
+"""
+
+from __future__ import annotations
+
+from tradepool.core.graph.vocabulary import floor_div, multiply_divide, remainder
+
+MILLION = 1_000_000
+BASIS = 10_000
+
+
+def market_buy_price(ticks: int, slippage_bp: int) -> int:
+    """Price a market buy pays at a price of `ticks`: slippage up, rounded outward to a tick.
+
+    >>> market_buy_price(10_000, 1), market_buy_price(10_001, 1)
+    (10001, 10003)
+    """
+    return floor_div(ticks * (BASIS + slippage_bp) + BASIS - 1, BASIS)
+
+
+def market_sell_price(ticks: int, slippage_bp: int) -> int:
+    """Price a market sell gets at a price of `ticks`: slippage down, rounded outward to a tick, at least one tick.
+
+    >>> market_sell_price(10_000, 1), market_sell_price(10_001, 1), market_sell_price(1, 1)
+    (9999, 9999, 1)
+    """
+    price = floor_div(ticks * (BASIS - slippage_bp), BASIS)
+    return price if price > 1 else 1
+
+
+def fee_units(amount: int, rate_ppm: int) -> int:
+    """Fee on an amount of units at a rate, rounded half up to the unit.
+
+    >>> fee_units(1_500, 1_000), fee_units(1_499, 1_000)
+    (2, 1)
+    """
+    whole = floor_div(amount, MILLION) * rate_ppm
+    return whole + floor_div(remainder(amount, MILLION) * rate_ppm + 500_000, MILLION)
+
+
+def share_units(amount: int, share_ppm: int) -> int:
+    """A share of an amount, rounded down.
+
+    >>> share_units(2_000_001, 500_000)
+    1000000
+    """
+    return multiply_divide(amount, share_ppm, MILLION)

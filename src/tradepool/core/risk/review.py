@@ -1,0 +1,44 @@
+"""The last look at an order before it leaves: the only place that makes an ApprovedOrder."""
+
+from __future__ import annotations
+
+from tradepool.domain.market import Market
+from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Refusal, Side
+
+
+def review(request: OrderRequest, market: Market, *, held_steps: int, spendable_units: int) -> ApprovedOrder | Refusal:
+    """Approve an order that is well formed and covered by what the mandate holds, else say why not.
+
+    `held_steps` is what may be sold, `spendable_units` the quote units that may be spent. The rules that change what is
+    traded (sizing, minimum sells, mandate limits) ran before, in the account step; a refusal here is about one order.
+    """
+    reason = _malformed(request, market) or _uncovered(request, market, held_steps, spendable_units)
+    if reason:
+        return Refusal(account=request.account, market=market.id, time_ms=request.time_ms, reason=reason)
+    return ApprovedOrder(request)
+
+
+def _malformed(request: OrderRequest, market: Market) -> str:
+    if request.market != market.id:
+        return "wrong_market"
+    if request.quantity < market.quantity_min or request.quantity % market.quantity_step:
+        return "quantity_off_grid"
+    if request.type is OrderType.STOP_LOSS:
+        if request.stop_price is None or request.stop_price <= 0 or request.stop_price % market.price_tick:
+            return "stop_price_off_grid"
+    elif request.stop_price is not None:
+        return "stop_price_without_stop"
+    if request.type is OrderType.LIMIT:
+        if request.price is None or request.price <= 0 or request.price % market.price_tick:
+            return "price_off_grid"
+    elif request.price is not None:
+        return "price_without_limit"
+    return ""
+
+
+def _uncovered(request: OrderRequest, market: Market, held_steps: int, spendable_units: int) -> str:
+    if request.side is Side.SELL and market.steps(request.quantity) > held_steps:
+        return "sells_more_than_held"
+    if request.side is Side.BUY and spendable_units <= 0:
+        return "nothing_to_spend"
+    return ""

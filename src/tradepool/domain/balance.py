@@ -1,0 +1,23 @@
+"""The venue's word on what an account holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradepool.domain.ids import AccountId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """`free` can be traded, `locked` is held by open orders."""
+
+    account: AccountId
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """All of it, free and locked."""
+        return self.free + self.locked

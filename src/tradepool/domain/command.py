@@ -1,0 +1,41 @@
+"""What an account wants done, and what it wants remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.order import ApprovedOrder, Refusal
+from tradepool.domain.trade import Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send this order."""
+
+    order: ApprovedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take this order from the book."""
+
+    client_order_id: ClientOrderId
+    market: MarketId
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTrade:
+    """A position was closed: remember the round trip."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRefusal:
+    """A wish was not carried out: remember why, the user may ask."""
+
+    refusal: Refusal
+
+
+Command = Submit | Cancel | RecordTrade | RecordRefusal

@@ -1,0 +1,73 @@
+"""What happens to an account. Events are facts: written to the journal before anything is done about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tradepool.domain.balance import Balance
+from tradepool.domain.fill import Fill
+from tradepool.domain.ids import ClientOrderId, VenueOrderId
+from tradepool.domain.signal import Signal
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOpened:
+    """The account's balances when the platform took it over; books open with them."""
+
+    time_ms: int
+    balances: tuple[Balance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesClosed:
+    """All candles with one T, as the signals of the strategies this account follows.
+
+    `late` says that T is too long past for an entry (`entry_max_age_bars`): exits are still acted on.
+    """
+
+    time_ms: int
+    signals: tuple[Signal, ...]
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """The venue has the order."""
+
+    time_ms: int
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The venue does not have the order and will not; `reason` is one word of `RejectReason`."""
+
+    time_ms: int
+    client_order_id: ClientOrderId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled:
+    """An order was executed, in whole or in part."""
+
+    fill: Fill
+
+    @property
+    def time_ms(self) -> int:
+        """The venue's time of the fill."""
+        return self.fill.time_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    """An order left the book without (the rest of) its fill."""
+
+    time_ms: int
+    client_order_id: ClientOrderId
+
+
+Event = AccountOpened | CandlesClosed | OrderAccepted | OrderRejected | OrderFilled | OrderCancelled

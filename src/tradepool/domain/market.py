@@ -1,0 +1,126 @@
+"""What can be traded: one instrument on one venue, its grid of prices and quantities, and its fees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tradepool.domain.errors import MoneyTooLarge, OffGrid
+from tradepool.domain.ids import MarketId
+
+UNIT = Decimal("1e-8")
+EXACT_MAX = 2**53
+USD_COINS = frozenset({"USD", "USDT", "USDC", "BUSD", "TUSD", "FDUSD", "USDP", "DAI"})
+SMALLEST_SELL_USD = Decimal("10.03")
+
+
+def unit_for(quantity_step: Decimal) -> Decimal:
+    """The unit a base asset is counted in: 1e-8, or 1e-8 steps where a step is more than one coin.
+
+    So a step is at most 1e8 units, and a holding of many cheap coins stays below 2^53.
+
+    >>> unit_for(Decimal("0.001")), unit_for(Decimal(1000))
+    (Decimal('1E-8'), Decimal('0.00001000'))
+    """
+    return UNIT if quantity_step <= 1 else quantity_step * UNIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeSchedule:
+    """Shares of the traded amount a venue keeps, taken from what is received."""
+
+    maker_rate: Decimal
+    taker_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """One instrument on one venue; all its money is whole numbers of ticks, steps and units.
+
+    Prices are whole `price_tick`s, order quantities whole `quantity_step`s, holdings and cash whole `base_unit`s
+    and `quote_unit`s. The derived integers are what the account step and the venues compute with.
+
+    >>> btc = Market(venue="binance", base="BTC", quote="USDT", price_tick=Decimal("0.01"),
+    ...              quantity_step=Decimal("0.00001"), quantity_min=Decimal("0.00001"), notional_min=Decimal(5),
+    ...              fees=FeeSchedule(maker_rate=Decimal("0.001"), taker_rate=Decimal("0.001")))
+    >>> btc.symbol, btc.ticks(Decimal("60000.01")), btc.units_per_step, btc.units_per_tick_step
+    ('BTC/USDT', 6000001, 1000, 10)
+    >>> btc.notional(6000001, 100)
+    Decimal('60.00001000')
+    """
+
+    venue: str
+    base: str
+    quote: str
+    kind: str = "spot"
+    price_tick: Decimal
+    quantity_step: Decimal
+    quantity_min: Decimal
+    notional_min: Decimal
+    fees: FeeSchedule
+    base_unit: Decimal = UNIT
+    quote_unit: Decimal = UNIT
+    units_per_step: int = field(init=False)
+    units_per_tick_step: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive the integers; a grid finer than the unit of money is refused by name."""
+        object.__setattr__(self, "units_per_step", self._whole("quantity_step", self.quantity_step, self.base_unit))
+        worth = self.price_tick * self.quantity_step
+        object.__setattr__(
+            self, "units_per_tick_step", self._whole("price_tick x quantity_step", worth, self.quote_unit)
+        )
+
+    @property
+    def symbol(self) -> str:
+        """The pair as traders write it."""
+        return f"{self.base}/{self.quote}"
+
+    @property
+    def id(self) -> MarketId:
+        """The pair and its venue, unique in a deployment."""
+        return MarketId(f"{self.venue}:{self.base}/{self.quote}")
+
+    @property
+    def smallest_sell(self) -> Decimal:
+        """Least worth of a sell: 10.03 where the quote is a USD coin, and never below the venue's filter."""
+        return max(SMALLEST_SELL_USD, self.notional_min) if self.quote in USD_COINS else self.notional_min
+
+    def ticks(self, price: Decimal) -> int:
+        """Whole ticks of a price that is on the grid (else OffGrid)."""
+        return self._whole("price", price, self.price_tick)
+
+    def price(self, ticks: int) -> Decimal:
+        """The price of so many ticks."""
+        return ticks * self.price_tick
+
+    def steps(self, quantity: Decimal) -> int:
+        """Whole steps of a quantity that is on the grid (else OffGrid)."""
+        return self._whole("quantity", quantity, self.quantity_step)
+
+    def quantity(self, steps: int) -> Decimal:
+        """The quantity of so many steps."""
+        return steps * self.quantity_step
+
+    def base_units(self, amount: Decimal) -> int:
+        """Whole units of the base asset (else OffGrid)."""
+        return self._bounded(self.base, self._whole(self.base, amount, self.base_unit))
+
+    def quote_units(self, amount: Decimal) -> int:
+        """Whole units of the quote asset (else OffGrid)."""
+        return self._bounded(self.quote, self._whole(self.quote, amount, self.quote_unit))
+
+    def notional(self, ticks: int, steps: int) -> Decimal:
+        """Worth of so many steps at a price of so many ticks, in the quote asset."""
+        return ticks * steps * self.units_per_tick_step * self.quote_unit
+
+    def _whole(self, what: str, value: Decimal, step: Decimal) -> int:
+        count, rest = divmod(value, step)
+        if rest:
+            raise OffGrid(what=what, value=value, step=step, market=f"{self.venue}:{self.base}/{self.quote}")
+        return int(count)
+
+    def _bounded(self, asset: str, units: int) -> int:
+        if abs(units) >= EXACT_MAX:
+            raise MoneyTooLarge(what=f"an amount of {asset}", value=units, unit=asset)
+        return units

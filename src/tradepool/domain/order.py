@@ -1,0 +1,100 @@
+"""Order intents, what review makes of them, and how they stand at the venue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, StrategyId, VenueOrderId
+
+
+class Side(StrEnum):
+    """Which way base moves."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(StrEnum):
+    """How an order waits for its price."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_LOSS = "stop_loss"
+
+
+class Purpose(StrEnum):
+    """Why an order exists; for an exit it is also the reason the trade records."""
+
+    ENTRY = "entry"
+    SIGNAL_EXIT = "signal_exit"
+    STOP = "stop"
+    TRAILING = "trailing"
+    TARGET = "target"
+    TIME_EXIT = "time_exit"
+    FLATTEN = "flatten"
+    MANUAL = "manual"
+
+
+class OrderStatus(StrEnum):
+    """How an order stands. `INTENT` is ours alone: written down, not yet answered by the venue."""
+
+    INTENT = "intent"
+    ACCEPTED = "accepted"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can happen to the order."""
+        return self in (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One intent to trade; `client_order_id` names the intent, not the try. `time_ms` is the T it was decided at."""
+
+    client_order_id: ClientOrderId
+    account: AccountId
+    mandate: MandateId
+    strategy_id: StrategyId
+    market: MarketId
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    purpose: Purpose
+    time_ms: int
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedOrder:
+    """An order that risk review let pass; only `core/risk/review` makes one, and gateways take nothing else."""
+
+    request: OrderRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A wish that was not carried out, and why."""
+
+    account: AccountId
+    market: MarketId
+    time_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order as the venue tells of it: created at `time_ms`, last changed at `updated_ms`."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    market: MarketId
+    status: OrderStatus
+    filled_quantity: Decimal
+    time_ms: int
+    updated_ms: int

@@ -1,0 +1,41 @@
+"""One flat-to-flat round trip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.order import Purpose, Side
+
+
+class Origin(StrEnum):
+    """Where a trade was made."""
+
+    REAL = "real"
+    PRACTICE = "practice"
+    BACKTEST = "backtest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A closed position: `pnl` is the change of cash over the round trip, in the quote asset, all fees inside.
+
+    The fee of a buy is taken in the base asset, so it is part of `fees` and, through what is left to sell, of `pnl`.
+    """
+
+    account: AccountId
+    strategy_id: StrategyId
+    market: MarketId
+    side: Side
+    entry_time_ms: int
+    entry_price: Decimal
+    exit_time_ms: int
+    exit_price: Decimal
+    quantity: Decimal
+    entry_fee: Decimal
+    exit_fee: Decimal
+    pnl: Decimal
+    exit_reason: Purpose
+    origin: Origin

@@ -1,0 +1,135 @@
+"""Wiring: the only place that builds concrete things.
+
+A `Platform` is everything between a venue's front door and the store. It does not know whether the venue is a real
+exchange, or our own stepped by whoever owns the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import aiohttp
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
+from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
+from tradepool.adapters.exchanges.clients import Credentials
+from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.core.account.account import Account
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.errors import UnknownMarket
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import Market
+from tradepool.domain.trade import Origin
+from tradepool.domain.user import Account as AccountNoun
+from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import AccountGateway
+from tradepool.ports.journal import Journal
+from tradepool.services.market_data import MarketData
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
+from tradepool.services.trading.sender import Sender
+
+WrapGateway = Callable[[AccountGateway], AccountGateway]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """An account with its mandate and the key to it."""
+
+    account: AccountNoun
+    mandate: Mandate
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request."""
+
+    venue: str
+    timeframe_ms: int
+    transport: Transport
+    clock: Clock
+    connection: Connection
+    strategies: Mapping[StrategyId, Strategy]
+    seats: Sequence[Seat]
+    origin: Origin
+    on_time: Callable[[int], None] = lambda time_ms: None
+    traces: Sequence[aiohttp.TraceConfig] = ()
+    keep_alive_ms: int = 30_000
+    journal: Journal | None = None
+    wrap_gateway: WrapGateway = lambda gateway: gateway
+
+
+class Platform:
+    """A deployment's trading side; `start` returns when it is ready to trade."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        """Nothing is connected before `start`."""
+        self._wiring = wiring
+        self.journal: Journal = wiring.journal or DatabaseJournal(wiring.connection)
+        self.books = DatabaseBooks(wiring.connection)
+
+    async def start(self) -> None:
+        """Connect, recover, subscribe."""
+        w = self._wiring
+        self.session = Session(w.transport, w.traces)
+        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms)
+        listed = {market.id: market for market in await self.feed.markets()}
+        await self.feed.time_ms()
+        actors = [await self._actor(seat, listed) for seat in w.seats]
+        self.desk = TradingDesk(actors, w.clock, self.journal, w.timeframe_ms)
+        follows = {(a.account.mandate.strategy_id, m): None for a in actors for m in a.account.mandate.markets}
+        self.market_data = MarketData(
+            self.feed,
+            w.clock,
+            self.journal,
+            w.timeframe_ms,
+            w.strategies,
+            [(strategy_id, listed[market]) for strategy_id, market in follows],
+            self.desk.on_batch,
+        )
+        await self.desk.start(self.market_data)
+
+    async def _actor(self, seat: Seat, listed: Mapping[MarketId, Market]) -> AccountActor:
+        w = self._wiring
+        markets = [self._listed(listed, market) for market in seat.mandate.markets]
+        gateway: AccountGateway = w.wrap_gateway(
+            CcxtGateway(
+                seat.account.id,
+                seat.credentials,
+                self.feed.client,
+                markets,
+                self.session,
+                w.clock,
+                w.on_time,
+                w.keep_alive_ms,
+            )
+        )
+        fees = await gateway.fees()
+        account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin)
+        actor: AccountActor
+        entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
+        sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
+        actor = AccountActor(account, gateway, self.journal, sender)
+        return actor
+
+    def _listed(self, listed: Mapping[MarketId, Market], market: MarketId) -> Market:
+        if market not in listed:
+            raise UnknownMarket(symbol=market, known=", ".join(sorted(listed)[:10]))
+        return listed[market]
+
+    def actor(self, account: AccountId) -> AccountActor:
+        """The actor of an account."""
+        return next(a for a in self.desk.actors if a.account.account.id == account)
+
+    async def stop(self) -> None:
+        """Save where the market steps stand and disconnect; protections stay at the venue."""
+        await self.desk.stop()
+        self.market_data.save()
+        await self.feed.close()
+        await self.session.close()

@@ -1,0 +1,151 @@
+"""The event loop of a replay: when it has nothing left to do, the venue makes its next step.
+
+An idle loop means that the platform has finished: queues drained, answers read, journal committed. Nobody sleeps and
+platform code knows nothing of it. A loop that is idle while a command is unanswered is a stuck platform, and fails by
+name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+
+from tradepool.domain.errors import TradepoolError
+from tradepool.runtime.clock import VirtualClock
+
+T = TypeVar("T")
+
+
+class PlatformStuck(TradepoolError):
+    """The platform is idle although {who} wait for an answer; this is a bug, please report it."""
+
+
+class Stepper(Protocol):
+    """Whoever can make the venue go on."""
+
+    def next_time_ms(self) -> int | None:
+        """When the venue's next phase is, None when the candles are over or it is not known."""
+        ...
+
+    def step(self) -> bool:
+        """Make the venue go on; False at the end of the candles."""
+        ...
+
+
+class IdleSelector(selectors.DefaultSelector):
+    """Calls `on_idle` when the loop has nothing ready; it returns True if it made something happen."""
+
+    on_idle: Callable[[], bool] | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Ready sockets; before it would wait, the idle hook is asked for something to do."""
+        ready = super().select(0)
+        if ready or (timeout is not None and timeout <= 0) or (self.on_idle is not None and self.on_idle()):
+            return ready
+        return super().select(timeout)
+
+
+class LockStep:
+    """Drives a venue and a platform in one loop, or two, on virtual time."""
+
+    def __init__(self, selector: IdleSelector, clock: VirtualClock, busy: Callable[[], list[Any]]) -> None:
+        """`busy` names who waits for an answer."""
+        self._selector = selector
+        self._clock = clock
+        self._busy = busy
+        self.steps = 0
+
+    async def run(self, stepper: Stepper, before_step: Callable[[], bool] = lambda: True) -> None:
+        """Step the venue whenever the loop is idle, to the end of its candles.
+
+        `before_step` may hold a step back for now by returning False (to show real time pass, say); the loop then waits
+        for whatever else wakes it.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def on_idle() -> bool:
+            if done.done() or not before_step():
+                return False
+            try:
+                self._go_on(stepper, done)
+            except TradepoolError as error:
+                done.set_exception(error)
+            return True
+
+        self._selector.on_idle = on_idle
+        try:
+            await done
+        finally:
+            self._selector.on_idle = None
+
+    def _go_on(self, stepper: Stepper, done: asyncio.Future[None]) -> None:
+        wake_ms, next_ms = self._clock.next_wake_ms(), stepper.next_time_ms()
+        if wake_ms is not None and (next_ms is None or wake_ms <= next_ms):
+            self._clock.advance_to(max(wake_ms, self._clock.now_ms()))
+            return
+        waiting = self._busy()
+        if waiting:
+            raise PlatformStuck(who=", ".join(map(str, waiting)))
+        self.steps += 1
+        if not stepper.step():
+            done.set_result(None)
+
+
+class RemoteVenue:
+    """A venue in another process, stepped over its control port; it holds still while a request of ours is out."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, clock: VirtualClock) -> None:
+        """`url` is the control port's; `requests` counts what the platform has out (see `trace`)."""
+        self._session = session
+        self._url = url
+        self._clock = clock
+        self._running = True
+        self._out = 0
+        self._stepping: asyncio.Task[None] | None = None
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """Counts the platform's requests that are out: an idle loop with one out is not finished."""
+        config = aiohttp.TraceConfig()
+
+        async def begin(*_: object) -> None:
+            self._out += 1
+
+        async def end(*_: object) -> None:
+            self._out -= 1
+
+        config.on_request_start.append(begin)
+        config.on_request_end.append(end)
+        config.on_request_exception.append(end)
+        return config
+
+    @property
+    def waits(self) -> bool:
+        """Whether a request or a step is out."""
+        return self._out > 0 or (self._stepping is not None and not self._stepping.done())
+
+    def next_time_ms(self) -> int | None:
+        """Not known here: the clock follows the venue's frames and answers."""
+        return self._clock.now_ms() if self._running else None
+
+    def step(self) -> bool:
+        """Ask for one step; False once the venue has said that its candles are over."""
+        if self._running:
+            self._stepping = asyncio.ensure_future(self._step())
+        return self._running
+
+    async def _step(self) -> None:
+        async with self._session.post(f"{self._url}/step") as answer:
+            said = await answer.json()
+        self._clock.advance_to(max(int(said["now_ms"]), self._clock.now_ms()))
+        self._running = bool(said["running"])
+
+
+def run_in_lock_step(main: Callable[[IdleSelector], Coroutine[Any, Any, T]]) -> T:
+    """Run a program on a loop whose selector has the idle hook."""
+    selector = IdleSelector()
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        return runner.run(main(selector))

@@ -1,0 +1,235 @@
+"""A replay: the live stack, unchanged, against the simulated exchange over stored or modelled candles, in one process.
+
+`tradepool replay` runs one user, `tradepool demo` several; parity tests and benchmarks run it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.users import DatabaseUsers
+from tradepool.adapters.exchanges.clients import Credentials
+from tradepool.adapters.exchanges.transport import Transport
+from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId, UserId
+from tradepool.domain.mandate import NO_LIMITS, Limits, Mandate
+from tradepool.domain.market import Market
+from tradepool.domain.order import Refusal
+from tradepool.domain.position import Position
+from tradepool.domain.trade import Origin, Trade
+from tradepool.domain.user import Account, User
+from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step
+from tradepool.runtime.clock import VirtualClock
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.simexchange.door import Place, TcpPort, UnixSocket
+from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.server import Server
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.venue import Venue
+
+VENUE = "binance"
+FOREVER_MS = 10**12
+
+Door = Literal["unix", "tcp"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Player:
+    """A user of a replay: what he trades, and with how much (all of his account's cash)."""
+
+    name: str
+    strategy: Strategy
+    markets: tuple[MarketId, ...]
+    capital: Decimal
+    weight: Decimal
+    limits: Limits = NO_LIMITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp` is the venue's."""
+
+    listings: Sequence[Listing]
+    players: Sequence[Player]
+    slippage_bp: int = 1
+    door: Door = "unix"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserOutcome:
+    """How a user stands at the end; an open position is valued at its market's last close."""
+
+    user: User
+    account: Account
+    mandate: Mandate
+    trades: Sequence[Trade]
+    positions: Sequence[Position]
+    refusals: Sequence[Refusal]
+    ledger_minus_venue: Mapping[str, Decimal]
+    final_equity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a replay ended. `requests` and `frames` are the venue's counts."""
+
+    users: Sequence[UserOutcome]
+    candles: int
+    requests: int
+    frames: int
+    orders: int
+    fills: int
+    halted: Mapping[AccountId, Exception]
+
+
+class Replay:
+    """A venue and a platform in one loop. Watch `venue.now_ms`, `platform.desk.actors` while it runs."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        """`folder` takes the database, the socket and the test authority."""
+        self.plan = plan
+        self.folder = folder
+        self.venue = Venue(plan.listings, plan.slippage_bp)
+        self.clock = VirtualClock(self.venue.now_ms)
+        self.seats = [_seat(number, player, self) for number, player in enumerate(plan.players, 1)]
+        for seat, player in zip(self.seats, plan.players, strict=True):
+            quote = self.market(player.markets[0]).quote
+            self.venue.open_account(seat.credentials.key, seat.credentials.secret, {quote: player.capital})
+
+    def market(self, market: MarketId) -> Market:
+        """A listed market."""
+        return next(each.market for each in self.plan.listings if each.market.id == market)
+
+    async def run(self, selector: IdleSelector, before_step: Callable[[Replay], bool] = lambda _: True) -> Outcome:
+        """Trade from the first candle to the last. `before_step` is called before each step of the venue; returning
+        False holds it back for now."""
+        tls = make_tls_files(self.folder)
+        place: Place = UnixSocket(str(self.folder / "v")) if self.plan.door == "unix" else TcpPort()
+        server = Server(self.venue, place, tls.server_context())
+        place = await server.start()
+        connection = open_store(self.folder / "tradepool.sqlite", "NORMAL")
+        try:
+            self._store_users(DatabaseUsers(connection))
+            self.platform = Platform(self._wiring(connection_of(place, tls), connection))
+            await self.platform.start()
+            loop = LockStep(selector, self.clock, lambda: self.platform.desk.busy)
+            await loop.run(self.venue, lambda: before_step(self))
+            # The last bar's walk may have shown nobody anything: read the venue's time before signing with ours.
+            await self.platform.feed.time_ms()
+            outcome = await self._outcome(server)
+            await self.platform.stop()
+        finally:
+            await server.stop()
+            dispose(connection)
+        return outcome
+
+    def _wiring(self, transport: Transport, connection: Connection) -> Wiring:
+        timeframe_ms = self.plan.listings[0].bars.timeframe_ms
+        strategies = {p.strategy.strategy_id(timeframe_ms): p.strategy for p in self.plan.players}
+        return Wiring(
+            venue=VENUE,
+            timeframe_ms=timeframe_ms,
+            transport=transport,
+            clock=self.clock,
+            connection=connection,
+            strategies=strategies,
+            seats=self.seats,
+            origin=Origin.PRACTICE,
+            on_time=lambda time_ms: self.clock.advance_to(max(time_ms, self.clock.now_ms())),
+            keep_alive_ms=FOREVER_MS,
+        )
+
+    def _store_users(self, users: DatabaseUsers) -> None:
+        if not users.users():
+            for seat, player in zip(self.seats, self.plan.players, strict=True):
+                users.add(User(id=seat.account.user, name=player.name), seat.account, seat.mandate)
+
+    async def _outcome(self, server: Server) -> Outcome:
+        users = [await self._user(seat, player) for seat, player in zip(self.seats, self.plan.players, strict=True)]
+        keys = [seat.credentials.key for seat in self.seats]
+        return Outcome(
+            users=users,
+            candles=self.platform.market_data.candles,
+            requests=server.requests,
+            frames=server.frames,
+            orders=sum(len(self.venue.orders(key)) for key in keys),
+            fills=sum(len(self.venue.trades(key)) for key in keys),
+            halted=self.platform.desk.halted,
+        )
+
+    async def _user(self, seat: Seat, player: Player) -> UserOutcome:
+        books, actor = self.platform.books, self.platform.actor(seat.account.id)
+        totals = trial_balance(books.transfers(seat.account.id))
+        return UserOutcome(
+            user=User(id=seat.account.user, name=player.name),
+            account=seat.account,
+            mandate=seat.mandate,
+            trades=books.trades(seat.account.id),
+            positions=actor.account.positions(),
+            refusals=books.refusals(seat.account.id),
+            ledger_minus_venue=ledger_minus_venue(totals, await actor.gateway.balances()),
+            final_equity=self._final_equity(actor),
+        )
+
+    def _final_equity(self, actor: AccountActor) -> Decimal:
+        for listing in self.plan.listings:
+            if listing.market.id in actor.account.slots:
+                actor.account.mark(listing.market.id, float(listing.bars.close[-1]))
+        return actor.account.equity_units() * actor.account.quote_unit
+
+
+def connection_of(place: Place, tls: TlsFiles) -> Transport:
+    """How a platform reaches a simulated exchange that listens there."""
+    if isinstance(place, UnixSocket):
+        return Transport(ca_file=tls.ca_file, unix_socket=Path(place.path))
+    return Transport(ca_file=tls.ca_file, loopback_port=place.port)
+
+
+def _seat(number: int, player: Player, run: Replay) -> Seat:
+    """A user's account, mandate and key, named by the seed and the seat: the same plan gives the same bytes."""
+    timeframe_ms = run.plan.listings[0].bars.timeframe_ms
+    account = AccountId(_name("account", run.plan.seed, number))
+    return Seat(
+        account=Account(id=account, user=UserId(_name("user", run.plan.seed, number)), venue=VENUE, number=number),
+        mandate=Mandate(
+            id=MandateId(_name("mandate", run.plan.seed, number)),
+            account=account,
+            strategy_id=StrategyId(player.strategy.strategy_id(timeframe_ms)),
+            markets=player.markets,
+            weight=player.weight,
+            capital=player.capital,
+            limits=player.limits,
+        ),
+        credentials=Credentials(key=_name("key", run.plan.seed, number), secret=_name("secret", run.plan.seed, number)),
+    )
+
+
+def _name(kind: str, seed: int, number: int) -> str:
+    return hashlib.sha256(f"{kind} {seed} {number}".encode()).hexdigest()[:32]
+
+
+def on_our_venue(listing: Listing) -> Listing:
+    """The same market and candles, listed at the simulated exchange that speaks as the real venue does."""
+    return replace(listing, market=replace(listing.market, venue=VENUE))
+
+
+def replay(plan: Plan, before_step: Callable[[Replay], bool] = lambda _: True) -> Outcome:
+    """Run a plan from start to end in a folder of its own, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tradepool-"))
+    try:
+        return run_in_lock_step(lambda selector: Replay(plan, folder).run(selector, before_step))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

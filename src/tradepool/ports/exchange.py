@@ -1,0 +1,106 @@
+"""What we ask of a venue: public candles once for all, and one user's orders.
+
+Adapters fit these by shape. Nothing here retries: a call ends with an answer or with a named error, and
+`OutcomeUnknown` means that an order must be looked up by its client id before anything else is done with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tradepool.domain.balance import Balance
+from tradepool.domain.candle import Candle
+from tradepool.domain.command import Cancel
+from tradepool.domain.errors import VenueError
+from tradepool.domain.event import Event
+from tradepool.domain.fill import Fill
+from tradepool.domain.ids import FillId
+from tradepool.domain.market import FeeSchedule, Market
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest
+
+
+class OutcomeUnknown(VenueError):
+    """{venue} may or may not have taken {request}: {message}; it is looked up by its client order id."""
+
+    transient = True
+
+
+class NotPlaced(VenueError):
+    """{venue} did not take {request}: {message}; it is sent again."""
+
+    transient = True
+
+
+OnCandle = Callable[[Candle], None]
+OnEvent = Callable[[Event], None]
+OnLost = Callable[[str], None]
+
+
+class CandleFeed(Protocol):
+    """Public market data of one venue, for all users."""
+
+    async def markets(self) -> Sequence[Market]:
+        """Every spot market the venue trades now."""
+        ...
+
+    async def subscribe(
+        self, markets: Sequence[Market], timeframe_ms: int, on_candle: OnCandle, on_lost: OnLost
+    ) -> None:
+        """Return once the venue has acknowledged; from then on each closed candle is handed over once.
+
+        `on_lost` tells of a broken stream: subscribe again, then fetch `history` for what was missed.
+        """
+        ...
+
+    async def time_ms(self) -> int:
+        """The venue's time."""
+        ...
+
+    async def history(self, market: Market, timeframe_ms: int, since_ms: int) -> Sequence[Candle]:
+        """All closed candles with an open time of at least `since_ms`, in order."""
+        ...
+
+    async def close(self) -> None:
+        """Leave."""
+        ...
+
+
+class AccountGateway(Protocol):
+    """One user's account on one venue."""
+
+    async def open(self, on_event: OnEvent, on_lost: OnLost) -> None:
+        """Return once the venue streams this account's events; `on_lost` tells of a broken stream."""
+        ...
+
+    async def submit(self, order: ApprovedOrder) -> Event:
+        """OrderAccepted or OrderRejected; OutcomeUnknown when neither can be told."""
+        ...
+
+    async def cancel(self, command: Cancel) -> Event | None:
+        """OrderCancelled, or None when the venue has no such open order (its end is told by the stream or `look_up`)."""
+        ...
+
+    async def look_up(self, request: OrderRequest) -> Order | None:
+        """The order as the venue has it, by client order id; None when it has none."""
+        ...
+
+    async def fills(self, market: Market, after: FillId | None) -> Sequence[Fill]:
+        """This account's fills on a market after one already known, in the venue's order."""
+        ...
+
+    async def fees(self) -> FeeSchedule:
+        """The rates this account pays."""
+        ...
+
+    async def open_orders(self) -> Sequence[Order]:
+        """Orders in the book now."""
+        ...
+
+    async def balances(self) -> Sequence[Balance]:
+        """What the account holds."""
+        ...
+
+    async def close(self) -> None:
+        """Leave."""
+        ...

@@ -1,0 +1,142 @@
+"""Fill any settings class from a TOML file and the environment; what nobody knows is refused by name.
+
+Every room declares its own settings class (a pydantic model); `entrypoints/settings` lists them as sections. The
+environment wins over the file: `TRADEPOOL_LOG__LEVEL=debug` sets `level` of section `log`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from tradepool.domain.errors import InvalidInput
+
+PREFIX = "TRADEPOOL_"
+NESTING = "__"
+# Names of the environment that are no settings: where the tests find real market data.
+RESERVED = frozenset({"TRADEPOOL_DATA"})
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class UnknownSetting(InvalidInput):
+    """Setting {key} in {source} is not known{hint}; correct or remove it."""
+
+
+class BadSetting(InvalidInput):
+    """Setting {key} in {source} is not valid: {why}; correct it."""
+
+
+class ConfigFileUnreadable(InvalidInput):
+    """Configuration file {file} cannot be read: {why}; correct the file or the path."""
+
+
+def load(settings_class: type[S], file: Path | None = None) -> S:
+    """Settings of this class: its defaults, then the TOML file if one is given, then the environment.
+
+    Errors: ConfigFileUnreadable, UnknownSetting, BadSetting; each is one line.
+
+    >>> class Log(BaseModel):
+    ...     level: str = "info"
+    >>> load(Log).level
+    'info'
+    """
+    written = {} if file is None else _read(file)
+    _refuse_unknown(settings_class, written, str(file), ())
+    _refuse_unknown_environment(settings_class, os.environ)
+    surroundings = cast("dict[str, object]", _environment_source(settings_class)())
+    try:
+        return settings_class.model_validate(_merged(written, surroundings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = tuple(str(part) for part in first["loc"])
+        source = "the environment" if _holds(surroundings, path) else str(file or "the settings")
+        raise BadSetting(key=".".join(path), source=source, why=first["msg"]) from error
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigFileUnreadable(file=file, why=error.strerror) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigFileUnreadable(file=file, why=str(error)) from error
+
+
+def _environment_source(settings_class: type[BaseModel]) -> EnvSettingsSource:
+    """pydantic-settings' reader of the environment, over a twin of the class (it takes only its own kind)."""
+    config = SettingsConfigDict(extra="ignore")
+    fields = {name: (field.annotation, field) for name, field in settings_class.model_fields.items()}
+    namespace = {"model_config": config, "__annotations__": {name: kind for name, (kind, _) in fields.items()}}
+    twin = type(settings_class.__name__, (BaseSettings,), {**namespace, **{n: f for n, (_, f) in fields.items()}})
+    return EnvSettingsSource(twin, env_prefix=PREFIX, env_nested_delimiter=NESTING)
+
+
+def _sections(settings_class: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
+    """Keys of a class; those that are sections of their own with their class."""
+    kinds = {name: field.annotation for name, field in settings_class.model_fields.items()}
+    return {n: k if isinstance(k, type) and issubclass(k, BaseModel) else None for n, k in kinds.items()}
+
+
+def _refuse_unknown(
+    settings_class: type[BaseModel], given: Mapping[str, object], source: str, above: tuple[str, ...]
+) -> None:
+    known = _sections(settings_class)
+    for key, value in given.items():
+        if key not in known:
+            raise UnknownSetting(key=".".join((*above, key)), source=source, hint=nearest(key, known))
+        section = known[key]
+        if section is not None and isinstance(value, Mapping):
+            _refuse_unknown(section, value, source, (*above, key))
+
+
+def _refuse_unknown_environment(settings_class: type[BaseModel], environment: Mapping[str, str]) -> None:
+    known = set(_environment_names(settings_class, PREFIX))
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known | RESERVED:
+            raise UnknownSetting(key=name, source="the environment", hint=nearest(name.upper(), known))
+
+
+def _environment_names(settings_class: type[BaseModel], above: str) -> Iterable[str]:
+    for key, section in _sections(settings_class).items():
+        yield f"{above}{key.upper()}"
+        if section is not None:
+            yield from _environment_names(section, f"{above}{key.upper()}{NESTING}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The hint of an error message: what was probably meant, else all that is known.
+
+    >>> nearest("levle", ["level", "style"]), nearest("zzz", ["level", "style"])
+    (' (did you mean level?)', ' (known: level, style)')
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(known)})"
+
+
+def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    """Both mappings in one; where both speak, `above` wins, section by section."""
+    merged = dict(below)
+    for key, value in above.items():
+        held = merged.get(key)
+        both = isinstance(held, Mapping) and isinstance(value, Mapping)
+        merged[key] = (
+            _merged(cast("Mapping[str, object]", held), cast("Mapping[str, object]", value)) if both else value
+        )
+    return merged
+
+
+def _holds(given: object, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(given, Mapping) or key not in given:
+            return False
+        given = given[key]
+    return True

@@ -1,0 +1,103 @@
+"""One actor an account: events one by one, each applied, journaled and only then acted on. It never awaits the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from tradepool.core.account.account import Account
+from tradepool.core.ledger.posting import fill_entry, opening_entry
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.domain.event import AccountOpened, Event, OrderFilled
+from tradepool.domain.ids import FillId, MarketId
+from tradepool.domain.ledger import LedgerEntry
+from tradepool.ports.exchange import AccountGateway
+from tradepool.ports.journal import Journal, Record
+from tradepool.services.trading.sender import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamLost:
+    """The user stream broke: what it would have told is asked for."""
+
+
+class AccountActor:
+    """Owns one account's state. `post` takes events from anywhere in the loop; `run` handles them until cancelled."""
+
+    def __init__(self, account: Account, gateway: AccountGateway, journal: Journal, sender: Sender) -> None:
+        """The parts; `recovery.start` brings the actor up to date before `run`."""
+        self.account = account
+        self.gateway = gateway
+        self.sender = sender
+        self.sequence = 0
+        self.last_fills: dict[MarketId, FillId] = {}
+        self.events_handled = 0
+        self._journal = journal
+        self._inbox: asyncio.Queue[Event | _StreamLost] = asyncio.Queue()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something it was told or sent is not answered yet."""
+        waiting = not self._inbox.empty() or not self.sender.idle
+        return waiting or bool(self.account.unanswered() or self.account.cancelling())
+
+    def post(self, event: Event) -> None:
+        """Put an event in the inbox."""
+        self._inbox.put_nowait(event)
+
+    def lost(self, why: str) -> None:
+        """Hear that the user stream broke."""
+        self._inbox.put_nowait(_StreamLost())
+
+    async def run(self, on_lost: Callable[[AccountActor], Awaitable[None]]) -> None:
+        """Handle events until cancelled; any error ends this actor, and only this one. `on_lost` mends the stream."""
+        while True:
+            event = await self._inbox.get()
+            if isinstance(event, _StreamLost):
+                await on_lost(self)
+            else:
+                self.handle(event)
+
+    def replay(self, events: Sequence[tuple[int, int, Event]]) -> None:
+        """Apply what the journal holds; its commands were sent before, or are found unanswered later."""
+        for sequence, as_of_ms, event in events:
+            self.account.apply(event)
+            self.account.as_of_ms = max(self.account.as_of_ms, as_of_ms)
+            self.sequence = sequence
+            self._note_fill(event)
+
+    def handle(self, event: Event) -> None:
+        """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
+        self.events_handled += 1
+        commands = self.account.apply(event)
+        if not self.account.changed:
+            return
+        self.sequence += 1
+        self._journal.write(self._record(event, commands))
+        self._note_fill(event)
+        self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
+
+    def _record(self, event: Event, commands: Sequence[Command]) -> Record:
+        return Record(
+            account=self.account.account.id,
+            sequence=self.sequence,
+            as_of_ms=self.account.as_of_ms,
+            event=event,
+            entries=self._entries(event),
+            trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
+            refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
+            intents=[c.order.request for c in commands if isinstance(c, Submit)],
+        )
+
+    def _entries(self, event: Event) -> list[LedgerEntry]:
+        match event:
+            case AccountOpened():
+                return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
+            case OrderFilled(fill=fill):
+                return [fill_entry(fill, self.account.slots[fill.market].market)]
+        return []
+
+    def _note_fill(self, event: Event) -> None:
+        if isinstance(event, OrderFilled):
+            self.last_fills[event.fill.market] = event.fill.fill_id

@@ -1,0 +1,93 @@
+"""All accounts of a deployment: each T's signals fanned out to the actors whose mandates follow them.
+
+One account's failure stops that account, loudly, and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
+
+from tradepool.domain.event import CandlesClosed
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.signal import Signal
+from tradepool.ports.clock import Clock
+from tradepool.ports.journal import Journal
+from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.services.market_data import MarketData
+from tradepool.services.trading import recovery
+from tradepool.services.trading.account_actor import AccountActor
+
+ENTRY_MAX_AGE_BARS = 1
+
+Follows = tuple[StrategyId, tuple[MarketId, ...]]
+
+
+class TradingDesk:
+    """Runs the actors beside each other. `halted` names the accounts that failed, with the error."""
+
+    def __init__(self, actors: Sequence[AccountActor], clock: Clock, journal: Journal, timeframe_ms: int) -> None:
+        """The actors are not started yet."""
+        self.actors = actors
+        self.halted: dict[AccountId, Exception] = {}
+        self._clock = clock
+        self._journal = journal
+        self._timeframe_ms = timeframe_ms
+        self._supervisor = Supervisor()
+        self._followers: dict[Follows, list[AccountActor]] = {}
+        for actor in actors:
+            mandate = actor.account.mandate
+            self._followers.setdefault((mandate.strategy_id, tuple(mandate.markets)), []).append(actor)
+
+    @property
+    def busy(self) -> list[AccountId]:
+        """Accounts that were told or sent something that is not answered yet."""
+        return [a.account.account.id for a in self.actors if a.account.account.id not in self.halted and a.busy]
+
+    async def start(self, market_data: MarketData) -> None:
+        """Recover every account and the market steps, then let everything run."""
+        closes = await market_data.start()
+        for actor in self.actors:
+            for market in actor.account.slots.keys() & closes.keys():
+                actor.account.mark(market, closes[market])
+            name = actor.account.account.id
+            await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
+        await market_data.catch_up()
+        for actor in self.actors:
+            if actor.account.account.id not in self.halted:
+                self._run(actor, "events", actor.run(self._reconnect))
+                self._run(actor, "orders", actor.sender.run())
+        self._supervisor.start("market data", market_data.run(), self._market_data_failed)
+
+    async def _reconnect(self, actor: AccountActor) -> None:
+        await recovery.reconnect(actor, self._clock)
+
+    def _run(self, actor: AccountActor, what: str, work: Coroutine[object, object, None]) -> None:
+        name = actor.account.account.id
+        self._supervisor.start(f"{name} {what}", work, partial(self._halt, name))
+
+    def _halt(self, account: AccountId, task: str, error: Exception) -> None:
+        self.halted.setdefault(account, error)
+
+    def _market_data_failed(self, task: str, error: Exception) -> None:
+        for actor in self.actors:
+            self.halted.setdefault(actor.account.account.id, error)
+
+    def on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
+        """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""
+        by_key: Mapping[tuple[StrategyId, MarketId], Signal] = {(s.strategy_id, s.market): s for s in signals}
+        late = self._clock.now_ms() >= time_ms + ENTRY_MAX_AGE_BARS * self._timeframe_ms
+        for (strategy_id, markets), actors in self._followers.items():
+            mine = tuple(by_key[strategy_id, m] for m in markets if (strategy_id, m) in by_key)
+            if not mine:
+                continue
+            event = CandlesClosed(time_ms=time_ms, signals=mine, late=late)
+            for actor in actors:
+                if actor.account.account.id not in self.halted:
+                    actor.post(event)
+
+    async def stop(self) -> None:
+        """Stop acting; protections stay at the venue."""
+        await self._supervisor.stop()
+        for actor in self.actors:
+            await actor.gateway.close()

@@ -1,0 +1,64 @@
+"""Who trades at the venue: keys, what is free and what open orders hold, and everything ever done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tradepool.simexchange.errors import InsufficientBalance
+from tradepool.simexchange.history import History
+from tradepool.simexchange.listing import ListedMarket
+from tradepool.simexchange.records import Order, Side
+
+
+class Account:
+    """One user's account. Amounts are whole units of their asset and never negative."""
+
+    def __init__(
+        self, index: int, key: str, secret: str, balances: dict[str, int], markets: Sequence[ListedMarket]
+    ) -> None:
+        """Open the account with what it holds; every listed asset has a line."""
+        self.index, self.key, self.secret = index, key, secret.encode()
+        assets = dict.fromkeys(asset for market in markets for asset in (market.quote, market.base))
+        self.free: dict[str, int] = dict.fromkeys(assets, 0) | balances
+        self.locked: dict[str, int] = dict.fromkeys(self.free, 0)
+        self.held: dict[int, int] = {}
+        self.open: dict[int, Order] = {}
+        self.open_ids: dict[str, int] = {}
+        self.open_count: Counter[str] = Counter()
+        self.history = History(index, markets)
+
+    def require(self, asset: str, units: int) -> None:
+        """InsufficientBalance when less than `units` are free."""
+        if self.free[asset] < units:
+            raise InsufficientBalance(asset=asset, needed=units, free=self.free[asset])
+
+    def rest(self, order: Order, units: int) -> None:
+        """Let an open order hold `units` of what it would give away; they must be free."""
+        asset = given_asset(order)
+        self.require(asset, units)
+        self.free[asset] -= units
+        self.locked[asset] += units
+        self.held[order.id] = units
+        self.open[order.id] = order
+        self.open_ids[order.client_id] = order.id
+        self.open_count[order.market.symbol] += 1
+
+    def release(self, order: Order) -> None:
+        """Give back what an open order held; it is no longer open."""
+        asset, units = given_asset(order), self.held.pop(order.id)
+        self.free[asset] += units
+        self.locked[asset] -= units
+        del self.open[order.id], self.open_ids[order.client_id]
+        self.open_count[order.market.symbol] -= 1
+
+    def exchange(self, given: str, given_units: int, received: str, received_units: int) -> None:
+        """Pay and receive; the payment must be free."""
+        self.require(given, given_units)
+        self.free[given] -= given_units
+        self.free[received] += received_units
+
+
+def given_asset(order: Order) -> str:
+    """What an order gives away: quote for a buy, base for a sell."""
+    return order.market.quote if order.side is Side.BUY else order.market.base

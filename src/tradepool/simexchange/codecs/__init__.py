@@ -1,0 +1,1 @@
+"""How venues speak: a folder a dialect, pure, bytes to requests and events to bytes."""

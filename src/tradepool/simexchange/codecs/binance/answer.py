@@ -1,0 +1,175 @@
+"""Orders, trades, balances and candles as Binance writes them; amounts are decimal strings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import orjson
+
+from tradepool.simexchange.accounts import Account
+from tradepool.simexchange.history import History
+from tradepool.simexchange.listing import ListedMarket
+from tradepool.simexchange.records import Kind, Order, Side, Trade
+
+STP = "NONE"
+
+
+def order_fields(order: Order) -> dict[str, object]:
+    """What every answer about an order has in common."""
+    market = order.market
+    fields: dict[str, object] = {
+        "symbol": market.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "price": market.price_text.text(order.limit_ticks),
+        "origQty": market.quantity_text.text(order.steps),
+        "executedQty": market.quantity_text.text(order.filled_steps),
+        "origQuoteOrderQty": market.quote_text.text(0),
+        "cummulativeQuoteQty": market.quote_text.text(order.quote_units),
+        "status": order.status.name,
+        "timeInForce": "GTC",
+        "type": order.kind.name,
+        "side": order.side.name,
+        "selfTradePreventionMode": STP,
+    }
+    if order.kind is Kind.STOP_LOSS:
+        fields["stopPrice"] = market.price_text.text(order.stop_ticks)
+    return fields
+
+
+def placed(order: Order, history: History, response_type: str) -> bytes:
+    """Answer to a new order: ACK, RESULT or FULL."""
+    if response_type == "ACK":
+        return orjson.dumps(
+            {
+                "symbol": order.market.symbol,
+                "orderId": order.id,
+                "orderListId": -1,
+                "clientOrderId": order.client_id,
+                "transactTime": order.updated_ms,
+            }
+        )
+    fields = order_fields(order) | {"transactTime": order.updated_ms, "workingTime": _working_ms(order)}
+    if response_type == "FULL":
+        fields["fills"] = [_fill(history.trade(order.trade_id))] if order.trade_id else []
+    return orjson.dumps(fields)
+
+
+def looked_up(order: Order) -> dict[str, object]:
+    """An order in a look-up or a list."""
+    return order_fields(order) | {
+        "stopPrice": order.market.price_text.text(order.stop_ticks),
+        "icebergQty": order.market.quantity_text.text(0),
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": _working_ms(order) != -1,
+        "workingTime": _working_ms(order),
+    }
+
+
+def cancelled(order: Order, request_id: str) -> bytes:
+    """Answer to a cancel: the request has an id of its own, the order's moves to origClientOrderId."""
+    fields = order_fields(order) | {
+        "origClientOrderId": order.client_id,
+        "clientOrderId": request_id,
+        "transactTime": order.updated_ms,
+    }
+    return orjson.dumps(fields)
+
+
+def trade_fields(trade: Trade) -> dict[str, object]:
+    """A trade in myTrades."""
+    market = trade.market
+    return {
+        "symbol": market.symbol,
+        "id": trade.id,
+        "orderId": trade.order_id,
+        "orderListId": -1,
+        "price": market.price_text.text(trade.ticks),
+        "qty": market.quantity_text.text(trade.steps),
+        "quoteQty": market.quote_text.text(trade.quote_units),
+        "commission": fee_text(trade),
+        "commissionAsset": trade.fee_asset,
+        "time": trade.time_ms,
+        "isBuyer": trade.side is Side.BUY,
+        "isMaker": trade.is_maker,
+        "isBestMatch": True,
+    }
+
+
+def fee_text(trade: Trade) -> str:
+    """A trade's fee in its own asset."""
+    texts = trade.market.base_text if trade.side is Side.BUY else trade.market.quote_text
+    return texts.text(trade.fee_units)
+
+
+def account_body(account: Account, market: ListedMarket, unit: Callable[[str], Decimal], now_ms: int) -> bytes:
+    """Balances and fees; `market` gives the fees, `unit` the smallest amount of an asset."""
+    rates = {side: f"{ppm / 1_000_000:.8f}" for side, ppm in (("maker", market.maker_ppm), ("taker", market.taker_ppm))}
+    balances = [
+        {"asset": asset, "free": f"{free * unit(asset):f}", "locked": f"{account.locked[asset] * unit(asset):f}"}
+        for asset, free in account.free.items()
+    ]
+    return orjson.dumps(
+        {
+            "makerCommission": market.maker_ppm // 100,
+            "takerCommission": market.taker_ppm // 100,
+            "buyerCommission": 0,
+            "sellerCommission": 0,
+            "commissionRates": {**rates, "buyer": "0.00000000", "seller": "0.00000000"},
+            "canTrade": True,
+            "canWithdraw": False,
+            "canDeposit": False,
+            "brokered": False,
+            "requireSelfTradePrevention": False,
+            "preventSor": False,
+            "updateTime": now_ms,
+            "accountType": "SPOT",
+            "balances": balances,
+            "permissions": ["SPOT"],
+            "uid": account.index + 1,
+        }
+    )
+
+
+def kline_row(market: ListedMarket, index: int) -> list[object]:
+    """A closed candle as the twelve columns of the klines route."""
+    price, start = market.price_text.text, int(market.open_time[index])
+    volume = market.volume_text(index)
+    return [
+        start,
+        price(int(market.open[index])),
+        price(int(market.high[index])),
+        price(int(market.low[index])),
+        price(int(market.close[index])),
+        volume,
+        start + market.timeframe_ms - 1,
+        quote_volume(market, index),
+        1,
+        volume,
+        quote_volume(market, index),
+        "0",
+    ]
+
+
+def quote_volume(market: ListedMarket, index: int) -> str:
+    """Traded quote of a candle: its base volume at its close (only its order of size is meant)."""
+    return f"{float(market.volume_text(index)) * float(market.price_text.text(int(market.close[index]))):.8f}"
+
+
+def _fill(trade: Trade) -> dict[str, object]:
+    market = trade.market
+    return {
+        "price": market.price_text.text(trade.ticks),
+        "qty": market.quantity_text.text(trade.steps),
+        "commission": fee_text(trade),
+        "commissionAsset": trade.fee_asset,
+        "tradeId": trade.id,
+    }
+
+
+def _working_ms(order: Order) -> int:
+    """When the order reached the book; a stop that was not reached has not."""
+    return order.created_ms if order.kind is not Kind.STOP_LOSS else order.updated_ms if order.trade_id else -1

@@ -1,0 +1,149 @@
+"""What a client sent: raw text to parameters, and the proof that it holds the account's secret."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from tradepool.simexchange.accounts import Account
+from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
+from tradepool.simexchange.fixed import FixedPoint, NotANumber
+from tradepool.simexchange.listing import ListedMarket
+from tradepool.simexchange.records import Kind, NewOrder, Side
+
+RECV_WINDOW_MS = 5_000
+RECV_WINDOW_MAX_MS = 60_000
+AHEAD_MAX_MS = 1_000
+CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}")
+
+SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+KINDS = {"MARKET": Kind.MARKET, "LIMIT": Kind.LIMIT, "STOP_LOSS": Kind.STOP_LOSS}
+
+
+class Call(NamedTuple):
+    """One HTTP request as it came: `query` and `body` are the raw texts, still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+    key: str
+
+
+class Parameters:
+    """Decoded parameters; what is missing or malformed is rejected by name."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        """Wrap decoded values."""
+        self._values = values
+
+    @classmethod
+    def of(cls, call: Call) -> Parameters:
+        """Parse query and body; a name sent twice is rejected."""
+        parts = [part for text in (call.query, call.body) if text for part in text.split("&") if part]
+        values: dict[str, str] = {}
+        for part in parts:
+            name, _, value = part.partition("=")
+            values[name] = unquote_plus(value) if "%" in value or "+" in value else value
+        if len(values) < len(parts):
+            raise Rejection(-1101, "Duplicate values for a parameter detected.")
+        return cls(values)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the parameter was sent with a value."""
+        return bool(self._values.get(name))
+
+    def text(self, name: str) -> str:
+        """A parameter that must be there."""
+        value = self._values.get(name)
+        if not value:
+            raise MissingParameter(name)
+        return value
+
+    def optional(self, name: str, default: str = "") -> str:
+        """A parameter that may be missing."""
+        return self._values.get(name) or default
+
+    def number(self, name: str, default: int | None = None, maximum: int = 2**62) -> int:
+        """A whole number of zero or more, at most `maximum` (more is cut to it, as Binance does with limits)."""
+        value = self._values.get(name)
+        if not value and default is not None:
+            return default
+        if not value or not (value.isascii() and value.isdigit()) or len(value) > 19:
+            raise MissingParameter(name)
+        return min(int(value), maximum)
+
+    def count(self, name: str, grid: FixedPoint, filter_name: str) -> int:
+        """A price or quantity as whole ticks or steps; off the grid it breaks the filter."""
+        try:
+            count = grid.count(self.text(name))
+        except NotANumber as error:
+            raise MissingParameter(name) from error
+        if count is None:
+            raise Rejection(-1013, f"Filter failure: {filter_name}")
+        return count
+
+
+def check_signature(account: Account, payload: str, signature: str) -> None:
+    """Rejected unless `signature` is the HMAC-SHA256 of the very text that was sent."""
+    expected = hmac.digest(account.secret, payload.encode(), "sha256").hex()
+    if not hmac.compare_digest(expected, signature):
+        raise Rejection(-1022, "Signature for this request is not valid.")
+
+
+def signed_payload(call: Call) -> tuple[str, str]:
+    """The raw text a signature covers, and the signature: query then body, without the signature itself."""
+    query, body = call.query, call.body
+    if "signature=" in body:
+        body, _, signature = body.rpartition("signature=")
+        return query + body.removesuffix("&"), signature
+    query, _, signature = query.rpartition("signature=")
+    return query.removesuffix("&") + body, signature
+
+
+def check_time(parameters: Parameters, now_ms: int) -> None:
+    """Rejected unless the timestamp lies inside the receive window."""
+    timestamp = parameters.number("timestamp")
+    window = parameters.number("recvWindow", RECV_WINDOW_MS)
+    if window > RECV_WINDOW_MAX_MS:
+        raise Rejection(-1131, "recvWindow must be less than 60000.")
+    if timestamp >= now_ms + AHEAD_MAX_MS:
+        raise Rejection(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if now_ms - timestamp > window:
+        raise Rejection(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def new_order(parameters: Parameters, market: ListedMarket, generated_id: str) -> NewOrder:
+    """Read an order; `generated_id` is its client id when the client names none."""
+    side = SIDES.get(parameters.text("side"))
+    if side is None:
+        raise Rejection(-1117, "Invalid side.")
+    kind = KINDS.get(parameters.text("type"))
+    if kind is None:
+        raise Rejection(-1116, "Invalid orderType.")
+    client_id = parameters.optional("newClientOrderId", generated_id)
+    if not CLIENT_ID.fullmatch(client_id):
+        legal = r"^[a-zA-Z0-9-_.:/]{1,36}$"
+        raise Rejection(-1100, f"Illegal characters found in parameter 'newClientOrderId'; legal range is '{legal}'.")
+    limit, stop = _prices(parameters, market, kind)
+    steps = parameters.count("quantity", market.quantity_text, "LOT_SIZE")
+    return NewOrder(market.symbol, client_id, side, kind, steps, limit, stop)
+
+
+def _prices(parameters: Parameters, market: ListedMarket, kind: Kind) -> tuple[int, int]:
+    """Limit and stop price of the kind, in ticks; what the kind does not take is rejected."""
+    if kind is Kind.LIMIT:
+        if parameters.text("timeInForce") != "GTC":
+            raise Rejection(-1115, "Invalid timeInForce.")
+        return parameters.count("price", market.price_text, "PRICE_FILTER"), 0
+    for name in ("price", "timeInForce"):
+        if name in parameters:
+            raise Rejection(-1106, f"Parameter '{name}' sent when not required.")
+    if kind is Kind.STOP_LOSS:
+        return 0, parameters.count("stopPrice", market.price_text, "PRICE_FILTER")
+    return 0, 0

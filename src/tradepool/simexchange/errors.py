@@ -1,0 +1,74 @@
+"""What the simulated venue refuses, and what stops it from starting.
+
+```
+TradepoolError
+├── InvalidInput
+│   ├── BrokenListings      what the venue was given to trade is not usable
+│   ├── UnknownAccount      nobody opened an account with this key
+│   └── BrokenConfig        a process was started with a configuration that is not usable
+├── CannotListen ── PortInUse
+└── Refused                 a user's request was refused; a codec says it with the venue's own code and words
+    ├── UnknownSymbol, UnknownOrder, MarketClosed
+    └── FilterFailed, StopWouldTrigger, InsufficientBalance, DuplicateOrder
+```
+"""
+
+from __future__ import annotations
+
+from tradepool.domain.errors import InvalidInput, TradepoolError
+
+
+class BrokenListings(InvalidInput):
+    """The venue can't trade {market}: {why}."""
+
+
+class UnknownAccount(InvalidInput):
+    """No account with key {key} is open here; open it first."""
+
+
+class AccountExists(InvalidInput):
+    """An account with key {key} is open already; use another key."""
+
+
+class BrokenConfig(InvalidInput):
+    """The simulated exchange's configuration {path} is not usable: {why}."""
+
+
+class CannotListen(TradepoolError):
+    """The simulated exchange can't listen on {where}: {why}; choose another place."""
+
+
+class PortInUse(CannotListen):
+    """Somebody else listens on {where} already; stop that process or choose another place."""
+
+
+class Refused(TradepoolError):
+    """The simulated exchange refused a request."""
+
+
+class UnknownSymbol(Refused):
+    """Symbol {symbol} is not listed."""
+
+
+class UnknownOrder(Refused):
+    """Order {order} does not exist."""
+
+
+class MarketClosed(Refused):
+    """Market {symbol} has no price yet."""
+
+
+class FilterFailed(Refused):
+    """The order breaks the market's filter {filter}."""
+
+
+class StopWouldTrigger(Refused):
+    """The stop price {stop} would trigger immediately at a price of {price} (both in ticks)."""
+
+
+class InsufficientBalance(Refused):
+    """{needed} units of {asset} are needed, {free} are free."""
+
+
+class DuplicateOrder(Refused):
+    """Client order id {client_id} is in use."""

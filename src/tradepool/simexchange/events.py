@@ -1,0 +1,78 @@
+"""What the simulated venue tells the world. Who listens is an `Outlet`: it takes the events and says if anybody saw them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from tradepool.simexchange.listing import ListedMarket
+from tradepool.simexchange.records import Order, Trade
+
+
+class KlineClosed(NamedTuple):
+    """Candle `bar` of a market is closed and published."""
+
+    market: ListedMarket
+    bar: int
+    time_ms: int
+
+
+class BookTicker(NamedTuple):
+    """The best bid and ask changed (ticks): what a market sell gets and a market buy pays now."""
+
+    market: ListedMarket
+    bid_ticks: int
+    ask_ticks: int
+    time_ms: int
+    update_id: int
+
+
+class ExecutionReport(NamedTuple):
+    """An order changed. `trade` is set when the change was a fill; else `order.status` names the change.
+
+    `request_id` is the client's name for the request that cancelled it, empty for every other change.
+    """
+
+    key: str
+    order: Order
+    trade: Trade | None
+    time_ms: int
+    request_id: str = ""
+
+
+class AccountPosition(NamedTuple):
+    """Balances of the two assets an order touched, in units of each asset."""
+
+    key: str
+    market: ListedMarket
+    base_free: int
+    base_locked: int
+    quote_free: int
+    quote_locked: int
+    time_ms: int
+
+
+Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition
+
+
+class Outlet(Protocol):
+    """Where events go. The venue asks `wants_*` first, so that nothing is built that nobody reads."""
+
+    def wants_klines(self, symbol: str) -> bool:
+        """Whether anybody reads the candles of a market."""
+        ...
+
+    def wants_book(self, symbol: str) -> bool:
+        """Whether anybody reads the best prices of a market."""
+        ...
+
+    def wants_account(self, key: str) -> bool:
+        """Whether the account's user stream is open."""
+        ...
+
+    def publish(self, event: Event) -> None:
+        """Take one event; each counts as something visible."""
+        ...
+
+    def flush(self) -> None:
+        """A step or a request is over: everything published must be on its way before the answer is."""
+        ...

@@ -1,0 +1,141 @@
+"""All orders and trades of one account, packed: about 250 bytes an order with its client id and its index.
+
+Order and trade ids are the account's base plus a counter, so the counter is the row. An open order's row is kept up
+to date by whoever changes it; nothing here is ever scanned, ranges are found by bisection.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from tradepool.simexchange.listing import ListedMarket
+from tradepool.simexchange.records import Kind, Order, Side, Status, Trade
+
+ACCOUNT_SPAN = 10**9
+
+_ORDER = struct.Struct("<qqqqqqqHBBB")
+_TRADE = struct.Struct("<qqqqqHBB")
+
+
+class History:
+    """Orders and trades of one account, by id, by client id and by market."""
+
+    def __init__(self, account_index: int, markets: Sequence[ListedMarket]) -> None:
+        """Nothing happened yet."""
+        self.base = account_index * ACCOUNT_SPAN
+        self._markets = markets
+        self._orders, self._trades = bytearray(), bytearray()
+        self._client_ids: list[str] = []
+        self._latest: dict[str, int] = {}
+        self._orders_of = [array("q") for _ in markets]
+        self._trades_of = [array("q") for _ in markets]
+
+    @property
+    def order_count(self) -> int:
+        """How many orders were ever accepted."""
+        return len(self._client_ids)
+
+    @property
+    def trade_count(self) -> int:
+        """How many trades there were."""
+        return len(self._trades) // _TRADE.size
+
+    def next_order_id(self) -> int:
+        """Id of the order that is added next."""
+        return self.base + len(self._client_ids) + 1
+
+    def next_trade_id(self) -> int:
+        """Id of the trade that is added next."""
+        return self.base + self.trade_count + 1
+
+    def add(self, order: Order) -> None:
+        """Keep a new order under its id."""
+        self._client_ids.append(order.client_id)
+        self._latest[order.client_id] = order.id
+        self._orders_of[order.market.index].append(order.id)
+        self._orders += self._packed(order)
+
+    def update(self, order: Order) -> None:
+        """Replace an order by what became of it."""
+        at = (order.id - self.base - 1) * _ORDER.size
+        self._orders[at : at + _ORDER.size] = self._packed(order)
+
+    def add_trade(self, trade: Trade) -> None:
+        """Keep a new trade under its id."""
+        self._trades_of[trade.market.index].append(trade.id)
+        self._trades += _TRADE.pack(
+            trade.order_id, trade.ticks, trade.steps, trade.fee_units, trade.time_ms,
+            trade.market.index, trade.side, trade.is_maker,
+        )  # fmt: skip
+
+    def knows_client_id(self, client_id: str) -> bool:
+        """Whether any order ever had this client id."""
+        return client_id in self._latest
+
+    def id_of(self, client_id: str) -> int | None:
+        """Id of the latest order with this client id."""
+        return self._latest.get(client_id)
+
+    def order(self, order_id: int) -> Order | None:
+        """An order by id; None when this account has none."""
+        row = order_id - self.base - 1
+        if not 0 <= row < len(self._client_ids):
+            return None
+        steps, limit, stop, created, updated, quote, trade, market, side, kind, status = _ORDER.unpack_from(
+            self._orders, row * _ORDER.size
+        )
+        return Order(
+            order_id, self._client_ids[row], self._markets[market], Side(side), Kind(kind), steps, limit, stop,
+            created, Status(status), quote, trade, updated,
+        )  # fmt: skip
+
+    def trade(self, trade_id: int) -> Trade:
+        """A trade by id; it must be one of this account's."""
+        row = (trade_id - self.base - 1) * _TRADE.size
+        order_id, ticks, steps, fee, time_ms, market, side, maker = _TRADE.unpack_from(self._trades, row)
+        client_id = self._client_ids[order_id - self.base - 1]
+        return Trade(
+            trade_id, order_id, client_id, self._markets[market], Side(side), ticks, steps, fee, bool(maker), time_ms
+        )
+
+    def orders_of(self, market: ListedMarket, from_id: int, limit: int) -> list[Order]:
+        """The market's first `limit` orders with id >= `from_id`; the last `limit` ones when it is 0."""
+        return [found for each in _window(self._orders_of[market.index], from_id, limit) if (found := self.order(each))]
+
+    def orders_since(self, market: ListedMarket, start_ms: int, limit: int) -> list[Order]:
+        """The market's first `limit` orders made at or after a time."""
+        ids = self._orders_of[market.index]
+        at = bisect_left(ids, start_ms, key=self._created_ms)
+        return [found for each in ids[at : at + limit] if (found := self.order(each))]
+
+    def trades_of(self, market: ListedMarket, from_id: int, limit: int) -> list[Trade]:
+        """The market's first `limit` trades with id >= `from_id`; the last `limit` ones when it is 0."""
+        return [self.trade(each) for each in _window(self._trades_of[market.index], from_id, limit)]
+
+    def trades_since(self, market: ListedMarket, start_ms: int, limit: int) -> list[Trade]:
+        """The market's first `limit` trades made at or after a time."""
+        ids = self._trades_of[market.index]
+        at = bisect_left(ids, start_ms, key=lambda each: self.trade(each).time_ms)
+        return [self.trade(each) for each in ids[at : at + limit]]
+
+    def _created_ms(self, order_id: int) -> int:
+        order = self.order(order_id)
+        assert order is not None, "a market lists orders of its account only"
+        return order.created_ms
+
+    @staticmethod
+    def _packed(order: Order) -> bytes:
+        return _ORDER.pack(
+            order.steps, order.limit_ticks, order.stop_ticks, order.created_ms, order.updated_ms, order.quote_units,
+            order.trade_id, order.market.index, order.side, order.kind, order.status,
+        )  # fmt: skip
+
+
+def _window(ids: array[int], from_id: int, limit: int) -> array[int]:
+    if not from_id:
+        return ids[max(0, len(ids) - limit) :]
+    at = bisect_left(ids, from_id)
+    return ids[at : at + limit]

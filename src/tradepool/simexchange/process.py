@@ -1,0 +1,208 @@
+"""The venue as a process of its own: `python -m tradepool.simexchange.process CONFIG.json`.
+
+It prints one line, `ready {"venue": ..., "control": ..., "ca_file": ...}`, and serves until it is told to end. Time
+stands still there until somebody steps it over the control door (simexchange.control).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.market import FeeSchedule, Market
+from tradepool.simexchange.control import Control, NewAccount
+from tradepool.simexchange.door import Place, TcpPort, UnixSocket
+from tradepool.simexchange.errors import BrokenConfig
+from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.server import Server
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.venue import Venue
+
+
+class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A market's rules and the .npz file of its candles."""
+
+    bars: str
+    timeframe_ms: int
+    venue: str
+    base: str
+    quote: str
+    price_tick: Decimal
+    quantity_step: Decimal
+    quantity_min: Decimal
+    notional_min: Decimal
+    maker_rate: Decimal
+    taker_rate: Decimal
+    base_unit: Decimal
+    quote_unit: Decimal
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a venue process needs. Places are `unix:PATH` or `tcp:PORT`; with `tls_folder` the venue serves HTTPS."""
+
+    listings: list[ListedFile]
+    accounts: list[NewAccount]
+    venue: str
+    control: str
+    slippage_bp: int = 1
+    strict_ids: bool = False
+    tls_folder: str | None = None
+
+
+def write_config(
+    path: Path,
+    listings: Sequence[Listing],
+    accounts: Mapping[str, tuple[str, Mapping[str, Decimal]]],
+    places: tuple[Place, Place],
+    *,
+    slippage_bp: int = 1,
+    strict_ids: bool = False,
+    tls_folder: Path | None = None,
+) -> Path:
+    """Write a configuration, and the candles beside it as .npz.
+
+    `accounts` maps a key to its secret and balances; `places` are the venue's and the control door's.
+    """
+    config = Config(
+        listings=[_write_listing(path.parent, listing) for listing in listings],
+        accounts=[NewAccount(key, secret, dict(balances)) for key, (secret, balances) in accounts.items()],
+        venue=place_text(places[0]),
+        control=place_text(places[1]),
+        slippage_bp=slippage_bp,
+        strict_ids=strict_ids,
+        tls_folder=str(tls_folder) if tls_folder else None,
+    )
+    path.write_bytes(msgspec.json.encode(config))
+    return path
+
+
+def read_config(path: Path) -> Config:
+    """Read a configuration; BrokenConfig says what is wrong with it."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Config)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BrokenConfig(path=path, why=error) from error
+
+
+def venue_of(config: Config, path: Path) -> Venue:
+    """The venue a configuration describes, with its accounts open."""
+    listings = [_read_listing(listed, path) for listed in config.listings]
+    venue = Venue(listings, config.slippage_bp, strict_ids=config.strict_ids)
+    for account in config.accounts:
+        venue.open_account(account.key, account.secret, account.balances)
+    return venue
+
+
+def place_text(place: Place) -> str:
+    """A place as a configuration says it.
+
+    >>> place_text(TcpPort(8443)), place_of("unix:/run/venue", Path("x"))
+    ('tcp:8443', UnixSocket(path='/run/venue'))
+    """
+    return f"unix:{place.path}" if isinstance(place, UnixSocket) else f"tcp:{place.port}"
+
+
+def place_of(text: str, path: Path) -> Place:
+    """The place a configuration names; BrokenConfig when it names none."""
+    kind, _, where = text.partition(":")
+    if kind == "unix" and where:
+        return UnixSocket(where)
+    if kind == "tcp" and where.isascii() and where.isdigit() and int(where) < 65_536:
+        return TcpPort(int(where))
+    raise BrokenConfig(path=path, why=f"{text!r} is not unix:PATH or tcp:PORT")
+
+
+async def serve(config: Config, path: Path) -> None:
+    """Run the venue and its control door until SIGTERM or SIGINT."""
+    files = _tls_files(config)
+    venue = venue_of(config, path)
+    server = Server(venue, place_of(config.venue, path), files.server_context() if files else None)
+    control = Control(venue, server, place_of(config.control, path))
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, over.set)
+    places = {"venue": place_text(await server.start())}
+    try:
+        places["control"] = place_text(await control.start())
+        ready = places | {"ca_file": str(files.ca_file) if files else None}
+        sys.stdout.write(f"ready {json.dumps(ready)}\n")
+        sys.stdout.flush()
+        await over.wait()
+    finally:
+        await control.stop()
+        await server.stop()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 done, 1 a named error in one line, 2 wrong usage."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m tradepool.simexchange.process CONFIG.json\n")
+        return 2
+    path = Path(arguments[0])
+    try:
+        asyncio.run(serve(read_config(path), path))
+    except TradepoolError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _tls_files(config: Config) -> TlsFiles | None:
+    return make_tls_files(Path(config.tls_folder)) if config.tls_folder else None
+
+
+def _write_listing(folder: Path, listing: Listing) -> ListedFile:
+    market, bars = listing.market, listing.bars
+    file = folder / f"{market.base}{market.quote}.npz"
+    np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
+    return ListedFile(
+        bars=str(file),
+        timeframe_ms=bars.timeframe_ms,
+        venue=market.venue,
+        base=market.base,
+        quote=market.quote,
+        price_tick=market.price_tick,
+        quantity_step=market.quantity_step,
+        quantity_min=market.quantity_min,
+        notional_min=market.notional_min,
+        maker_rate=market.fees.maker_rate,
+        taker_rate=market.fees.taker_rate,
+        base_unit=market.base_unit,
+        quote_unit=market.quote_unit,
+    )
+
+
+def _read_listing(listed: ListedFile, path: Path) -> Listing:
+    try:
+        with np.load(listed.bars) as columns:
+            bars = Bars(listed.timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
+    except (OSError, ValueError, KeyError) as error:
+        raise BrokenConfig(path=path, why=f"the candles {listed.bars} can't be read: {error}") from error
+    market = Market(
+        venue=listed.venue,
+        base=listed.base,
+        quote=listed.quote,
+        price_tick=listed.price_tick,
+        quantity_step=listed.quantity_step,
+        quantity_min=listed.quantity_min,
+        notional_min=listed.notional_min,
+        fees=FeeSchedule(maker_rate=listed.maker_rate, taker_rate=listed.taker_rate),
+        base_unit=listed.base_unit,
+        quote_unit=listed.quote_unit,
+    )
+    return Listing(market, bars)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,208 @@
+"""The venue on the wire: HTTPS and WebSocket at one place, dispatched by the Host header as the real hosts are.
+
+Stable for others: `Server(venue, place, tls=None)`, `await start() -> Place`, `await stop()`, `await drain()`,
+`requests`, `frames` and `subscriptions_open`
+(counts). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port
+speaks plain HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
+
+All frames of a step or of an order are handed to their sockets before `venue.step()` returns or the order is
+answered: a WebSocket frame is the same bytes for every connection, so it is written to the transport directly,
+without a coroutine, without compression (declined in the handshake) and with one write for all frames of a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from aiohttp import WSMsgType, web
+from aiohttp.client_exceptions import ClientConnectionResetError
+
+from tradepool.simexchange.codecs.binance import streams
+from tradepool.simexchange.codecs.binance.rejection import Rejection
+from tradepool.simexchange.codecs.binance.request import Call
+from tradepool.simexchange.codecs.binance.rest import Rest
+from tradepool.simexchange.codecs.websocket import text_frame
+from tradepool.simexchange.door import Door, Place
+from tradepool.simexchange.hub import Hub
+from tradepool.simexchange.venue import Venue
+
+UNREAD_BYTES_MAX = 64 * 1024 * 1024
+MESSAGE_BYTES_MAX = 64 * 1024
+DRAIN_TIMEOUT_S = 10.0
+
+REST_HOSTS = frozenset(
+    ("api.binance.com", "api1.binance.com", "api2.binance.com", "api3.binance.com", "api4.binance.com",
+     "api-gcp.binance.com", "data-api.binance.vision")
+)  # fmt: skip
+STREAM_HOSTS = frozenset(("stream.binance.com", "data-stream.binance.vision"))
+API_HOSTS = frozenset(("ws-api.binance.com",))
+
+
+class SocketLink:
+    """A WebSocket connection as the hub sees it."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        """Take the connection of an upgraded request."""
+        transport = request.transport
+        assert transport is not None, "an upgraded request has its connection"
+        # Any unsent byte pauses the protocol, so that `drained` waits for the very last one.
+        transport.set_write_buffer_limits(high=0)
+        self._transport, self._protocol = transport, request.protocol
+
+    def write(self, data: bytes) -> None:
+        """Send; a client that leaves UNREAD_BYTES_MAX unread is dropped, as real venues do."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self._transport.abort()
+
+    def drop(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    async def drained(self) -> None:
+        """Wait until the kernel has every byte; a connection that ended has nothing left to send."""
+        try:
+            # aiohttp gives a server no public way to wait for a raw transport; this is what its own writers await.
+            await asyncio.wait_for(self._protocol._drain_helper(), DRAIN_TIMEOUT_S)
+        except ClientConnectionResetError:
+            return
+        except TimeoutError:
+            self.drop()
+
+
+TextHandler = Callable[[web.BaseRequest, SocketLink, str], bytes]
+
+
+class Server:
+    """One venue at one place."""
+
+    def __init__(self, venue: Venue, place: Place, tls: ssl.SSLContext | None = None) -> None:
+        """Prepare; nothing is opened before `start`."""
+        self._venue = venue
+        self._hub, self._rest = Hub(venue.markets), Rest(venue)
+        self._door = Door(self._handle, place, tls)
+        self._links: set[SocketLink] = set()
+        self.requests = 0
+
+    @property
+    def frames(self) -> int:
+        """Stream frames sent so far."""
+        return self._hub.frames
+
+    @property
+    def subscriptions_open(self) -> int:
+        """How many streams and user streams are being read now, counted per connection."""
+        return self._hub.subscriptions_open
+
+    async def start(self) -> Place:
+        """Listen and tell clients what happens; answers with the place. PortInUse, CannotListen."""
+        place = await self._door.open()
+        self._venue.listen(self._hub)
+        return place
+
+    async def stop(self) -> None:
+        """End every connection and listen no more."""
+        self._venue.unlisten(self._hub)
+        for link in tuple(self._links):
+            link.drop()
+        await self._door.close()
+
+    async def drain(self) -> None:
+        """Wait until every frame written so far is with the kernel, so that no later answer can overtake it."""
+        for link in tuple(self._links):
+            await link.drained()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        host = request.headers.get("Host", "").partition(":")[0]
+        if host in REST_HOSTS:
+            return await self._answer(request)
+        if host in STREAM_HOSTS:
+            return await self._converse(request, self._on_stream_text)
+        if host in API_HOSTS:
+            return await self._converse(request, self._on_api_text)
+        return web.Response(status=404, text=f"The simulated exchange does not play {host}.")
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        self.requests += 1
+        path, _, query = request.raw_path.partition("?")
+        body = (await request.read()).decode("latin-1") if request.can_read_body else ""
+        key = request.headers.get("X-MBX-APIKEY", "")
+        status, text = self._rest.answer(Call(request.method, path, query, body, key))
+        return web.Response(status=status, body=text, content_type="application/json")
+
+    # ---- conversations
+
+    async def _converse(self, request: web.BaseRequest, on_text: TextHandler) -> web.StreamResponse:
+        socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX)
+        if not socket.can_prepare(request):
+            return web.Response(status=400, text="Only WebSocket connections are served here.")
+        await socket.prepare(request)
+        link = SocketLink(request)
+        self._links.add(link)
+        self._subscribe_by_path(request, link)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    link.write(text_frame(on_text(request, link, message.data)))
+        finally:
+            self._links.discard(link)
+            self._hub.forget(link)
+        return socket
+
+    def _subscribe_by_path(self, request: web.BaseRequest, link: SocketLink) -> None:
+        """`/ws/NAME/NAME` and `/stream?streams=NAME/NAME` subscribe at once; ccxt's `/ws/0` names no stream."""
+        wanted = request.query.get("streams", "") if _is_combined(request) else request.path.removeprefix("/ws/")
+        for name in wanted.split("/"):
+            if name in self._hub.names:
+                self._hub.subscribe(name, link, combined=_is_combined(request))
+
+    def _on_stream_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
+        ask_id: object = None
+        try:
+            ask = streams.read_ask(text)
+            ask_id = ask.id
+            return streams.result_text(ask.id, self._stream_result(ask, link, combined=_is_combined(request)))
+        except Rejection as said:
+            return streams.stream_error_text(ask_id, said)
+
+    def _stream_result(self, ask: streams.Ask, link: SocketLink, *, combined: bool) -> object:
+        if ask.method == "LIST_SUBSCRIPTIONS":
+            return self._hub.subscriptions(link)
+        if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
+            raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
+        for name in streams.stream_names(ask.params, self._hub.names):
+            if ask.method == "SUBSCRIBE":
+                self._hub.subscribe(name, link, combined=combined)
+            else:
+                self._hub.unsubscribe(name, link)
+        return None
+
+    def _on_api_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
+        ask_id: object = None
+        try:
+            ask = streams.read_ask(text)
+            ask_id = ask.id
+            return streams.api_result_text(ask.id, self._api_result(ask, link))
+        except Rejection as said:
+            return streams.api_error_text(ask_id, said)
+
+    def _api_result(self, ask: streams.Ask, link: SocketLink) -> object:
+        if ask.method == "ping":
+            return {}
+        if ask.method == "time":
+            return {"serverTime": self._venue.now_ms}
+        if ask.method == streams.USER_SUBSCRIBE:
+            return {"subscriptionId": self._hub.open_user(streams.user_account(self._venue, ask.params), link)}
+        if ask.method == streams.USER_UNSUBSCRIBE:
+            number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None
+            self._hub.close_users(link, number)
+            return {}
+        raise Rejection(-1000, f"The simulated exchange has no method {ask.method}.")
+
+
+def _is_combined(request: web.BaseRequest) -> bool:
+    return request.path.startswith("/stream")
