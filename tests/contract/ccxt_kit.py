@@ -55,11 +55,11 @@ class TlsUnixConnector(aiohttp.UnixConnector):
         super().__init__(path, limit=0)
         self._tls = tls
 
-    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
-        _, protocol = await self._loop.create_unix_connection(
+    async def _create_connection(self, req: Any, *_: Any) -> Any:
+        connection = await self._loop.create_unix_connection(
             self._factory, self._path, ssl=self._tls, server_hostname=req.url.host
         )
-        return protocol
+        return connection[1]
 
 
 @dataclass

@@ -291,6 +291,7 @@ def test_a_cancelled_order_keeps_its_name_in_the_user_stream(play: Play) -> None
         await client.cancel_order(None, PAIR, {"clientOrderId": "stop"})
         await running.until(lambda: len(reports) == 2)
         assert (reports[1]["x"], reports[1]["C"]) == ("CANCELED", "stop")
+        assert reports[1]["c"] != "stop"
         assert client.parse_ws_order(reports[1])["clientOrderId"] == "stop"
 
     play(story)

@@ -19,8 +19,8 @@ START = 1_700_000_000_000 // MINUTE * MINUTE
 Row = tuple[float, float, float, float]
 
 
-def market(base: str = "BTC", quote: str = "USDT") -> Market:
-    """Tick 0.01, step 0.001, least order worth 5, fee 0.1 %."""
+def market(base: str = "BTC", quote: str = "USDT", maker_rate: str = "0.001", base_unit: str = "1e-8") -> Market:
+    """Tick 0.01, step 0.001, least order worth 5, taker fee 0.1 %."""
     return Market(
         venue="binance",
         base=base,
@@ -29,7 +29,8 @@ def market(base: str = "BTC", quote: str = "USDT") -> Market:
         quantity_step=Decimal("0.001"),
         quantity_min=Decimal("0.001"),
         notional_min=Decimal(5),
-        fees=FeeSchedule(maker_rate=Decimal("0.001"), taker_rate=Decimal("0.001")),
+        fees=FeeSchedule(maker_rate=Decimal(maker_rate), taker_rate=Decimal("0.001")),
+        base_unit=Decimal(base_unit),
     )
 
 
@@ -37,8 +38,8 @@ def bars(rows: Sequence[Row], times: Sequence[int] | None = None, timeframe_ms: 
     """Candles from (open, high, low, close); `times` are bar numbers from START, without holes by default."""
     numbers = range(len(rows)) if times is None else times
     open_time = np.array([START + number * timeframe_ms for number in numbers], dtype=np.int64)
-    columns = np.array(rows, dtype=np.float64).T
-    return Bars(timeframe_ms, open_time, *columns, np.full(len(rows), 10.0))
+    opened, high, low, closed = np.array(rows, dtype=np.float64).T
+    return Bars(timeframe_ms, open_time, opened, high, low, closed, np.full(len(rows), 10.0))
 
 
 def flat(count: int, price: float = 100.0) -> list[Row]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.simexchange.exchange_kit import MINUTE, START, Recorder, Row, bars, flat, market, small_venue
 from tradepool.core.graph.bars import Bars
+from tradepool.domain.errors import TradepoolError
 from tradepool.simexchange import errors
 from tradepool.simexchange.events import AccountPosition, BookTicker, ExecutionReport, KlineClosed
 from tradepool.simexchange.listing import Listing
@@ -161,7 +162,7 @@ def test_a_stop_that_cannot_be_paid_expires() -> None:
     while venue.step():
         pass
     assert status_of(venue).status is Status.EXPIRED
-    assert venue.balances("key")["USDT"] == (Decimal(1000), 0)
+    assert venue.balances("key")["USDT"] == (Decimal(1000), Decimal(0))
 
 
 # ---- limits and market orders
@@ -170,6 +171,8 @@ def test_a_stop_that_cannot_be_paid_expires() -> None:
 LIMITS: list[tuple[str, Row, Side, int, int | None, bool]] = [
     # what happens, next candle, side, limit, filled at, rested
     ("marketable: at the price", (100, 100, 100, 100), Side.BUY, 10_500, 10_000, False),
+    ("at the price is marketable", (100, 100, 100, 100), Side.BUY, 10_000, 10_000, False),
+    ("at the price is marketable", (100, 100, 100, 100), Side.SELL, 10_000, 10_000, False),
     ("touched by the low", (100, 101, 95, 98), Side.BUY, 9_500, 9_500, True),
     ("gapped over: its own price, never better", (90, 95, 85, 92), Side.BUY, 9_500, 9_500, True),
     ("not touched", (100, 101, 95.01, 98), Side.BUY, 9_500, None, True),
@@ -216,9 +219,41 @@ def test_a_market_order_pays_slippage_and_its_fee_from_what_it_receives() -> Non
     venue = small_venue(flat(2), slippage_bp=10)
     account = venue.account("key")
     venue.place(account, order(side=Side.BUY, name="in"))
-    assert venue.balances("key") == {"USDT": (Decimal("899.9"), 0), "BTC": (Decimal("10.999"), 0)}
+    assert venue.balances("key") == {
+        "USDT": (Decimal("899.9"), Decimal(0)),
+        "BTC": (Decimal("10.999"), Decimal(0)),
+    }
     venue.place(account, order(name="out"))
-    assert venue.balances("key") == {"USDT": (Decimal("999.70010"), 0), "BTC": (Decimal("9.999"), 0)}
+    assert venue.balances("key") == {
+        "USDT": (Decimal("999.70010"), Decimal(0)),
+        "BTC": (Decimal("9.999"), Decimal(0)),
+    }
+
+
+def test_makers_and_takers_pay_their_own_rates() -> None:
+    venue = Venue([Listing(market(maker_rate="0.0002"), bars([(100, 110, 90, 100), *flat(1)]))], 0)
+    account = venue.open_account("key", "secret", {"BTC": Decimal(10)})
+    venue.place(account, order(name="taker"))
+    venue.place(account, order(Kind.LIMIT, limit=10_500, name="maker"))
+    while venue.step():
+        pass
+    assert [trade.fee_units for trade in venue.trades("key")] == [10_000_000, 2_100_000]
+
+
+def test_a_buy_stop_locks_what_it_may_cost_and_spends_what_is_free_beside_it() -> None:
+    venue = small_venue([*BASE, (110, 110, 110, 110), *BASE], slippage_bp=100)
+    account = venue.account("key")
+    venue.place(account, order(Kind.STOP_LOSS, Side.BUY, stop=10_100, steps=9_000))
+    assert venue.balances("key")["USDT"] == (Decimal("81.91"), Decimal("918.09"))
+    while venue.step():
+        pass
+    # 9 BTC at 111.10 are 999.90: more than was locked, less than there is.
+    assert venue.balances("key")["USDT"] == (Decimal("0.10"), Decimal(0))
+
+
+def test_an_order_worth_the_least_is_taken() -> None:
+    venue = small_venue(flat(2))
+    assert venue.place(venue.account("key"), order(steps=50)).status is Status.FILLED
 
 
 # ---- refusals
@@ -286,6 +321,16 @@ def test_an_order_of_somebody_else_is_unknown() -> None:
     assert venue.place(other, order()).id == 10**9 + 1
 
 
+def test_an_order_is_known_in_its_own_market_only() -> None:
+    venue = Venue([Listing(market("BTC"), bars(flat(2))), Listing(market("ETH"), bars(flat(2)))])
+    account = venue.open_account("key", "secret", {"BTC": Decimal(10)})
+    placed = venue.place(account, order(Kind.LIMIT, limit=20_000))
+    for ask in (venue.find_order, venue.cancel):
+        with pytest.raises(errors.UnknownOrder):
+            ask(account, "ETHUSDT", order_id=placed.id)
+    assert venue.cancel(account, "BTCUSDT", order_id=placed.id).status is Status.CANCELED
+
+
 # ---- events
 
 
@@ -346,7 +391,7 @@ def test_accounts_open_once_and_with_whole_units() -> None:
     with pytest.raises(errors.AccountExists):
         venue.open_account("key", "secret", {})
     for amount in (Decimal("1e-9"), Decimal(-1), Decimal(10) ** 9):
-        with pytest.raises(errors.TradepoolError):
+        with pytest.raises(TradepoolError):
             venue.open_account(str(amount), "secret", {"USDT": amount})
     with pytest.raises(errors.UnknownAccount):
         venue.balances("nobody")

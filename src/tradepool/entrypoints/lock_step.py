@@ -83,11 +83,10 @@ class LockStep:
             self._selector.on_idle = None
 
     def _go_on(self, stepper: Stepper, done: asyncio.Future[None]) -> None:
-        wake_ms, next_ms = self._clock.next_wake_ms(), stepper.next_time_ms()
-        if wake_ms is not None and (next_ms is None or wake_ms <= next_ms):
+        wake_ms, next_ms, waiting = self._clock.next_wake_ms(), stepper.next_time_ms(), self._busy()
+        if wake_ms is not None and (waiting or next_ms is None or wake_ms <= next_ms):
             self._clock.advance_to(max(wake_ms, self._clock.now_ms()))
             return
-        waiting = self._busy()
         if waiting:
             raise PlatformStuck(who=", ".join(map(str, waiting)))
         self.steps += 1

@@ -67,6 +67,35 @@ class Plan:
     door: Door = "unix"
     seed: int = 0
 
+    @property
+    def timeframe_ms(self) -> int:
+        """Of all listings."""
+        return self.listings[0].bars.timeframe_ms
+
+    def seats(self) -> list[Seat]:
+        """Accounts, mandates and keys, named by the seed and the seat: the same plan gives the same bytes."""
+        return [self._seat(number, player) for number, player in enumerate(self.players, 1)]
+
+    def strategies(self) -> dict[StrategyId, Strategy]:
+        """The players' strategies by id."""
+        return {p.strategy.strategy_id(self.timeframe_ms): p.strategy for p in self.players}
+
+    def _seat(self, number: int, player: Player) -> Seat:
+        account = AccountId(_name("account", self.seed, number))
+        return Seat(
+            account=Account(id=account, user=UserId(_name("user", self.seed, number)), venue=VENUE, number=number),
+            mandate=Mandate(
+                id=MandateId(_name("mandate", self.seed, number)),
+                account=account,
+                strategy_id=player.strategy.strategy_id(self.timeframe_ms),
+                markets=player.markets,
+                weight=player.weight,
+                capital=player.capital,
+                limits=player.limits,
+            ),
+            credentials=Credentials(key=_name("key", self.seed, number), secret=_name("secret", self.seed, number)),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserOutcome:
@@ -104,7 +133,7 @@ class Replay:
         self.folder = folder
         self.venue = Venue(plan.listings, plan.slippage_bp)
         self.clock = VirtualClock(self.venue.now_ms)
-        self.seats = [_seat(number, player, self) for number, player in enumerate(plan.players, 1)]
+        self.seats = plan.seats()
         for seat, player in zip(self.seats, plan.players, strict=True):
             quote = self.market(player.markets[0]).quote
             self.venue.open_account(seat.credentials.key, seat.credentials.secret, {quote: player.capital})
@@ -137,15 +166,13 @@ class Replay:
         return outcome
 
     def _wiring(self, transport: Transport, connection: Connection) -> Wiring:
-        timeframe_ms = self.plan.listings[0].bars.timeframe_ms
-        strategies = {p.strategy.strategy_id(timeframe_ms): p.strategy for p in self.plan.players}
         return Wiring(
             venue=VENUE,
-            timeframe_ms=timeframe_ms,
+            timeframe_ms=self.plan.timeframe_ms,
             transport=transport,
             clock=self.clock,
             connection=connection,
-            strategies=strategies,
+            strategies=self.plan.strategies(),
             seats=self.seats,
             origin=Origin.PRACTICE,
             on_time=lambda time_ms: self.clock.advance_to(max(time_ms, self.clock.now_ms())),
@@ -196,25 +223,6 @@ def connection_of(place: Place, tls: TlsFiles) -> Transport:
     if isinstance(place, UnixSocket):
         return Transport(ca_file=tls.ca_file, unix_socket=Path(place.path))
     return Transport(ca_file=tls.ca_file, loopback_port=place.port)
-
-
-def _seat(number: int, player: Player, run: Replay) -> Seat:
-    """A user's account, mandate and key, named by the seed and the seat: the same plan gives the same bytes."""
-    timeframe_ms = run.plan.listings[0].bars.timeframe_ms
-    account = AccountId(_name("account", run.plan.seed, number))
-    return Seat(
-        account=Account(id=account, user=UserId(_name("user", run.plan.seed, number)), venue=VENUE, number=number),
-        mandate=Mandate(
-            id=MandateId(_name("mandate", run.plan.seed, number)),
-            account=account,
-            strategy_id=StrategyId(player.strategy.strategy_id(timeframe_ms)),
-            markets=player.markets,
-            weight=player.weight,
-            capital=player.capital,
-            limits=player.limits,
-        ),
-        credentials=Credentials(key=_name("key", run.plan.seed, number), secret=_name("secret", run.plan.seed, number)),
-    )
 
 
 def _name(kind: str, seed: int, number: int) -> str:

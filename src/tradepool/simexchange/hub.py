@@ -41,7 +41,7 @@ class Hub:
     @property
     def subscriptions_open(self) -> int:
         """How many streams and user streams are being read, counted per connection."""
-        return sum(map(len, (*self._streams.values(), *self._users.values())))
+        return sum(len(links) for links in self._streams.values()) + sum(len(links) for links in self._users.values())
 
     def subscribe(self, name: str, link: Link, *, combined: bool) -> None:
         """Send a stream to a connection, `combined` with its name around each event."""

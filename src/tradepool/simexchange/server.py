@@ -21,7 +21,7 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.simexchange.codecs.binance import streams
 from tradepool.simexchange.codecs.binance.rejection import Rejection
-from tradepool.simexchange.codecs.binance.request import Call
+from tradepool.simexchange.codecs.binance.request import Call, raw_text
 from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import Door, Place
@@ -47,8 +47,9 @@ class SocketLink:
         """Take the connection of an upgraded request."""
         transport = request.transport
         assert transport is not None, "an upgraded request has its connection"
-        # Any unsent byte pauses the protocol, so that `drained` waits for the very last one.
-        transport.set_write_buffer_limits(high=0)
+        # Unsent bytes pause the protocol, so that `drained` waits for the last one. Not 0: asyncio's TLS transport
+        # then pauses with nothing unsent, and never wakes who waits.
+        transport.set_write_buffer_limits(high=1, low=0)
         self._transport, self._protocol = transport, request.protocol
 
     def write(self, data: bytes) -> None:
@@ -129,7 +130,7 @@ class Server:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         self.requests += 1
         path, _, query = request.raw_path.partition("?")
-        body = (await request.read()).decode("latin-1") if request.can_read_body else ""
+        body = raw_text(await request.read()) if request.can_read_body else ""
         key = request.headers.get("X-MBX-APIKEY", "")
         status, text = self._rest.answer(Call(request.method, path, query, body, key))
         return web.Response(status=status, body=text, content_type="application/json")

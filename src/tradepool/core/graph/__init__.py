@@ -1,0 +1,1 @@
+"""Expressions, the step they become, and the runners of steps."""

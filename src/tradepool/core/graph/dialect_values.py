@@ -76,22 +76,26 @@ class ExpressionRules:
     result: Kind = Kind.NONE
 
     def refuse(self, error: type[InvalidInput], node: ast.AST, what: str, remedy: str) -> InvalidInput:
+        """The error of a piece of source: function, line, what is wrong, what to write instead."""
         line = self.source.line + getattr(node, "lineno", 1) - 1
         function = f"{self.source.origin}.{self.source.name}".removeprefix("generated.")
         return error(function=function, line=line, what=what, remedy=remedy)
 
     def outside(self, node: ast.AST) -> InvalidInput:
+        """The error of something the dialect cannot say."""
         operator = getattr(node, "op", node)
         remedy = _INSTEAD.get(type(operator)) or _INSTEAD.get(type(node)) or "see dialect.py for what may be said"
         return self.refuse(OutsideDialect, node, f"`{short(node)}`", remedy)
 
     def is_taken(self, name: str) -> bool:
+        """Whether a name already means a word or a function."""
         own_word = name in COMPOSED and self.source.origin == COMPOSED[name].__module__
         return (name in WORDS and not own_word) or name in self.known or name == "range"
 
     # expressions: each gives its kind and remembers it
 
     def value(self, node: ast.expr) -> Kind:
+        """The kind of an expression, checked and remembered."""
         kind = self._value(node)
         self.kinds[node] = kind
         return kind
@@ -123,6 +127,7 @@ class ExpressionRules:
                 raise self.outside(node)
 
     def literal(self, node: ast.Constant) -> Kind:
+        """A 64-bit int, a float or a bool."""
         if type(node.value) is bool:
             return Kind.BOOL
         if type(node.value) is int and INT_MIN <= node.value <= INT_MAX:
@@ -132,6 +137,7 @@ class ExpressionRules:
         raise self.refuse(OutsideDialect, node, f"the literal {short(node)}", "use a 64-bit int, a float or a bool")
 
     def name(self, node: ast.Name) -> Kind:
+        """A local that surely has a value by now, or a constant."""
         name = node.id
         if name in self.locals:
             if name not in self.assigned:
@@ -145,6 +151,7 @@ class ExpressionRules:
         return kind
 
     def compare(self, node: ast.Compare) -> Kind:
+        """A comparison or a chain of them; each pair must be of one kind."""
         left = node.left
         for operator, right in zip(node.ops, node.comparators, strict=True):
             kind = self.pair(left, right, node)
@@ -166,6 +173,7 @@ class ExpressionRules:
         return self.meet(kind, other, right, place)
 
     def meet(self, kind: Kind, other: Kind, right: ast.expr, place: ast.AST) -> Kind:
+        """The kind of an operand joined by one more on its right."""
         if kind is Kind.FLOAT and other is Kind.INT and literal_int(right) is not None:
             return self.as_float(right)
         if kind is not other:
@@ -173,12 +181,14 @@ class ExpressionRules:
         return kind
 
     def as_float(self, literal: ast.expr) -> Kind:
+        """An int literal read as a float, if that is exact."""
         if abs(literal_int(literal) or 0) > EXACT_IN_FLOAT:
             raise self.refuse(WrongKind, literal, f"{short(literal)} is not exact as a float", "write it as a float")
         self.kinds[literal] = Kind.FLOAT
         return Kind.FLOAT
 
     def element(self, node: ast.Subscript) -> Kind:
+        """One element of an array, by an int counted from the start."""
         kind = self.name(node.value) if isinstance(node.value, ast.Name) else None
         if kind not in ELEMENT:
             raise self.refuse(WrongKind, node, f"`{short(node.value)}` is not an array", "index Ints or Floats")
@@ -191,6 +201,7 @@ class ExpressionRules:
         return ELEMENT[kind]
 
     def call(self, node: ast.Call) -> Kind:
+        """A word or a function above, by position."""
         if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             raise self.refuse(OutsideDialect, node, f"`{short(node)}`", "call a word or a function above, by position")
         name = node.func.id
@@ -207,6 +218,7 @@ class ExpressionRules:
         return kind
 
     def arguments(self, node: ast.Call, takes: list[Kind | typing.TypeVar], gives: Kind | typing.TypeVar) -> Kind:
+        """Check arguments against what is taken; a type variable is bound by the first of its kind."""
         chosen: Kind | None = None
         for argument, wanted in zip(node.args, takes, strict=True):
             if isinstance(wanted, Kind):
@@ -223,17 +235,20 @@ class ExpressionRules:
         return chosen
 
     def note_writes(self, node: ast.Call, callee: Signature) -> None:
+        """An array handed to a function that stores into it is stored into."""
         for argument, (parameter, _) in zip(node.args, callee.parameters, strict=True):
             if parameter in callee.writes and isinstance(argument, ast.Name):
                 self.writes.add(argument.id)
 
     def agree(self, wanted: Kind, node: ast.expr) -> Kind:
+        """The expression must be of the wanted kind."""
         kind = self.value(node)
         if kind is not wanted:
             raise self.mixed(node, wanted, kind)
         return kind
 
     def number(self, kind: Kind, place: ast.AST) -> Kind:
+        """Only numbers can be computed with."""
         if kind not in NUMBERS:
             raise self.refuse(
                 WrongKind, place, f"`{short(place)}` computes with {kind.value}", "use where(condition, a, b)"
@@ -241,6 +256,7 @@ class ExpressionRules:
         return kind
 
     def mixed(self, place: ast.AST, wanted: Kind, found: Kind) -> InvalidInput:
+        """The error of two kinds where one was needed, with the word that converts."""
         remedy = {
             (Kind.FLOAT, Kind.INT): "write to_float(...), or the literal with a point",
             (Kind.INT, Kind.FLOAT): "write floor_to_int, ceil_to_int or round_to_int",

@@ -226,17 +226,28 @@ def as_boolean(value: object, place: str) -> Boolean:
     )
 
 
+def _operands(op: str, left: object, right: object) -> tuple[Number, Number]:
+    try:
+        return as_number(left, ""), as_number(right, "")
+    except WrongOperand as error:
+        # Written out only now: quoting every expression that is right would cost more than building it.
+        raise WrongOperand(**{**error.facts, "expression": _quoted(op, left, right)}) from None
+
+
+def _quoted(op: str, left: object, right: object) -> str:
+    return f"{left!r:.60} {_SIGNS[op]} {right!r:.60}"
+
+
 def _arithmetic(op: str, left: object, right: object) -> Number:
-    place = f"{left!r:.60} {_SIGNS[op]} {right!r:.60}"
-    a, b = as_number(left, place), as_number(right, place)
+    a, b = _operands(op, left, right)
     if op == "divide" and b.op == "constant" and b.value == 0.0:
-        raise WrongOperand(expression=place, why="the divisor is zero", remedy="divide by something else")
+        why, remedy = "the divisor is zero", "divide by something else"
+        raise WrongOperand(expression=_quoted(op, left, right), why=why, remedy=remedy)
     return elementwise(Number, op, a, b)
 
 
 def _comparison(op: str, left: object, right: object) -> Boolean:
-    place = f"{left!r:.60} {_SIGNS[op]} {right!r:.60}"
-    return elementwise(Boolean, op, as_number(left, place), as_number(right, place))
+    return elementwise(Boolean, op, *_operands(op, left, right))
 
 
 def maximum(a: Number | float, b: Number | float) -> Number:

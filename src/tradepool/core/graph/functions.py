@@ -116,7 +116,7 @@ class _Bound:
 class Functions:
     """The functions of one program in one runner (`reference` or `native`), by name.
 
-    `compile_seconds` is what making them took: wall time, 0.0 when they came from the cache.
+    `compile_seconds` is what making them took by the clock given to `native.load`; 0.0 from the cache, nan without a clock.
     """
 
     runner: str

@@ -96,9 +96,7 @@ class MarketStep:
         self.runner = runner
         self.parameters = parameter_row(self.source, strategy.values)
         self.state = np.zeros(self.source.state_size)
-        functions = load(self.source.program, runner, [self.source.name])
-        self.compile_seconds = functions.compile_seconds
-        self._advance = functions[self.source.name]
+        self._advance = load(self.source.program, runner, [self.source.name])[self.source.name]
         self.lookback = self.source.lookback(strategy.values)
         self.warm_up = self.source.warm_up(strategy.values)
         key = f"{strategy.strategy_id(timeframe_ms)} {self.source.program.digest}"

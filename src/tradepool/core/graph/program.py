@@ -118,6 +118,8 @@ def _functions_of(subject: ModuleType | Callable[..., object]) -> Iterable[Funct
 def _cut(text: str, node: ast.stmt) -> FunctionText:
     if not isinstance(node, ast.FunctionDef):
         raise NotSourceText(why=f"found {type(node).__name__} outside a function", line=node.lineno)
+    if node.decorator_list:
+        raise NotSourceText(why=f"{node.name} is decorated", line=node.lineno)
     return FunctionText(node.name, ast.get_source_segment(text, node) or "", line=node.lineno)
 
 

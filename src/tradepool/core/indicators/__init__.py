@@ -1,0 +1,1 @@
+"""Named indicators: what traders call them, composed of the graph's primitives."""

@@ -1,0 +1,1 @@
+"""Declared strategies, one file each, and what they are made of."""

@@ -89,10 +89,24 @@ class Parameters:
         return count
 
 
+def raw_text(raw: bytes) -> str:
+    """A body as text that `raw_bytes` turns back to the very same bytes, even where they are not UTF-8."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def raw_bytes(text: str) -> bytes:
+    r"""The bytes a text came from.
+
+    >>> raw_bytes(raw_text(b"a=\xff"))
+    b'a=\xff'
+    """
+    return text.encode("utf-8", "surrogateescape")
+
+
 def check_signature(account: Account, payload: str, signature: str) -> None:
     """Rejected unless `signature` is the HMAC-SHA256 of the very text that was sent."""
-    expected = hmac.digest(account.secret, payload.encode(), "sha256").hex()
-    if not hmac.compare_digest(expected, signature):
+    expected = hmac.digest(account.secret, raw_bytes(payload), "sha256").hex()
+    if not hmac.compare_digest(expected.encode(), raw_bytes(signature)):
         raise Rejection(-1022, "Signature for this request is not valid.")
 
 

@@ -1,0 +1,37 @@
+"""How long it takes to make machine code of a strategy: of its market step (live), and of a whole backtest."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from tradepool.core.backtest import kernel
+from tradepool.core.backtest.run import AFTER, ARGUMENTS, BEFORE
+from tradepool.core.graph import native
+from tradepool.core.graph.program import Program
+from tradepool.core.graph.step import fused_step, market_step
+from tradepool.core.strategies import catalog
+from tradepool.entrypoints.bench import Figure, Measure
+
+
+def rounds() -> Measure:
+    """Load LLVM first: that happens once for each process, not once for each strategy."""
+    number = count()
+
+    def once() -> list[Figure]:
+        figures = []
+        for name in catalog.names():
+            graph = catalog.named(name).graph
+            step, backtest = market_step(graph), fused_step(graph, "backtest", ARGUMENTS, BEFORE, AFTER)
+            whole = Program.of(kernel) + backtest.program
+            figures.append(Figure(f"compile step of {name}", "ms", compile_ms(step.program, step.name, next(number))))
+            figures.append(Figure(f"compile backtest of {name}", "ms", compile_ms(whole, backtest.name, next(number))))
+        return figures
+
+    once()
+    return once
+
+
+def compile_ms(program: Program, export: str, number: int) -> float:
+    """Wall time from source to machine code; a function that nobody calls keeps the program out of the cache."""
+    unique = Program.of_text(f"def round_{number}() -> int:\n    return {number}")
+    return 1000 * native.load(program + unique, [export]).compile_seconds

@@ -1,0 +1,298 @@
+"""The command line. Heavy things are imported inside the commands, so that `--help` and mistakes answer at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from tradepool.domain.errors import TradepoolError
+
+if TYPE_CHECKING:
+    import msgspec
+    from rich.console import Console, RenderableType
+
+    from tradepool.presentation.finished_run import FinishedRun
+
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+DAYS_DEFAULT, USERS_DEFAULT, SEED_DEFAULT = 30, 5, 7
+
+
+class MachineRefused(TradepoolError):
+    """The machine refused: {why}; free space or mend permissions, then start again."""
+
+
+def version() -> str:
+    """The installed version."""
+    from importlib.metadata import version as installed
+
+    return installed("tradepool")
+
+
+app = App(
+    name="tradepool",
+    help="Crypto trading for many users: the same step backtests, practises and trades.",
+    version=version,
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
+)
+strategies_app = App(name="strategies", help="The strategies there are.")
+config_app = App(name="config", help="The configuration in force.")
+app.command(strategies_app)
+app.command(config_app)
+
+Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
+Config = Annotated[Path | None, Parameter(help="Configuration file (TOML).")]
+Candles = Annotated[Path, Parameter(help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet.")]
+Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
+Params = Annotated[
+    list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value (strategies show NAME).")
+]
+Cash = Annotated[Decimal | None, Parameter(help="Starting cash in the quote asset [default: 10000].")]
+Weight = Annotated[Decimal | None, Parameter(help="Share of the equity a full position takes [default: 0.95].")]
+MarketFile = Annotated[Path | None, Parameter(help="TOML file with the market's tick, step, minima and fees.")]
+Slippage = Annotated[int | None, Parameter(help="Basis points a market order pays [default: 1].")]
+RunnerName = Annotated[Literal["native", "reference"], Parameter(help="Compiled, or plain Python (slow).")]
+
+
+@app.command
+def demo(
+    *,
+    users: Annotated[int, Parameter(help="How many users trade.")] = USERS_DEFAULT,
+    candles: Files = None,
+    days: Annotated[int, Parameter(help="Days of the market model, or the last days of the files.")] = DAYS_DEFAULT,
+    seed: Annotated[int, Parameter(help="Seed of the market model and of all names.")] = SEED_DEFAULT,
+    speed: Annotated[str, Parameter(help="Times real time, or max.")] = "max",
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Watch several users trade on a simulated exchange: the live stack, play money, no account needed."""
+    from tradepool.entrypoints.demo import DAYS_MAX, USERS_MAX, demo_plan
+    from tradepool.entrypoints.demo_run import demo_json, run_demo, show_ending
+    from tradepool.entrypoints.inputs import settings_from, speed_of, whole
+    from tradepool.presentation.demo_view import banner, next_steps
+
+    settings_from(config)
+    pace = speed_of(speed)
+    whole("--users", users, 1, USERS_MAX)
+    plan = demo_plan(users, candles or [], whole("--days", days, 1, DAYS_MAX), whole("--seed", seed, 0, 2**31))
+    _console(stderr=True).print(banner())
+    live = not json and sys.stderr.isatty()
+    finished = run_demo(plan, live=live, speed=pace)
+    if json:
+        _say(demo_json(plan, finished))
+        return
+    console = _console()
+    show_ending(console, plan, finished)
+    console.print(next_steps(_next_commands(candles or [])))
+
+
+def _next_commands(candles: Sequence[Path]) -> list[tuple[str, str]]:
+    start = "./tradepool" if Path("tradepool").is_file() else "tradepool"
+    file = str(candles[0]) if candles else "BINANCE-BTC-USDT-5m.parquet"
+    return [
+        (f"{start} strategies show moving_average_cross", "what a strategy computes, and its parameters"),
+        (f"{start} backtest moving_average_cross --candles {file}", "one strategy on your own candles"),
+        (f"{start} demo --users 20 --days 5 --seed 11", "another market, more users"),
+    ]
+
+
+@app.command
+def backtest(
+    strategy: Annotated[str, Parameter(help="Name of the strategy (strategies list).")],
+    *,
+    candles: Candles,
+    param: Params = None,
+    cash: Cash = None,
+    weight: Weight = None,
+    market: MarketFile = None,
+    slippage_bp: Slippage = None,
+    runner: RunnerName = "native",
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Run one strategy over one candle file."""
+    from tradepool.entrypoints.single_run import Asked, backtested, job_of
+
+    asked = Asked(
+        strategy=strategy,
+        candles=candles,
+        param=param or [],
+        cash=cash,
+        weight=weight,
+        market=market,
+        slippage_bp=slippage_bp,
+        runner=runner,
+        config=config,
+    )
+    _show_run(backtested(job_of(asked)), "Backtest of", json=json)
+
+
+@app.command
+def replay(
+    strategy: Annotated[str, Parameter(help="Name of the strategy (strategies list).")],
+    *,
+    candles: Candles,
+    param: Params = None,
+    cash: Cash = None,
+    weight: Weight = None,
+    market: MarketFile = None,
+    slippage_bp: Slippage = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Run the live stack over the same candles on a simulated exchange: orders over HTTPS, ledger and all."""
+    from tradepool.entrypoints.progress import quiet
+    from tradepool.entrypoints.single_run import Asked, job_of, replayed
+
+    asked = Asked(
+        strategy=strategy,
+        candles=candles,
+        param=param or [],
+        cash=cash,
+        weight=weight,
+        market=market,
+        slippage_bp=slippage_bp,
+        config=config,
+    )
+    _show_run(replayed(job_of(asked), quiet()), "Replay of", json=json)
+
+
+def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:
+    from tradepool.presentation.finished_run import run_json
+    from tradepool.presentation.report import report
+
+    if json:
+        _say(run_json(finished))
+    else:
+        _show(report(finished, title))
+
+
+@strategies_app.command(name="list")
+def strategies_list() -> None:
+    """Names, and what each one does."""
+    from tradepool.entrypoints.strategies import summaries
+    from tradepool.presentation.strategy_page import strategy_table
+
+    _show(strategy_table(summaries()))
+
+
+@strategies_app.command(name="show")
+def strategies_show(name: Annotated[str, Parameter(help="Name of the strategy.")]) -> None:
+    """Parameters, expressions, the step as it runs, its state and its warm-up."""
+    from tradepool.entrypoints.strategies import page_of
+    from tradepool.presentation.strategy_page import strategy_page
+
+    _show(strategy_page(page_of(name)))
+
+
+@config_app.command(name="show")
+def config_show(*, config: Config = None) -> None:
+    """The values in force: defaults, then the file, then the environment (TRADEPOOL_SECTION__KEY)."""
+    from tradepool.entrypoints.inputs import settings_from
+    from tradepool.presentation.config_page import config_text
+
+    print(config_text(settings_from(config).model_dump(mode="json")))
+
+
+@app.command
+def doctor(*, json: Json = False) -> None:
+    """What this machine has, what is missing, and what to do about it."""
+    from tradepool.entrypoints.doctor import ChecksFailed, checks
+    from tradepool.presentation.doctor_page import check_table
+    from tradepool.presentation.results import SCHEMA, DoctorJson
+
+    found = checks()
+    if json:
+        _say(DoctorJson(schema=SCHEMA, checks=found))
+    else:
+        _show(check_table(found))
+    failed = [check.name for check in found if not check.ok]
+    if failed:
+        raise ChecksFailed(count=len(failed), names=", ".join(failed))
+
+
+@app.command
+def bench(
+    *work: Annotated[str, Parameter(help="What to measure; all when none is named.")],
+    rounds: Annotated[int, Parameter(help="Interleaved rounds; the median counts.")] = 5,
+    json: Json = False,
+) -> None:
+    """Measure: ns per bar beside other engines, replay speed, CPU per candle and order, memory, compile time."""
+    from tradepool.entrypoints.bench import measure
+    from tradepool.entrypoints.inputs import whole
+    from tradepool.presentation.bench_page import bench_table
+
+    found = measure(work, whole("--rounds", rounds, 1, 100))
+    if json:
+        _say(found)
+    else:
+        _show(bench_table(found))
+
+
+@app.command
+def test() -> None:
+    """Run the test suite: `./tradepool test` in a clone of the repository."""
+    from tradepool.entrypoints.inputs import OnlyInAClone
+
+    raise OnlyInAClone
+
+
+def _say(shape: msgspec.Struct) -> None:
+    from tradepool.presentation.results import as_json
+
+    print(as_json(shape), flush=True)
+
+
+def _show(page: RenderableType) -> None:
+    _console().print(page)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    # A pipe has no width; tables are then as wide as their contents, so that grep finds whole lines.
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else 160)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code: 0 done, 1 a named error, 2 wrong usage, 130 interrupted."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+    except CycloptsError as error:
+        return _fail(f"{_one_line(error)} See tradepool --help.", EXIT_USAGE)
+    except TradepoolError as error:
+        return _fail(_one_line(error), EXIT_ERROR)
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not find out again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except OSError as error:
+        return _fail(_one_line(MachineRefused(why=error)), EXIT_ERROR)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"tradepool: {message}", file=sys.stderr)
+    return code
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

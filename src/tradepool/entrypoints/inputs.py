@@ -1,0 +1,110 @@
+"""What a user typed, checked and turned into nouns before anything is read, written or run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradepool.domain.errors import InvalidInput, TradepoolError
+
+if TYPE_CHECKING:
+    from tradepool.core.strategies.strategy import Strategy
+    from tradepool.domain.market import Market
+    from tradepool.entrypoints.settings import Settings
+
+WEIGHT_MIN = Decimal("0.000001")
+SLIPPAGE_BP_MAX = 1_000
+
+
+class BadFlag(InvalidInput):
+    """{flag} cannot be {value}; give {wanted}."""
+
+
+class NotAnAssignment(InvalidInput):
+    """--param {given} is not of the form name=value; write for example --param fast=12."""
+
+
+class GivenTwice(InvalidInput):
+    """Parameter {name} is given twice; give it once."""
+
+
+class OnlyInAClone(TradepoolError):
+    """The tests are not part of an installed package; clone the repository and run ./tradepool test there."""
+
+
+def strategy_from(name: str, assignments: Sequence[str]) -> Strategy:
+    """The named strategy with `k=v` parameters. Raises UnknownStrategy, UnknownParameter, WrongParameter and ours."""
+    from tradepool.core.strategies import catalog
+
+    values: dict[str, float] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise NotAnAssignment(given=repr(assignment)[:60])
+        if key in values:
+            raise GivenTwice(name=key)
+        values[key] = _number(key, text)
+    return catalog.named(name).with_parameters(values)
+
+
+def _number(key: str, text: str) -> float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise BadFlag(flag=f"--param {key}", value=repr(text)[:40], wanted="a number")
+
+
+def cash_of(cash: Decimal, market: Market) -> Decimal:
+    """An amount of cash a run can start with. Raises BadFlag, OffGrid and MoneyTooLarge."""
+    if not cash.is_finite() or cash <= 0:
+        raise BadFlag(flag="--cash", value=cash, wanted=f"an amount of {market.quote} above 0")
+    market.quote_units(cash)
+    return cash
+
+
+def weight_of(weight: Decimal) -> Decimal:
+    """A share of the equity. Raises BadFlag."""
+    if not weight.is_finite() or not WEIGHT_MIN <= weight <= 1:
+        raise BadFlag(flag="--weight", value=weight, wanted="a share above 0 and at most 1, such as 0.95")
+    return weight
+
+
+def slippage_of(slippage_bp: int) -> int:
+    """Basis points a market order pays. Raises BadFlag."""
+    return whole("--slippage-bp", slippage_bp, 0, SLIPPAGE_BP_MAX)
+
+
+def whole(flag: str, value: int, least: int, most: int) -> int:
+    """A whole number within its range. Raises BadFlag."""
+    if not least <= value <= most:
+        raise BadFlag(flag=flag, value=value, wanted=f"a whole number from {least:,} to {most:,}")
+    return value
+
+
+def settings_from(file: Path | None) -> Settings:
+    """The configuration, with logging set up as it says. Raises what `runtime/config` raises."""
+    from tradepool.entrypoints.settings import Settings
+    from tradepool.runtime.config import load
+    from tradepool.runtime.telemetry import configure
+
+    settings = load(Settings, file)
+    configure(settings.log.level, settings.log.style)
+    return settings
+
+
+def speed_of(text: str) -> float | None:
+    """Virtual over real time; None is as fast as possible. Raises BadFlag."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise BadFlag(flag="--speed", value=repr(text)[:40], wanted="max, or a number above 0 (1 is real time)")
+    return speed

@@ -1,0 +1,79 @@
+"""Progress of a replay: quiet lines on standard error, or whatever a live view draws; and how fast it may go."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+
+from tradepool.entrypoints.replay import Replay
+from tradepool.presentation.formats import minute
+
+QUIET_S = 3.0
+DRAW_S = 0.2
+STEPS_BETWEEN_LOOKS = 32
+
+
+class Ticker:
+    """A `before_step` that calls `show` now and then. It looks at the clock only every few steps: most are too quick."""
+
+    def __init__(self, show: Callable[[Replay], None], every_s: float) -> None:
+        """`show` is called at once, then every `every_s` seconds."""
+        self._show, self._every_s = show, every_s
+        self._steps, self._next_s = 0, 0.0
+
+    def __call__(self, run: Replay) -> bool:
+        """Never holds a step back."""
+        self._steps += 1
+        if self._steps % STEPS_BETWEEN_LOOKS == 1 and time.perf_counter() >= self._next_s:
+            self._next_s = time.perf_counter() + self._every_s
+            self._show(run)
+        return True
+
+
+class Pace:
+    """A `before_step` that lets virtual time pass `speed` times as fast as real time; while it waits, `idle` is called."""
+
+    def __init__(self, speed: float, idle: Callable[[Replay], object]) -> None:
+        """The pace counts from the first step on."""
+        self._speed, self._idle = speed, idle
+        self._origin: tuple[int, float] | None = None
+
+    def __call__(self, run: Replay) -> bool:
+        """Whether the venue's next phase is due; else the loop is woken in time to ask again."""
+        now_s, next_ms = time.perf_counter(), run.venue.next_time_ms()
+        if next_ms is None:
+            return True
+        if self._origin is None:
+            self._origin = (next_ms, now_s)
+        first_ms, first_s = self._origin
+        left_s = first_s + (next_ms - first_ms) / 1000 / self._speed - now_s
+        self._idle(run)
+        if left_s <= 0:
+            return True
+        asyncio.get_running_loop().call_later(min(left_s, DRAW_S), _woken)
+        return False
+
+
+def _woken() -> None:
+    """Nothing: a loop that a timer wakes asks `before_step` again."""
+
+
+def progress_of(run: Replay) -> float:
+    """How much of the candles' time has passed, from 0 to 1."""
+    first = min(int(listing.bars.open_time[0]) for listing in run.plan.listings)
+    last = max(listing.bars.close_time(-1) for listing in run.plan.listings)
+    return min(1.0, max(0.0, (run.venue.now_ms - first) / (last - first)))
+
+
+def quiet_line(run: Replay) -> None:
+    """One line for logs and pipes."""
+    done = f"{100 * progress_of(run):3.0f} %"
+    candles = run.platform.market_data.candles
+    print(f"tradepool: {done}, {minute(run.venue.now_ms)} UTC, {candles:,} candles", file=sys.stderr, flush=True)
+
+
+def quiet() -> Ticker:
+    """Quiet lines every few seconds."""
+    return Ticker(quiet_line, QUIET_S)

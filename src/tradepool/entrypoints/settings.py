@@ -1,0 +1,33 @@
+"""The sections of the configuration: one settings class each, filled by `runtime/config` from TOML and environment."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LogSettings(BaseModel):
+    """What is logged, and for whom: people (`console`) or machines (`json`)."""
+
+    model_config = ConfigDict(extra="forbid")
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    style: Literal["console", "json"] = "console"
+
+
+class BacktestSettings(BaseModel):
+    """What backtest and replay use where no flag says otherwise: quote asset, share of equity, basis points."""
+
+    model_config = ConfigDict(extra="forbid")
+    cash: Decimal = Field(default=Decimal(10_000), gt=0)
+    weight: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)
+    slippage_bp: int = Field(default=1, ge=0, le=1_000)
+
+
+class Settings(BaseModel):
+    """All of it."""
+
+    model_config = ConfigDict(extra="forbid")
+    log: LogSettings = LogSettings()
+    backtest: BacktestSettings = BacktestSettings()

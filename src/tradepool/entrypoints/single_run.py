@@ -1,0 +1,145 @@
+"""`backtest` and `replay`: one strategy on one candle file, by the kernel or by the live stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from tradepool.adapters.candle_files.read import open_candles
+from tradepool.core.backtest.run import Runner, Setting, run
+from tradepool.core.graph.bars import Bars
+from tradepool.core.graph.market_step import MarketStep
+from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.market import Market
+from tradepool.entrypoints.inputs import cash_of, settings_from, slippage_of, strategy_from, weight_of
+from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, UserOutcome, on_our_venue, replay
+from tradepool.presentation.finished_run import FinishedRun
+from tradepool.simexchange.listing import Listing
+
+
+class AccountHalted(TradepoolError):
+    """The account was stopped by an error of ours: {why}; please report it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The flags; None where the configuration decides."""
+
+    strategy: str
+    candles: Path
+    param: Sequence[str]
+    cash: Decimal | None
+    weight: Decimal | None
+    market: Path | None
+    slippage_bp: int | None
+    config: Path | None
+    runner: Runner = "native"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A run, ready to start."""
+
+    strategy: Strategy
+    market: Market
+    bars: Bars
+    setting: Setting
+    runner: Runner
+
+
+def job_of(asked: Asked) -> Job:
+    """Everything checked and loaded; any fault is a named error and nothing has been written."""
+    chosen = settings_from(asked.config).backtest
+    strategy = strategy_from(asked.strategy, asked.param)
+    weight = weight_of(chosen.weight if asked.weight is None else asked.weight)
+    slippage_bp = slippage_of(chosen.slippage_bp if asked.slippage_bp is None else asked.slippage_bp)
+    market, bars = open_candles(asked.candles, asked.market)
+    cash = cash_of(chosen.cash if asked.cash is None else asked.cash, market)
+    return Job(
+        strategy=strategy,
+        market=market,
+        bars=bars,
+        setting=Setting(cash=cash, weight=weight, slippage_bp=slippage_bp),
+        runner=asked.runner,
+    )
+
+
+def backtested(job: Job) -> FinishedRun:
+    """The run by the kernel, with the equity after each bar."""
+    result = run(job.strategy, job.market, job.bars, job.setting, runner=job.runner, record_equity=True)
+    unit = float(job.market.quote_unit)
+    finished = _finished(job, result.final_equity)
+    equity = [] if result.equity is None else (np.asarray(result.equity) * unit).tolist()
+    return replace(
+        finished,
+        trades=result.trades,
+        open_positions=result.open_positions,
+        refusals=result.refusals,
+        equity=equity,
+    )
+
+
+def replayed(job: Job, before_step: Callable[[Replay], bool] = lambda _: True) -> FinishedRun:
+    """The same run by the live stack on the simulated exchange."""
+    outcome = replay(plan_of(job), before_step)
+    user = _only_user(outcome)
+    return replace(
+        _finished(job, user.final_equity),
+        trades=user.trades,
+        open_positions=user.positions,
+        refusals=user.refusals,
+    )
+
+
+def plan_of(job: Job) -> Plan:
+    """One user with all of the cash on one market."""
+    listing = on_our_venue(Listing(job.market, job.bars))
+    player = Player(
+        name="replay",
+        strategy=job.strategy,
+        markets=(listing.market.id,),
+        capital=job.setting.cash,
+        weight=job.setting.weight,
+        limits=job.setting.limits,
+    )
+    return Plan(listings=[listing], players=[player], slippage_bp=job.setting.slippage_bp)
+
+
+def _only_user(outcome: Outcome) -> UserOutcome:
+    refuse_halted(outcome)
+    return outcome.users[0]
+
+
+def refuse_halted(outcome: Outcome) -> None:
+    """Raise AccountHalted when an account did not reach the end; its figures would mislead."""
+    for error in outcome.halted.values():
+        raise AccountHalted(why=f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _finished(job: Job, final_equity: Decimal) -> FinishedRun:
+    step = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner)
+    rows = step.advance(job.bars, 0, len(job.bars) - 1)
+    entered = (rows[:, EXPOSURE] > 0) & (rows[:, PREVIOUS_EXPOSURE] == 0)
+    return FinishedRun(
+        strategy=job.strategy.name,
+        values=job.strategy.values,
+        market=job.market,
+        timeframe_ms=job.bars.timeframe_ms,
+        slippage_bp=job.setting.slippage_bp,
+        bars=len(job.bars),
+        start_ms=int(job.bars.open_time[0]),
+        end_ms=job.bars.close_time(-1),
+        cash=job.setting.cash,
+        final_equity=final_equity,
+        trades=(),
+        open_positions=(),
+        refusals=(),
+        signals=int(entered.sum()),
+        lookback=step.lookback,
+    )

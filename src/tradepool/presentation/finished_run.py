@@ -1,0 +1,73 @@
+"""A finished run of one strategy on one market, whoever ran it: backtest and replay are shown through this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradepool.domain.market import Market
+from tradepool.domain.order import Refusal
+from tradepool.domain.position import Position
+from tradepool.domain.trade import Trade
+from tradepool.presentation.formats import iso, plain
+from tradepool.presentation.results import (
+    SCHEMA,
+    RunJson,
+    amounts,
+    fees_by_asset,
+    market_used,
+    position_row,
+    refusal_row,
+    trade_row,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRun:
+    """What was run and what came of it.
+
+    `market` is the candle file's. `signals` counts the entry signals, `lookback` the bars before the first could come.
+    `equity` (quote asset, after each bar's close) may be empty where nobody recorded it.
+    """
+
+    strategy: str
+    values: Mapping[str, float]
+    market: Market
+    timeframe_ms: int
+    slippage_bp: int
+    bars: int
+    start_ms: int
+    end_ms: int
+    cash: Decimal
+    final_equity: Decimal
+    trades: Sequence[Trade]
+    open_positions: Sequence[Position]
+    refusals: Sequence[Refusal]
+    signals: int
+    lookback: int
+    equity: Sequence[float] = ()
+
+    @property
+    def fees(self) -> dict[str, Decimal]:
+        """Fees of the closed trades, by asset."""
+        return fees_by_asset(self.trades, {self.market.symbol: self.market})
+
+
+def run_json(run: FinishedRun) -> RunJson:
+    """The shape that `backtest` and `replay` share."""
+    return RunJson(
+        schema=SCHEMA,
+        strategy=run.strategy,
+        parameters=dict(run.values),
+        markets=[market_used(run.market, run.timeframe_ms, run.slippage_bp)],
+        bars=run.bars,
+        start=iso(run.start_ms),
+        end=iso(run.end_ms),
+        cash=plain(run.cash),
+        final_equity=plain(run.final_equity),
+        fees=amounts(run.fees),
+        trades=[trade_row(trade, run.strategy, run.market) for trade in run.trades],
+        open_positions=[position_row(position, run.strategy) for position in run.open_positions],
+        refusals=[refusal_row(refusal) for refusal in run.refusals],
+    )

@@ -1,0 +1,255 @@
+"""The JSON shapes of the commands, field by field (design section 10): what a script may rely on.
+
+Prices, quantities and money are plain decimal strings, times are ISO-8601 in UTC, keys keep their order, and nothing
+that changes from run to run (wall-clock figures, paths) is inside: the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tradepool.domain.candle import timeframe_name
+from tradepool.domain.ids import MarketId
+from tradepool.domain.market import Market
+from tradepool.domain.order import Refusal
+from tradepool.domain.position import Position
+from tradepool.domain.trade import Trade
+from tradepool.presentation.formats import iso, plain
+
+SCHEMA = 1
+Amounts = dict[str, str]
+
+
+class MarketUsed(msgspec.Struct, frozen=True):
+    """A market as it was traded: its grid, its least order, its costs."""
+
+    market: str
+    venue: str
+    timeframe: str
+    price_tick: str
+    quantity_step: str
+    quantity_min: str
+    notional_min: str
+    smallest_sell: str
+    maker_rate: str
+    taker_rate: str
+    slippage_bp: int
+
+
+class TradeRow(msgspec.Struct, frozen=True):
+    """One round trip."""
+
+    market: str
+    strategy: str
+    side: str
+    entry_time: str
+    entry_price: str
+    exit_time: str
+    exit_price: str
+    quantity: str
+    fees: Amounts
+    pnl: str
+    exit_reason: str
+
+
+class PositionRow(msgspec.Struct, frozen=True):
+    """A position that was still open at the end; `quantity` is what is held, the fee of its purchase taken off."""
+
+    market: str
+    strategy: str
+    side: str
+    entry_time: str
+    entry_price: str
+    quantity: str
+    stop_price: str | None
+
+
+class RefusalRow(msgspec.Struct, frozen=True):
+    """A wish that was not carried out."""
+
+    market: str
+    time: str
+    reason: str
+
+
+class RunJson(msgspec.Struct, frozen=True):
+    """What `backtest` and `replay` print; fees are those of the closed trades."""
+
+    schema: int
+    strategy: str
+    parameters: dict[str, int | float]
+    markets: list[MarketUsed]
+    bars: int
+    start: str
+    end: str
+    cash: str
+    final_equity: str
+    fees: Amounts
+    trades: list[TradeRow]
+    open_positions: list[PositionRow]
+    refusals: list[RefusalRow]
+
+
+class DemoUser(msgspec.Struct, frozen=True):
+    """One user of a demo: counts, realised profit in the quote asset, and what a commission would be charged on."""
+
+    id: str
+    trades: int
+    open_positions: int
+    pnl: str
+    fees: Amounts
+    commission_base: str
+    ledger_minus_venue: Amounts
+
+
+class DemoJson(msgspec.Struct, frozen=True):
+    """What `demo` prints."""
+
+    schema: int
+    seed: int
+    candles: int
+    users: list[DemoUser]
+    orders: int
+    fills: int
+    refusals: dict[str, int]
+
+
+class BenchRow(msgspec.Struct, frozen=True):
+    """One figure; a ratio above 1 says that ours is better."""
+
+    work: str
+    unit: str
+    ours: float
+    peers: dict[str, float]
+    ratio: dict[str, float]
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where it was measured; `load` is that of the last minute."""
+
+    cpu: str
+    flags: list[str]
+    cores: int
+    load: float
+
+
+class BenchJson(msgspec.Struct, frozen=True):
+    """What `bench` prints."""
+
+    schema: int
+    machine: Machine
+    rows: list[BenchRow]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One finding of `doctor`; `remedy` is empty when all is well."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str
+
+
+class DoctorJson(msgspec.Struct, frozen=True):
+    """What `doctor` prints."""
+
+    schema: int
+    checks: list[Check]
+
+
+def as_json(shape: msgspec.Struct) -> str:
+    """The one line a command writes to standard output.
+
+    >>> as_json(RefusalRow("BTC/USDT", "2024-01-01T00:00:00Z", "daily_loss"))
+    '{"market":"BTC/USDT","time":"2024-01-01T00:00:00Z","reason":"daily_loss"}'
+    """
+    return msgspec.json.encode(shape).decode()
+
+
+def amounts(values: Mapping[str, Decimal]) -> Amounts:
+    """Amounts by asset.
+
+    >>> amounts({"USDT": Decimal("10.50")})
+    {'USDT': '10.5'}
+    """
+    return {asset: plain(amount) for asset, amount in values.items()}
+
+
+def symbol_of(market: MarketId) -> str:
+    """The pair in a market's id.
+
+    >>> symbol_of(MarketId("binance:BTC/USDT"))
+    'BTC/USDT'
+    """
+    return market.partition(":")[2]
+
+
+def market_used(market: Market, timeframe_ms: int, slippage_bp: int) -> MarketUsed:
+    """A market as it was traded."""
+    return MarketUsed(
+        market=market.symbol,
+        venue=market.venue,
+        timeframe=timeframe_name(timeframe_ms),
+        price_tick=plain(market.price_tick),
+        quantity_step=plain(market.quantity_step),
+        quantity_min=plain(market.quantity_min),
+        notional_min=plain(market.notional_min),
+        smallest_sell=plain(market.smallest_sell),
+        maker_rate=plain(market.fees.maker_rate),
+        taker_rate=plain(market.fees.taker_rate),
+        slippage_bp=slippage_bp,
+    )
+
+
+def fees_by_asset(trades: Iterable[Trade], markets: Mapping[str, Market]) -> dict[str, Decimal]:
+    """Fees of closed trades by asset, in order of asset; `markets` are by symbol. A buy pays in base, a sell in quote."""
+    fees = {asset: Decimal(0) for m in markets.values() for asset in (m.base, m.quote)}
+    for trade in trades:
+        market = markets[symbol_of(trade.market)]
+        fees[market.base] += trade.entry_fee
+        fees[market.quote] += trade.exit_fee
+    return dict(sorted(fees.items()))
+
+
+def trade_row(trade: Trade, strategy: str, market: Market) -> TradeRow:
+    """One round trip."""
+    return TradeRow(
+        market=market.symbol,
+        strategy=strategy,
+        side=trade.side,
+        entry_time=iso(trade.entry_time_ms),
+        entry_price=plain(trade.entry_price),
+        exit_time=iso(trade.exit_time_ms),
+        exit_price=plain(trade.exit_price),
+        quantity=plain(trade.quantity),
+        fees=amounts({market.base: trade.entry_fee, market.quote: trade.exit_fee}),
+        pnl=plain(trade.pnl),
+        exit_reason=trade.exit_reason,
+    )
+
+
+def position_row(position: Position, strategy: str) -> PositionRow:
+    """An open position."""
+    return PositionRow(
+        market=symbol_of(position.market),
+        strategy=strategy,
+        side="buy" if position.quantity > 0 else "sell",
+        entry_time=iso(position.opened_time_ms),
+        entry_price=plain(position.average_entry_price),
+        quantity=plain(position.quantity),
+        stop_price=None if position.stop_price is None else plain(position.stop_price),
+    )
+
+
+def refusal_row(refusal: Refusal) -> RefusalRow:
+    """A refusal."""
+    return RefusalRow(market=symbol_of(refusal.market), time=iso(refusal.time_ms), reason=refusal.reason)
+
+
+def reasons(refusals: Sequence[Refusal]) -> dict[str, int]:
+    """How often each reason was given, in alphabetical order."""
+    return dict(sorted(Counter(refusal.reason for refusal in refusals).items()))

@@ -1,0 +1,119 @@
+"""The step's source: generated identifiers only, a legend for them, and lines of a caller fused into its loop."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.core.graph.samples import bars_of
+from tradepool.core.graph import native, reference
+from tradepool.core.graph.expr import close, constant, crosses_above, crosses_below, high, low, parameter
+from tradepool.core.graph.market_step import clock_of, parameter_row
+from tradepool.core.graph.primitives import delta, ema, sma
+from tradepool.core.graph.program import NameClash, Program
+from tradepool.core.graph.step import (
+    EXPOSURE,
+    STOP_DISTANCE,
+    TRAIL_DISTANCE,
+    Graph,
+    StepSource,
+    fused_step,
+    market_step,
+)
+from tradepool.core.graph.vocabulary import Floats, Ints
+
+UGLY = parameter("os_system", 5, 1, 20, 1)
+AVERAGE = sma(close, UGLY)
+NONE = constant(0)
+GRAPH = Graph(crosses_above(close, AVERAGE), crosses_below(close, AVERAGE), ema(high - low, 9), NONE, NONE)
+
+
+def count_entry(counts: Ints, exposure: float, previous_exposure: float) -> None:
+    """A caller's own step function."""
+    if exposure > previous_exposure:
+        counts[0] += 1
+
+
+def run(source: StepSource, program: Program, *extra: object) -> None:
+    """Run a step over 500 bars, in both runners by turns."""
+    bars = bars_of(3, 500)
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
+    for load in (reference.load, native.load):
+        row = parameter_row(source, {})
+        load(program)[source.name](np.zeros(source.state_size), row, *columns, 0, 500, *extra)
+
+
+def market_rows(graph: Graph) -> Floats:
+    """Market rows of 500 bars."""
+    outputs = np.empty(2_500)
+    source = market_step(graph)
+    run(source, source.program, outputs)
+    return outputs.reshape(-1, 5)
+
+
+def test_no_text_of_a_user_becomes_source() -> None:
+    source = market_step(GRAPH)
+    assert "os_system" not in source.text
+    own = set(re.findall(r"\b[nskpv]\d+\b", source.text))
+    assert own
+    assert "os_system" in source.legend["p0"]
+    assert any("sma(" in meaning for meaning in source.legend.values())
+
+
+def test_state_rows_are_named() -> None:
+    source = market_step(GRAPH)
+    assert source.state_size == len(source.state_rows) > 20
+    assert source.state_rows[:2] == ("bars seen", "exposure")
+    assert source.lookback({"os_system": 5}) == 8
+    assert source.warm_up({"os_system": 5}) == 5 + 1024 + 1
+
+
+def test_exposure_is_a_level_and_exit_wins() -> None:
+    up, down = close > 0, close > 100
+    rows = market_rows(Graph(up, down, NONE, NONE, NONE))
+    bars = bars_of(3, 500)
+    expected = np.where(bars.close > 100, 0.0, 1.0)
+    assert (rows[:, EXPOSURE] == expected).all()
+    assert (rows[1:, 1] == rows[:-1, EXPOSURE]).all()
+
+
+def test_distances_are_finite_and_never_negative() -> None:
+    enter, leave = close > 0, close < 0
+    odd = Graph(enter, leave, close / delta(close) * 1e300 * 1e10, delta(close), ema(close, 30))
+    rows = market_rows(odd)
+    assert np.isfinite(rows).all()
+    assert (rows[:, STOP_DISTANCE:] >= 0.0).all()
+    assert (rows[:, TRAIL_DISTANCE] > 0.0).any()
+    assert (rows[:29, 4] == 0.0).all()
+    assert (rows[29:, 4] > 0.0).all()
+    assert (rows[:29, EXPOSURE] == 0.0).all()
+    assert (rows[29:, EXPOSURE] == 1.0).all()
+
+
+def test_a_callers_lines_run_inside_the_loop() -> None:
+    lines = ["count_entry(counts, exposure, previous_exposure)", "last[0] = stop_distance"]
+    before = ["if exposure > 0.0:", "    held[0] += 1"]
+    arguments = ["counts: Ints", "held: Ints", "last: Floats"]
+    source = fused_step(GRAPH, "fused", arguments, before, lines, ["extra = counts[0]"], ["counts[1] += extra"])
+    counts, held, last = np.zeros(2, np.int64), np.zeros(1, np.int64), np.zeros(1)
+    run(source, Program.of(count_entry) + source.program, counts, held, last)
+    rows = market_rows(GRAPH)
+    entries = int((rows[:, EXPOSURE] > rows[:, 1]).sum())
+    assert counts.tolist() == [2 * entries, entries]
+    assert held[0] == 2 * int(rows[:, 1].sum())
+    assert last[0] == rows[-1, STOP_DISTANCE]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "after"),
+    [(["state: Ints"], []), (["bar: int"], []), ([], ["exposure = 1.0"]), ([], ["n0 = 1.0"]), ([], ["i = 3"])],
+)
+def test_a_callers_names_may_not_be_the_steps(arguments: list[str], after: list[str]) -> None:
+    with pytest.raises(NameClash):
+        fused_step(GRAPH, "fused", arguments, [], after)
+
+
+def test_the_same_graph_gives_the_same_text() -> None:
+    assert market_step(GRAPH).text == market_step(GRAPH).text

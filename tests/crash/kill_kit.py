@@ -1,0 +1,124 @@
+"""A venue in one process, a platform in another, killed and started again until the candles are over."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pysqlite3
+
+from tests.windows import around_largest_move
+from tradepool.adapters.candle_files.read import open_candles
+from tradepool.core.strategies import catalog
+from tradepool.entrypoints.replay import Plan, Player, on_our_venue
+from tradepool.simexchange.door import UnixSocket
+from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.process import write_config
+
+ROOT = Path(__file__).resolve().parents[2]
+CASH = Decimal(10_000)
+LIFE_TIMEOUT_S = 240
+TABLES = ("event", "order_intent", "ledger_entry", "transfer", "trade", "refusal")
+
+
+def plan_of(config: Mapping[str, Any]) -> Plan:
+    """Both strategies as two users of one market, over a window around its largest move."""
+    market, bars = open_candles(Path(config["series"]))
+    listing = on_our_venue(Listing(market, around_largest_move(bars, config["bars"])))
+    players = [
+        Player(
+            name=name,
+            strategy=catalog.named(name),
+            markets=(listing.market.id,),
+            capital=CASH,
+            weight=Decimal("0.95"),
+        )
+        for name in ("moving_average_cross", "bollinger_breakout")
+    ]
+    return Plan(listings=[listing], players=players)
+
+
+@dataclass
+class World:
+    """One venue that outlives its platforms. `state` and `bars` talk over the control port."""
+
+    folder: Path
+    config: dict[str, Any]
+    lives: int = 0
+    venue: subprocess.Popen[str] = field(init=False)
+
+    def live(self, point: str = "never", count: int = 0) -> int:
+        """Run a platform until it dies or the candles are over; its exit code."""
+        self.lives += 1
+        file = self.folder / f"life-{self.lives}.json"
+        file.write_text(json.dumps({**self.config, "point": point, "count": count}))
+        command = [sys.executable, "-m", "tests.crash.platform_process", str(file)]
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIFE_TIMEOUT_S, check=False
+        )
+        if ended.returncode not in (0, -9):
+            raise AssertionError(f"the platform ended with {ended.returncode}:\n{ended.stdout}{ended.stderr[-4000:]}")
+        return ended.returncode
+
+    def bars(self, count: int) -> None:
+        """Let the venue go on by so many bars while nobody is there."""
+        self._ask("POST", f"/bars?count={count}")
+
+    def state(self) -> dict[str, Any]:
+        """What the venue knows: balances, orders and trades of every account."""
+        answer: dict[str, Any] = self._ask("GET", "/state")
+        return answer
+
+    def _ask(self, method: str, path: str) -> Any:
+        command = ["curl", "-sS", "-X", method, "--unix-socket", self.config["control"], f"http://control{path}"]
+        return orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    def rows(self, table: str) -> list[tuple[Any, ...]]:
+        """A table of the platform's database, ids of autoincrement left out."""
+        with pysqlite3.connect(self.config["database"]) as database:
+            names = [row[1] for row in database.execute(f"pragma table_info({table})")]
+            columns = ", ".join(f'"{name}"' for name in names if (table, name) not in {("trade", "id"), ("refusal", "id")})
+            return sorted(database.execute(f"select {columns} from {table}"), key=repr)
+
+    def books(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that must not depend on having been killed."""
+        return {table: self.rows(table) for table in TABLES}
+
+
+@contextmanager
+def world(folder: Path, series: Path, bars: int) -> Iterator[World]:
+    """A venue process on its first bar, and a place for the platform's database."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config: dict[str, Any] = {
+        "series": str(series),
+        "bars": bars,
+        "database": str(folder / "tradepool.sqlite"),
+        "venue": str(folder / "v"),
+        "control": str(folder / "c"),
+        "ca_file": str(folder / "ca.pem"),
+    }
+    plan = plan_of(config)
+    quote = plan.listings[0].market.quote
+    accounts = {s.credentials.key: (s.credentials.secret, {quote: CASH}) for s in plan.seats()}
+    places = (UnixSocket(config["venue"]), UnixSocket(config["control"]))
+    file = write_config(folder / "venue.json", plan.listings, accounts, places, tls_folder=folder)
+    here = World(folder, config)
+    command = [sys.executable, "-m", "tradepool.simexchange.process", str(file)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as here.venue:
+        try:
+            assert here.venue.stdout is not None
+            assert here.venue.stdout.readline().startswith("ready")
+            yield here
+        finally:
+            here.venue.terminate()

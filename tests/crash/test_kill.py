@@ -1,0 +1,103 @@
+"""kill -9 of the platform at counted moments: nothing lost, nothing doubled.
+
+Frozen: the venue waits until the platform is back, and the books end as if nothing had happened, byte for byte.
+Running: the venue goes on meanwhile; then every venue order has one intent, every fill is booked once, every open
+position has its stop before the venue's next bar, stale entries have aged out, and the ledger is the venue's.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Series
+from tests.crash.kill_kit import World, world
+
+POINTS = ("intent", "answer", "booked", "asked")
+KILLED = -9
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a path short enough for a socket."""
+    yield tmp_path_factory.mktemp("k")
+
+
+def fates(seed: int, lives: int) -> list[tuple[str, int, int]]:
+    """Points, counts and bars the venue goes on; every point comes, the first one at a fresh start."""
+    dice = random.Random(seed)
+    drawn = [POINTS[n % len(POINTS)] for n in range(lives)]
+    dice.shuffle(drawn)
+    return [(point, dice.randint(1, 3 if point == "asked" else 12), dice.randint(0, 50)) for point in drawn]
+
+
+@pytest.mark.parametrize("seed", [11])
+def test_frozen_time_leaves_no_trace_of_the_kills(place: Path, series: Series, long: bool, seed: int) -> None:
+    """The books equal those of the uninterrupted run, byte for byte."""
+    file, bars, lives = series("BINANCE-BTC-USDT-5m"), 3_000 if long else 900, 20 if long else 5
+    with world(place / "a", file, bars) as calm:
+        assert calm.live() == 0
+        expected, truth = calm.books(), calm.state()
+    with world(place / "b", file, bars) as rough:
+        deaths = sum(rough.live(point, count) == KILLED for point, count, _ in fates(seed, lives))
+        assert deaths >= lives - 1
+        assert rough.live() == 0
+        for table, rows in rough.books().items():
+            assert rows == expected[table], table
+        assert rough.state() == truth
+    assert len(expected["trade"]) > 10
+
+
+@pytest.mark.parametrize("seed", [12])
+def test_running_time_loses_and_doubles_nothing(place: Path, series: Series, long: bool, seed: int) -> None:
+    """The venue goes on 0 to 50 bars while the platform is away."""
+    file, bars, lives = series("BINANCE-BTC-USDT-5m"), 5_000 if long else 1_500, 20 if long else 5
+    with world(place / "w", file, bars) as running:
+        deaths = 0
+        # The first life ends with an entry unsent, and ten bars pass: that entry must age out.
+        for point, count, missed in [("intent", 1, 10), *fates(seed, lives - 1)]:
+            if running.live(point, count) == KILLED:
+                deaths += 1
+                running.bars(missed)
+        assert deaths >= lives - 1
+        assert running.live() == 0
+        assert "aged_out" in check_books(running)
+
+
+def check_books(here: World) -> set[str]:
+    """What must hold however often the platform was away; the reasons orders were not placed for."""
+    state = here.state()["accounts"]
+    orders = [order for account in state.values() for order in account["orders"]]
+    fills = [(key, str(trade["id"])) for key, account in state.items() for trade in account["trades"]]
+    intents = {name: json.loads(body) for name, _, _, body in here.rows("order_intent")}
+    doubled = [name for name, times in Counter(order["client_id"] for order in orders).items() if times > 1]
+    assert doubled == []
+    assert {order["client_id"] for order in orders} <= intents.keys()
+    events = [(kind, json.loads(body)) for _, _, _, kind, _, body in here.rows("event")]
+    booked = [event["fill"]["fill_id"] for kind, event in events if kind == "OrderFilled"]
+    assert sorted(booked) == sorted(number for _, number in fills)
+    rejected = {event["client_order_id"]: event["reason"] for kind, event in events if kind == "OrderRejected"}
+    for name in intents.keys() - {order["client_id"] for order in orders}:
+        assert name in rejected, f"{name} was neither taken nor refused"
+        assert rejected[name] != "aged_out" or intents[name]["purpose"] == "entry"
+    assert ledger_minus_venue(here, state) == {}
+    return set(rejected.values())
+
+
+def ledger_minus_venue(here: World, state: dict[str, Any]) -> dict[str, Decimal]:
+    """Assets on which the sum of all accounts' books and the venue differ."""
+    total: dict[str, Decimal] = {}
+    for _, _, _, debit, credit, asset, amount, _ in here.rows("transfer"):
+        sign = (debit == "venue") - (credit == "venue")
+        total[asset] = total.get(asset, Decimal(0)) + sign * Decimal(amount)
+    for account_state in state.values():
+        for asset, balance in account_state["balances"].items():
+            total[asset] = total.get(asset, Decimal(0)) - Decimal(balance["free"]) - Decimal(balance["locked"])
+    return {asset: amount for asset, amount in total.items() if amount}

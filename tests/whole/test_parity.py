@@ -1,0 +1,147 @@
+"""The heart: a replay of the live stack and a backtest over the same candles give the same trades.
+
+Both strategies, with stops and trailing, are two users of one replay. Short form: windows around the largest move;
+long form: whole series, and 50,000 bars of the longest.
+"""
+
+from __future__ import annotations
+
+import zlib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Series
+from tests.windows import around_largest_move
+from tradepool.adapters.candle_files.read import open_candles
+from tradepool.core.backtest.run import Setting, run
+from tradepool.core.strategies import catalog
+from tradepool.domain.mandate import Limits
+from tradepool.domain.order import Refusal
+from tradepool.domain.position import Position
+from tradepool.domain.trade import Trade
+from tradepool.entrypoints.replay import Outcome, Plan, Player, on_our_venue, replay
+from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.market_model import model_listings
+
+SERIES = (
+    "BINANCE-BTC-USDT-5m",
+    "OKXPERP-BTC-USDT-5m",
+    "BYBITPERP-SOL-USDT-5m",
+    "BITFINEX-BTC-USD-1m",
+    "BINANCE-ETH-USDT-1m",
+    "BINANCE-BTC-USDT-1h",
+    "KRAKEN-BTC-USD-1h",
+    "BINANCE-XTZ-BTC-1m",
+)
+SHORT_BARS = 5_000
+LONGEST_BARS = 50_000
+STRATEGIES = ("moving_average_cross", "bollinger_breakout")
+CASH = Decimal(10_000)
+WEIGHT = Decimal("0.95")
+START_MS = 1_640_995_200_000
+
+
+def players(listing: Listing, limits: Limits = Limits()) -> list[Player]:
+    """One user a strategy."""
+    return [
+        Player(
+            name=name,
+            strategy=catalog.named(name),
+            markets=(listing.market.id,),
+            capital=CASH,
+            weight=WEIGHT,
+            limits=limits,
+        )
+        for name in STRATEGIES
+    ]
+
+
+def essence(trade: Trade) -> tuple[object, ...]:
+    """What must be equal of a trade."""
+    return (
+        trade.market,
+        trade.side,
+        trade.quantity,
+        trade.entry_time_ms,
+        trade.entry_price,
+        trade.entry_fee,
+        trade.exit_time_ms,
+        trade.exit_price,
+        trade.exit_fee,
+        trade.exit_reason,
+        trade.pnl,
+    )
+
+
+def refused(refusal: Refusal) -> tuple[object, ...]:
+    """What must be equal of a refusal."""
+    return refusal.market, refusal.time_ms, refusal.reason
+
+
+def stands(position: Position) -> tuple[object, ...]:
+    """What must be equal of an open position."""
+    return position.market, position.quantity, position.average_entry_price, position.opened_time_ms, position.stop_price
+
+
+def check_parity(listing: Listing, plan: Plan) -> list[Trade]:
+    """Replay a plan of one market, run each user's backtest, compare; all trades."""
+    outcome: Outcome = replay(plan)
+    assert outcome.halted == {}
+    assert outcome.candles == len(listing.bars) - 1
+    trades: list[Trade] = []
+    for player, user in zip(plan.players, outcome.users, strict=True):
+        setting = Setting(player.capital, player.weight, player.limits, plan.slippage_bp)
+        expected = run(player.strategy, listing.market, listing.bars, setting)
+        assert [essence(t) for t in user.trades] == [essence(t) for t in expected.trades]
+        assert [refused(r) for r in user.refusals] == [refused(r) for r in expected.refusals]
+        assert [stands(p) for p in user.positions] == [stands(p) for p in expected.open_positions]
+        assert user.final_equity == expected.final_equity
+        assert {asset: amount for asset, amount in user.ledger_minus_venue.items() if amount} == {}
+        trades += expected.trades
+    return trades
+
+
+def listing_of(file: Path, count: int | None) -> Listing:
+    """The series, or a window of it, at our venue."""
+    market, bars = open_candles(file)
+    return on_our_venue(Listing(market, around_largest_move(bars, count) if count else bars))
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_replay_and_backtest_give_the_same_trades(series: Series, long: bool, name: str) -> None:
+    """Market, times, sides, quantities, prices, fees and exit reasons, on calm and crashing markets."""
+    longest = LONGEST_BARS if name.startswith("BITFINEX") else None
+    listing = listing_of(series(name), longest if long else SHORT_BARS)
+    trades = check_parity(listing, Plan(listings=[listing], players=players(listing)))
+    assert {trade.exit_reason.value for trade in trades} >= {"signal_exit", "trailing", "stop"}
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_same_where_prices_jump_through_stops(long: bool, seed: int) -> None:
+    """A holed series of the market model: stops that were jumped fill at the open, or are sold at market."""
+    count = LONGEST_BARS if long else SHORT_BARS
+    (model,) = model_listings(["GAP/USDT"], 300_000, START_MS, count, seed, gap_share=0.05)
+    listing = on_our_venue(model)
+    trades = check_parity(listing, Plan(listings=[listing], players=players(listing)))
+    jumped = [t for t in trades if t.exit_reason != "signal_exit" and t.exit_time_ms % 300_000 == 0]
+    assert len(jumped) > 10
+
+
+def test_the_same_over_tcp_and_with_limits(series: Series) -> None:
+    """The other door; a largest order and a daily loss that both bind."""
+    listing = listing_of(series("OKXPERP-BTC-USDT-5m"), 2_000)
+    limits = Limits(order_notional_max=Decimal(3_000), daily_loss_max=Decimal("0.002"))
+    plan = Plan(listings=[listing], players=players(listing, limits), slippage_bp=3, door="tcp")
+    check_parity(listing, plan)
+    outcome = replay(plan)
+    assert {refusal.reason for user in outcome.users for refusal in user.refusals} == {"daily_loss"}
+
+
+def test_a_replay_ends_in_the_same_bytes_twice(series: Series) -> None:
+    """Same plan, same trades, fills and refusals, over either door."""
+    listing = listing_of(series("BYBITPERP-SOL-USDT-5m"), 1_500)
+    plans = [Plan(listings=[listing], players=players(listing), door=door) for door in ("unix", "unix", "tcp")]
+    digests = {zlib.crc32(repr(replay(plan).users).encode()) for plan in plans}
+    assert len(digests) == 1
