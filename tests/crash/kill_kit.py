@@ -87,7 +87,9 @@ class World:
         """A table of the platform's database, ids of autoincrement left out."""
         with pysqlite3.connect(self.config["database"]) as database:
             names = [row[1] for row in database.execute(f"pragma table_info({table})")]
-            columns = ", ".join(f'"{name}"' for name in names if (table, name) not in {("trade", "id"), ("refusal", "id")})
+            columns = ", ".join(
+                f'"{name}"' for name in names if (table, name) not in {("trade", "id"), ("refusal", "id")}
+            )
             return sorted(database.execute(f"select {columns} from {table}"), key=repr)
 
     def books(self) -> dict[str, list[tuple[Any, ...]]]:

@@ -82,7 +82,13 @@ def refused(refusal: Refusal) -> tuple[object, ...]:
 
 def stands(position: Position) -> tuple[object, ...]:
     """What must be equal of an open position."""
-    return position.market, position.quantity, position.average_entry_price, position.opened_time_ms, position.stop_price
+    return (
+        position.market,
+        position.quantity,
+        position.average_entry_price,
+        position.opened_time_ms,
+        position.stop_price,
+    )
 
 
 def check_parity(listing: Listing, plan: Plan) -> list[Trade]:

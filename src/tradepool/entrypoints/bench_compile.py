@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
 
 from tradepool.core.backtest import kernel
@@ -32,6 +33,6 @@ def rounds() -> Measure:
 
 
 def compile_ms(program: Program, export: str, number: int) -> float:
-    """Wall time from source to machine code; a function that nobody calls keeps the program out of the cache."""
+    """CPU time from source to machine code; a function that nobody calls keeps the program out of the cache."""
     unique = Program.of_text(f"def round_{number}() -> int:\n    return {number}")
-    return 1000 * native.load(program + unique, [export]).compile_seconds
+    return 1000 * native.load(program + unique, [export], time.process_time).compile_seconds
