@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,9 @@ KILLED = -9
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a path short enough for a socket."""
-    yield tmp_path_factory.mktemp("k")
+    return tmp_path_factory.mktemp("k")
 
 
 def fates(seed: int, lives: int) -> list[tuple[str, int, int]]:

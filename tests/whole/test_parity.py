@@ -17,7 +17,7 @@ from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.strategies import catalog
-from tradepool.domain.mandate import Limits
+from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
@@ -43,7 +43,7 @@ WEIGHT = Decimal("0.95")
 START_MS = 1_640_995_200_000
 
 
-def players(listing: Listing, limits: Limits = Limits()) -> list[Player]:
+def players(listing: Listing, limits: Limits = NO_LIMITS) -> list[Player]:
     """One user a strategy."""
     return [
         Player(

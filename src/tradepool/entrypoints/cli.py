@@ -104,7 +104,7 @@ def _next_commands(candles: Sequence[Path]) -> list[tuple[str, str]]:
 
 @app.command
 def backtest(
-    strategy: Annotated[str, Parameter(help="Name of the strategy (strategies list).")],
+    strategy: Annotated[str, Parameter(help="Name (strategies list), or a .py file of your own.")],
     *,
     candles: Candles,
     param: Params = None,
@@ -135,7 +135,7 @@ def backtest(
 
 @app.command
 def replay(
-    strategy: Annotated[str, Parameter(help="Name of the strategy (strategies list).")],
+    strategy: Annotated[str, Parameter(help="Name (strategies list), or a .py file of your own.")],
     *,
     candles: Candles,
     param: Params = None,
@@ -183,7 +183,7 @@ def strategies_list() -> None:
 
 
 @strategies_app.command(name="show")
-def strategies_show(name: Annotated[str, Parameter(help="Name of the strategy.")]) -> None:
+def strategies_show(name: Annotated[str, Parameter(help="Name, or a .py file of your own.")]) -> None:
     """Parameters, expressions, the step as it runs, its state and its warm-up."""
     from tradepool.entrypoints.strategies import page_of
     from tradepool.presentation.strategy_page import strategy_page

@@ -36,8 +36,12 @@ class OnlyInAClone(TradepoolError):
 
 
 def strategy_from(name: str, assignments: Sequence[str]) -> Strategy:
-    """The named strategy with `k=v` parameters. Raises UnknownStrategy, UnknownParameter, WrongParameter and ours."""
+    """The named strategy, or that of a file ending in .py, with `k=v` parameters.
+
+    Raises UnknownStrategy, StrategyFileUnusable, UnknownParameter, WrongParameter and ours.
+    """
     from tradepool.core.strategies import catalog
+    from tradepool.entrypoints.strategies import strategy_in
 
     values: dict[str, float] = {}
     for assignment in assignments:
@@ -47,7 +51,8 @@ def strategy_from(name: str, assignments: Sequence[str]) -> Strategy:
         if key in values:
             raise GivenTwice(name=key)
         values[key] = _number(key, text)
-    return catalog.named(name).with_parameters(values)
+    declared = strategy_in(Path(name)) if name.endswith(".py") else catalog.named(name)
+    return declared.with_parameters(values)
 
 
 def _number(key: str, text: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Runner, Setting, run
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import MarketStep
-from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
+from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE, market_step
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.market import Market
+from tradepool.domain.order import Refusal
+from tradepool.domain.position import Position
+from tradepool.domain.trade import Trade
 from tradepool.entrypoints.inputs import cash_of, settings_from, slippage_of, strategy_from, weight_of
-from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, UserOutcome, on_our_venue, replay
+from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, on_our_venue, replay
 from tradepool.presentation.finished_run import FinishedRun
 from tradepool.simexchange.listing import Listing
 
@@ -74,27 +77,16 @@ def backtested(job: Job) -> FinishedRun:
     """The run by the kernel, with the equity after each bar."""
     result = run(job.strategy, job.market, job.bars, job.setting, runner=job.runner, record_equity=True)
     unit = float(job.market.quote_unit)
-    finished = _finished(job, result.final_equity)
     equity = [] if result.equity is None else (np.asarray(result.equity) * unit).tolist()
-    return replace(
-        finished,
-        trades=result.trades,
-        open_positions=result.open_positions,
-        refusals=result.refusals,
-        equity=equity,
-    )
+    return _finished(job, result.final_equity, result.trades, result.open_positions, result.refusals, equity)
 
 
 def replayed(job: Job, before_step: Callable[[Replay], bool] = lambda _: True) -> FinishedRun:
     """The same run by the live stack on the simulated exchange."""
     outcome = replay(plan_of(job), before_step)
-    user = _only_user(outcome)
-    return replace(
-        _finished(job, user.final_equity),
-        trades=user.trades,
-        open_positions=user.positions,
-        refusals=user.refusals,
-    )
+    refuse_halted(outcome)
+    user = outcome.users[0]
+    return _finished(job, user.final_equity, user.trades, user.positions, user.refusals)
 
 
 def plan_of(job: Job) -> Plan:
@@ -111,21 +103,20 @@ def plan_of(job: Job) -> Plan:
     return Plan(listings=[listing], players=[player], slippage_bp=job.setting.slippage_bp)
 
 
-def _only_user(outcome: Outcome) -> UserOutcome:
-    refuse_halted(outcome)
-    return outcome.users[0]
-
-
 def refuse_halted(outcome: Outcome) -> None:
     """Raise AccountHalted when an account did not reach the end; its figures would mislead."""
     for error in outcome.halted.values():
         raise AccountHalted(why=f"{type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
-def _finished(job: Job, final_equity: Decimal) -> FinishedRun:
-    step = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner)
-    rows = step.advance(job.bars, 0, len(job.bars) - 1)
-    entered = (rows[:, EXPOSURE] > 0) & (rows[:, PREVIOUS_EXPOSURE] == 0)
+def _finished(
+    job: Job,
+    final_equity: Decimal,
+    trades: Sequence[Trade],
+    open_positions: Sequence[Position],
+    refusals: Sequence[Refusal],
+    equity: Sequence[float] = (),
+) -> FinishedRun:
     return FinishedRun(
         strategy=job.strategy.name,
         values=job.strategy.values,
@@ -137,9 +128,16 @@ def _finished(job: Job, final_equity: Decimal) -> FinishedRun:
         end_ms=job.bars.close_time(-1),
         cash=job.setting.cash,
         final_equity=final_equity,
-        trades=(),
-        open_positions=(),
-        refusals=(),
-        signals=int(entered.sum()),
-        lookback=step.lookback,
+        trades=trades,
+        open_positions=open_positions,
+        refusals=refusals,
+        signals=len(trades) or _signals(job),
+        lookback=market_step(job.strategy.graph).lookback(job.strategy.values),
+        equity=equity,
     )
+
+
+def _signals(job: Job) -> int:
+    """Entry signals before the last bar: one at the last close could not be filled any more."""
+    rows = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner).advance(job.bars, 0, len(job.bars) - 1)
+    return int(((rows[:, EXPOSURE] > 0) & (rows[:, PREVIOUS_EXPOSURE] == 0)).sum())

@@ -4,14 +4,40 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 from tradepool.core import strategies
 from tradepool.core.graph.expr import describe
 from tradepool.core.graph.step import market_step
 from tradepool.core.strategies import catalog
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.errors import InvalidInput
 from tradepool.presentation.strategy_page import ParameterRow, StrategyPage
 
 ROOTS = ("enter", "exit", "stop distance", "trail distance", "trail step")
+
+
+class StrategyFileUnusable(InvalidInput):
+    """Strategy file {file} cannot be used: {why}; it needs a function strategy() that returns a Strategy."""
+
+
+def strategy_in(file: Path) -> Strategy:
+    """The strategy that a Python file of one's own declares. The file is run: only give it your own."""
+    if not file.is_file():
+        raise StrategyFileUnusable(file=file, why="it does not exist")
+    spec = spec_from_file_location(f"tradepool_own_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise StrategyFileUnusable(file=file, why="it is no Python file")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        declared: object = module.strategy()
+    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
+        raise StrategyFileUnusable(file=file, why=f"{type(error).__name__}: {error}") from error
+    if not isinstance(declared, Strategy):
+        raise StrategyFileUnusable(file=file, why=f"strategy() returned a {type(declared).__name__}")
+    return declared
 
 
 def summaries() -> dict[str, str]:
@@ -21,18 +47,19 @@ def summaries() -> dict[str, str]:
 
 def summary(name: str) -> str:
     """What a strategy's file says it does."""
-    module = import_module(f"{strategies.__name__}.{name}")
-    return (inspect.getdoc(module.strategy) or "").split("\n\n")[0].replace("\n", " ")
+    declaration = import_module(f"{strategies.__name__}.{name}").strategy
+    return (inspect.getdoc(declaration) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def page_of(name: str) -> StrategyPage:
-    """Everything about one strategy. Raises UnknownStrategy."""
-    strategy = catalog.named(name)
+    """Everything about one strategy, by name or by file. Raises UnknownStrategy and StrategyFileUnusable."""
+    own = name.endswith(".py")
+    strategy = strategy_in(Path(name)) if own else catalog.named(name)
     step = market_step(strategy.graph)
     return StrategyPage(
         name=strategy.name,
         version=strategy.version,
-        summary=summary(name),
+        summary=f"declared in {name}" if own else summary(name),
         parameters=[
             ParameterRow(p.name, f"{p.default}", f"{p.low} to {p.high}", f"{p.step}") for p in strategy.parameters
         ],

@@ -27,7 +27,8 @@ from tradepool.presentation.results import (
 class FinishedRun:
     """What was run and what came of it.
 
-    `market` is the candle file's. `signals` counts the entry signals, `lookback` the bars before the first could come.
+    `market` is the candle file's. `signals` counts the entry signals (at least where no trade was
+    closed), `lookback` the bars before the first could come.
     `equity` (quote asset, after each bar's close) may be empty where nobody recorded it.
     """
 
