@@ -6,7 +6,7 @@ exchange, or our own stepped by whoever owns the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -73,16 +73,20 @@ class Platform:
         self._wiring = wiring
         self.journal: Journal = wiring.journal or DatabaseJournal(wiring.connection)
         self.books = DatabaseBooks(wiring.connection)
+        self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
         """Connect, recover, subscribe."""
         w = self._wiring
         self.session = Session(w.transport, w.traces)
+        self._closing.append(self.session.close)
         self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms)
+        self._closing.append(self.feed.close)
         listed = {market.id: market for market in await self.feed.markets()}
         await self.feed.time_ms()
         actors = [await self._actor(seat, listed) for seat in w.seats]
         self.desk = TradingDesk(actors, w.clock, self.journal, w.timeframe_ms)
+        self._closing.append(self.desk.stop)
         follows = {(a.account.mandate.strategy_id, m): None for a in actors for m in a.account.mandate.markets}
         self.market_data = MarketData(
             self.feed,
@@ -110,6 +114,7 @@ class Platform:
                 w.keep_alive_ms,
             )
         )
+        self._closing.append(gateway.close)
         fees = await gateway.fees()
         account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin)
         actor: AccountActor
@@ -129,7 +134,11 @@ class Platform:
 
     async def stop(self) -> None:
         """Save where the market steps stand and disconnect; protections stay at the venue."""
-        await self.desk.stop()
         self.market_data.save()
-        await self.feed.close()
-        await self.session.close()
+        await self.close()
+
+    async def close(self) -> None:
+        """Disconnect whatever is connected; harmless twice, and after a start that failed."""
+        closing, self._closing = self._closing, []
+        for close in reversed(closing):
+            await close()

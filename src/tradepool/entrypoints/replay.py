@@ -150,9 +150,9 @@ class Replay:
         server = Server(self.venue, place, tls.server_context())
         place = await server.start()
         connection = open_store(self.folder / "tradepool.sqlite", "NORMAL")
+        self._store_users(DatabaseUsers(connection))
+        self.platform = Platform(self._wiring(connection_of(place, tls), connection))
         try:
-            self._store_users(DatabaseUsers(connection))
-            self.platform = Platform(self._wiring(connection_of(place, tls), connection))
             await self.platform.start()
             loop = LockStep(selector, self.clock, lambda: self.platform.desk.busy)
             await loop.run(self.venue, lambda: before_step(self))
@@ -160,10 +160,11 @@ class Replay:
             await self.platform.feed.time_ms()
             outcome = await self._outcome(server)
             await self.platform.stop()
+            return outcome
         finally:
+            await self.platform.close()
             await server.stop()
             dispose(connection)
-        return outcome
 
     def _wiring(self, transport: Transport, connection: Connection) -> Wiring:
         return Wiring(
