@@ -40,6 +40,7 @@ app = App(
     version=version,
     help_format="plaintext",
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
 )
 strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
@@ -276,11 +277,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(_one_line(MachineRefused(why=error)), EXIT_ERROR)
     except KeyboardInterrupt:
+        _hush()
         return EXIT_INTERRUPTED
     return 0
 
 
+def _hush() -> None:
+    """A run that was cut off leaves connections behind; their libraries' complaints must not drown the one line."""
+    import logging
+
+    logging.disable(logging.CRITICAL)
+
+
 def _fail(message: str, code: int) -> int:
+    _hush()
     print(f"tradepool: {message}", file=sys.stderr)
     return code
 

@@ -95,15 +95,17 @@ def _side_by_side(found: Sequence[tuple[Path, Listing]]) -> list[Listing]:
 
     What an asset is called decides its unit too, so a base that comes twice in another quote gets its venue's name.
     """
+    seen: set[MarketId] = set()
     bases: set[str] = set()
     listings: list[Listing] = []
     for file, listing in found:
         market, base = listing.market, listing.market.base
         if base in bases:
             base = f"{series_name(file).venue.upper()}{base}"
-        if base in bases:
+        if base in bases or market.id in seen:
             raise MarketTwice(file=file, symbol=market.symbol, venue=market.venue)
         bases.add(base)
+        seen.add(market.id)
         listings.append(on_our_venue(replace(listing, market=replace(market, base=base))))
     return listings
 

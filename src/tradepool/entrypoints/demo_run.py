@@ -15,7 +15,7 @@ from tradepool.core.account.slot import Slot
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.app import Platform
-from tradepool.entrypoints.progress import DRAW_S, Pace, Ticker, progress_of, quiet
+from tradepool.entrypoints.progress import DRAW_S, STEPS_BETWEEN_LOOKS, Pace, Ticker, progress_of, quiet
 from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, UserOutcome, replay
 from tradepool.entrypoints.single_run import refuse_halted
 from tradepool.presentation import demo_view
@@ -70,27 +70,28 @@ class Watch:
 def run_demo(plan: Plan, *, live: bool, speed: float | None) -> Finished:
     """Run it, showing how it goes; `speed` is virtual over real time, None as fast as possible."""
     watch, began_s = Watch(), time.perf_counter()
+    # A paced run is asked a few times a second only, so each time counts.
+    steps = STEPS_BETWEEN_LOOKS if speed is None else 1
     if not live:
-        outcome = replay(plan, _before_step(watch, quiet(), speed))
+        outcome = replay(plan, _before_step(watch, quiet(steps), speed))
     else:
-        console = Console(stderr=True)
-        with Live(console=console, auto_refresh=False, transient=True) as screen:
+        with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as screen:
 
             def draw(run: Replay) -> None:
                 screen.update(demo_view.frame(picture(run, watch)), refresh=True)
 
-            outcome = replay(plan, _before_step(watch, Ticker(draw, DRAW_S), speed))
+            outcome = replay(plan, _before_step(watch, Ticker(draw, DRAW_S, steps), speed))
     refuse_halted(outcome)
     assert watch.platform is not None
     return Finished(outcome, watch.platform, time.perf_counter() - began_s)
 
 
 def _before_step(watch: Watch, ticker: Ticker, speed: float | None) -> BeforeStep:
-    pace = None if speed is None else Pace(speed, ticker)
+    inner: BeforeStep = ticker if speed is None else Pace(speed, ticker)
 
     def before_step(run: Replay) -> bool:
         watch.seen(run)
-        return ticker(run) if pace is None else pace(run)
+        return inner(run)
 
     return before_step
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from tradepool.entrypoints.replay import Replay
-from tradepool.presentation.formats import minute
+from tradepool.presentation.formats import MS_PER_S, minute
 
 QUIET_S = 3.0
 DRAW_S = 0.2
@@ -18,46 +18,56 @@ STEPS_BETWEEN_LOOKS = 32
 class Ticker:
     """A `before_step` that calls `show` now and then. It looks at the clock only every few steps: most are too quick."""
 
-    def __init__(self, show: Callable[[Replay], None], every_s: float) -> None:
-        """`show` is called at once, then every `every_s` seconds."""
-        self._show, self._every_s = show, every_s
-        self._steps, self._next_s = 0, 0.0
+    def __init__(self, show: Callable[[Replay], None], every_s: float, steps: int = STEPS_BETWEEN_LOOKS) -> None:
+        """`show` is called at the first step, then every `every_s` seconds; the clock is read every `steps` steps."""
+        self._show, self._every_s, self._steps = show, every_s, steps
+        self._count, self._next_s = 0, 0.0
 
     def __call__(self, run: Replay) -> bool:
         """Never holds a step back."""
-        self._steps += 1
-        if self._steps % STEPS_BETWEEN_LOOKS == 1 and time.perf_counter() >= self._next_s:
+        if self._count % self._steps == 0 and time.perf_counter() >= self._next_s:
             self._next_s = time.perf_counter() + self._every_s
             self._show(run)
+        self._count += 1
         return True
 
 
 class Pace:
-    """A `before_step` that lets virtual time pass `speed` times as fast as real time; while it waits, `idle` is called."""
+    """A `before_step` that lets virtual time pass `speed` times as fast as real time; `show` is called all the while."""
 
-    def __init__(self, speed: float, idle: Callable[[Replay], object]) -> None:
+    def __init__(self, speed: float, show: Callable[[Replay], object]) -> None:
         """The pace counts from the first step on."""
-        self._speed, self._idle = speed, idle
+        self._speed, self._show = speed, show
         self._origin: tuple[int, float] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
 
     def __call__(self, run: Replay) -> bool:
         """Whether the venue's next phase is due; else the loop is woken in time to ask again."""
+        if self._alarm is not None:
+            return False
+        self._show(run)
         now_s, next_ms = time.perf_counter(), run.venue.next_time_ms()
         if next_ms is None:
             return True
-        if self._origin is None:
-            self._origin = (next_ms, now_s)
+        self._origin = self._origin or (next_ms, now_s)
         first_ms, first_s = self._origin
-        left_s = first_s + (next_ms - first_ms) / 1000 / self._speed - now_s
-        self._idle(run)
-        if left_s <= 0:
-            return True
-        asyncio.get_running_loop().call_later(min(left_s, DRAW_S), _woken)
-        return False
+        left_s = first_s + (next_ms - first_ms) / MS_PER_S / self._speed - now_s
+        if left_s > 0:
+            self._sleep(min(left_s, DRAW_S))
+        return left_s <= 0
+
+    def _sleep(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(seconds, self._wake)
+        # The loop has already settled how long it waits; it must go round once to learn of the alarm.
+        loop.call_soon_threadsafe(_nothing)
+
+    def _wake(self) -> None:
+        self._alarm = None
 
 
-def _woken() -> None:
-    """Nothing: a loop that a timer wakes asks `before_step` again."""
+def _nothing() -> None:
+    """Makes the loop go round."""
 
 
 def progress_of(run: Replay) -> float:
@@ -74,6 +84,6 @@ def quiet_line(run: Replay) -> None:
     print(f"tradepool: {done}, {minute(run.venue.now_ms)} UTC, {candles:,} candles", file=sys.stderr, flush=True)
 
 
-def quiet() -> Ticker:
+def quiet(steps: int = STEPS_BETWEEN_LOOKS) -> Ticker:
     """Quiet lines every few seconds."""
-    return Ticker(quiet_line, QUIET_S)
+    return Ticker(quiet_line, QUIET_S, steps)

@@ -106,7 +106,8 @@ def plan_of(job: Job) -> Plan:
 def refuse_halted(outcome: Outcome) -> None:
     """Raise AccountHalted when an account did not reach the end; its figures would mislead."""
     for error in outcome.halted.values():
-        raise AccountHalted(why=f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+        first_line = (str(error).splitlines() or [""])[0]
+        raise AccountHalted(why=f"{type(error).__name__}: {first_line}") from error
 
 
 def _finished(

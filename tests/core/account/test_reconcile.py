@@ -1,0 +1,56 @@
+"""What a look-up makes of an unanswered intent, as a table."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.nouns import BTC, MINUTE_MS, request
+from tradepool.core.account.reconcile import Resend, settle
+from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
+from tradepool.domain.ids import VenueOrderId
+from tradepool.domain.order import Order, OrderStatus, Purpose
+
+NAME = request().client_order_id
+VENUE_ID = VenueOrderId("7")
+FOUND = [
+    (OrderStatus.ACCEPTED, OrderAccepted(time_ms=1, client_order_id=NAME, venue_order_id=VENUE_ID)),
+    (OrderStatus.CANCELLED, OrderCancelled(time_ms=2, client_order_id=NAME)),
+    (OrderStatus.REJECTED, OrderRejected(time_ms=2, client_order_id=NAME, reason="venue_rejected")),
+    (OrderStatus.FILLED, None),
+]
+
+
+@pytest.mark.parametrize(("status", "event"), FOUND)
+def test_the_venues_word_is_taken(status: OrderStatus, event: Event | None) -> None:
+    """However old the intent is."""
+    order = Order(
+        client_order_id=NAME,
+        venue_order_id=VENUE_ID,
+        market=BTC.id,
+        status=status,
+        filled_quantity=Decimal(0),
+        time_ms=1,
+        updated_ms=2,
+    )
+    assert settle(request(), order, now_ms=10**12, entry_age_ms=MINUTE_MS) == event
+
+
+@pytest.mark.parametrize(
+    ("purpose", "age_ms", "again"),
+    [
+        (Purpose.ENTRY, MINUTE_MS - 1, True),
+        (Purpose.ENTRY, MINUTE_MS, False),
+        (Purpose.STOP, 10**9, True),
+        (Purpose.SIGNAL_EXIT, 10**9, True),
+    ],
+)
+def test_an_unknown_order_goes_out_again_unless_it_is_a_stale_entry(purpose: Purpose, age_ms: int, again: bool) -> None:
+    """What reduces risk is never too old."""
+    asked = request(purpose=purpose)
+    verdict = settle(asked, None, now_ms=asked.time_ms + age_ms, entry_age_ms=MINUTE_MS)
+    if again:
+        assert verdict is Resend.RESEND
+    else:
+        assert verdict == OrderRejected(time_ms=asked.time_ms + age_ms, client_order_id=NAME, reason="aged_out")

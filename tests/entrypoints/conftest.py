@@ -1,0 +1,25 @@
+"""Fixtures of the command-line tests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console, console_of
+from tests.model_series import write_series
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str]) -> Iterator[Console]:
+    """The command line; logging, which a failing command silences, is given back."""
+    yield console_of(capsys)
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def candles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A candle file of a thousand modelled bars."""
+    return write_series("BINANCE-BTC-USDT-5m", tmp_path_factory.mktemp("candles"), 1_000)

@@ -1,0 +1,222 @@
+"""Whatever is wrong with the input: one line that names it, the right exit code, nothing on standard output, no file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.entrypoints.console import Console
+
+CROSS = "moving_average_cross"
+NAME = "BINANCE-BTC-USDT-5m.parquet"
+BAR_MS = 300_000
+Columns = dict[str, list[Any]]
+
+
+def good(count: int = 60) -> Columns:
+    """Columns of a flat but valid series."""
+    times = [1_704_067_200_000 + index * BAR_MS for index in range(count)]
+    prices = [100.0 + index % 7 for index in range(count)]
+    high, low = [price + 1 for price in prices], [price - 1 for price in prices]
+    return {
+        "timestamp": times,
+        "open": list(prices),
+        "high": high,
+        "low": low,
+        "close": prices,
+        "volume": [1.0] * count,
+    }
+
+
+def swap_times(columns: Columns) -> None:
+    times = columns["timestamp"]
+    times[10], times[11] = times[11], times[10]
+
+
+def repeat_time(columns: Columns) -> None:
+    columns["timestamp"][11] = columns["timestamp"][10]
+
+
+def negative_price(columns: Columns) -> None:
+    columns["low"][5] = -1.0
+
+
+def high_below_low(columns: Columns) -> None:
+    columns["high"][5] = 1.0
+
+
+def no_number(columns: Columns) -> None:
+    columns["close"][5] = float(np.nan)
+
+
+def no_volume(columns: Columns) -> None:
+    del columns["volume"]
+
+
+def check(console: Console, *arguments: object, code: int = 1, says: str) -> None:
+    said = console(*arguments)
+    assert (said.code, said.out) == (code, ""), said.err
+    assert said.err.count("\n") == 1, said.err
+    assert said.err.startswith("tradepool: ")
+    assert says in said.err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (swap_times, "not sorted"),
+        (repeat_time, "twice"),
+        (negative_price, "prices are above zero"),
+        (high_below_low, "high is below its low"),
+        (no_number, "no number as close"),
+        (no_volume, "no column volume"),
+    ],
+)
+@pytest.mark.parametrize("command", ["backtest", "replay"])
+def test_a_malformed_candle_file(
+    command: str, spoil: Callable[[Columns], None], says: str, tmp_path: Path, console: Console
+) -> None:
+    columns = good()
+    spoil(columns)
+    pl.DataFrame(columns).write_parquet(tmp_path / NAME)
+    check(console, command, CROSS, "--candles", tmp_path / NAME, says=says)
+    assert [file.name for file in tmp_path.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (NAME, None, "does not exist"),
+        (NAME, b"junk", "cannot be read as Parquet"),
+        (NAME, b"", "cannot be read as Parquet"),
+        ("candles.parquet", b"junk", "rename it"),
+        ("BINANCE-BTC-USDT-7m.parquet", b"junk", "timeframe 7m"),
+    ],
+)
+def test_an_unreadable_candle_file(
+    name: str, content: bytes | None, says: str, tmp_path: Path, console: Console
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    check(console, "backtest", CROSS, "--candles", file, says=says)
+    check(console, "demo", "--candles", file, says=says)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--cash", "0"], "--cash cannot be 0"),
+        (["--cash", "-1"], "above 0"),
+        (["--cash", "nan"], "above 0"),
+        (["--cash", "1e12"], "2^53"),
+        (["--cash", "1.123456789"], "whole multiple"),
+        (["--weight", "0"], "--weight cannot be 0"),
+        (["--weight", "1.5"], "at most 1"),
+        (["--slippage-bp", "-1"], "--slippage-bp cannot be -1"),
+        (["--param", "fats=9"], "has no parameter 'fats'"),
+        (["--param", "fast=999"], "from 2 to 200"),
+        (["--param", "fast=1.5"], "a whole number"),
+        (["--param", "fast=quick"], "give a number"),
+        (["--param", "fast"], "name=value"),
+        (["--param", "fast=5", "fast=6"], "given twice"),
+        (["--market", "nowhere.toml"], "nowhere.toml"),
+        (["--config", "nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_a_bad_flag(flags: list[str], says: str, candles: Path, console: Console) -> None:
+    check(console, "backtest", CROSS, "--candles", candles, *flags, says=says)
+
+
+def test_an_unknown_strategy_is_told_the_nearest(candles: Path, console: Console) -> None:
+    check(console, "backtest", "moving_average_cros", "--candles", candles, says="did you mean moving_average_cross?")
+    check(console, "strategies", "show", "nope", says="known: bollinger_breakout, moving_average_cross")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x =", "SyntaxError"),
+        ("y = 1", "AttributeError"),
+        ("import nowhere", "ModuleNotFoundError"),
+        ("def strategy(): return 1", "returned a int"),
+    ],
+)
+def test_an_unusable_strategy_file(text: str, says: str, tmp_path: Path, candles: Path, console: Console) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(text, encoding="utf-8")
+    check(console, "backtest", file, "--candles", candles, says=says)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--users", "0"], "--users cannot be 0"),
+        (["--days", "0"], "--days cannot be 0"),
+        (["--seed", "-1"], "--seed cannot be -1"),
+        (["--speed", "fast"], "max, or a number"),
+        (["--speed", "-2"], "max, or a number"),
+    ],
+)
+def test_a_bad_flag_of_the_demo(flags: list[str], says: str, console: Console) -> None:
+    check(console, "demo", *flags, says=says)
+
+
+def test_candle_files_that_do_not_go_together(candles: Path, tmp_path: Path, console: Console) -> None:
+    columns = good()
+    other = tmp_path / "BINANCE-ETH-USDT-1m.parquet"
+    pl.DataFrame(columns).write_parquet(other)
+    later = tmp_path / "BINANCE-ETH-USDT-5m.parquet"
+    pl.DataFrame(
+        {**columns, "timestamp": [time + 10**12 // BAR_MS * BAR_MS for time in columns["timestamp"]]}
+    ).write_parquet(later)
+    check(console, "demo", "--candles", candles, other, says="one timeframe")
+    check(console, "demo", "--candles", candles, candles, says="give each file once")
+    check(console, "demo", "--candles", candles, later, says="share no time")
+
+
+def test_a_misspelt_setting(tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tradepool.toml"
+    file.write_text('[log]\nlevle = "info"\n', encoding="utf-8")
+    check(console, "config", "show", "--config", file, says="did you mean level?")
+    monkeypatch.setenv("TRADEPOOL_BACKTEST__CAHS", "1")
+    check(console, "config", "show", says="TRADEPOOL_BACKTEST__CAHS")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nope"],
+        ["backtest"],
+        ["backtest", CROSS],
+        ["backtest", CROSS, "--candles", "x.parquet", "--cash", "abc"],
+        ["demo", "--users", "many"],
+        ["backtest", CROSS, "--candles", "x.parquet", "--nope"],
+        ["backtest", CROSS, "--candles", "x.parquet", "--runner", "magic"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], console: Console) -> None:
+    check(console, *arguments, code=2, says="tradepool --help")
+
+
+def test_unknown_work_and_tests_outside_a_clone(console: Console) -> None:
+    check(console, "bench", "nope", says="choose from backtest")
+    check(console, "test", says="clone the repository")
+
+
+def test_the_program_itself_exits_with_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tradepool.entrypoints.cli", "demo", "--users", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "tradepool: --users cannot be 0; give a whole number from 1 to 1,000.\n"

@@ -1,0 +1,195 @@
+"""What the commands print: shapes, sameness, and the examples."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.entrypoints.console import Console
+
+CROSS = "moving_average_cross"
+RUN_KEYS = [
+    "schema",
+    "strategy",
+    "parameters",
+    "markets",
+    "bars",
+    "start",
+    "end",
+    "cash",
+    "final_equity",
+    "fees",
+    "trades",
+    "open_positions",
+    "refusals",
+]
+TRADE_KEYS = [
+    "market",
+    "strategy",
+    "side",
+    "entry_time",
+    "entry_price",
+    "exit_time",
+    "exit_price",
+    "quantity",
+    "fees",
+    "pnl",
+    "exit_reason",
+]
+USER_KEYS = ["id", "trades", "open_positions", "pnl", "fees", "commission_base", "ledger_minus_venue"]
+DECIMAL = re.compile(r"-?\d+(\.\d*[1-9])?")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
+
+
+def test_backtest_and_replay_print_the_same_object(candles: Path, console: Console) -> None:
+    arguments = [CROSS, "--candles", candles, "--param", "fast=8", "slow=21", "--json"]
+    ran, replayed = console("backtest", *arguments), console("replay", *arguments)
+    assert (ran.code, replayed.code) == (0, 0)
+    assert ran.out == replayed.out
+    assert ran.out == console("backtest", *arguments, "--runner", "reference").out
+    found = json.loads(ran.out)
+    assert list(found) == RUN_KEYS
+    assert found["trades"]
+    assert found["parameters"]["fast"] == 8
+    for trade in found["trades"]:
+        assert list(trade) == TRADE_KEYS
+        assert all(DECIMAL.fullmatch(trade[key]) for key in ("entry_price", "exit_price", "quantity", "pnl"))
+        assert all(TIME.fullmatch(trade[key]) for key in ("entry_time", "exit_time"))
+        assert trade["market"] == "BTC/USDT"
+        assert list(trade["fees"]) == ["BTC", "USDT"]
+
+
+def test_flags_and_configuration_say_the_same(candles: Path, console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "tradepool.toml"
+    file.write_text('[backtest]\ncash = "500"\nweight = "0.5"\nslippage_bp = 3\n', encoding="utf-8")
+    flags = ["--cash", "500", "--weight", "0.5", "--slippage-bp", "3", "--json"]
+    by_flags = console("backtest", CROSS, "--candles", candles, *flags)
+    by_file = console("backtest", CROSS, "--candles", candles, "--config", file, "--json")
+    assert by_flags.out == by_file.out
+    assert json.loads(by_file.out)["cash"] == "500"
+    assert json.loads(by_file.out)["markets"][0]["slippage_bp"] == 3
+    assert 'cash = "500"' in console("config", "show", "--config", file).out
+
+
+def test_a_market_file_overrides_and_is_printed(candles: Path, console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "market.toml"
+    file.write_text("taker_rate = 0.0005\nquantity_step = 0.0001\n", encoding="utf-8")
+    used = json.loads(console("backtest", CROSS, "--candles", candles, "--market", file, "--json").out)["markets"][0]
+    assert (used["taker_rate"], used["quantity_step"]) == ("0.0005", "0.0001")
+
+
+def test_a_demo_is_the_same_twice_and_its_books_agree(console: Console) -> None:
+    arguments = ["demo", "--days", "3", "--users", "3", "--json"]
+    first, second = console(*arguments), console(*arguments)
+    assert first.code == 0
+    assert first.out == second.out
+    assert "PRACTICE" in first.err
+    found = json.loads(first.out)
+    assert list(found) == ["schema", "seed", "candles", "users", "orders", "fills", "refusals"]
+    assert len(found["users"]) == 3
+    for user in found["users"]:
+        assert list(user) == USER_KEYS
+        assert user["trades"] > 0
+        assert set(user["ledger_minus_venue"].values()) == {"0"}
+        assert 0 <= Decimal(user["commission_base"]) <= max(Decimal(0), Decimal(user["pnl"]))
+    assert console(*arguments, "--seed", "8").out != first.out
+
+
+def test_a_demo_on_candle_files_of_two_venues(candles: Path, console: Console, tmp_path: Path) -> None:
+    other = tmp_path / "BYBIT-BTC-USDT-5m.parquet"
+    other.write_bytes(candles.read_bytes())
+    said = console("demo", "--users", "1", "--days", "2", "--candles", candles, other, "--json")
+    assert list(json.loads(said.out)["users"][0]["fees"]) == ["BTC", "BYBITBTC", "USDT"]
+    shown = console("demo", "--users", "1", "--days", "1", "--candles", candles).out
+    assert "ledger - venue" in shown
+    assert "strategies show" in shown
+
+
+def test_a_paced_demo_takes_its_time_and_no_more(console: Console) -> None:
+    began_s = time.perf_counter()
+    said = console("demo", "--users", "1", "--days", "1", "--speed", "80000", "--json")
+    assert said.code == 0
+    assert 1.0 <= time.perf_counter() - began_s < 10.0
+
+
+def test_the_report_says_why_there_are_no_trades(candles: Path, console: Console) -> None:
+    small = console("backtest", CROSS, "--candles", candles, "--cash", "1")
+    assert "below_minimum" in small.out
+    assert "too small to be sold again" in small.out
+    silent = console("backtest", "bollinger_breakout", "--candles", candles, "--param", "width=5.0", "length=2")
+    assert "never gave an entry signal" in silent.out
+
+
+def test_the_report_shows_what_was_used(candles: Path, console: Console) -> None:
+    out = console("backtest", CROSS, "--candles", candles).out
+    for part in ("tick 0.01", "fee 0.1 %", "slippage 1 bp", "fast=12", "profit factor", "equity   ", "say little"):
+        assert part in out
+
+
+def test_strategies(console: Console) -> None:
+    listed = console("strategies", "list").out
+    assert "bollinger_breakout" in listed
+    assert "moving_average_cross" in listed
+    shown = console("strategies", "show", CROSS).out
+    for part in ("2 to 200", "def market_step(", "bars seen", "crosses", "earlier bars"):
+        assert part in shown
+
+
+def test_doctor(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRADEPOOL_DATA", raising=False)
+    found = json.loads(console("doctor", "--json").out)
+    assert {"python", "ccxt", "sqlite", "native compiler", "ports"} <= {check["name"] for check in found["checks"]}
+    monkeypatch.setenv("TRADEPOOL_DATA", "/nowhere")
+    said = console("doctor")
+    assert said.code == 1
+    assert "FAIL" in said.out
+    assert said.err == "tradepool: 1 checks failed (candles); each line above says what to do.\n"
+
+
+def test_bench_prints_the_shape(console: Console) -> None:
+    found = json.loads(console("bench", "compile", "--rounds", "1", "--json").out)
+    assert list(found) == ["schema", "machine", "rows"]
+    assert list(found["machine"]) == ["cpu", "flags", "cores", "load"]
+    assert all(list(row) == ["work", "unit", "ours", "peers", "ratio"] for row in found["rows"])
+    assert all(row["ours"] > 0 for row in found["rows"])
+
+
+def test_the_example_runs_and_is_what_the_readme_shows(candles: Path, console: Console) -> None:
+    file = ROOT / "examples" / "dip_buyer.py"
+    assert file.read_text(encoding="utf-8") in (ROOT / "README.md").read_text(encoding="utf-8")
+    arguments = [file, "--candles", candles, "--param", "oversold=45", "trend=50", "--json"]
+    ran = console("backtest", *arguments)
+    assert json.loads(ran.out)["trades"]
+    assert ran.out == console("replay", *arguments).out
+    assert "declared in" in console("strategies", "show", file).out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = "{'numpy', 'polars', 'ccxt', 'llvmlite', 'sqlalchemy', 'pydantic', 'aiohttp'}"
+    code = f"import sys, tradepool.entrypoints.cli as cli; cli.run(['--help']); print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_an_interrupt_is_quiet() -> None:
+    command = [sys.executable, "-m", "tradepool.entrypoints.cli", "demo", "--users", "1", "--speed", "100"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline(), process.stderr.readline()]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert "PRACTICE" in said[0]
+    assert "candles" in said[1]
+    assert "Traceback" not in err
+    assert "Unclosed" not in err
