@@ -115,7 +115,8 @@ def test_an_unreadable_candle_file(
     [
         (["--cash", "0"], "--cash cannot be 0"),
         (["--cash", "-1"], "above 0"),
-        (["--cash", "nan"], "above 0"),
+        (["--cash", "nan"], "a finite number"),
+        (["--cash", "abc"], "--cash cannot be 'abc'"),
         (["--cash", "1e12"], "2^53"),
         (["--cash", "1.123456789"], "whole multiple"),
         (["--weight", "0"], "--weight cannot be 0"),
@@ -196,7 +197,7 @@ def test_a_misspelt_setting(tmp_path: Path, console: Console, monkeypatch: pytes
         ["nope"],
         ["backtest"],
         ["backtest", CROSS],
-        ["backtest", CROSS, "--candles", "x.parquet", "--cash", "abc"],
+        ["backtest", CROSS, "--candles", "x.parquet", "--cash"],
         ["demo", "--users", "many"],
         ["backtest", CROSS, "--candles", "x.parquet", "--nope"],
         ["backtest", CROSS, "--candles", "x.parquet", "--runner", "magic"],

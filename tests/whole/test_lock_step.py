@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.core.strategies import catalog
 from tradepool.domain.event import Event
 from tradepool.domain.order import ApprovedOrder
@@ -78,7 +79,7 @@ def test_idle_with_a_command_unanswered_is_a_named_failure() -> None:
 def test_a_gateway_that_never_answers_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the whole stack: the first order is sent into nothing, and the replay fails instead of hanging."""
 
-    class Silent(app.CcxtGateway):
+    class Silent(CcxtGateway):
         async def submit(self, order: ApprovedOrder) -> Event:
             await asyncio.Event().wait()
             raise AssertionError("nobody wakes this")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -54,8 +53,9 @@ Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Cand
 Params = Annotated[
     list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value (strategies show NAME).")
 ]
-Cash = Annotated[Decimal | None, Parameter(help="Starting cash in the quote asset [default: 10000].")]
-Weight = Annotated[Decimal | None, Parameter(help="Share of the equity a full position takes [default: 0.95].")]
+# Taken as text: cyclopts checks decimals one way with pydantic loaded and another way without.
+Cash = Annotated[str | None, Parameter(help="Starting cash in the quote asset [default: 10000].")]
+Weight = Annotated[str | None, Parameter(help="Share of the equity a full position takes [default: 0.95].")]
 MarketFile = Annotated[Path | None, Parameter(help="TOML file with the market's tick, step, minima and fees.")]
 Slippage = Annotated[int | None, Parameter(help="Basis points a market order pays [default: 1].")]
 RunnerName = Annotated[Literal["native", "reference"], Parameter(help="Compiled, or plain Python (slow).")]

@@ -64,9 +64,20 @@ def _number(key: str, text: str) -> float:
     raise BadFlag(flag=f"--param {key}", value=repr(text)[:40], wanted="a number")
 
 
+def decimal_of(flag: str, text: str) -> Decimal:
+    """A number as it was typed, exactly. Raises BadFlag."""
+    try:
+        number = Decimal(text)
+    except ArithmeticError as error:
+        raise BadFlag(flag=flag, value=repr(text)[:40], wanted="a number, such as 0.95") from error
+    if not number.is_finite():
+        raise BadFlag(flag=flag, value=text, wanted="a finite number")
+    return number
+
+
 def cash_of(cash: Decimal, market: Market) -> Decimal:
     """An amount of cash a run can start with. Raises BadFlag, OffGrid and MoneyTooLarge."""
-    if not cash.is_finite() or cash <= 0:
+    if cash <= 0:
         raise BadFlag(flag="--cash", value=cash, wanted=f"an amount of {market.quote} above 0")
     market.quote_units(cash)
     return cash
@@ -74,7 +85,7 @@ def cash_of(cash: Decimal, market: Market) -> Decimal:
 
 def weight_of(weight: Decimal) -> Decimal:
     """A share of the equity. Raises BadFlag."""
-    if not weight.is_finite() or not WEIGHT_MIN <= weight <= 1:
+    if not WEIGHT_MIN <= weight <= 1:
         raise BadFlag(flag="--weight", value=weight, wanted="a share above 0 and at most 1, such as 0.95")
     return weight
 

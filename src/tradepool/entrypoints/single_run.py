@@ -20,7 +20,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
-from tradepool.entrypoints.inputs import cash_of, settings_from, slippage_of, strategy_from, weight_of
+from tradepool.entrypoints.inputs import cash_of, decimal_of, settings_from, slippage_of, strategy_from, weight_of
 from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, on_our_venue, replay
 from tradepool.presentation.finished_run import FinishedRun
 from tradepool.simexchange.listing import Listing
@@ -37,8 +37,8 @@ class Asked:
     strategy: str
     candles: Path
     param: Sequence[str]
-    cash: Decimal | None
-    weight: Decimal | None
+    cash: str | None
+    weight: str | None
     market: Path | None
     slippage_bp: int | None
     config: Path | None
@@ -60,15 +60,15 @@ def job_of(asked: Asked) -> Job:
     """Everything checked and loaded; any fault is a named error and nothing has been written."""
     chosen = settings_from(asked.config).backtest
     strategy = strategy_from(asked.strategy, asked.param)
-    weight = weight_of(chosen.weight if asked.weight is None else asked.weight)
+    weight = weight_of(chosen.weight if asked.weight is None else decimal_of("--weight", asked.weight))
     slippage_bp = slippage_of(chosen.slippage_bp if asked.slippage_bp is None else asked.slippage_bp)
+    cash = chosen.cash if asked.cash is None else decimal_of("--cash", asked.cash)
     market, bars = open_candles(asked.candles, asked.market)
-    cash = cash_of(chosen.cash if asked.cash is None else asked.cash, market)
     return Job(
         strategy=strategy,
         market=market,
         bars=bars,
-        setting=Setting(cash=cash, weight=weight, slippage_bp=slippage_bp),
+        setting=Setting(cash=cash_of(cash, market), weight=weight, slippage_bp=slippage_bp),
         runner=asked.runner,
     )
 

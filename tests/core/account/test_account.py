@@ -99,16 +99,25 @@ def test_an_entry_is_sized_filled_and_protected() -> None:
     """40 % of 10,000 at 100 is 40 bitcoins; the fill's fee lessens what the stop sells."""
     story = Story()
     (entry,) = orders(story.candles(signal()))
-    assert (entry.side, entry.type, entry.quantity, entry.purpose) == (Side.BUY, OrderType.MARKET, 40, Purpose.ENTRY)
+    assert (entry.side, entry.type, entry.quantity, entry.purpose) == (
+        Side.BUY,
+        OrderType.MARKET,
+        Decimal(40),
+        Purpose.ENTRY,
+    )
     (stop,) = orders(story.fill(entry, "100.00"))
     assert (stop.side, stop.type, stop.quantity, stop.stop_price) == (
         Side.SELL,
         OrderType.STOP_LOSS,
         Decimal("39.96"),
-        95,
+        Decimal(95),
     )
     (position,) = story.account.positions()
-    assert (position.quantity, position.average_entry_price, position.stop_price) == (Decimal("39.96"), 100, 95)
+    assert (position.quantity, position.average_entry_price, position.stop_price) == (
+        Decimal("39.96"),
+        Decimal(100),
+        Decimal(95),
+    )
 
 
 def test_a_signal_exit_cancels_the_stop_first() -> None:
@@ -140,7 +149,7 @@ def test_a_trailing_stop_moves_up_by_whole_trail_steps() -> None:
     moved = story.candles(signal(high=110.0, trail_distance=6.0, trail_step=1.0, **HOLD))
     assert cancels(moved) == [stop.client_order_id]
     (again,) = orders(story.cancelled(stop.client_order_id))
-    assert (again.stop_price, again.purpose) == (104, Purpose.TRAILING)
+    assert (again.stop_price, again.purpose) == (Decimal(104), Purpose.TRAILING)
     (sale,) = orders(story.reject(again, "would_trigger"))
     assert (sale.type, sale.purpose) == (OrderType.MARKET, Purpose.TRAILING)
 
