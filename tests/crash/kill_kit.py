@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,6 +49,18 @@ def plan_of(config: Mapping[str, Any]) -> Plan:
     return Plan(listings=[listing], players=players)
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """Plain HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("control")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
 @dataclass
 class World:
     """One venue that outlives its platforms. `state` and `bars` talk over the control port."""
@@ -80,8 +94,12 @@ class World:
         return answer
 
     def _ask(self, method: str, path: str) -> Any:
-        command = ["curl", "-sS", "-X", method, "--unix-socket", self.config["control"], f"http://control{path}"]
-        return orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        connection = _UnixConnection(self.config["control"])
+        try:
+            connection.request(method, path)
+            return orjson.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """A table of the platform's database, ids of autoincrement left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +27,19 @@ class Source(NamedTuple):
 
 @functools.cache
 def tracked() -> tuple[str, ...]:
-    """Paths of all files that are, or would be, committed."""
+    """Paths of all files that are, or would be, committed; without git, of all files but hidden and built ones."""
+    if shutil.which("git") is None:
+        return tuple(sorted(_plain_files()))
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return tuple(sorted(name for name in set(listed.split("\0")) if name and (ROOT / name).is_file()))
+
+
+def _plain_files() -> Iterator[str]:
+    for path in ROOT.rglob("*"):
+        name = path.relative_to(ROOT).as_posix()
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.split("/")):
+            yield name
 
 
 @functools.cache

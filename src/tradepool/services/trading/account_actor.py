@@ -12,14 +12,21 @@ from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade
 from tradepool.domain.event import AccountOpened, Event, OrderFilled
 from tradepool.domain.ids import FillId, MarketId
 from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.order import OrderRequest, OrderStatus
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal, Record
-from tradepool.services.trading.sender import Sender
+from tradepool.runtime import telemetry
+from tradepool.services.backoff import Reconnecting
+from tradepool.services.trading.sender import Sender, command_name
+
+log = telemetry.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _StreamLost:
     """The user stream broke: what it would have told is asked for."""
+
+    why: str
 
 
 class AccountActor:
@@ -30,11 +37,14 @@ class AccountActor:
         self.account = account
         self.gateway = gateway
         self.sender = sender
+        self.reconnecting = Reconnecting(sender.clock)
         self.sequence = 0
+        self.opened_ms = 0
         self.last_fills: dict[MarketId, FillId] = {}
         self.events_handled = 0
         self._journal = journal
         self._inbox: asyncio.Queue[Event | _StreamLost] = asyncio.Queue()
+        sender.wanted = self._wants
 
     @property
     def busy(self) -> bool:
@@ -48,13 +58,14 @@ class AccountActor:
 
     def lost(self, why: str) -> None:
         """Hear that the user stream broke."""
-        self._inbox.put_nowait(_StreamLost())
+        self._inbox.put_nowait(_StreamLost(why))
 
     async def run(self, on_lost: Callable[[AccountActor], Awaitable[None]]) -> None:
         """Handle events until cancelled; any error ends this actor, and only this one. `on_lost` mends the stream."""
         while True:
             event = await self._inbox.get()
             if isinstance(event, _StreamLost):
+                log.warning("user stream lost", account=self.account.account.id, why=event.why)
                 await on_lost(self)
             else:
                 self.handle(event)
@@ -65,7 +76,7 @@ class AccountActor:
             self.account.apply(event)
             self.account.as_of_ms = max(self.account.as_of_ms, as_of_ms)
             self.sequence = sequence
-            self._note_fill(event)
+            self._note(event)
 
     def handle(self, event: Event) -> None:
         """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
@@ -75,7 +86,7 @@ class AccountActor:
             return
         self.sequence += 1
         self._journal.write(self._record(event, commands))
-        self._note_fill(event)
+        self._note(event)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
 
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:
@@ -98,6 +109,29 @@ class AccountActor:
                 return [fill_entry(fill, self.account.slots[fill.market].market)]
         return []
 
-    def _note_fill(self, event: Event) -> None:
+    def _note(self, event: Event) -> None:
         if isinstance(event, OrderFilled):
             self.last_fills[event.fill.market] = event.fill.fill_id
+        elif isinstance(event, AccountOpened):
+            self.opened_ms = event.time_ms
+
+    # ---- what is still open
+
+    def told(self) -> list[OrderRequest]:
+        """Working orders the venue was told of, by name: those whose sending the sender has no hand in (any more)."""
+        working = sorted(self.account.orders.items())
+        return [order.request for name, order in working if not self.sender.holds(Submit, name)]
+
+    def waits_for(self, request: OrderRequest) -> bool:
+        """Whether an order is not final yet."""
+        return request.client_order_id in self.account.orders
+
+    def unanswered(self, request: OrderRequest) -> bool:
+        """Whether an order is an intent to which the venue has said nothing."""
+        order = self.account.orders.get(request.client_order_id)
+        return order is not None and order.status is OrderStatus.INTENT
+
+    def _wants(self, command: Submit | Cancel) -> bool:
+        if isinstance(command, Cancel):
+            return command_name(command) in self.account.orders
+        return self.unanswered(command.order.request)

@@ -5,6 +5,7 @@ One account's failure stops that account, loudly, and no other.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 
@@ -34,6 +35,7 @@ class TradingDesk:
         self._journal = journal
         self._timeframe_ms = timeframe_ms
         self._supervisor = Supervisor()
+        self._by_account = {actor.account.account.id: actor for actor in actors}
         self._followers: dict[Follows, list[AccountActor]] = {}
         for actor in actors:
             mandate = actor.account.mandate
@@ -48,10 +50,12 @@ class TradingDesk:
         """Recover every account and the market steps, then let everything run."""
         closes = await market_data.start()
         for actor in self.actors:
-            for market in actor.account.slots.keys() & closes.keys():
-                actor.account.mark(market, closes[market])
             name = actor.account.account.id
             await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
+            # After the journal, whose last candle may be older than the last checkpoint.
+            for market, close in closes.items():
+                if market in actor.account.slots:
+                    actor.account.mark(market, close)
         await market_data.catch_up()
         for actor in self.actors:
             if actor.account.account.id not in self.halted:
@@ -67,11 +71,13 @@ class TradingDesk:
         self._supervisor.start(f"{name} {what}", work, partial(self._halt, name))
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
+        """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
         self.halted.setdefault(account, error)
+        self._by_account[account].sender.halt()
 
     def _market_data_failed(self, task: str, error: Exception) -> None:
         for actor in self.actors:
-            self.halted.setdefault(actor.account.account.id, error)
+            self._halt(actor.account.account.id, task, error)
 
     def on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
         """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""
@@ -89,5 +95,4 @@ class TradingDesk:
     async def stop(self) -> None:
         """Stop acting; protections stay at the venue."""
         await self._supervisor.stop()
-        for actor in self.actors:
-            await actor.gateway.close()
+        await asyncio.gather(*(actor.gateway.close() for actor in self.actors))

@@ -1,77 +1,112 @@
 """Starting and recovering are one path: journal, then the venue's fills, then what was commanded and never answered.
 
-Nothing that the journal commanded is sent again unasked: the venue is asked by client order id, and only an order it
-does not know goes out, under the same name.
+Nothing that the journal commanded is sent again unasked: the venue is asked by client order id, and only after a start
+does an order it does not know go out, under the same name. While the platform runs, every order that the sender no
+longer holds was answered once: a venue that denies it then is asked again, never sent it again.
 """
 
 from __future__ import annotations
 
 from tradepool.core.risk.review import review
-from tradepool.domain.command import Submit
+from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import VenueError
 from tradepool.domain.event import AccountOpened, OrderCancelled, OrderFilled, OrderRejected
-from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderStatus, Refusal
+from tradepool.domain.fill import Fill
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, Refusal
 from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
+from tradepool.runtime import telemetry
+from tradepool.services.backoff import Backoff
 from tradepool.services.trading.account_actor import AccountActor
-from tradepool.services.trading.sender import AGED_OUT, RETRY_FIRST_S, RETRY_MAX_S, answer_of
+from tradepool.services.trading.sender import AGED_OUT, answer_of
+
+START_TRIES = 5
+
+log = telemetry.logger(__name__)
 
 
 async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """Bring an actor up to date with its journal and its venue; afterwards `run` and the sender may start."""
     actor.replay(list(journal.read(actor.account.account.id)))
-    await actor.gateway.open(actor.post, actor.lost)
-    if not actor.account.opened:
-        balances = tuple(await actor.gateway.balances())
-        actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
-    await catch_up(actor)
+    backoff = Backoff(clock)
+    for tries_left in reversed(range(START_TRIES)):
+        try:
+            await _connect(actor, clock, resend=True)
+            return
+        except VenueError as error:
+            if not error.transient or not tries_left:
+                raise
+            log.warning("start", account=actor.account.account.id, error=str(error), tries_left=tries_left)
+        await backoff.wait()
 
 
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
     """Open the user stream again, as often as it takes, and ask for what it did not tell."""
-    wait_s = RETRY_FIRST_S
     while True:
+        await actor.reconnecting.before_try()
         try:
-            await actor.gateway.open(actor.post, actor.lost)
-            await catch_up(actor)
+            await _connect(actor, clock, resend=False)
             return
         except VenueError as error:
             if not error.transient:
                 raise
-        await clock.sleep(wait_s)
-        wait_s = min(2 * wait_s, RETRY_MAX_S)
+            log.warning("user stream is down", account=actor.account.account.id, error=str(error))
 
 
-async def catch_up(actor: AccountActor) -> None:
-    """Ask the venue for all that the stream may not have told: fills first, then each unanswered order and cancel."""
-    pending = actor.account.unanswered()
-    cancels = actor.account.cancelling()
+async def _connect(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
+    await actor.gateway.open(actor.post, actor.lost)
+    actor.reconnecting.connected()
+    if not actor.account.opened:
+        balances = tuple(await actor.gateway.balances())
+        actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
+    await catch_up(actor, resend=resend)
+
+
+async def catch_up(actor: AccountActor, *, resend: bool) -> None:
+    """Ask the venue for all that the stream may not have told.
+
+    Orders are looked up before the fills are asked for and settled after them, so that whatever a look-up counts as
+    filled is booked before its order ends.
+    """
+    found = [(request, await actor.gateway.look_up(request)) for request in actor.told()]
     for slot in actor.account.slots.values():
         for fill in await actor.gateway.fills(slot.market, actor.last_fills.get(slot.market.id)):
-            actor.handle(OrderFilled(fill=fill))
-    for request in pending:
-        await _settle(actor, request)
-    for cancel in cancels:
-        order = actor.account.orders.get(cancel.client_order_id)
-        if order is None:
-            continue
-        found = await actor.gateway.look_up(order.request)
-        if found is not None and found.status is OrderStatus.CANCELLED:
-            actor.handle(OrderCancelled(time_ms=found.updated_ms, client_order_id=cancel.client_order_id))
-        else:
+            if not _history(actor, fill):
+                actor.handle(OrderFilled(fill=fill))
+    for request, order in found:
+        if order is not None:
+            _settle(actor, request, order)
+        elif actor.waits_for(request):
+            _absent(actor, request, resend=resend)
+
+
+def _history(actor: AccountActor, fill: Fill) -> bool:
+    """Whether a fill is older than our books, and not ours: the opening balances hold it already."""
+    return fill.time_ms < actor.opened_ms and fill.client_order_id not in actor.account.orders
+
+
+def _settle(actor: AccountActor, request: OrderRequest, order: Order) -> None:
+    """Take the venue's word on an order; its fills are booked by now."""
+    name = request.client_order_id
+    if order.status is OrderStatus.CANCELLED:
+        actor.handle(OrderCancelled(time_ms=order.updated_ms, client_order_id=name))
+        return
+    answer = answer_of(order)
+    if answer is not None:
+        actor.handle(answer)
+    for cancel in actor.account.cancelling():
+        if cancel.client_order_id == name and not actor.sender.holds(Cancel, name):
             actor.sender.put([cancel])
 
 
-async def _settle(actor: AccountActor, request: OrderRequest) -> None:
-    """An intent without an answer: take the venue's word, or send it now, or let an entry age out."""
-    if request.client_order_id not in actor.account.orders:
-        return
-    found = await actor.gateway.look_up(request)
-    if found is not None:
-        answer = answer_of(found)
-        if answer is not None:
-            actor.handle(answer)
-    elif actor.sender.too_old(request):
+def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None:
+    """An order the venue does not know: send it now under its name, or let an entry age out."""
+    if not resend or not actor.unanswered(request):
+        raise OutcomeUnknown(
+            venue=request.market, request=f"order {request.client_order_id}", message="it was accepted and is denied now"
+        )
+    if actor.sender.too_old(request):
         now = actor.sender.now_ms()
         actor.handle(OrderRejected(time_ms=now, client_order_id=request.client_order_id, reason=AGED_OUT))
     else:

@@ -1,6 +1,7 @@
 """Sends one account's commands, one after the other, and brings the answers back as events.
 
-An order whose outcome is unknown is looked up by its client id before anything else is sent for this account.
+An order whose outcome is unknown is looked up by its client id before anything else is sent for this account. Before
+each try the account is asked whether it still waits: its stream may have told the answer meanwhile.
 """
 
 from __future__ import annotations
@@ -12,39 +13,56 @@ from collections.abc import Callable, Iterable
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.ids import ClientOrderId
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway, NotPlaced, OutcomeUnknown
+from tradepool.services.backoff import Backoff
 
-RETRY_FIRST_S = 0.5
-RETRY_MAX_S = 60.0
 LOOK_UPS_BEFORE_ABSENT = 3
+UNKNOWN_MAX = 5
 AGED_OUT = "aged_out"
+
+Sendable = Submit | Cancel
 
 
 class Sender:
-    """A queue in client-order-id order before a gateway; cancels of an order go before younger orders."""
+    """A queue in client-order-id order before a gateway; cancels of an order go before younger orders.
+
+    `wanted` is set by the account's owner: whether the account still waits for a command's answer.
+    """
 
     def __init__(
         self, gateway: AccountGateway, clock: Clock, entry_age_ms: int, on_event: Callable[[Event], None]
     ) -> None:
         """`entry_age_ms` is how old an entry may be when it is sent; older ones are rejected as aged out."""
+        self.wanted: Callable[[Sendable], bool] = lambda command: True
+        self.clock = clock
         self._gateway = gateway
-        self._clock = clock
         self._entry_age_ms = entry_age_ms
         self._on_event = on_event
-        self._queue: list[tuple[ClientOrderId, int, Submit | Cancel]] = []
+        self._queue: list[tuple[ClientOrderId, int, Sendable]] = []
         self._count = 0
+        self._halted = False
         self._wake = asyncio.Event()
 
-    def put(self, commands: Iterable[Submit | Cancel]) -> None:
+    def put(self, commands: Iterable[Sendable]) -> None:
         """Queue commands; they go out once `run` runs."""
         for command in commands:
-            self._count += 1
-            name = command.client_order_id if isinstance(command, Cancel) else command.order.request.client_order_id
-            heapq.heappush(self._queue, (name, self._count, command))
+            if not self._halted or _protects(command):
+                self._count += 1
+                heapq.heappush(self._queue, (command_name(command), self._count, command))
         if self._queue:
             self._wake.set()
+
+    def holds(self, kind: type[Sendable], name: ClientOrderId) -> bool:
+        """Whether a command of this kind for this order is on its way: its answer will come from here."""
+        return any(each == name and isinstance(command, kind) for each, _, command in self._queue)
+
+    def halt(self) -> None:
+        """The account is stopped: only what protects a position goes out from now on, no entry and no cancel."""
+        self._halted = True
+        self._queue = [item for item in self._queue if _protects(item[2])]
+        heapq.heapify(self._queue)
 
     @property
     def idle(self) -> bool:
@@ -56,46 +74,54 @@ class Sender:
         while True:
             await self._wake.wait()
             while self._queue:
-                _, _, command = self._queue[0]
-                event = await (self._cancel(command) if isinstance(command, Cancel) else self._submit(command.order))
+                command = self._queue[0][2]
+                event = await (self._cancel(command) if isinstance(command, Cancel) else self._submit(command))
                 self._queue = [item for item in self._queue if item[2] is not command]
                 heapq.heapify(self._queue)
                 if event is not None:
                     self._on_event(event)
             self._wake.clear()
 
+    def _still(self, command: Sendable) -> bool:
+        return (not self._halted or _protects(command)) and self.wanted(command)
+
     async def _cancel(self, command: Cancel) -> Event | None:
-        wait_s = RETRY_FIRST_S
-        while True:
+        backoff = Backoff(self.clock)
+        while self._still(command):
             try:
                 return await self._gateway.cancel(command)
             except (NotPlaced, OutcomeUnknown):
                 # Cancelling twice is harmless: the second one finds nothing.
-                await self._clock.sleep(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MAX_S)
+                await backoff.wait()
+        return None
 
-    async def _submit(self, order: ApprovedOrder) -> Event | None:
-        request, wait_s = order.request, RETRY_FIRST_S
-        while not self.too_old(request):
+    async def _submit(self, command: Submit) -> Event | None:
+        """The answer; None when the stream tells it. An order that vanishes UNKNOWN_MAX times is raised, not repeated."""
+        request, backoff, unknown = command.order.request, Backoff(self.clock), 0
+        while self._still(command):
+            if self.too_old(request):
+                now = self.clock.now_ms()
+                return OrderRejected(time_ms=now, client_order_id=request.client_order_id, reason=AGED_OUT)
             try:
-                return await self._gateway.submit(order)
+                return await self._gateway.submit(command.order)
             except NotPlaced:
-                await self._clock.sleep(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MAX_S)
+                await backoff.wait()
             except OutcomeUnknown:
-                found = await self._find(request)
+                found = await self._find(command)
                 if found is not None:
                     return answer_of(found)
-        return OrderRejected(time_ms=self._clock.now_ms(), client_order_id=request.client_order_id, reason=AGED_OUT)
+                unknown += 1
+                if unknown == UNKNOWN_MAX:
+                    raise
+        return None
 
-    async def _find(self, request: OrderRequest) -> Order | None:
+    async def _find(self, command: Submit) -> Order | None:
         """Look an order up until the venue shows it, or has denied it often enough to be believed."""
-        denied, wait_s = 0, RETRY_FIRST_S
-        while denied < LOOK_UPS_BEFORE_ABSENT:
-            await self._clock.sleep(wait_s)
-            wait_s = min(2 * wait_s, RETRY_MAX_S)
+        denied, backoff = 0, Backoff(self.clock)
+        while denied < LOOK_UPS_BEFORE_ABSENT and self._still(command):
+            await backoff.wait()
             try:
-                found = await self._gateway.look_up(request)
+                found = await self._gateway.look_up(command.order.request)
             except (NotPlaced, OutcomeUnknown):
                 continue
             if found is not None:
@@ -105,18 +131,27 @@ class Sender:
 
     def now_ms(self) -> int:
         """The time on the sender's clock."""
-        return self._clock.now_ms()
+        return self.clock.now_ms()
 
     def too_old(self, request: OrderRequest) -> bool:
         """Whether an entry's time has passed; what reduces risk is never too old."""
-        age_ms = self._clock.now_ms() - request.time_ms
+        age_ms = self.clock.now_ms() - request.time_ms
         return request.purpose is Purpose.ENTRY and age_ms >= self._entry_age_ms
 
 
+def command_name(command: Sendable) -> ClientOrderId:
+    """The order a command is about."""
+    return command.client_order_id if isinstance(command, Cancel) else command.order.request.client_order_id
+
+
+def _protects(command: Sendable) -> bool:
+    return isinstance(command, Submit) and command.order.request.purpose is not Purpose.ENTRY
+
+
 def answer_of(order: Order) -> Event | None:
-    """What a look-up says about an intent; None for a filled order, whose fills say it."""
+    """What a look-up says about an intent; None where fills must be booked first: they, and the end, come as fills do."""
     match order.status:
-        case OrderStatus.CANCELLED:
+        case OrderStatus.CANCELLED if not order.filled_quantity:
             return OrderCancelled(time_ms=order.updated_ms, client_order_id=order.client_order_id)
         case OrderStatus.REJECTED:
             return OrderRejected(

@@ -1,0 +1,49 @@
+"""Waiting between tries: twice as long each time, never for ever."""
+
+from __future__ import annotations
+
+from tradepool.ports.clock import Clock
+
+FIRST_S = 0.5
+MAX_S = 60.0
+STEADY_MS = 60_000
+
+
+class Backoff:
+    """0.5 s, 1 s, 2 s ... 60 s, on the clock it is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        """The first wait is the shortest."""
+        self._clock = clock
+        self._next_s = FIRST_S
+
+    async def wait(self) -> None:
+        """Wait before the next try."""
+        wait_s, self._next_s = self._next_s, min(2 * self._next_s, MAX_S)
+        await self._clock.sleep(wait_s)
+
+    def reset(self) -> None:
+        """The trouble is over: the next wait is the shortest again."""
+        self._next_s = FIRST_S
+
+
+class Reconnecting:
+    """A connection's tries: the first after a steady time at once, each further one later."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Not connected yet."""
+        self._clock = clock
+        self._backoff = Backoff(clock)
+        self._since_ms: int | None = None
+
+    def connected(self) -> None:
+        """It stands again."""
+        self._since_ms = self._clock.now_ms()
+
+    async def before_try(self) -> None:
+        """Wait, unless the connection that broke had stood for STEADY_MS: a venue that hangs up is not hammered."""
+        since_ms, self._since_ms = self._since_ms, None
+        if since_ms is not None and self._clock.now_ms() - since_ms >= STEADY_MS:
+            self._backoff.reset()
+            return
+        await self._backoff.wait()
