@@ -35,7 +35,7 @@ class OffGrid(InvalidInput):
 
 
 class MoneyTooLarge(InvalidInput):
-    """{what} of {value} could pass 2^53 units of {unit}; use a coarser unit or less capital."""
+    """{value} {asset} is more than 2^53 units of {unit} {asset}, which is not counted exactly; use less."""
 
 
 class VenueError(TradepoolError):

@@ -122,5 +122,6 @@ class Market:
 
     def _bounded(self, asset: str, units: int) -> int:
         if abs(units) >= EXACT_MAX:
-            raise MoneyTooLarge(what=f"an amount of {asset}", value=units, unit=asset)
+            unit = self.base_unit if asset == self.base else self.quote_unit
+            raise MoneyTooLarge(asset=asset, value=units * unit, unit=unit)
         return units

@@ -10,9 +10,6 @@ from decimal import Decimal
 from rich.console import Console
 from rich.live import Live
 
-from tradepool.core.account import account_step as step
-from tradepool.core.account.slot import Slot
-from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.progress import DRAW_S, STEPS_BETWEEN_LOOKS, Pace, Ticker, progress_of, quiet
@@ -188,14 +185,8 @@ def realised_pnl(user: UserOutcome) -> Decimal:
 def commission_base(realised: Decimal, actor: AccountActor) -> Decimal:
     """What a commission would be charged on: profit above a mark of zero, open losers counted, open winners at cost."""
     account = actor.account
-    losses = sum(min(0, _unrealised_units(slot)) for slot in account.slots.values() if slot.held)
+    losses = sum(min(0, slot.unrealised()) for slot in account.slots.values())
     return max(Decimal(0), realised + losses * account.quote_unit)
-
-
-def _unrealised_units(slot: Slot) -> int:
-    """Worth at the last close, less the fee of selling it and what it cost, in quote units."""
-    worth = slot.worth() + slot.row[step.EXIT_PROCEEDS] - slot.row[step.EXIT_FEE]
-    return worth - fee_units(slot.worth(), slot.terms[step.TAKER_PPM]) - slot.row[step.ENTRY_COST]
 
 
 def _fees(plan: Plan, user: UserOutcome) -> dict[str, Decimal]:

@@ -351,5 +351,5 @@ class Venue:
         if units < 0:
             raise InvalidInput(what=f"balance of {asset}", why=f"{amount} is negative", remedy="give zero or more")
         if units >= EXACT_MAX:
-            raise MoneyTooLarge(what=f"a balance of {asset}", value=amount, unit=asset)
+            raise MoneyTooLarge(asset=asset, value=amount, unit=self.unit(asset))
         return int(units)

@@ -68,7 +68,7 @@ class Account:
         self.as_of_ms = 0
         self.opened = False
         self.changed = False
-        self._fills: set[FillId] = set()
+        self._fills: set[tuple[MarketId, FillId]] = set()
         self._order_number = 0
         self._waiting: list[_Entry] = []
         self._commands: list[Command] = []
@@ -296,12 +296,12 @@ class Account:
         return slot
 
     def _filled(self, fill: Fill) -> None:
-        if fill.fill_id in self._fills:
+        if (fill.market, fill.fill_id) in self._fills:
             return
         order = self.orders.get(fill.client_order_id)
         if order is None:
             raise BrokenLaw(law="every fill has our intent", facts=f"{fill.fill_id} on {fill.market} has none")
-        self._fills.add(fill.fill_id)
+        self._fills.add((fill.market, fill.fill_id))
         self.changed = True
         slot = self.slots[fill.market]
         steps = slot.market.steps(fill.quantity)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip
 from tradepool.core.account.terms import price_scale
+from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.market import Market
 from tradepool.domain.order import OrderRequest, OrderStatus
@@ -59,6 +60,13 @@ class Slot:
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
         return step.worth(self.row[step.HOLDING], self.mark, self.terms) if self.held else 0
+
+    def unrealised(self) -> int:
+        """What an open position would add to cash over its round trip, sold at the last close, in quote units."""
+        if not self.held:
+            return 0
+        gained = self.worth() + self.row[step.EXIT_PROCEEDS] - self.row[step.EXIT_FEE]
+        return gained - fee_units(self.worth(), self.terms[step.TAKER_PPM]) - self.row[step.ENTRY_COST]
 
     def steps(self) -> int:
         """Whole steps that can be sold."""

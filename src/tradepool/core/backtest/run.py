@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ Runner = Literal["native", "reference"]
 ACCOUNT = AccountId("backtest")
 MANDATE = MandateId("backtest")
 SLIPPAGE_BP = 1
+PREPARED_MAX = 64
 DEFAULT_WEIGHT = Decimal("0.95")
 
 ARGUMENTS = (
@@ -93,8 +95,7 @@ def run(
     record_equity: bool = False,
 ) -> BacktestResult:
     """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open."""
-    source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER)
-    functions = _load(source, runner)
+    source, functions = _prepared(strategy, runner)
     rows = _rows(market, bars, setting, record_equity)
     functions["backtest"](
         np.zeros(source.state_size),
@@ -123,9 +124,17 @@ def run(
     return _result(strategy, market, bars, setting, rows, record_equity)
 
 
-def _load(source: StepSource, runner: Runner) -> Functions:
-    program = Program.of(kernel) + source.program
-    return native.load(program, ["backtest"]) if runner == "native" else reference.load(program)
+@lru_cache(maxsize=PREPARED_MAX)
+def _prepared(strategy: Strategy, runner: Runner) -> tuple[StepSource, Functions]:
+    """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
+    source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER)
+    program = _kernel() + source.program
+    return source, native.load(program, ["backtest"]) if runner == "native" else reference.load(program)
+
+
+@cache
+def _kernel() -> Program:
+    return Program.of(kernel)
 
 
 def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> _Rows:
