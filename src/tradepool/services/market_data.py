@@ -1,11 +1,13 @@
 """Candles in, signals out: each strategy computed once per market, for all users.
 
-All candles with one T make one batch: it waits until each market's candle is there, or known missing.
+All candles with one T make one batch: it waits until each market's candle is there, or known missing. The stream only
+fills an inbox; `run` does the work, so that whatever goes wrong there ends where it is heard of, and not in a handler.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,11 +21,13 @@ from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import CandleFeed
 from tradepool.ports.journal import Checkpoint, Journal
+from tradepool.runtime import telemetry
+from tradepool.services.backoff import Reconnecting
 
 CANDLE_GRACE_S = 2.0
 CHECKPOINT_BATCHES = 256
-RETRY_FIRST_S = 0.5
-RETRY_MAX_S = 60.0
+
+log = telemetry.logger(__name__)
 
 OnBatch = Callable[[int, Sequence[Signal]], None]
 
@@ -37,6 +41,15 @@ class _Followed:
     last_open_ms: int = -1
     last_close: float = 0.0
     prompt: bool = True
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What has come of one T; `grace` runs out CANDLE_GRACE_S after its first candle."""
+
+    signals: list[Signal] = field(default_factory=list)
+    arrived: set[MarketId] = field(default_factory=set)
+    grace: asyncio.Task[None] | None = None
 
 
 class MarketData:
@@ -60,12 +73,13 @@ class MarketData:
         self._timeframe_ms = timeframe_ms
         self._on_batch = on_batch
         self._followed: dict[MarketId, _Followed] = {}
-        self._collecting: dict[int, list[Signal]] = {}
-        self._arrived: dict[int, set[MarketId]] = {}
-        self._held: list[Candle] | None = []
-        self._grace: dict[int, asyncio.Task[None]] = {}
+        self._inbox: deque[Candle | int] = deque()
+        self._wake = asyncio.Event()
+        self._lost = ""
+        self._reconnecting = Reconnecting(clock)
+        self._collecting: dict[int, _Batch] = {}
+        self._delivered_ms = -1
         self._batches = 0
-        self._lost = asyncio.Event()
         for strategy_id, market in follows:
             followed = self._followed.setdefault(market.id, _Followed(market))
             followed.steps[strategy_id] = MarketStep(strategies[strategy_id], timeframe_ms)
@@ -85,40 +99,56 @@ class MarketData:
         return closes
 
     async def run(self) -> None:
-        """Mend the stream whenever it breaks, until cancelled."""
+        """Step over what comes, and mend the stream whenever it breaks, until cancelled."""
         while True:
-            await self._lost.wait()
-            self._lost.clear()
-            self._held, wait_s = [], RETRY_FIRST_S
-            while not await self._mended():
-                await self._clock.sleep(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MAX_S)
+            await self._wake.wait()
+            self._wake.clear()
+            if self._lost:
+                await self._mend()
+            while self._inbox and not self._lost:
+                self._take(self._inbox.popleft())
 
-    async def _mended(self) -> bool:
-        try:
-            await self._subscribe()
-            await self.catch_up()
-        except VenueError:
-            return False
-        return True
+    async def _mend(self) -> None:
+        while self._lost:
+            log.warning("candle stream lost", why=self._lost)
+            await self._reconnecting.before_try()
+            self._lost = ""
+            try:
+                await self._subscribe()
+                await self.catch_up()
+            except VenueError as error:
+                self._lost = str(error)
 
     async def _subscribe(self) -> None:
         markets = [followed.market for followed in self._followed.values()]
-        await self._feed.subscribe(markets, self._timeframe_ms, self._on_candle, lambda why: self._lost.set())
+        await self._feed.subscribe(markets, self._timeframe_ms, self._post, self._on_lost)
+        self._reconnecting.connected()
+
+    def _post(self, item: Candle | int) -> None:
+        self._inbox.append(item)
+        self._wake.set()
+
+    def _on_lost(self, why: str) -> None:
+        self._lost = why or "lost"
+        self._wake.set()
 
     async def catch_up(self) -> None:
-        """Step over the candles that closed since the steps were saved, then over those the stream brought meanwhile."""
-        missed: dict[int, list[Candle]] = {}
+        """Step over the candles that closed since the steps were saved; later ones come by the stream.
+
+        The cut is the venue's time after the subscription: what closed before it is asked for, what closes after it is
+        streamed, and a market's candle up to it that is not there now does not exist.
+        """
+        now_ms = await self._feed.time_ms()
+        missed: list[Candle] = []
         for followed in self._followed.values():
-            for candle in await self._feed.history(followed.market, self._timeframe_ms, self._since(followed)):
-                missed.setdefault(candle.close_time_ms, []).append(candle)
-        for time_ms in sorted(missed):
-            signals = [signal for candle in missed[time_ms] for signal in self._step(candle)]
-            if signals:
-                self._deliver(time_ms, signals)
-        held, self._held = self._held or [], None
-        for candle in held:
-            self._on_candle(candle)
+            missed += await self._feed.history(followed.market, self._timeframe_ms, self._since(followed))
+        for candle in missed:
+            if candle.close_time_ms <= now_ms:
+                self._collect(candle)
+        for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
+            self._deliver(time_ms, self._collecting.pop(time_ms))
+        for followed in self._followed.values():
+            followed.prompt = True
 
     def _since(self, followed: _Followed) -> int:
         if followed.last_open_ms >= 0:
@@ -128,38 +158,45 @@ class MarketData:
 
     # ---- candles
 
-    def _on_candle(self, candle: Candle) -> None:
-        if self._held is not None:
-            self._held.append(candle)
+    def _take(self, item: Candle | int) -> None:
+        """A candle, or the T of a batch that need not wait any longer."""
+        if isinstance(item, int):
+            if item in self._collecting:
+                self._complete(item)
             return
+        batch = self._collect(item)
+        if batch is None:
+            return
+        time_ms = item.close_time_ms
+        if time_ms <= self._delivered_ms or all(m in batch.arrived for m, f in self._followed.items() if f.prompt):
+            self._complete(time_ms)
+        elif batch.grace is None:
+            batch.grace = asyncio.create_task(self._after_grace(time_ms))
+
+    def _collect(self, candle: Candle) -> _Batch | None:
+        """Step over a candle and add its signals to its batch; None for a candle already seen."""
         signals = self._step(candle)
         if not signals:
-            return
-        time_ms = candle.close_time_ms
-        self._collecting.setdefault(time_ms, []).extend(signals)
-        arrived = self._arrived.setdefault(time_ms, set())
-        arrived.add(candle.market.id)
-        if all(f.market.id in arrived for f in self._followed.values() if f.prompt):
-            self._complete(time_ms)
-        elif time_ms not in self._grace:
-            self._grace[time_ms] = asyncio.create_task(self._after_grace(time_ms))
+            return None
+        batch = self._collecting.setdefault(candle.close_time_ms, _Batch())
+        batch.signals += signals
+        batch.arrived.add(candle.market.id)
+        return batch
 
     async def _after_grace(self, time_ms: int) -> None:
         await self._clock.sleep(CANDLE_GRACE_S)
-        self._grace.pop(time_ms, None)
-        if time_ms in self._collecting:
-            self._complete(time_ms)
+        self._post(time_ms)
 
     def _complete(self, time_ms: int) -> None:
         """A market that missed a batch is not waited for again until it is back."""
         for older in sorted(t for t in self._collecting if t <= time_ms):
-            arrived = self._arrived.pop(older)
-            for followed in self._followed.values():
-                followed.prompt = followed.market.id in arrived
-            grace = self._grace.pop(older, None)
-            if grace is not None:
-                grace.cancel()
-            self._deliver(older, self._collecting.pop(older))
+            batch = self._collecting.pop(older)
+            for market, followed in self._followed.items():
+                if market in batch.arrived:
+                    followed.prompt = True
+                elif older > self._delivered_ms:
+                    followed.prompt = False
+            self._deliver(older, batch)
 
     def _step(self, candle: Candle) -> list[Signal]:
         """Advance every strategy that reads the candle's market; a candle already seen gives nothing."""
@@ -188,8 +225,11 @@ class MarketData:
             )
         return signals
 
-    def _deliver(self, time_ms: int, signals: Sequence[Signal]) -> None:
-        self._on_batch(time_ms, signals)
+    def _deliver(self, time_ms: int, batch: _Batch) -> None:
+        if batch.grace is not None:
+            batch.grace.cancel()
+        self._delivered_ms = max(self._delivered_ms, time_ms)
+        self._on_batch(time_ms, batch.signals)
         self._batches += 1
         if self._batches % CHECKPOINT_BATCHES == 0:
             self.save()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.graph.samples import examples
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.graph.bars import Bars
@@ -81,7 +82,7 @@ def numbers(result: BacktestResult) -> tuple[object, ...]:
 
 
 @given(chosen, markets, settings_of_runs, st.integers(0, 2**32 - 1), st.sampled_from([0.002, 0.03]))
-@settings(max_examples=40)
+@examples(40)
 def test_reference_and_native_agree(
     strategy: tuple[str, dict[str, float]], market: Market, setting: Setting, seed: int, volatility: float
 ) -> None:
@@ -95,7 +96,7 @@ def test_reference_and_native_agree(
 
 
 @given(chosen, st.integers(0, 2**32 - 1), st.integers(50, 299))
-@settings(max_examples=40)
+@examples(40)
 def test_what_comes_later_changes_nothing_before(strategy: tuple[str, dict[str, float]], seed: int, at: int) -> None:
     """Other bars from `at` on leave every equity before it, and every trade closed before it, as they were."""
     market, setting = market_of("0.01", "0.0001", "0.001"), Setting(Decimal(10_000))
@@ -116,7 +117,7 @@ def test_what_comes_later_changes_nothing_before(strategy: tuple[str, dict[str, 
 
 
 @given(chosen, markets, settings_of_runs, st.integers(0, 2**32 - 1))
-@settings(max_examples=40)
+@examples(40)
 def test_money_is_kept(strategy: tuple[str, dict[str, float]], market: Market, setting: Setting, seed: int) -> None:
     """Cash at the end is cash at the start and the trades' results, and never less than nothing."""
     declared = catalog.named(strategy[0]).with_parameters(strategy[1])

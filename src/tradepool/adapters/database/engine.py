@@ -8,7 +8,9 @@ from typing import Literal
 import pysqlite3
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from tradepool.domain.errors import TradepoolError
 
@@ -24,6 +26,10 @@ class StoreUnusable(TradepoolError):
     """The database {path} can't be used: {why}; check that the folder is writable and the disk is not full."""
 
 
+class StoreTooNew(TradepoolError):
+    """The database {path} was last opened by a newer version ({why}); upgrade tradepool."""
+
+
 def open_store(path: Path, sync: Sync = "FULL") -> Connection:
     """Open (or create) the database file and bring its schema up to date; the one connection that may write.
 
@@ -36,8 +42,12 @@ def open_store(path: Path, sync: Sync = "FULL") -> Connection:
     try:
         connection = engine.connect()
         _migrate(connection)
-    except pysqlite3.Error as error:
-        raise StoreUnusable(path=path, why=error) from error
+    except DBAPIError as error:
+        engine.dispose()
+        raise StoreUnusable(path=path, why=error.orig) from error
+    except CommandError as error:
+        engine.dispose()
+        raise StoreTooNew(path=path, why=error) from error
     return connection
 
 

@@ -7,13 +7,15 @@ be half done while everything else looks finished.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.ledger import LedgerEntry
@@ -37,9 +39,9 @@ class DatabaseJournal:
         self._connection = connection
 
     def write(self, record: Record) -> None:
-        """Commit one record, or raise StoreUnusable and change nothing."""
-        run = self._connection.execute
-        try:
+        """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
+        with self._transaction():
+            run = self._connection.execute
             run(_EVENT, _event_row(record))
             if record.intents:
                 run(_INTENT, [_intent_row(record, intent) for intent in record.intents])
@@ -49,10 +51,22 @@ class DatabaseJournal:
                 run(_TRADE, [_trade_row(record, n) for n in range(len(record.trades))])
             if record.refusals:
                 run(_REFUSAL, [_refusal_row(record, n) for n in range(len(record.refusals))])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, whatever is raised inside: half a record left open would be committed by the next one."""
+        committed = False
+        try:
+            yield
             self._connection.commit()
+            committed = True
+        except IntegrityError as error:
+            raise BrokenLaw(law="everything is written once", facts=error.orig) from error
         except DBAPIError as error:
-            self._connection.rollback()
             raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+        finally:
+            if not committed:
+                self._connection.rollback()
 
     def _write_entry(self, record: Record, entry: LedgerEntry) -> None:
         row = {
@@ -86,9 +100,10 @@ class DatabaseJournal:
         """An account's events in order: sequence, as_of_ms, event."""
         t = tables.event.c
         query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body).where(t.account == account)
-        for sequence, as_of_ms, kind, schema, body in self._connection.execute(query.order_by(t.sequence)):
-            yield sequence, as_of_ms, decode_event(kind, schema, body)
+        rows = self._connection.execute(query.order_by(t.sequence)).all()
         self._connection.rollback()
+        for sequence, as_of_ms, kind, schema, body in rows:
+            yield sequence, as_of_ms, decode_event(kind, schema, body)
 
     def intents(self, account: AccountId) -> list[OrderRequest]:
         """Every order intent of an account, in the order they were made."""
@@ -108,14 +123,9 @@ class DatabaseJournal:
             }
             for c in checkpoints
         ]
-        if not rows:
-            return
-        try:
-            self._connection.execute(_CHECKPOINT, rows)
-            self._connection.commit()
-        except DBAPIError as error:
-            self._connection.rollback()
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+        if rows:
+            with self._transaction():
+                self._connection.execute(_CHECKPOINT, rows)
 
     def checkpoints(self) -> list[Checkpoint]:
         """The saved states."""

@@ -1,10 +1,13 @@
 """What became of an order request: a venue's refusal, not placed, or unknown. A timeout is not a rejection.
 
 The table follows what ccxt really raises: several classes that read like rejections (a cut body, an HTML page) say
-nothing about the order, and one network error (a wrong clock) says for certain that it was not placed.
+nothing about the order, and one network error (a wrong clock) says for certain that it was not placed. No text of ccxt
+goes further than this file: it holds the signed address of the request, and so does every error chained to it.
 """
 
 from __future__ import annotations
+
+import re
 
 import aiohttp
 import ccxt
@@ -12,15 +15,24 @@ import ccxt
 from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
+from tradepool.runtime.telemetry import redact_text
 
 WOULD_TRIGGER = "would_trigger"
 BELOW_MINIMUM = "below_minimum"
 INSUFFICIENT_CASH = "insufficient_cash"
 VENUE_REJECTED = "venue_rejected"
 
+# What reading an answer or a frame of an unexpected shape raises.
+NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+
 _NOT_PLACED = (ccxt.InvalidNonce, ccxt.RateLimitExceeded, ccxt.DDoSProtection)
-_KEY = ("-2014", "-2015")
-_OVERLOADED = "-1008"
+_REJECTED = (ccxt.InvalidOrder, ccxt.BadRequest, ccxt.OperationRejected, ccxt.ArgumentsRequired)
+# What Binance says in place of a code that ccxt maps to a network error or to none.
+_REJECTED_TEXTS = ("Market is closed",)
+_KEY = frozenset(("-1002", "-1022", "-2008", "-2014", "-2015", "-2017"))
+_NOT_PLACED_CODES = frozenset(("-1003", "-1008", "-1015", "-1021"))
+_UNKNOWN_CODES = frozenset(("-1000", "-1001", "-1004", "-1006", "-1007"))
+_BODY = re.compile(r'"code"\s*:\s*"?(-?\d+)"?\s*,\s*"msg"\s*:\s*"([^"]{0,200})')
 
 
 def rejection(error: ccxt.BaseError) -> str | None:
@@ -31,8 +43,8 @@ def rejection(error: ccxt.BaseError) -> str | None:
     >>> rejection(ccxt.RequestTimeout("binance timed out")) is None
     True
     """
-    text = str(error)
-    if isinstance(error.__cause__, aiohttp.ClientPayloadError):
+    text, (code, _) = str(error), _said(error)
+    if isinstance(error.__cause__, aiohttp.ClientError) or code in _KEY | _NOT_PLACED_CODES | _UNKNOWN_CODES:
         return None
     if "trigger immediately" in text:
         return WOULD_TRIGGER
@@ -40,19 +52,32 @@ def rejection(error: ccxt.BaseError) -> str | None:
         return INSUFFICIENT_CASH
     if "NOTIONAL" in text or "LOT_SIZE" in text:
         return BELOW_MINIMUM
-    if isinstance(error, ccxt.InvalidOrder | ccxt.BadRequest | ccxt.OperationRejected | ccxt.ArgumentsRequired):
+    if isinstance(error, _REJECTED) or any(each in text for each in _REJECTED_TEXTS):
         return None if "Duplicate order" in text else VENUE_REJECTED
     return None
 
 
 def named(error: ccxt.BaseError, venue: str, request: str, account: AccountId) -> VenueError:
-    """The error of a request that was not answered with a refusal; the message never carries the signed URL."""
-    text, message = str(error), type(error).__name__
-    if isinstance(error, ccxt.AuthenticationError) or any(code in text for code in _KEY):
+    """The error of a request that was not answered with a refusal; raise it outside of the `except` that caught ccxt's,
+    so that nothing chains it to the signed address."""
+    code, said = _said(error)
+    message = f"{type(error).__name__} {code} {redact_text(said)}".strip()
+    if isinstance(error, ccxt.AuthenticationError) or code in _KEY:
         return KeyRefused(venue=venue, request=request, account=account, message=message)
-    if isinstance(error, _NOT_PLACED) or _OVERLOADED in text or _not_sent(error):
+    if isinstance(error, _NOT_PLACED) or code in _NOT_PLACED_CODES or _not_sent(error):
         return NotPlaced(venue=venue, request=request, message=message)
     return OutcomeUnknown(venue=venue, request=request, message=message)
+
+
+def nonsense(error: Exception, venue: str, request: str) -> OutcomeUnknown:
+    """The error of an answer of an unexpected shape (a page of HTML with status 200, cut JSON, a missing field)."""
+    return OutcomeUnknown(venue=venue, request=request, message=f"the answer makes no sense ({type(error).__name__})")
+
+
+def _said(error: ccxt.BaseError) -> tuple[str, str]:
+    """Code and words of the venue's own error body, empty where there is none."""
+    body = _BODY.search(str(error))
+    return (body[1], body[2]) if body else ("", "")
 
 
 def _not_sent(error: ccxt.BaseError) -> bool:

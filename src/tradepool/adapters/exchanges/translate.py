@@ -1,9 +1,14 @@
-"""Venue dictionaries into nouns: the border no dictionary passes."""
+"""Venue dictionaries into nouns: the border no dictionary passes.
+
+What is missing or makes no sense is one of `outcome.NONSENSE` here; the callers give it its name: a request's outcome
+is unknown then, and a stream is given up and what it told is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from tradepool.domain.balance import Balance
@@ -14,6 +19,12 @@ from tradepool.domain.ids import AccountId, ClientOrderId, FillId, VenueOrderId
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
 
+
+class BadFrame(ValueError):
+    """What a venue says contradicts itself."""
+
+
+SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 STATUSES = {
     "NEW": OrderStatus.ACCEPTED,
     "PENDING_NEW": OrderStatus.ACCEPTED,
@@ -44,22 +55,55 @@ def market_from(venue: str, listing: Mapping[str, Any]) -> Market:
 
 
 def candle_from_row(market: Market, timeframe_ms: int, row: Sequence[Any]) -> Candle:
-    """A REST kline row: open time, open, high, low, close, volume as text."""
+    """A REST kline row: open time, open, high, low, close, volume as text; BadFrame when its prices contradict."""
+    open_, high, low, close, volume = float(row[1]), float(row[2]), float(row[3]), float(row[4]), float(row[5])
+    # Written so that a NaN fails too: one of them in a step's state would stay there for ever.
+    if not (0.0 < low <= open_ <= high < inf and low <= close <= high and 0.0 <= volume < inf):
+        raise BadFrame(f"candle of {market.id}: {row[:6]}")
     return Candle(
         market=market,
         timeframe_ms=timeframe_ms,
         open_time_ms=int(row[0]),
-        open=float(row[1]),
-        high=float(row[2]),
-        low=float(row[3]),
-        close=float(row[4]),
-        volume=float(row[5]),
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
     )
 
 
 def candle_from_frame(market: Market, timeframe_ms: int, k: Mapping[str, Any]) -> Candle:
     """A stream's kline."""
     return candle_from_row(market, timeframe_ms, (k["t"], k["o"], k["h"], k["l"], k["c"], k["v"]))
+
+
+def rows_from(answer: Any) -> list[Any]:
+    """An answer that must be a list."""
+    if not isinstance(answer, list):
+        raise BadFrame(f"a {type(answer).__name__} in place of a list")
+    return answer
+
+
+def accepted_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderAccepted:
+    """ccxt's answer to an order; of a page of HTML it makes an order without id."""
+    if not answer["id"]:
+        raise BadFrame("an order without id")
+    info = answer["info"]
+    return OrderAccepted(
+        time_ms=int(info["transactTime"]), client_order_id=name, venue_order_id=VenueOrderId(str(answer["id"]))
+    )
+
+
+def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCancelled | None:
+    """ccxt's answer to a cancel; None when the order was filled in part: the stream tells that first, then the end."""
+    info = answer["info"]
+    if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
+        raise BadFrame(f"a cancelled order is {info['status']}")
+    return (
+        None
+        if Decimal(info["executedQty"])
+        else OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name)
+    )
 
 
 def order_from(answer: Mapping[str, Any], market: Market) -> Order:
@@ -76,19 +120,24 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
     )
 
 
-def fill_from(trade: Mapping[str, Any], account: AccountId, market: Market, client_order_id: ClientOrderId) -> Fill:
-    """One of the account's trades as the venue's REST API shows it."""
+def trades_from(answer: Any, account: AccountId, market: Market) -> list[tuple[Fill, str]]:
+    """The account's trades as the venue's REST API shows them, each with the venue's id of its order, which is all
+    that tells ours."""
+    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows_from(answer)]
+
+
+def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
     return Fill(
-        fill_id=FillId(str(trade["id"])),
+        fill_id=FillId(str(int(trade["id"]))),
         account=account,
-        client_order_id=client_order_id,
+        client_order_id=ClientOrderId(""),
         market=market.id,
-        side=Side.BUY if trade["isBuyer"] else Side.SELL,
-        price=canonical(trade["price"]),
-        quantity=canonical(trade["qty"]),
+        side=Side.BUY if _flag(trade["isBuyer"]) else Side.SELL,
+        price=_positive(trade["price"]),
+        quantity=_positive(trade["qty"]),
         fee=canonical(trade["commission"]),
         fee_asset=trade["commissionAsset"],
-        liquidity=Liquidity.MAKER if trade["isMaker"] else Liquidity.TAKER,
+        liquidity=Liquidity.MAKER if _flag(trade["isMaker"]) else Liquidity.TAKER,
         time_ms=int(trade["time"]),
     )
 
@@ -112,16 +161,16 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
     return Fill(
-        fill_id=FillId(str(report["t"])),
+        fill_id=FillId(str(int(report["t"]))),
         account=account,
         client_order_id=ClientOrderId(report["c"]),
         market=market.id,
-        side=Side.BUY if report["S"] == "BUY" else Side.SELL,
-        price=canonical(report["L"]),
-        quantity=canonical(report["l"]),
+        side=SIDES[report["S"]],
+        price=_positive(report["L"]),
+        quantity=_positive(report["l"]),
         fee=canonical(report["n"]),
         fee_asset=report["N"] or "",
-        liquidity=Liquidity.MAKER if report["m"] else Liquidity.TAKER,
+        liquidity=Liquidity.MAKER if _flag(report["m"]) else Liquidity.TAKER,
         time_ms=int(report["T"]),
     )
 
@@ -132,11 +181,31 @@ def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
 
 
+def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
+    """The rates of an account answer."""
+    rates = answer["commissionRates"]
+    return FeeSchedule(maker_rate=canonical(rates["maker"]), taker_rate=canonical(rates["taker"]))
+
+
 def _number(value: Any) -> Decimal:
     return Decimal(str(value)).normalize()
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadFrame(f"{value!r} in place of true or false")
+    return value
+
+
+def _positive(text: str) -> Decimal:
+    number = canonical(text)
+    if number <= 0:
+        raise BadFrame(f"{text} in place of an amount above zero")
+    return number
+
+
 def canonical(text: str) -> Decimal:
-    """The same amount is the same Decimal, however many zeros a venue writes behind it."""
+    """The same amount is the same Decimal, however many zeros a venue writes behind it; what is not finite is a
+    TypeError."""
     number = Decimal(text).normalize()
     return number if number.as_tuple().exponent <= 0 else number.quantize(Decimal(1))  # type: ignore[operator]

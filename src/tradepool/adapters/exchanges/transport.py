@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_exceptions import UnixClientConnectorError
 from aiohttp.tracing import Trace
 
 LOOPBACK = "127.0.0.1"
@@ -56,9 +57,12 @@ class _UnixTlsConnector(aiohttp.UnixConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  aiohttp's own signature
     ) -> aiohttp.client_proto.ResponseHandler:
-        _, protocol = await self._loop.create_unix_connection(
-            self._factory, self._path, ssl=self._tls, server_hostname=req.url.host
-        )
+        try:
+            _, protocol = await self._loop.create_unix_connection(
+                self._factory, self._path, ssl=self._tls, server_hostname=req.url.host
+            )
+        except OSError as error:
+            raise UnixClientConnectorError(self._path, req.connection_key, error) from error
         return protocol
 
 

@@ -2,24 +2,24 @@
 
 Nothing that the journal commanded is sent again unasked: the venue is asked by client order id, and only after a start
 does an order it does not know go out, under the same name. While the platform runs, every order that the sender no
-longer holds was answered once: a venue that denies it then is asked again, never sent it again.
+longer holds was answered once: a venue that denies it then is never sent it again.
 """
 
 from __future__ import annotations
 
+from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import VenueError
-from tradepool.domain.event import AccountOpened, OrderCancelled, OrderFilled, OrderRejected
+from tradepool.domain.event import AccountOpened, OrderFilled
 from tradepool.domain.fill import Fill
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, Refusal
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, Refusal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Backoff
 from tradepool.services.trading.account_actor import AccountActor
-from tradepool.services.trading.sender import AGED_OUT, answer_of
 
 START_TRIES = 5
 
@@ -89,10 +89,7 @@ def _history(actor: AccountActor, fill: Fill) -> bool:
 def _settle(actor: AccountActor, request: OrderRequest, order: Order) -> None:
     """Take the venue's word on an order; its fills are booked by now."""
     name = request.client_order_id
-    if order.status is OrderStatus.CANCELLED:
-        actor.handle(OrderCancelled(time_ms=order.updated_ms, client_order_id=name))
-        return
-    answer = answer_of(order)
+    answer = reconcile.answer(order)
     if answer is not None:
         actor.handle(answer)
     for cancel in actor.account.cancelling():
@@ -101,14 +98,15 @@ def _settle(actor: AccountActor, request: OrderRequest, order: Order) -> None:
 
 
 def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None:
-    """An order the venue does not know: send it now under its name, or let an entry age out."""
-    if not resend or not actor.unanswered(request):
-        raise OutcomeUnknown(
-            venue=request.market, request=f"order {request.client_order_id}", message="it was accepted and is denied now"
-        )
-    if actor.sender.too_old(request):
-        now = actor.sender.now_ms()
-        actor.handle(OrderRejected(time_ms=now, client_order_id=request.client_order_id, reason=AGED_OUT))
+    """An order the venue does not know: after a start, send it now under its name or let an entry age out."""
+    if not resend:
+        # Its refusal may wait in the inbox; and right after an order was taken a venue may not show it yet.
+        log.warning("the venue does not show an order it was sent", order=request.client_order_id)
+    elif not actor.unanswered(request):
+        name = f"order {request.client_order_id}"
+        raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
+    elif actor.sender.too_old(request):
+        actor.handle(reconcile.aged_out(request, actor.sender.now_ms()))
     else:
         actor.sender.put([Submit(_approved(actor, request))])
 

@@ -10,8 +10,9 @@ import asyncio
 import heapq
 from collections.abc import Callable, Iterable
 
+from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
+from tradepool.domain.event import Event
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
 from tradepool.ports.clock import Clock
@@ -20,7 +21,6 @@ from tradepool.services.backoff import Backoff
 
 LOOK_UPS_BEFORE_ABSENT = 3
 UNKNOWN_MAX = 5
-AGED_OUT = "aged_out"
 
 Sendable = Submit | Cancel
 
@@ -100,8 +100,7 @@ class Sender:
         request, backoff, unknown = command.order.request, Backoff(self.clock), 0
         while self._still(command):
             if self.too_old(request):
-                now = self.clock.now_ms()
-                return OrderRejected(time_ms=now, client_order_id=request.client_order_id, reason=AGED_OUT)
+                return reconcile.aged_out(request, self.clock.now_ms())
             try:
                 return await self._gateway.submit(command.order)
             except NotPlaced:
@@ -135,8 +134,7 @@ class Sender:
 
     def too_old(self, request: OrderRequest) -> bool:
         """Whether an entry's time has passed; what reduces risk is never too old."""
-        age_ms = self.clock.now_ms() - request.time_ms
-        return request.purpose is Purpose.ENTRY and age_ms >= self._entry_age_ms
+        return reconcile.too_old(request, self.clock.now_ms(), self._entry_age_ms)
 
 
 def command_name(command: Sendable) -> ClientOrderId:
@@ -150,15 +148,5 @@ def _protects(command: Sendable) -> bool:
 
 def answer_of(order: Order) -> Event | None:
     """What a look-up says about an intent; None where fills must be booked first: they, and the end, come as fills do."""
-    match order.status:
-        case OrderStatus.CANCELLED if not order.filled_quantity:
-            return OrderCancelled(time_ms=order.updated_ms, client_order_id=order.client_order_id)
-        case OrderStatus.REJECTED:
-            return OrderRejected(
-                time_ms=order.updated_ms, client_order_id=order.client_order_id, reason="venue_rejected"
-            )
-        case OrderStatus.ACCEPTED:
-            return OrderAccepted(
-                time_ms=order.time_ms, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
-            )
-    return None
+    partly = order.status is OrderStatus.CANCELLED and order.filled_quantity > 0
+    return None if partly else reconcile.answer(order)

@@ -1,0 +1,65 @@
+"""Every event goes into the journal and comes back as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.nouns import MANDATE, fill, request
+from tradepool.adapters.database.codec import EVENT_KINDS, UnknownEvent, decode, decode_event, encode
+from tradepool.domain.event import SCHEMA, Event
+from tradepool.domain.mandate import Mandate
+from tradepool.domain.order import OrderRequest
+
+TEXT = st.text(max_size=20)
+MONEY = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
+ANY = {
+    Decimal: MONEY,
+    str: TEXT,
+    int: st.integers(-(2**53), 2**53),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+}
+
+
+def events() -> st.SearchStrategy[Event]:
+    """Any event of any kind, its fields drawn by their types."""
+    for kind, drawn in ANY.items():
+        st.register_type_strategy(kind, drawn)
+    return st.one_of(*(st.from_type(kind) for kind in EVENT_KINDS.values()))
+
+
+@given(events())
+def test_an_event_comes_back_as_it_was(event: Event) -> None:
+    """And is written the same way again: money by its digits, floats to the last bit."""
+    text = encode(event)
+    back = decode_event(type(event).__name__, SCHEMA, text)
+    assert back == event
+    assert encode(back) == text
+
+
+def test_every_kind_of_event_has_its_name() -> None:
+    """A kind that the journal could write and not read back is found here."""
+    assert set(EVENT_KINDS.values()) == set(Event.__args__)
+    assert all(name == kind.__name__ for name, kind in EVENT_KINDS.items())
+
+
+def test_money_is_text_and_never_a_float() -> None:
+    text = encode(fill(price=Decimal("60000.010"), quantity=Decimal("1e-8"), fee=Decimal(0)))
+    assert '"price":"60000.010","quantity":"1E-8","fee":"0"' in text
+
+
+def test_intents_and_mandates_come_back_too() -> None:
+    wish = request(stop_price=Decimal("0.00000001"))
+    assert decode(encode(wish), OrderRequest) == wish
+    mandate = replace(MANDATE, weight=Decimal("0.123456789"))
+    assert decode(encode(mandate), Mandate) == mandate
+
+
+@pytest.mark.parametrize(("kind", "schema"), [("OrderMelted", SCHEMA), ("OrderFilled", SCHEMA + 1)])
+def test_an_event_of_a_newer_version_is_refused_by_name(kind: str, schema: int) -> None:
+    with pytest.raises(UnknownEvent, match=f"{kind} .schema {schema}"):
+        decode_event(kind, schema, "{}")

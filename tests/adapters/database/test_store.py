@@ -1,0 +1,213 @@
+"""The relational store: its schema, all-or-nothing records, and what the disk says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, UniqueConstraint, inspect, select
+
+from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.codec import UnknownEvent
+from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.core.ledger.posting import fill_entry
+from tradepool.domain.errors import BrokenLaw
+from tradepool.domain.event import OrderFilled
+from tradepool.domain.ids import FillId, StrategyId, client_order_id
+from tradepool.domain.order import Refusal
+from tradepool.ports.journal import Checkpoint, Record
+
+WRITTEN = (tables.event, tables.order_intent, tables.ledger_entry, tables.transfer, tables.refusal)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    """A fresh store."""
+    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    yield opened
+    dispose(opened)
+
+
+def record(sequence: int = 1, **changes: object) -> Record:
+    """A fill with all that follows from it."""
+    filled = fill(fill_id=FillId(str(sequence)))
+    plain = Record(
+        account=ACCOUNT.id,
+        sequence=sequence,
+        as_of_ms=MINUTE_MS,
+        event=OrderFilled(fill=filled),
+        entries=[fill_entry(filled, BTC)],
+        refusals=[Refusal(account=ACCOUNT.id, market=BTC.id, time_ms=MINUTE_MS, reason="daily_loss")],
+        intents=[request(client_order_id=client_order_id(1, sequence))],
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def counts(connection: Connection) -> list[int]:
+    """Rows of each table a record goes to."""
+    found = [len(connection.execute(select(table)).all()) for table in WRITTEN]
+    connection.rollback()
+    return found
+
+
+def test_the_migrations_make_the_tables_that_the_code_names(connection: Connection) -> None:
+    """Columns, keys, indexes, constraints; and every table is STRICT, so that SQLite holds to the types."""
+    assert compare_metadata(MigrationContext.configure(connection), tables.METADATA) == []
+    found = inspect(connection)
+    assert set(found.get_table_names()) == {*tables.METADATA.tables, "alembic_version"}
+    for table in tables.METADATA.tables.values():
+        assert found.get_pk_constraint(table.name)["constrained_columns"] == [c.name for c in table.primary_key]
+        assert sorted(str(f["referred_table"]) for f in found.get_foreign_keys(table.name)) == sorted(
+            key.column.table.name for key in table.foreign_keys
+        )
+        unique = {tuple(u["column_names"]) for u in found.get_unique_constraints(table.name)}
+        named = {tuple(u.columns.keys()) for u in table.constraints if isinstance(u, UniqueConstraint)}
+        assert named <= unique
+        made = connection.exec_driver_sql("select sql from sqlite_master where name = ?", (table.name,)).scalar_one()
+        assert made.rstrip().endswith("STRICT")
+
+
+def test_a_record_comes_back_and_a_store_opens_twice(tmp_path: Path) -> None:
+    for sequence in (1, 2):
+        opened = open_store(tmp_path / "t.sqlite")
+        DatabaseJournal(opened).write(record(sequence))
+        dispose(opened)
+    opened = open_store(tmp_path / "t.sqlite")
+    journal, books = DatabaseJournal(opened), DatabaseBooks(opened)
+    assert list(journal.read(ACCOUNT.id)) == [(n, MINUTE_MS, record(n).event) for n in (1, 2)]
+    assert journal.intents(ACCOUNT.id) == [intent for n in (1, 2) for intent in record(n).intents]
+    assert list(books.transfers(ACCOUNT.id)) == [t for n in (1, 2) for e in record(n).entries for t in e.transfers]
+    assert books.refusals(ACCOUNT.id) == [*record(1).refusals, *record(2).refusals]
+    dispose(opened)
+
+
+@pytest.mark.parametrize("table", ["order_intent", "ledger_entry", "transfer", "refusal"])
+def test_a_record_is_written_whole_or_not_at_all(connection: Connection, table: str) -> None:
+    """Whichever of its writes fails; and the next record does not bring the half one with it."""
+    connection.exec_driver_sql(f"create trigger no before insert on {table} begin select raise(abort, 'no'); end")
+    connection.commit()
+    journal = DatabaseJournal(connection)
+    with pytest.raises(BrokenLaw, match="no"):
+        journal.write(record())
+    connection.exec_driver_sql("drop trigger no")
+    connection.commit()
+    assert counts(connection) == [0, 0, 0, 0, 0]
+    journal.write(record(2))
+    assert [number for number, _, _ in journal.read(ACCOUNT.id)] == [2]
+
+
+def test_our_own_mistake_half_way_leaves_nothing_either(connection: Connection) -> None:
+    """An error that is no database error: before, the next account's record would have committed this one's half."""
+    journal = DatabaseJournal(connection)
+    with pytest.raises((TypeError, AttributeError)):
+        journal.write(record(entries=[None]))
+    journal.write(record(2))
+    assert [number for number, _, _ in journal.read(ACCOUNT.id)] == [2]
+
+
+def test_a_number_is_written_once(connection: Connection) -> None:
+    """A second writer of the same account, or the same intent under two events, is our mistake and says so."""
+    journal = DatabaseJournal(connection)
+    journal.write(record())
+    with pytest.raises(BrokenLaw, match="written once"):
+        journal.write(record())
+    with pytest.raises(BrokenLaw, match="written once"):
+        journal.write(record(2, intents=record().intents))
+    assert counts(connection)[:2] == [1, 1]
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_written(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    pages = connection.exec_driver_sql("pragma page_count").scalar()
+    connection.exec_driver_sql(f"pragma max_page_count = {pages}")
+    connection.rollback()
+    written = 0
+
+    def write_on() -> None:
+        nonlocal written
+        while written < 10_000:
+            written += 1
+            journal.write(record(written))
+
+    with pytest.raises(StoreUnusable, match="disk"):
+        write_on()
+    assert counts(connection)[0] == written - 1
+    with pytest.raises(StoreUnusable):
+        save(journal, bytes(100_000))
+    connection.exec_driver_sql("pragma max_page_count = 1000000")
+    connection.rollback()
+    journal.write(record(written))
+    assert [number for number, _, _ in journal.read(ACCOUNT.id)] == list(range(1, written + 1))
+
+
+def save(journal: DatabaseJournal, state: bytes) -> Checkpoint:
+    """One checkpoint."""
+    checkpoint = Checkpoint(strategy_id=StrategyId("s"), market=BTC.id, time_ms=MINUTE_MS, close=0.1 + 0.2, state=state)
+    journal.save_checkpoints([checkpoint])
+    return checkpoint
+
+
+def test_a_checkpoint_replaces_the_one_before_to_the_bit(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    save(journal, b"old")
+    new = save(journal, bytes(range(256)))
+    assert journal.checkpoints() == [new]
+    journal.save_checkpoints([])
+    assert journal.checkpoints() == [new]
+
+
+def test_an_event_of_a_newer_version_stops_its_account(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    journal.write(record())
+    connection.exec_driver_sql("update event set schema = 99")
+    connection.commit()
+    with pytest.raises(UnknownEvent, match="upgrade"):
+        list(journal.read(ACCOUNT.id))
+
+
+@pytest.mark.parametrize(("sync", "level"), [("FULL", 2), ("NORMAL", 1)])
+def test_the_store_syncs_as_it_is_told(tmp_path: Path, sync: Sync, level: int) -> None:
+    """FULL, the default, survives a power cut; both write ahead, and foreign keys are held."""
+    opened = open_store(tmp_path / "t.sqlite", sync)
+    assert opened.exec_driver_sql("pragma synchronous").scalar() == level
+    assert opened.exec_driver_sql("pragma journal_mode").scalar() == "wal"
+    assert opened.exec_driver_sql("pragma foreign_keys").scalar() == 1
+    dispose(opened)
+    opened = open_store(tmp_path / "other.sqlite")
+    assert opened.exec_driver_sql("pragma synchronous").scalar() == 2
+    dispose(opened)
+
+
+def test_a_store_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    """A file that is no database, and a folder that is not there."""
+    (tmp_path / "t.sqlite").write_bytes(os.urandom(8192))
+    with pytest.raises(StoreUnusable, match="not a database"):
+        open_store(tmp_path / "t.sqlite")
+    with pytest.raises(StoreUnusable, match="unable to open"):
+        open_store(tmp_path / "nowhere" / "t.sqlite")
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    opened = open_store(tmp_path / "t.sqlite")
+    opened.exec_driver_sql("update alembic_version set version_num = '9999'")
+    opened.commit()
+    dispose(opened)
+    with pytest.raises(StoreTooNew, match="upgrade"):
+        open_store(tmp_path / "t.sqlite")
+
+
+def test_money_is_text_in_the_store(connection: Connection) -> None:
+    """No float touches it, however small."""
+    filled = fill(price=Decimal("0.01"), quantity=Decimal("0.00001"), fee=Decimal("1e-8"))
+    DatabaseJournal(connection).write(record(entries=[fill_entry(filled, BTC)]))
+    amounts = connection.exec_driver_sql("select amount, typeof(amount) from transfer order by position").all()
+    assert [tuple(row) for row in amounts] == [("0.00001", "text"), ("0.00000010", "text"), ("0.00000001", "text")]

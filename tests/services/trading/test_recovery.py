@@ -1,0 +1,235 @@
+"""Losing the stream while things are on their way: real gateway, real venue, real journal, and a wire that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.exchanges.wire_kit import MARKET, TIMEOUT_MS, Desk, Fault, Say, desk
+from tests.nouns import ACCOUNT, MANDATE, signal
+from tests.simexchange.exchange_kit import MINUTE
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.core.account.account import Account
+from tradepool.domain.errors import BrokenLaw, KeyRefused
+from tradepool.domain.event import CandlesClosed
+from tradepool.domain.trade import Origin
+from tradepool.ports.exchange import OutcomeUnknown
+from tradepool.services.trading import recovery
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.sender import Sender
+from tradepool.simexchange.records import Kind, NewOrder, Side
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+
+SPINS_MAX = 3_000
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """One authority for all."""
+    return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+class Life:
+    """An account at work at a desk."""
+
+    def __init__(self, at: Desk, journal: DatabaseJournal) -> None:
+        self.at, self.journal = at, journal
+        mandate = replace(MANDATE, markets=(MARKET.id,), capital=Decimal(1_000))
+        account = Account(ACCOUNT, mandate, [MARKET], Origin.PRACTICE)
+        sender = Sender(at.gateway, at.clock, MINUTE, lambda event: self.actor.post(event))
+        self.actor = AccountActor(account, at.gateway, journal, sender)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """As the desk does."""
+        await self.pump_while(recovery.start(self.actor, self.journal, self.at.clock))
+        on_lost = lambda actor: recovery.reconnect(actor, self.at.clock)  # noqa: E731
+        self.tasks = [asyncio.create_task(self.actor.run(on_lost)), asyncio.create_task(self.actor.sender.run())]
+
+    async def pump_while(self, work: Awaitable[None]) -> None:
+        """Jump over every waiting until the work is done."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            await self.pump()
+        await task
+
+    async def pump(self) -> None:
+        """Let all run; who waits for a time, gets it."""
+        await asyncio.sleep(0.001)
+        wake_ms = self.at.clock.next_wake_ms()
+        if wake_ms is not None:
+            self.at.clock.advance_to(wake_ms)
+            self.at.venue.now_ms = wake_ms
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Pump until something is true, or somebody failed."""
+        for _ in range(SPINS_MAX):
+            if done():
+                return
+            for task in self.tasks:
+                if task.done():
+                    await task
+            await self.pump()
+        raise AssertionError("it never became true")
+
+    async def still(self) -> None:
+        """Until nothing is on its way any more."""
+        await self.until(lambda: not self.actor.busy)
+        for _ in range(20):
+            await self.pump()
+        await self.until(lambda: not self.actor.busy)
+
+    def enter(self) -> None:
+        """A candle closes and the strategy enters, with a stop 5 below."""
+        now = self.at.clock.now_ms() + 1
+        wish = signal(MARKET, time_ms=now, close=100.0, high=100.0)
+        self.actor.post(CandlesClosed(time_ms=now, signals=(wish,)))
+
+    def lose(self) -> None:
+        """Cut the user stream; until it is open again, nothing is told."""
+        for link in list(self.at.server._links):
+            link.drop()
+
+    @property
+    def orders(self) -> list[str]:
+        """Kinds and states of the venue's orders."""
+        return [f"{order.kind.name} {order.status.name}" for order in self.at.venue.orders("key")]
+
+
+Story = Callable[[Life], Awaitable[None]]
+
+
+def play(files: TlsFiles, folder: Path, fault: Fault, story: Story) -> None:
+    """A story of one account."""
+
+    async def tell() -> None:
+        connection = open_store(folder / "t.sqlite", "NORMAL")
+        try:
+            async with desk(files, fault) as at:
+                at.gateway._client.timeout = 20 * TIMEOUT_MS
+                life = Life(at, DatabaseJournal(connection))
+                await asyncio.wait_for(story(life), 10)
+                for task in life.tasks:
+                    task.cancel()
+                await asyncio.gather(*life.tasks, return_exceptions=True)
+        finally:
+            dispose(connection)
+
+    asyncio.run(tell())
+
+
+def test_a_stream_lost_while_an_order_is_on_its_way_doubles_nothing(files: TlsFiles, tmp_path: Path) -> None:
+    """The look-up would find nothing, and the venue would take the name twice: the sender still holds the order."""
+    fault = Fault(says=[Say(kind="hold")])
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.until(lambda: fault.asked == 1)
+        opened = life.at.server.subscriptions_open
+        life.lose()
+        await life.until(lambda: life.at.server.subscriptions_open < opened)
+        await life.until(lambda: life.at.server.subscriptions_open == opened)
+        for _ in range(50):
+            await life.pump()
+        fault.release.set()
+        await life.still()
+        assert life.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
+        assert len(life.actor.account.positions()) == 1
+
+    play(files, tmp_path, fault, story)
+
+
+def test_a_stop_that_vanished_unheard_of_is_placed_again(files: TlsFiles, tmp_path: Path) -> None:
+    """The venue (or the user) took it off the book while the stream was down."""
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.still()
+        venue = life.at.venue
+        stop = venue.orders("key")[-1]
+        life.lose()
+        venue.cancel(venue.account("key"), "BTCUSDT", stop.id)
+        await life.until(lambda: len(life.orders) == 3)
+        await life.still()
+        assert life.orders == ["MARKET FILLED", "STOP_LOSS CANCELED", "STOP_LOSS NEW"]
+
+    play(files, tmp_path, Fault("NONE"), story)
+
+
+def sell(life: Life, name: str) -> None:
+    """Somebody sells with the same key."""
+    venue = life.at.venue
+    venue.place(venue.account("key"), NewOrder("BTCUSDT", name, Side.SELL, Kind.MARKET, 100, 0, 0))
+
+
+def test_what_was_traded_before_the_books_opened_is_not_ours(files: TlsFiles, tmp_path: Path) -> None:
+    """It is in the opening balances; what is traded later without us stops the account."""
+
+    async def story(life: Life) -> None:
+        sell(life, "web_1")
+        life.at.venue.now_ms += 10
+        life.at.clock.advance_to(life.at.venue.now_ms)
+        await life.start()
+        life.enter()
+        await life.still()
+        assert len(life.actor.account.positions()) == 1
+        sell(life, "web_2")
+        with pytest.raises(BrokenLaw, match="our intent"):
+            await life.until(lambda: False)
+
+    play(files, tmp_path, Fault("NONE"), story)
+
+
+def test_a_start_waits_for_a_venue_that_is_down(files: TlsFiles, tmp_path: Path) -> None:
+    """Four times; then the account is given up, loudly. A refused key is not tried again."""
+    path = "/api/v3/account"
+
+    async def patient(life: Life) -> None:
+        await life.start()
+        assert life.actor.account.opened
+
+    async def hopeless(life: Life) -> None:
+        with pytest.raises(OutcomeUnknown):
+            await life.start()
+
+    async def refused(life: Life) -> None:
+        with pytest.raises(KeyRefused):
+            await life.start()
+
+    down = Say(503, "down", content_type="text/plain")
+    for story, says, asked in (
+        (patient, [down] * 4, 5),
+        (hopeless, [down] * 5, 5),
+        (refused, [Say(401, '{"code":-2015,"msg":"no"}')] * 5, 1),
+    ):
+        fault = Fault("GET", path, says=says)
+        (tmp_path / story.__name__).mkdir()
+        play(files, tmp_path / story.__name__, fault, story)
+        assert fault.asked == asked
+
+
+def test_a_stopped_account_protects_and_does_nothing_else(files: TlsFiles, tmp_path: Path) -> None:
+    """Halted while its entry fills: the stop still goes out; a later entry does not."""
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.until(lambda: life.orders == ["MARKET FILLED"] and life.actor.sender.idle)
+        life.actor.sender.halt()
+        await life.still()
+        assert life.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
+        (stop,) = life.actor.told()
+        life.actor.account.slots[MARKET.id].after_cancel = 2
+        life.actor.sender.put(life.actor.account.cancelling())
+        assert life.actor.sender.idle
+        assert stop.stop_price is not None
+
+    play(files, tmp_path, Fault("NONE"), story)
