@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Series
-from tests.crash.kill_kit import World, world
+from tests.crash.kill_kit import World, plan_of, world
 
 POINTS = ("intent", "answer", "booked", "asked")
 KILLED = -9
@@ -87,16 +87,33 @@ def check_books(here: World) -> set[str]:
         assert name in rejected, f"{name} was neither taken nor refused"
         assert rejected[name] != "aged_out" or intents[name]["purpose"] == "entry"
     assert ledger_minus_venue(here, state) == {}
+    assert unprotected(here, state) == []
     return set(rejected.values())
 
 
-def ledger_minus_venue(here: World, state: dict[str, Any]) -> dict[str, Decimal]:
-    """Assets on which the sum of all accounts' books and the venue differ."""
-    total: dict[str, Decimal] = {}
-    for _, _, _, debit, credit, asset, amount, _ in here.rows("transfer"):
+def unprotected(here: World, state: dict[str, Any]) -> list[str]:
+    """Accounts that hold what could be sold, without a stop for all of it in the venue's book."""
+    market = plan_of(here.config).listings[0].market
+    naked = []
+    for key, account in state.items():
+        balance = account["balances"].get(market.base, {"free": "0", "locked": "0"})
+        sellable = (Decimal(balance["free"]) + Decimal(balance["locked"])) // market.quantity_step
+        stops = [o for o in account["orders"] if o["type"] == "STOP_LOSS" and o["status"] == "NEW"]
+        if sellable != sum(Decimal(stop["quantity"]) // market.quantity_step for stop in stops):
+            naked.append(key)
+    return naked
+
+
+def ledger_minus_venue(here: World, state: dict[str, Any]) -> dict[tuple[str, str], Decimal]:
+    """Accounts and assets on which books and venue differ."""
+    keys = {str(seat.account.id): seat.credentials.key for seat in plan_of(here.config).seats()}
+    total: dict[tuple[str, str], Decimal] = {}
+    for _, _, account, debit, credit, asset, amount, _ in here.rows("transfer"):
+        place = (keys[account], asset)
         sign = (debit == "venue") - (credit == "venue")
-        total[asset] = total.get(asset, Decimal(0)) + sign * Decimal(amount)
-    for account_state in state.values():
+        total[place] = total.get(place, Decimal(0)) + sign * Decimal(amount)
+    for key, account_state in state.items():
         for asset, balance in account_state["balances"].items():
-            total[asset] = total.get(asset, Decimal(0)) - Decimal(balance["free"]) - Decimal(balance["locked"])
-    return {asset: amount for asset, amount in total.items() if amount}
+            held = Decimal(balance["free"]) + Decimal(balance["locked"])
+            total[key, asset] = total.get((key, asset), Decimal(0)) - held
+    return {place: amount for place, amount in total.items() if amount}

@@ -7,17 +7,22 @@ long form: whole series, and 50,000 bars of the longest.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Series
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Setting, run
+from tradepool.core.graph.bars import Bars
 from tradepool.core.strategies import catalog
+from tradepool.core.strategies.exits import trail_percent
 from tradepool.domain.mandate import NO_LIMITS, Limits
+from tradepool.domain.market import unit_for
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
@@ -143,6 +148,36 @@ def test_the_same_over_tcp_and_with_limits(series: Series) -> None:
     check_parity(listing, plan)
     outcome = replay(plan)
     assert {refusal.reason for user in outcome.users for refusal in user.refusals} == {"daily_loss"}
+
+
+def test_the_same_where_amounts_are_too_large_to_count(long: bool) -> None:
+    """A cheap coin and twenty million: entries past 2^53 units are refused by the same name, not traded or rounded."""
+    (model,) = model_listings(["AAA/USDT"], 300_000, START_MS, 3_000 if long else 1_000, seed=8)
+    scale = 0.05 / float(model.bars.close[0])
+    prices = [np.rint(column * scale * 1e6) / 1e6 for column in (model.bars.open, model.bars.high, model.bars.low)]
+    close = np.rint(model.bars.close * scale * 1e6) / 1e6
+    bars = Bars(300_000, model.bars.open_time, *[*prices, close, model.bars.volume])
+    one = Decimal(1)
+    market = replace(
+        model.market, price_tick=Decimal("0.000001"), quantity_step=one, quantity_min=one, base_unit=unit_for(one)
+    )
+    listing = on_our_venue(Listing(market, bars))
+    rich = [replace(player, capital=Decimal(20_000_000)) for player in players(listing)]
+    assert check_parity(listing, Plan(listings=[listing], players=rich)) == []
+    for player in rich:
+        result = run(player.strategy, listing.market, bars, Setting(player.capital, WEIGHT))
+        assert {refusal.reason for refusal in result.refusals} == {"too_large"}
+
+
+def test_a_strategy_that_only_trails_is_protected_at_once() -> None:
+    """Its first stop is the trail distance below its entry."""
+    (model,) = model_listings(["AAA/USDT"], 300_000, START_MS, 1_500, seed=9)
+    listing = on_our_venue(model)
+    plain = catalog.named("moving_average_cross")
+    trailing = replace(plain, exits=trail_percent(0.3))
+    only = [replace(players(listing)[0], strategy=trailing)]
+    trades = check_parity(listing, Plan(listings=[listing], players=only))
+    assert {trade.exit_reason for trade in trades} >= {"stop", "trailing"}
 
 
 def test_a_replay_ends_in_the_same_bytes_twice(series: Series) -> None:

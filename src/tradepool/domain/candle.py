@@ -27,17 +27,6 @@ class UnknownTimeframe(InvalidInput):
     """Timeframe {name} is not known; use one of {known}."""
 
 
-def timeframe_ms(name: str) -> int:
-    """Length of a timeframe in milliseconds.
-
-    >>> timeframe_ms("5m")
-    300000
-    """
-    if name not in TIMEFRAMES_MS:
-        raise UnknownTimeframe(name=name, known=", ".join(TIMEFRAMES_MS))
-    return TIMEFRAMES_MS[name]
-
-
 def timeframe_name(length_ms: int) -> str:
     """Name of a timeframe of so many milliseconds.
 

@@ -42,12 +42,6 @@ class VenueError(TradepoolError):
     """{venue} refused {request}: {message}."""
 
 
-class VenueUnreachable(VenueError):
-    """{venue} did not answer {request}: {message}; the outcome is unknown until it is looked up."""
-
-    transient = True
-
-
 class KeyRefused(VenueError):
     """{venue} refused the API key of account {account}: {message}; connect a valid trade-only key."""
 

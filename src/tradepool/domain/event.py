@@ -43,7 +43,7 @@ class OrderAccepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRejected:
-    """The venue does not have the order and will not; `reason` is one word of `RejectReason`."""
+    """The venue does not have the order and will not; `reason` is one word, such as `would_trigger`."""
 
     time_ms: int
     client_order_id: ClientOrderId

@@ -104,11 +104,11 @@ class Market:
 
     def base_units(self, amount: Decimal) -> int:
         """Whole units of the base asset (else OffGrid)."""
-        return self._bounded(self.base, self._whole(self.base, amount, self.base_unit))
+        return self._units(self.base, amount, self.base_unit)
 
     def quote_units(self, amount: Decimal) -> int:
         """Whole units of the quote asset (else OffGrid)."""
-        return self._bounded(self.quote, self._whole(self.quote, amount, self.quote_unit))
+        return self._units(self.quote, amount, self.quote_unit)
 
     def notional(self, ticks: int, steps: int) -> Decimal:
         """Worth of so many steps at a price of so many ticks, in the quote asset."""
@@ -120,8 +120,7 @@ class Market:
             raise OffGrid(what=what, value=value, step=step, market=f"{self.venue}:{self.base}/{self.quote}")
         return int(count)
 
-    def _bounded(self, asset: str, units: int) -> int:
-        if abs(units) >= EXACT_MAX:
-            unit = self.base_unit if asset == self.base else self.quote_unit
-            raise MoneyTooLarge(asset=asset, value=units * unit, unit=unit)
-        return units
+    def _units(self, asset: str, amount: Decimal, unit: Decimal) -> int:
+        if abs(amount) >= EXACT_MAX * unit:
+            raise MoneyTooLarge(asset=asset, value=amount, unit=unit)
+        return self._whole(asset, amount, unit)

@@ -10,7 +10,10 @@ from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Quantity is signed and counts what was filled, fees taken off; opposite wishes of two strategies are not netted."""
+    """Quantity is signed and counts what was filled, fees taken off; opposite wishes of two strategies are not netted.
+
+    `entry_fee` is in the base asset; `unsellable` says that what is held is too small to be sold, or to be protected.
+    """
 
     account: AccountId
     mandate: MandateId
@@ -19,5 +22,6 @@ class Position:
     quantity: Decimal
     average_entry_price: Decimal
     opened_time_ms: int
+    entry_fee: Decimal
     stop_price: Decimal | None
     unsellable: bool = False

@@ -22,7 +22,7 @@ class Origin(StrEnum):
 class Trade:
     """A closed position: `pnl` is the change of cash over the round trip, in the quote asset, all fees inside.
 
-    The fee of a buy is taken in the base asset, so it is part of `fees` and, through what is left to sell, of `pnl`.
+    The fee of a buy (`entry_fee`) is taken in the base asset and enters `pnl` through what is left to sell.
     """
 
     account: AccountId

@@ -9,6 +9,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 
+from tradepool.domain.errors import TradepoolError
 from tradepool.runtime import telemetry
 
 OnFailure = Callable[[str, Exception], Awaitable[None] | None]
@@ -62,8 +63,13 @@ async def guard(name: str, work: Awaitable[object], on_failure: OnFailure) -> No
     try:
         await work
     except Exception as error:
-        log.error("task failed", task=name, error=str(error), kind=type(error).__name__, exc_info=error)
+        log.error("task failed", task=name, error=str(error), kind=type(error).__name__, exc_info=_trace(error))
         await _tell(name, error, on_failure)
+
+
+def _trace(error: Exception) -> Exception | None:
+    """A named error says all there is in its line; anything else is our mistake, and its trace is wanted."""
+    return None if isinstance(error, TradepoolError) else error
 
 
 async def _tell(name: str, error: Exception, on_failure: OnFailure) -> None:

@@ -64,8 +64,8 @@ class ListedMarket:
         self._check()
 
     def volume_text(self, index: int) -> str:
-        """Traded base of candle `index`, as a plain decimal."""
-        return f"{float(self._volume[index]):.8f}"
+        """Traded base of candle `index`, as a plain decimal that reads back as the same float."""
+        return format(Decimal(repr(float(self._volume[index]))), "f")
 
     def _ppm(self, rate: Decimal) -> int:
         ppm = rate * MILLION

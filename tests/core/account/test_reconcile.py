@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.nouns import BTC, MINUTE_MS, request
-from tradepool.core.account.reconcile import Resend, settle
+from tradepool.core.account.reconcile import aged_out, answer, too_old
 from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.ids import VenueOrderId
 from tradepool.domain.order import Order, OrderStatus, Purpose
@@ -34,7 +34,7 @@ def test_the_venues_word_is_taken(status: OrderStatus, event: Event | None) -> N
         time_ms=1,
         updated_ms=2,
     )
-    assert settle(request(), order, now_ms=10**12, entry_age_ms=MINUTE_MS) == event
+    assert answer(order) == event
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,9 @@ def test_the_venues_word_is_taken(status: OrderStatus, event: Event | None) -> N
 def test_an_unknown_order_goes_out_again_unless_it_is_a_stale_entry(purpose: Purpose, age_ms: int, again: bool) -> None:
     """What reduces risk is never too old."""
     asked = request(purpose=purpose)
-    verdict = settle(asked, None, now_ms=asked.time_ms + age_ms, entry_age_ms=MINUTE_MS)
-    if again:
-        assert verdict is Resend.RESEND
-    else:
-        assert verdict == OrderRejected(time_ms=asked.time_ms + age_ms, client_order_id=NAME, reason="aged_out")
+    assert too_old(asked, asked.time_ms + age_ms, MINUTE_MS) is not again
+
+
+def test_an_entry_that_aged_out_is_rejected_by_that_name() -> None:
+    """At the time it is noticed."""
+    assert aged_out(request(), 5) == OrderRejected(time_ms=5, client_order_id=NAME, reason="aged_out")

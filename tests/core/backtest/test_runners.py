@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.graph.samples import examples
+from tradepool.core.account import account_step
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, run
+from tradepool.core.graph import native
 from tradepool.core.graph.bars import Bars
+from tradepool.core.graph.program import Program
 from tradepool.core.strategies import catalog
 from tradepool.domain.mandate import Limits
-from tradepool.domain.market import FeeSchedule, Market
+from tradepool.domain.market import EXACT_MAX, FeeSchedule, Market, unit_for
 
 TIMEFRAME_MS = 300_000
 
@@ -30,6 +33,7 @@ def market_of(tick: str, step: str, fee: str) -> Market:
         quantity_min=Decimal(step),
         notional_min=Decimal(5),
         fees=FeeSchedule(maker_rate=Decimal(fee), taker_rate=Decimal(fee)),
+        base_unit=unit_for(Decimal(step)),
     )
 
 
@@ -61,7 +65,7 @@ settings_of_runs = st.builds(
 markets = st.builds(
     market_of,
     tick=st.sampled_from(["0.01", "0.05", "0.0001"]),
-    step=st.sampled_from(["0.0001", "0.01", "1"]),
+    step=st.sampled_from(["0.0001", "0.01", "1", "10"]),
     fee=st.sampled_from(["0", "0.001", "0.02"]),
 )
 chosen = st.sampled_from(
@@ -72,6 +76,19 @@ chosen = st.sampled_from(
         ("bollinger_breakout", {"length": 8, "width": 0.5, "stop_percent": 0.5, "trail_percent": 0.5}),
     ]
 )
+
+
+@given(st.integers(0, EXACT_MAX), st.integers(1, 10**12), st.sampled_from([1, 100, 10**5, 10**8]))
+def test_a_holding_is_worth_the_same_to_the_unit_however_it_is_computed(
+    holding: int, step_worth: int, units: int
+) -> None:
+    """Against Python's integers, which have no width: one step may be worth thousands."""
+    terms = np.zeros(account_step.TERMS_SIZE, np.int64)
+    terms[account_step.UNITS_PER_STEP], terms[account_step.UNITS_PER_TICK_STEP] = units, 1
+    exact = holding * step_worth // units
+    if exact < 2**62:
+        worth = native.load(Program.of(account_step.worth), ["worth"])["worth"]
+        assert worth(holding, step_worth, terms) == exact
 
 
 def numbers(result: BacktestResult) -> tuple[object, ...]:

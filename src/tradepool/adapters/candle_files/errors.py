@@ -41,6 +41,10 @@ class OffTimeframe(BadCandleFile):
     """Candle file {file} has a bar at {time} (row {row}), which is no multiple of {timeframe}; correct its name or its times."""
 
 
+class TimeOutOfRange(BadCandleFile):
+    """Candle file {file} has a timestamp of {value} (row {row}), which is not between 1970 and 2100; timestamps are milliseconds since 1970 UTC, divide or correct them."""
+
+
 class NotANumber(BadCandleFile):
     """Candle file {file} has no number as {column} at {time} (row {row}); leave such bars out, holes are allowed."""
 
@@ -59,6 +63,10 @@ class NegativeVolume(BadCandleFile):
 
 class PriceBelowTick(BadCandleFile):
     """Candle file {file} has prices that round to zero on a tick of {tick}; give a finer price_tick."""
+
+
+class PriceTooLarge(BadCandleFile):
+    """Candle file {file} has a price of {price}: one quantity_step of {step} {base} is then worth 2^53 units of {unit} {quote} or more, which is not counted exactly; correct the price or give a smaller quantity_step."""
 
 
 class BadMarketFile(InvalidInput):

@@ -10,15 +10,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.adapters.candle_files.errors import BadMarketFile, PriceBelowTick, UnknownMarketKey
+from tradepool.adapters.candle_files.errors import BadMarketFile, PriceBelowTick, PriceTooLarge, UnknownMarketKey
 from tradepool.adapters.candle_files.name import SeriesName
 from tradepool.core.graph.bars import PRICE_COLUMNS, Bars
-from tradepool.domain.market import UNIT, FeeSchedule, Market
+from tradepool.domain.errors import MoneyTooLarge, OffGrid
+from tradepool.domain.market import EXACT_MAX, UNIT, FeeSchedule, Market, unit_for
 from tradepool.runtime.config import nearest
 
 STEP_WORTH_MAX = Decimal("0.10")
+# So that a tick of the cheapest coin still has fewer digits than a price on the wire may have.
+STEP_MAX = Decimal(10**9)
 NOTIONAL_MIN = Decimal(5)
 FEE_RATE = Decimal("0.001")
+MILLION = 1_000_000
+# Products of two such numbers are exact, and their counts of units finite.
+DIGITS_MAX, EXPONENTS = 14, range(-20, 10)
 KEYS = ("price_tick", "quantity_step", "quantity_min", "notional_min", "maker_rate", "taker_rate")
 # Sums and products of floats miss the decimal that was meant by a few last places; those are not decimals of a price.
 NOISE_ULPS = 4.0
@@ -45,13 +51,17 @@ def _market_value(file: Path, key: str, value: object) -> Decimal:
         number = Decimal(str(value))
     except ArithmeticError as error:
         raise BadMarketFile(file=file, why=f"{key} = {value!r} is not a number") from error
+    if number and (number.adjusted() not in EXPONENTS or len(number.normalize().as_tuple().digits) > DIGITS_MAX):
+        why = f"{key} = {value} must have at most {DIGITS_MAX} digits and lie between 1e-20 and 1e10"
+        raise BadMarketFile(file=file, why=why)
     least_is_zero = key in ("notional_min", "maker_rate", "taker_rate")
     if not number.is_finite() or number < 0 or (number == 0 and not least_is_zero):
         raise BadMarketFile(
             file=file, why=f"{key} = {value} must be {'zero or more' if least_is_zero else 'above zero'}"
         )
-    if key.endswith("_rate") and number >= 1:
-        raise BadMarketFile(file=file, why=f"{key} = {value} is a share of the amount and must be below 1")
+    if key.endswith("_rate") and (number >= 1 or number * MILLION % 1):
+        why = f"{key} = {value} is a share of the amount and must be below 1, in whole millionths"
+        raise BadMarketFile(file=file, why=why)
     return number
 
 
@@ -73,18 +83,37 @@ def market_of(name: SeriesName, bars: Bars, chosen: Mapping[str, Decimal] | None
         quantity_min=chosen.get("quantity_min", step),
         notional_min=chosen.get("notional_min", NOTIONAL_MIN),
         fees=FeeSchedule(maker_rate=chosen.get("maker_rate", FEE_RATE), taker_rate=chosen.get("taker_rate", FEE_RATE)),
-        # A step of one coin or more is counted in coarser units, so that a step stays below 10^8 of them.
-        base_unit=UNIT * max(step, Decimal(1)),
+        base_unit=unit_for(step),
     )
+
+
+def check_market(market: Market, bars: Bars, file: Path, market_file: Path | None) -> None:
+    """Refuse a market that no venue could list: backtest and replay take the same ones.
+
+    Errors: BadMarketFile for minima off the grid or beyond 2^53 units, PriceTooLarge for prices beyond them.
+    """
+    for key, counted in (("quantity_min", market.base_units), ("notional_min", market.quote_units)):
+        try:
+            counted(getattr(market, key))
+            market.steps(market.quantity_min)
+        except (OffGrid, MoneyTooLarge) as error:
+            raise BadMarketFile(file=market_file, why=f"{key}: {str(error).rpartition(';')[0]}") from error
+    price = float(bars.high.max())
+    if Decimal(repr(price)) / market.price_tick * market.units_per_tick_step >= EXACT_MAX:
+        raise PriceTooLarge(
+            file=file, price=price, step=market.quantity_step, base=market.base, unit=market.quote_unit, quote=market.quote
+        )  # fmt: skip
 
 
 def step_worth_at_most(worth: Decimal, price: float) -> Decimal:
     """The greatest power of ten of the base that costs at most `worth` at `price`, but no less than one unit (1e-8).
 
+    Of coins that cost next to nothing a step is no more than 1e9.
+
     >>> step_worth_at_most(Decimal("0.10"), 60_000.0), step_worth_at_most(Decimal("0.10"), 0.1)
     (Decimal('0.000001'), Decimal('1'))
     """
-    return max(UNIT, power_of_ten((worth / Decimal(repr(price))).adjusted()))
+    return min(STEP_MAX, max(UNIT, power_of_ten((worth / Decimal(repr(price))).adjusted())))
 
 
 def power_of_ten(exponent: int) -> Decimal:

@@ -10,13 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tradepool.adapters.candle_files import errors
-from tradepool.adapters.candle_files.market import market_of, read_market_file, rounded_to_tick
+from tradepool.adapters.candle_files.market import check_market, market_of, read_market_file, rounded_to_tick
 from tradepool.adapters.candle_files.name import series_name
 from tradepool.core.graph.bars import COLUMNS, PRICE_COLUMNS, Bars
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.market import Market
 
 MS_PER_S = 1000
+YEAR_2100_MS = 4_102_444_800_000
 
 
 def open_candles(file: Path, market_file: Path | None = None) -> tuple[Market, Bars]:
@@ -29,6 +30,7 @@ def open_candles(file: Path, market_file: Path | None = None) -> tuple[Market, B
     bars = _bars(file, name.timeframe_ms, _frame(file))
     check(file, bars)
     market = market_of(name, bars, chosen)
+    check_market(market, bars, file, market_file)
     return market, rounded_to_tick(bars, market.price_tick, file)
 
 
@@ -83,6 +85,10 @@ def check(file: Path, bars: Bars) -> None:
 
 
 def _check_times(file: Path, bars: Bars) -> None:
+    outside = (bars.open_time < 0) | (bars.open_time >= YEAR_2100_MS)
+    row = int(np.argmax(outside))
+    if outside[row]:
+        raise errors.TimeOutOfRange(file=file, row=row, value=int(bars.open_time[row]))
     later_by = np.diff(bars.open_time, prepend=bars.open_time[:1] - bars.timeframe_ms)
     _refuse_first(file, bars, later_by < 0, errors.UnsortedBars)
     _refuse_first(file, bars, later_by == 0, errors.DuplicateBars)
@@ -105,10 +111,7 @@ def _refuse_first(
 
 
 def _iso(time_ms: int) -> str:
-    try:
-        return datetime.fromtimestamp(time_ms / MS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return f"{time_ms} ms"
+    return datetime.fromtimestamp(time_ms / MS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _first_line(error: BaseException) -> str:

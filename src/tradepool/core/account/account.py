@@ -31,7 +31,7 @@ from tradepool.domain.event import (
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, client_order_id
 from tradepool.domain.mandate import Mandate
-from tradepool.domain.market import EXACT_MAX, Market
+from tradepool.domain.market import Market
 from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
 from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
@@ -150,8 +150,6 @@ class Account:
         self.as_of_ms = event.time_ms
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
-        if equity >= EXACT_MAX:
-            raise BrokenLaw(law="money stays below 2^53 units", facts=f"account {self.account.id} is worth {equity}")
         step.start_of_day(self.wallet, equity, event.time_ms)
         self._drop_waiting(event.time_ms)
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
@@ -185,9 +183,8 @@ class Account:
     def _enter_waiting(self) -> None:
         for entry in self._waiting:
             slot, s = entry.slot, entry.signal
-            steps = step.decide_entry(
-                self.wallet, slot.row, slot.terms, slot.scale, entry.equity, s.close, s.stop_distance
-            )
+            distance = step.first_distance(s.stop_distance, s.trail_distance)
+            steps = step.decide_entry(self.wallet, slot.row, slot.terms, slot.scale, entry.equity, s.close, distance)
             if not steps:
                 self._refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
                 continue
@@ -261,7 +258,7 @@ class Account:
         if order is None or order.status is not OrderStatus.INTENT or order.request.type is OrderType.MARKET:
             return
         order.status, self.changed = OrderStatus.ACCEPTED, True
-        self.slots[order.request.market].row[step.RESTING] = 1
+        step.stop_rests(self.slots[order.request.market].row)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self.orders.get(event.client_order_id)

@@ -63,7 +63,9 @@ WEIGHT_PPM = 6
 ORDER_NOTIONAL_MAX = 7
 DAILY_LOSS_PPM = 8
 SLIPPAGE_BP = 9
-TERMS_SIZE = 10
+STEPS_MAX = 10
+MONEY_MAX = 11
+TERMS_SIZE = 12
 
 # wishes
 NOTHING = 0
@@ -76,6 +78,7 @@ NOT_REFUSED = 0
 BELOW_MINIMUM = 1
 INSUFFICIENT_CASH = 2
 DAILY_LOSS = 3
+TOO_LARGE = 4
 
 # exit reasons
 SIGNAL_EXIT = 1
@@ -122,8 +125,10 @@ def decide_held(
         if trailed >= level + maximum(1, ceil_to_int(trail_step * scale)):
             level = trailed
     if level > slot[STOP] or (slot[RESTING] == 0 and level > 0):
+        fits = steps * level * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]
+        slot[UNSELLABLE] = 0 if fits or slot[RESTING] == 1 else 1
         slot[NEXT_STOP] = level
-        return RELEVEL if steps * level * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL] else NOTHING
+        return RELEVEL if fits else NOTHING
     return NOTHING
 
 
@@ -135,14 +140,26 @@ def relevel(slot: Ints) -> int:
     return TRAILING_HIT if slot[TRAILED] == 1 else STOP_HIT
 
 
+def stop_rests(slot: Ints) -> None:
+    """The venue has the stop."""
+    slot[RESTING] = 1
+    slot[UNSELLABLE] = 0
+
+
 def smallest_entry(slot: Ints, terms: Ints, steps: int, close_ticks: int, distance_ticks: int) -> bool:
     """Whether a buy of so many steps could still be sold at its stop (or 20 % down) with 5 % to spare, after fees."""
     bought = steps * terms[UNITS_PER_STEP]
     held = bought - fee_units(bought, terms[TAKER_PPM]) + slot[DUST]
     at = close_ticks - distance_ticks if distance_ticks > 0 else floor_div(close_ticks * 8, 10)
-    amount = floor_div(held, terms[UNITS_PER_STEP]) * maximum(at, 1) * terms[UNITS_PER_TICK_STEP]
+    left = floor_div(held, terms[UNITS_PER_STEP])
+    amount = left * maximum(at, 1) * terms[UNITS_PER_TICK_STEP]
     amount = amount - fee_units(amount, terms[TAKER_PPM])
-    return amount * 100 >= terms[SMALLEST_SELL] * 105
+    return left > 0 and amount * 100 >= terms[SMALLEST_SELL] * 105
+
+
+def first_distance(stop_distance: float, trail_distance: float) -> float:
+    """How far below its price a new position is protected: a strategy that only trails begins with that distance."""
+    return stop_distance if stop_distance > 0.0 else trail_distance
 
 
 def decide_entry(
@@ -150,7 +167,8 @@ def decide_entry(
 ) -> int:
     """Size an entry at a close, from the mandate's equity there: steps to buy, or 0 with the why in slot[REFUSAL].
 
-    Limits first, then the smallest sell, then cash: cost at close x 1.005 + fee must be free.
+    Limits first, then the smallest sell, then what is still counted exactly, then cash: cost at close x 1.005 + fee must
+    be free.
     """
     slot[REFUSAL] = NOT_REFUSED
     lost = wallet[DAY_EQUITY] - equity
@@ -166,6 +184,9 @@ def decide_entry(
     distance_ticks = floor_to_int(stop_distance * scale)
     if steps < terms[STEPS_MIN] or not smallest_entry(slot, terms, steps, close_ticks, distance_ticks):
         slot[REFUSAL] = BELOW_MINIMUM
+        return 0
+    if steps > terms[STEPS_MAX] or equity >= terms[MONEY_MAX]:
+        slot[REFUSAL] = TOO_LARGE
         return 0
     cost = steps * step_cost
     if wallet[CASH] - wallet[RESERVED] < entry_cash(cost, terms):

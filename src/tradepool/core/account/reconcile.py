@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
 
 AGED_OUT = "aged_out"
 VENUE_REJECTED = "venue_rejected"
-
-
-class Resend(Enum):
-    """The venue does not know the order and it is not too late: send it, under the name it has."""
-
-    RESEND = "resend"
 
 
 def too_old(request: OrderRequest, now_ms: int, entry_age_ms: int) -> bool:
@@ -25,16 +17,6 @@ def too_old(request: OrderRequest, now_ms: int, entry_age_ms: int) -> bool:
 def aged_out(request: OrderRequest, now_ms: int) -> OrderRejected:
     """An entry that was not placed in time never will be."""
     return OrderRejected(time_ms=now_ms, client_order_id=request.client_order_id, reason=AGED_OUT)
-
-
-def settle(request: OrderRequest, found: Order | None, *, now_ms: int, entry_age_ms: int) -> Event | Resend | None:
-    """What to do about an unanswered intent, given the venue's word on it (`None`: it has no such order).
-
-    `None` means that the order was filled: its fills, which the venue is asked for, say the rest.
-    """
-    if found is not None:
-        return answer(found)
-    return aged_out(request, now_ms) if too_old(request, now_ms, entry_age_ms) else Resend.RESEND
 
 
 def answer(order: Order) -> Event | None:

@@ -60,6 +60,7 @@ def position_of(
         quantity=row[step.HOLDING] * market.base_unit,
         average_entry_price=average_price(market, row[step.ENTRY_COST], row[step.ENTRY_STEPS]),
         opened_time_ms=row[step.ENTRY_TIME],
+        entry_fee=row[step.ENTRY_FEE] * market.base_unit,
         stop_price=market.price(row[step.STOP]) if row[step.STOP] else None,
         unsellable=bool(row[step.UNSELLABLE]),
     )

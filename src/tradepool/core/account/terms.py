@@ -7,13 +7,14 @@ from decimal import ROUND_CEILING, Decimal
 from tradepool.core.account import account_step as step
 from tradepool.core.matching.bar_fill import MILLION
 from tradepool.domain.mandate import Limits
-from tradepool.domain.market import Market
+from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.domain.order import Purpose
 
 REFUSALS = {
     step.BELOW_MINIMUM: "below_minimum",
     step.INSUFFICIENT_CASH: "insufficient_cash",
     step.DAILY_LOSS: "daily_loss",
+    step.TOO_LARGE: "too_large",
 }
 REASONS = {
     step.SIGNAL_EXIT: Purpose.SIGNAL_EXIT,
@@ -44,6 +45,8 @@ def terms_of(market: Market, weight: Decimal, limits: Limits, slippage_bp: int =
     row[step.ORDER_NOTIONAL_MAX] = int((limits.order_notional_max or Decimal(0)) / market.quote_unit)
     row[step.DAILY_LOSS_PPM] = _ppm(limits.daily_loss_max or Decimal(0))
     row[step.SLIPPAGE_BP] = slippage_bp
+    row[step.STEPS_MAX] = EXACT_MAX // market.units_per_step - 1
+    row[step.MONEY_MAX] = EXACT_MAX
     return row
 
 

@@ -47,9 +47,11 @@ from tradepool.core.account.account_step import (
     book_sell,
     decide_entry,
     decide_held,
+    first_distance,
     relevel,
     sellable_steps,
     start_of_day,
+    stop_rests,
     worth,
 )
 from tradepool.core.graph.vocabulary import Ints, floor_div, round_to_int
@@ -150,7 +152,7 @@ def place_stop(
     elif slot[STOP] >= price:
         sell_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
     else:
-        slot[RESTING] = 1
+        stop_rests(slot)
 
 
 def buy(
@@ -256,7 +258,8 @@ def decide(
         equity = equity_at(wallet, slot, terms, round_to_int(close * scale))
         start_of_day(wallet, equity, time_ms)
         if enters and not held:
-            steps = decide_entry(wallet, slot, terms, scale, equity, close, stop_distance)
+            distance = first_distance(stop_distance, trail_distance)
+            steps = decide_entry(wallet, slot, terms, scale, equity, close, distance)
             if steps > 0:
                 slot[WISH] = BUY
                 slot[WISH_STEPS] = steps

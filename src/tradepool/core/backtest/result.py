@@ -18,7 +18,7 @@ class BacktestResult:
     """One strategy on one market.
 
     `final_equity` values an open position at the last close. `equity` (quote units after each bar's close) is there
-    when it was asked for. Fees are by asset.
+    when it was asked for.
     """
 
     strategy_id: StrategyId
@@ -32,10 +32,3 @@ class BacktestResult:
     open_positions: tuple[Position, ...]
     refusals: tuple[Refusal, ...]
     equity: Ints | None
-
-    @property
-    def fees(self) -> dict[str, Decimal]:
-        """Fees of closed trades, by asset."""
-        base = sum((t.entry_fee for t in self.trades), Decimal(0))
-        quote = sum((t.exit_fee for t in self.trades), Decimal(0))
-        return {self.market.base: base, self.market.quote: quote}

@@ -21,6 +21,7 @@ from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.market_step import clock_of, parameter_row
 from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.graph.vocabulary import round_to_int
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.ids import AccountId, MandateId, StrategyId
 from tradepool.domain.mandate import NO_LIMITS, Limits
@@ -161,8 +162,9 @@ def _result(
     record_equity: bool,
 ) -> BacktestResult:
     strategy_id = strategy.strategy_id(bars.timeframe_ms)
-    close_ticks = round(float(bars.close[-1]) * price_scale(market))
-    final = kernel.equity_at(rows.wallet, rows.slot, rows.terms, close_ticks)
+    close_ticks = round_to_int(float(bars.close[-1]) * price_scale(market))
+    # As lists: Python's integers have no width, NumPy's do.
+    final = kernel.equity_at(rows.wallet.tolist(), rows.slot.tolist(), rows.terms.tolist(), close_ticks)
     return BacktestResult(
         strategy_id=strategy_id,
         market=market,
@@ -170,7 +172,7 @@ def _result(
         start_ms=int(bars.open_time[0]),
         end_ms=int(bars.open_time[-1]) + bars.timeframe_ms,
         cash=setting.cash,
-        final_equity=int(final) * market.quote_unit,
+        final_equity=final * market.quote_unit,
         trades=_trades(rows, strategy_id, market),
         open_positions=_open_positions(rows, strategy_id, market),
         refusals=_refusals(rows, market),

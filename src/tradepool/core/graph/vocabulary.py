@@ -152,12 +152,13 @@ def round_to_int(a: float) -> int:
 
 
 def multiply_divide(a: int, b: int, c: int) -> int:
-    """floor(a * b / c) of non-negative integers, exact while (c - 1) * b and the result fit 64 bits.
+    """floor(a * b / c) of non-negative integers, exact while (c - 1)^2 and the result fit 64 bits.
 
     >>> multiply_divide(7, 10, 4), multiply_divide(3 * 10**18, 1_000, 10**6)
     (17, 3000000000000000)
     """
-    return floor_div(a, c) * b + floor_div(remainder(a, c) * b, c)
+    rest = remainder(a, c)
+    return floor_div(a, c) * b + rest * floor_div(b, c) + floor_div(rest * remainder(b, c), c)
 
 
 # Words written in words: the compiler takes their bodies from above instead of knowing them.

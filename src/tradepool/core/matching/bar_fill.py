@@ -1,7 +1,7 @@
 """What a simulated venue charges and fills: prices in ticks, quantities in steps, money in units of its asset.
 
 Written in the step vocabulary, so the backtest kernel, the live account and the simulated venue compute the same
-integers. Rates are parts per million, slippage is in basis points; every amount stays below 2^53.
+integers. Rates are parts per million, slippage is in basis points; entries that would carry an amount past 2^53 are refused.
 """
 
 from __future__ import annotations
