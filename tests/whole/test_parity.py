@@ -180,6 +180,19 @@ def test_a_strategy_that_only_trails_is_protected_at_once() -> None:
     assert {trade.exit_reason for trade in trades} >= {"stop", "trailing"}
 
 
+def test_a_market_that_misses_a_candle_delays_nobody_by_a_bar() -> None:
+    """Two holed markets of one mandate: a batch waits for its grace and still acts at its own T."""
+    models = model_listings(["AAA/USDT", "BBB/USDT"], 300_000, START_MS, 1_500, seed=6, gap_share=0.05)
+    listings = [on_our_venue(model) for model in models]
+    both = tuple(listing.market.id for listing in listings)
+    users = [replace(p, markets=both, weight=Decimal("0.45")) for p in players(listings[0])]
+    outcome = replay(Plan(listings=listings, players=users))
+    for user in outcome.users:
+        assert {trade.market for trade in user.trades} == set(both)
+        assert "aged_out" not in {refusal.reason for refusal in user.refusals}
+        assert {asset for asset, amount in user.ledger_minus_venue.items() if amount} == set()
+
+
 def test_a_replay_ends_in_the_same_bytes_twice(series: Series) -> None:
     """Same plan, same trades, fills and refusals, over either door."""
     listing = listing_of(series("BYBITPERP-SOL-USDT-5m"), 1_500)

@@ -19,6 +19,9 @@ from tradepool.runtime.clock import VirtualClock
 
 T = TypeVar("T")
 
+# A wait this short belongs to the moment it began in: a batch that misses a candle acts at its T, not a bar later.
+MOMENT_MS = 2_000
+
 
 class PlatformStuck(TradepoolError):
     """The platform is idle although {who} wait for an answer; this is a bug, please report it."""
@@ -84,7 +87,7 @@ class LockStep:
 
     def _go_on(self, stepper: Stepper, done: asyncio.Future[None]) -> None:
         wake_ms, next_ms, waiting = self._clock.next_wake_ms(), stepper.next_time_ms(), self._busy()
-        if wake_ms is not None and (waiting or next_ms is None or wake_ms <= next_ms):
+        if wake_ms is not None and (waiting or next_ms is None or wake_ms <= next_ms + MOMENT_MS):
             self._clock.advance_to(max(wake_ms, self._clock.now_ms()))
             return
         if waiting:
