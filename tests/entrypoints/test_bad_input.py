@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -148,6 +149,14 @@ def test_an_unknown_strategy_is_told_the_nearest(candles: Path, console: Console
         ("y = 1", "AttributeError"),
         ("import nowhere", "ModuleNotFoundError"),
         ("def strategy(): return 1", "returned a int"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("{}['x']", "KeyError"),
+        ("assert False, 'not yet'", "AssertionError: not yet"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("def strategy(): return strategy()", "RecursionError"),
+        ("open('/nowhere/x')", "FileNotFoundError"),
+        ("None + 1", "TypeError"),
+        ("int('x')", "ValueError"),
     ],
 )
 def test_an_unusable_strategy_file(text: str, says: str, tmp_path: Path, candles: Path, console: Console) -> None:
@@ -156,9 +165,37 @@ def test_an_unusable_strategy_file(text: str, says: str, tmp_path: Path, candles
     check(console, "backtest", file, "--candles", candles, says=says)
 
 
+def test_a_strategy_file_may_declare_dataclasses_and_print(tmp_path: Path, candles: Path, console: Console) -> None:
+    file = tmp_path / "own.py"
+    text = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "from tradepool.core.strategies.catalog import named\nprint('hello')\n\n"
+        f"@dataclass\nclass Kept:\n    length: int = 3\n\ndef strategy():\n    return named('{CROSS}')\n"
+    )
+    file.write_text(text, encoding="utf-8")
+    said = console("backtest", file, "--candles", candles, "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["strategy"] == CROSS
+    assert said.err == "hello\n"
+
+
+def test_what_replay_refuses_backtest_refuses(tmp_path: Path, candles: Path, console: Console) -> None:
+    file = tmp_path / "market.toml"
+    file.write_text("taker_rate = 0.0000005\n", encoding="utf-8")
+    for command in ("backtest", "replay"):
+        check(console, command, CROSS, "--candles", candles, "--market", file, says="whole millionths")
+
+
+def test_an_error_text_shows_no_secret(console: Console) -> None:
+    said = console("backtest", "token=abcdef", "--candles", "x.parquet")
+    assert "abcdef" not in said.err
+    assert "token=***" in said.err
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
+        (["--candles"], "--candles is given without a file"),
         (["--users", "0"], "--users cannot be 0"),
         (["--days", "0"], "--days cannot be 0"),
         (["--seed", "-1"], "--seed cannot be -1"),
@@ -199,6 +236,11 @@ def test_a_misspelt_setting(tmp_path: Path, console: Console, monkeypatch: pytes
         ["backtest", CROSS],
         ["backtest", CROSS, "--candles", "x.parquet", "--cash"],
         ["demo", "--users", "many"],
+        ["demo", "--users", "1.9"],
+        ["demo", "--days", "1.9"],
+        ["demo", "--seed", "7.5"],
+        ["bench", "--rounds", "1.9"],
+        ["backtest", CROSS, "--candles", "x.parquet", "--slippage-bp", "1.9"],
         ["backtest", CROSS, "--candles", "x.parquet", "--nope"],
         ["backtest", CROSS, "--candles", "x.parquet", "--runner", "magic"],
     ],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +17,11 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.entrypoints.console import Console
+from tradepool.entrypoints import bench_long_series, bench_replay
+from tradepool.entrypoints.bench_replay import Load, figures
+from tradepool.entrypoints.demo import demo_plan
+from tradepool.entrypoints.demo_run import Finished, Watch, demo_json
+from tradepool.entrypoints.replay import Replay, replay
 
 CROSS = "moving_average_cross"
 RUN_KEYS = [
@@ -26,6 +33,8 @@ RUN_KEYS = [
     "start",
     "end",
     "cash",
+    "weight",
+    "limits",
     "final_equity",
     "fees",
     "trades",
@@ -77,6 +86,8 @@ def test_flags_and_configuration_say_the_same(candles: Path, console: Console, t
     assert by_flags.out == by_file.out
     assert json.loads(by_file.out)["cash"] == "500"
     assert json.loads(by_file.out)["markets"][0]["slippage_bp"] == 3
+    assert json.loads(by_file.out)["weight"] == "0.5"
+    assert json.loads(by_file.out)["limits"] == {"order_notional_max": None, "daily_loss_max": None}
     assert 'cash = "500"' in console("config", "show", "--config", file).out
 
 
@@ -114,11 +125,36 @@ def test_a_demo_on_candle_files_of_two_venues(candles: Path, console: Console, t
     assert "strategies show" in shown
 
 
-def test_a_paced_demo_takes_its_time_and_no_more(console: Console) -> None:
+def test_the_fees_of_a_demo_are_all_that_the_venue_took() -> None:
+    plan = demo_plan(3, [], 3, 7)
+    runs: set[Replay] = set()
+    watch = Watch()
+
+    def before_step(run: Replay) -> bool:
+        runs.add(run)
+        watch.seen(run)
+        return True
+
+    outcome = replay(plan, before_step)
+    assert watch.platform is not None
+    said = demo_json(plan, Finished(outcome, watch.platform, 1.0)).users
+    (run,) = runs
+    assert any(user.open_positions for user in said)
+    for user, seat in zip(said, run.seats, strict=True):
+        taken = dict.fromkeys(user.fees, Decimal(0))
+        for trade in run.venue.trades(seat.credentials.key):
+            market = trade.market.market
+            taken[trade.fee_asset] += trade.fee_units * (
+                market.base_unit if trade.fee_asset == market.base else market.quote_unit
+            )
+        assert {asset: Decimal(text) for asset, text in user.fees.items()} == taken
+
+
+def test_a_paced_demo_takes_its_time(console: Console) -> None:
     began_s = time.perf_counter()
     said = console("demo", "--users", "1", "--days", "1", "--speed", "80000", "--json")
     assert said.code == 0
-    assert 1.0 <= time.perf_counter() - began_s < 10.0
+    assert time.perf_counter() - began_s >= 1.0
 
 
 def test_the_report_says_why_there_are_no_trades(candles: Path, console: Console) -> None:
@@ -131,7 +167,16 @@ def test_the_report_says_why_there_are_no_trades(candles: Path, console: Console
 
 def test_the_report_shows_what_was_used(candles: Path, console: Console) -> None:
     out = console("backtest", CROSS, "--candles", candles).out
-    for part in ("tick 0.01", "fee 0.1 %", "slippage 1 bp", "fast=12", "profit factor", "equity   ", "say little"):
+    for part in (
+        "tick 0.01",
+        "weight 0.95 of the equity, no limits",
+        "fee 0.1 %",
+        "slippage 1 bp",
+        "fast=12",
+        "profit factor",
+        "equity   ",
+        "say little",
+    ):
         assert part in out
 
 
@@ -142,6 +187,16 @@ def test_strategies(console: Console) -> None:
     shown = console("strategies", "show", CROSS).out
     for part in ("2 to 200", "def market_step(", "bars seen", "crosses", "earlier bars"):
         assert part in shown
+
+
+def test_strategies_as_json(console: Console) -> None:
+    listed = json.loads(console("strategies", "list", "--json").out)
+    assert list(listed) == ["schema", "strategies"]
+    assert "Buy when the fast average" in listed["strategies"][CROSS]
+    shown = json.loads(console("strategies", "show", CROSS, "--json").out)["strategy"]
+    assert shown["name"] == CROSS
+    assert shown["parameters"][0] == {"name": "fast", "default": 12, "low": 2, "high": 200, "step": 1}
+    assert "def market_step(" in shown["source"]
 
 
 def test_doctor(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +218,49 @@ def test_bench_prints_the_shape(console: Console) -> None:
     assert all(row["ours"] > 0 for row in found["rows"])
 
 
+def test_bench_says_what_is_measured_and_on_which_clock(console: Console) -> None:
+    found = json.loads(console("bench", "start", "--rounds", "1", "--json").out)
+    assert [(row["work"], row["unit"]) for row in found["rows"]] == [("second start (`--help`)", "ms wall")]
+    loads = dict.fromkeys(("unix", "tcp", "quiet"), Load(1.0, 2.0, 1000, 10))
+    loads |= {"quiet twice": Load(2.0, 4.0, 2000, 10), "often": Load(3.0, 4.0, 1000, 1010)}
+    rows = {figure.work: figure for figure in figures(loads, 10)}
+    door = f"replay, {bench_replay.USERS} users, unix"
+    assert (rows[door].ours, rows[door].unit) == (1000.0, "candles/CPU s")
+    assert (rows[f"{door}: wall clock"].ours, rows[f"{door}: wall clock"].unit) == (500.0, "candles/wall s")
+    computed = next(figure for work, figure in rows.items() if "computed" in work)
+    assert computed.unit == "candles/CPU s (computed)"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(None, "TRADEPOOL_DATA is not set"), ("/nowhere", "parquet does not exist")]
+)
+def test_the_long_series_says_whether_it_is_modelled(
+    data: str | None, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TRADEPOOL_DATA", raising=False)
+    if data is not None:
+        monkeypatch.setenv("TRADEPOOL_DATA", data)
+    monkeypatch.setattr(bench_long_series, "MODEL_BARS", 100)
+    assert bench_long_series.long_series()[2] == "modelled"
+    assert says in capsys.readouterr().err
+
+
+def nearly_full_disk() -> None:
+    """No file may grow beyond 300 kB in this process: a write fails in mid-run, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+
+def test_a_disk_that_fills_up_is_told_without_a_trace() -> None:
+    command = [sys.executable, "-m", "tradepool.entrypoints.cli", "demo", "--users", "2", "--days", "10"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=nearly_full_disk)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("tradepool: The database ")
+    assert "the disk is not full" in last
+
+
 def test_the_example_runs_and_is_what_the_readme_shows(candles: Path, console: Console) -> None:
     file = ROOT / "examples" / "dip_buyer.py"
     assert file.read_text(encoding="utf-8") in (ROOT / "README.md").read_text(encoding="utf-8")
@@ -180,14 +278,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "set()"
 
 
-def test_an_interrupt_is_quiet() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_end_from_outside_is_quiet_and_tidy(number: signal.Signals, code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tradepool.entrypoints.cli", "demo", "--users", "1", "--speed", "100"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    own = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own) as process:
         assert process.stderr is not None
         said = [process.stderr.readline(), process.stderr.readline()]
-        process.send_signal(signal.SIGINT)
+        assert list(tmp_path.iterdir())
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
+    assert list(tmp_path.iterdir()) == []
     assert out == ""
     assert "PRACTICE" in said[0]
     assert "candles" in said[1]

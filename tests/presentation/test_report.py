@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from tradepool.domain.ids import AccountId, StrategyId
+from tradepool.domain.ids import AccountId, MandateId, StrategyId
+from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.order import Purpose, Refusal, Side
+from tradepool.domain.position import Position
 from tradepool.domain.trade import Origin, Trade
 from tradepool.presentation.figures import figures
 from tradepool.presentation.finished_run import FinishedRun, run_json
@@ -41,6 +43,21 @@ def trade(number: int, pnl: str) -> Trade:
     )
 
 
+def position(*, unsellable: bool = False) -> Position:
+    return Position(
+        account=ACCOUNT,
+        mandate=MandateId("m"),
+        strategy_id=StrategyId("s"),
+        market=MARKET.id,
+        quantity=Decimal("0.02997000"),
+        average_entry_price=Decimal("60000.01"),
+        opened_time_ms=START_MS,
+        entry_fee=Decimal("0.00003000"),
+        stop_price=None,
+        unsellable=unsellable,
+    )
+
+
 def run(**changes: object) -> FinishedRun:
     finished = FinishedRun(
         strategy="moving_average_cross",
@@ -52,6 +69,8 @@ def run(**changes: object) -> FinishedRun:
         start_ms=START_MS,
         end_ms=START_MS + 500 * 300_000,
         cash=Decimal(10_000),
+        weight=Decimal("0.950"),
+        limits=NO_LIMITS,
         final_equity=Decimal("10008.30000000"),
         trades=(),
         open_positions=(),
@@ -102,8 +121,24 @@ def test_json_is_plain() -> None:
     assert '"fees":{"BTC":"0.00001","USDT":"0.61"}' in text
 
 
+def test_open_positions_are_told_with_their_fees() -> None:
+    finished = run(open_positions=[position(unsellable=True)])
+    text = as_json(run_json(finished))
+    assert '"fees":{"BTC":"0.00003","USDT":"0"}' in text
+    assert '"quantity":"0.02997","entry_fee":"0.00003","stop_price":null,"unsellable":true' in text
+    assert "too small to be sold or protected" in text_of(finished)
+    assert "too small" not in text_of(run(open_positions=[position()]))
+
+
+def test_weight_and_limits_are_told() -> None:
+    finished = run(limits=Limits(order_notional_max=Decimal(500), daily_loss_max=Decimal("0.020")))
+    text = as_json(run_json(finished))
+    assert '"weight":"0.95","limits":{"order_notional_max":"500","daily_loss_max":"0.02"}' in text
+    assert "weight 0.95 of the equity, orders <= 500, day's loss <= 2 %" in text_of(finished)
+
+
 def test_fees_are_by_asset() -> None:
-    assert fees_by_asset([trade(0, "1"), trade(1, "1")], {MARKET.symbol: MARKET}) == {
-        "BTC": Decimal("0.00002"),
+    assert fees_by_asset([trade(0, "1"), trade(1, "1")], [position()], {MARKET.symbol: MARKET}) == {
+        "BTC": Decimal("0.00005"),
         "USDT": Decimal("1.22"),
     }

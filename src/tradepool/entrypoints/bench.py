@@ -1,4 +1,4 @@
-"""`bench`: figures by name, measured in interleaved rounds of CPU time; the median of the rounds counts.
+"""`bench`: figures by name, measured in interleaved rounds, of CPU time unless a unit says wall; the median of the rounds counts.
 
 A work is a function that measures once and gives figures; works that are measured together are rounds of each other.
 """
@@ -44,6 +44,7 @@ WORKS = {
     "long_series": "bench_long_series",
     "replay": "bench_replay",
     "memory": "bench_memory",
+    "start": "bench_start",
 }
 
 

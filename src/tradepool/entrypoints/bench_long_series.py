@@ -21,12 +21,15 @@ MINUTE_MS = 60_000
 
 
 def long_series() -> tuple[Market, Bars, str]:
-    """The market, its bars, and what they are."""
-    file = Path(os.environ.get("TRADEPOOL_DATA", "")) / "ohlcv" / SERIES
-    if os.environ.get("TRADEPOOL_DATA") and file.is_file():
-        return *open_candles(file), SERIES.removesuffix(".parquet")
+    """The market, its bars, and whether they were `recorded` or `modelled`."""
+    data = os.environ.get("TRADEPOOL_DATA")
+    file = Path(data or "") / "ohlcv" / SERIES
+    if data and file.is_file():
+        say(f"long series: {file}")
+        return *open_candles(file), "recorded"
+    say(f"long series: the market model, as {f'{file} does not exist' if data else 'TRADEPOOL_DATA is not set'}")
     listing = model_listings(["BTC/USDT"], MINUTE_MS, START_MS, MODEL_BARS, seed=42)[0]
-    return listing.market, listing.bars, "modelled (TRADEPOOL_DATA is not set)"
+    return listing.market, listing.bars, "modelled"
 
 
 def rounds() -> Measure:
@@ -43,8 +46,8 @@ def rounds() -> Measure:
             began = time.process_time()
             run(catalog.named(name), market, bars, setting)
             passed_s = time.process_time() - began
-            figures.append(Figure(f"long series {name}", "ms", 1000 * passed_s))
-            figures.append(Figure(f"long series {name}, a bar", "ns/bar", 1e9 * passed_s / len(bars)))
+            figures.append(Figure(f"long series ({what}) {name}", "ms", 1000 * passed_s))
+            figures.append(Figure(f"long series ({what}) {name}, a bar", "ns/bar", 1e9 * passed_s / len(bars)))
         return figures
 
     return once

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.inputs import Asked, Config, read_whole
 
 if TYPE_CHECKING:
     import msgspec
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from tradepool.presentation.finished_run import FinishedRun
 
-EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 DAYS_DEFAULT, USERS_DEFAULT, SEED_DEFAULT = 30, 5, 7
 
 
@@ -47,27 +50,22 @@ app.command(strategies_app)
 app.command(config_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
-Config = Annotated[Path | None, Parameter(help="Configuration file (TOML).")]
-Candles = Annotated[Path, Parameter(help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
-Params = Annotated[
-    list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value (strategies show NAME).")
-]
-# Taken as text: cyclopts checks decimals one way with pydantic loaded and another way without.
-Cash = Annotated[str | None, Parameter(help="Starting cash in the quote asset [default: 10000].")]
-Weight = Annotated[str | None, Parameter(help="Share of the equity a full position takes [default: 0.95].")]
-MarketFile = Annotated[Path | None, Parameter(help="TOML file with the market's tick, step, minima and fees.")]
-Slippage = Annotated[int | None, Parameter(help="Basis points a market order pays [default: 1].")]
+StrategyName = Annotated[str, Parameter(help="Name (strategies list), or a .py file of your own.")]
 RunnerName = Annotated[Literal["native", "reference"], Parameter(help="Compiled, or plain Python (slow).")]
 
 
 @app.command
 def demo(
     *,
-    users: Annotated[int, Parameter(help="How many users trade.")] = USERS_DEFAULT,
+    users: Annotated[int, Parameter(converter=read_whole, help="How many users trade.")] = USERS_DEFAULT,
     candles: Files = None,
-    days: Annotated[int, Parameter(help="Days of the market model, or the last days of the files.")] = DAYS_DEFAULT,
-    seed: Annotated[int, Parameter(help="Seed of the market model and of all names.")] = SEED_DEFAULT,
+    days: Annotated[
+        int, Parameter(converter=read_whole, help="Days of the market model, or the last days of the files.")
+    ] = DAYS_DEFAULT,
+    seed: Annotated[
+        int, Parameter(converter=read_whole, help="Seed of the market model and of all names.")
+    ] = SEED_DEFAULT,
     speed: Annotated[str, Parameter(help="Times real time, or max.")] = "max",
     json: Json = False,
     config: Config = None,
@@ -75,13 +73,13 @@ def demo(
     """Watch several users trade on a simulated exchange: the live stack, play money, no account needed."""
     from tradepool.entrypoints.demo import DAYS_MAX, USERS_MAX, demo_plan
     from tradepool.entrypoints.demo_run import demo_json, run_demo, show_ending
-    from tradepool.entrypoints.inputs import settings_from, speed_of, whole
+    from tradepool.entrypoints.inputs import files_of, settings_from, speed_of, whole
     from tradepool.presentation.demo_view import banner, next_steps
 
     settings_from(config)
     pace = speed_of(speed)
     whole("--users", users, 1, USERS_MAX)
-    plan = demo_plan(users, candles or [], whole("--days", days, 1, DAYS_MAX), whole("--seed", seed, 0, 2**31))
+    plan = demo_plan(users, files_of(candles), whole("--days", days, 1, DAYS_MAX), whole("--seed", seed, 0, 2**31))
     _console(stderr=True).print(banner())
     live = not json and sys.stderr.isatty()
     finished = run_demo(plan, live=live, speed=pace)
@@ -105,63 +103,30 @@ def _next_commands(candles: Sequence[Path]) -> list[tuple[str, str]]:
 
 @app.command
 def backtest(
-    strategy: Annotated[str, Parameter(help="Name (strategies list), or a .py file of your own.")],
+    strategy: StrategyName,
     *,
-    candles: Candles,
-    param: Params = None,
-    cash: Cash = None,
-    weight: Weight = None,
-    market: MarketFile = None,
-    slippage_bp: Slippage = None,
+    asked: Asked,
     runner: RunnerName = "native",
     json: Json = False,
-    config: Config = None,
 ) -> None:
     """Run one strategy over one candle file."""
-    from tradepool.entrypoints.single_run import Asked, backtested, job_of
+    from tradepool.entrypoints.single_run import backtested, job_of
 
-    asked = Asked(
-        strategy=strategy,
-        candles=candles,
-        param=param or [],
-        cash=cash,
-        weight=weight,
-        market=market,
-        slippage_bp=slippage_bp,
-        runner=runner,
-        config=config,
-    )
-    _show_run(backtested(job_of(asked)), "Backtest of", json=json)
+    _show_run(backtested(job_of(strategy, asked, runner)), "Backtest of", json=json)
 
 
 @app.command
 def replay(
-    strategy: Annotated[str, Parameter(help="Name (strategies list), or a .py file of your own.")],
+    strategy: StrategyName,
     *,
-    candles: Candles,
-    param: Params = None,
-    cash: Cash = None,
-    weight: Weight = None,
-    market: MarketFile = None,
-    slippage_bp: Slippage = None,
+    asked: Asked,
     json: Json = False,
-    config: Config = None,
 ) -> None:
     """Run the live stack over the same candles on a simulated exchange: orders over HTTPS, ledger and all."""
     from tradepool.entrypoints.progress import quiet
-    from tradepool.entrypoints.single_run import Asked, job_of, replayed
+    from tradepool.entrypoints.single_run import job_of, replayed
 
-    asked = Asked(
-        strategy=strategy,
-        candles=candles,
-        param=param or [],
-        cash=cash,
-        weight=weight,
-        market=market,
-        slippage_bp=slippage_bp,
-        config=config,
-    )
-    _show_run(replayed(job_of(asked), quiet()), "Replay of", json=json)
+    _show_run(replayed(job_of(strategy, asked), quiet()), "Replay of", json=json)
 
 
 def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:
@@ -175,21 +140,30 @@ def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:
 
 
 @strategies_app.command(name="list")
-def strategies_list() -> None:
+def strategies_list(*, json: Json = False) -> None:
     """Names, and what each one does."""
     from tradepool.entrypoints.strategies import summaries
+    from tradepool.presentation.results import SCHEMA, StrategiesJson
     from tradepool.presentation.strategy_page import strategy_table
 
-    _show(strategy_table(summaries()))
+    if json:
+        _say(StrategiesJson(schema=SCHEMA, strategies=summaries()))
+    else:
+        _show(strategy_table(summaries()))
 
 
 @strategies_app.command(name="show")
-def strategies_show(name: Annotated[str, Parameter(help="Name, or a .py file of your own.")]) -> None:
+def strategies_show(name: StrategyName, *, json: Json = False) -> None:
     """Parameters, expressions, the step as it runs, its state and its warm-up."""
     from tradepool.entrypoints.strategies import page_of
+    from tradepool.presentation.results import SCHEMA, StrategyJson
     from tradepool.presentation.strategy_page import strategy_page
 
-    _show(strategy_page(page_of(name)))
+    page = page_of(name)
+    if json:
+        _say(StrategyJson(schema=SCHEMA, strategy=page))
+    else:
+        _show(strategy_page(page))
 
 
 @config_app.command(name="show")
@@ -221,10 +195,10 @@ def doctor(*, json: Json = False) -> None:
 @app.command
 def bench(
     *work: Annotated[str, Parameter(help="What to measure; all when none is named.")],
-    rounds: Annotated[int, Parameter(help="Interleaved rounds; the median counts.")] = 5,
+    rounds: Annotated[int, Parameter(converter=read_whole, help="Interleaved rounds; the median counts.")] = 5,
     json: Json = False,
 ) -> None:
-    """Measure: ns per bar beside other engines, replay speed, CPU per candle and order, memory, compile time."""
+    """Measure: ns per bar beside other engines, replay speed, CPU per candle and order, memory, compile time, start."""
     from tradepool.entrypoints.bench import measure
     from tradepool.entrypoints.inputs import whole
     from tradepool.presentation.bench_page import bench_table
@@ -290,8 +264,10 @@ def _hush() -> None:
 
 
 def _fail(message: str, code: int) -> int:
+    from tradepool.runtime.telemetry import redact_text
+
     _hush()
-    print(f"tradepool: {message}", file=sys.stderr)
+    print(f"tradepool: {redact_text(message)}", file=sys.stderr)
     return code
 
 
@@ -300,8 +276,21 @@ def _one_line(error: BaseException) -> str:
 
 
 def main() -> None:
-    """The console script."""
-    sys.exit(run())
+    """The console script; a SIGTERM ends it as an interrupt does, cleaned up, with exit code 143."""
+    terminated: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        terminated.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):
+            raise KeyboardInterrupt
+        # Inside an event loop this is the loop's own: it cancels the run, which then closes what it has opened.
+        interrupt(signal.SIGINT, frame)
+
+    signal.signal(signal.SIGTERM, end)
+    code = run()
+    sys.exit(EXIT_TERMINATED if terminated and code == EXIT_INTERRUPTED else code)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tradepool.entrypoints.progress import DRAW_S, STEPS_BETWEEN_LOOKS, Pace, Ti
 from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, UserOutcome, replay
 from tradepool.entrypoints.single_run import refuse_halted
 from tradepool.presentation import demo_view
-from tradepool.presentation.formats import plain
+from tradepool.presentation.formats import limit_texts, plain
 from tradepool.presentation.results import (
     SCHEMA,
     DemoJson,
@@ -142,11 +142,7 @@ def mandate_text(player: Player) -> str:
     """What a user lets the platform do, in a few words."""
     count = len(player.markets)
     text = f"{player.strategy.name}, {count} market{'s' if count > 1 else ''}"
-    if player.limits.order_notional_max is not None:
-        text += f", orders <= {plain(player.limits.order_notional_max)}"
-    if player.limits.daily_loss_max is not None:
-        text += f", day's loss <= {plain(100 * player.limits.daily_loss_max)} %"
-    return text
+    return ", ".join([text, *limit_texts(player.limits)])
 
 
 def demo_json(plan: Plan, finished: Finished) -> DemoJson:
@@ -192,7 +188,7 @@ def commission_base(realised: Decimal, actor: AccountActor) -> Decimal:
 def _fees(plan: Plan, user: UserOutcome) -> dict[str, Decimal]:
     mine = {listing.market.symbol: listing.market for listing in plan.listings}
     chosen = {symbol: market for symbol, market in mine.items() if market.id in user.mandate.markets}
-    return fees_by_asset(user.trades, chosen)
+    return fees_by_asset(user.trades, user.positions, chosen)
 
 
 def show_ending(console: Console, plan: Plan, finished: Finished) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, Token
 
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
@@ -33,6 +36,44 @@ class GivenTwice(InvalidInput):
 
 class OnlyInAClone(TradepoolError):
     """The tests are not part of an installed package; clone the repository and run ./tradepool test there."""
+
+
+class NoFiles(InvalidInput):
+    """--candles is given without a file; name one or more, or leave it out for the market model."""
+
+
+def read_whole(_type: type, tokens: Sequence[Token]) -> int:
+    """A whole number as it was typed: cyclopts alone would round 1.9. Raises ValueError, which is wrong usage."""
+    return int(tokens[0].value)
+
+
+Config = Annotated[Path | None, Parameter(help="Configuration file (TOML).")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The flags that `backtest` and `replay` share; None where the configuration decides."""
+
+    candles: Annotated[Path, Parameter(help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet.")]
+    param: Annotated[
+        list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value (strategies show NAME).")
+    ] = None
+    # Taken as text: cyclopts checks decimals one way with pydantic loaded and another way without.
+    cash: Annotated[str | None, Parameter(help="Starting cash in the quote asset [default: 10000].")] = None
+    weight: Annotated[str | None, Parameter(help="Share of the equity a full position takes [default: 0.95].")] = None
+    market: Annotated[Path | None, Parameter(help="TOML file with the market's tick, step, minima and fees.")] = None
+    slippage_bp: Annotated[
+        int | None, Parameter(converter=read_whole, help="Basis points a market order pays [default: 1].")
+    ] = None
+    config: Config = None
+
+
+def files_of(given: Sequence[Path] | None) -> Sequence[Path]:
+    """The candle files of a demo; none for the market model. Raises NoFiles for a flag without any."""
+    if given is not None and not given:
+        raise NoFiles
+    return given or ()
 
 
 def strategy_from(name: str, assignments: Sequence[str]) -> Strategy:

@@ -35,9 +35,11 @@ class Ticker:
 class Pace:
     """A `before_step` that lets virtual time pass `speed` times as fast as real time; `show` is called all the while."""
 
-    def __init__(self, speed: float, show: Callable[[Replay], object]) -> None:
-        """The pace counts from the first step on."""
-        self._speed, self._show = speed, show
+    def __init__(
+        self, speed: float, show: Callable[[Replay], object], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """The pace counts from the first step on; `clock` is real time in seconds."""
+        self._speed, self._show, self._clock = speed, show, clock
         self._origin: tuple[int, float] | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -46,7 +48,7 @@ class Pace:
         if self._alarm is not None:
             return False
         self._show(run)
-        now_s, next_ms = time.perf_counter(), run.venue.next_time_ms()
+        now_s, next_ms = self._clock(), run.venue.next_time_ms()
         if next_ms is None:
             return True
         self._origin = self._origin or (next_ms, now_s)

@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class LogSettings(BaseModel):
-    """What is logged, and for whom: people (`console`) or machines (`json`)."""
+    """What is logged, and for whom: people (`console`) or machines (`json`).
+
+    Commands say how they ended in one line of their own, so by default only what is our mistake is logged beside it.
+    """
 
     model_config = ConfigDict(extra="forbid")
-    level: Literal["debug", "info", "warning", "error"] = "warning"
+    level: Literal["debug", "info", "warning", "error"] = "error"
     style: Literal["console", "json"] = "console"
 
 

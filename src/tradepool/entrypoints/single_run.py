@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +19,15 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
-from tradepool.entrypoints.inputs import cash_of, decimal_of, settings_from, slippage_of, strategy_from, weight_of
+from tradepool.entrypoints.inputs import (
+    Asked,
+    cash_of,
+    decimal_of,
+    settings_from,
+    slippage_of,
+    strategy_from,
+    weight_of,
+)
 from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, on_our_venue, replay
 from tradepool.presentation.finished_run import FinishedRun
 from tradepool.simexchange.listing import Listing
@@ -28,21 +35,6 @@ from tradepool.simexchange.listing import Listing
 
 class AccountHalted(TradepoolError):
     """The account was stopped by an error of ours: {why}; please report it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The flags; None where the configuration decides."""
-
-    strategy: str
-    candles: Path
-    param: Sequence[str]
-    cash: str | None
-    weight: str | None
-    market: Path | None
-    slippage_bp: int | None
-    config: Path | None
-    runner: Runner = "native"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +48,10 @@ class Job:
     runner: Runner
 
 
-def job_of(asked: Asked) -> Job:
+def job_of(name: str, asked: Asked, runner: Runner = "native") -> Job:
     """Everything checked and loaded; any fault is a named error and nothing has been written."""
     chosen = settings_from(asked.config).backtest
-    strategy = strategy_from(asked.strategy, asked.param)
+    strategy = strategy_from(name, asked.param or [])
     weight = weight_of(chosen.weight if asked.weight is None else decimal_of("--weight", asked.weight))
     slippage_bp = slippage_of(chosen.slippage_bp if asked.slippage_bp is None else asked.slippage_bp)
     cash = chosen.cash if asked.cash is None else decimal_of("--cash", asked.cash)
@@ -69,7 +61,7 @@ def job_of(asked: Asked) -> Job:
         market=market,
         bars=bars,
         setting=Setting(cash=cash_of(cash, market), weight=weight, slippage_bp=slippage_bp),
-        runner=asked.runner,
+        runner=runner,
     )
 
 
@@ -128,6 +120,8 @@ def _finished(
         start_ms=int(job.bars.open_time[0]),
         end_ms=job.bars.close_time(-1),
         cash=job.setting.cash,
+        weight=job.setting.weight,
+        limits=job.setting.limits,
         final_equity=final_equity,
         trades=trades,
         open_positions=open_positions,

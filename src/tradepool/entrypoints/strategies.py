@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -15,6 +17,21 @@ from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
 from tradepool.presentation.strategy_page import ParameterRow, StrategyPage
 
+# What a file may raise: all but what ends the program (an interrupt, no memory).
+FILE_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    SystemExit,
+    TypeError,
+    ValueError,
+)
 ROOTS = ("enter", "exit", "stop distance", "trail distance", "trail step")
 
 
@@ -30,10 +47,14 @@ def strategy_in(file: Path) -> Strategy:
     if spec is None or spec.loader is None:
         raise StrategyFileUnusable(file=file, why="it is no Python file")
     module = module_from_spec(spec)
+    # Dataclasses look their module up by its name.
+    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
-        declared: object = module.strategy()
-    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
+        # What it prints is no part of our answer.
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+            declared: object = module.strategy()
+    except FILE_FAULTS as error:
         raise StrategyFileUnusable(file=file, why=f"{type(error).__name__}: {error}") from error
     if not isinstance(declared, Strategy):
         raise StrategyFileUnusable(file=file, why=f"strategy() returned a {type(declared).__name__}")
@@ -60,9 +81,7 @@ def page_of(name: str) -> StrategyPage:
         name=strategy.name,
         version=strategy.version,
         summary=f"declared in {name}" if own else summary(name),
-        parameters=[
-            ParameterRow(p.name, f"{p.default}", f"{p.low} to {p.high}", f"{p.step}") for p in strategy.parameters
-        ],
+        parameters=[ParameterRow(p.name, p.default, p.low, p.high, p.step) for p in strategy.parameters],
         rules={what: describe(root) for what, root in zip(ROOTS, strategy.graph.roots, strict=True)},
         source=step.text,
         legend=dict(step.legend),

@@ -129,7 +129,7 @@ def ending(users: Sequence[UserEnd], summary: str) -> RenderableType:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in ("user", "mandate"):
         table.add_column(name)
-    for name in ("trades", "open", "realised PnL", "fees of closed trades", "ledger - venue"):
+    for name in ("trades", "open", "realised PnL", "fees", "ledger - venue"):
         table.add_column(name, justify="right")
     for user in users:
         off = {asset: amount for asset, amount in user.ledger_minus_venue.items() if amount}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradepool.domain.mandate import Limits
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
@@ -16,6 +17,7 @@ from tradepool.presentation.results import (
     RunJson,
     amounts,
     fees_by_asset,
+    limits_used,
     market_used,
     position_row,
     refusal_row,
@@ -41,6 +43,8 @@ class FinishedRun:
     start_ms: int
     end_ms: int
     cash: Decimal
+    weight: Decimal
+    limits: Limits
     final_equity: Decimal
     trades: Sequence[Trade]
     open_positions: Sequence[Position]
@@ -51,8 +55,8 @@ class FinishedRun:
 
     @property
     def fees(self) -> dict[str, Decimal]:
-        """Fees of the closed trades, by asset."""
-        return fees_by_asset(self.trades, {self.market.symbol: self.market})
+        """All fees paid, by asset; those of buying what is still open included."""
+        return fees_by_asset(self.trades, self.open_positions, {self.market.symbol: self.market})
 
 
 def run_json(run: FinishedRun) -> RunJson:
@@ -66,6 +70,8 @@ def run_json(run: FinishedRun) -> RunJson:
         start=iso(run.start_ms),
         end=iso(run.end_ms),
         cash=plain(run.cash),
+        weight=plain(run.weight),
+        limits=limits_used(run.limits),
         final_equity=plain(run.final_equity),
         fees=amounts(run.fees),
         trades=[trade_row(trade, run.strategy, run.market) for trade in run.trades],

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from tradepool.domain.mandate import Limits
+
 MS_PER_S = 1000
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -72,6 +74,29 @@ def percent(share: float, *, signed: bool = False) -> str:
     ('12.3 %', '-5.0 %')
     """
     return f"{100 * share:{'+' if signed else ''}.1f} %"
+
+
+def percent_of(rate: Decimal) -> str:
+    """A rate as percent, with all its digits.
+
+    >>> percent_of(Decimal("0.00075"))
+    '0.075 %'
+    """
+    return f"{plain(rate * 100)} %"
+
+
+def limit_texts(limits: Limits) -> list[str]:
+    """The limits there are, in a few words each.
+
+    >>> limit_texts(Limits(order_notional_max=Decimal(500), daily_loss_max=Decimal("0.02"))), limit_texts(Limits())
+    (['orders <= 500', "day's loss <= 2 %"], [])
+    """
+    texts = []
+    if limits.order_notional_max is not None:
+        texts.append(f"orders <= {plain(limits.order_notional_max)}")
+    if limits.daily_loss_max is not None:
+        texts.append(f"day's loss <= {percent_of(limits.daily_loss_max)}")
+    return texts
 
 
 def duration(ms: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,7 +12,17 @@ from tradepool.domain.candle import timeframe_name
 from tradepool.domain.trade import Trade
 from tradepool.presentation.figures import Figures, figures
 from tradepool.presentation.finished_run import FinishedRun
-from tradepool.presentation.formats import duration, fees_text, minute, money, percent, plain, sparkline
+from tradepool.presentation.formats import (
+    duration,
+    fees_text,
+    limit_texts,
+    minute,
+    money,
+    percent,
+    percent_of,
+    plain,
+    sparkline,
+)
 from tradepool.presentation.results import reasons
 
 CHART_WIDTH = 72
@@ -22,6 +31,7 @@ FEW_TRADES = 30
 REFUSAL_TEXTS = {
     "below_minimum": "the order would be too small to be sold again at its stop (smallest sell); give more cash or weight",
     "insufficient_cash": "cost + fee is more than the free cash; give less weight",
+    "too_large": "the order would be more than is counted exactly (2^53 units); give less cash or weight",
     "daily_loss": "the day's loss limit was reached; no entries until the next UTC day",
 }
 
@@ -50,18 +60,10 @@ def used(run: FinishedRun) -> RenderableType:
         f"market   {market.venue} {market.symbol}: tick {plain(market.price_tick)}, step {plain(market.quantity_step)},"
         f" smallest sell {plain(market.smallest_sell)} {market.quote}\n"
         f"costs    fee {percent_of(market.fees.taker_rate)}, slippage {run.slippage_bp} bp on market orders\n"
+        f"mandate  weight {plain(run.weight)} of the equity, {', '.join(limit_texts(run.limits)) or 'no limits'}\n"
         f"values   {values or 'none'}",
         "dim",
     )
-
-
-def percent_of(rate: Decimal) -> str:
-    """A rate as percent, with all its digits.
-
-    >>> percent_of(Decimal("0.00075"))
-    '0.075 %'
-    """
-    return f"{plain(rate * 100)} %"
 
 
 def key_figures(run: FinishedRun, f: Figures) -> Table:
@@ -149,6 +151,7 @@ def _endnotes(run: FinishedRun, f: Figures) -> Iterator[str]:
         yield (
             f"\nopen: {plain(position.quantity)} {run.market.base} since {minute(position.opened_time_ms)},"
             f" bought at {position.average_entry_price:f}, counted at the last close"
+            + (", too small to be sold or protected" if position.unsellable else "")
         )
     if 0 < f.trades < FEW_TRADES:
         yield f"\n{f.trades} trades are few: win rate and profit factor of fewer than {FEW_TRADES} say little."

@@ -14,11 +14,13 @@ import msgspec
 
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.ids import MarketId
+from tradepool.domain.mandate import Limits
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
 from tradepool.presentation.formats import iso, plain
+from tradepool.presentation.strategy_page import StrategyPage
 
 SCHEMA = 1
 Amounts = dict[str, str]
@@ -57,7 +59,10 @@ class TradeRow(msgspec.Struct, frozen=True):
 
 
 class PositionRow(msgspec.Struct, frozen=True):
-    """A position that was still open at the end; `quantity` is what is held, the fee of its purchase taken off."""
+    """A position that was still open at the end; `quantity` is what is held, `entry_fee` (base asset) taken off.
+
+    `unsellable` says that it is too small to be sold, or to be protected.
+    """
 
     market: str
     strategy: str
@@ -65,7 +70,16 @@ class PositionRow(msgspec.Struct, frozen=True):
     entry_time: str
     entry_price: str
     quantity: str
+    entry_fee: str
     stop_price: str | None
+    unsellable: bool
+
+
+class LimitsUsed(msgspec.Struct, frozen=True):
+    """A mandate's limits; null is no limit."""
+
+    order_notional_max: str | None
+    daily_loss_max: str | None
 
 
 class RefusalRow(msgspec.Struct, frozen=True):
@@ -77,7 +91,7 @@ class RefusalRow(msgspec.Struct, frozen=True):
 
 
 class RunJson(msgspec.Struct, frozen=True):
-    """What `backtest` and `replay` print; fees are those of the closed trades."""
+    """What `backtest` and `replay` print; fees are those of the closed trades and of buying what is still open."""
 
     schema: int
     strategy: str
@@ -87,6 +101,8 @@ class RunJson(msgspec.Struct, frozen=True):
     start: str
     end: str
     cash: str
+    weight: str
+    limits: LimitsUsed
     final_equity: str
     fees: Amounts
     trades: list[TradeRow]
@@ -95,7 +111,10 @@ class RunJson(msgspec.Struct, frozen=True):
 
 
 class DemoUser(msgspec.Struct, frozen=True):
-    """One user of a demo: counts, realised profit in the quote asset, and what a commission would be charged on."""
+    """One user of a demo: counts, realised profit in the quote asset, and what a commission would be charged on.
+
+    `fees` are all that were paid, those of buying what is still open included: they are the ledger's.
+    """
 
     id: str
     trades: int
@@ -116,6 +135,20 @@ class DemoJson(msgspec.Struct, frozen=True):
     orders: int
     fills: int
     refusals: dict[str, int]
+
+
+class StrategiesJson(msgspec.Struct, frozen=True):
+    """What `strategies list` prints: names and summaries."""
+
+    schema: int
+    strategies: dict[str, str]
+
+
+class StrategyJson(msgspec.Struct, frozen=True):
+    """What `strategies show` prints."""
+
+    schema: int
+    strategy: StrategyPage
 
 
 class BenchRow(msgspec.Struct, frozen=True):
@@ -205,13 +238,20 @@ def market_used(market: Market, timeframe_ms: int, slippage_bp: int) -> MarketUs
     )
 
 
-def fees_by_asset(trades: Iterable[Trade], markets: Mapping[str, Market]) -> dict[str, Decimal]:
-    """Fees of closed trades by asset, in order of asset; `markets` are by symbol. A buy pays in base, a sell in quote."""
+def fees_by_asset(
+    trades: Iterable[Trade], positions: Iterable[Position], markets: Mapping[str, Market]
+) -> dict[str, Decimal]:
+    """All fees paid, by asset and in its order: of closed trades, and of buying what is still open.
+
+    `markets` are by symbol. A buy pays in base, a sell in quote.
+    """
     fees = {asset: Decimal(0) for m in markets.values() for asset in (m.base, m.quote)}
     for trade in trades:
         market = markets[symbol_of(trade.market)]
         fees[market.base] += trade.entry_fee
         fees[market.quote] += trade.exit_fee
+    for position in positions:
+        fees[markets[symbol_of(position.market)].base] += position.entry_fee
     return dict(sorted(fees.items()))
 
 
@@ -241,8 +281,19 @@ def position_row(position: Position, strategy: str) -> PositionRow:
         entry_time=iso(position.opened_time_ms),
         entry_price=plain(position.average_entry_price),
         quantity=plain(position.quantity),
-        stop_price=None if position.stop_price is None else plain(position.stop_price),
+        entry_fee=plain(position.entry_fee),
+        stop_price=_plain_or_none(position.stop_price),
+        unsellable=position.unsellable,
     )
+
+
+def limits_used(limits: Limits) -> LimitsUsed:
+    """Limits as text."""
+    return LimitsUsed(_plain_or_none(limits.order_notional_max), _plain_or_none(limits.daily_loss_max))
+
+
+def _plain_or_none(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
 
 
 def refusal_row(refusal: Refusal) -> RefusalRow:

@@ -12,12 +12,13 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True)
 class ParameterRow:
-    """A parameter as text."""
+    """A parameter: its value when none is given, its range and the steps of it that are worth trying."""
 
     name: str
-    default: str
-    range: str
-    step: str
+    default: float
+    low: float
+    high: float
+    step: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def _parameters(rows: Sequence[ParameterRow]) -> Table:
     for name in ("name", "default", "range", "step"):
         table.add_column(name)
     for row in rows:
-        table.add_row(Text(row.name, "cyan"), row.default, row.range, row.step)
+        table.add_row(Text(row.name, "cyan"), f"{row.default}", f"{row.low} to {row.high}", f"{row.step}")
     return table
 
 

@@ -63,13 +63,16 @@ async def guard(name: str, work: Awaitable[object], on_failure: OnFailure) -> No
     try:
         await work
     except Exception as error:
-        log.error("task failed", task=name, error=str(error), kind=type(error).__name__, exc_info=_trace(error))
+        _log(name, error)
         await _tell(name, error, on_failure)
 
 
-def _trace(error: Exception) -> Exception | None:
+def _log(name: str, error: Exception) -> None:
     """A named error says all there is in its line; anything else is our mistake, and its trace is wanted."""
-    return None if isinstance(error, TradepoolError) else error
+    if isinstance(error, TradepoolError):
+        log.warning("task stopped", task=name, error=str(error))
+    else:
+        log.error("task failed", task=name, error=str(error), kind=type(error).__name__, exc_info=error)
 
 
 async def _tell(name: str, error: Exception, on_failure: OnFailure) -> None:

@@ -64,8 +64,10 @@ class ListedMarket:
         self._check()
 
     def volume_text(self, index: int) -> str:
-        """Traded base of candle `index`, as a plain decimal that reads back as the same float."""
-        return format(Decimal(repr(float(self._volume[index]))), "f")
+        """Traded base of candle `index`, as a plain decimal: eight places as the real venue writes, or as many as it takes to be exact."""
+        volume = float(self._volume[index])
+        text = f"{volume:.8f}"
+        return text if float(text) == volume else format(Decimal(repr(volume)), "f")
 
     def _ppm(self, rate: Decimal) -> int:
         ppm = rate * MILLION

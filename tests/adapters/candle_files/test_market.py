@@ -7,14 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.candle_files.candles import NAME, Columns, columns, save
-from tradepool.adapters.candle_files.errors import BadMarketFile, PriceBelowTick, UnknownMarketKey
-from tradepool.adapters.candle_files.market import most_decimals, read_market_file, step_worth_at_most
+from tradepool.adapters.candle_files.errors import (
+    BadMarketFile,
+    PriceBelowTick,
+    PriceTooLarge,
+    UnknownMarketKey,
+)
+from tradepool.adapters.candle_files.market import KEYS, most_decimals, read_market_file, step_worth_at_most
 from tradepool.adapters.candle_files.read import open_candles
-from tradepool.domain.errors import OffGrid
+from tradepool.domain.errors import InvalidInput, OffGrid
+from tradepool.simexchange.listing import Listing, list_markets
 
 
 def at(price: float) -> Columns:
@@ -97,6 +103,10 @@ def test_the_tick_follows_from_a_chosen_step(tmp_path: Path) -> None:
         ("taker_rate = 1", BadMarketFile, "must be below 1"),
         ("[fees]\nmaker_rate = 1", UnknownMarketKey, "unknown key fees"),
         ("price_tick = true", BadMarketFile, "True is not a number"),
+        ("taker_rate = 0.0000005", BadMarketFile, "whole millionths"),
+        ("maker_rate = -0.0001", BadMarketFile, "must be zero or more"),
+        ("price_tick = 1e400", BadMarketFile, "between 1e-20 and 1e10"),
+        ("quantity_step = 0.10000000000000000000000000000000001", BadMarketFile, "at most 14 digits"),
         ("price_tick = = 1", BadMarketFile, "line 1"),
     ],
 )
@@ -117,6 +127,58 @@ def test_a_grid_finer_than_the_units_of_money_is_refused(tmp_path: Path) -> None
     file = save(tmp_path, columns(), NAME)
     with pytest.raises(OffGrid, match="price_tick x quantity_step"):
         open_candles(file, market_file(tmp_path, "price_tick = 0.0001\nquantity_step = 0.00001"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("quantity_step = 0.01\nquantity_min = 0.015", "quantity_min: quantity 0.015 is not a whole multiple of 0.01"),
+        ("quantity_min = 0.0000001", "quantity_min: "),
+        ("quantity_min = 1e9", r"quantity_min: .* more than 2\^53 units"),
+        ("notional_min = 5.000000001", "notional_min: USDT 5.000000001 is not a whole multiple"),
+        ("notional_min = 1e9", r"notional_min: .* more than 2\^53 units"),
+    ],
+)
+def test_minima_that_no_venue_could_list_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    file = save(tmp_path, columns(), NAME)
+    with pytest.raises(BadMarketFile, match=says) as caught:
+        open_candles(file, market_file(tmp_path, text))
+    assert ".;" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [(1e300, ""), (1.7e308, ""), (1e16, ""), (1e6, "quantity_step = 1000"), (9.1e15, "price_tick = 1")],
+)
+def test_prices_beyond_what_is_counted_exactly_are_refused(tmp_path: Path, price: float, text: str) -> None:
+    file = save(tmp_path, at(price))
+    with pytest.raises(PriceTooLarge, match=r"2\^53 units of 1E-8 USDT") as caught:
+        open_candles(file, market_file(tmp_path, text) if text else None)
+    assert str(file) in str(caught.value)
+
+
+def test_prices_next_to_nothing_are_refused_by_name(tmp_path: Path) -> None:
+    assert open_candles(save(tmp_path, at(1e-12)))[0].quantity_step == 10**9
+    with pytest.raises(PriceBelowTick):
+        open_candles(save(tmp_path, at(1e-320)))
+
+
+NUMBERS = st.decimals(min_value="1e-9", max_value="1e9", allow_nan=False) | st.integers(-9, 9).map(
+    lambda exponent: Decimal(1).scaleb(exponent)
+)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(KEYS), NUMBERS), st.floats(1e-12, 1e12))
+def test_the_simulated_exchange_lists_what_is_accepted(
+    tmp_path: Path, chosen: dict[str, Decimal], price: float
+) -> None:
+    text = "".join(f'{key} = "{value}"\n' for key, value in chosen.items())
+    try:
+        market, bars = open_candles(save(tmp_path, at(price)), market_file(tmp_path, text))
+    except InvalidInput:
+        return
+    assert list_markets([Listing(market, bars)])[0].market is market
 
 
 def test_prices_that_would_round_to_zero_are_refused(tmp_path: Path) -> None:

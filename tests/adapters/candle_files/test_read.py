@@ -128,8 +128,10 @@ def test_a_bar_off_the_timeframe(tmp_path: Path) -> None:
     assert "no multiple of 1m" in refused(file, errors.OffTimeframe)
 
 
-def test_a_bar_far_outside_the_calendar(tmp_path: Path) -> None:
-    refused(save(tmp_path, spoilt("timestamp", 4, 2**62)), errors.OffTimeframe)
+@pytest.mark.parametrize("time_ms", [-MINUTE_MS, -(2**63), 4_102_444_800_000, START_MS * 1000, 2**63 - 1])
+def test_a_bar_outside_the_calendar(tmp_path: Path, time_ms: int) -> None:
+    message = refused(save(tmp_path, spoilt("timestamp", 4, time_ms)), errors.TimeOutOfRange)
+    assert f"{time_ms} (row 4), which is not between 1970 and 2100; timestamps are milliseconds" in message
 
 
 @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume"])

@@ -51,7 +51,8 @@ def _market_value(file: Path, key: str, value: object) -> Decimal:
         number = Decimal(str(value))
     except ArithmeticError as error:
         raise BadMarketFile(file=file, why=f"{key} = {value!r} is not a number") from error
-    if number and (number.adjusted() not in EXPONENTS or len(number.normalize().as_tuple().digits) > DIGITS_MAX):
+    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
+    if number and (number.adjusted() not in EXPONENTS or len(digits) > DIGITS_MAX):
         why = f"{key} = {value} must have at most {DIGITS_MAX} digits and lie between 1e-20 and 1e10"
         raise BadMarketFile(file=file, why=why)
     least_is_zero = key in ("notional_min", "maker_rate", "taker_rate")
@@ -92,10 +93,13 @@ def check_market(market: Market, bars: Bars, file: Path, market_file: Path | Non
 
     Errors: BadMarketFile for minima off the grid or beyond 2^53 units, PriceTooLarge for prices beyond them.
     """
-    for key, counted in (("quantity_min", market.base_units), ("notional_min", market.quote_units)):
+    for key, counted in (
+        ("quantity_min", market.steps),
+        ("quantity_min", market.base_units),
+        ("notional_min", market.quote_units),
+    ):
         try:
             counted(getattr(market, key))
-            market.steps(market.quantity_min)
         except (OffGrid, MoneyTooLarge) as error:
             raise BadMarketFile(file=market_file, why=f"{key}: {str(error).rpartition(';')[0]}") from error
     price = float(bars.high.max())

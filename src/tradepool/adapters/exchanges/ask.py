@@ -45,10 +45,11 @@ class Ask:
         except outcome.NONSENSE as error:
             failure, out_of_time = outcome.nonsense(error, self._client.id, request), False
         if out_of_time:
-            await self._synchronize()
+            await synchronize(self._client)
         raise failure
 
-    async def _synchronize(self) -> None:
-        """Sign with the venue's time from now on; where it can't be had, the next refusal asks again."""
-        with suppress(ccxt.BaseError):
-            await self._client.load_time_difference()
+
+async def synchronize(client: Any) -> None:
+    """Sign with the venue's time from now on; where it can't be had, the next refusal asks again."""
+    with suppress(ccxt.BaseError):
+        await client.load_time_difference()

@@ -14,6 +14,7 @@ from typing import Any
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
+from tradepool.adapters.exchanges.ask import synchronize
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import OnLost, OutcomeUnknown
 
@@ -44,7 +45,7 @@ class Stream:
         try:
             await asyncio.wait((waiting, watching), timeout=ACKNOWLEDGE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if not self._acknowledged.is_set():
-                raise self._refused(watching)
+                raise await self._refused(watching)
             self._watching = watching
         finally:
             waiting.cancel()
@@ -84,8 +85,10 @@ class Stream:
         if self._watching is not None:
             self._watching.cancel()
 
-    def _refused(self, watching: asyncio.Task[object]) -> Exception:
+    async def _refused(self, watching: asyncio.Task[object]) -> Exception:
         error = _error_of(watching)
+        if isinstance(error, ccxt.InvalidNonce):
+            await synchronize(self._client)
         if isinstance(error, ccxt.BaseError):
             return outcome.named(error, self._client.id, self._name, self._account)
         message = self._why or (type(error).__name__ if error else "no acknowledgement")
@@ -106,4 +109,6 @@ class Stream:
 
 
 def _error_of(task: asyncio.Task[object]) -> BaseException | None:
-    return task.exception() if task.done() and not task.cancelled() else None
+    error = task.exception() if task.done() and not task.cancelled() else None
+    # A refused subscription makes ccxt trip over its own cleaning up: the venue's word is what it was cleaning up after.
+    return error.__context__ if isinstance(error, KeyError) and error.__context__ else error
