@@ -36,6 +36,9 @@ class Metronome:
         self.left -= 1
         return self.left >= 0
 
+    def pass_time(self, time_ms: int) -> None:
+        self.waited_until = time_ms
+
 
 def drive(ticks: int, work: Callable[[VirtualClock], Any] | None, busy: list[str] | None = None) -> list[int]:
     """Run a metronome beside some work; when it stepped."""

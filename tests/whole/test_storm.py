@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,8 +64,6 @@ def weather(plan: Plan, place: Path, monkeypatch: pytest.MonkeyPatch, seed: int)
     cutting = sometimes(seed, 0.15, trouble)
 
     def before_step(replay: Replay) -> bool:
-        if replay.clock.advance_to.__name__ == "advance_to":
-            monkeypatch.setattr(replay.clock, "advance_to", together(replay))
         Storm.over = replay.platform.market_data.candles > BARS - 10
         return Storm.over or cutting(replay)
 
@@ -74,14 +71,3 @@ def weather(plan: Plan, place: Path, monkeypatch: pytest.MonkeyPatch, seed: int)
     assert Storm.broken > 50
     check_books(told)
     assert told.outcome.orders == told.rows("select count(*) from order_intent")[0][0]
-
-
-def together(replay: Replay) -> Callable[[int], None]:
-    """The venue's time goes on with the platform's while the platform waits."""
-    advance = replay.clock.advance_to
-
-    def both(time_ms: int) -> None:
-        replay.venue.now_ms = max(replay.venue.now_ms, time_ms)
-        advance(time_ms)
-
-    return both

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import aiohttp
 from sqlalchemy import Connection
@@ -29,6 +30,7 @@ from tradepool.domain.user import Account as AccountNoun
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
+from tradepool.runtime.supervise import guard
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
@@ -84,8 +86,14 @@ class Platform:
         self._closing.append(self.feed.close)
         listed = {market.id: market for market in await self.feed.markets()}
         await self.feed.time_ms()
-        actors = [await self._actor(seat, listed) for seat in w.seats]
+        actors, refused = list[AccountActor](), dict[AccountId, Exception]()
+        for seat in w.seats:
+            account = seat.account.id
+            await guard(f"{account} seat", self._take(seat, listed, actors), partial(_note, refused, account))
+        if refused and not actors:
+            raise next(iter(refused.values()))
         self.desk = TradingDesk(actors, w.clock, self.journal, w.timeframe_ms)
+        self.desk.halted.update(refused)
         self._closing.append(self.desk.stop)
         follows = {(a.account.mandate.strategy_id, m): None for a in actors for m in a.account.mandate.markets}
         self.market_data = MarketData(
@@ -99,7 +107,8 @@ class Platform:
         )
         await self.desk.start(self.market_data)
 
-    async def _actor(self, seat: Seat, listed: Mapping[MarketId, Market]) -> AccountActor:
+    async def _take(self, seat: Seat, listed: Mapping[MarketId, Market], actors: list[AccountActor]) -> None:
+        """Make an account's actor; a key that is refused, or a market that is not there, is that account's trouble."""
         w = self._wiring
         markets = [self._listed(listed, market) for market in seat.mandate.markets]
         gateway: AccountGateway = w.wrap_gateway(
@@ -121,7 +130,7 @@ class Platform:
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
         actor = AccountActor(account, gateway, self.journal, sender)
-        return actor
+        actors.append(actor)
 
     def _listed(self, listed: Mapping[MarketId, Market], market: MarketId) -> Market:
         if market not in listed:
@@ -142,3 +151,7 @@ class Platform:
         closing, self._closing = self._closing, []
         for close in reversed(closing):
             await close()
+
+
+def _note(refused: dict[AccountId, Exception], account: AccountId, task: str, error: Exception) -> None:
+    refused[account] = error

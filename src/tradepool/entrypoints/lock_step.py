@@ -38,6 +38,10 @@ class Stepper(Protocol):
         """Make the venue go on; False at the end of the candles."""
         ...
 
+    def pass_time(self, time_ms: int) -> None:
+        """Time goes on at the venue as well, though nothing happens there."""
+        ...
+
 
 class IdleSelector(selectors.DefaultSelector):
     """Calls `on_idle` when the loop has nothing ready; it returns True if it made something happen."""
@@ -88,7 +92,10 @@ class LockStep:
     def _go_on(self, stepper: Stepper, done: asyncio.Future[None]) -> None:
         wake_ms, next_ms, waiting = self._clock.next_wake_ms(), stepper.next_time_ms(), self._busy()
         if wake_ms is not None and (waiting or next_ms is None or wake_ms <= next_ms + MOMENT_MS):
-            self._clock.advance_to(max(wake_ms, self._clock.now_ms()))
+            now_ms = max(wake_ms, self._clock.now_ms())
+            if waiting:
+                stepper.pass_time(now_ms)
+            self._clock.advance_to(now_ms)
             return
         if waiting:
             raise PlatformStuck(who=", ".join(map(str, waiting)))
@@ -138,6 +145,9 @@ class RemoteVenue:
         if self._running:
             self._stepping = asyncio.ensure_future(self._step())
         return self._running
+
+    def pass_time(self, time_ms: int) -> None:
+        """A venue in another process keeps its own time."""
 
     async def _step(self) -> None:
         async with self._session.post(f"{self._url}/step") as answer:

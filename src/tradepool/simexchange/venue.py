@@ -90,6 +90,10 @@ class Venue:
         """Virtual time of the next phase; None at the end of the candles."""
         return self._timeline.next_time_ms()
 
+    def pass_time(self, time_ms: int) -> None:
+        """Let time go on to there without a phase: clients that wait, retry and sign then do not run ahead of it."""
+        self.now_ms = max(self.now_ms, time_ms)
+
     def listen(self, outlet: Outlet) -> None:
         """Tell an outlet what happens from now on."""
         self._outlets.append(outlet)
@@ -199,7 +203,7 @@ class Venue:
         phase = self._timeline.pop()
         if phase is None:
             return None
-        self.now_ms = phase.time_ms
+        self.now_ms = max(self.now_ms, phase.time_ms)
         if phase.stage is Stage.TURN:
             self._turn(phase)
         else:

@@ -166,6 +166,19 @@ def test_a_partly_filled_entry_is_protected_for_what_it_has() -> None:
     assert second.quantity == Decimal("39.96")
 
 
+def test_a_stop_for_a_part_that_is_hit_before_its_cancel_leaves_nothing_naked() -> None:
+    """What the entry filled since is protected at once, and a later exit finds it."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    (first,) = orders(story.fill(entry, "100.00", Decimal(10)))
+    story.accept(first)
+    assert cancels(story.fill(entry, "100.00", Decimal(30))) == [first.client_order_id]
+    (rest,) = orders(story.fill(first, "95.00"))
+    assert (rest.type, rest.quantity) == (OrderType.STOP_LOSS, Decimal("29.97"))
+    story.accept(rest)
+    assert cancels(story.candles(signal(**LEAVE))) == [rest.client_order_id]
+
+
 def test_entries_wait_for_the_exits_of_their_batch() -> None:
     """The cash of a sale is there before the next market wants it."""
     story = Story()

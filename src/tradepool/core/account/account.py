@@ -289,7 +289,7 @@ class Account:
         elif slot.exit == name:
             slot.exit = None
         elif slot.stop == name:
-            slot.stop = None
+            slot.stop, slot.row[step.RESTING] = None, 0
         return slot
 
     def _filled(self, fill: Fill) -> None:
@@ -327,6 +327,9 @@ class Account:
         fee = market.quote_units(self._fee_in(fill, market.quote))
         ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
         if not step.book_sell(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
+            # A stop for an earlier part of an entry was hit before its cancel: what is left is protected, or sold, now.
+            if slot.stop is None and slot.exit is None:
+                self._after_cancel(slot, slot.after_cancel, fill.time_ms)
             return
         slot.after_cancel = step.NOTHING
         trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
