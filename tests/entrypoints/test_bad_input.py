@@ -211,13 +211,8 @@ def test_candle_files_that_do_not_go_together(candles: Path, tmp_path: Path, con
     columns = good()
     other = tmp_path / "BINANCE-ETH-USDT-1m.parquet"
     pl.DataFrame(columns).write_parquet(other)
-    later = tmp_path / "BINANCE-ETH-USDT-5m.parquet"
-    pl.DataFrame(
-        {**columns, "timestamp": [time + 10**12 // BAR_MS * BAR_MS for time in columns["timestamp"]]}
-    ).write_parquet(later)
     check(console, "demo", "--candles", candles, other, says="one timeframe")
     check(console, "demo", "--candles", candles, candles, says="give each file once")
-    check(console, "demo", "--candles", candles, later, says="share no time")
 
 
 def test_a_misspelt_setting(tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:

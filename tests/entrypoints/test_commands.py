@@ -17,12 +17,15 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.entrypoints.console import Console
+from tradepool.adapters.candle_files.write import write_candles
 from tradepool.entrypoints import bench_long_series, bench_replay
 from tradepool.entrypoints.bench_replay import Load, figures
 from tradepool.entrypoints.demo import demo_plan
 from tradepool.entrypoints.demo_run import Finished, Watch, demo_json
 from tradepool.entrypoints.replay import Replay, replay
+from tradepool.simexchange.market_model import model_bars
 
+DAY_BARS = 288
 CROSS = "moving_average_cross"
 RUN_KEYS = [
     "schema",
@@ -243,6 +246,20 @@ def test_the_long_series_says_whether_it_is_modelled(
     monkeypatch.setattr(bench_long_series, "MODEL_BARS", 100)
     assert bench_long_series.long_series()[2] == "modelled"
     assert says in capsys.readouterr().err
+
+
+def test_files_of_different_years_are_played_one_after_another(tmp_path: Path, console: Console) -> None:
+    """Two markets of a day each, a thousand days apart: each keeps its own last day, and the books agree."""
+    files = []
+    for symbol, start_ms in (("AAA", 1_600_000_200_000), ("BBB", 1_690_000_200_000)):
+        bars = model_bars([f"{symbol}/USDT"], 300_000, start_ms, 600, seed=3)[f"{symbol}/USDT"]
+        files.append(tmp_path / f"BINANCE-{symbol}-USDT-5m.parquet")
+        write_candles(files[-1], bars)
+    ran = console("demo", "--candles", *files, "--users", "2", "--days", "1", "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["candles"] == 2 * (DAY_BARS - 1)
+    assert all(amount == "0" for user in told["users"] for amount in user["ledger_minus_venue"].values())
 
 
 def nearly_full_disk() -> None:

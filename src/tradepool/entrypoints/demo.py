@@ -17,7 +17,6 @@ from tradepool.domain.ids import MarketId
 from tradepool.domain.mandate import Limits
 from tradepool.domain.market import Market
 from tradepool.entrypoints.replay import Plan, Player, on_our_venue
-from tradepool.presentation.formats import minute
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_listings
 
@@ -38,10 +37,6 @@ class TimeframesDiffer(InvalidInput):
 
 class MarketTwice(InvalidInput):
     """{file} is the market {symbol} of {venue} again; give each file once."""
-
-
-class NoCommonTime(InvalidInput):
-    """The candle files share no time: {first} ends {end}, {file} begins {start}; choose files of one period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,7 @@ def modelled(days: int, seed: int) -> list[Listing]:
 
 
 def recorded(files: Sequence[Path], days: int) -> list[Listing]:
-    """The last days that all files share, as markets of one venue."""
+    """The last days of the files, as markets of one venue."""
     opened = [(file, *open_candles(file)) for file in files]
     first, first_ms = files[0], opened[0][2].timeframe_ms
     for file, _, bars in opened:
@@ -87,7 +82,7 @@ def recorded(files: Sequence[Path], days: int) -> list[Listing]:
             names = timeframe_name(bars.timeframe_ms), timeframe_name(first_ms)
             raise TimeframesDiffer(file=file, timeframe=names[0], first=first, other=names[1])
     listings = _side_by_side([(file, Listing(market, bars)) for file, market, bars in opened])
-    return _common(files, listings, days * DAY_MS)
+    return _last_days(listings, days * DAY_MS)
 
 
 def _side_by_side(found: Sequence[tuple[Path, Listing]]) -> list[Listing]:
@@ -110,14 +105,18 @@ def _side_by_side(found: Sequence[tuple[Path, Listing]]) -> list[Listing]:
     return listings
 
 
-def _common(files: Sequence[Path], listings: Sequence[Listing], length_ms: int) -> list[Listing]:
+def _last_days(listings: Sequence[Listing], length_ms: int) -> list[Listing]:
+    """The last days that all share; where they share less than half of what was asked for, each one's own last days.
+
+    Then the venue lists one period after another, and a user's markets take turns.
+    """
     ends = [listing.bars.close_time(-1) for listing in listings]
     starts = [int(listing.bars.open_time[0]) for listing in listings]
     end, start = min(ends), max(starts)
-    if start >= end:
-        soon, late = ends.index(end), starts.index(start)
-        raise NoCommonTime(first=files[soon], end=minute(end), file=files[late], start=minute(start))
-    return [_within(listing, max(start, end - length_ms), end) for listing in listings]
+    wanted_ms = min(length_ms, *(own_end - own_start for own_end, own_start in zip(ends, starts, strict=True)))
+    if 2 * (end - start) >= wanted_ms:
+        return [_within(listing, max(start, end - length_ms), end) for listing in listings]
+    return [_within(each, own_end - length_ms, own_end) for each, own_end in zip(listings, ends, strict=True)]
 
 
 def _within(listing: Listing, start_ms: int, end_ms: int) -> Listing:
