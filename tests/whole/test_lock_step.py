@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
+from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.core.strategies import catalog
+from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import Event
 from tradepool.domain.order import ApprovedOrder
 from tradepool.entrypoints import app
@@ -77,6 +80,30 @@ def test_idle_with_a_command_unanswered_is_a_named_failure() -> None:
     """It says who waits."""
     with pytest.raises(PlatformStuck, match="ann"):
         drive(3, None, busy=["ann"])
+
+
+def test_a_key_refused_at_the_start_is_that_accounts_trouble(tmp_path: Path) -> None:
+    """The other account trades from the first candle to the last; whoever asks for the refused one hears why."""
+    (model,) = model_listings(["AAA/USDT"], 300_000, 0, 600, seed=5)
+    listing = on_our_venue(model)
+    users = [
+        Player(
+            name=name,
+            strategy=catalog.named("moving_average_cross"),
+            markets=(listing.market.id,),
+            capital=Decimal(1_000),
+            weight=Decimal("0.9"),
+        )
+        for name in ("ann", "ben")
+    ]
+    run = Replay(Plan(listings=[listing], players=users), tmp_path)
+    ann, ben = run.seats
+    run.seats[1] = replace(ben, credentials=Credentials(ben.credentials.key, "not the secret"))
+    with pytest.raises(KeyRefused, match=ben.account.id):
+        run_in_lock_step(run.run)
+    assert list(run.platform.desk.halted) == [ben.account.id]
+    assert len(run.venue.trades(ann.credentials.key)) > 10
+    assert run.venue.orders(ben.credentials.key) == []
 
 
 def test_a_gateway_that_never_answers_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,8 +138,11 @@ class Platform:
         return listed[market]
 
     def actor(self, account: AccountId) -> AccountActor:
-        """The actor of an account."""
-        return next(a for a in self.desk.actors if a.account.account.id == account)
+        """The actor of an account; what refused the account, where it could not even be started."""
+        for actor in self.desk.actors:
+            if actor.account.account.id == account:
+                return actor
+        raise self.desk.halted[account]
 
     async def stop(self) -> None:
         """Save where the market steps stand and disconnect; protections stay at the venue."""

@@ -70,7 +70,8 @@ class LockStep:
         """Step the venue whenever the loop is idle, to the end of its candles.
 
         `before_step` may hold a step back for now by returning False (to show real time pass, say); the loop then waits
-        for whatever else wakes it.
+        for whatever else wakes it: a socket, or a `call_soon_threadsafe`. A timer set here comes too late, the loop has
+        chosen how long to wait before it asks.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -93,10 +93,6 @@ class AccountGateway(Protocol):
         """The rates this account pays."""
         ...
 
-    async def open_orders(self) -> Sequence[Order]:
-        """Orders in the book now."""
-        ...
-
     async def balances(self) -> Sequence[Balance]:
         """What the account holds."""
         ...

@@ -121,11 +121,6 @@ class CcxtGateway:
             f"look-up of {name}", asked, lambda answer: translate.order_from(answer["info"], market), _no_such_order
         )
 
-    async def open_orders(self) -> Sequence[Order]:
-        """Orders in the book now, on the markets the account may trade."""
-        rows = await self._ask("open orders", self._client.privateGetOpenOrders({}), translate.rows_from)
-        return [translate.order_from(o, self._markets[o["symbol"]]) for o in rows if o["symbol"] in self._markets]
-
     # ---- what became of them
 
     async def fills(self, market: Market, after: FillId | None) -> Sequence[Fill]:

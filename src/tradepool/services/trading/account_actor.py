@@ -41,7 +41,6 @@ class AccountActor:
         self.sequence = 0
         self.opened_ms = 0
         self.last_fills: dict[MarketId, FillId] = {}
-        self.events_handled = 0
         self._journal = journal
         self._inbox: asyncio.Queue[Event | _StreamLost] = asyncio.Queue()
         sender.wanted = self._wants
@@ -80,7 +79,6 @@ class AccountActor:
 
     def handle(self, event: Event) -> None:
         """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
-        self.events_handled += 1
         commands = self.account.apply(event)
         if not self.account.changed:
             return
