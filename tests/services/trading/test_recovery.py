@@ -17,7 +17,7 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.account.account import Account
 from tradepool.domain.errors import BrokenLaw, KeyRefused
-from tradepool.domain.event import CandlesClosed
+from tradepool.domain.event import CandlesClosed, Event, OrderFilled
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.services.trading import recovery
@@ -216,14 +216,23 @@ def test_a_start_waits_for_a_venue_that_is_down(files: TlsFiles, tmp_path: Path)
         assert fault.asked == asked
 
 
-def test_a_stopped_account_protects_and_does_nothing_else(files: TlsFiles, tmp_path: Path) -> None:
+def test_a_stopped_account_protects_and_does_nothing_else(
+    files: TlsFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Halted while its entry fills: the stop still goes out; a later entry does not."""
 
     async def story(life: Life) -> None:
         await life.start()
+        take = life.actor.handle
+
+        def halted_by_then(event: Event) -> None:
+            if isinstance(event, OrderFilled):
+                life.actor.sender.halt()
+            take(event)
+
+        monkeypatch.setattr(life.actor, "handle", halted_by_then)
         life.enter()
-        await life.until(lambda: life.orders == ["MARKET FILLED"] and life.actor.sender.idle)
-        life.actor.sender.halt()
+        await life.until(lambda: len(life.orders) == 2)
         await life.still()
         assert life.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
         (stop,) = life.actor.told()
