@@ -8,7 +8,9 @@ of every shape has the bits of the plain Python text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -24,6 +26,8 @@ from tradepool.core.graph.program import Constant, Program
 from tradepool.core.graph.vocabulary import COMPOSED
 
 POINTER = ir.PointerType()
+# Nodes of syntax from which on a call costs less than a second copy.
+LARGE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +48,22 @@ class Shape:
 def module_text(program: Program, exported: frozenset[str], shape: Shape | None = None) -> str:
     """LLVM assembly of a program; only `exported` functions can be called from outside, the rest is inlined away.
 
-    >>> half = Program.of_text("def half(a: float) -> float:\\n    return divide(a, 2.0)")
+    >>> half = Program.of_text("def half(a: float) -> float:\n    return divide(a, 2.0)")
     >>> "fdiv double" in module_text(half, frozenset({"half"}))
     True
     """
-    module = ModuleWriter(program, shape or Shape())
-    for name in sorted(exported):
-        module.export(name)
-    return str(module.module)
+    return ModuleWriter(program, shape or Shape()).export_all(exported)
 
 
 class ModuleWriter:
     """Compiles each function once for each way it is called."""
 
-    def __init__(self, program: Program, shape: Shape) -> None:
-        """Check the program, and the words that are written in words."""
+    def __init__(self, program: Program, shape: Shape, shared: Program | None = None) -> None:
+        """Check the program, and the words that are written in words; `shared`: the part of it that others have too."""
         self.module = ir.Module("step")
         self.shape = shape
+        self.shared = shared
+        self.needed: dict[str, Instance] = {}
         self.kinds = {
             Kind.INT: I64,
             Kind.FLOAT: shape.floats,
@@ -92,18 +95,45 @@ class ModuleWriter:
             self._spreads[key] = found
         return self._spreads[key]
 
-    def function(self, instance: Instance) -> ir.Function:
-        """The compiled instance, made at its first call."""
+    def function(self, instance: Instance, *, rare: bool = False) -> ir.Function:
+        """The compiled instance, made at its first call.
+
+        What stands under a condition is rare. If it is large and not this program's alone, it is compiled apart, once
+        for all programs: there it neither crowds the registers of the loop nor is compiled with every strategy.
+        """
         if instance not in self._functions:
             spread = self.spread(instance)
-            function = self._declare(instance, spread, f"{PREFIX}{instance.name}.{len(self._functions)}")
-            function.linkage = "internal"
-            if instance.masked:
-                # Behind a mask stands what is rare: apart, it neither crowds the registers of the loop nor is compiled twice.
-                function.attributes.add("noinline")
-            self._functions[instance] = function
-            FunctionEmitter(self, instance, spread, function).emit()
+            apart = rare and self.shared is not None and self._is_large_and_shared(instance.name)
+            name = self._name_apart(instance) if apart else f"{PREFIX}{instance.name}.{len(self._functions)}"
+            function = self._functions[instance] = self._declare(instance, spread, name)
+            if apart:
+                self.needed[name] = instance
+            else:
+                function.linkage = "internal"
+                FunctionEmitter(self, instance, spread, function).emit()
         return self._functions[instance]
+
+    def publish(self, name: str, instance: Instance) -> None:
+        """Make an instance callable from other modules."""
+        spread = self.spread(instance)
+        FunctionEmitter(self, instance, spread, self._declare(instance, spread, name)).emit()
+
+    def _is_large_and_shared(self, name: str) -> bool:
+        assert self.shared is not None
+        large = sum(1 for _ in ast.walk(self.checked[name].tree)) > LARGE
+        return large and any(function.name == name for function in self.shared.functions)
+
+    def _name_apart(self, instance: Instance) -> str:
+        assert self.shared is not None
+        spread = sorted(instance.spread)
+        how = f"{spread} {instance.masked} {self.shape.lanes} {self.shape.floats} {self.shared.digest}"
+        return f"{PREFIX}{instance.name}.{hashlib.sha256(how.encode()).hexdigest()[:16]}"
+
+    def export_all(self, names: Iterable[str]) -> str:
+        """The text of a module in which these functions can be called from outside."""
+        for name in sorted(names):
+            self.export(name)
+        return str(self.module)
 
     def export(self, name: str) -> None:
         """Make a function callable from outside."""

@@ -88,7 +88,9 @@ class FunctionEmitter(ValueEmitter):
             case ast.AugAssign(target, operator, value):
                 self.augment(target, operator, value)
             case ast.If(test, body, other):
+                self.conditions += 1
                 self.columns_branch(test, body, other) if self.differs(test) else self.branch(test, body, other)
+                self.conditions -= 1
                 self.go_on_without(node)
             case ast.For(ast.Name(name), ast.Call(_, limits), body):
                 columns = any(self.differs(limit) for limit in limits)
@@ -123,8 +125,12 @@ class FunctionEmitter(ValueEmitter):
 
     def branch(self, test: ast.expr, body: list[ast.stmt], other: list[ast.stmt]) -> None:
         """All columns go the same way."""
+        holds = self.value(test)
+        if isinstance(holds, ir.Constant):
+            self.block(body if holds.constant else other)
+            return
         then, otherwise, after = (self.function.append_basic_block(name) for name in ("then", "else", "after"))
-        self.b.cbranch(self.value(test), then, otherwise)
+        self.b.cbranch(holds, then, otherwise)
         mask = self.mask
         for start, statements in ((then, body), (otherwise, other)):
             self.b.position_at_end(start)
@@ -138,7 +144,10 @@ class FunctionEmitter(ValueEmitter):
     def columns_branch(self, test: ast.expr, body: list[ast.stmt], other: list[ast.stmt]) -> None:
         """Each side for the columns that want it."""
         holds = self.value(test)
-        mask, blend = self.mask, self.blend
+        if isinstance(holds, ir.Constant):
+            self.block(body if holds.constant else other)
+            return
+        holds, mask, blend = self.splat(holds), self.mask, self.blend
         for wanted, statements in ((holds, body), (self.b.not_(holds), other)):
             if statements:
                 self.mask, self.blend = wanted if mask is None else self.b.and_(mask, wanted), True

@@ -7,6 +7,7 @@ elements of an array that is one for all, each lane is read by itself.
 from __future__ import annotations
 
 import ast
+import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 _FLOAT_OPERATION = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul"}
 _INT_OPERATION = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
+_DECIDE = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 _COMPARISON = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -44,6 +53,7 @@ class ValueEmitter:
     function: ir.Function
     slots: dict[str, ir.Value] = field(default_factory=dict)
     mask: ir.Value | None = None
+    conditions: int = 0
     b: ir.IRBuilder = field(init=False)
 
     @property
@@ -137,12 +147,12 @@ class ValueEmitter:
                 return self.b.fneg(inner) if is_float(inner) else self.b.neg(inner)
             case ast.UnaryOp(ast.Not(), operand):
                 return self.b.not_(self.value(operand))
-            case ast.BinOp(left, operator, right):
-                return self.arithmetic(operator, self.value(left), self.value(right))
-            case ast.BoolOp(operator, values):
-                return self.join_all(values, isinstance(operator, ast.And))
-            case ast.Compare(left, operators, comparators):
-                return self.compare_chain(left, operators, comparators)
+            case ast.BinOp(left, sign, right):
+                return self.arithmetic(sign, self.value(left), self.value(right))
+            case ast.BoolOp(joint, values):
+                return self.join_all(values, isinstance(joint, ast.And))
+            case ast.Compare(left, signs, comparators):
+                return self.compare_chain(left, signs, comparators)
             case ast.IfExp(test, body, other):
                 return self.choose(test, body, other)
             case ast.Subscript():
@@ -183,22 +193,28 @@ class ValueEmitter:
         """A value as its slot holds it."""
         return self.splat(value) if isinstance(slot.allocated_type, ir.VectorType) else value
 
-    def arithmetic(self, operator: ast.operator, left: ir.Value, right: ir.Value) -> ir.Value:
+    def arithmetic(self, sign: ast.operator, left: ir.Value, right: ir.Value) -> ir.Value:
         """One of + - *."""
         left, right = self.alike(left, right)
         names = _FLOAT_OPERATION if is_float(left) else _INT_OPERATION
-        result: ir.Value = getattr(self.b, names[type(operator)])(left, right)
+        result: ir.Value = getattr(self.b, names[type(sign)])(left, right)
         return result
 
-    def compare_chain(self, left: ast.expr, operators: list[ast.cmpop], comparators: list[ast.expr]) -> ir.Value:
+    def compare_chain(self, left: ast.expr, signs: list[ast.cmpop], comparators: list[ast.expr]) -> ir.Value:
         """A comparison; in a chain all parts are computed: a read of an array is the most they can be."""
         held, outcome = self.value(left), None
-        for operator, comparator in zip(operators, comparators, strict=True):
+        for sign, comparator in zip(signs, comparators, strict=True):
             right = self.value(comparator)
-            holds = compare(self.b, _COMPARISON[type(operator)], *self.alike(held, right))
+            holds = self.compare_pair(_COMPARISON[type(sign)], held, right)
             outcome = holds if outcome is None else self.b.and_(*self.alike(outcome, holds))
             held = right
         return outcome
+
+    def compare_pair(self, sign: str, left: ir.Value, right: ir.Value) -> ir.Value:
+        """A comparison; of two constants it is decided here, so that what it guards is not even written."""
+        if isinstance(left, ir.Constant) and isinstance(right, ir.Constant) and left.type == right.type == I64:
+            return ir.Constant(I1, int(_DECIDE[sign](left.constant, right.constant)))
+        return compare(self.b, sign, *self.alike(left, right))
 
     def join_all(self, values: list[ast.expr], is_and: bool) -> ir.Value:
         """And, or: no later part is computed for a column that an earlier one has decided."""
@@ -206,6 +222,8 @@ class ValueEmitter:
             return self.short_circuit(values, is_and)
         mask, outcome = self.mask, self.value(values[0])
         for value in values[1:]:
+            if isinstance(outcome, ir.Constant) and outcome.constant == (not is_and):
+                break
             open_ = outcome if is_and else self.b.not_(outcome)
             if isinstance(open_.type, ir.VectorType):
                 self.mask = open_ if mask is None else self.b.and_(mask, open_)
@@ -216,20 +234,32 @@ class ValueEmitter:
 
     def short_circuit(self, values: list[ast.expr], is_and: bool) -> ir.Value:
         """The same decision for all columns."""
-        after = self.function.append_basic_block("decided")
-        outcomes = []
+        after, outcomes = None, []
         for value in values:
             outcome = self.value(value)
+            decided = isinstance(outcome, ir.Constant) and outcome.constant == (not is_and)
+            last = decided or value is values[-1]
+            if last and after is None:
+                return outcome
+            if isinstance(outcome, ir.Constant) and not last:
+                continue
+            after = after or self.function.append_basic_block("decided")
             outcomes.append((outcome, self.b.block))
-            if value is not values[-1]:
-                more = self.function.append_basic_block("more")
-                self.b.cbranch(outcome, *((more, after) if is_and else (after, more)))
-                self.b.position_at_end(more)
+            if last:
+                break
+            more = self.function.append_basic_block("more")
+            self.b.cbranch(outcome, *((more, after) if is_and else (after, more)))
+            self.b.position_at_end(more)
+        assert after is not None
         return self.meet(after, outcomes)
 
     def choose(self, test: ast.expr, body: ast.expr, other: ast.expr) -> ir.Value:
         """`body if test else other`; columns that differ compute both sides."""
         holds = self.value(test)
+        columns = self.differs(body) or self.differs(other)
+        if isinstance(holds, ir.Constant):
+            value = self.value(body if holds.constant else other)
+            return self.splat(value) if columns else value
         if isinstance(holds.type, ir.VectorType):
             mask, sides = self.mask, []
             for wanted, side in ((holds, body), (self.b.not_(holds), other)):
@@ -238,7 +268,6 @@ class ValueEmitter:
             self.mask = mask
             return self.b.select(holds, *sides)
         then, otherwise, after = (self.function.append_basic_block(name) for name in ("then", "else", "chosen"))
-        columns = self.differs(body) or self.differs(other)
         self.b.cbranch(holds, then, otherwise)
         outcomes = []
         for start, side in ((then, body), (otherwise, other)):
@@ -279,4 +308,4 @@ class ValueEmitter:
             arguments.append(self.mask)
         if self.module.shape.threads:
             arguments.append(self.function.args[-1])
-        return self.b.call(self.module.function(instance), arguments)
+        return self.b.call(self.module.function(instance, rare=self.conditions > 0), arguments)
