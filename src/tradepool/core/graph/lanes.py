@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tradepool.core.graph.dialect import CheckedFunction
-from tradepool.core.graph.kinds import Signature
+from tradepool.core.graph.kinds import ELEMENT, Signature
 from tradepool.domain.errors import InvalidInput
 
 
@@ -27,10 +27,11 @@ class ReturnInLoop(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A function as it is called: the parameters that differ by column, and whether some columns may be switched off."""
+    """A function as it is called: the parameters that differ by column, columns at once, whether some may be off."""
 
     name: str
     spread: frozenset[str] = frozenset()
+    lanes: int = 1
     masked: bool = False
 
 
@@ -41,13 +42,16 @@ class Spread:
     checked: CheckedFunction
     known: Mapping[str, Signature]
     callee: Callable[[Instance], Spread]
+    lanes: int
     names: set[str]
     returns_apart: bool = False
     result: bool = False
     _stores: Counter[str] = field(default_factory=Counter)
 
     def settle(self) -> None:
-        """Walk the body until nothing more turns out to differ."""
+        """Walk the body until nothing more turns out to differ; with one column at a time nothing but arrays does."""
+        if self.lanes == 1:
+            return
         names = (node for node in ast.walk(self.checked.tree) if isinstance(node, ast.Name))
         self._stores = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
         known = -1
@@ -70,7 +74,10 @@ class Spread:
         """What a call of a step function (not of a word) needs compiled."""
         assert isinstance(call.func, ast.Name)
         pairs = zip(self.known[call.func.id].parameters, call.args, strict=True)
-        return Instance(call.func.id, frozenset(name for (name, _), value in pairs if self.of(value)), masked)
+        spread = frozenset(
+            name for (name, kind), value in pairs if self.of(value) and (self.lanes > 1 or kind in ELEMENT)
+        )
+        return Instance(call.func.id, spread, self.lanes, masked)
 
     def _block(self, body: list[ast.stmt], *, apart: bool, looping: bool) -> None:
         for node in body:

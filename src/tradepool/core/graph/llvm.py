@@ -77,22 +77,20 @@ class ModuleWriter:
         self.checked: dict[str, CheckedFunction] = {name: item for part in parts for name, item in check(part).items()}
         self.signatures: Mapping[str, Signature] = {name: item.signature for name, item in self.checked.items()}
         self._functions: dict[Instance, ir.Function] = {}
-        self._spreads: dict[tuple[str, frozenset[str]], Spread] = {}
+        self._spreads: dict[tuple[str, frozenset[str], int], Spread] = {}
 
-    def type_of(self, kind: Kind, *, spread: bool) -> ir.Type:
-        """The LLVM type of a value; an array is a pointer either way."""
+    def type_of(self, kind: Kind, lanes: int) -> ir.Type:
+        """The LLVM type of a value in so many lanes; an array is a pointer either way."""
         plain = self.kinds[kind]
-        vector = spread and self.shape.lanes > 1 and kind not in (*ELEMENT, Kind.NONE)
-        return ir.VectorType(plain, self.shape.lanes) if vector else plain
+        return ir.VectorType(plain, lanes) if lanes > 1 and kind not in (*ELEMENT, Kind.NONE) else plain
 
     def spread(self, instance: Instance) -> Spread:
         """What differs by column inside an instance."""
-        key = (instance.name, instance.spread)
+        key = (instance.name, instance.spread, instance.lanes)
         if key not in self._spreads:
-            found = Spread(self.checked[instance.name], self.signatures, self.spread, set(instance.spread))
-            if self.shape.lanes > 1:
-                found.settle()
-            self._spreads[key] = found
+            checked = self.checked[instance.name]
+            self._spreads[key] = Spread(checked, self.signatures, self.spread, instance.lanes, set(instance.spread))
+            self._spreads[key].settle()
         return self._spreads[key]
 
     def function(self, instance: Instance, *, rare: bool = False) -> ir.Function:
@@ -103,7 +101,7 @@ class ModuleWriter:
         """
         if instance not in self._functions:
             spread = self.spread(instance)
-            apart = rare and self.shared is not None and self._is_large_and_shared(instance.name)
+            apart = rare and self.is_large(instance.name) and self._is_shared(instance.name)
             name = self._name_apart(instance) if apart else f"{PREFIX}{instance.name}.{len(self._functions)}"
             function = self._functions[instance] = self._declare(instance, spread, name)
             if apart:
@@ -118,15 +116,17 @@ class ModuleWriter:
         spread = self.spread(instance)
         FunctionEmitter(self, instance, spread, self._declare(instance, spread, name)).emit()
 
-    def _is_large_and_shared(self, name: str) -> bool:
-        assert self.shared is not None
-        large = sum(1 for _ in ast.walk(self.checked[name].tree)) > LARGE
-        return large and any(function.name == name for function in self.shared.functions)
+    def is_large(self, name: str) -> bool:
+        """Whether a call costs less than a second copy."""
+        return sum(1 for _ in ast.walk(self.checked[name].tree)) > LARGE
+
+    def _is_shared(self, name: str) -> bool:
+        return self.shared is not None and any(function.name == name for function in self.shared.functions)
 
     def _name_apart(self, instance: Instance) -> str:
         assert self.shared is not None
         spread = sorted(instance.spread)
-        how = f"{spread} {instance.masked} {self.shape.lanes} {self.shape.floats} {self.shared.digest}"
+        how = f"{spread} {instance.lanes} {instance.masked} {self.shape.lanes} {self.shape.floats} {self.shared.digest}"
         return f"{PREFIX}{instance.name}.{hashlib.sha256(how.encode()).hexdigest()[:16]}"
 
     def export_all(self, names: Iterable[str]) -> str:
@@ -152,15 +152,16 @@ class ModuleWriter:
             function.return_value.add_attribute("zeroext")
         FunctionEmitter(self, Instance(name), self.spread(Instance(name)), function).emit()
 
-    def _declare(self, instance: Instance, spread: Spread, name: str) -> ir.Function:
+    def _declare(self, instance: Instance, spread: Spread, symbol: str) -> ir.Function:
         signature = self.signatures[instance.name]
-        takes = [self.type_of(kind, spread=at in instance.spread) for at, kind in signature.parameters]
+        lanes = instance.lanes
+        takes = [self.type_of(kind, lanes if name in instance.spread else 1) for name, kind in signature.parameters]
         if instance.masked:
-            takes.append(self.type_of(Kind.BOOL, spread=True))
+            takes.append(self.type_of(Kind.BOOL, lanes))
         if self.shape.threads:
             takes.append(I64)
-        result = self.type_of(signature.result, spread=spread.result)
-        function = ir.Function(self.module, ir.FunctionType(result, takes), name)
+        result = self.type_of(signature.result, lanes if spread.result else 1)
+        function = ir.Function(self.module, ir.FunctionType(result, takes), symbol)
         function.attributes.add("nounwind")
         return function
 
@@ -182,7 +183,8 @@ class ModuleWriter:
         group.add_incoming(first, entry)
         b.cbranch(b.icmp_signed("<", group, last), body, after)
         b.position_at_end(body)
-        instance = Instance(signature.name, self.shape.spread & frozenset(name for name, _ in signature.parameters))
+        named = frozenset(name for name, _ in signature.parameters)
+        instance = Instance(signature.name, self.shape.spread & named, self.shape.lanes)
         arguments = []
         for argument, (name, kind) in zip(function.args, signature.parameters, strict=False):
             if name in rows:

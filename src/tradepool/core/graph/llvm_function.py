@@ -36,7 +36,9 @@ class FunctionEmitter(ValueEmitter):
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
         for name, kind in checked.locals.items():
             if kind not in ELEMENT:
-                self.slots[name] = self.b.alloca(self.module.type_of(kind, spread=name in self.spread.names), name=name)
+                self.slots[name] = self.b.alloca(
+                    self.module.type_of(kind, self.lanes if name in self.spread.names else 1), name=name
+                )
         for argument, (name, kind) in zip(self.function.args, signature.parameters, strict=False):
             if kind in ELEMENT:
                 self.slots[name] = argument

@@ -58,8 +58,8 @@ class ValueEmitter:
 
     @property
     def lanes(self) -> int:
-        """Columns in a vector."""
-        return self.module.shape.lanes
+        """Columns at once."""
+        return self.instance.lanes
 
     def differs(self, node: ast.expr) -> bool:
         """Whether an expression is a vector."""
@@ -75,7 +75,7 @@ class ValueEmitter:
     def address(self, place: Place, index: ir.Value, lane: int = 0) -> ir.Value:
         """Where one element, or the first lane of a row, lies."""
         if place.array in self.instance.spread:
-            stride = self.function.args[-1] if self.module.shape.threads else I64(self.lanes)
+            stride = self.function.args[-1] if self.module.shape.threads else I64(self.module.shape.lanes)
             index = self.b.mul(index, stride)
             index = self.b.add(index, I64(lane)) if lane else index
         return self.b.gep(self.slots[place.array], [index], source_etype=place.kind)
@@ -296,16 +296,57 @@ class ValueEmitter:
             if word == "to_float":
                 return self.b.sitofp(values[0], shaped(self.module.shape.floats, values[0].type))
             return EMIT[word](self.b, *values)
-        masked = self.mask is not None and (word not in COMPOSED)
+        masked = self.mask is not None and word not in COMPOSED
         instance = self.spread.instance(node, masked=masked)
-        arguments = []
-        for argument, (name, kind) in zip(node.args, self.module.signatures[word].parameters, strict=True):
-            value = self.value(argument)
-            arguments.append(
-                self.splat(value) if self.lanes > 1 and name in instance.spread and kind not in ELEMENT else value
-            )
+        values = [self.value(argument) for argument in node.args]
+        if masked and self.conditions and self.module.is_large(word) and self.gives_columns(instance):
+            return self.call_each(instance, values)
+        for at, (name, kind) in enumerate(self.module.signatures[word].parameters):
+            if name in instance.spread and kind not in ELEMENT and self.lanes > 1:
+                values[at] = self.splat(values[at])
         if masked:
-            arguments.append(self.mask)
+            values.append(self.mask)
+        return self.call_instance(instance, values)
+
+    def call_instance(self, instance: Instance, values: list[ir.Value]) -> ir.Value:
+        """A call of a compiled function."""
         if self.module.shape.threads:
-            arguments.append(self.function.args[-1])
-        return self.b.call(self.module.function(instance, rare=self.conditions > 0), arguments)
+            values = [*values, self.function.args[-1]]
+        return self.b.call(self.module.function(instance, rare=self.conditions > 0), values)
+
+    def gives_columns(self, instance: Instance) -> bool:
+        """Whether a function gives nothing, or a value per column."""
+        return self.module.spread(instance).result or self.module.signatures[instance.name].result is Kind.NONE
+
+    def call_each(self, instance: Instance, values: list[ir.Value]) -> ir.Value:
+        """Call a function once for each column that is on: what is rare seldom happens to several at once."""
+        parameters = self.module.signatures[instance.name].parameters
+        arrays = frozenset(name for name, kind in parameters if name in instance.spread and kind in ELEMENT)
+        single = Instance(instance.name, arrays)
+        word, before = ir.IntType(self.lanes), self.b.block
+        wanted = self.b.bitcast(self.mask, word)
+        head, body, after = (self.function.append_basic_block(part) for part in ("head", "column", "after"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        pending = self.b.phi(word)
+        pending.add_incoming(wanted, before)
+        result = self.module.signatures[instance.name].result
+        outcome = None if result is Kind.NONE else self.b.phi(self.module.type_of(result, self.lanes))
+        self.b.cbranch(self.b.icmp_unsigned("!=", pending, word(0)), body, after)
+        self.b.position_at_end(body)
+        lane = self.b.zext(self.b.cttz(pending, I1(1)), I64)
+        arguments = []
+        for value, (name, kind) in zip(values, parameters, strict=True):
+            if name in arrays:
+                value = self.b.gep(value, [lane], source_etype=self.module.kinds[ELEMENT[kind]])
+            elif isinstance(value.type, ir.VectorType):
+                value = self.b.extract_element(value, lane)
+            arguments.append(value)
+        given = self.call_instance(single, arguments)
+        if outcome is not None:
+            outcome.add_incoming(ir.Constant(outcome.type, ir.Undefined), before)
+            outcome.add_incoming(self.b.insert_element(outcome, given, lane), self.b.block)
+        pending.add_incoming(self.b.and_(pending, self.b.sub(pending, word(1))), self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(after)
+        return outcome
