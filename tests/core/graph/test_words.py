@@ -16,7 +16,7 @@ from tests.core.graph.samples import bits, examples
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.kinds import BY_ANNOTATION, Kind, word_kinds
 from tradepool.core.graph.program import Program
-from tradepool.core.graph.vocabulary import WORDS
+from tradepool.core.graph.words import WORDS
 
 EDGES = [
     0.0,

@@ -22,7 +22,8 @@ from tradepool.core.graph.kinds import (
     word_kinds,
 )
 from tradepool.core.graph.program import Constant, FunctionText
-from tradepool.core.graph.vocabulary import COMPOSED, INT_MAX, INT_MIN, WORDS
+from tradepool.core.graph.vocabulary import INT_MAX, INT_MIN
+from tradepool.core.graph.words import COMPOSED, WORDS
 from tradepool.domain.errors import InvalidInput
 
 

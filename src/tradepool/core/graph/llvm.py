@@ -17,7 +17,7 @@ from tradepool.core.graph.dialect import CheckedFunction, check
 from tradepool.core.graph.kinds import ELEMENT, Kind, Signature, literal_int
 from tradepool.core.graph.llvm_words import EMIT, F64, I1, I64
 from tradepool.core.graph.program import Constant, Program
-from tradepool.core.graph.vocabulary import COMPOSED
+from tradepool.core.graph.words import COMPOSED
 
 POINTER = ir.PointerType()
 # Every symbol carries this, so that LLVM never takes a step function called `floor` for the library's.

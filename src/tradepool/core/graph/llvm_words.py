@@ -21,6 +21,11 @@ ZERO = ir.Constant(F64, 0.0)
 Emit = Callable[..., ir.Value]
 
 
+def _constant(kind: ir.Type, value: float) -> ir.Constant:
+    """A number of this type, in every lane if it has lanes."""
+    return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
+
+
 def _less(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     return b.fcmp_ordered("<", x, y) if x.type == F64 else b.icmp_signed("<", x, y)
 
@@ -101,8 +106,18 @@ def _floored(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Va
     return floored, b.select(negative, b.add(rest, divisor), rest), positive
 
 
+def _shift(y: ir.Value) -> int | None:
+    """By how many bits a shift divides by this; None for what is not a constant power of two."""
+    divisor = y.constant if isinstance(y, ir.Constant) else None
+    is_power = isinstance(divisor, int) and divisor > 0 and divisor & (divisor - 1) == 0
+    return divisor.bit_length() - 1 if is_power else None
+
+
 def floor_div(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
-    """Divide by a divisor that cannot trap, then round down."""
+    """Divide by a divisor that cannot trap, then round down; a shift, which rounds down by itself, where it can be."""
+    bits = _shift(y)
+    if bits is not None:
+        return b.ashr(x, _constant(x.type, bits))
     quotient, _, positive = _floored(b, x, y)
     return b.select(positive, quotient, ir.Constant(I64, 0))
 
@@ -111,6 +126,20 @@ def remainder(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """What the rounded-down division leaves over."""
     _, rest, positive = _floored(b, x, y)
     return b.select(positive, rest, ir.Constant(I64, 0))
+
+
+def _read_as(b: ir.IRBuilder, x: ir.Value, element: ir.Type) -> ir.Value:
+    return b.bitcast(x, ir.VectorType(element, x.type.count) if isinstance(x.type, ir.VectorType) else element)
+
+
+def bits_of(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The same register read as an integer, once every nan is the same nan."""
+    return _read_as(b, b.select(is_nan(b, x), _constant(x.type, math.nan), x), I64)
+
+
+def from_bits(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The same register read as a double."""
+    return _read_as(b, x, F64)
 
 
 EMIT: dict[str, Emit] = {
@@ -128,5 +157,7 @@ EMIT: dict[str, Emit] = {
         ceil_to_int,
         floor_div,
         remainder,
+        bits_of,
+        from_bits,
     )
 }
