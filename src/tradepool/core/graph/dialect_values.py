@@ -50,7 +50,7 @@ _INSTEAD = {
     ast.Div: "write divide(a, b)",
     ast.FloorDiv: "write floor_div(a, b)",
     ast.Mod: "write remainder(a, b)",
-    ast.Pow: "multiply it out",
+    ast.Pow: "multiply it out, or write power(a, b)",
     ast.While: "write for k in range(a, b)",
     ast.Break: "guard the rest of the loop with an if",
     ast.Continue: "guard the rest of the loop with an if",

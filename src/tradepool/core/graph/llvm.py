@@ -17,11 +17,12 @@ from tradepool.core.graph.dialect import CheckedFunction, check
 from tradepool.core.graph.kinds import ELEMENT, Kind, Signature, literal_int
 from tradepool.core.graph.llvm_words import EMIT, F64, I1, I64
 from tradepool.core.graph.program import Constant, Program
-from tradepool.core.graph.words import COMPOSED
 
 POINTER = ir.PointerType()
 # Every symbol carries this, so that LLVM never takes a step function called `floor` for the library's.
 PREFIX = "step."
+# Words written in words have helpers; these keep out of the way of the step's own functions.
+WORD_PREFIX = "word."
 TYPE = {
     Kind.INT: I64,
     Kind.FLOAT: F64,
@@ -44,18 +45,18 @@ def module_text(program: Program, exported: frozenset[str]) -> str:
     """
     module = ir.Module("step")
     functions: dict[str, ir.Function] = {}
-    composed = Program.of(*COMPOSED.values())
-    for part, visible in ((composed, frozenset[str]()), (program, exported)):
+    for part, visible in ((program.words, frozenset[str]()), (program, exported)):
         for name, checked in check(part).items():
-            functions[name] = declare(module, checked.signature, visible=name in visible)
+            prefix = PREFIX if part is program else WORD_PREFIX
+            functions[name] = declare(module, checked.signature, prefix, visible=name in visible)
             _Emitter(checked, functions[name], functions, dict(part.constants)).emit()
     return str(module)
 
 
-def declare(module: ir.Module, signature: Signature, *, visible: bool) -> ir.Function:
+def declare(module: ir.Module, signature: Signature, prefix: str, *, visible: bool) -> ir.Function:
     """Declare a function with the C calling convention, so that ctypes can call it."""
     takes = [TYPE[kind] for _, kind in signature.parameters]
-    function = ir.Function(module, ir.FunctionType(TYPE[signature.result], takes), PREFIX + signature.name)
+    function = ir.Function(module, ir.FunctionType(TYPE[signature.result], takes), prefix + signature.name)
     function.linkage = "" if visible else "internal"
     function.attributes.add("nounwind")
     for argument, (_, kind) in zip(function.args, signature.parameters, strict=True):

@@ -107,10 +107,13 @@ def _floored(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Va
 
 
 def _shift(y: ir.Value) -> int | None:
-    """By how many bits a shift divides by this; None for what is not a constant power of two."""
+    """By how many bits a shift divides by this; None for what is not a constant power of two, the same in each lane."""
     divisor = y.constant if isinstance(y, ir.Constant) else None
-    is_power = isinstance(divisor, int) and divisor > 0 and divisor & (divisor - 1) == 0
-    return divisor.bit_length() - 1 if is_power else None
+    if isinstance(divisor, list) and all(lane.constant == divisor[0].constant for lane in divisor):
+        divisor = divisor[0].constant
+    if not isinstance(divisor, int) or divisor <= 0 or divisor & (divisor - 1):
+        return None
+    return divisor.bit_length() - 1
 
 
 def floor_div(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
