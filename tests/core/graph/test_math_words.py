@@ -167,7 +167,7 @@ DECIMALS: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
 
 
 @pytest.mark.parametrize("word", WORD_ARGUMENTS)
-def test_the_error_is_below_one_ulp(word: str, long: bool) -> None:
+def test_the_error_is_below_nine_tenths_of_a_unit_in_the_last_place(word: str, long: bool) -> None:
     x, y = arguments(word, 11, 20_000 if long else 2_000)
     got = run(native.load, word, x, y)
     asked = np.isfinite(got) & ((x > 0.0) | (word in ("exp", "tanh")))
@@ -179,7 +179,7 @@ def test_the_error_is_below_one_ulp(word: str, long: bool) -> None:
         context.prec = 60
         for a, b, value in zip(x[asked].tolist(), y[asked].tolist(), got[asked].tolist(), strict=True):
             true = DECIMALS[word](Decimal(a), Decimal(b))
-            assert abs(Decimal(value) - true) < Decimal(math.ulp(float(true))), (word, a, b)
+            assert abs(Decimal(value) - true) < Decimal("0.9") * Decimal(math.ulp(float(true))), (word, a, b)
 
 
 SPECIAL: list[tuple[str, tuple[float, ...], float]] = [
@@ -263,8 +263,8 @@ def test_powers_that_are_floats_are_exact() -> None:
     for exponent in (1.0, 2.0, 3.0):
         got = run(native.load, "power", base, np.full_like(base, exponent))
         assert (got == base**exponent).all()
-    exponent = np.arange(-1074.0, 1024.0)
-    assert run(native.load, "power", np.full_like(exponent, 2.0), exponent).tolist() == [2.0**k for k in exponent]
+    exponents = np.arange(-1074.0, 1024.0)
+    assert run(native.load, "power", np.full_like(exponents, 2.0), exponents).tolist() == [2.0**k for k in exponents]
 
 
 def test_only_words_in_use_are_compiled_and_their_helpers_keep_to_themselves() -> None:
@@ -276,7 +276,6 @@ def test_only_words_in_use_are_compiled_and_their_helpers_keep_to_themselves() -
 
 
 def test_a_step_of_python_functions_may_use_them() -> None:
-
     source = Program.of(squashed)
     assert native.load(source)["squashed"](3.0) == tanh(log(3.0))
 
