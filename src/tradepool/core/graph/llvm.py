@@ -22,8 +22,7 @@ from tradepool.core.graph.lanes import Instance, Spread
 from tradepool.core.graph.llvm_function import FunctionEmitter
 from tradepool.core.graph.llvm_words import F64, I1, I64
 from tradepool.core.graph.native import PREFIX
-from tradepool.core.graph.program import Constant, Program
-from tradepool.core.graph.vocabulary import COMPOSED
+from tradepool.core.graph.program import Constant, NameClash, Program
 
 POINTER = ir.PointerType()
 # Nodes of syntax from which on a call costs less than a second copy.
@@ -48,7 +47,7 @@ class Shape:
 def module_text(program: Program, exported: frozenset[str], shape: Shape | None = None) -> str:
     """LLVM assembly of a program; only `exported` functions can be called from outside, the rest is inlined away.
 
-    >>> half = Program.of_text("def half(a: float) -> float:\n    return divide(a, 2.0)")
+    >>> half = Program.of_text("def half(a: float) -> float:\\n    return divide(a, 2.0)")
     >>> "fdiv double" in module_text(half, frozenset({"half"}))
     True
     """
@@ -72,7 +71,9 @@ class ModuleWriter:
             Kind.INTS: POINTER,
             Kind.FLOATS: POINTER,
         }
-        parts = (Program.of(*COMPOSED.values()), program)
+        parts = (program.words, program)
+        for name in {function.name for function in program.words.functions} & {item.name for item in program.functions}:
+            raise NameClash(name=name, first="a part of a word", second="a function of the step")
         self.constants: dict[str, Constant] = dict(chain.from_iterable(part.constants for part in parts))
         self.checked: dict[str, CheckedFunction] = {name: item for part in parts for name, item in check(part).items()}
         self.signatures: Mapping[str, Signature] = {name: item.signature for name, item in self.checked.items()}

@@ -16,7 +16,7 @@ from llvmlite import ir
 from tradepool.core.graph.kinds import ELEMENT, Kind, literal_int
 from tradepool.core.graph.lanes import Instance, SharedStore, Spread
 from tradepool.core.graph.llvm_words import EMIT, I1, I64, compare, constant, is_float, shaped
-from tradepool.core.graph.vocabulary import COMPOSED
+from tradepool.core.graph.words import COMPOSED
 
 if TYPE_CHECKING:
     from tradepool.core.graph.llvm import ModuleWriter

@@ -189,8 +189,17 @@ def _first(value: ir.Constant) -> int:
     )
 
 
+def _shift(y: ir.Value) -> int | None:
+    """By how many bits a shift divides by this; None for what is not a constant power of two."""
+    divisor = _first(y) if isinstance(y, ir.Constant) else 0
+    return divisor.bit_length() - 1 if divisor > 0 and divisor & (divisor - 1) == 0 else None
+
+
 def floor_div(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
-    """Divide by a divisor that cannot trap, then round down."""
+    """Divide by a divisor that cannot trap, then round down; a shift, which rounds down by itself, where it can be."""
+    bits = _shift(y)
+    if bits is not None:
+        return b.ashr(x, constant(x.type, bits))
     quotient, _, positive = _floored(b, x, y)
     return b.select(positive, quotient, constant(x.type, 0))
 
@@ -199,6 +208,16 @@ def remainder(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """What the rounded-down division leaves over."""
     _, rest, positive = _floored(b, x, y)
     return b.select(positive, rest, constant(x.type, 0))
+
+
+def bits_of(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The same register read as an integer, once every nan is the same nan."""
+    return b.bitcast(b.select(is_nan(b, x), constant(x.type, math.nan), x), shaped(I64, x.type))
+
+
+def from_bits(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The same register read as a double."""
+    return b.bitcast(x, shaped(F64, x.type))
 
 
 EMIT: dict[str, Emit] = {
@@ -216,5 +235,7 @@ EMIT: dict[str, Emit] = {
         ceil_to_int,
         floor_div,
         remainder,
+        bits_of,
+        from_bits,
     )
 }
