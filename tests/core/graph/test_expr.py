@@ -6,6 +6,7 @@ import gc
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ from tradepool.core.graph.expr import (
 )
 from tradepool.core.graph.parameter import Parameter, WrongParameter
 from tradepool.core.graph.primitives import delta, ema, highest, lag, sma, variance, wilder
-from tradepool.core.graph.span import Span
+from tradepool.core.graph.whole import Term, Whole, at, largest, names_in, plus, times
 from tradepool.domain.errors import InvalidInput
 
 
@@ -146,16 +147,34 @@ def test_deep_and_wide_expressions_are_built_walked_and_shown() -> None:
     assert len(repr(deep)) <= 160
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6), st.data())
-def test_a_span_is_the_largest_of_its_sums(sums: list[tuple[int, int, int]], data: st.DataObject) -> None:
-    values = {"a": data.draw(st.integers(1, 99)), "b": data.draw(st.integers(1, 99))}
-    span, plain = Span.of(0), 0
-    for constant_, a, b in sums:
-        times = {name: count for name, count in (("a", a), ("b", b)) if count}
-        span = span | Span.of(constant_, **times)
-        plain = max(plain, constant_ + a * values["a"] + b * values["b"])
-    assert span.at(values) == plain
-    assert (span + span).at(values) == 2 * plain
+Tree = tuple[Whole, Callable[[dict[str, int]], int]]
+leaves: st.SearchStrategy[Tree] = st.one_of(
+    st.integers(0, 50).map(lambda value: (value, lambda values: value)),
+    st.sampled_from("ab").map(lambda name: (Term("parameter", (name,)), lambda values: values[name])),
+)
+
+
+def joined(parts: tuple[Tree, Tree, str]) -> Tree:
+    """Two whole numbers put together, and the same in Python."""
+    (a, x), (b, y), sign = parts
+    if sign == "+":
+        return plus(a, b), lambda values: x(values) + y(values)
+    if sign == "*":
+        return times(a, b), lambda values: x(values) * y(values)
+    return largest(a, b), lambda values: max(x(values), y(values))
+
+
+@given(
+    st.recursive(leaves, lambda inner: st.tuples(inner, inner, st.sampled_from("+*m")).map(joined), max_leaves=12),
+    st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1, max_size=5),
+)
+def test_a_whole_number_is_the_same_for_one_set_and_for_many(tree: Tree, sets: list[tuple[int, int]]) -> None:
+    whole, plain = tree
+    expected = [plain({"a": a, "b": b}) for a, b in sets]
+    assert [at(whole, {"a": a, "b": b}, 60_000) for a, b in sets] == expected
+    many = at(whole, dict(zip("ab", np.array(sets).T, strict=True)), 60_000)
+    assert np.broadcast_to(many, len(sets)).tolist() == expected
+    assert names_in(whole) <= {"a", "b"}
 
 
 def test_errors_are_invalid_input() -> None:

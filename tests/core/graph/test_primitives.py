@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import bars_of, bits, changed_after, examples, seeds, tempers
 from tradepool.core.graph import native, reference
+from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import (
     Expr,
@@ -25,10 +26,11 @@ from tradepool.core.graph.expr import (
     was,
     where,
 )
-from tradepool.core.graph.market_step import clock_of, parameter_row, series
+from tradepool.core.graph.market_step import NOTHING, series
 from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance, wilder
 from tradepool.core.graph.step import series_step
 from tradepool.core.graph.vocabulary import Floats
+from tradepool.core.graph.whole import at
 
 LONGEST = 60
 N = parameter("n", 14, 1, LONGEST, 1)
@@ -117,28 +119,37 @@ def test_a_later_start_gives_the_same_bits_after_the_warm_up(
     bars = bars_of(seed, 7_500, temper)
     whole = series([expression], bars, "native", {"n": n})
     late = series([expression], bars.slice(start, len(bars)), "native", {"n": n})
-    warm_up = expression.settled.at({"n": n})
+    warm_up = expression.settled
+    warm_up = at(warm_up, {"n": n}, 60000)
     assert warm_up + start < len(bars)
     assert (bits(late[warm_up:]) == bits(whole[start + warm_up :])).all()
 
 
 EVERYTHING: list[Expr] = [make(where(close > low, close, high), N) for make, _ in PRIMITIVES.values()]
 EVERYTHING += [crosses_above(close, ema(close, N)), crosses_below(sma(close, N), lag(lag(close))), was(was(close > 1))]
-SOURCE = series_step(EVERYTHING)
+SOURCE = series_step(EVERYTHING, timeframe_ms=60000)
 
 
 @examples(10)
 @given(seed=seeds, n=st.integers(1, LONGEST), cuts=st.lists(st.integers(0, 400), max_size=6), temper=tempers)
 def test_chunks_and_runners_move_the_same_state(seed: int, n: int, cuts: list[int], temper: str) -> None:
     bars = bars_of(seed, 400, temper)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
     edges = [0, *sorted(cuts), 400]
     expected: tuple[Floats, Floats] | None = None
     for load, parts in ((reference.load, [0, 400]), (native.load, edges), (native.load, list(range(401)))):
         run, state = load(SOURCE.program)["series_step"], np.zeros(SOURCE.state_size)
         outputs, width = np.empty(400 * len(EVERYTHING)), len(EVERYTHING)
         for i0, i1 in pairwise(parts):
-            run(state, parameter_row(SOURCE, {"n": n}), *columns, i0, i1, outputs[i0 * width : i1 * width])
+            run(
+                state,
+                NOTHING,
+                SOURCE.rows({"n": n})[0],
+                NOTHING,
+                *columns(SOURCE, bars),
+                i0,
+                i1,
+                outputs[i0 * width : i1 * width],
+            )
         expected = expected or (state, outputs)
         assert (bits(state) == bits(expected[0])).all()
         assert (bits(outputs) == bits(expected[1])).all()
