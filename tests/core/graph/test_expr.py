@@ -73,11 +73,11 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: (close > 1) & close, r"`close` is a number"),  # type: ignore[operator]
     (lambda: ~close, r"`close` is a number"),
     (lambda: (close > 1) + 1, r"close > 1.0.*true or false.*where"),
-    (lambda: close + (close > 1), r"true or false"),  # type: ignore[operator]
+    (lambda: close + (close > 1), r"true or false"),
     (lambda: close > (close > 1), r"true or false"),
     (lambda: -(close > 1), r"true or false"),
     (lambda: maximum(close, True), r"true or false"),
-    (lambda: close + "1", r"is not an expression"),  # type: ignore[operator]
+    (lambda: close + "1", r"is not an expression"),  # type: ignore[arg-type]
     (lambda: close * math.nan, r"finite"),
     (lambda: close * math.inf, r"finite"),
     (lambda: close + 10**400, r"finite"),

@@ -25,7 +25,7 @@ class WrongTimeframe(InvalidInput):
     """The step is for bars of {expected_ms} ms but was given bars of {given_ms} ms; load the right series."""
 
 
-def clock_of(bars: Bars) -> Ints:
+def clock_of(bars: Bars) -> NDArray[np.int64]:
     """Number of each bar since 1970: open time over timeframe; windows are anchored by it."""
     return bars.open_time // bars.timeframe_ms
 

@@ -88,7 +88,7 @@ def write_scope(writer: Writer, nodes: list[Expr], write_nodes: Callable[..., No
     make = _higher if op == "on" else _other
     inner, around = make(writer, value)
     inner.bar = writer.state(f"bars seen of {op}({value!r})", kind="int", varies=False)
-    inner.anchored = writer.fresh("b")
+    inner.anchored, inner.name = writer.fresh("b"), f"{outer.name} {op}({value!r})"
     writer.scope = inner
     write_nodes(writer, *(expr.args[0] for expr in nodes))
     held = {}

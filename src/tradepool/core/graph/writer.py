@@ -21,6 +21,7 @@ from tradepool.domain.candle import TIMEFRAMES_MS
 class Scope:
     """The bars that a group of nodes counts, and the lines written for one of them."""
 
+    name: str = ""
     bar: str = "bar"
     clock: str = "clock[i]"
     prices: dict[str, str] = field(
@@ -106,7 +107,7 @@ class Writer:
     def rows_of(self, meaning: str, size: int, *, varies: bool) -> tuple[str, int]:
         """Rows of memory, zero before the first bar: the array, and the first row's index."""
         array = "own" if varies else "state"
-        first = len(self.rows[array])
+        meaning, first = f"{meaning}{self.scope.name}", len(self.rows[array])
         self.rows[array] += [meaning] if size == 1 else [f"{meaning}[{index}]" for index in range(size)]
         return array, first
 
