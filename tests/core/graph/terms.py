@@ -289,7 +289,7 @@ TERMS: dict[str, Term] = {
     "on, condition": Term(
         lambda x, n: where(on("15m", x >= lag(x)), x, 2.0 * x),
         lambda x, bars, n: np.where(
-            longer(15, lambda c, b, k: 1.0 * (c >= shifted(c, b, 1)))(x, bars, n) == 1.0, x, 2.0 * x
+            longer(15, lambda c, b, k: (c >= shifted(c, b, 1)).astype(np.float64))(x, bars, n) == 1.0, x, 2.0 * x
         ),
     ),
     "of": Term(lambda x, n: of(OTHER, ema(x, n)), elsewhere(EMA), flat=lambda value: 2.0 * value),

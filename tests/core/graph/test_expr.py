@@ -20,16 +20,36 @@ from tradepool.core.graph.expr import (
     close,
     constant,
     crosses_above,
+    exp,
     high,
+    log,
     low,
     maximum,
+    open_,
     parameter,
+    power,
     square_root,
+    tanh,
+    volume,
     was,
     where,
 )
 from tradepool.core.graph.parameter import Parameter, WrongParameter
-from tradepool.core.graph.primitives import delta, ema, highest, lag, sma, variance, wilder
+from tradepool.core.graph.primitives import (
+    correlation,
+    cumulative,
+    delta,
+    ema,
+    highest,
+    lag,
+    quantile,
+    rank,
+    regression,
+    sma,
+    variance,
+    wilder,
+)
+from tradepool.core.graph.units import ANY, PLAIN, PRICE, VOLUME, Unit, WrongUnit
 from tradepool.core.graph.whole import Term, Whole, at, largest, names_in, plus, times
 from tradepool.domain.errors import InvalidInput
 
@@ -177,8 +197,49 @@ def test_a_whole_number_is_the_same_for_one_set_and_for_many(tree: Tree, sets: l
     assert names_in(whole) <= {"a", "b"}
 
 
+UNITS: list[tuple[Callable[[], Expr], str]] = [
+    (lambda: close + volume, r"In add: `close` is price, `volume` is volume; divide each"),
+    (lambda: close > volume, r"In greater: .*volume"),
+    (lambda: maximum(close, variance(close, 5)), r"price\^2"),
+    (lambda: where(close > 1, close, close / open_), r"a plain number"),
+    (lambda: close - close * volume, r"price volume"),
+    (lambda: log(close), r"In log: `close` is price, which has no meaning here; divide it"),
+    (lambda: exp(close - open_), r"`close - open` is price"),
+    (lambda: tanh(volume), r"`volume` is volume"),
+    (lambda: power(volume, 2), r"`volume` is volume"),
+    (lambda: crosses_above(rank(close, 5), close), r"a plain number"),
+]
+
+
+@pytest.mark.parametrize(("build", "words"), UNITS)
+def test_units_that_do_not_fit_are_refused(build: Callable[[], Expr], words: str) -> None:
+    with pytest.raises(WrongUnit, match=words):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("expression", "unit"),
+    [
+        (close * 2 + 1, PRICE),
+        (close / lag(close) - 1, PLAIN),
+        (square_root(variance(close, 9)), PRICE),
+        (cumulative(close * volume) / cumulative(volume), PRICE),
+        (regression(close, 9).slope, PRICE),
+        (regression(close, 9).r2, PLAIN),
+        (correlation(close, volume, 9) * volume, VOLUME),
+        (-absolute(volume), VOLUME),
+        (where(close > 100, 1, 2) * parameter("x", 1.0, 0.0, 2.0, 0.5), ANY),
+        (log(close / open_), PLAIN),
+        (1 / close, (-1.0, 0.0)),
+        (quantile(volume, 5, 0.5), VOLUME),
+    ],
+)
+def test_units_are_derived(expression: Expr, unit: Unit) -> None:
+    assert expression.unit == unit
+
+
 def test_errors_are_invalid_input() -> None:
-    assert all(issubclass(error, InvalidInput) for error in (WrongOperand, WrongLength, WrongParameter))
+    assert all(issubclass(error, InvalidInput) for error in (WrongOperand, WrongLength, WrongParameter, WrongUnit))
 
 
 def test_square_root_and_absolute_take_numbers() -> None:

@@ -10,7 +10,18 @@ import pytest
 from tests.core.graph.samples import MINUTE_MS, bars_of
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import columns
-from tradepool.core.graph.expr import close, constant, crosses_above, crosses_below, high, low, parameter
+from tradepool.core.graph.expr import (
+    close,
+    constant,
+    crosses_above,
+    crosses_below,
+    false,
+    high,
+    low,
+    parameter,
+    true,
+    volume,
+)
 from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.primitives import delta, ema, sma
 from tradepool.core.graph.program import NameClash, Program
@@ -23,6 +34,7 @@ from tradepool.core.graph.step import (
     fused_step,
     market_step,
 )
+from tradepool.core.graph.units import WrongUnit
 from tradepool.core.graph.vocabulary import Floats, Ints
 
 UGLY = parameter("os_system", 5, 1, 20, 1)
@@ -115,6 +127,11 @@ def test_a_callers_lines_run_inside_the_loop() -> None:
 def test_a_callers_names_may_not_be_the_steps(arguments: list[str], after: list[str]) -> None:
     with pytest.raises(NameClash):
         fused_step(GRAPH, "fused", arguments, [], after, timeframe_ms=MINUTE_MS)
+
+
+def test_a_distance_is_a_price() -> None:
+    with pytest.raises(WrongUnit, match=r"In stop_distance: `volume` is volume, not price; multiply it by a price"):
+        market_step(Graph(true, false, volume, NONE, NONE), timeframe_ms=MINUTE_MS)
 
 
 def test_the_same_graph_gives_the_same_text() -> None:
