@@ -200,34 +200,18 @@ def write_quantile(writer: Writer, expr: Expr) -> str:
 
 
 # Sums over the whole window at each bar: {x} and {u} are this bar's values, {y} and {w} each value, {a} ... the sums.
+_LINE = ["{a} += (to_float({k}) - {middle}) * ({y} - {x})", "{b} += {y} - {x}", "{c} += ({y} - {x}) * ({y} - {x})"]
+_PAIR = [*_LINE[1:], "{a} += {w} - {u}", "{d} += ({w} - {u}) * ({w} - {u})", "{e} += ({y} - {x}) * ({w} - {u})"]
+_SPREADS = "square_root({c} - {b} * {b} * {share}) * square_root({d} - {a} * {a} * {share})"
 _SCANS: dict[str, tuple[str, list[str], str]] = {
     "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share}"),
-    "slope": ("a", ["{a} += (to_float({k}) - {middle}) * ({y} - {x})"], "{a} * {spread}"),
-    "fitted": (
-        "ab",
-        ["{a} += (to_float({k}) - {middle}) * ({y} - {x})", "{b} += {y} - {x}"],
-        "{x} + {b} * {share} + {a} * {spread} * (to_float({n}) - {middle})",
-    ),
-    "r2": (
-        "abc",
-        [
-            "{a} += (to_float({k}) - {middle}) * ({y} - {x})",
-            "{b} += {y} - {x}",
-            "{c} += ({y} - {x}) * ({y} - {x})",
-        ],
-        "minimum(1.0, divide({a} * {a} * {spread}, {c} - {b} * {b} * {share}))",
-    ),
+    "slope": ("a", _LINE[:1], "{a} * {spread}"),
+    "fitted": ("ab", _LINE[:2], "{x} + {b} * {share} + {a} * {spread} * (to_float({n}) - {middle})"),
+    "r2": ("abc", _LINE, "minimum(1.0, divide({a} * {a} * {spread}, {c} - {b} * {b} * {share}))"),
     "correlation": (
         "abcde",
-        [
-            "{a} += {y} - {x}",
-            "{b} += {w} - {u}",
-            "{c} += ({y} - {x}) * ({y} - {x})",
-            "{d} += ({w} - {u}) * ({w} - {u})",
-            "{e} += ({y} - {x}) * ({w} - {u})",
-        ],
-        "maximum(-1.0, minimum(1.0, divide({e} - {a} * {b} * {share},"
-        " square_root({c} - {a} * {a} * {share}) * square_root({d} - {b} * {b} * {share}))))",
+        _PAIR,
+        f"maximum(-1.0, minimum(1.0, divide({{e}} - {{a}} * {{b}} * {{share}}, {_SPREADS})))",
     ),
 }
 
@@ -261,9 +245,8 @@ def write_since(writer: Writer, expr: Expr) -> str:
 def write_cumulative(writer: Writer, expr: Expr) -> str:
     """A running sum."""
     x, state = writer.atom(expr.args[0]), writer.state(repr(expr), varies=writer.varies(expr))
-    reset = [f"if {writer.atom(arg)}:\n    {state} = 0.0" for arg in expr.args[1:]]
-    lines = [line for text in reset for line in text.split("\n")]
-    writer.scope.lines += writer.since(expr.first_valid, [*lines, f"{state} += {x}"])
+    held = f"where({writer.atom(expr.args[1])}, 0.0, {state})" if len(expr.args) == 2 else state
+    writer.scope.lines += writer.since(expr.first_valid, [f"{state} = {held} + {x}"])
     return state
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from tradepool.core.graph.expr import Boolean, Expr, External, Number, WrongOperand, node, walk
 from tradepool.core.graph.whole import MINUTE_MS, Term, Whole, plus, times
-from tradepool.core.graph.writer import Scope, Writer, indented
+from tradepool.core.graph.writer import PRICES, Scope, Writer, indented
 from tradepool.domain.candle import TIMEFRAMES_MS, UnknownTimeframe
 
 _AGE = re.compile(r"([1-9]\d{0,5})([mhd])")
@@ -108,7 +108,7 @@ def write_scope(writer: Writer, nodes: list[Expr], write_nodes: Callable[..., No
 
 def _other(writer: Writer, market: str) -> tuple[Scope, Callable[[list[str]], list[str]]]:
     number, j = writer.others.index(market), writer.fresh("j")
-    prices = {name: f"{name}{number}[{j}]" for name in ("open", "high", "low", "close", "volume")}
+    prices = {name: f"{name}{number}[{j}]" for name in PRICES}
     loop = f"for {j} in range(upto{number}[i], upto{number}[i + 1]):"
     return Scope(clock=f"clock{number}[{j}]", prices=prices), lambda body: [loop, *indented(body)]
 
@@ -121,7 +121,7 @@ def _higher(writer: Writer, timeframe: str) -> tuple[Scope, Callable[[list[str]]
         return writer.state(f"{what} of the {timeframe} candle", kind=kind, varies=False)
 
     number, whole = state("number", "int"), state("beginning seen", "bool")
-    prices = {name: state(name) for name in ("open", "high", "low", "close", "volume")}
+    prices = {name: state(name) for name in PRICES}
     now, late, turn, closing = (writer.fresh(letter) for letter in "bbtb")
     own, price = base.prices, prices
 

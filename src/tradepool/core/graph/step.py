@@ -8,6 +8,7 @@ hands the same numbers to lines of the caller inside the loop, `series_step` wri
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,7 @@ from tradepool.core.graph.scope import write_scope
 from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, WrongUnit, unit_name
 from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import NEVER, Whole, at, largest
-from tradepool.core.graph.writer import Writer, indented
+from tradepool.core.graph.writer import PRICES, Writer, indented
 
 # Columns of a market row. Exposures are levels in [0, 1]; distances are in units of price, 0 = none.
 EXPOSURE = 0
@@ -45,9 +46,9 @@ MARKET_ARGUMENTS = (
     "volume: Floats",
     "clock: Ints",
 )
-_OTHER_ARGUMENTS = (*(f"{name}{{}}: Floats" for name in ("open", "high", "low", "close", "volume")), "clock{}: Ints")
-_RANGE_ARGUMENTS = ("i0: int", "i1: int")
+_OTHER_ARGUMENTS = (*(f"{name}{{}}: Floats" for name in PRICES), "clock{}: Ints", "upto{}: Ints")
 _OUTPUTS = "outputs: Floats"
+_GENERATED = re.compile(r"[a-z]\d+")
 _DISTANCES = ("stop_distance", "trail_distance", "trail_step")
 
 # A distance leaves the market part only as a finite positive number of price units; nan compares as false.
@@ -125,15 +126,15 @@ class StepSource:
         """
         taken = {item.name: _taken(item, values.get(item.name, item.default)) for item in self.parameters}
         sets = max((np.size(taken[name]) for name in self.varying), default=1)
-        columns = {
-            array: [
-                taken[item.name] if isinstance(item, Parameter) else at(item, taken, self.timeframe_ms)
-                for item in self.derived[array]
+        shared, own = (
+            [
+                taken[i.name] if isinstance(i, Parameter) else at(i, taken, self.timeframe_ms)
+                for i in self.derived[array]
             ]
             for array in ("parameters", "swept")
-        }
-        swept = [np.broadcast_to(np.asarray(column, dtype=np.float64), sets) for column in columns["swept"]]
-        return np.array(columns["parameters"], dtype=np.float64), np.array(swept).reshape(len(swept), sets)
+        )
+        swept = np.array([np.broadcast_to(column, sets) for column in own], dtype=np.float64)
+        return np.array(shared, dtype=np.float64), swept.reshape(len(own), sets)
 
 
 def _taken(item: Parameter, value: float | Floats) -> float | NDArray[np.generic]:
@@ -269,25 +270,20 @@ def write_signal(writer: Writer, graph: Graph) -> None:
 
 def refuse_clashes(writer: Writer, extra_arguments: Sequence[str], lines: Sequence[str]) -> None:
     """Raise NameClash if the caller's lines or arguments would take a name of the step's own."""
-    own = {*writer.legend, "anchored", "i", *(item.split(":")[0] for item in _arguments(writer))}
-    for line in (*writer.before, *writer.scope.lines):
-        own |= {line.split(" = ")[0].strip(), *line.strip().removeprefix("for ").split(" in range")[:1]}
+    own = {"i", "anchored", *(line.split(" = ")[0] for line in writer.before)}
+    own |= {item.split(":")[0] for item in _arguments(writer)}
     taken = {argument.split(":")[0].strip() for argument in extra_arguments}
     for item in ast.walk(ast.parse("\n".join(lines))):
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
             taken.add(item.id)
-    if clashes := sorted(own & taken):
+    if clashes := sorted(name for name in taken if name in own or _GENERATED.fullmatch(name)):
         raise NameClash(name=", ".join(clashes), first="the step's own local", second="the lines around it")
 
 
 def _arguments(writer: Writer) -> list[str]:
-    others = [item.format(k) for k in range(len(writer.others)) for item in (*_OTHER_ARGUMENTS, "upto{}: Ints")]
-    return [
-        *MARKET_ARGUMENTS,
-        *others,
-        *(f"x{k}: Floats" for k in range(len(writer.externals))),
-        *_RANGE_ARGUMENTS,
-    ]
+    others = [item.format(k) for k in range(len(writer.others)) for item in _OTHER_ARGUMENTS]
+    externals = [f"x{k}: Floats" for k in range(len(writer.externals))]
+    return [*MARKET_ARGUMENTS, *others, *externals, "i0: int", "i1: int"]
 
 
 def assemble(

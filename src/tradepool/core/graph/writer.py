@@ -16,6 +16,8 @@ from tradepool.core.graph.primitives import BLOCK
 from tradepool.core.graph.whole import Term, Whole, names_in, ratio
 from tradepool.domain.candle import TIMEFRAMES_MS
 
+PRICES = ("open", "high", "low", "close", "volume")
+
 
 @dataclass(slots=True)
 class Scope:
@@ -25,13 +27,7 @@ class Scope:
     bar: str = "bar"
     clock: str = "clock[i]"
     prices: dict[str, str] = field(
-        default_factory=lambda: {
-            "open": "open_[i]",
-            "high": "high[i]",
-            "low": "low[i]",
-            "close": "close[i]",
-            "volume": "volume[i]",
-        }
+        default_factory=lambda: {**{name: f"{name}[i]" for name in PRICES}, "open": "open_[i]"}
     )
     anchored: str = "anchored"
     timeframe_ms: int | None = None
