@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tradepool.core.graph.expr import Boolean, Expr, Number, parameters, walk
+from tradepool.core.graph.expr import Boolean, Expr, Number, constant, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK, WRITE
 from tradepool.core.graph.program import NameClash, Program
 from tradepool.core.graph.span import NONE, Span
 from tradepool.core.graph.writer import BAR, Writer, indented
 
-# Columns of a market row. Exposures are levels in [0, 1]; distances are in units of price, 0 = none.
+# Columns of a market row. Exposures are levels, -1, 0 or 1; distances are in units of price, 0 = none. Targets are not
+# among them: only fused steps read them so far.
 EXPOSURE = 0
 PREVIOUS_EXPOSURE = 1
 STOP_DISTANCE = 2
@@ -40,7 +41,10 @@ MARKET_ARGUMENTS = (
     "i1: int",
 )
 _OUTPUTS = "outputs: Floats"
-_DISTANCES = ("stop_distance", "trail_distance", "trail_step")
+_DISTANCES = ("stop_distance", "trail_distance", "trail_step", "first_target", "second_target")
+_SHARE = "target_share"
+_ZERO = constant(0.0)
+_ONE = constant(1.0)
 
 # A distance leaves the market part only as a finite positive number of price units; nan compares as false.
 _AS_DISTANCE = """def as_distance(value: float) -> float:
@@ -70,9 +74,11 @@ _INPUTS = {"open": "open_", "high": "high", "low": "low", "close": "close", "vol
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What the market part of a strategy computes: when to hold, and how far away its protections are.
+    """What the market part of a strategy computes: when to hold, and how far away its protections and targets are.
 
-    `enter` raises the exposure to 1, `exit` clears it, exit wins. Distances are in price units; zero means none.
+    `enter` raises the exposure to 1, `enter_short` lowers it to -1 and turns a long at once; `exit` and `exit_short`
+    clear the level of their side and win over its entry; both entries at once say nothing. Distances are in price
+    units, zero means none. `target_share` is the share of a position sold at the first target.
     """
 
     enter: Boolean
@@ -80,11 +86,22 @@ class Graph:
     stop_distance: Number
     trail_distance: Number
     trail_step: Number
+    first_target: Number = _ZERO
+    second_target: Number = _ZERO
+    target_share: Number = _ONE
+    enter_short: Boolean | None = None
+    exit_short: Boolean | None = None
+
+    @property
+    def distances(self) -> tuple[Number, ...]:
+        """Stop, trail, trail step, first and second target."""
+        return (self.stop_distance, self.trail_distance, self.trail_step, self.first_target, self.second_target)
 
     @property
     def roots(self) -> tuple[Expr, ...]:
         """All expressions, in the order in which their parameters are numbered."""
-        return (self.enter, self.exit, self.stop_distance, self.trail_distance, self.trail_step)
+        shorts = tuple(side for side in (self.enter_short, self.exit_short) if side is not None)
+        return (self.enter, self.exit, *self.distances, self.target_share, *shorts)
 
 
 @dataclass(frozen=True)
@@ -130,7 +147,7 @@ def market_step(graph: Graph) -> StepSource:
     >>> step.state_rows, step.lookback({})
     (('bars seen', 'exposure'), 0)
     """
-    columns = ("exposure", "previous_exposure", *_DISTANCES)
+    columns = ("exposure", "previous_exposure", "stop_distance", "trail_distance", "trail_step")
     write = [f"outputs[(i - i0) * {COLUMNS} + {index}] = {name}" for index, name in enumerate(columns)]
     return fused_step(graph, "market_step", [_OUTPUTS], [], write)
 
@@ -154,7 +171,7 @@ def fused_step(
     writer = Writer(parameters(*graph.roots))
     begin_loop(writer)
     writer.state("exposure", "exposure")
-    writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES)]
+    writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE)]
     write_nodes(writer, *graph.roots)
     write_signal(writer, graph)
     refuse_clashes(writer, extra_arguments, [*before, *after, *start, *finish])
@@ -204,20 +221,33 @@ def write_nodes(writer: Writer, *roots: Expr) -> None:
 
 
 def write_signal(writer: Writer, graph: Graph) -> None:
-    """The level, flat until everything a position needs is valid, and the distances."""
+    """The level, flat until everything a position needs is valid, and the distances; a distance of zero has no line."""
     ready = writer.span(_first_valid(graph.roots))
-    decide = [
-        f"if {writer.atom(graph.exit)}:",
-        "    exposure = 0.0",
-        f"elif {writer.atom(graph.enter)}:",
-        "    exposure = 1.0",
-    ]
+    decide = _level(writer, graph)
     writer.bar.append("previous_exposure = exposure")
     writer.bar += decide if ready == "0" else [f"if {BAR} >= {ready}:", *indented(decide)]
-    for name, expr in zip(_DISTANCES, graph.roots[2:], strict=True):
-        valid = writer.span(expr.first_valid)
+    for name, expr in zip((*_DISTANCES, _SHARE), (*graph.distances, graph.target_share), strict=True):
+        if expr is _ZERO or (name == _SHARE and graph.first_target is _ZERO):
+            continue
         value = f"as_distance({writer.atom(expr)})"
+        value = f"minimum({value}, 1.0)" if name == _SHARE else value
+        valid = writer.span(expr.first_valid)
         writer.bar.append(f"{name} = {value}" if valid == "0" else f"{name} = {value} if {BAR} >= {valid} else 0.0")
+
+
+def _level(writer: Writer, graph: Graph) -> list[str]:
+    enter, leave = writer.atom(graph.enter), writer.atom(graph.exit)
+    if graph.enter_short is None or graph.exit_short is None:
+        return [f"if {leave}:", "    exposure = 0.0", f"elif {enter}:", "    exposure = 1.0"]
+    enter_short, leave_short = writer.atom(graph.enter_short), writer.atom(graph.exit_short)
+    return [
+        f"goes_long = {enter} and not {leave}",
+        f"goes_short = {enter_short} and not {leave_short}",
+        "if goes_long != goes_short:",
+        "    exposure = where(goes_long, 1.0, -1.0)",
+        f"elif (exposure > 0.0 and {leave}) or (exposure < 0.0 and {leave_short}):",
+        "    exposure = 0.0",
+    ]
 
 
 def refuse_clashes(writer: Writer, extra_arguments: Sequence[str], lines: Sequence[str]) -> None:
