@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from itertools import count
 
-from tradepool.core.backtest import kernel
-from tradepool.core.backtest.run import AFTER, ARGUMENTS, BEFORE
+from tradepool.core.backtest.run import AFTER, ARGUMENTS, BEFORE, kernel_of
 from tradepool.core.graph import native
 from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import fused_step, market_step
@@ -21,9 +20,12 @@ def rounds() -> Measure:
     def once() -> list[Figure]:
         figures = []
         for name in catalog.names():
-            graph = catalog.named(name).graph
-            step, backtest = market_step(graph), fused_step(graph, "backtest", ARGUMENTS, BEFORE, AFTER)
-            whole = Program.of(kernel) + backtest.program
+            strategy = catalog.named(name)
+            step, backtest = (
+                market_step(strategy.graph),
+                fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER),
+            )
+            whole = kernel_of(strategy) + backtest.program
             figures.append(Figure(f"compile step of {name}", "ms", compile_ms(step.program, step.name, next(number))))
             figures.append(Figure(f"compile backtest of {name}", "ms", compile_ms(whole, backtest.name, next(number))))
         return figures

@@ -85,4 +85,5 @@ class Slot:
             row[step.EXIT_PROCEEDS],
             row[step.EXIT_FEE],
             row[step.EXIT_REASON],
+            row[step.SIDE],
         )

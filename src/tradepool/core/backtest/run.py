@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Literal
@@ -35,6 +35,8 @@ ACCOUNT = AccountId("backtest")
 MANDATE = MandateId("backtest")
 SLIPPAGE_BP = 1
 PREPARED_MAX = 64
+# A turn closes one trade at the open, and its new position may be closed in the same bar.
+TRADES_A_BAR, REFUSALS_A_BAR = 2, 5
 DEFAULT_WEIGHT = Decimal("0.95")
 
 ARGUMENTS = (
@@ -52,12 +54,14 @@ ARGUMENTS = (
     "record: bool",
 )
 BEFORE = (
-    "open_bar(wallet, slot, terms, trades, refusals, counts, scale, open_[i], low[i], open_time[i], timeframe_ms)",
+    "open_bar(wallet, slot, terms, trades, refusals, counts, scale, open_[i], high[i], low[i], open_time[i],"
+    " timeframe_ms)",
 )
 AFTER = (
     "if i < last:",
     "    decide(wallet, slot, terms, refusals, counts, scale, exposure, previous_exposure, stop_distance,"
-    " trail_distance, trail_step, high[i], close[i], open_time[i] + timeframe_ms)",
+    " trail_distance, trail_step, first_target, second_target, target_share, high[i], low[i], close[i],"
+    " open_time[i] + timeframe_ms)",
     "if record:",
     "    equity[i] = equity_at(wallet, slot, terms, round_to_int(close[i] * scale))",
 )
@@ -95,7 +99,12 @@ def run(
     runner: Runner = "native",
     record_equity: bool = False,
 ) -> BacktestResult:
-    """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open."""
+    """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open.
+
+    A strategy that shorts runs on a perpetual of the market's grid, and the result says so in `market.kind`; funding
+    and borrowing cost nothing here, and no position is liquidated.
+    """
+    market = market_for(strategy, market)
     source, functions = _prepared(strategy, runner)
     rows = _rows(market, bars, setting, record_equity)
     functions["backtest"](
@@ -129,8 +138,14 @@ def run(
 def _prepared(strategy: Strategy, runner: Runner) -> tuple[StepSource, Functions]:
     """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
     source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER)
-    program = _kernel() + source.program
+    program = kernel_of(strategy) + source.program
     return source, native.load(program, ["backtest"]) if runner == "native" else reference.load(program)
+
+
+def kernel_of(strategy: Strategy) -> Program:
+    """The kernel's functions, without what the strategy never does."""
+    switches = {"SHORTS": int(strategy.shorts), "TARGETS": int(strategy.targets)}
+    return replace(_kernel(), constants=tuple(sorted({**dict(_kernel().constants), **switches}.items())))
 
 
 @cache
@@ -138,17 +153,27 @@ def _kernel() -> Program:
     return Program.of(kernel)
 
 
+def market_for(strategy: Strategy, market: Market) -> Market:
+    """The market a strategy is backtested on: one that shorts needs a perpetual, of the same grid."""
+    return replace(market, kind="perpetual") if strategy.shorts and not market.fee_in_quote else market
+
+
 def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> _Rows:
     wallet = np.zeros(step.WALLET_SIZE, np.int64)
     wallet[step.CASH] = market.quote_units(setting.cash)
+    counts = np.zeros(kernel.COUNTS_SIZE, np.int64)
+    counts[kernel.CASH_PEAK] = wallet[step.CASH]
+    terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
     # Never touched, never paid for: the records are as long as they could get, and the machine maps only what is used.
+    terms[step.TRADES_MAX] = TRADES_A_BAR * len(bars) + 1
+    terms[step.REFUSALS_MAX] = REFUSALS_A_BAR * len(bars) + 1
     return _Rows(
         wallet=wallet,
         slot=np.zeros(step.SLOT_SIZE, np.int64),
-        terms=np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64),
-        trades=np.empty((len(bars) + 1) * kernel.TRADE_SIZE, np.int64),
-        refusals=np.empty((2 * len(bars) + 2) * kernel.REFUSAL_SIZE, np.int64),
-        counts=np.zeros(kernel.COUNTS_SIZE, np.int64),
+        terms=terms,
+        trades=np.empty(terms[step.TRADES_MAX] * kernel.TRADE_SIZE, np.int64),
+        refusals=np.empty(terms[step.REFUSALS_MAX] * kernel.REFUSAL_SIZE, np.int64),
+        counts=counts,
         equity=np.zeros(len(bars) if record_equity else 1, np.int64),
     )
 
@@ -196,6 +221,6 @@ def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:
 
 def _open_positions(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Position, ...]:
     slot = rows.slot.tolist()
-    if not slot[step.HOLDING]:
+    if slot[step.HOLDING] == 0:
         return ()
     return (position_of(slot, account=ACCOUNT, mandate=MANDATE, strategy_id=strategy_id, market=market),)
