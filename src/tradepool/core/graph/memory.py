@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tradepool.core.graph.expr import Boolean, Expr, Number
+from tradepool.core.graph.expr import Expr, Number, bars_in
 from tradepool.core.graph.whole import plus
 from tradepool.core.graph.writer import Ring, Writer, indented
 
@@ -18,13 +18,18 @@ class View:
     """A window of one source: its ring, this bar's value, and the length as source text."""
 
     def __init__(self, writer: Writer, window: Expr) -> None:
-        """Look at a window node."""
+        """Look at a window node; its ring is made if it is the first of its source."""
         source, bars = window.args
         assert isinstance(source, Number)
         self.writer, self.source, self.window = writer, source, window
         self.ring: Ring = writer.ring(source)
         self.x = writer.atom(source)
-        self.n = whole_length(writer, bars)
+        self.n = writer.whole(bars_in(bars))
+
+    @property
+    def share(self) -> str:
+        """1 / n."""
+        return self.writer.hoist(f"divide(1.0, to_float({self.n}))")
 
     @property
     def leaving(self) -> str:
@@ -34,15 +39,6 @@ class View:
             name = self.writer.local(self.ring.back(self.n), f"value leaving ({self.window!r})")
             atoms["leaving", self.window] = name
         return atoms["leaving", self.window]
-
-    def share(self) -> str:
-        """1 / n."""
-        return self.writer.hoist(f"divide(1.0, to_float({self.n}))")
-
-
-def whole_length(writer: Writer, bars: Expr) -> str:
-    """A window length: a literal, or the parameter."""
-    return str(bars.value) if isinstance(bars.value, int) else f"p{writer.parameters.index(bars.value)}"
 
 
 def oldest_to_newest(writer: Writer, views: list[View], lines: list[str]) -> list[str]:
@@ -60,7 +56,7 @@ def oldest_to_newest(writer: Writer, views: list[View], lines: list[str]) -> lis
 
 def write_previous(writer: Writer, expr: Expr) -> str:
     """Keep the value for the next bar once everything has read the old one."""
-    state = writer.state(repr(expr), kind="bool" if isinstance(expr, Boolean) else "float", varies=writer.varies(expr))
+    state = writer.keep(expr)
     writer.scope.moved.append([f"{state} = {writer.atom(expr.args[0])}"])
     return state
 
@@ -68,11 +64,11 @@ def write_previous(writer: Writer, expr: Expr) -> str:
 def write_recursion(writer: Writer, expr: Expr) -> str:
     """Sum up to the seed, then decay toward each new value."""
     source, bars = expr.args
-    n, x = whole_length(writer, bars), writer.atom(source)
+    n, x = writer.whole(bars_in(bars)), writer.atom(source)
     mean = writer.hoist(f"divide(1.0, to_float({n}))")
     weight = mean if expr.op == "wilder" else writer.hoist(f"divide(2.0, to_float({n}) + 1.0)")
     decay = writer.hoist(f"1.0 - {weight}")
-    state, bar = writer.state(repr(expr), varies=writer.varies(expr)), writer.scope.bar
+    state, bar = writer.keep(expr), writer.scope.bar
     start, seeded = writer.whole(source.first_valid), writer.whole(expr.first_valid)
     lines = [
         f"if {bar} >= {writer.whole(plus(expr.first_valid, 1))}:",
@@ -87,7 +83,7 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
 def write_smooth(writer: Writer, expr: Expr) -> str:
     """Start at the first value, then move toward each new one by the weight of its bar."""
     x, weight = (writer.atom(arg) for arg in expr.args)
-    state = writer.state(repr(expr), varies=writer.varies(expr))
+    state = writer.keep(expr)
     following = f"{weight} * {x} + (1.0 - {weight}) * {state}"
     first = f"{writer.scope.bar} <= {writer.whole(expr.first_valid)}"
     writer.scope.lines.append(f"{state} = {x} if {first} else {following}")
@@ -104,7 +100,7 @@ def _running_sum(writer: Writer, window: Expr) -> str:
     if key not in writer.scope.atoms:
         view = View(writer, window)
         leaving, anchored = view.leaving, writer.anchor()
-        total = writer.state(f"sum of ({window!r})", varies=writer.varies(window))
+        total = writer.keep(window, "sum of")
         anew = [f"{total} = 0.0", *oldest_to_newest(writer, [view], [f"{total} += {{y}}"])]
         full = f"if {anchored} and {writer.scope.bar} >= {writer.whole(window.first_valid)}:"
         lines = [f"{total} += {view.x} - {leaving}", full, *indented(anew)]
@@ -116,16 +112,16 @@ def _running_sum(writer: Writer, window: Expr) -> str:
 def write_sum(writer: Writer, expr: Expr) -> str:
     """A running sum, anchored; or the mean it gives."""
     total = _running_sum(writer, expr.args[0])
-    return total if expr.op == "rolling_sum" else writer.local(f"{total} * {View(writer, expr.args[0]).share()}", expr)
+    return total if expr.op == "rolling_sum" else writer.local(f"{total} * {View(writer, expr.args[0]).share}", expr)
 
 
 def write_variance(writer: Writer, expr: Expr) -> str:
     """Running sums of distances from a base near the values (else the squares would swallow them), anchored."""
     (window,) = expr.args
     view, bar = View(writer, window), writer.scope.bar
-    x, leaving, anchored, varies = view.x, view.leaving, writer.anchor(), writer.varies(expr)
+    x, leaving, anchored = view.x, view.leaving, writer.anchor()
     full, slides = writer.whole(window.first_valid), writer.whole(plus(window.first_valid, 1))
-    base, total, squares = (writer.state(f"{part} of {expr!r}", varies=varies) for part in ("base", "sum", "squares"))
+    base, total, squares = (writer.keep(expr, part) for part in ("base of", "sum of", "squares of"))
     enters, leaves, away = (writer.fresh("n") for _ in range(3))
     again = [f"{away} = {{y}} - {base}", f"{total} += {away}", f"{squares} += {away} * {away}"]
     anew = [f"{base} = {x}", f"{total} = 0.0", f"{squares} = 0.0", *oldest_to_newest(writer, [view], again)]
@@ -140,8 +136,8 @@ def write_variance(writer: Writer, expr: Expr) -> str:
         *indented(anew),
     ]
     writer.scope.lines += writer.since(view.source.first_valid, lines)
-    mean = writer.local(f"{total} * {view.share()}", f"mean distance from the base of {expr!r}")
-    return writer.local(f"maximum({squares} * {view.share()} - {mean} * {mean}, 0.0)", expr)
+    mean = writer.local(f"{total} * {view.share}", f"mean distance from the base of {expr!r}")
+    return writer.local(f"maximum({squares} * {view.share} - {mean} * {mean}, 0.0)", expr)
 
 
 def write_extreme(writer: Writer, expr: Expr) -> str:
@@ -149,7 +145,7 @@ def write_extreme(writer: Writer, expr: Expr) -> str:
     (window,) = expr.args
     word, sign = ("maximum", ">=") if expr.op == "highest" else ("minimum", "<=")
     view, bar = View(writer, window), writer.scope.bar
-    leaving, state = view.leaving, writer.state(repr(expr), varies=writer.varies(expr))
+    leaving, state = view.leaving, writer.keep(expr)
     rescan = oldest_to_newest(writer, [view], [f"{state} = {word}({state}, {{y}})"])
     lines = [
         f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}:",
@@ -222,7 +218,7 @@ def write_scan(writer: Writer, expr: Expr) -> str:
     views = [View(writer, window) for window in expr.args]
     n = views[0].n
     names = {letter: writer.fresh("n") for letter in letters}
-    names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share()}
+    names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share}
     if "{middle}" in lines[0]:
         names["middle"] = writer.hoist(f"(to_float({n}) + 1.0) * 0.5")
         names["spread"] = writer.hoist(f"divide(12.0, to_float({n}) * (to_float({n}) * to_float({n}) - 1.0))")
@@ -235,8 +231,7 @@ def write_scan(writer: Writer, expr: Expr) -> str:
 
 def write_since(writer: Writer, expr: Expr) -> str:
     """Count up from the last bar at which it held."""
-    held, varies = writer.atom(expr.args[0]), writer.varies(expr)
-    state, known = writer.state(repr(expr), varies=varies), writer.state(f"ever {expr!r}", kind="bool", varies=varies)
+    held, state, known = writer.atom(expr.args[0]), writer.keep(expr), writer.keep(expr, "ever", kind="bool")
     lines = [f"{state} = 0.0 if {held} else {state} + 1.0", f"{known} = {known} or {held}"]
     writer.scope.lines += writer.since(expr.first_valid, lines)
     return writer.local(f"{state} if {known} else {writer.hoist('divide(0.0, 0.0)')}", expr)
@@ -244,7 +239,7 @@ def write_since(writer: Writer, expr: Expr) -> str:
 
 def write_cumulative(writer: Writer, expr: Expr) -> str:
     """A running sum."""
-    x, state = writer.atom(expr.args[0]), writer.state(repr(expr), varies=writer.varies(expr))
+    x, state = writer.atom(expr.args[0]), writer.keep(expr)
     held = f"where({writer.atom(expr.args[1])}, 0.0, {state})" if len(expr.args) == 2 else state
     writer.scope.lines += writer.since(expr.first_valid, [f"{state} = {held} + {x}"])
     return state
@@ -252,7 +247,7 @@ def write_cumulative(writer: Writer, expr: Expr) -> str:
 
 def write_session(writer: Writer, expr: Expr) -> str:
     """Whether the number of the session differs from the bar before."""
-    now = writer.local(f"floor_div({writer.scope.clock}, {writer.bars_in(str(expr.value))})", f"number of {expr!r}")
+    now = writer.local(f"floor_div({writer.scope.clock}, {writer.bars_of(str(expr.value))})", f"number of {expr!r}")
     state = writer.state(f"{expr!r} of the bar before", kind="int", varies=False)
     writer.scope.moved.append([f"{state} = {now}"])
     return writer.local(f"{now} != {state}", expr)

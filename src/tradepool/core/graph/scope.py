@@ -91,11 +91,8 @@ def write_scope(writer: Writer, nodes: list[Expr], write_nodes: Callable[..., No
     inner.anchored, inner.name = writer.fresh("b"), f"{outer.name} {op}({value!r})"
     writer.scope = inner
     write_nodes(writer, *(expr.args[0] for expr in nodes))
-    held = {}
-    for expr in nodes:
-        kind = "bool" if isinstance(expr, Boolean) else "float"
-        held[expr] = writer.state(f"last {expr!r}", kind=kind, varies=writer.varies(expr))
-        inner.lines.append(f"{held[expr]} = {writer.atom(expr.args[0])}")
+    held = {expr: writer.keep(expr, "last") for expr in nodes}
+    inner.lines += [f"{state} = {writer.atom(expr.args[0])}" for expr, state in held.items()]
     body = writer.body()
     writer.scope = outer
     outer.lines += around(body)
@@ -115,7 +112,7 @@ def _other(writer: Writer, market: str) -> tuple[Scope, Callable[[list[str]], li
 
 def _higher(writer: Writer, timeframe: str) -> tuple[Scope, Callable[[list[str]], list[str]]]:
     """A longer candle closes with its last bar or, where that bar does not exist, before the next one is counted."""
-    base, ratio = writer.scope, writer.bars_in(timeframe)
+    base, ratio = writer.scope, writer.bars_of(timeframe)
 
     def state(what: str, kind: str = "float") -> str:
         return writer.state(f"{what} of the {timeframe} candle", kind=kind, varies=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.expr import Expr, External, Number, describe, parameters, walk
+from tradepool.core.graph.expr import Boolean, Expr, External, Number, describe, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
 from tradepool.core.graph.whole import Term, Whole, names_in, ratio
@@ -122,6 +122,11 @@ class Writer:
         self.after.append(f"{place} = {store}")
         return name
 
+    def keep(self, expr: Expr, part: str = "", *, kind: str = "") -> str:
+        """The memory of a node, or one part of it."""
+        kind = kind or ("bool" if isinstance(expr, Boolean) else "float")
+        return self.state(f"{part} {expr!r}".strip(), kind=kind, varies=self.varies(expr))
+
     def hoist(self, text: str) -> str:
         """A number that needs computing only once, before the loop; the same text is one number."""
         if text not in self._once:
@@ -153,7 +158,7 @@ class Writer:
             self._once[whole] = self._read(whole, self.fresh("v"), str(whole), is_whole=True)
         return self._once[whole]
 
-    def bars_in(self, timeframe: str) -> str:
+    def bars_of(self, timeframe: str) -> str:
         """How many bars of this scope make one of a longer timeframe. Raises NotAMultiple."""
         longer = TIMEFRAMES_MS[timeframe]
         shorter = self.scope.timeframe_ms
