@@ -76,8 +76,15 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
         "else:" if start == "0" else f"elif {bar} >= {start}:",
     ]
     seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = {state} * {mean}"]
-    writer.scope.lines += [*lines, *indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)]
+    lines += indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)
+    writer.scope.lines += [*lines, *_start_over(writer, expr, state, x)]
     return state
+
+
+def _start_over(writer: Writer, expr: Expr, state: str, x: str) -> list[str]:
+    """An average that met a nan starts over at the next known value."""
+    over = [f"if is_nan({state}):", f"    {state} = {x}"]
+    return writer.since(expr.first_valid, over) if writer.unsure(expr) else []
 
 
 def write_smooth(writer: Writer, expr: Expr) -> str:
@@ -86,7 +93,8 @@ def write_smooth(writer: Writer, expr: Expr) -> str:
     state = writer.keep(expr)
     following = f"{weight} * {x} + (1.0 - {weight}) * {state}"
     first = f"{writer.scope.bar} <= {writer.whole(expr.first_valid)}"
-    writer.scope.lines.append(f"{state} = {x} if {first} else {following}")
+    lines = [f"{state} = {x} if {first} else {following}", *_start_over(writer, expr, state, x)]
+    writer.scope.lines += lines
     return state
 
 
@@ -95,15 +103,20 @@ def write_lag(writer: Writer, expr: Expr) -> str:
     return View(writer, expr.args[0]).leaving
 
 
+def _when_anew(writer: Writer, window: Expr, total: str) -> str:
+    """A sum over a full window is computed anew at an anchor, and as long as it has a nan."""
+    anew = f"({writer.anchor()} or is_nan({total}))" if writer.unsure(window) else writer.anchor()
+    return f"if {anew} and {writer.scope.bar} >= {writer.whole(window.first_valid)}:"
+
+
 def _running_sum(writer: Writer, window: Expr) -> str:
     key = ("sum", window)
     if key not in writer.scope.atoms:
         view = View(writer, window)
-        leaving, anchored = view.leaving, writer.anchor()
+        leaving = view.leaving
         total = writer.keep(window, "sum of")
         anew = [f"{total} = 0.0", *oldest_to_newest(writer, [view], [f"{total} += {{y}}"])]
-        full = f"if {anchored} and {writer.scope.bar} >= {writer.whole(window.first_valid)}:"
-        lines = [f"{total} += {view.x} - {leaving}", full, *indented(anew)]
+        lines = [f"{total} += {view.x} - {leaving}", _when_anew(writer, window, total), *indented(anew)]
         writer.scope.lines += writer.since(view.source.first_valid, lines)
         writer.scope.atoms[key] = total
     return writer.scope.atoms[key]
@@ -119,8 +132,7 @@ def write_variance(writer: Writer, expr: Expr) -> str:
     """Running sums of distances from a base near the values (else the squares would swallow them), anchored."""
     (window,) = expr.args
     view, bar = View(writer, window), writer.scope.bar
-    x, leaving, anchored = view.x, view.leaving, writer.anchor()
-    full, slides = writer.whole(window.first_valid), writer.whole(plus(window.first_valid, 1))
+    x, leaving, slides = view.x, view.leaving, writer.whole(plus(window.first_valid, 1))
     base, total, squares = (writer.keep(expr, part) for part in ("base of", "sum of", "squares of"))
     enters, leaves, away = (writer.fresh("n") for _ in range(3))
     again = [f"{away} = {{y}} - {base}", f"{total} += {away}", f"{squares} += {away} * {away}"]
@@ -132,7 +144,7 @@ def write_variance(writer: Writer, expr: Expr) -> str:
         f"{leaves} = {leaving} - {base} if {bar} >= {slides} else 0.0",
         f"{total} += {enters} - {leaves}",
         f"{squares} += ({enters} - {leaves}) * ({enters} + {leaves})",
-        f"if {anchored} and {bar} >= {full}:",
+        _when_anew(writer, window, total),
         *indented(anew),
     ]
     writer.scope.lines += writer.since(view.source.first_valid, lines)
@@ -143,12 +155,13 @@ def write_variance(writer: Writer, expr: Expr) -> str:
 def write_extreme(writer: Writer, expr: Expr) -> str:
     """Take what is more extreme; look through the window only when the extreme leaves it."""
     (window,) = expr.args
-    word, sign = ("maximum", ">=") if expr.op == "highest" else ("minimum", "<=")
-    view, bar = View(writer, window), writer.scope.bar
+    sign, view, bar = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.scope.bar
     leaving, state = view.leaving, writer.keep(expr)
-    rescan = oldest_to_newest(writer, [view], [f"{state} = {word}({state}, {{y}})"])
+    # Of values that may be nan only the known ones count.
+    none = f" or is_nan({state})" if writer.unsure(window) else ""
+    rescan = oldest_to_newest(writer, [view], [f"if {{y}} {sign} {state}{none}:", f"    {state} = {{y}}"])
     lines = [
-        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}:",
+        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}{none}:",
         f"    {state} = {view.x}",
         f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
         *indented([f"{state} = {view.x}", *rescan]),
@@ -200,7 +213,7 @@ _LINE = ["{a} += (to_float({k}) - {middle}) * ({y} - {x})", "{b} += {y} - {x}", 
 _PAIR = [*_LINE[1:], "{a} += {w} - {u}", "{d} += ({w} - {u}) * ({w} - {u})", "{e} += ({y} - {x}) * ({w} - {u})"]
 _SPREADS = "square_root({c} - {b} * {b} * {share}) * square_root({d} - {a} * {a} * {share})"
 _SCANS: dict[str, tuple[str, list[str], str]] = {
-    "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share}"),
+    "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share} + ({x} - {x})"),
     "slope": ("a", _LINE[:1], "{a} * {spread}"),
     "fitted": ("ab", _LINE[:2], "{x} + {b} * {share} + {a} * {spread} * (to_float({n}) - {middle})"),
     "r2": ("abc", _LINE, "minimum(1.0, divide({a} * {a} * {spread}, {c} - {b} * {b} * {share}))"),
@@ -241,6 +254,7 @@ def write_cumulative(writer: Writer, expr: Expr) -> str:
     """A running sum."""
     x, state = writer.atom(expr.args[0]), writer.keep(expr)
     held = f"where({writer.atom(expr.args[1])}, 0.0, {state})" if len(expr.args) == 2 else state
+    x = f"where(is_nan({x}), 0.0, {x})" if writer.unsure(expr.args[0]) else x
     writer.scope.lines += writer.since(expr.first_valid, [f"{state} = {held} + {x}"])
     return state
 

@@ -5,8 +5,10 @@ from the ring, oldest to newest, at the first bar of every block of `BLOCK` bars
 a later start has the same bits, and rounding errors cannot pile up. What neither forgets nor is computed anew (a
 running total, a path) has no warm-up: only the same first bar gives the same bits.
 
-A nan that enters an average stays in it; guard a division with `where`. A window length is a whole number or an
-integer parameter. `rank`, `regression` and `correlation` look at their whole window at each bar.
+A nan (of a division by zero, or of another market not yet known) is got over: an average starts over at the next known
+value, a window forgets it once it has left, `highest` and `lowest` look at the known values, a running total adds
+nothing. A window length is a whole number or an integer parameter. `rank`, `regression` and `correlation` look at their
+whole window at each bar.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def on(timeframe: str, expr: Value) -> Value:
 def of(market: str, expr: Value) -> Value:
     """The expression computed over another market's bars of the same timeframe, as far as they have closed.
 
-    nan (a condition: false) until it has a value. `of(market, on("4h", ...))` is another market's longer candles.
+    nan (a condition: false) until it has a value: bars of that market are counted as they come, for its warm-up too.
+    `of(market, on("4h", ...))` is another market's longer candles.
     """
     return _scoped("of", market, expr, ("of", "external"), lambda bars_there: bars_there)
 
@@ -49,7 +50,8 @@ def of(market: str, expr: Value) -> Value:
 def external(name: str, *, max_age: str) -> Number:
     """A value from outside, such as a model's score: the last one there was at the bar's close.
 
-    nan if it is older than `max_age` ("30m", "3h", "2d"), and nan compares as false: a late score opens nothing.
+    nan if it is older than `max_age` ("30m", "3h", "2d"), and nan compares as false: a late score opens nothing (but
+    `~(score > 0.5)` is true then; ask `is_known(score)` beside it).
     """
     age = _AGE.fullmatch(max_age)
     if age is None:

@@ -16,6 +16,10 @@ from tradepool.core.graph.primitives import BLOCK
 from tradepool.core.graph.whole import Term, Whole, names_in, ratio
 from tradepool.domain.candle import TIMEFRAMES_MS
 
+# What may give a nan at any bar.
+UNSURE = frozenset(
+    ("of", "external", "divide", "square_root", "log", "power", "slope", "fitted", "r2", "correlation", "since")
+)
 PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -64,9 +68,12 @@ class Writer:
         self.rows: dict[str, list[str]] = {"state": [], "own": []}
         self.sources: dict[str, list[Parameter | Whole]] = {"parameters": [], "swept": []}
         self._varying: set[int] = set()
+        self._unsure: set[int] = set()
         for node in walk(*roots):
             if any(id(arg) in self._varying for arg in node.args) or getattr(node.value, "name", "") in self.varying:
                 self._varying.add(id(node))
+            if node.op in UNSURE or (any(id(arg) in self._unsure for arg in node.args) and node.op != "is_known"):
+                self._unsure.add(id(node))
         outside = {op: [node.value for node in walk(*roots) if node.op == op] for op in ("of", "external")}
         self.others = tuple(dict.fromkeys(str(name) for name in outside["of"]))
         self.externals = tuple(value for value in dict.fromkeys(outside["external"]) if isinstance(value, External))
@@ -94,6 +101,10 @@ class Writer:
         if isinstance(what, Expr):
             return id(what) in self._varying
         return bool(names_in(what) & self.varying)
+
+    def unsure(self, expr: Expr) -> bool:
+        """Whether it may be nan after its look-back; only then a step is written so that memories get over one."""
+        return id(expr) in self._unsure
 
     def fresh(self, letter: str) -> str:
         """An identifier not used before."""
