@@ -15,7 +15,7 @@ from tests.core.graph.terms import LONGEST, TERMS, N, Term, inputs_of, values_of
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import Expr, close, high, low, parameter, where
+from tradepool.core.graph.expr import Expr, close, false, high, low, parameter, true, was, where
 from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.primitives import delta, ema, highest, lag, sma, variance
 from tradepool.core.graph.step import StepSource, series_step
@@ -94,6 +94,7 @@ def test_a_later_start_gives_the_same_bits_after_the_warm_up(
 
 EVERYTHING: list[Expr] = [term.make(where(close > low, close, high), N) for term in TERMS.values()]
 EVERYTHING += [ema(sma(close, N), N), sma(variance(close, N), N), variance(ema(close, N) + 1, N)]
+EVERYTHING += [true & (close > low), false | was(close > low), where(true, close, high), ~false]
 SOURCE = series_step(EVERYTHING, timeframe_ms=MINUTE_MS)
 VARYING = series_step(EVERYTHING, timeframe_ms=MINUTE_MS, varying={"n"})
 

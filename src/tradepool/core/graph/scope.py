@@ -30,12 +30,8 @@ def on(timeframe: str, expr: Value) -> Value:
     >>> on("1h", ema(close, 10)), on("1h", ema(close, 10)).lookback
     (on('1h', ema(close, 10)), 660)
     """
-    bars = Term("ratio", (_known(timeframe),))
-
-    def need(bars_there: Whole) -> Whole:
-        return times(plus(bars_there, 2), bars)
-
-    return _scoped("on", timeframe, expr, ("on", "of", "external"), need)
+    ratio = Term("ratio", (_known(timeframe),))
+    return _scoped("on", timeframe, expr, ("on", "of", "external"), lambda bars: times(plus(bars, 2), ratio))
 
 
 def of(market: str, expr: Value) -> Value:
@@ -44,7 +40,7 @@ def of(market: str, expr: Value) -> Value:
     nan (a condition: false) until it has a value: bars of that market are counted as they come, for its warm-up too.
     `of(market, on("4h", ...))` is another market's longer candles.
     """
-    return _scoped("of", market, expr, ("of", "external"), lambda bars_there: bars_there)
+    return _scoped("of", market, expr, ("of", "external"), lambda bars: bars)
 
 
 def external(name: str, *, max_age: str) -> Number:

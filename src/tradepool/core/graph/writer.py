@@ -69,22 +69,23 @@ class Writer:
         self.sources: dict[str, list[Parameter | Whole]] = {"parameters": [], "swept": []}
         self._varying: set[int] = set()
         self._unsure: set[int] = set()
-        for node in walk(*roots):
-            if any(id(arg) in self._varying for arg in node.args) or getattr(node.value, "name", "") in self.varying:
+        nodes = walk(*roots)
+        for node in nodes:
+            varies = isinstance(node.value, Parameter) and self.varies(node.value)
+            if varies or any(id(arg) in self._varying for arg in node.args):
                 self._varying.add(id(node))
             if node.op in UNSURE or (any(id(arg) in self._unsure for arg in node.args) and node.op != "is_known"):
                 self._unsure.add(id(node))
-        outside = {op: [node.value for node in walk(*roots) if node.op == op] for op in ("of", "external")}
-        self.others = tuple(dict.fromkeys(str(name) for name in outside["of"]))
-        self.externals = tuple(value for value in dict.fromkeys(outside["external"]) if isinstance(value, External))
+        self.others = tuple(dict.fromkeys(str(node.value) for node in nodes if node.op == "of"))
+        self.externals = tuple(dict.fromkeys(node.value for node in nodes if isinstance(node.value, External)))
         self.before: list[str] = []
         self.after: list[str] = []
         self.legend: dict[str, str] = {}
         self.scope = Scope()
         self._once: dict[object, str] = {}
         self._count = 0
-        for item in self.parameters:
-            self._read(item, f"p{self.parameters.index(item)}", item.name, is_whole=item.is_integer)
+        for index, item in enumerate(self.parameters):
+            self._read(item, f"p{index}", item.name, is_whole=item.is_integer)
 
     def _read(self, what: Parameter | Whole, name: str, meaning: str, *, is_whole: bool) -> str:
         array = "swept" if self.varies(what) else "parameters"
@@ -171,8 +172,7 @@ class Writer:
 
     def bars_of(self, timeframe: str) -> str:
         """How many bars of this scope make one of a longer timeframe. Raises NotAMultiple."""
-        longer = TIMEFRAMES_MS[timeframe]
-        shorter = self.scope.timeframe_ms
+        longer, shorter = TIMEFRAMES_MS[timeframe], self.scope.timeframe_ms
         return self.whole(ratio(longer, shorter) if shorter else Term("ratio", (longer,)))
 
     def ring(self, source: Number) -> Ring:
@@ -181,9 +181,8 @@ class Writer:
         key = ("ring", source)
         size = scope.sizes[id(source)]
         place = scope.atoms.get(("place", size)) or self._place(size)
-        varies = self.varies(source)
         if key not in scope.atoms:
-            array, first = self.rows_of(f"last values of {source!r}", size, varies=varies)
+            array, first = self.rows_of(f"last values of {source!r}", size, varies=self.varies(source))
             scope.atoms[key] = f"{array} {first}"
             scope.moved.append(self.since(source.first_valid, [f"{array}[{first} + {place}] = {self.atom(source)}"]))
         array, text = scope.atoms[key].split()
