@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 
 from tests.core.graph.samples import bars_of, bits, examples, seeds, tempers
 from tradepool.core.graph.expr import close, exp, log, open_, power, tanh
 from tradepool.core.graph.market_step import series
-from tradepool.core.graph.vocabulary import WORDS
 
 
-@pytest.mark.skipif("log" not in WORDS, reason="the vocabulary has no such words yet")
 @examples(20)
 @given(seed=seeds, temper=tempers)
 def test_the_words_are_what_numpy_says(seed: int, temper: str) -> None:
