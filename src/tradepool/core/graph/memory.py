@@ -173,9 +173,9 @@ def write_extreme(writer: Writer, expr: Expr) -> str:
 def write_quantile(writer: Writer, expr: Expr) -> str:
     """The window once more in order of size: one value leaves its place, the others close up, one enters."""
     window, share = expr.args
-    view, bar, high = View(writer, window), writer.scope.bar, int(writer.scope.sizes[id(window.args[0])])
-    n, varies = view.n, writer.varies(window)
-    array, first = writer.rows_of(f"ordered {window!r}", high, varies=varies)
+    view, bar = View(writer, window), writer.scope.bar
+    n = view.n
+    array, first = writer.rows_of(f"ordered {window!r}", view.ring.size, varies=writer.varies(window))
     x, old, hole, k, stop, h = (writer.fresh(letter) for letter in "nnqkqq")
     start = writer.whole(window.args[0].first_valid)
 

@@ -38,7 +38,8 @@ class Scope:
     lines: list[str] = field(default_factory=list)
     moved: list[list[str]] = field(default_factory=list)
     atoms: dict[object, str] = field(default_factory=dict)
-    sizes: dict[int, int] = field(default_factory=dict)
+    sizes: dict[Expr, int] = field(default_factory=dict)
+    rings: dict[Expr, Ring] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,7 +75,8 @@ class Writer:
             varies = isinstance(node.value, Parameter) and self.varies(node.value)
             if varies or any(id(arg) in self._varying for arg in node.args):
                 self._varying.add(id(node))
-            if node.op in UNSURE or (any(id(arg) in self._unsure for arg in node.args) and node.op != "is_known"):
+            unsure = node.op in UNSURE or any(id(arg) in self._unsure for arg in node.args)
+            if unsure and not isinstance(node, Boolean):
                 self._unsure.add(id(node))
         self.others = tuple(dict.fromkeys(str(node.value) for node in nodes if node.op == "of"))
         self.externals = tuple(dict.fromkeys(node.value for node in nodes if isinstance(node.value, External)))
@@ -178,15 +180,13 @@ class Writer:
     def ring(self, source: Number) -> Ring:
         """The ring of a source: one for all windows over it, written at the end of a bar."""
         scope = self.scope
-        key = ("ring", source)
-        size = scope.sizes[id(source)]
-        place = scope.atoms.get(("place", size)) or self._place(size)
-        if key not in scope.atoms:
+        if source not in scope.rings:
+            size = scope.sizes[source]
+            place = scope.atoms.get(("place", size)) or self._place(size)
             array, first = self.rows_of(f"last values of {source!r}", size, varies=self.varies(source))
-            scope.atoms[key] = f"{array} {first}"
+            scope.rings[source] = Ring(array, first, place, size)
             scope.moved.append(self.since(source.first_valid, [f"{array}[{first} + {place}] = {self.atom(source)}"]))
-        array, text = scope.atoms[key].split()
-        return Ring(array, int(text), place, size)
+        return scope.rings[source]
 
     def _place(self, size: int) -> str:
         # The same for all parameter sets and all sources: it counts bars from the first one, valid or not.
