@@ -63,7 +63,7 @@ def node_state_floats(expr: Expr, values: Mapping[str, float]) -> int:
         return 0
     if expr.op in _ONE_FLOAT:
         return 1
-    return 2 if expr.op == "variance" else _bars(expr, values) + 2
+    return 3 if expr.op == "variance" else _bars(expr, values) + 2
 
 
 def _bars(expr: Expr, values: Mapping[str, float]) -> int:

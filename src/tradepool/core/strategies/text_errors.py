@@ -34,11 +34,11 @@ class NameTaken(TextRefused):
 
 
 class UnknownName(TextRefused):
-    """Line {line}, column {column}, at {place}: {name} is not known{hint}."""
+    """Line {line}, column {column}, at {place}: {name} is not known{hint}"""
 
 
 class UnknownStatement(TextRefused):
-    """Line {line}, column {column}, at {place}: {name} is no statement{hint}."""
+    """Line {line}, column {column}, at {place}: {name} is no statement{hint}"""
 
 
 class Unexpected(TextRefused):

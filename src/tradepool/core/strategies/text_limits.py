@@ -9,7 +9,7 @@ from tradepool.core.strategies.cost import node_operations, node_state_floats
 from tradepool.core.strategies.text_errors import LooksBackTooFar, StateTooLarge, TooCostly, TooManyNodes, TooTangled
 from tradepool.core.strategies.text_tokens import Token, place_of
 
-NODES_MAX = 2_000
+NODES_MAX = 500
 LOOKBACK_BARS_MAX = 20_000
 STATE_FLOATS_MAX = 50_000
 OPERATIONS_A_BAR_MAX = 20_000

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from tradepool.core.graph.expr import Boolean, Expr, Number, as_boolean, constant, crosses_above, crosses_below
+from tradepool.core.graph.expr import Boolean, Expr, Number, as_boolean, as_number, crosses_above, crosses_below
 from tradepool.core.strategies.text_errors import (
     NotComputable,
     TextRefused,
@@ -179,7 +179,7 @@ class Parser:
         if name in WORDS:
             raise WrongCall(**place_of(token), why=f"{name} is a function", usage=WORDS[name].usage)
         if name in self.later:
-            hint = f" yet: line {self.later[name]} declares it; a line can only use the lines above it"
+            hint = f" yet: line {self.later[name]} declares it; a line can only use the lines above it."
             raise UnknownName(**place_of(token), name=name, hint=hint)
         raise UnknownName(**place_of(token), name=name, hint=nearest(name, {*self.names, *INPUTS, *WORDS}))
 
@@ -187,7 +187,7 @@ class Parser:
         """The rest of a call after its parenthesis, and `.output` where it has several. Raises WrongCall."""
         word = WORDS.get(token.text)
         if word is None:
-            what = "; it has a value, without parentheses" if token.text in {*self.names, *INPUTS} else ""
+            what = "; it has a value, without parentheses." if token.text in {*self.names, *INPUTS} else ""
             raise UnknownName(**place_of(token), name=token.text, hint=what or nearest(token.text, WORDS))
         arguments = self._arguments(token, word, depth)
         with meaning(token):
@@ -208,11 +208,11 @@ class Parser:
                 if key.text not in word.arguments or key.text in named:
                     why = f"argument {key.text} is {'given twice' if key.text in named else 'not known'}"
                     raise WrongCall(**place_of(key), why=why, usage=word.usage)
-                named[key.text] = self._argument(key, word, key.text, depth)
+                named[key.text] = self._argument(word, key.text, depth)
             elif named:
                 raise WrongCall(**place_of(key), why="an argument without a name follows one with", usage=word.usage)
             else:
-                positional.append(self._argument(key, word, "", depth))
+                positional.append(self._argument(word, "", depth))
         names = word.names_of(positional)
         if len(names) < len(positional):
             raise WrongCall(**place_of(token), why=f"{len(positional)} arguments are too many", usage=word.usage)
@@ -223,8 +223,9 @@ class Parser:
             raise WrongCall(**place_of(token), why=f"argument {missing[0]} is missing", usage=word.usage)
         return found
 
-    def _argument(self, token: Token, word: Word, name: str, depth: int) -> Value:
+    def _argument(self, word: Word, name: str, depth: int) -> Value:
         """One argument; text only where the function takes text."""
+        token = self.token
         if token.kind != "string":
             return self.expression(_OR, depth + 1)
         position_takes_text = not name and bool(word.strings)
@@ -241,7 +242,7 @@ class Parser:
             raise WrongCall(**place_of(token), why=f"{token.text} has the outputs {', '.join(names)}", usage=usage)
         output = self.need_kind("name", "the name of an output", f"write {usage}")
         if output.text not in names:
-            why = f"{token.text} has no output {output.text}{nearest(output.text, names)}"
+            why = f"{token.text} has no output {output.text}, only {', '.join(names)}"
             raise WrongCall(**place_of(output), why=why, usage=usage)
         return result[names.index(output.text)]
 
@@ -260,20 +261,15 @@ class Parser:
 
 
 def _joined(sign: str, left: Value, right: Value) -> Value:
+    # Two plain numbers would be compared, or divided by zero, by Python.
+    if not isinstance(right, Expr) and (sign in _COMPARISONS or right == 0):
+        left = as_number(left, sign)
     if sign in _COMPARISONS:
-        # Two plain numbers would be compared by Python.
-        return _COMPARISONS[sign](left if isinstance(left, Expr) else constant(_plain(left)), right)
+        return _COMPARISONS[sign](left, right)
     if sign in _ARITHMETIC:
-        if sign == "/" and not isinstance(left, Expr) and not isinstance(right, Expr):
-            left = left if right else constant(_plain(left))
         return _ARITHMETIC[sign](left, right)
     one, other = as_boolean(left, sign), as_boolean(right, sign)
     return one & other if sign == "and" else one | other
-
-
-def _plain(value: Value) -> float:
-    assert isinstance(value, int | float)
-    return value
 
 
 def _negated(value: Value) -> Boolean:
@@ -320,4 +316,4 @@ def nearest(name: str, known: Mapping[str, object] | set[str] | tuple[str, ...])
     '; did you mean close?'
     """
     near = get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else "; the guide to strategies lists all names"
+    return f"; did you mean {near[0]}?" if near else "; the guide to strategies lists all names."
