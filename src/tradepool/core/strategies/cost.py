@@ -1,7 +1,7 @@
 """What a strategy costs: arithmetic operations a bar and floats of state, estimated from its expressions.
 
 An addition is one operation; the other weights are what they take beside it on a processor. A window's sums are computed
-anew once in `BLOCK` bars, which is shared out over the bars; the largest value of a window of n leaves it once in
+anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n leaves it once in
 about sqrt(n) bars of a random walk, and then n values are looked through. An operation that is not listed is taken to
 look at all of its window.
 """
@@ -14,28 +14,42 @@ from tradepool.core.graph.expr import Expr, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
 
-# A market row: the level, the one before, three distances.
+# A market row: the level, the one before, the distances.
 SIGNAL_OPERATIONS = 10
-_OPERATIONS = {
+_ELEMENTWISE = {
     **dict.fromkeys(("input", "constant", "parameter", "length"), 0),
-    **dict.fromkeys(("add", "subtract", "multiply", "negate", "absolute"), 1),
-    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "and", "or", "not"), 1),
-    **dict.fromkeys(("maximum", "minimum", "where", "was", "previous", "lag"), 1),
+    **dict.fromkeys(("add", "subtract", "multiply", "negate", "absolute", "maximum", "minimum", "where"), 1),
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "and", "or", "not", "is_known"), 1),
     "divide": 5,
     "square_root": 6,
-    "ema": 4,
-    "wilder": 4,
-    "window": 4,
-    "sma": 4,
-    "variance": 12,
-    "highest": 4,
-    "lowest": 4,
+    "log": 25,
+    "exp": 25,
+    "tanh": 30,
+    "power": 50,
 }
-_UNLISTED_OPERATIONS = 20
-_SUMS_ANEW = {"sma": 1, "variance": 2}
+_REMEMBERING = {
+    **dict.fromkeys(("was", "previous", "lag", "external"), 1),
+    **dict.fromkeys(("ema", "ema_from_first", "wilder", "smooth", "window", "rolling_sum", "sma", "since"), 4),
+    **dict.fromkeys(("highest", "lowest", "cumulative", "session", "on", "of"), 4),
+    "variance": 12,
+}
+# For each value of the window, at every bar.
+_SCANNING = {"rank": 3, "slope": 4, "fitted": 5, "r2": 7, "correlation": 11, "quantile": 5}
+_SUMS_ANEW = {"rolling_sum": 1, "sma": 1, "variance": 4}
 _EXTREMES = ("highest", "lowest")
-_ONE_FLOAT = ("ema", "wilder", "was", "previous", "sma", "highest", "lowest")
-_STATELESS = frozenset(_OPERATIONS) - {*_ONE_FLOAT, "window", "variance"}
+_UNLISTED_OPERATIONS = 20
+_WITH_RING = ("window", "quantile")
+_SMALL_STATE_FLOATS = 3
+
+
+def lookback_bars(expr: Expr, values: Mapping[str, float]) -> int:
+    """Earlier bars needed for the first value, with these parameter values."""
+    return expr.first_valid.at(values)
+
+
+def lookback_terms(expr: Expr) -> int:
+    """How long the formula of the look-back is, which every term above it makes longer."""
+    return len(expr.first_valid.sums) + len(expr.settled.sums)
 
 
 def operations_a_bar(roots: tuple[Expr, ...], values: Mapping[str, float]) -> int:
@@ -50,20 +64,21 @@ def operations_a_bar(roots: tuple[Expr, ...], values: Mapping[str, float]) -> in
 
 def node_operations(expr: Expr, values: Mapping[str, float]) -> float:
     """Operations a bar of this node alone."""
+    if expr.op in _ELEMENTWISE:
+        return _ELEMENTWISE[expr.op]
     bars = _bars(expr, values)
-    if expr.op not in _OPERATIONS:
-        return _UNLISTED_OPERATIONS + bars
+    if expr.op not in _REMEMBERING:
+        return _UNLISTED_OPERATIONS + bars * _SCANNING.get(expr.op, 10)
     more = bars * _SUMS_ANEW.get(expr.op, 0) / BLOCK
-    return _OPERATIONS[expr.op] + more + (bars**0.5 if expr.op in _EXTREMES else 0.0)
+    return _REMEMBERING[expr.op] + more + (bars**0.5 if expr.op in _EXTREMES else 0.0)
 
 
 def node_state_floats(expr: Expr, values: Mapping[str, float]) -> int:
     """Floats of state that this node keeps, at most."""
-    if expr.op in _STATELESS:
+    if expr.op in _ELEMENTWISE:
         return 0
-    if expr.op in _ONE_FLOAT:
-        return 1
-    return 3 if expr.op == "variance" else _bars(expr, values) + 2
+    keeps_window = expr.op in _WITH_RING or expr.op not in (*_REMEMBERING, *_SCANNING)
+    return _SMALL_STATE_FLOATS + (_bars(expr, values) if keeps_window else 0)
 
 
 def _bars(expr: Expr, values: Mapping[str, float]) -> int:

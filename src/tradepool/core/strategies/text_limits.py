@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tradepool.core.graph.expr import Expr
-from tradepool.core.strategies.cost import node_operations, node_state_floats
+from tradepool.core.strategies.cost import lookback_bars, lookback_terms, node_operations, node_state_floats
 from tradepool.core.strategies.text_errors import LooksBackTooFar, StateTooLarge, TooCostly, TooManyNodes, TooTangled
 from tradepool.core.strategies.text_tokens import Token, place_of
 
@@ -13,8 +13,8 @@ NODES_MAX = 500
 LOOKBACK_BARS_MAX = 20_000
 STATE_FLOATS_MAX = 50_000
 OPERATIONS_A_BAR_MAX = 20_000
-# Sums in a look-back such as max(a + b, 2 * a, c): each is compared whenever two terms meet.
-LOOKBACK_SUMS_MAX = 64
+# Parts of the formula of a look-back, such as max(a + b, 2 * a, c): each is compared whenever two terms meet.
+LOOKBACK_TERMS_MAX = 64
 
 
 class Meter:
@@ -46,9 +46,10 @@ class Meter:
         where = place_of(token)
         if len(self.seen) > NODES_MAX:
             raise TooManyNodes(**where, most=NODES_MAX)
-        if len(expr.first_valid.sums) + len(expr.settled.sums) > LOOKBACK_SUMS_MAX:
-            raise TooTangled(**where, most=LOOKBACK_SUMS_MAX)
-        lookback = expr.first_valid.at(self.highs)
+        # Before anything is made of the formula: it can double with every term.
+        if lookback_terms(expr) > LOOKBACK_TERMS_MAX:
+            raise TooTangled(**where, most=LOOKBACK_TERMS_MAX)
+        lookback = lookback_bars(expr, self.highs)
         if lookback > LOOKBACK_BARS_MAX:
             raise LooksBackTooFar(**where, bars=lookback, most=LOOKBACK_BARS_MAX)
         self.state_floats += node_state_floats(expr, self.highs)
