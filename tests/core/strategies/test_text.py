@@ -163,6 +163,17 @@ def test_a_let_may_hold_a_number_or_a_condition() -> None:
     assert strategy.graph.roots[0].lookback == 5
 
 
+def test_a_let_may_hold_several_outputs() -> None:
+    band = "let band = bollinger(20, 2)\nlet middle = bollinger(30).middle * 2\n"
+    strategy = strategy_of(f"{band}name: x\nenter: close > band.upper\nexit: close < middle")
+    assert strategy.enter is (close > bollinger().upper)
+    assert strategy.exit is (close < bollinger(length=30).middle * 2)
+    with pytest.raises(WrongCall, match=r"band has the outputs upper, middle, lower; write band.upper"):
+        strategy_of(f"{band}name: x\nenter: close > band\nexit: close < 1")
+    with pytest.raises(WrongCall, match="band has no output top, only upper"):
+        strategy_of(f"{band}name: x\nenter: close > band.top\nexit: close < 1")
+
+
 def test_an_error_names_line_column_and_place() -> None:
     with pytest.raises(TextRefused) as refused:
         strategy_of("name: x\nexit: close < 1\nenter: close > 1 and\n  emaa(close, 12) > 3")

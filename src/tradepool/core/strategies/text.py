@@ -27,7 +27,7 @@ from tradepool.core.strategies.text_errors import (
 from tradepool.core.strategies.text_limits import Meter
 from tradepool.core.strategies.text_parser import Parser, meaning, nearest
 from tradepool.core.strategies.text_tokens import Token, place_of, statements
-from tradepool.core.strategies.text_words import INPUTS, RESERVED, WORDS, Value
+from tradepool.core.strategies.text_words import INPUTS, RESERVED, WORDS, Result
 
 PARAMETERS_MAX = 32
 VERSION_MAX = 1_000_000
@@ -104,7 +104,7 @@ class _Reader:
 
     def __init__(self, lines: list[list[Token]]) -> None:
         self.lines = lines
-        self.names: dict[str, Value] = {}
+        self.names: dict[str, Result] = {}
         self.highs: dict[str, float] = {}
         self.meter = Meter(self.highs)
         self.given: dict[str, Token] = {}
@@ -185,7 +185,7 @@ class _Reader:
     def _let(self, parser: Parser) -> None:
         token = self._new_name(parser)
         parser.need("=", f"write let {token.text} = and an expression")
-        self.names[token.text] = parser.whole_statement()
+        self.names[token.text] = parser.let_value()
 
     def _parameter(self, parser: Parser) -> None:
         token = self._new_name(parser)

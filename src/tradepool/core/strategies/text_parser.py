@@ -23,7 +23,7 @@ from tradepool.core.strategies.text_errors import (
 )
 from tradepool.core.strategies.text_limits import Meter
 from tradepool.core.strategies.text_tokens import Token, place_of
-from tradepool.core.strategies.text_words import INPUTS, RESERVED, WORDS, Outputs, Value, Word
+from tradepool.core.strategies.text_words import INPUTS, RESERVED, WORDS, Outputs, Result, Value, Word
 from tradepool.domain.errors import InvalidInput
 
 NESTING_LEVELS_MAX = 60
@@ -60,7 +60,9 @@ class Parser:
     `names` are the lets and parameters so far, `later` those of lines still to come with their line.
     """
 
-    def __init__(self, tokens: list[Token], names: Mapping[str, Value], later: Mapping[str, int], meter: Meter) -> None:
+    def __init__(
+        self, tokens: list[Token], names: Mapping[str, Result], later: Mapping[str, int], meter: Meter
+    ) -> None:
         """Start at the first token; what is built is counted by the meter."""
         self.tokens = tokens
         self.names = names
@@ -106,6 +108,18 @@ class Parser:
         """A number with or without a sign. Raises Unexpected and WrongNumber."""
         sign = -1 if self.take("-") else 1
         return sign * number_of(self.need_kind("number", "a number", "write a plain number, such as 12 or 2.5"))
+
+    def let_value(self) -> Result:
+        """An expression and nothing after it, or a call with several outputs as it stands."""
+        token, start = self.token, self.at
+        if token.text in WORDS and self.tokens[self.at + 1].text == "(":
+            self.at += 2
+            result = self.called(token, 0)
+            if isinstance(result, tuple) and self.token.kind == "end":
+                return result
+            # Part of a longer expression: read it again, which makes the same nodes.
+            self.at = start
+        return self.whole_statement()
 
     def whole_statement(self) -> Value:
         """An expression and nothing after it."""
@@ -173,7 +187,8 @@ class Parser:
         """What a name stands for. Raises UnknownName, with what was probably meant."""
         name = token.text
         if name in self.names:
-            return self.names[name]
+            value = self.names[name]
+            return self._output(token, value, name) if isinstance(value, tuple) else value
         if name in INPUTS:
             return INPUTS[name]
         if name in WORDS:
@@ -185,6 +200,11 @@ class Parser:
 
     def call(self, token: Token, depth: int) -> Value:
         """The rest of a call after its parenthesis, and `.output` where it has several. Raises WrongCall."""
+        result = self.called(token, depth)
+        return self._output(token, result, f"{token.text}(...)") if isinstance(result, tuple) else result
+
+    def called(self, token: Token, depth: int) -> Result:
+        """What a function gives: a value, which is counted, or several outputs."""
         word = WORDS.get(token.text)
         if word is None:
             what = "; it has a value, without parentheses." if token.text in {*self.names, *INPUTS} else ""
@@ -192,8 +212,7 @@ class Parser:
         arguments = self._arguments(token, word, depth)
         with meaning(token):
             result = word.call(**arguments)
-        value = self._output(token, result) if isinstance(result, tuple) else result
-        return self._counted(token, value)
+        return result if isinstance(result, tuple) else self._counted(token, result)
 
     def _arguments(self, token: Token, word: Word, depth: int) -> dict[str, Value]:
         """Arguments by name, as given."""
@@ -234,17 +253,17 @@ class Parser:
         self.at += 1
         return token.text[1:-1]
 
-    def _output(self, token: Token, result: Outputs) -> Number:
-        """One of several outputs, by its name."""
+    def _output(self, token: Token, result: Outputs, written: str) -> Value:
+        """One of several outputs, by its name. Raises WrongCall."""
         names: tuple[str, ...] = type(result)._fields  # type: ignore[attr-defined]  # every tuple here is a NamedTuple
-        usage = f"{token.text}(...).{names[0]}"
+        usage = f"{written}.{names[0]}"
         if not self.take("."):
             raise WrongCall(**place_of(token), why=f"{token.text} has the outputs {', '.join(names)}", usage=usage)
         output = self.need_kind("name", "the name of an output", f"write {usage}")
         if output.text not in names:
             why = f"{token.text} has no output {output.text}, only {', '.join(names)}"
             raise WrongCall(**place_of(output), why=why, usage=usage)
-        return result[names.index(output.text)]
+        return self._counted(token, result[names.index(output.text)])
 
     def counted(self, token: Token, build: Callable[..., Value], *parts: object) -> Value:
         """What is built of the parts, counted. Raises NotComputable and what a limit raises, at the token."""
