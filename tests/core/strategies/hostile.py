@@ -159,6 +159,10 @@ def numbers() -> list[Hostile]:
         Hostile("a negative stop", enter("close > 1") + "stop: -2 percent", errors.WrongDistance, "-2 is none"),
         Hostile("a stop of all", enter("close > 1") + "stop: 100 percent", errors.WrongDistance, "below 100 percent"),
         Hostile("a stop without unit", enter("close > 1") + "stop: 2", errors.WrongDistance, "no unit"),
+        Hostile("a stop over no bars", enter("close > 1") + "stop: 2 atrs(0)", errors.NotComputable, "look over 0"),
+        Hostile(
+            "a stop over prices", enter("close > 1") + "stop: 2 atrs(open)", errors.NotComputable, "over open bars"
+        ),
         Hostile("a range upside down", "parameter n: 5 from 9 to 2 step 1\n" + HEAD, errors.NotComputable, "range"),
         Hostile("a step of zero", "parameter n: 5 from 2 to 9 step 0\n" + HEAD, errors.NotComputable, "step > 0"),
         Hostile("a version of halves", "version: 1.5\n" + HEAD, errors.WrongNumber, "whole number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import examples
 from tests.core.strategies.hostile import Hostile, corpus, doubling
+from tests.core.strategies.test_text import MANY_WORDS, TEXTS
 from tradepool.core.graph.expr import walk
 from tradepool.core.graph.step import market_step
 from tradepool.core.strategies.cost import operations_a_bar
@@ -50,33 +52,54 @@ def test_terms_used_twice_are_one_term_however_deep() -> None:
     assert len(market_step(strategy.graph).text) < 20_000
 
 
-_PIECES = ("close", "a", "n", "1", "0", "2.5", "1e9", '"x"', "=", ",", ".", "\n", "\n  ", "upper", "source", "length")
 _SIGNS = (
     "(",
     ")",
-    "()",
     "(3)",
+    ",",
+    ".",
     "+",
     "-",
     "*",
     "/",
     "<",
     ">=",
+    "=",
     ":",
-    "crosses above",
+    "#",
+    "\n",
+    "\n  ",
     "\nstop:",
-    "\ntrail:",
     "\nlet a =",
+    '"x"',
 )
-soup = st.lists(st.sampled_from([*WORDS, *RESERVED, *_PIECES, *_SIGNS]), max_size=25).map(" ".join)
+_PIECES = ("", "close", "fast", "band", "1", "0", "14", "2.5", "1e9", "upper", "source", "crosses above", "percent")
+_TOKEN = re.compile(r"[a-z_0-9.]+|\s|[^a-z\s]")
+edits = st.tuples(
+    st.floats(0, 1, exclude_max=True), st.sampled_from([*WORDS, *RESERVED, *_PIECES, *_SIGNS]), st.booleans()
+)
 
 
 @examples(400)
-@given(st.one_of(soup, st.text(max_size=60)))
-def test_whatever_is_written_is_a_strategy_or_refused_by_name(soup: str) -> None:
-    text = f"name: x\nexit: close < 1\nparameter n: 5 from 2 to 9 step 1\nlet m = ema(close, n)\nenter: close > m and {soup}"
+@given(st.sampled_from([*TEXTS.values(), MANY_WORDS]), st.lists(edits, min_size=1, max_size=4))
+def test_a_text_with_slips_is_a_strategy_or_refused_by_name(text: str, slips: list[tuple[float, str, bool]]) -> None:
+    tokens = _TOKEN.findall(text)
+    for place, piece, replaces in slips:
+        at = int(place * len(tokens))
+        tokens[at : at + replaces] = [piece]
+    read("".join(tokens))
+
+
+@examples(200)
+@given(st.text(max_size=60))
+def test_whatever_is_written_is_a_strategy_or_refused_by_name(text: str) -> None:
+    read(f"name: x\nexit: close < 1\nenter: close > 1 and {text}")
+
+
+def read(text: str) -> None:
+    """Whatever happens, it is no other error than ours."""
     try:
-        strategy = strategy_of(text.replace("\n stop", "\nstop"))
+        strategy = strategy_of(text)
     except TextRefused:
         return
-    assert strategy.graph.roots
+    assert market_step(strategy.graph).program.digest

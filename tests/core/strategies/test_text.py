@@ -65,6 +65,17 @@ exit: close crosses below bollinger(length, width).middle
 stop: stop_percent percent
 trail: trail_percent percent
 """
+MANY_WORDS = """
+name: many_words
+parameter fast: 12 from 2 to 200 step 1
+let band = bollinger(20, width = 2)
+let wildness = 100 * square_root(variance(close, 50)) / sma(50)
+let turns = macd(slow = fast).histogram crosses above lag(macd().histogram, 3)
+enter: (turns or not was(close > open)) and where(wildness < 1, highest(high, 10), -low) > band.upper
+exit: rsi(14) > 70 and delta(close, 2) / 3 < 0
+stop: 3 atrs(fast)
+trail: 2 * atr(14), step 1 percent
+"""
 TEXTS = {"moving_average_cross": CROSS, "bollinger_breakout": BREAKOUT}
 
 

@@ -148,7 +148,8 @@ class _Reader:
                 raise StatementTwice(**place_of(token), name=token.text, first=self.given[token.text].line)
             self.given[token.text] = token
             parser.need(":", f"write {token.text}: and then its value")
-            self.keys[token.text](parser, token)
+            with meaning(token):
+                self.keys[token.text](parser, token)
         else:
             hint = nearest(token.text, {*self.keys, "let", "parameter"})
             raise UnknownStatement(**place_of(token), name=token.text, hint=hint)
