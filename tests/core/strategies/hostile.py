@@ -69,8 +69,8 @@ def code() -> list[Hostile]:
         Hostile(
             "a keyword of Python", enter("sma(close, self = 3) > 1"), errors.WrongCall, "argument self is not known"
         ),
-        Hostile("text for a number", enter('ema("close", 3) > 1'), errors.WrongCall, "text is no value here"),
-        Hostile("text for a length", enter('ema(close, length = "3") > 1'), errors.WrongCall, "text is no value here"),
+        Hostile("text for a number", enter('ema("close", 3) > 1'), errors.WrongCall, "source takes no text"),
+        Hostile("text for a length", enter('ema(close, length = "3") > 1'), errors.WrongCall, "length takes no text"),
     ]
 
 
@@ -102,7 +102,7 @@ def sizes() -> list[Hostile]:
     rings = " or ".join(f"lag(close, {9_000 + i}) > 1" for i in range(6))
     sums = " or ".join(f"{i}.5 < close" for i in range(260))
     parameters = "\n".join(f"parameter p{i}: 2 from 1 to 9 step 1" for i in range(40))
-    deviations = " or ".join(f"variance(high, {3_000 + i}) > highest(low, {i + 2})" for i in range(60))
+    deviations = " or ".join(f"square_root(variance(high, {3_000 + i})) > highest(low, {i + 2})" for i in range(60))
     return [
         Hostile("10 MB", enter("close > 1" + " " * 10_000_000), errors.TextTooLong, "has 10000047 characters"),
         Hostile("a million tokens", enter("+" * 1_000_000), errors.TextTooLong, "more than 20000"),
@@ -131,7 +131,7 @@ def sizes() -> list[Hostile]:
         ),
         Hostile("many windows", enter(deviations), errors.StateTooLarge, "remembers"),
         Hostile("parameters", parameters + "\n" + enter("p1 > close"), errors.TooManyParameters, "more than 32"),
-        Hostile("ways of a look-back", tangled(), errors.TooTangled, "more than 64 ways"),
+        Hostile("ways of a look-back", tangled(), errors.TooTangled, "depends on parameters in more than"),
     ]
 
 

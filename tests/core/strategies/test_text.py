@@ -114,7 +114,7 @@ def test_a_strategy_as_text_is_the_one_in_python(name: str) -> None:
         ("not close > open and high > 1", ~(close > open_) & (high > 1)),
         ("not (close > open and high > 1)", ~((close > open_) & (high > 1))),
         ("close - open - low > 0", close - open_ - low > 0),
-        ("close - open * low / 2 >= -high", close - open_ * low / 2 >= -high),
+        ("close - open * 3 / 2 >= -high", close - open_ * 3 / 2 >= -high),
         ("close > (1 + 2) * 3e-1", close > (1 + 2) * 3e-1),
         ("close > ema(2 * 5)", close > ema(length=10)),
         ("rsi(14) < 30", rsi(length=14) < 30),

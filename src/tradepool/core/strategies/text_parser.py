@@ -227,11 +227,11 @@ class Parser:
                 if key.text not in word.arguments or key.text in named:
                     why = f"argument {key.text} is {'given twice' if key.text in named else 'not known'}"
                     raise WrongCall(**place_of(key), why=why, usage=word.usage)
-                named[key.text] = self._argument(word, key.text, depth)
+                named[key.text] = self._argument(depth)
             elif named:
                 raise WrongCall(**place_of(key), why="an argument without a name follows one with", usage=word.usage)
             else:
-                positional.append(self._argument(word, "", depth))
+                positional.append(self._argument(depth))
         names = word.names_of(positional)
         if len(names) < len(positional):
             raise WrongCall(**place_of(token), why=f"{len(positional)} arguments are too many", usage=word.usage)
@@ -240,16 +240,17 @@ class Parser:
         found = {**dict(zip(names, positional, strict=True)), **named}
         if missing := [name for name in word.required if name not in found]:
             raise WrongCall(**place_of(token), why=f"argument {missing[0]} is missing", usage=word.usage)
+        for name, value in found.items():
+            if isinstance(value, str) != (name in word.strings):
+                what = 'text between "double quotes"' if name in word.strings else "no text"
+                raise WrongCall(**place_of(token), why=f"argument {name} takes {what}", usage=word.usage)
         return found
 
-    def _argument(self, word: Word, name: str, depth: int) -> Value:
-        """One argument; text only where the function takes text."""
+    def _argument(self, depth: int) -> Value:
+        """One argument: an expression, or text between quotes."""
         token = self.token
         if token.kind != "string":
             return self.expression(_OR, depth + 1)
-        position_takes_text = not name and bool(word.strings)
-        if name not in word.strings and not position_takes_text:
-            raise WrongCall(**place_of(token), why="text is no value here", usage=word.usage)
         self.at += 1
         return token.text[1:-1]
 
