@@ -16,8 +16,8 @@ GUIDE = (ROOT / "docs" / "guides" / "strategies.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```strategy\n(.*?)```", GUIDE, re.DOTALL)
 
 
-def test_there_are_five_examples() -> None:
-    assert len(EXAMPLES) == 5
+def test_there_are_six_examples() -> None:
+    assert len(EXAMPLES) == 6
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: re.findall("name: (.*)", example)[0])

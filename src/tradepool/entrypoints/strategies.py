@@ -22,6 +22,7 @@ from typing import NamedTuple
 from tradepool.core import strategies
 from tradepool.core.graph.expr import Expr, describe
 from tradepool.core.graph.step import market_step
+from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.catalog import UnknownStrategy
 from tradepool.core.strategies.cost import operations_a_bar
@@ -195,13 +196,15 @@ def listed(folder: Path) -> list[ListedStrategy]:
 def roots_of(strategy: Strategy) -> Mapping[str, Expr]:
     """The expressions of a strategy by what they are for; those that say nothing (a distance of zero) left out."""
     parts = {item.name.replace("_", " "): getattr(strategy.graph, item.name) for item in fields(strategy.graph)}
+    if not strategy.targets:
+        del parts["target share"]
     return {name: part for name, part in parts.items() if isinstance(part, Expr) and part.value != 0.0}
 
 
 def page_of(source: Source) -> StrategyPage:
     """Everything about one strategy. Raises what loading raises."""
     strategy, summary = source.load()
-    step = market_step(strategy.graph)
+    step = market_step(strategy.graph, timeframe_ms=MINUTE_MS)
     return StrategyPage(
         name=strategy.name,
         version=strategy.version,

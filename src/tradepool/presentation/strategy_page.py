@@ -46,7 +46,7 @@ class StrategyPage:
     state_rows: Sequence[str]
     lookback: str
     lookback_bars: int
-    warm_up_bars: int
+    warm_up_bars: int | None
     operations_a_bar: int
 
 
@@ -69,7 +69,8 @@ def strategy_page(page: StrategyPage) -> RenderableType:
     state = [(Text(index, "dim"), Text(row)) for index, row in _folded(page.state_rows)]
     needs = (
         f"first signal after {page.lookback_bars} earlier bars ({page.lookback});"
-        f" a later start gives the same bits after {page.warm_up_bars} bars;"
+        f" a later start gives the same bits"
+        f" {'never' if page.warm_up_bars is None else f'after {page.warm_up_bars} bars'};"
         f" about {page.operations_a_bar} operations a bar, {len(page.state_rows)} numbers of state"
     )
     return Group(

@@ -46,7 +46,7 @@ def tangled() -> str:
 
 def corpus() -> list[Hostile]:
     """All of them; made anew at each call, so that the large ones do not stay in memory."""
-    return [*code(), *unseen(), *sizes(), *numbers(), *names(), *grammar()]
+    return [*code(), *unseen(), *sizes(), *numbers(), *names(), *scopes(), *grammar()]
 
 
 def code() -> list[Hostile]:
@@ -194,6 +194,27 @@ def names() -> list[Hostile]:
             "parameter n: 5 from 2 to 9 step 1\n" + enter("close > 1"),
             errors.ParameterUnused,
             "parameter n changes nothing",
+        ),
+    ]
+
+
+def scopes() -> list[Hostile]:
+    """What asks for other bars in a wrong way."""
+    nested = 'on("1h", on("4h", close)) > 1'
+    return [
+        Hostile("a wrong timeframe", enter('on("1x", close) > 1'), errors.NotComputable, "1x"),
+        Hostile("a timeframe that is no text", enter("on(1, close) > 1"), errors.WrongCall, "timeframe takes text"),
+        Hostile("text for an expression", enter('on("1h", "close") > 1'), errors.WrongCall, "expr takes no text"),
+        Hostile("a timeframe in a timeframe", enter(nested), errors.NotComputable, "is inside"),
+        Hostile("an age for ever", enter('external("x", max_age = "9e9h") > 1'), errors.NotComputable, "is no age"),
+        Hostile("no age", enter('external("x") > 1'), errors.WrongCall, "argument max_age is missing"),
+        Hostile("prices as an exponent", enter("exp(close) > 1"), errors.NotComputable, "exp"),
+        Hostile("price and volume", enter("close > volume"), errors.NotComputable, "is volume"),
+        Hostile(
+            "many scans",
+            enter(" or ".join(f"rank(close, {900 + i}) > 0.5" for i in range(9))),
+            errors.TooCostly,
+            "operations a bar",
         ),
     ]
 

@@ -49,7 +49,7 @@ def test_terms_used_twice_are_one_term_however_deep() -> None:
     strategy = strategy_of(doubling(200))
     assert len(walk(*strategy.graph.roots)) < 210
     assert operations_a_bar(strategy.graph.roots, {}) < 250
-    assert len(market_step(strategy.graph).text) < 20_000
+    assert len(market_step(strategy.graph, timeframe_ms=60_000).text) < 20_000
 
 
 _SIGNS = (
@@ -102,4 +102,4 @@ def read(text: str) -> None:
         strategy = strategy_of(text)
     except TextRefused:
         return
-    assert market_step(strategy.graph).program.digest
+    assert market_step(strategy.graph, timeframe_ms=60_000).program.digest

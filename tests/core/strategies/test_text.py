@@ -15,16 +15,20 @@ from tradepool.core.graph.expr import (
     close,
     crosses_above,
     high,
+    log,
     low,
     maximum,
     open_,
     parameter,
+    power,
+    tanh,
     volume,
     walk,
     where,
 )
 from tradepool.core.graph.market_step import MarketStep
-from tradepool.core.graph.primitives import highest, lag
+from tradepool.core.graph.primitives import count, cumulative, highest, lag, rank, regression, since
+from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import market_step
 from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.bollinger_bands import bollinger
@@ -126,6 +130,22 @@ def test_a_strategy_as_text_is_the_one_in_python(name: str) -> None:
         ("close crosses above lag(bollinger(20, 2).upper, 3)", crosses_above(close, lag(bollinger().upper, 3))),
         ("where(close > open, high, low) > 1", where(close > open_, high, low) > 1),
         ("maximum(close, 1) > 1\n  and was(close > open)\r", None),
+        (
+            'on("1h", close > open) and of("ETH/USDT", ema(9)) > 1',
+            on("1h", close > open_) & (of("ETH/USDT", ema(length=9)) > 1),
+        ),
+        ('on(timeframe = "1h", expr = rsi()) < 3', on("1h", rsi()) < 3),
+        ('external("score", max_age = "3h") > 0.5', external("score", max_age="3h") > 0.5),
+        ('cumulative(volume, reset = session("1d")) > 5', cumulative(volume, reset=session("1d")) > 5),
+        (
+            "count(close > open, 5) > 3 or since(close > open) > 9",
+            (count(close > open_, 5) > 3) | (since(close > open_) > 9),
+        ),
+        ("regression(close, 20).r2 > rank(close, 9)", regression(close, 20).r2 > rank(close, 9)),
+        (
+            "power(log(close / lag(close)), 2) < tanh(close / open)",
+            power(log(close / lag(close)), 2) < tanh(close / open_),
+        ),
         ("\tclose   >\topen # a comment, with ümläuts", close > open_),
     ],
 )
@@ -156,6 +176,36 @@ def test_protections() -> None:
         exits.stop_percent(2).stop_distance,
         exits.trail_percent(3).trail_distance,
     )
+
+
+def test_targets() -> None:
+    def same(lines: str, theirs: Exits) -> bool:
+        ours = protections(lines)
+        return (ours.first_target, ours.second_target, ours.target_share) == (
+            theirs.first_target,
+            theirs.second_target,
+            theirs.target_share,
+        )
+
+    assert same("target: 4 percent", exits.targets_percent(4))
+    assert same("target: 4 percent, share 0.5", exits.targets_percent(4, share=0.5))
+    assert same("target: 4 percent, then 8 percent", exits.targets_percent(4, 8))
+    assert same("target: 4 percent, then 8 percent, share 0.3", exits.targets_percent(4, 8, 0.3))
+    assert same("target: 2 atrs(20), then 3 atrs(20)", exits.targets_atrs(2, 3, length=20))
+    assert protections("target: high - low").first_target is high - low
+    with pytest.raises(TextRefused, match="a share of 2 is none"):
+        protections("target: 4 percent, share 2")
+    with pytest.raises(TextRefused, match="`share` was expected; write target: 4 percent, then 8 percent"):
+        protections("target: 4 percent, 8 percent")
+
+
+def test_shorts() -> None:
+    sides = "enter: close > open\nexit: close < open\nenter_short: close < open\nexit_short: close > open\n"
+    strategy = strategy_of(f"name: x\n{sides}")
+    assert strategy.enter_short is (close < open_)
+    assert strategy.exit_short is (close > open_)
+    with pytest.raises(NotComputable, match="has exit_short but not enter_short"):
+        strategy_of("name: x\n" + sides.replace("enter_short: close < open\n", ""))
 
 
 def test_a_parameter_is_a_length_or_a_number_as_its_default_is_written() -> None:
@@ -222,7 +272,7 @@ def test_state_is_never_more_than_estimated() -> None:
         strategy = strategy_of(text)
         highs = {item.name: item.high for item in strategy.parameters}
         from_graph = sum(node_state_floats(expr, highs) for expr in walk(*strategy.graph.roots))
-        assert market_step(strategy.graph).state_size <= from_graph + 2
+        assert market_step(strategy.graph, timeframe_ms=60_000).state_size <= from_graph + 2
 
 
 def test_a_longer_window_costs_more() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType, ModuleType
 
-from tradepool.core.graph.vocabulary import WORDS
+from tradepool.core.graph.words import COMPOSED, WORDS
 from tradepool.domain.errors import InvalidInput
 
 Constant = int | float
@@ -52,6 +52,8 @@ class FunctionText:
 class Program:
     """Functions, callee first, and the constants they read.
 
+    `rare` names functions that seldom run: they are compiled apart, once for all programs that have them.
+
     >>> double = Program.of_text("def double(a: int) -> int:\\n    return FACTOR * a", {"FACTOR": 2})
     >>> print(double.text)
     FACTOR = 2
@@ -62,6 +64,7 @@ class Program:
 
     functions: tuple[FunctionText, ...]
     constants: tuple[tuple[str, Constant], ...] = ()
+    rare: frozenset[str] = frozenset()
 
     @staticmethod
     def of(*subjects: ModuleType | Callable[..., object]) -> Program:
@@ -94,13 +97,34 @@ class Program:
         constants = dict(self.constants)
         for name, value in other.constants:
             _set_constant(constants, name, value)
-        return Program(tuple(functions.values()), _sorted(constants))
+        return Program(tuple(functions.values()), _sorted(constants), self.rare | other.rare)
+
+    def part(self, name: str) -> Program:
+        """One function with all that it calls."""
+        wanted = {name}
+        for function in reversed(self.functions):
+            if function.name in wanted:
+                wanted.update(_names_read(function.text))
+        functions = tuple(function for function in self.functions if function.name in wanted)
+        return Program(functions, tuple(item for item in self.constants if item[0] in wanted))
 
     @cached_property
     def text(self) -> str:
         """The whole program as one text that plain Python can run."""
         constants = "\n".join(f"{name} = {value!r}" for name, value in self.constants)
         return "\n\n".join(part for part in (constants, *(function.text for function in self.functions)) if part)
+
+    @cached_property
+    def words(self) -> Program:
+        """The words it uses that are written in words, with their helpers: a program to compile before this one.
+
+        Its functions are a world of their own: the helpers may have the names of functions here.
+
+        >>> [function.name for function in Program.of_text("def half(a: float) -> int:\\n    return round_to_int(a)").words.functions]
+        ['round_to_int']
+        """
+        read = {name for function in self.functions for name in _names_read(function.text)}
+        return Program.of(*(word for name, word in COMPOSED.items() if name in read))
 
     @cached_property
     def digest(self) -> str:

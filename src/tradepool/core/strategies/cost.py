@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from tradepool.core.graph.expr import Expr, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
+from tradepool.core.graph.whole import Term, Whole
 
 # A market row: the level, the one before, the distances.
 SIGNAL_OPERATIONS = 10
@@ -43,13 +44,30 @@ _SMALL_STATE_FLOATS = 3
 
 
 def lookback_bars(expr: Expr, values: Mapping[str, float]) -> int:
-    """Earlier bars needed for the first value, with these parameter values."""
-    return expr.first_valid.at(values)
+    """Earlier bars needed for the first value, with these parameter values; one of a longer timeframe counts as one."""
+    return _bars_of(expr.first_valid, values)
+
+
+def _bars_of(whole: Whole, values: Mapping[str, float]) -> int:
+    if isinstance(whole, int):
+        return whole
+    if whole.op == "parameter":
+        return int(values[str(whole.args[0])])
+    if whole.op == "ratio":
+        return 1
+    a, b = (_bars_of(item, values) for item in whole.args if not isinstance(item, str))
+    return max(a, b) if whole.op == "max" else a + b if whole.op == "+" else a * b
 
 
 def lookback_terms(expr: Expr) -> int:
-    """How long the formula of the look-back is, which every term above it makes longer."""
-    return len(expr.first_valid.sums) + len(expr.settled.sums)
+    """Parts of the formulas of look-back and warm-up, which every term above makes longer."""
+    count = 0
+    left: list[Whole | str] = [expr.first_valid, expr.settled]
+    while left:
+        part = left.pop()
+        count += 1
+        left += part.args if isinstance(part, Term) else ()
+    return count
 
 
 def operations_a_bar(roots: tuple[Expr, ...], values: Mapping[str, float]) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from tradepool.core.graph.expr import Boolean, Expr, Number, as_boolean, as_number, parameter
 from tradepool.core.strategies import exits
-from tradepool.core.strategies.exits import QUARTER, Exits
+from tradepool.core.strategies.exits import ALL, HALF, NONE, QUARTER, Exits
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.core.strategies.text_errors import (
     NameTaken,
@@ -32,7 +32,7 @@ from tradepool.core.strategies.text_words import INPUTS, RESERVED, WORDS, Result
 PARAMETERS_MAX = 32
 VERSION_MAX = 1_000_000
 _ATR_BARS = 14
-_CONDITIONS = ("enter", "exit")
+_CONDITIONS = ("enter", "exit", "enter_short", "exit_short")
 _REQUIRED = {
     "name": "name: dip_buyer",
     "enter": "enter: close crosses above sma(50)",
@@ -89,6 +89,15 @@ class _Distance:
             return exits.stop_atrs(self.value, length=self.bars)
         return Exits(stop_distance=as_number(self.value, "stop"))
 
+    @property
+    def target(self) -> Number:
+        """A target so far away, in units of price."""
+        if self.unit == "percent":
+            return exits.targets_percent(self.value).first_target
+        if self.unit == "atrs":
+            return exits.targets_atrs(self.value, length=self.bars).first_target
+        return as_number(self.value, "target")
+
     def trail(self, step: Number | None) -> Exits:
         """A trailing stop so far away."""
         if self.unit == "percent":
@@ -119,6 +128,7 @@ class _Reader:
             **dict.fromkeys(_CONDITIONS, self._condition),
             "stop": self._stop,
             "trail": self._trail,
+            "target": self._target,
         }
 
     def strategy(self) -> Strategy:
@@ -130,7 +140,15 @@ class _Reader:
             if key not in self.given:
                 raise StatementMissing(missing=f"`{key}: ...`", example=_REQUIRED[key])
         with meaning(self.given["enter"]):
-            strategy = Strategy(self.name, self.version, self.conditions["enter"], self.conditions["exit"], self.exits)
+            strategy = Strategy(
+                self.name,
+                self.version,
+                enter=self.conditions["enter"],
+                exit=self.conditions["exit"],
+                exits=self.exits,
+                enter_short=self.conditions.get("enter_short"),
+                exit_short=self.conditions.get("exit_short"),
+            )
         used = {item.name for item in strategy.parameters}
         for name, token in self.declared.items():
             if name not in used:
@@ -213,6 +231,26 @@ class _Reader:
             parser.need("step", "write trail: 3 percent, step 1 percent")
             step = self._distance(parser).price
         self._protect(key, distance.trail(step))
+
+    def _target(self, parser: Parser, key: Token) -> None:
+        usage = "write target: 4 percent, then 8 percent, share 0.5"
+        first, second, share = self._distance(parser).target, NONE, ALL
+        if parser.take(","):
+            if parser.take("then"):
+                second, share = self._distance(parser).target, HALF
+            if second is NONE or parser.take(","):
+                parser.need("share", usage)
+                share = self._share(parser)
+        self._protect(key, Exits(first_target=first, second_target=second, target_share=share))
+
+    def _share(self, parser: Parser) -> Number:
+        """How much goes at the first target: above 0 and at most 1."""
+        token = parser.token
+        value = parser.expression()
+        if isinstance(value, int | float) and not 0 < value <= 1:
+            remedy = "give one above 0 and at most 1: 0.5 is a half"
+            raise WrongDistance(**place_of(token), why=f"a share of {value} is none", remedy=remedy)
+        return as_number(value, "share")
 
     def _protect(self, key: Token, more: Exits) -> None:
         for item in fields(more):

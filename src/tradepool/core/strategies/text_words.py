@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tradepool.core.graph import expr, primitives
+from tradepool.core.graph import expr, primitives, scope
 from tradepool.core.graph.expr import Boolean, Number
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.indicators.average_true_range import atr, true_range
@@ -41,6 +41,15 @@ _EXPRESSIONS: Sequence[Callable[..., Result]] = (
     expr.was,
     expr.crosses_above,
     expr.crosses_below,
+    expr.is_known,
+    expr.log,
+    expr.exp,
+    expr.power,
+    expr.tanh,
+    scope.on,
+    scope.of,
+    scope.external,
+    scope.session,
 )
 _PRIMITIVES: Sequence[Callable[..., Result]] = (
     primitives.wilder,
@@ -49,10 +58,24 @@ _PRIMITIVES: Sequence[Callable[..., Result]] = (
     primitives.lowest,
     primitives.lag,
     primitives.delta,
+    primitives.smooth,
+    primitives.rolling_sum,
+    primitives.rank,
+    primitives.quantile,
+    primitives.regression,
+    primitives.correlation,
+    primitives.count,
+    primitives.since,
+    primitives.cumulative,
 )
 _INDICATORS: Sequence[Callable[..., Result]] = (atr, bollinger, ema, macd, rsi, sma, true_range)
 # Functions with arguments that are text: the names of those arguments.
-_STRINGS: Mapping[str, frozenset[str]] = {}
+_STRINGS: Mapping[str, frozenset[str]] = {
+    "on": frozenset({"timeframe"}),
+    "of": frozenset({"market"}),
+    "external": frozenset({"name", "max_age"}),
+    "session": frozenset({"timeframe"}),
+}
 
 RESERVED = frozenset(
     {"let", "parameter", "from", "to", "step", "and", "or", "not", "crosses", "above", "below"}
