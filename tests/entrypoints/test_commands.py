@@ -194,7 +194,8 @@ def test_strategies(console: Console) -> None:
 
 def test_strategies_as_json(console: Console) -> None:
     listed = json.loads(console("strategies", "list", "--json").out)
-    assert list(listed) == ["schema", "strategies"]
+    assert list(listed) == ["schema", "strategies", "origins", "faults"]
+    assert listed["faults"] == {}
     assert "Buy when the fast average" in listed["strategies"][CROSS]
     shown = json.loads(console("strategies", "show", CROSS, "--json").out)["strategy"]
     assert shown["name"] == CROSS

@@ -50,8 +50,9 @@ class Job:
 
 def job_of(name: str, asked: Asked, runner: Runner = "native") -> Job:
     """Everything checked and loaded; any fault is a named error and nothing has been written."""
-    chosen = settings_from(asked.config).backtest
-    strategy = strategy_from(name, asked.param or [])
+    settings = settings_from(asked.config)
+    chosen = settings.backtest
+    strategy = strategy_from(name, asked.param or [], settings.strategies.folder)
     weight = weight_of(chosen.weight if asked.weight is None else decimal_of("--weight", asked.weight))
     slippage_bp = slippage_of(chosen.slippage_bp if asked.slippage_bp is None else asked.slippage_bp)
     cash = chosen.cash if asked.cash is None else decimal_of("--cash", asked.cash)

@@ -20,7 +20,7 @@ from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
 from tradepool.presentation.formats import iso, plain
-from tradepool.presentation.strategy_page import StrategyPage
+from tradepool.presentation.strategy_page import ListedStrategy, StrategyPage
 
 SCHEMA = 1
 Amounts = dict[str, str]
@@ -138,10 +138,21 @@ class DemoJson(msgspec.Struct, frozen=True):
 
 
 class StrategiesJson(msgspec.Struct, frozen=True):
-    """What `strategies list` prints: names and summaries."""
+    """What `strategies list` prints: names with summaries and origins, and why one cannot be used."""
 
     schema: int
     strategies: dict[str, str]
+    origins: dict[str, str]
+    faults: dict[str, str]
+
+
+class StrategyCheckJson(msgspec.Struct, frozen=True):
+    """What `strategies check` prints."""
+
+    schema: int
+    strategy: StrategyPage
+    checks: list[Check]
+    entries: int
 
 
 class StrategyJson(msgspec.Struct, frozen=True):
@@ -201,6 +212,17 @@ def as_json(shape: msgspec.Struct) -> str:
     '{"market":"BTC/USDT","time":"2024-01-01T00:00:00Z","reason":"daily_loss"}'
     """
     return msgspec.json.encode(shape).decode()
+
+
+def strategies_json(rows: Sequence[ListedStrategy]) -> StrategiesJson:
+    """The list of strategies; of two with one name the first is listed, the other is a fault."""
+    usable = [row for row in rows if not row.fault]
+    return StrategiesJson(
+        schema=SCHEMA,
+        strategies={row.name: row.summary for row in usable},
+        origins={row.name: row.origin for row in usable},
+        faults={f"{row.name} ({row.origin})": row.fault for row in rows if row.fault},
+    )
 
 
 def amounts(values: Mapping[str, Decimal]) -> Amounts:
