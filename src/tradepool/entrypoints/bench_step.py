@@ -1,0 +1,199 @@
+"""The one step beside other engines: the same work over the same bars, in the same rounds, each peer in its own process.
+
+CPU time, warm: a peer's first run of a work (imports, JIT) is not counted but reported apart. How fast a machine is at
+dependent arithmetic decides how fast a single run can be, so what is aimed at in ns is scaled by the bare chain of an
+exponential average, timed in each round (`reach` is for a machine that needs 2.2 ns a bar for it).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tradepool.core.graph.bars import Bars
+from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints import bench_step_ours as ours
+from tradepool.entrypoints.bench import Figure, Measure, say
+from tradepool.entrypoints.bench_step_peers import LOCK, Peer, PeerMissing, Request, environment, save
+from tradepool.entrypoints.bench_step_work import CASH, walk
+
+BARS, FEW_BARS = 1_000_000, 200_000
+CHAIN_NS = 2.2
+REACH_COMPILE_MS = 100.0
+OUR_RUNS, TIMEOUT_S = 5, 120
+
+
+class OwnRunFailed(TradepoolError):
+    """Our own run in a process of its own failed: {why}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A peer's side of a work: under which name, over how many bars, timed how often, how many times slower than ours."""
+
+    label: str
+    peer: str
+    work: str
+    reach: float = 0.0
+    bars: int = BARS
+    runs: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A row: our run (it gives the number of trades), ns a bar aimed at, and who does the same."""
+
+    title: str
+    run: Callable[[Bars], Callable[[], int]]
+    reach_ns: float
+    beside: tuple[Beside, ...]
+
+
+WORKS = (
+    Work(
+        "EMA cross, 1M bars, minimal",
+        lambda bars: ours.minimal("cross", bars),
+        3.5,
+        (
+            Beside("vectorbt[rust]", "vectorbt", "own cross", reach=15.0),
+            Beside("vectorbt[rust] with TA-Lib", "vectorbt", "cross"),
+            Beside("raptorbt", "raptorbt", "own cross", reach=20.0),
+            Beside("backtesting", "backtesting", "cross", bars=FEW_BARS, runs=1),
+        ),
+    ),
+    Work(
+        "RSI, Bollinger, MACD, ATR stop, 1M bars, minimal",
+        lambda bars: ours.minimal("reversal", bars),
+        8.0,
+        (
+            Beside("vectorbt[rust] with TA-Lib", "vectorbt", "reversal", reach=6.0),
+            Beside("backtesting", "backtesting", "reversal", bars=FEW_BARS, runs=1),
+        ),
+    ),
+    Work(
+        "EMA cross, 1M bars, whole account part",
+        ours.account_cross,
+        10.0,
+        (Beside("backtesting", "backtesting", "account cross", reach=600.0, bars=FEW_BARS, runs=1),),
+    ),
+)
+# What a peer's process does first, so that import, first run and whole process can be told.
+FIRST = {"vectorbt": "own cross", "raptorbt": "own cross", "backtesting": "cross"}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Cost of the first result of a new process, in ms: CPU of its imports and of that run; wall clock of it all."""
+
+    imports: float
+    run: float
+    whole: float
+
+
+def rounds() -> Measure:
+    """Make the bars and the peers' environments, compile, then measure."""
+    bars = walk(BARS)
+    pythons: dict[str, Path] = {}
+    missing: dict[str, str] = {}
+    for name in LOCK:
+        try:
+            pythons[name] = environment(name)
+        except PeerMissing as error:
+            missing[name] = str(error)
+            say(str(error))
+    runs = {work.title: work.run(bars) for work in WORKS}
+    chain = ours.chain(bars)
+    for run in (chain, *runs.values()):
+        run()
+    ours.compile_account_cross()
+
+    def once() -> list[Figure]:
+        with TemporaryDirectory() as folder, ExitStack() as stack:
+            files = {n: save(bars.slice(0, n), Path(folder) / f"{n}.npy") for n in (BARS, FEW_BARS)}
+            starts = {"ours": _own_start(files[BARS])}
+            peers: dict[str, Peer] = {}
+            for name, python in pythons.items():
+                began = time.perf_counter()
+                peers[name] = stack.enter_context(Peer(name, python))
+                first = peers[name].ask(Request(work=FIRST[name], bars=files[BARS], cash=CASH))
+                whole_ms = 1000 * (time.perf_counter() - began)
+                starts[name] = Start(1000 * peers[name].hello.import_cpu_s, 1000 * first.cpu_s, whole_ms)
+            chain_ns = 1e9 * _cpu_s(chain) / BARS
+            figures = [Figure("a bare exponential average", "ns/bar", chain_ns, peers={"reference machine": CHAIN_NS})]
+            for work in WORKS:
+                figures += _figures(work, runs[work.title], chain_ns / CHAIN_NS, peers, missing, files)
+        return [*figures, *_starts(starts), _compile()]
+
+    return once
+
+
+def _cpu_s(run: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(OUR_RUNS):
+        began = time.process_time()
+        run()
+        taken.append(time.process_time() - began)
+    return statistics.median(taken)
+
+
+def _figures(
+    work: Work,
+    run: Callable[[], int],
+    scale: float,
+    peers: Mapping[str, Peer],
+    missing: Mapping[str, str],
+    files: Mapping[int, str],
+) -> list[Figure]:
+    """One row of ns a bar, and one for each peer with how many times slower it is than ours."""
+    our_ns = 1e9 * _cpu_s(run) / BARS
+    found, told = {}, [f"trades: ours {run():,}"]
+    for beside in work.beside:
+        if beside.peer not in peers:
+            told.append(missing[beside.peer])
+            continue
+        request = Request(work=beside.work, bars=files[beside.bars], cash=CASH)
+        first, *warm = (peers[beside.peer].ask(request) for _ in range(1 + beside.runs))
+        found[beside.label] = 1e9 * statistics.median(answer.cpu_s for answer in warm) / beside.bars
+        part = "" if beside.bars == BARS else f" over the first {beside.bars:,} bars"
+        told.append(f"{beside.label} {first.trades:,}{part}")
+    row = Figure(work.title, "ns/bar", our_ns, peers={**found, "reach": work.reach_ns * scale}, note="; ".join(told))
+    times = [
+        Figure(f"{work.title}: {item.label}", "times ours", found[item.label] / our_ns, False, {"reach": item.reach})
+        for item in work.beside
+        if item.reach and item.label in found
+    ]
+    return [row, *times]
+
+
+def _own_start(file: str) -> Start:
+    began = time.perf_counter()
+    command = [sys.executable, "-m", ours.__name__, file]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    whole_ms = 1000 * (time.perf_counter() - began)
+    if done.returncode:
+        raise OwnRunFailed(why=(done.stderr.splitlines() or ["no word"])[-1])
+    said = json.loads(done.stdout)
+    return Start(1000 * said["import_cpu_s"], 1000 * said["cpu_s"], whole_ms)
+
+
+def _starts(starts: Mapping[str, Start]) -> list[Figure]:
+    title = "EMA cross, 1M bars, a new process"
+    own, peers = starts["ours"], {name: start for name, start in starts.items() if name != "ours"}
+    return [
+        Figure(f"{title}: import", "ms CPU", own.imports, peers={name: start.imports for name, start in peers.items()}),
+        Figure(f"{title}: first run", "ms CPU", own.run, peers={name: start.run for name, start in peers.items()}),
+        Figure(f"{title}: all of it", "ms wall", own.whole, peers={name: start.whole for name, start in peers.items()}),
+    ]
+
+
+def _compile() -> Figure:
+    title = "EMA cross, whole account part: compile, warm process"
+    return Figure(title, "ms CPU", ours.compile_account_cross(), peers={"reach": REACH_COMPILE_MS})

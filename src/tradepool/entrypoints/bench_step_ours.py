@@ -1,0 +1,75 @@
+"""Our side of the step benchmark: each function prepares one work and gives what is to be timed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+
+import numpy as np
+
+from tradepool.core.backtest import kernel
+from tradepool.core.backtest.run import AFTER, ARGUMENTS, BEFORE, Setting, run
+from tradepool.core.graph import native
+from tradepool.core.graph.bars import Bars
+from tradepool.core.graph.program import Program
+from tradepool.core.graph.step import fused_step
+from tradepool.core.strategies import catalog
+from tradepool.entrypoints.bench_compile import compile_ms
+from tradepool.entrypoints.bench_step_unit import unit_run
+from tradepool.entrypoints.bench_step_work import CASH, FEE, MINUTE_MS, STRATEGIES
+from tradepool.simexchange.market_model import model_market
+
+ACCOUNT_CROSS = "moving_average_cross"
+WEIGHT = Decimal("0.01")
+TICK = STEP = Decimal("0.0001")
+CHAIN = """def chain(values: Floats, weight: float, n: int) -> float:
+    average = values[0]
+    for i in range(n):
+        average = average + weight * (values[i] - average)
+    return average"""
+_number = count()
+
+
+def chain(bars: Bars) -> Callable[[], float]:
+    """An exponential average and nothing else: three dependent operations a bar, which no engine can undercut."""
+    function = native.load(Program.of_text(CHAIN))["chain"]
+    return lambda: float(function(bars.close, 2 / 13, len(bars)))
+
+
+def minimal(strategy: str, bars: Bars) -> Callable[[], int]:
+    """Minimal execution of a strategy of the comparison; the number of its trades."""
+    return lambda: len(unit_run(STRATEGIES[strategy], bars, CASH, FEE).trades)
+
+
+def account_cross(bars: Bars) -> Callable[[], int]:
+    """The cross through the whole account part: ticks, steps, fees, stop, trailing stop, list of trades."""
+    market = replace(model_market("BTC/USDT"), price_tick=TICK, quantity_step=STEP, quantity_min=STEP)
+    setting = Setting(cash=Decimal(CASH), weight=WEIGHT, slippage_bp=0)
+    strategy = catalog.named(ACCOUNT_CROSS)
+    return lambda: len(run(strategy, market, bars, setting).trades)
+
+
+def compile_account_cross() -> float:
+    """Milliseconds of CPU from a graph to machine code of its whole backtest, in a process that has compiled before."""
+    began = time.process_time()
+    step = fused_step(catalog.named(ACCOUNT_CROSS).graph, "backtest", ARGUMENTS, BEFORE, AFTER)
+    write_ms = 1000 * (time.process_time() - began)
+    return write_ms + compile_ms(Program.of(kernel) + step.program, step.name, next(_number))
+
+
+def main(file: str) -> None:
+    """One minimal cross from a file of columns, in a process that has done nothing before; prints what it cost."""
+    imported_s, began = time.process_time(), time.process_time()
+    times, *columns, volume = np.load(file)
+    bars = Bars(MINUTE_MS, times.astype(np.int64), *columns, volume)
+    trades = minimal("cross", bars)()
+    print(json.dumps({"import_cpu_s": imported_s, "cpu_s": time.process_time() - began, "trades": trades}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
