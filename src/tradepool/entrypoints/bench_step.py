@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints import bench_step_ours as ours
 from tradepool.entrypoints.bench import Figure, Measure, say
 from tradepool.entrypoints.bench_step_peers import LOCK, Peer, PeerMissing, Request, environment, save
-from tradepool.entrypoints.bench_step_work import CASH, walk
+from tradepool.entrypoints.bench_step_work import CASH, LENGTHS, walk
 
 BARS, FEW_BARS = 1_000_000, 200_000
 CHAIN_NS = 2.2
@@ -37,24 +37,35 @@ class OwnRunFailed(TradepoolError):
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A peer's side of a work: under which name, over how many bars, timed how often, how many times slower than ours."""
+    """A peer's side of a work: under which name, over how many bars and sets, timed how often; `reach`: times slower."""
 
     label: str
     peer: str
     work: str
     reach: float = 0.0
     bars: int = BARS
+    sets: int = 1
     runs: int = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A row: our run (it gives the number of trades), ns a bar aimed at, and who does the same."""
+    """A row: our run (it gives the number of trades), ns a bar (and set) aimed at, and who does the same.
+
+    A peer that would take too long does the first bars or sets only; a figure is always for one bar and one set.
+    """
 
     title: str
     run: Callable[[Bars], Callable[[], int]]
     reach_ns: float
     beside: tuple[Beside, ...]
+    bars: int = BARS
+    sets: int = 1
+
+    @property
+    def unit(self) -> str:
+        """What a figure counts."""
+        return "ns/bar" if self.sets == 1 else "ns/bar/set"
 
 
 WORKS = (
@@ -99,8 +110,7 @@ class Start:
 
 
 def rounds() -> Measure:
-    """Make the bars and the peers' environments, compile, then measure."""
-    bars = walk(BARS)
+    """Make the environments of the peers, then prepare everything."""
     pythons: dict[str, Path] = {}
     missing: dict[str, str] = {}
     for name in LOCK:
@@ -109,7 +119,16 @@ def rounds() -> Measure:
         except PeerMissing as error:
             missing[name] = str(error)
             say(str(error))
-    runs = {work.title: work.run(bars) for work in WORKS}
+    return beside(pythons, missing, WORKS)
+
+
+def beside(pythons: Mapping[str, Path], missing: Mapping[str, str], works: Sequence[Work]) -> Measure:
+    """Make the bars and compile, then measure, with the interpreter of each peer; `missing` says why there is none."""
+    sizes = {work.bars for work in works} | {
+        item.bars for work in works for item in work.beside if item.peer in pythons
+    }
+    bars = walk(max(sizes))
+    runs = {work.title: work.run(bars.slice(0, work.bars)) for work in works}
     chain = ours.chain(bars)
     for run in (chain, *runs.values()):
         run()
@@ -117,20 +136,17 @@ def rounds() -> Measure:
 
     def once() -> list[Figure]:
         with TemporaryDirectory() as folder, ExitStack() as stack:
-            files = {n: save(bars.slice(0, n), Path(folder) / f"{n}.npy") for n in (BARS, FEW_BARS)}
-            starts = {"ours": _own_start(files[BARS])}
+            files = {size: save(bars.slice(0, size), Path(folder) / f"{size}.npy") for size in sizes}
+            starts = {"ours": _own_start(files[len(bars)])}
             peers: dict[str, Peer] = {}
             for name, python in pythons.items():
-                began = time.perf_counter()
-                peers[name] = stack.enter_context(Peer(name, python))
-                first = peers[name].ask(Request(work=FIRST[name], bars=files[BARS], cash=CASH))
-                whole_ms = 1000 * (time.perf_counter() - began)
-                starts[name] = Start(1000 * peers[name].hello.import_cpu_s, 1000 * first.cpu_s, whole_ms)
-            chain_ns = 1e9 * _cpu_s(chain) / BARS
+                peers[name] = Peer(name, python)
+                starts[name] = _start(peers[name], stack, files[len(bars)])
+            chain_ns = 1e9 * _cpu_s(chain) / len(bars)
             figures = [Figure("a bare exponential average", "ns/bar", chain_ns, peers={"reference machine": CHAIN_NS})]
-            for work in WORKS:
+            for work in works:
                 figures += _figures(work, runs[work.title], chain_ns / CHAIN_NS, peers, missing, files)
-        return [*figures, *_starts(starts), _compile()]
+        return [*figures, *_starts(starts, len(bars)), _compile()]
 
     return once
 
@@ -153,24 +169,43 @@ def _figures(
     files: Mapping[int, str],
 ) -> list[Figure]:
     """One row of ns a bar, and one for each peer with how many times slower it is than ours."""
-    our_ns = 1e9 * _cpu_s(run) / BARS
+    our_ns = 1e9 * _cpu_s(run) / (work.bars * work.sets)
     found, told = {}, [f"trades: ours {run():,}"]
-    for beside in work.beside:
-        if beside.peer not in peers:
-            told.append(missing[beside.peer])
+    for item in work.beside:
+        if item.peer not in peers:
+            told.append(missing[item.peer])
             continue
-        request = Request(work=beside.work, bars=files[beside.bars], cash=CASH)
-        first, *warm = (peers[beside.peer].ask(request) for _ in range(1 + beside.runs))
-        found[beside.label] = 1e9 * statistics.median(answer.cpu_s for answer in warm) / beside.bars
-        part = "" if beside.bars == BARS else f" over the first {beside.bars:,} bars"
-        told.append(f"{beside.label} {first.trades:,}{part}")
-    row = Figure(work.title, "ns/bar", our_ns, peers={**found, "reach": work.reach_ns * scale}, note="; ".join(told))
+        lengths = LENGTHS[: item.sets] if work.sets > 1 else []
+        request = Request(work=item.work, bars=files[item.bars], cash=CASH, lengths=lengths)
+        first, *warm = (peers[item.peer].ask(request) for _ in range(1 + item.runs))
+        cpu_s = statistics.median(answer.cpu_s for answer in warm)
+        found[item.label] = 1e9 * cpu_s / (item.bars * item.sets)
+        told.append(f"{item.label} {first.trades:,}{_part(work, item)}")
+    row = Figure(
+        work.title,
+        work.unit,
+        our_ns,
+        peers={**found, "reach": work.reach_ns * scale},
+        note="; ".join(dict.fromkeys(told)),
+    )
     times = [
         Figure(f"{work.title}: {item.label}", "times ours", found[item.label] / our_ns, False, {"reach": item.reach})
         for item in work.beside
         if item.reach and item.label in found
     ]
     return [row, *times]
+
+
+def _part(work: Work, item: Beside) -> str:
+    bars = f" over the first {item.bars:,} bars" if item.bars != work.bars else ""
+    return bars + (f" with the first {item.sets:,} sets" if item.sets != work.sets else "")
+
+
+def _start(peer: Peer, stack: ExitStack, file: str) -> Start:
+    began = time.perf_counter()
+    stack.enter_context(peer)
+    first = peer.ask(Request(work=FIRST[peer.name], bars=file, cash=CASH))
+    return Start(1000 * peer.hello.import_cpu_s, 1000 * first.cpu_s, 1000 * (time.perf_counter() - began))
 
 
 def _own_start(file: str) -> Start:
@@ -184,8 +219,8 @@ def _own_start(file: str) -> Start:
     return Start(1000 * said["import_cpu_s"], 1000 * said["cpu_s"], whole_ms)
 
 
-def _starts(starts: Mapping[str, Start]) -> list[Figure]:
-    title = "EMA cross, 1M bars, a new process"
+def _starts(starts: Mapping[str, Start], bars: int) -> list[Figure]:
+    title = f"EMA cross, {bars:,} bars, a new process"
     own, peers = starts["ours"], {name: start for name, start in starts.items() if name != "ours"}
     return [
         Figure(f"{title}: import", "ms CPU", own.imports, peers={name: start.imports for name, start in peers.items()}),

@@ -23,6 +23,8 @@ FEE = 0.001
 CASH = 1_000_000
 # Sides of a comparison closer than this share count as equal: TA-Lib rounds its bands differently.
 TIE = 1e-9
+# A thousand sets of a sweep: lengths of the fast and of the slow average.
+LENGTHS = [(fast, slow) for fast in range(5, 55, 2) for slow in range(60, 260, 5)]
 
 
 def walk(count: int, seed: int = SEED) -> Bars:

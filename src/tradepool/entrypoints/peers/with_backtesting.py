@@ -41,7 +41,7 @@ def rows(trades: pd.DataFrame) -> list[Row]:
 def unit(bars: Bars, request: Request) -> type[Strategy]:
     """A strategy that holds one unit; its stop lies below the open it is bought at."""
 
-    class Unit(Strategy):
+    class Unit(Strategy):  # type: ignore[misc]  # the package has no types
         def init(self) -> None:
             self.found = signals(request.work, bars)
 
@@ -58,7 +58,7 @@ def unit(bars: Bars, request: Request) -> type[Strategy]:
     return Unit
 
 
-class AccountCross(Strategy):
+class AccountCross(Strategy):  # type: ignore[misc]  # the package has no types
     """The cross as the package's own guide writes one: most of the equity, a stop and a trailing stop in ranges."""
 
     def init(self) -> None:

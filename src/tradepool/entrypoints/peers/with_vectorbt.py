@@ -95,7 +95,7 @@ def sweep(bars: Bars, close: pd.Series, request: Request) -> Found:
             sl_trail=True,
             tp_stop=0.03,
             slippage=0.0001,
-            size=request.cash / 2,
+            size=request.cash / 100,
             size_type="value",
             fees=FEE,
             init_cash=request.cash,
