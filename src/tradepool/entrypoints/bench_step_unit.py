@@ -8,107 +8,66 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Function
-from tradepool.core.graph.market_step import clock_of, load, parameter_row
-from tradepool.core.graph.program import Program
+from tradepool.core.graph.market_step import Runner, clock_of, load, parameter_row
 from tradepool.core.graph.step import StepSource, fused_step
-from tradepool.core.graph.vocabulary import Floats, to_float
 from tradepool.core.strategies.strategy import Strategy
 
-# of the account row
-CASH = 0
-TRADES = 1
-UNITS = 2
-ACCOUNT_SIZE = 3
-
-# of a trade row
-ENTRY_BAR = 0
-ENTRY_PRICE = 1
-EXIT_BAR = 2
-EXIT_PRICE = 3
-TRADE_SIZE = 4
-
-ARGUMENTS = ("account: Floats", "trades: Floats", "fee: float", "last: int")
-START = (
-    "cash = account[0]",
-    "closed = 0",
-    "wish = 0",
-    "held = False",
-    "level = 0.0",
-)
+ARGUMENTS = ("account: Floats", "fills: Floats", "fee: float")
+START = ("cash = account[0]", "held = 0.0", "wish = 0.0", "level = 0.0", "filled = 0")
+# Orders come and go at random, so they are arithmetic, not branches: a fill is written at every bar, and kept if it was
+# one. A level of zero is no stop.
 BEFORE = (
-    "if wish != 0:",
-    "    if wish == 1:",
-    "        cash -= open_[i] + fee * open_[i]",
-    "        held = True",
-    "        level = open_[i] - stop_distance if stop_distance > 0.0 else 0.0",
-    "        bought(trades, closed, i, open_[i])",
-    "    else:",
-    "        cash += open_[i] - fee * open_[i]",
-    "        held = False",
-    "        sold(trades, closed, i, open_[i])",
-    "        closed += 1",
-    "    wish = 0",
-    "if held and low[i] <= level:",
+    "fills[2 * filled] = to_float(i)",
+    "fills[2 * filled + 1] = open_[i]",
+    "filled += 1 if wish != 0.0 else 0",
+    "cash -= (wish + fee * absolute(wish)) * open_[i]",
+    "held += wish",
+    "level = where(wish == 0.0, level, where(wish > 0.0 and stop_distance > 0.0, open_[i] - stop_distance, 0.0))",
+    "if low[i] <= level:",
     "    price = minimum(open_[i], level)",
     "    cash += price - fee * price",
-    "    held = False",
-    "    sold(trades, closed, i, price)",
-    "    closed += 1",
+    "    held = 0.0",
+    "    level = 0.0",
+    "    fills[2 * filled] = to_float(i)",
+    "    fills[2 * filled + 1] = price",
+    "    filled += 1",
 )
-AFTER = (
-    "if exposure != previous_exposure and i < last:",
-    "    if exposure > previous_exposure:",
-    "        wish = 1",
-    "    elif held:",
-    "        wish = -1",
-)
-FINISH = ("account[0] = cash", "account[1] = to_float(closed)", "account[2] = where(held, 1.0, 0.0)")
+# Up: buy one; down: sell what is held, which is nothing after a stop.
+AFTER = ("wish = maximum(exposure - previous_exposure, -held)",)
+FINISH = ("account[0] = cash + held * close[i1 - 1]", "account[1] = to_float(filled)")
 
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """Closed trades, shape [trades, TRADE_SIZE], and cash with what is held at the last close."""
+    """Closed trades, shape [trades, 4]: bar and price of the entry, bar and price of the exit.
+
+    `final_equity` is cash and what is held at the last close.
+    """
 
     trades: NDArray[np.float64]
     final_equity: float
 
 
-def bought(trades: Floats, closed: int, bar: int, price: float) -> None:
-    """Begin a trade's row."""
-    trades[closed * TRADE_SIZE + ENTRY_BAR] = to_float(bar)
-    trades[closed * TRADE_SIZE + ENTRY_PRICE] = price
-
-
-def sold(trades: Floats, closed: int, bar: int, price: float) -> None:
-    """Complete it."""
-    trades[closed * TRADE_SIZE + EXIT_BAR] = to_float(bar)
-    trades[closed * TRADE_SIZE + EXIT_PRICE] = price
-
-
-def unit_run(
-    strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Literal["native", "reference"] = "native"
-) -> UnitResult:
-    """One run over all bars; a position still open at the end is valued at the last close, without a fee."""
+def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Runner = "native") -> UnitResult:
+    """One run over all bars; what is decided at the last close finds no open to fill at."""
     source, step = _prepared(strategy, runner)
-    account = np.array([cash, 0.0, 0.0])
-    trades = np.empty((len(bars) // 2 + 1) * TRADE_SIZE)
+    account = np.array([cash, 0.0])
+    # A fill a bar, one more by a stop of a bar that was bought at its open, and the place written in vain.
+    fills = np.empty(2 * (2 * len(bars) + 1))
     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
     row = parameter_row(source, strategy.values)
-    step(np.zeros(source.state_size), row, *columns, 0, len(bars), account, trades, fee, len(bars) - 1)
-    closed = int(account[TRADES])
-    return UnitResult(
-        trades[: closed * TRADE_SIZE].reshape(-1, TRADE_SIZE), float(account[CASH] + account[UNITS] * bars.close[-1])
-    )
+    step(np.zeros(source.state_size), row, *columns, 0, len(bars), account, fills, fee)
+    closed = int(account[1]) // 2
+    return UnitResult(fills[: 4 * closed].reshape(-1, 4), float(account[0]))
 
 
 @lru_cache(maxsize=64)
-def _prepared(strategy: Strategy, runner: Literal["native", "reference"]) -> tuple[StepSource, Function]:
+def _prepared(strategy: Strategy, runner: Runner) -> tuple[StepSource, Function]:
     source = fused_step(strategy.graph, "unit_run", ARGUMENTS, BEFORE, AFTER, START, FINISH)
-    return source, load(Program.of(bought, sold) + source.program, runner, ["unit_run"])["unit_run"]
+    return source, load(source.program, runner, ["unit_run"])["unit_run"]
