@@ -20,15 +20,16 @@ from tradepool.core.strategies.strategy import Strategy
 
 ARGUMENTS = ("account: Floats", "fills: Floats", "fee: float")
 START = ("cash = account[0]", "held = 0.0", "wish = 0.0", "level = 0.0", "filled = 0")
-# Orders come and go at random, so they are arithmetic, not branches: a fill is written at every bar, and kept if it was
-# one. A level of zero is no stop.
+# Orders come at random, so they are arithmetic, not branches: a fill is written at every bar, and kept if it was one.
+# A level of zero is no stop; without a stop in the graph the compiler drops all that is about it.
 BEFORE = (
     "fills[2 * filled] = to_float(i)",
     "fills[2 * filled + 1] = open_[i]",
     "filled += 1 if wish != 0.0 else 0",
     "cash -= (wish + fee * absolute(wish)) * open_[i]",
     "held += wish",
-    "level = where(wish == 0.0, level, where(wish > 0.0 and stop_distance > 0.0, open_[i] - stop_distance, 0.0))",
+    "if wish != 0.0:",
+    "    level = where(wish > 0.0 and stop_distance > 0.0, open_[i] - stop_distance, 0.0)",
     "if low[i] <= level:",
     "    price = minimum(open_[i], level)",
     "    cash += price - fee * price",
