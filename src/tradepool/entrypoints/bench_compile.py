@@ -10,6 +10,7 @@ from tradepool.core.backtest.run import AFTER, ARGUMENTS, BEFORE
 from tradepool.core.graph import native
 from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import fused_step, market_step
+from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog
 from tradepool.entrypoints.bench import Figure, Measure
 
@@ -22,7 +23,8 @@ def rounds() -> Measure:
         figures = []
         for name in catalog.names():
             graph = catalog.named(name).graph
-            step, backtest = market_step(graph), fused_step(graph, "backtest", ARGUMENTS, BEFORE, AFTER)
+            step = market_step(graph, timeframe_ms=MINUTE_MS)
+            backtest = fused_step(graph, "backtest", ARGUMENTS, BEFORE, AFTER, timeframe_ms=MINUTE_MS)
             whole = Program.of(kernel) + backtest.program
             figures.append(Figure(f"compile step of {name}", "ms", compile_ms(step.program, step.name, next(number))))
             figures.append(Figure(f"compile backtest of {name}", "ms", compile_ms(whole, backtest.name, next(number))))

@@ -127,7 +127,7 @@ def _finished(
         open_positions=open_positions,
         refusals=refusals,
         signals=len(trades) or _signals(job),
-        lookback=market_step(job.strategy.graph).lookback(job.strategy.values),
+        lookback=market_step(job.strategy.graph, timeframe_ms=job.bars.timeframe_ms).lookback(job.strategy.values),
         equity=equity,
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tradepool.core import strategies
 from tradepool.core.graph.expr import describe
 from tradepool.core.graph.step import market_step
+from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
@@ -76,7 +77,7 @@ def page_of(name: str) -> StrategyPage:
     """Everything about one strategy, by name or by file. Raises UnknownStrategy and StrategyFileUnusable."""
     own = name.endswith(".py")
     strategy = strategy_in(Path(name)) if own else catalog.named(name)
-    step = market_step(strategy.graph)
+    step = market_step(strategy.graph, timeframe_ms=MINUTE_MS)
     return StrategyPage(
         name=strategy.name,
         version=strategy.version,

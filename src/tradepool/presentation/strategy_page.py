@@ -35,7 +35,7 @@ class StrategyPage:
     state_rows: Sequence[str]
     lookback: str
     lookback_bars: int
-    warm_up_bars: int
+    warm_up_bars: int | None
 
 
 def strategy_table(summaries: Mapping[str, str]) -> RenderableType:
@@ -50,7 +50,8 @@ def strategy_page(page: StrategyPage) -> RenderableType:
     state = [(Text(str(index), "dim"), Text(row)) for index, row in enumerate(page.state_rows)]
     needs = (
         f"first signal after {page.lookback_bars} earlier bars ({page.lookback});"
-        f" a later start gives the same bits after {page.warm_up_bars} bars"
+        f" a later start gives the same bits"
+        f" {'never' if page.warm_up_bars is None else f'after {page.warm_up_bars} bars'}"
     )
     return Group(
         Text.assemble((page.name, "bold"), f"  version {page.version}\n{page.summary}"),

@@ -153,7 +153,7 @@ class MarketData:
     def _since(self, followed: _Followed) -> int:
         if followed.last_open_ms >= 0:
             return followed.last_open_ms + 1
-        bars = max(step.warm_up for step in followed.steps.values())
+        bars = max(step.history for step in followed.steps.values())
         return max(0, self._clock.now_ms() - bars * self._timeframe_ms)
 
     # ---- candles

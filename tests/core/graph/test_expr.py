@@ -6,6 +6,7 @@ import gc
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,17 +20,37 @@ from tradepool.core.graph.expr import (
     close,
     constant,
     crosses_above,
+    exp,
     high,
+    log,
     low,
     maximum,
+    open_,
     parameter,
+    power,
     square_root,
+    tanh,
+    volume,
     was,
     where,
 )
 from tradepool.core.graph.parameter import Parameter, WrongParameter
-from tradepool.core.graph.primitives import delta, ema, highest, lag, sma, variance, wilder
-from tradepool.core.graph.span import Span
+from tradepool.core.graph.primitives import (
+    correlation,
+    cumulative,
+    delta,
+    ema,
+    highest,
+    lag,
+    quantile,
+    rank,
+    regression,
+    sma,
+    variance,
+    wilder,
+)
+from tradepool.core.graph.units import ANY, PLAIN, PRICE, VOLUME, Unit, WrongUnit
+from tradepool.core.graph.whole import Term, Whole, at, largest, names_in, plus, times
 from tradepool.domain.errors import InvalidInput
 
 
@@ -72,11 +93,11 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: (close > 1) & close, r"`close` is a number"),  # type: ignore[operator]
     (lambda: ~close, r"`close` is a number"),
     (lambda: (close > 1) + 1, r"close > 1.0.*true or false.*where"),
-    (lambda: close + (close > 1), r"true or false"),  # type: ignore[operator]
+    (lambda: close + (close > 1), r"true or false"),
     (lambda: close > (close > 1), r"true or false"),
     (lambda: -(close > 1), r"true or false"),
     (lambda: maximum(close, True), r"true or false"),
-    (lambda: close + "1", r"is not an expression"),  # type: ignore[operator]
+    (lambda: close + "1", r"is not an expression"),  # type: ignore[arg-type]
     (lambda: close * math.nan, r"finite"),
     (lambda: close * math.inf, r"finite"),
     (lambda: close + 10**400, r"finite"),
@@ -146,20 +167,79 @@ def test_deep_and_wide_expressions_are_built_walked_and_shown() -> None:
     assert len(repr(deep)) <= 160
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6), st.data())
-def test_a_span_is_the_largest_of_its_sums(sums: list[tuple[int, int, int]], data: st.DataObject) -> None:
-    values = {"a": data.draw(st.integers(1, 99)), "b": data.draw(st.integers(1, 99))}
-    span, plain = Span.of(0), 0
-    for constant_, a, b in sums:
-        times = {name: count for name, count in (("a", a), ("b", b)) if count}
-        span = span | Span.of(constant_, **times)
-        plain = max(plain, constant_ + a * values["a"] + b * values["b"])
-    assert span.at(values) == plain
-    assert (span + span).at(values) == 2 * plain
+Tree = tuple[Whole, Callable[[dict[str, int]], int]]
+leaves: st.SearchStrategy[Tree] = st.one_of(
+    st.integers(0, 50).map(lambda value: (value, lambda values: value)),
+    st.sampled_from("ab").map(lambda name: (Term("parameter", (name,)), lambda values: values[name])),
+)
+
+
+def joined(parts: tuple[Tree, Tree, str]) -> Tree:
+    """Two whole numbers put together, and the same in Python."""
+    (a, x), (b, y), sign = parts
+    if sign == "+":
+        return plus(a, b), lambda values: x(values) + y(values)
+    if sign == "*":
+        return times(a, b), lambda values: x(values) * y(values)
+    return largest(a, b), lambda values: max(x(values), y(values))
+
+
+@given(
+    st.recursive(leaves, lambda inner: st.tuples(inner, inner, st.sampled_from("+*m")).map(joined), max_leaves=12),
+    st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1, max_size=5),
+)
+def test_a_whole_number_is_the_same_for_one_set_and_for_many(tree: Tree, sets: list[tuple[int, int]]) -> None:
+    whole, plain = tree
+    expected = [plain({"a": a, "b": b}) for a, b in sets]
+    assert [at(whole, {"a": a, "b": b}, 60_000) for a, b in sets] == expected
+    many = at(whole, dict(zip("ab", np.array(sets).T, strict=True)), 60_000)
+    assert np.broadcast_to(many, len(sets)).tolist() == expected
+    assert names_in(whole) <= {"a", "b"}
+
+
+UNITS: list[tuple[Callable[[], Expr], str]] = [
+    (lambda: close + volume, r"In add: `close` is price, `volume` is volume; divide each"),
+    (lambda: close > volume, r"In greater: .*volume"),
+    (lambda: maximum(close, variance(close, 5)), r"price\^2"),
+    (lambda: where(close > 1, close, close / open_), r"a plain number"),
+    (lambda: close - close * volume, r"price volume"),
+    (lambda: log(close), r"In log: `close` is price, which has no meaning here; divide it"),
+    (lambda: exp(close - open_), r"`close - open` is price"),
+    (lambda: tanh(volume), r"`volume` is volume"),
+    (lambda: power(volume, 2), r"`volume` is volume"),
+    (lambda: crosses_above(rank(close, 5), close), r"a plain number"),
+]
+
+
+@pytest.mark.parametrize(("build", "words"), UNITS)
+def test_units_that_do_not_fit_are_refused(build: Callable[[], Expr], words: str) -> None:
+    with pytest.raises(WrongUnit, match=words):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("expression", "unit"),
+    [
+        (close * 2 + 1, PRICE),
+        (close / lag(close) - 1, PLAIN),
+        (square_root(variance(close, 9)), PRICE),
+        (cumulative(close * volume) / cumulative(volume), PRICE),
+        (regression(close, 9).slope, PRICE),
+        (regression(close, 9).r2, PLAIN),
+        (correlation(close, volume, 9) * volume, VOLUME),
+        (-absolute(volume), VOLUME),
+        (where(close > 100, 1, 2) * parameter("x", 1.0, 0.0, 2.0, 0.5), ANY),
+        (log(close / open_), PLAIN),
+        (1 / close, (-1.0, 0.0)),
+        (quantile(volume, 5, 0.5), VOLUME),
+    ],
+)
+def test_units_are_derived(expression: Expr, unit: Unit) -> None:
+    assert expression.unit == unit
 
 
 def test_errors_are_invalid_input() -> None:
-    assert all(issubclass(error, InvalidInput) for error in (WrongOperand, WrongLength, WrongParameter))
+    assert all(issubclass(error, InvalidInput) for error in (WrongOperand, WrongLength, WrongParameter, WrongUnit))
 
 
 def test_square_root_and_absolute_take_numbers() -> None:

@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, changed_after, examples, seeds, tempers
+from tradepool.core.graph.align import WrongTimeframe, clock_of
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import (
     MarketStep,
     StateDamaged,
     StateMismatch,
     WrongRange,
-    WrongTimeframe,
-    clock_of,
 )
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.vocabulary import Floats
@@ -99,6 +98,7 @@ def test_a_later_start_agrees_after_the_warm_up(name: str, start: int) -> None:
     bars = bars_of(start, 8_000, "gaps")
     whole = MarketStep(named(name), MINUTE_MS).advance(bars)
     step = MarketStep(named(name), MINUTE_MS)
+    assert step.warm_up is not None
     late = step.advance(bars, start)
     # The exposure is a level: equal from the first edge after the warm-up on.
     edges = np.flatnonzero(whole[start + step.warm_up :, 0] != whole[start + step.warm_up :, 1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -10,157 +10,142 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.graph.samples import bars_of, bits, changed_after, examples, seeds, tempers
+from tests.core.graph.samples import MINUTE_MS, bars_of, bits, changed_after, examples, seeds, tempers
+from tests.core.graph.terms import LONGEST, TERMS, N, Term, inputs_of, values_of
 from tradepool.core.graph import native, reference
+from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import (
-    Expr,
-    Number,
-    close,
-    crosses_above,
-    crosses_below,
-    high,
-    low,
-    parameter,
-    was,
-    where,
-)
-from tradepool.core.graph.market_step import clock_of, parameter_row, series
-from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance, wilder
-from tradepool.core.graph.step import series_step
+from tradepool.core.graph.expr import Expr, close, high, low, parameter, where
+from tradepool.core.graph.functions import Functions
+from tradepool.core.graph.primitives import ema, highest, lag, sma, variance
+from tradepool.core.graph.step import StepSource, series_step
 from tradepool.core.graph.vocabulary import Floats
+from tradepool.core.graph.whole import NEVER, at
 
-LONGEST = 60
-N = parameter("n", 14, 1, LONGEST, 1)
-Make = Callable[[Number, Number], Number]
-Naive = Callable[[Floats, int], Floats]
-
-
-def rolling(function: Callable[[Floats], float]) -> Naive:
-    """A function of each whole window, written as plainly as can be."""
-
-    def naive(x: Floats, n: int) -> Floats:
-        values = [function(x[i - n + 1 : i + 1]) if i + 1 >= n else np.nan for i in range(len(x))]
-        return np.array(values)
-
-    return naive
+every_term = pytest.mark.parametrize("term", TERMS.values(), ids=TERMS)
+lengths = st.integers(1, LONGEST)
 
 
-def smoothed(weight: Callable[[int], float]) -> Naive:
-    """An average seeded by the mean of the first n values."""
-
-    def naive(x: Floats, n: int) -> Floats:
-        values = np.full(len(x), np.nan)
-        for i in range(n - 1, len(x)):
-            values[i] = np.mean(x[:n]) if i == n - 1 else values[i - 1] + weight(n) * (x[i] - values[i - 1])
-        return values
-
-    return naive
+def lookback(expression: Expr, n: int) -> int:
+    """Earlier bars it needs."""
+    return int(np.max(at(expression.first_valid, {"n": n}, MINUTE_MS)))
 
 
-def shifted(x: Floats, n: int) -> Floats:
-    """The value n bars ago."""
-    return np.concatenate((np.full(min(n, len(x)), np.nan), x[: max(len(x) - n, 0)]))
-
-
-PRIMITIVES: dict[str, tuple[Make, Naive]] = {
-    "ema": (ema, smoothed(lambda n: 2.0 / (n + 1.0))),
-    "wilder": (wilder, smoothed(lambda n: 1.0 / n)),
-    "sma": (sma, rolling(lambda window: float(np.mean(window)))),
-    "variance": (variance, rolling(lambda window: float(np.var(window)))),
-    "highest": (highest, rolling(lambda window: float(np.max(window)))),
-    "lowest": (lowest, rolling(lambda window: float(np.min(window)))),
-    "lag": (lag, shifted),
-    "delta": (delta, lambda x, n: x - shifted(x, n)),
-}
-CONSTANT = {"variance": 0.0, "delta": 0.0}
-every_primitive = pytest.mark.parametrize("name", PRIMITIVES)
-
-
-@every_primitive
+@every_term
 @examples(12)
-@given(seed=seeds, temper=tempers, n=st.integers(1, LONGEST))
-def test_both_runners_and_the_naive_form_agree(name: str, seed: int, temper: str, n: int) -> None:
-    make, naive = PRIMITIVES[name]
-    bars = bars_of(seed, 300, temper)
-    got = series([make(close, N)], bars, "native", {"n": n})[:, 0]
-    assert (bits(got) == bits(series([make(close, N)], bars, "reference", {"n": n})[:, 0])).all()
-    scale = bars.close.max() ** (2 if name == "variance" else 1)
-    np.testing.assert_allclose(got, naive(bars.close, n), rtol=1e-9, atol=1e-11 * scale)
+@given(seed=seeds, temper=tempers, n=lengths)
+def test_both_runners_and_the_naive_form_agree(term: Term, seed: int, temper: str, n: int) -> None:
+    bars, expression = bars_of(seed, 400, temper), term.make(close, N)
+    got = values_of([expression], bars, n)[:, 0]
+    assert (bits(got) == bits(values_of([expression], bars, n, "reference")[:, 0])).all()
+    begin = lookback(expression, n)
+    assert np.isnan(got[:begin]).all()
+    scale = float(np.abs(bars.close).max() ** term.power)
+    expected = term.naive(bars.close, bars, n)
+    np.testing.assert_allclose(got[begin:], expected[begin:], rtol=1e-7, atol=1e-10 * scale)
 
 
-@every_primitive
+@every_term
 @pytest.mark.parametrize("n", [1, 2, 7])
-def test_a_constant_length_is_the_same_as_a_parameter(name: str, n: int) -> None:
-    make, _ = PRIMITIVES[name]
-    bars = bars_of(n, 50)
-    fixed = series([make(close, n)], bars, "reference")  # type: ignore[arg-type]  # an int is a length too
-    assert (bits(fixed) == bits(series([make(close, N)], bars, "reference", {"n": n}))).all()
+def test_a_constant_length_is_the_same_as_a_parameter(term: Term, n: int) -> None:
+    bars = bars_of(n, 200)
+    fixed = values_of([term.make(close, n)], bars, n, "reference")  # type: ignore[arg-type]  # an int is a length too
+    assert (bits(fixed) == bits(values_of([term.make(close, N)], bars, n, "reference"))).all()
 
 
-@every_primitive
+@every_term
 @examples(8)
-@given(value=st.floats(1e-9, 1e12), n=st.integers(1, LONGEST))
-def test_a_constant_stays_what_it_is(name: str, value: float, n: int) -> None:
-    flat = Bars(60_000, np.arange(200) * 60_000, *np.full((5, 200), value))
-    got = series([PRIMITIVES[name][0](close, N)], flat, "native", {"n": n})[:, 0]
-    np.testing.assert_allclose(got[~np.isnan(got)], CONSTANT.get(name, value), rtol=1e-12, atol=0.0)
+@given(value=st.floats(1e-9, 1e12), n=lengths)
+def test_a_constant_stays_what_it_is(term: Term, value: float, n: int) -> None:
+    if term.flat is None:
+        return
+    flat = Bars(MINUTE_MS, np.arange(400) * MINUTE_MS, *np.full((5, 400), value))
+    expression = term.make(close, N)
+    n = max(n, term.least)
+    got = values_of([expression], flat, n)[lookback(expression, n) :, 0]
+    # Another market lacks some bars, so that it is known a little later.
+    np.testing.assert_allclose(got[len(got) // 2 :], term.flat(value), rtol=1e-12, atol=0.0)
 
 
-@every_primitive
-@examples(8)
-@given(seed=seeds, n=st.integers(1, LONGEST), start=st.integers(1, 1500), temper=tempers)
+@every_term
+@examples(6)
+@given(seed=seeds, n=lengths, start=st.integers(1, 1500), temper=tempers)
 def test_a_later_start_gives_the_same_bits_after_the_warm_up(
-    name: str, seed: int, n: int, start: int, temper: str
+    term: Term, seed: int, n: int, start: int, temper: str
 ) -> None:
-    expression = PRIMITIVES[name][0](PRIMITIVES[name][0](close, N) + 1, N)
-    bars = bars_of(seed, 7_500, temper)
-    whole = series([expression], bars, "native", {"n": n})
-    late = series([expression], bars.slice(start, len(bars)), "native", {"n": n})
-    warm_up = expression.settled.at({"n": n})
-    assert warm_up + start < len(bars)
+    expression = term.make(where(close > low, close, high), N)
+    bars = bars_of(seed, 9_000, temper)
+    late_bars = bars.slice(start, len(bars))
+    assert (expression.settled != NEVER) == term.forgets
+    if term.forgets:
+        warm_up = int(np.max(at(expression.settled, {"n": n}, MINUTE_MS)))
+        # Another market's bars are counted as they come, and it lacks some.
+        warm_up += warm_up // 2 if inputs_of([expression], bars)["others"] else 0
+        assert warm_up + start < len(bars)
+    elif term.meets is not None:
+        met = np.flatnonzero(term.meets(late_bars.close, late_bars, n))
+        warm_up = int(met[0]) if len(met) else len(late_bars)
+        expression = term.make(close, N)
+    else:
+        return
+    whole, late = values_of([expression], bars, n), values_of([expression], late_bars, n, scored=bars)
     assert (bits(late[warm_up:]) == bits(whole[start + warm_up :])).all()
 
 
-EVERYTHING: list[Expr] = [make(where(close > low, close, high), N) for make, _ in PRIMITIVES.values()]
-EVERYTHING += [crosses_above(close, ema(close, N)), crosses_below(sma(close, N), lag(lag(close))), was(was(close > 1))]
-SOURCE = series_step(EVERYTHING)
+EVERYTHING: list[Expr] = [term.make(where(close > low, close, high), N) for term in TERMS.values()]
+EVERYTHING += [ema(sma(close, N), N), sma(variance(close, N), N), variance(ema(close, N) + 1, N)]
+SOURCE = series_step(EVERYTHING, timeframe_ms=MINUTE_MS)
+VARYING = series_step(EVERYTHING, timeframe_ms=MINUTE_MS, varying={"n"})
+
+
+def run(source: StepSource, functions: Functions, bars: Bars, n: int, edges: list[int]) -> tuple[Floats, Floats]:
+    """Values and memory of a step called once for each part."""
+    parameters, swept = source.rows({"n": n})
+    state, own, width = np.zeros(source.state_size), np.zeros(len(source.own_rows)), len(EVERYTHING)
+    values, reads = np.empty(len(bars) * width), columns(source, bars, **inputs_of(source, bars))  # type: ignore[arg-type]
+    for i0, i1 in pairwise(edges):
+        part = values[i0 * width : i1 * width]
+        functions[source.name](state, own, parameters, swept[:, 0].copy(), *reads, i0, i1, part)
+    return values, np.concatenate((state, own))
 
 
 @examples(10)
-@given(seed=seeds, n=st.integers(1, LONGEST), cuts=st.lists(st.integers(0, 400), max_size=6), temper=tempers)
+@given(seed=seeds, n=lengths, cuts=st.lists(st.integers(0, 400), max_size=6), temper=tempers)
 def test_chunks_and_runners_move_the_same_state(seed: int, n: int, cuts: list[int], temper: str) -> None:
-    bars = bars_of(seed, 400, temper)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
-    edges = [0, *sorted(cuts), 400]
-    expected: tuple[Floats, Floats] | None = None
-    for load, parts in ((reference.load, [0, 400]), (native.load, edges), (native.load, list(range(401)))):
-        run, state = load(SOURCE.program)["series_step"], np.zeros(SOURCE.state_size)
-        outputs, width = np.empty(400 * len(EVERYTHING)), len(EVERYTHING)
-        for i0, i1 in pairwise(parts):
-            run(state, parameter_row(SOURCE, {"n": n}), *columns, i0, i1, outputs[i0 * width : i1 * width])
-        expected = expected or (state, outputs)
-        assert (bits(state) == bits(expected[0])).all()
-        assert (bits(outputs) == bits(expected[1])).all()
+    bars, edges = bars_of(seed, 400, temper), [0, *sorted(cuts), 400]
+    expected = run(SOURCE, reference.load(SOURCE.program), bars, n, [0, 400])
+    for parts in (edges, list(range(401))):
+        got = run(SOURCE, native.load(SOURCE.program), bars, n, parts)
+        assert (bits(got[0]) == bits(expected[0])).all()
+        assert (bits(got[1]) == bits(expected[1])).all()
+    assert (bits(run(VARYING, native.load(VARYING.program), bars, n, edges)[0]) == bits(expected[0])).all()
+
+
+def test_only_what_depends_on_a_varying_parameter_is_a_sets_own() -> None:
+    assert not SOURCE.own_rows
+    ring = re.compile(r"last values of where\(close > low, close, high\)\[\d+\]")
+    assert sum(ring.fullmatch(row) is not None for row in VARYING.state_rows) == LONGEST
+    assert not [row for row in VARYING.own_rows if ring.fullmatch(row)]
+    assert VARYING.rows({"n": np.array([3, 5, 8])})[1].shape == (len(VARYING.derived["swept"]), 3)
+    assert (VARYING.rows({"n": np.array([3, 5, 8])})[1][:, 1] == VARYING.rows({"n": 5})[1][:, 0]).all()
 
 
 @examples(10)
-@given(seed=seeds, n=st.integers(1, LONGEST), at=st.integers(0, 299))
-def test_what_comes_later_changes_nothing_before(seed: int, n: int, at: int) -> None:
+@given(seed=seeds, n=lengths, at_bar=st.integers(0, 299))
+def test_what_comes_later_changes_nothing_before(seed: int, n: int, at_bar: int) -> None:
     bars = bars_of(seed, 300)
-    seen = series(EVERYTHING, bars, "native", {"n": n})[: at + 1]
-    assert (bits(seen) == bits(series(EVERYTHING, changed_after(bars, at), "native", {"n": n})[: at + 1])).all()
-
-
-def test_values_begin_where_the_lookback_ends() -> None:
-    bars = bars_of(1, 200)
-    for column, expression in zip(series(EVERYTHING, bars).T, EVERYTHING, strict=True):
-        assert np.isnan(column[: expression.lookback]).all()
-        assert not np.isnan(column[expression.lookback :]).any()
+    seen = values_of(EVERYTHING, bars, n)[: at_bar + 1]
+    assert (bits(seen) == bits(values_of(EVERYTHING, changed_after(bars, at_bar), n)[: at_bar + 1])).all()
 
 
 def test_anchors_keep_a_long_window_exact() -> None:
     bars = bars_of(5, 40_000, "huge")
-    got = series([sma(close, 50), variance(close, 50)], bars)[-1]
+    got = values_of([sma(close, 50), variance(close, 50)], bars, 1)[-1]
     last = bars.close[-50:]
     np.testing.assert_allclose(got, [last.mean(), last.var()], rtol=1e-9)
+
+
+def test_windows_over_one_source_share_its_ring() -> None:
+    long = parameter("long", 20, 2, 90, 1)
+    source = series_step([sma(close, N), highest(close, long), lag(close, 5), variance(close, 30)], timeframe_ms=60_000)
+    assert sum(row.startswith("last values of close") for row in source.state_rows) == 90

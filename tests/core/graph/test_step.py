@@ -7,10 +7,22 @@ import re
 import numpy as np
 import pytest
 
-from tests.core.graph.samples import bars_of
+from tests.core.graph.samples import MINUTE_MS, bars_of
 from tradepool.core.graph import native, reference
-from tradepool.core.graph.expr import close, constant, crosses_above, crosses_below, high, low, parameter
-from tradepool.core.graph.market_step import clock_of, parameter_row
+from tradepool.core.graph.align import columns
+from tradepool.core.graph.expr import (
+    close,
+    constant,
+    crosses_above,
+    crosses_below,
+    false,
+    high,
+    low,
+    parameter,
+    true,
+    volume,
+)
+from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.primitives import delta, ema, sma
 from tradepool.core.graph.program import NameClash, Program
 from tradepool.core.graph.step import (
@@ -22,6 +34,7 @@ from tradepool.core.graph.step import (
     fused_step,
     market_step,
 )
+from tradepool.core.graph.units import WrongUnit
 from tradepool.core.graph.vocabulary import Floats, Ints
 
 UGLY = parameter("os_system", 5, 1, 20, 1)
@@ -39,22 +52,21 @@ def count_entry(counts: Ints, exposure: float, previous_exposure: float) -> None
 def run(source: StepSource, program: Program, *extra: object) -> None:
     """Run a step over 500 bars, in both runners by turns."""
     bars = bars_of(3, 500)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
     for load in (reference.load, native.load):
-        row = parameter_row(source, {})
-        load(program)[source.name](np.zeros(source.state_size), row, *columns, 0, 500, *extra)
+        memory = (np.zeros(source.state_size), NOTHING, source.rows({})[0], NOTHING)
+        load(program)[source.name](*memory, *columns(source, bars), 0, 500, *extra)
 
 
 def market_rows(graph: Graph) -> Floats:
     """Market rows of 500 bars."""
     outputs = np.empty(2_500)
-    source = market_step(graph)
+    source = market_step(graph, timeframe_ms=MINUTE_MS)
     run(source, source.program, outputs)
     return outputs.reshape(-1, 5)
 
 
 def test_no_text_of_a_user_becomes_source() -> None:
-    source = market_step(GRAPH)
+    source = market_step(GRAPH, timeframe_ms=MINUTE_MS)
     assert "os_system" not in source.text
     own = set(re.findall(r"\b[nskpv]\d+\b", source.text))
     assert own
@@ -63,7 +75,7 @@ def test_no_text_of_a_user_becomes_source() -> None:
 
 
 def test_state_rows_are_named() -> None:
-    source = market_step(GRAPH)
+    source = market_step(GRAPH, timeframe_ms=MINUTE_MS)
     assert source.state_size == len(source.state_rows) > 20
     assert source.state_rows[:2] == ("bars seen", "exposure")
     assert source.lookback({"os_system": 5}) == 8
@@ -81,7 +93,7 @@ def test_exposure_is_a_level_and_exit_wins() -> None:
 
 def test_distances_are_finite_and_never_negative() -> None:
     enter, leave = close > 0, close < 0
-    odd = Graph(enter, leave, close / delta(close) * 1e300 * 1e10, delta(close), ema(close, 30))
+    odd = Graph(enter, leave, close * (close / delta(close)) * 1e300 * 1e10, delta(close), ema(close, 30))
     rows = market_rows(odd)
     assert np.isfinite(rows).all()
     assert (rows[:, STOP_DISTANCE:] >= 0.0).all()
@@ -96,7 +108,9 @@ def test_a_callers_lines_run_inside_the_loop() -> None:
     lines = ["count_entry(counts, exposure, previous_exposure)", "last[0] = stop_distance"]
     before = ["if exposure > 0.0:", "    held[0] += 1"]
     arguments = ["counts: Ints", "held: Ints", "last: Floats"]
-    source = fused_step(GRAPH, "fused", arguments, before, lines, ["extra = counts[0]"], ["counts[1] += extra"])
+    source = fused_step(
+        GRAPH, "fused", arguments, before, lines, ["extra = counts[0]"], ["counts[1] += extra"], timeframe_ms=MINUTE_MS
+    )
     counts, held, last = np.zeros(2, np.int64), np.zeros(1, np.int64), np.zeros(1)
     run(source, Program.of(count_entry) + source.program, counts, held, last)
     rows = market_rows(GRAPH)
@@ -112,8 +126,13 @@ def test_a_callers_lines_run_inside_the_loop() -> None:
 )
 def test_a_callers_names_may_not_be_the_steps(arguments: list[str], after: list[str]) -> None:
     with pytest.raises(NameClash):
-        fused_step(GRAPH, "fused", arguments, [], after)
+        fused_step(GRAPH, "fused", arguments, [], after, timeframe_ms=MINUTE_MS)
+
+
+def test_a_distance_is_a_price() -> None:
+    with pytest.raises(WrongUnit, match=r"In stop_distance: `volume` is volume, not price; multiply it by a price"):
+        market_step(Graph(true, false, volume, NONE, NONE), timeframe_ms=MINUTE_MS)
 
 
 def test_the_same_graph_gives_the_same_text() -> None:
-    assert market_step(GRAPH).text == market_step(GRAPH).text
+    assert market_step(GRAPH, timeframe_ms=MINUTE_MS).text == market_step(GRAPH, timeframe_ms=MINUTE_MS).text

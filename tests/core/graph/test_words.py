@@ -16,7 +16,7 @@ from tests.core.graph.samples import bits, examples
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.kinds import BY_ANNOTATION, Kind, word_kinds
 from tradepool.core.graph.program import Program
-from tradepool.core.graph.vocabulary import WORDS
+from tradepool.core.graph.words import WORDS
 
 EDGES = [
     0.0,
@@ -96,6 +96,13 @@ def test_both_runners_give_the_same_bits(index: int, data: st.DataObject) -> Non
     assert got == expected if gives is not Kind.FLOAT else (bits(got) == bits(expected)).all()
 
 
+@examples(60)
+@given(a=VALUES[Kind.INT], shift=st.integers(0, 62))
+def test_a_constant_divisor_gives_the_same(a: int, shift: int) -> None:
+    source = Program.of_text(f"def f(a: int) -> int:\n    return floor_div(a, {2**shift})")
+    assert native.load(source)["f"](a) == reference.load(source)["f"](a) == a // 2**shift
+
+
 @pytest.mark.parametrize(
     ("word", "arguments", "meaning"),
     [
@@ -117,6 +124,10 @@ def test_both_runners_give_the_same_bits(index: int, data: st.DataObject) -> Non
         ("remainder", (-7, 2), 1),
         ("remainder", (7, -2), 0),
         ("multiply_divide", (10**15, 10**6, 10**9), 10**12),
+        ("bits_of", (1.0,), 0x3FF0000000000000),
+        ("bits_of", (-math.nan,), 0x7FF8000000000000),
+        ("from_bits", (-1,), math.nan),
+        ("from_bits", (1,), 5e-324),
     ],
 )
 def test_a_word_means(word: str, arguments: tuple[float, ...], meaning: float) -> None:

@@ -15,6 +15,7 @@ from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Number, close, high, low, parameter
 from tradepool.core.graph.market_step import series
 from tradepool.core.graph.vocabulary import Floats
+from tradepool.core.graph.whole import at
 from tradepool.core.indicators.average_true_range import atr, true_range
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.exponential_moving_average import ema
@@ -56,7 +57,7 @@ def test_constant_in_gives_the_stated_constant_out(name: str, value: float, n: i
     flat = Bars(60_000, np.arange(200) * 60_000, *np.full((5, 200), value))
     got = series([INDICATORS[name]], flat, "native", {"n": n})[:, 0]
     expected = OUT_OF_CONSTANT.get(name, value)
-    assert not np.isnan(got[INDICATORS[name].first_valid.at({"n": n, "slow": 26}) :]).any()
+    assert not np.isnan(got[at(INDICATORS[name].first_valid, {"n": n, "slow": 26}, 60_000) :]).any()
     np.testing.assert_allclose(got[~np.isnan(got)], expected, rtol=1e-12, atol=value * 1e-12)
 
 

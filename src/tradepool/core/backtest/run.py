@@ -16,9 +16,10 @@ from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
 from tradepool.core.backtest import kernel
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.graph import native, reference
+from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Functions
-from tradepool.core.graph.market_step import clock_of, parameter_row
+from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import StepSource, fused_step
 from tradepool.core.graph.vocabulary import round_to_int
@@ -96,17 +97,14 @@ def run(
     record_equity: bool = False,
 ) -> BacktestResult:
     """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open."""
-    source, functions = _prepared(strategy, runner)
+    source, functions = _prepared(strategy, bars.timeframe_ms, runner)
     rows = _rows(market, bars, setting, record_equity)
     functions["backtest"](
         np.zeros(source.state_size),
-        parameter_row(source, strategy.values),
-        bars.open,
-        bars.high,
-        bars.low,
-        bars.close,
-        bars.volume,
-        clock_of(bars),
+        NOTHING,
+        source.rows(strategy.values)[0],
+        NOTHING,
+        *columns(source, bars),
         0,
         len(bars),
         rows.wallet,
@@ -126,11 +124,13 @@ def run(
 
 
 @lru_cache(maxsize=PREPARED_MAX)
-def _prepared(strategy: Strategy, runner: Runner) -> tuple[StepSource, Functions]:
+def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Functions]:
     """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
-    source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER)
+    source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER, timeframe_ms=timeframe_ms)
     program = _kernel() + source.program
-    return source, native.load(program, ["backtest"]) if runner == "native" else reference.load(program)
+    return source, native.load(program, ["backtest"], shared=_kernel()) if runner == "native" else reference.load(
+        program
+    )
 
 
 @cache

@@ -22,7 +22,8 @@ from tradepool.core.graph.kinds import (
     word_kinds,
 )
 from tradepool.core.graph.program import Constant, FunctionText
-from tradepool.core.graph.vocabulary import COMPOSED, INT_MAX, INT_MIN, WORDS
+from tradepool.core.graph.vocabulary import INT_MAX, INT_MIN
+from tradepool.core.graph.words import COMPOSED, WORDS
 from tradepool.domain.errors import InvalidInput
 
 
@@ -49,7 +50,7 @@ _INSTEAD = {
     ast.Div: "write divide(a, b)",
     ast.FloorDiv: "write floor_div(a, b)",
     ast.Mod: "write remainder(a, b)",
-    ast.Pow: "multiply it out",
+    ast.Pow: "multiply it out, or write power(a, b)",
     ast.While: "write for k in range(a, b)",
     ast.Break: "guard the rest of the loop with an if",
     ast.Continue: "guard the rest of the loop with an if",

@@ -10,11 +10,13 @@ expression is built: an error names the expression and says what to do.
 
 from __future__ import annotations
 
-from typing import NoReturn, TypeAlias, TypeVar, cast
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn, TypeAlias, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from tradepool.core.graph.parameter import Parameter, WrongParameter, declare
-from tradepool.core.graph.span import NONE, Span
+from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, VOLUME, Unit, combined
+from tradepool.core.graph.whole import MINUTE_MS, NEVER, Count, Whole, at, largest, plus
 from tradepool.domain.errors import InvalidInput
 
 LENGTH_MAX = 100_000
@@ -30,36 +32,74 @@ class WrongLength(InvalidInput):
     """{what} cannot look over {length} bars; give a whole number from 1 to {most}, or an integer parameter."""
 
 
-Payload: TypeAlias = str | int | float | Parameter | None
+class External(NamedTuple):
+    """A declared input column: its name, and how old its last value may be."""
+
+    name: str
+    max_age_ms: int
+
+
+Payload: TypeAlias = str | int | float | Parameter | External | None
+Node = TypeVar("Node", bound="Expr")
 _nodes: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
+
+
+Operator: TypeAlias = Callable[["Expr", "Number | float"], Node]
+
+
+def _operator(kind: type[Node], op: str, left: object, right: object) -> Node:
+    try:
+        a, b = as_number(left, ""), as_number(right, "")
+    except WrongOperand as error:
+        # Written out only now: quoting every expression that is right would cost more than building it.
+        raise WrongOperand(**{**error.facts, "expression": _quoted(op, left, right)}) from None
+    if op == "divide" and b.op == "constant" and b.value == 0.0:
+        why, remedy = "the divisor is zero", "divide by something else"
+        raise WrongOperand(expression=_quoted(op, left, right), why=why, remedy=remedy)
+    return elementwise(kind, op, a, b)
+
+
+def _quoted(op: str, left: object, right: object) -> str:
+    return f"{left!r:.60} {OPERATIONS[op][0]} {right!r:.60}"
+
+
+def _arithmetic(op: str) -> tuple[Operator[Number], Operator[Number]]:
+    return lambda a, b: _operator(Number, op, a, b), lambda a, b: _operator(Number, op, b, a)
+
+
+def _comparison(op: str) -> Operator[Boolean]:
+    return lambda a, b: _operator(Boolean, op, a, b)
 
 
 class Expr:
     """A node: what it does (`op`), to what (`args`), with what fixed value; made by `node`, never directly."""
 
-    __slots__ = ("__weakref__", "args", "first_valid", "op", "settled", "value")
+    __slots__ = ("__weakref__", "args", "first_valid", "op", "settled", "unit", "value")
 
-    def __init__(self, op: str, args: tuple[Expr, ...], value: Payload, first_valid: Span, settled: Span) -> None:
+    def __init__(
+        self, op: str, args: tuple[Expr, ...], value: Payload, first_valid: Whole, settled: Whole, unit: Unit
+    ) -> None:
         """Keep the parts; `first_valid` is the index of the first bar with a value, `settled` see `warm_up`."""
         self.op = op
         self.args = args
         self.value = value
         self.first_valid = first_valid
         self.settled = settled
+        self.unit = unit
 
     @property
-    def lookback(self) -> int:
-        """Earlier bars needed for the first value, with every parameter at its default.
+    def lookback(self) -> Count:
+        """Earlier bars (of one minute) needed for the first value, with every parameter at its default.
 
         >>> (close > close * 2).lookback
         0
         """
-        return self.first_valid.at(defaults(self))
+        return at(self.first_valid, defaults(self), MINUTE_MS)
 
     @property
-    def warm_up(self) -> int:
-        """Bars after which a later start gives the same bits as an earlier one, parameters at their defaults."""
-        return self.settled.at(defaults(self))
+    def warm_up(self) -> Count | None:
+        """Bars after which a later start gives the same bits as an earlier one; None: only from the same bar on."""
+        return None if self.settled == NEVER else at(self.settled, defaults(self), MINUTE_MS)
 
     def __repr__(self) -> str:
         """The expression as it would be written, cut where it is long."""
@@ -70,44 +110,17 @@ class Expr:
         why = "an expression has a value at every bar, so Python cannot ask whether it is true"
         raise WrongOperand(expression=self, why=why, remedy="join conditions with & | ~, choose values with where()")
 
-    def __add__(self, other: Number | float) -> Number:
-        return _arithmetic("add", self, other)
-
-    def __radd__(self, other: float) -> Number:
-        return _arithmetic("add", other, self)
-
-    def __sub__(self, other: Number | float) -> Number:
-        return _arithmetic("subtract", self, other)
-
-    def __rsub__(self, other: float) -> Number:
-        return _arithmetic("subtract", other, self)
-
-    def __mul__(self, other: Number | float) -> Number:
-        return _arithmetic("multiply", self, other)
-
-    def __rmul__(self, other: float) -> Number:
-        return _arithmetic("multiply", other, self)
-
-    def __truediv__(self, other: Number | float) -> Number:
-        return _arithmetic("divide", self, other)
-
-    def __rtruediv__(self, other: float) -> Number:
-        return _arithmetic("divide", other, self)
+    __add__, __radd__ = _arithmetic("add")
+    __sub__, __rsub__ = _arithmetic("subtract")
+    __mul__, __rmul__ = _arithmetic("multiply")
+    __truediv__, __rtruediv__ = _arithmetic("divide")
+    __lt__ = _comparison("less")
+    __le__ = _comparison("less_equal")
+    __gt__ = _comparison("greater")
+    __ge__ = _comparison("greater_equal")
 
     def __neg__(self) -> Number:
         return elementwise(Number, "negate", as_number(self, "-"))
-
-    def __lt__(self, other: Number | float) -> Boolean:
-        return _comparison("less", self, other)
-
-    def __le__(self, other: Number | float) -> Boolean:
-        return _comparison("less_equal", self, other)
-
-    def __gt__(self, other: Number | float) -> Boolean:
-        return _comparison("greater", self, other)
-
-    def __ge__(self, other: Number | float) -> Boolean:
-        return _comparison("greater_equal", self, other)
 
     def __and__(self, other: Boolean) -> Boolean:
         return elementwise(Boolean, "and", as_boolean(self, "&"), as_boolean(other, "&"))
@@ -137,37 +150,41 @@ class Window(Expr):
     __slots__ = ()
 
 
-Node = TypeVar("Node", bound=Expr)
-
-
 def node(
-    kind: type[Node], op: str, args: tuple[Expr, ...], first_valid: Span, settled: Span, value: Payload = None
+    kind: type[Node],
+    op: str,
+    args: tuple[Expr, ...] = (),
+    value: Payload = None,
+    *,
+    needs: tuple[Whole, Whole] | None = None,
+    unit: Unit = ANY,
 ) -> Node:
-    """The one node of this kind, operation, operands and value."""
+    """The one node of this kind, operation, operands and value; it `needs` what its operands need, or what is said."""
     key = (kind, op, tuple(id(arg) for arg in args), type(value), repr(value))
     known = _nodes.get(key)
     if known is None:
-        known = _nodes.setdefault(key, kind(op, args, value, first_valid, settled))
+        known = _nodes.setdefault(key, kind(op, args, value, *(needs or after(*args)), unit))
     return cast(Node, known)
 
 
+def after(*args: Expr, valid: Whole = 0, settled: Whole = 0) -> tuple[Whole, Whole]:
+    """Look-back and warm-up of what needs so many more bars than its operands."""
+    return (
+        plus(largest(*(arg.first_valid for arg in args)), valid),
+        plus(largest(*(arg.settled for arg in args)), settled),
+    )
+
+
 def elementwise(kind: type[Node], op: str, *args: Expr) -> Node:
-    """A node computed from its operands at the same bar alone."""
-    first_valid = settled = NONE
-    for arg in args:
-        first_valid, settled = first_valid | arg.first_valid, settled | arg.settled
-    return node(kind, op, args, first_valid, settled)
+    """A node computed from its operands at the same bar alone. Raises WrongUnit."""
+    rule = OPERATIONS[op][2]
+    unit = combined(rule, args, op) if rule else ANY
+    return node(kind, op, args, unit=ANY if kind is Boolean else unit)
 
 
-def _input(name: str) -> Number:
-    return node(Number, "input", (), NONE, NONE, name)
-
-
-open_ = _input("open")
-high = _input("high")
-low = _input("low")
-close = _input("close")
-volume = _input("volume")
+open_, high, low, close = (node(Number, "input", (), name, unit=PRICE) for name in ("open", "high", "low", "close"))
+volume = node(Number, "input", (), "volume", unit=VOLUME)
+true, false = node(Boolean, "constant", (), True), node(Boolean, "constant", (), False)
 
 
 def constant(value: float) -> Number:
@@ -179,7 +196,7 @@ def constant(value: float) -> Number:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1.7976931348623157e308:
         why = f"{value!r:.60} is not a finite number"
         raise WrongOperand(expression="a constant", why=why, remedy="give a finite int or float")
-    return node(Number, "constant", (), NONE, NONE, float(value))
+    return node(Number, "constant", (), float(value))
 
 
 def parameter(name: str, default: float, low: float, high: float, step: float) -> Number:
@@ -188,7 +205,7 @@ def parameter(name: str, default: float, low: float, high: float, step: float) -
     >>> parameter("fast", 12, 2, 200, 1)
     fast
     """
-    return node(Number, "parameter", (), NONE, NONE, declare(name, default, low, high, step))
+    return node(Number, "parameter", (), declare(name, default, low, high, step))
 
 
 def length(value: int | Number, what: str) -> Number:
@@ -201,7 +218,7 @@ def length(value: int | Number, what: str) -> Number:
         raise WrongLength(what=what, length=repr(value)[:60], most=LENGTH_MAX)
     if lowest < 1 or highest > LENGTH_MAX:
         raise WrongLength(what=what, length=f"{lowest} to {highest}", most=LENGTH_MAX)
-    return value if isinstance(value, Number) else node(Number, "length", (), NONE, NONE, int(lowest))
+    return value if isinstance(value, Number) else node(Number, "length", (), int(lowest))
 
 
 def as_number(value: object, place: str) -> Number:
@@ -226,28 +243,8 @@ def as_boolean(value: object, place: str) -> Boolean:
     )
 
 
-def _operands(op: str, left: object, right: object) -> tuple[Number, Number]:
-    try:
-        return as_number(left, ""), as_number(right, "")
-    except WrongOperand as error:
-        # Written out only now: quoting every expression that is right would cost more than building it.
-        raise WrongOperand(**{**error.facts, "expression": _quoted(op, left, right)}) from None
-
-
-def _quoted(op: str, left: object, right: object) -> str:
-    return f"{left!r:.60} {_SIGNS[op]} {right!r:.60}"
-
-
-def _arithmetic(op: str, left: object, right: object) -> Number:
-    a, b = _operands(op, left, right)
-    if op == "divide" and b.op == "constant" and b.value == 0.0:
-        why, remedy = "the divisor is zero", "divide by something else"
-        raise WrongOperand(expression=_quoted(op, left, right), why=why, remedy=remedy)
-    return elementwise(Number, op, a, b)
-
-
-def _comparison(op: str, left: object, right: object) -> Boolean:
-    return elementwise(Boolean, op, *_operands(op, left, right))
+def _word(op: str, *args: object) -> Number:
+    return elementwise(Number, op, *(as_number(arg, op) for arg in args))
 
 
 def maximum(a: Number | float, b: Number | float) -> Number:
@@ -256,22 +253,47 @@ def maximum(a: Number | float, b: Number | float) -> Number:
     >>> maximum(close, 1)
     maximum(close, 1.0)
     """
-    return elementwise(Number, "maximum", as_number(a, "maximum"), as_number(b, "maximum"))
+    return _word("maximum", a, b)
 
 
 def minimum(a: Number | float, b: Number | float) -> Number:
     """The smaller one at each bar."""
-    return elementwise(Number, "minimum", as_number(a, "minimum"), as_number(b, "minimum"))
+    return _word("minimum", a, b)
 
 
 def absolute(a: Number) -> Number:
     """The value without its sign."""
-    return elementwise(Number, "absolute", as_number(a, "absolute"))
+    return _word("absolute", a)
 
 
 def square_root(a: Number) -> Number:
     """The root; nan below zero."""
-    return elementwise(Number, "square_root", as_number(a, "square_root"))
+    return _word("square_root", a)
+
+
+def log(a: Number) -> Number:
+    """The natural logarithm of a plain number; nan below zero."""
+    return _word("log", a)
+
+
+def exp(a: Number) -> Number:
+    """e to a plain number."""
+    return _word("exp", a)
+
+
+def power(a: Number | float, b: Number | float) -> Number:
+    """A plain number to the power of another."""
+    return _word("power", a, b)
+
+
+def tanh(a: Number) -> Number:
+    """The hyperbolic tangent of a plain number: about itself near zero, never beyond 1."""
+    return _word("tanh", a)
+
+
+def is_known(a: Number) -> Boolean:
+    """Whether there is a number: false for nan, such as an external value that is missing or too old."""
+    return elementwise(Boolean, "is_known", as_number(a, "is_known"))
 
 
 def where(condition: Boolean, a: Number | float, b: Number | float) -> Number:
@@ -286,8 +308,7 @@ def was(condition: Boolean) -> Boolean:
     1
     """
     condition = as_boolean(condition, "was")
-    one = Span.of(1)
-    return node(Boolean, "was", (condition,), condition.first_valid + one, condition.settled + one)
+    return node(Boolean, "was", (condition,), needs=after(condition, valid=1, settled=1))
 
 
 def crosses_above(a: Number | float, b: Number | float) -> Boolean:
@@ -306,7 +327,10 @@ def crosses_below(a: Number | float, b: Number | float) -> Boolean:
     return below & ~was(below)
 
 
-def walk(*roots: Expr) -> list[Expr]:
+SCOPES = ("on", "of")
+
+
+def walk(*roots: Expr, into_scopes: bool = True) -> list[Expr]:
     """Every node under the roots once, operands before what uses them; no recursion, so depth is no danger."""
     order: dict[int, Expr] = {}
     stack = [(root, False) for root in reversed(roots)]
@@ -316,7 +340,8 @@ def walk(*roots: Expr) -> list[Expr]:
             order.setdefault(id(expr), expr)
         elif id(expr) not in order:
             stack.append((expr, True))
-            stack.extend((arg, False) for arg in reversed(expr.args))
+            if into_scopes or expr.op not in SCOPES:
+                stack.extend((arg, False) for arg in reversed(expr.args))
     return list(order.values())
 
 
@@ -335,22 +360,6 @@ def defaults(*roots: Expr) -> dict[str, float]:
     return {item.name: item.default for item in parameters(*roots)}
 
 
-_SIGNS = {
-    "add": "+",
-    "subtract": "-",
-    "multiply": "*",
-    "divide": "/",
-    "less": "<",
-    "less_equal": "<=",
-    "greater": ">",
-    "greater_equal": ">=",
-    "and": "&",
-    "or": "|",
-    "negate": "-",
-    "not": "~",
-}
-
-
 def describe(expr: Expr, depth: int = _TEXT_DEPTH) -> str:
     """The expression as it would be written, cut to one readable line.
 
@@ -361,6 +370,10 @@ def describe(expr: Expr, depth: int = _TEXT_DEPTH) -> str:
     return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 3] + "..."
 
 
+def _sign(expr: Expr) -> str:
+    return OPERATIONS[expr.op][0] if expr.op in OPERATIONS else ""
+
+
 def _describe(expr: Expr, depth: int) -> str:
     if isinstance(expr.value, Parameter):
         return expr.value.name
@@ -369,10 +382,11 @@ def _describe(expr: Expr, depth: int) -> str:
     if depth == 0:
         return "..."
     args = [_describe(arg, depth - 1) for arg in expr.args]
-    if expr.op not in _SIGNS:
-        return f"{expr.op}({', '.join(args)})"
+    if isinstance(expr, Window):
+        return ", ".join(args)
+    if not _sign(expr):
+        return f"{expr.op}({', '.join([*([] if expr.value is None else [repr(expr.value)]), *args])})"
     inner = [
-        f"({text})" if arg.op in _SIGNS and arg.op not in ("negate", "not") else text
-        for arg, text in zip(expr.args, args, strict=True)
+        f"({text})" if _sign(arg) and len(arg.args) > 1 else text for arg, text in zip(expr.args, args, strict=True)
     ]
-    return _SIGNS[expr.op] + inner[0] if len(inner) == 1 else f" {_SIGNS[expr.op]} ".join(inner)
+    return _sign(expr) + inner[0] if len(inner) == 1 else f" {_sign(expr)} ".join(inner)

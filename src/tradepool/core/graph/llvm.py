@@ -1,267 +1,226 @@
-"""The compiler: checked step functions -> LLVM IR.
+"""The compiler: checked step functions -> LLVM IR, for one column or for many at once.
 
-A local is a stack slot (LLVM turns slots into registers), an array a pointer, a branch a branch. Everything that could
-go wrong was refused by `dialect.check`, so this is one plain walk. Integers wrap at 64 bits; floats carry no
-fast-math flag, so LLVM may neither reorder nor contract them.
+One column: a local is a stack slot (LLVM turns slots into registers), an array a pointer, a branch a branch. Many
+columns (`Shape.lanes`): the same source, where what differs between columns becomes a vector; see `llvm_function`.
+Integers wrap at 64 bits; floats carry no fast-math flag, so LLVM may neither reorder nor contract them: every column
+of every shape has the bits of the plain Python text.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from llvmlite import ir
 
 from tradepool.core.graph.dialect import CheckedFunction, check
-from tradepool.core.graph.kinds import ELEMENT, Kind, Signature, literal_int
-from tradepool.core.graph.llvm_words import EMIT, F64, I1, I64
-from tradepool.core.graph.program import Constant, Program
-from tradepool.core.graph.vocabulary import COMPOSED
+from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
+from tradepool.core.graph.lanes import Instance, Spread
+from tradepool.core.graph.llvm_function import FunctionEmitter
+from tradepool.core.graph.llvm_words import F64, I1, I64
+from tradepool.core.graph.native import PREFIX
+from tradepool.core.graph.program import Constant, NameClash, Program
 
 POINTER = ir.PointerType()
-# Every symbol carries this, so that LLVM never takes a step function called `floor` for the library's.
-PREFIX = "step."
-TYPE = {
-    Kind.INT: I64,
-    Kind.FLOAT: F64,
-    Kind.BOOL: I1,
-    Kind.NONE: ir.VoidType(),
-    Kind.INTS: POINTER,
-    Kind.FLOATS: POINTER,
-}
-_FLOAT_OPERATION = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul"}
-_INT_OPERATION = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
-_COMPARISON = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+# Nodes of syntax from which on a call costs less than a second copy.
+LARGE = 60
 
 
-def module_text(program: Program, exported: frozenset[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a program is compiled: `lanes` columns in a vector, and the arguments of which every column has its own.
+
+    Without `spread` a function is compiled as it stands. With it, an exported function takes the arrays in blocks
+    [group][row][lane]; an array that is written and not spread has rows [group][row], one for the columns of a group.
+    `threads` is the GPU's form: one column a thread, arrays [row][column].
+    """
+
+    lanes: int = 1
+    spread: frozenset[str] = frozenset()
+    threads: bool = False
+    floats: ir.Type = field(default=F64, hash=False, compare=False)
+
+
+def module_text(program: Program, exported: frozenset[str], shape: Shape | None = None) -> str:
     """LLVM assembly of a program; only `exported` functions can be called from outside, the rest is inlined away.
 
     >>> half = Program.of_text("def half(a: float) -> float:\\n    return divide(a, 2.0)")
     >>> "fdiv double" in module_text(half, frozenset({"half"}))
     True
     """
-    module = ir.Module("step")
-    functions: dict[str, ir.Function] = {}
-    composed = Program.of(*COMPOSED.values())
-    for part, visible in ((composed, frozenset[str]()), (program, exported)):
-        for name, checked in check(part).items():
-            functions[name] = declare(module, checked.signature, visible=name in visible)
-            _Emitter(checked, functions[name], functions, dict(part.constants)).emit()
-    return str(module)
+    return ModuleWriter(program, shape or Shape()).export_all(exported)
 
 
-def declare(module: ir.Module, signature: Signature, *, visible: bool) -> ir.Function:
-    """Declare a function with the C calling convention, so that ctypes can call it."""
-    takes = [TYPE[kind] for _, kind in signature.parameters]
-    function = ir.Function(module, ir.FunctionType(TYPE[signature.result], takes), PREFIX + signature.name)
-    function.linkage = "" if visible else "internal"
-    function.attributes.add("nounwind")
-    for argument, (_, kind) in zip(function.args, signature.parameters, strict=True):
-        if kind is Kind.BOOL:
-            argument.add_attribute("zeroext")
-    if signature.result is Kind.BOOL:
-        function.return_value.add_attribute("zeroext")
-    return function
+class ModuleWriter:
+    """Compiles each function once for each way it is called."""
 
+    def __init__(self, program: Program, shape: Shape, shared: Program | None = None) -> None:
+        """Check the program, and the words that are written in words; `shared`: the part of it that others have too."""
+        self.module = ir.Module("step")
+        self.shape = shape
+        self.shared = shared
+        self.needed: dict[str, Instance] = {}
+        self.kinds = {
+            Kind.INT: I64,
+            Kind.FLOAT: shape.floats,
+            Kind.BOOL: I1,
+            Kind.NONE: ir.VoidType(),
+            Kind.INTS: POINTER,
+            Kind.FLOATS: POINTER,
+        }
+        parts = (program.words, program)
+        for name in {function.name for function in program.words.functions} & {item.name for item in program.functions}:
+            raise NameClash(name=name, first="a part of a word", second="a function of the step")
+        self.constants: dict[str, Constant] = dict(chain.from_iterable(part.constants for part in parts))
+        self.checked: dict[str, CheckedFunction] = {name: item for part in parts for name, item in check(part).items()}
+        self.signatures: Mapping[str, Signature] = {name: item.signature for name, item in self.checked.items()}
+        self._functions: dict[Instance, ir.Function] = {}
+        self._spreads: dict[tuple[str, frozenset[str], int], Spread] = {}
 
-@dataclass(slots=True)
-class _Emitter:
-    """Writes one function's body."""
+    def type_of(self, kind: Kind, lanes: int) -> ir.Type:
+        """The LLVM type of a value in so many lanes; an array is a pointer either way."""
+        plain = self.kinds[kind]
+        return ir.VectorType(plain, lanes) if lanes > 1 and kind not in (*ELEMENT, Kind.NONE) else plain
 
-    checked: CheckedFunction
-    function: ir.Function
-    functions: Mapping[str, ir.Function]
-    constants: Mapping[str, Constant]
-    slots: dict[str, ir.Value] = field(default_factory=dict)
-    b: ir.IRBuilder = field(init=False)
+    def spread(self, instance: Instance) -> Spread:
+        """What differs by column inside an instance."""
+        key = (instance.name, instance.spread, instance.lanes)
+        if key not in self._spreads:
+            checked = self.checked[instance.name]
+            self._spreads[key] = Spread(checked, self.signatures, self.spread, instance.lanes, set(instance.spread))
+            self._spreads[key].settle()
+        return self._spreads[key]
 
-    def emit(self) -> None:
-        self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
-        signature = self.checked.signature
-        for name, kind in self.checked.locals.items():
-            if kind not in ELEMENT:
-                self.slots[name] = self.b.alloca(TYPE[kind], name=name)
-        for argument, (name, kind) in zip(self.function.args, signature.parameters, strict=True):
-            if kind in ELEMENT:
-                self.slots[name] = argument
+    def function(self, instance: Instance, *, rare: bool = False) -> ir.Function:
+        """The compiled instance, made at its first call.
+
+        What stands under a condition is rare. If it is large and not this program's alone, it is compiled apart, once
+        for all programs: there it neither crowds the registers of the loop nor is compiled with every strategy.
+        """
+        if instance not in self._functions:
+            spread = self.spread(instance)
+            apart = rare and self.is_large(instance.name) and self._is_shared(instance.name)
+            name = self._name_apart(instance) if apart else f"{PREFIX}{instance.name}.{len(self._functions)}"
+            function = self._functions[instance] = self._declare(instance, spread, name)
+            if apart:
+                self.needed[name] = instance
             else:
-                self.b.store(argument, self.slots[name])
-        self.block(self.checked.tree.body)
-        if not self.b.block.is_terminated:
-            # The checker saw to it that only `-> None`, or a join that nothing reaches, ends here.
-            self.b.ret_void() if signature.result is Kind.NONE else self.b.unreachable()
+                function.linkage = "internal"
+                FunctionEmitter(self, instance, spread, function).emit()
+        return self._functions[instance]
 
-    # statements
+    def publish(self, name: str, instance: Instance) -> None:
+        """Make an instance callable from other modules."""
+        spread = self.spread(instance)
+        FunctionEmitter(self, instance, spread, self._declare(instance, spread, name)).emit()
 
-    def block(self, body: list[ast.stmt]) -> None:
-        for statement in body:
-            self.statement(statement)
+    def is_large(self, name: str) -> bool:
+        """Whether a call costs less than a second copy."""
+        return sum(1 for _ in ast.walk(self.checked[name].tree)) > LARGE
 
-    def statement(self, node: ast.stmt) -> None:
-        match node:
-            case ast.Expr(ast.Call() as call):
-                self.call(call)
-            case ast.Assign([target], value) | ast.AnnAssign(target, _, ast.expr() as value):
-                self.store(target, self.value(value))
-            case ast.AugAssign(target, operator, value):
-                self.augment(target, operator, value)
-            case ast.If(test, body, other):
-                self.branch(test, body, other)
-            case ast.For(ast.Name(name), ast.Call(_, limits), body):
-                self.loop(name, limits, body)
-            case ast.Return(None):
-                self.b.ret_void()
-            case ast.Return(ast.expr() as value):
-                self.b.ret(self.value(value))
+    def _is_shared(self, name: str) -> bool:
+        return self.shared is not None and any(function.name == name for function in self.shared.functions)
 
-    def store(self, target: ast.expr, value: ir.Value) -> None:
-        if isinstance(target, ast.Name):
-            self.b.store(value, self.slots[target.id])
-        else:
-            self.b.store(value, self.address(target))
+    def _name_apart(self, instance: Instance) -> str:
+        assert self.shared is not None
+        spread = sorted(instance.spread)
+        how = f"{spread} {instance.lanes} {instance.masked} {self.shape.lanes} {self.shape.floats} {self.shared.digest}"
+        return f"{PREFIX}{instance.name}.{hashlib.sha256(how.encode()).hexdigest()[:16]}"
 
-    def augment(self, target: ast.expr, operator: ast.operator, value: ast.expr) -> None:
-        # As in Python: the place is found once, read, and only then the other side is computed.
-        kind = TYPE[self.checked.kinds[target]]
-        place = self.slots[target.id] if isinstance(target, ast.Name) else self.address(target)
-        held = self.b.load(place, typ=kind)
-        self.b.store(self.arithmetic(operator, held, self.value(value)), place)
+    def export_all(self, names: Iterable[str]) -> str:
+        """The text of a module in which these functions can be called from outside."""
+        for name in sorted(names):
+            self.export(name)
+        return str(self.module)
 
-    def branch(self, test: ast.expr, body: list[ast.stmt], other: list[ast.stmt]) -> None:
-        then, otherwise, after = (self.function.append_basic_block(name) for name in ("then", "else", "after"))
-        self.b.cbranch(self.value(test), then, otherwise)
-        for start, statements in ((then, body), (otherwise, other)):
-            self.b.position_at_end(start)
-            self.block(statements)
-            if not self.b.block.is_terminated:
-                self.b.branch(after)
-        self.b.position_at_end(after)
+    def export(self, name: str) -> None:
+        """Make a function callable from outside."""
+        if self.shape.threads:
+            self._export_threads(self.signatures[name])
+            return
+        if self.shape.spread:
+            self._export_columns(self.signatures[name])
+            return
+        function = self._declare(Instance(name), self.spread(Instance(name)), PREFIX + name)
+        signature = self.signatures[name]
+        for argument, (_, kind) in zip(function.args, signature.parameters, strict=True):
+            if kind is Kind.BOOL:
+                argument.add_attribute("zeroext")
+        if signature.result is Kind.BOOL:
+            function.return_value.add_attribute("zeroext")
+        FunctionEmitter(self, Instance(name), self.spread(Instance(name)), function).emit()
 
-    def loop(self, name: str, limits: list[ast.expr], body: list[ast.stmt]) -> None:
-        bounds = [self.value(limit) for limit in limits]
-        first, stop = bounds if len(bounds) == 2 else (ir.Constant(I64, 0), bounds[0])
-        before = self.b.block
-        head, inside, after = (self.function.append_basic_block(part) for part in ("head", "body", "after"))
-        self.b.branch(head)
-        self.b.position_at_end(head)
-        # The counter is its own value, as in Python: assigning the loop variable does not move the loop.
-        counter = self.b.phi(I64)
-        counter.add_incoming(first, before)
-        self.b.cbranch(self.b.icmp_signed("<", counter, stop), inside, after)
-        self.b.position_at_end(inside)
-        self.b.store(counter, self.slots[name])
-        self.block(body)
-        if not self.b.block.is_terminated:
-            counter.add_incoming(self.b.add(counter, ir.Constant(I64, 1)), self.b.block)
-            self.b.branch(head)
-        self.b.position_at_end(after)
+    def _declare(self, instance: Instance, spread: Spread, symbol: str) -> ir.Function:
+        signature = self.signatures[instance.name]
+        lanes = instance.lanes
+        takes = [self.type_of(kind, lanes if name in instance.spread else 1) for name, kind in signature.parameters]
+        if instance.masked:
+            takes.append(self.type_of(Kind.BOOL, lanes))
+        if self.shape.threads:
+            takes.append(I64)
+        result = self.type_of(signature.result, lanes if spread.result else 1)
+        function = ir.Function(self.module, ir.FunctionType(result, takes), symbol)
+        function.attributes.add("nounwind")
+        return function
 
-    # expressions
+    def _export_columns(self, signature: Signature) -> None:
+        """A loop over groups of columns: the arguments, then rows of each array of its own, first and last group."""
+        own = [name for name, kind in signature.parameters if kind in ELEMENT and self.has_columns(signature, name)]
+        takes = [self.kinds[kind] for _, kind in signature.parameters] + [I64] * (len(own) + 2)
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), takes), PREFIX + signature.name)
+        function.attributes.add("nounwind")
+        count = len(signature.parameters)
+        rows = dict(zip(own, function.args[count:], strict=False))
+        first, last = function.args[-2:]
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        entry = b.block
+        head, body, after = (function.append_basic_block(part) for part in ("head", "group", "after"))
+        b.branch(head)
+        b.position_at_end(head)
+        group = b.phi(I64)
+        group.add_incoming(first, entry)
+        b.cbranch(b.icmp_signed("<", group, last), body, after)
+        b.position_at_end(body)
+        named = frozenset(name for name, _ in signature.parameters)
+        instance = Instance(signature.name, self.shape.spread & named, self.shape.lanes)
+        arguments = []
+        for argument, (name, kind) in zip(function.args, signature.parameters, strict=False):
+            if name in rows:
+                size = b.mul(b.mul(group, rows[name]), I64(self.shape.lanes if name in instance.spread else 1))
+                argument = b.gep(argument, [size], source_etype=self.kinds[ELEMENT[kind]])
+            arguments.append(argument)
+        b.call(self.function(instance), arguments)
+        group.add_incoming(b.add(group, I64(1)), b.block)
+        b.branch(head)
+        b.position_at_end(after)
+        b.ret_void()
 
-    def value(self, node: ast.expr) -> ir.Value:
-        kind = self.checked.kinds.get(node)
-        literal = literal_int(node)
-        if literal is not None:
-            return ir.Constant(F64, float(literal)) if kind is Kind.FLOAT else ir.Constant(I64, literal)
-        match node:
-            case ast.Constant(value):
-                return ir.Constant(I1 if kind is Kind.BOOL else F64, value)
-            case ast.Name(name):
-                return self.name(name)
-            case ast.UnaryOp(ast.USub(), operand):
-                return self.b.fneg(self.value(operand)) if kind is Kind.FLOAT else self.b.neg(self.value(operand))
-            case ast.UnaryOp(ast.Not(), operand):
-                return self.b.not_(self.value(operand))
-            case ast.BinOp(left, operator, right):
-                return self.arithmetic(operator, self.value(left), self.value(right))
-            case ast.BoolOp(operator, values):
-                return self.short_circuit(isinstance(operator, ast.And), values)
-            case ast.Compare():
-                return self.compare(node)
-            case ast.IfExp(test, body, other):
-                return self.choose(test, body, other)
-            case ast.Subscript():
-                return self.b.load(self.address(node), typ=TYPE[self.checked.kinds[node]])
-            case ast.Call():
-                return self.call(node)
-        raise AssertionError(f"unchecked expression {ast.dump(node)}")
+    def _export_threads(self, signature: Signature) -> None:
+        """A kernel: the arguments and the number of columns; each thread takes one column."""
+        takes = [self.kinds[kind] for _, kind in signature.parameters] + [I64]
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), takes), signature.name)
+        function.calling_convention = "ptx_kernel"
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        thread, block, size = (self._register(b, name) for name in ("tid", "ctaid", "ntid"))
+        column, columns = b.add(b.mul(block, size), thread), function.args[-1]
+        arguments = []
+        for argument, (name, kind) in zip(function.args, signature.parameters, strict=False):
+            if kind in ELEMENT and self.has_columns(signature, name):
+                argument = b.gep(argument, [column], source_etype=self.kinds[ELEMENT[kind]])
+            arguments.append(argument)
+        own = frozenset(name for name, _ in signature.parameters if self.has_columns(signature, name))
+        with b.if_then(b.icmp_signed("<", column, columns)):
+            b.call(self.function(Instance(signature.name, own)), [*arguments, columns])
+        b.ret_void()
 
-    def name(self, name: str) -> ir.Value:
-        if name in self.slots:
-            kind = self.checked.locals[name]
-            return self.slots[name] if kind in ELEMENT else self.b.load(self.slots[name], typ=TYPE[kind])
-        constant = self.constants[name]
-        return ir.Constant(I64 if isinstance(constant, int) else F64, constant)
+    def _register(self, b: ir.IRBuilder, name: str) -> ir.Value:
+        full = f"llvm.nvvm.read.ptx.sreg.{name}.x"
+        kind = ir.FunctionType(ir.IntType(32), [])
+        return b.zext(b.call(self.module.globals.get(full) or ir.Function(self.module, kind, full), []), I64)
 
-    def arithmetic(self, operator: ast.operator, left: ir.Value, right: ir.Value) -> ir.Value:
-        names = _FLOAT_OPERATION if left.type == F64 else _INT_OPERATION
-        result: ir.Value = getattr(self.b, names[type(operator)])(left, right)
-        return result
-
-    def address(self, node: ast.expr) -> ir.Value:
-        assert isinstance(node, ast.Subscript)
-        assert isinstance(node.value, ast.Name)
-        index = self.value(node.slice)
-        return self.b.gep(self.slots[node.value.id], [index], source_etype=TYPE[self.checked.kinds[node]])
-
-    def compare_pair(self, operator: ast.cmpop, left: ir.Value, right: ir.Value) -> ir.Value:
-        sign = _COMPARISON[type(operator)]
-        if left.type != F64:
-            return self.b.icmp_signed(sign, left, right)
-        return self.b.fcmp_unordered(sign, left, right) if sign == "!=" else self.b.fcmp_ordered(sign, left, right)
-
-    def compare(self, node: ast.Compare) -> ir.Value:
-        left = self.value(node.left)
-        if len(node.ops) == 1:
-            return self.compare_pair(node.ops[0], left, self.value(node.comparators[0]))
-        after = self.function.append_basic_block("compared")
-        outcomes = []
-        for operator, comparator in zip(node.ops, node.comparators, strict=True):
-            right = self.value(comparator)
-            holds = self.compare_pair(operator, left, right)
-            outcomes.append((holds, self.b.block))
-            left = right
-            if comparator is not node.comparators[-1]:
-                more = self.function.append_basic_block("more")
-                self.b.cbranch(holds, more, after)
-                self.b.position_at_end(more)
-        return self.join(after, outcomes)
-
-    def short_circuit(self, is_and: bool, values: list[ast.expr]) -> ir.Value:
-        after = self.function.append_basic_block("decided")
-        outcomes = []
-        for value in values:
-            outcome = self.value(value)
-            outcomes.append((outcome, self.b.block))
-            if value is not values[-1]:
-                more = self.function.append_basic_block("more")
-                self.b.cbranch(outcome, *((more, after) if is_and else (after, more)))
-                self.b.position_at_end(more)
-        return self.join(after, outcomes)
-
-    def choose(self, test: ast.expr, body: ast.expr, other: ast.expr) -> ir.Value:
-        then, otherwise, after = (self.function.append_basic_block(name) for name in ("then", "else", "chosen"))
-        self.b.cbranch(self.value(test), then, otherwise)
-        self.b.position_at_end(then)
-        chosen, then = self.value(body), self.b.block
-        self.b.branch(after)
-        self.b.position_at_end(otherwise)
-        return self.join(after, [(chosen, then), (self.value(other), self.b.block)])
-
-    def join(self, after: ir.Block, outcomes: list[tuple[ir.Value, ir.Block]]) -> ir.Value:
-        """Leave the current block for `after`, where each way in brings its own value."""
-        self.b.branch(after)
-        self.b.position_at_end(after)
-        joined = self.b.phi(outcomes[0][0].type)
-        for value, block in outcomes:
-            joined.add_incoming(value, block)
-        return joined
-
-    def call(self, node: ast.Call) -> ir.Value:
-        assert isinstance(node.func, ast.Name)
-        values = [self.value(argument) for argument in node.args]
-        if node.func.id in EMIT:
-            return EMIT[node.func.id](self.b, *values)
-        return self.b.call(self.functions[node.func.id], values)
+    def has_columns(self, signature: Signature, name: str) -> bool:
+        """Whether an array has rows of its own for each column or group: it differs by column, or it is written."""
+        return name in self.shape.spread or name in signature.writes

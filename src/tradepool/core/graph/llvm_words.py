@@ -1,8 +1,8 @@
 """The basic vocabulary words as LLVM instructions: the same meaning as the bodies in `vocabulary`, bit for bit.
 
-Each function takes an IR builder and the operands (i64, double or i1) and gives the result. No fast-math flag is ever
-set, and the only intrinsics are ones that a processor rounds exactly (`sqrt`) or that only move bits (`fabs`,
-saturating conversion); nothing here can call the machine's math library or trap.
+Each function takes an IR builder and the operands (i64, double or i1, or vectors of them, all alike) and gives the
+result. No fast-math flag is ever set, and the only intrinsics are ones that a processor rounds exactly (`sqrt`) or that
+only move bits (`fabs`, saturating conversion); nothing here can call the machine's math library or trap.
 """
 
 from __future__ import annotations
@@ -15,42 +15,85 @@ from llvmlite import ir
 I64 = ir.IntType(64)
 I1 = ir.IntType(1)
 F64 = ir.DoubleType()
-NAN = ir.Constant(F64, math.nan)
-ZERO = ir.Constant(F64, 0.0)
+F32 = ir.FloatType()
+FLOATS = (F64, F32)
 
 Emit = Callable[..., ir.Value]
 
 
-def _less(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
-    return b.fcmp_ordered("<", x, y) if x.type == F64 else b.icmp_signed("<", x, y)
+def element(kind: ir.Type) -> ir.Type:
+    """The type of one lane."""
+    return kind.element if isinstance(kind, ir.VectorType) else kind
+
+
+def shaped(kind: ir.Type, like: ir.Type) -> ir.Type:
+    """A type in as many lanes as another."""
+    return ir.VectorType(kind, like.count) if isinstance(like, ir.VectorType) else kind
+
+
+def constant(kind: ir.Type, value: float) -> ir.Constant:
+    """A constant, in every lane alike."""
+    return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
+
+
+def is_float(x: ir.Value) -> bool:
+    """Whether the lanes are floats."""
+    return element(x.type) in FLOATS
+
+
+def any_lane(b: ir.IRBuilder, mask: ir.Value) -> ir.Value:
+    """Whether a condition holds in any lane."""
+    if not isinstance(mask.type, ir.VectorType):
+        return mask
+    bits = ir.IntType(mask.type.count)
+    return b.icmp_unsigned("!=", b.bitcast(mask, bits), ir.Constant(bits, 0))
+
+
+def compare(b: ir.IRBuilder, sign: str, x: ir.Value, y: ir.Value) -> ir.Value:
+    """A comparison as Python means it: a nan is unequal to everything and neither above nor below."""
+    if not is_float(x):
+        return b.icmp_signed(sign, x, y)
+    return b.fcmp_unordered(sign, x, y) if sign == "!=" else b.fcmp_ordered(sign, x, y)
+
+
+def _intrinsic(b: ir.IRBuilder, name: str, result: ir.Type, x: ir.Value) -> ir.Value:
+    suffix = "".join(_suffix(kind) for kind in ((result, x.type) if result != x.type else (result,)))
+    full = name + suffix
+    function = b.module.globals.get(full) or ir.Function(b.module, ir.FunctionType(result, [x.type]), full)
+    return b.call(function, [x])
+
+
+def _suffix(kind: ir.Type) -> str:
+    letters = {I64: "i64", F64: "f64", F32: "f32"}[element(kind)]
+    return f".v{kind.count}{letters}" if isinstance(kind, ir.VectorType) else f".{letters}"
 
 
 def minimum(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """Compare, then select."""
-    return b.select(_less(b, x, y), x, y)
+    return b.select(compare(b, "<", x, y), x, y)
 
 
 def maximum(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """Compare, then select."""
-    return b.select(_less(b, y, x), x, y)
+    return b.select(compare(b, ">", x, y), x, y)
 
 
 def absolute(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """Clear the sign bit of a double, negate a negative integer."""
-    if x.type == F64:
-        return b.call(b.module.declare_intrinsic("llvm.fabs", [F64]), [x])
-    return b.select(b.icmp_signed("<", x, ir.Constant(I64, 0)), b.neg(x), x)
+    if is_float(x):
+        return _intrinsic(b, "llvm.fabs", x.type, x)
+    return b.select(b.icmp_signed("<", x, constant(x.type, 0)), b.neg(x), x)
 
 
 def square_root(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """The processor's root where there is one."""
-    root = b.call(b.module.declare_intrinsic("llvm.sqrt", [F64]), [x])
-    return b.select(b.fcmp_ordered(">=", x, ZERO), root, NAN)
+    root = _intrinsic(b, "llvm.sqrt", x.type, x)
+    return b.select(b.fcmp_ordered(">=", x, constant(x.type, 0.0)), root, constant(x.type, math.nan))
 
 
 def divide(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """Divide always, then discard what a zero gave."""
-    return b.select(b.fcmp_unordered("!=", y, ZERO), b.fdiv(x, y), NAN)
+    return b.select(b.fcmp_unordered("!=", y, constant(y.type, 0.0)), b.fdiv(x, y), constant(x.type, math.nan))
 
 
 def where(b: ir.IRBuilder, condition: ir.Value, x: ir.Value, y: ir.Value) -> ir.Value:
@@ -65,52 +108,116 @@ def is_nan(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
 
 def to_float(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """Convert, nearest, ties to even."""
-    return b.sitofp(x, F64)
+    return b.sitofp(x, shaped(F64, x.type))
 
 
 def _truncate(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    name = "llvm.fptosi.sat.i64.f64"
-    function = b.module.globals.get(name) or ir.Function(b.module, ir.FunctionType(I64, [F64]), name)
-    return b.call(function, [x])
+    return _intrinsic(b, "llvm.fptosi.sat", shaped(I64, x.type), x)
 
 
 def floor_to_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """Truncate, then step down where that went up; beyond 2^53 every double is whole already."""
     whole = _truncate(b, x)
-    above = b.fcmp_ordered(">", b.sitofp(whole, F64), x)
-    fractional = b.fcmp_ordered(">", x, ir.Constant(F64, -(2.0**53)))
-    return b.sub(whole, b.zext(b.and_(above, fractional), I64))
+    above = b.fcmp_ordered(">", b.sitofp(whole, x.type), x)
+    fractional = b.fcmp_ordered(">", x, constant(x.type, -(2.0**53)))
+    return b.sub(whole, b.zext(b.and_(above, fractional), whole.type))
 
 
 def ceil_to_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """Truncate, then step up where that went down."""
     whole = _truncate(b, x)
-    below = b.fcmp_ordered("<", b.sitofp(whole, F64), x)
-    fractional = b.fcmp_ordered("<", x, ir.Constant(F64, 2.0**53))
-    return b.add(whole, b.zext(b.and_(below, fractional), I64))
+    below = b.fcmp_ordered("<", b.sitofp(whole, x.type), x)
+    fractional = b.fcmp_ordered("<", x, constant(x.type, 2.0**53))
+    return b.add(whole, b.zext(b.and_(below, fractional), whole.type))
+
+
+def _quotient_of_lanes(b: ir.IRBuilder, x: ir.Value, divisor: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Quotient and remainder within one of the true ones, as no processor divides vectors of integers.
+
+    The quotient of the nearest doubles is off by less than one while it is below 2^50; where any lane is beyond, what
+    is left over is divided once more. Products and differences wrap, so what is left over is always exact.
+    """
+    wide = shaped(F64, x.type)
+    most = constant(wide, 2.0**63 - 1024)
+    inverse = b.fdiv(constant(wide, 1.0), b.sitofp(divisor, wide)) if isinstance(divisor, ir.Constant) else None
+
+    def part(rest: ir.Value) -> tuple[ir.Value, ir.Value]:
+        top = b.sitofp(rest, wide)
+        near = b.fmul(top, inverse) if inverse else b.fdiv(top, b.sitofp(divisor, wide))
+        whole = b.fptosi(minimum(b, near, most), x.type)
+        return whole, near
+
+    first, near = part(x)
+    rest = b.sub(x, b.mul(first, divisor))
+    far = b.fcmp_ordered(">", absolute(b, near), constant(wide, 2.0**50))
+    before = b.block
+    with b.if_then(any_lane(b, far), likely=False):
+        more, _ = part(rest)
+        added, left = b.add(first, more), b.sub(rest, b.mul(more, divisor))
+        refined = b.block
+    quotient, remains = b.phi(x.type), b.phi(x.type)
+    for phi, plain, better in ((quotient, first, added), (remains, rest, left)):
+        phi.add_incoming(plain, before)
+        phi.add_incoming(better, refined)
+    return quotient, remains
 
 
 def _floored(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
     """Quotient and remainder rounded down, and whether the divisor is one; 1 stands in for any other divisor."""
-    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+    zero, one = constant(x.type, 0), constant(x.type, 1)
     positive = b.icmp_signed(">", y, zero)
-    divisor = b.select(positive, y, one)
-    quotient, rest = b.sdiv(x, divisor), b.srem(x, divisor)
+    divisor = y if isinstance(y, ir.Constant) and _first(y) > 0 else b.select(positive, y, one)
+    if isinstance(x.type, ir.VectorType):
+        quotient, rest = _quotient_of_lanes(b, x, divisor)
+        over = b.icmp_signed(">=", rest, divisor)
+        quotient, rest = b.add(quotient, b.zext(over, x.type)), b.sub(rest, b.select(over, divisor, zero))
+    else:
+        quotient, rest = b.sdiv(x, divisor), b.srem(x, divisor)
     negative = b.icmp_signed("<", rest, zero)
-    floored = b.sub(quotient, b.zext(negative, I64))
+    floored = b.sub(quotient, b.zext(negative, x.type))
     return floored, b.select(negative, b.add(rest, divisor), rest), positive
 
 
+def _first(value: ir.Constant) -> int:
+    held = value.constant
+    return int(
+        held[0].constant
+        if isinstance(held, list) and isinstance(held[0], ir.Constant)
+        else held[0]
+        if isinstance(held, list)
+        else held
+    )
+
+
+def _shift(y: ir.Value) -> int | None:
+    """By how many bits a shift divides by this; None for what is not a constant power of two."""
+    divisor = _first(y) if isinstance(y, ir.Constant) else 0
+    return divisor.bit_length() - 1 if divisor > 0 and divisor & (divisor - 1) == 0 else None
+
+
 def floor_div(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
-    """Divide by a divisor that cannot trap, then round down."""
+    """Divide by a divisor that cannot trap, then round down; a shift, which rounds down by itself, where it can be."""
+    bits = _shift(y)
+    if bits is not None:
+        return b.ashr(x, constant(x.type, bits))
     quotient, _, positive = _floored(b, x, y)
-    return b.select(positive, quotient, ir.Constant(I64, 0))
+    return b.select(positive, quotient, constant(x.type, 0))
 
 
 def remainder(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """What the rounded-down division leaves over."""
     _, rest, positive = _floored(b, x, y)
-    return b.select(positive, rest, ir.Constant(I64, 0))
+    return b.select(positive, rest, constant(x.type, 0))
+
+
+def bits_of(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The same register read as an integer, once every nan is the same nan."""
+    return b.bitcast(b.select(is_nan(b, x), constant(x.type, math.nan), x), shaped(I64, x.type))
+
+
+def from_bits(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The same register read as a double."""
+    return b.bitcast(x, shaped(F64, x.type))
 
 
 EMIT: dict[str, Emit] = {
@@ -128,5 +235,7 @@ EMIT: dict[str, Emit] = {
         ceil_to_int,
         floor_div,
         remainder,
+        bits_of,
+        from_bits,
     )
 }

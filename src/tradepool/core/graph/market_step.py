@@ -13,16 +13,19 @@ from typing import Literal, NamedTuple, Protocol, cast
 import numpy as np
 
 from tradepool.core.graph import native, reference
+from tradepool.core.graph.align import Timed, WrongInputs, columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import Expr, defaults
+from tradepool.core.graph.expr import Expr
 from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.program import Program
-from tradepool.core.graph.step import COLUMNS, Graph, StepSource, market_step, series_step
-from tradepool.core.graph.vocabulary import Floats, Ints
+from tradepool.core.graph.step import COLUMNS, Graph, market_step, series_step
+from tradepool.core.graph.vocabulary import Floats
 from tradepool.domain.errors import InvalidInput
 
 Runner = Literal["native", "reference"]
 _DIGEST_BYTES = 32
+# What a step of one parameter set has in `own` and `swept`.
+NOTHING = np.zeros(0)
 
 
 class StateMismatch(InvalidInput):
@@ -31,10 +34,6 @@ class StateMismatch(InvalidInput):
 
 class StateDamaged(InvalidInput):
     """The saved state is damaged ({why}); feed {warm_up} bars of history instead."""
-
-
-class WrongTimeframe(InvalidInput):
-    """The step is for bars of {expected_ms} ms but was given bars of {given_ms} ms; load the right series."""
 
 
 class WrongRange(InvalidInput):
@@ -71,69 +70,94 @@ def load(program: Program, runner: Runner, exports: Sequence[str]) -> Functions:
     return native.load(program, exports) if runner == "native" else reference.load(program)
 
 
-def clock_of(bars: Bars) -> Ints:
-    """Number of each bar since 1970: open time over timeframe; windows are anchored by it."""
-    return bars.open_time // bars.timeframe_ms
-
-
-def parameter_row(source: StepSource, values: Mapping[str, float]) -> Floats:
-    """Parameter values in the order the step reads them; a missing one at its default. Raises WrongParameter."""
-    row = [item.take(values[item.name]) if item.name in values else item.default for item in source.parameters]
-    return np.array(row, dtype=np.float64)
-
-
 class MarketStep:
     """One strategy on one market, at some bar.
 
     `state` is the row, named by `source.state_rows`; `lookback` bars come before the first possible signal, `warm_up`
-    bars of history make a later start equal to an earlier one.
+    bars of history make a later start equal to an earlier one (None: no number of bars does). `others` are bars of the
+    markets that it reads beside its own, `externals` times and values from outside, both by name.
     """
 
     def __init__(self, strategy: Declared, timeframe_ms: int, runner: Runner = "native") -> None:
         """Start before the first bar. Raises NativeUnavailable where LLVM is missing."""
-        self.source = market_step(strategy.graph)
+        self.source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
         self.timeframe_ms = timeframe_ms
         self.runner = runner
-        self.parameters = parameter_row(self.source, strategy.values)
+        self.parameters, _ = self.source.rows(strategy.values)
         self.state = np.zeros(self.source.state_size)
         self._advance = load(self.source.program, runner, [self.source.name])[self.source.name]
         self.lookback = self.source.lookback(strategy.values)
         self.warm_up = self.source.warm_up(strategy.values)
         key = f"{strategy.strategy_id(timeframe_ms)} {self.source.program.digest}"
         self._digest = hashlib.sha256(key.encode()).digest()
+        self._reads_more = bool(self.source.others or self.source.externals)
         self._bind_one_bar()
 
     def _bind_one_bar(self) -> None:
         # Pointers are resolved once here; a live bar then costs five stores and one call.
         prices, clock, row = np.zeros(5), np.zeros(1, np.int64), np.zeros(COLUMNS)
         columns = [prices[index : index + 1] for index in range(5)]
-        self._one_bar = self._advance.bind(self.state, self.parameters, *columns, clock, 0, 1, row)
+        if not self._reads_more:
+            self._one_bar = self._advance.bind(*self._memory, *columns, clock, 0, 1, row)
         self._prices = cast("memoryview[float]", prices.data)
         self._clock, self._row = clock.data, row.data
 
-    def advance(self, bars: Bars, i0: int = 0, i1: int | None = None) -> Floats:
+    @property
+    def _memory(self) -> tuple[Floats, ...]:
+        return self.state, NOTHING, self.parameters, NOTHING
+
+    def advance(
+        self,
+        bars: Bars,
+        i0: int = 0,
+        i1: int | None = None,
+        others: Mapping[str, Bars] | None = None,
+        externals: Mapping[str, Timed] | None = None,
+    ) -> Floats:
         """Step over bars `i0` to `i1 - 1` (default: all) and give their market rows, shape [i1 - i0, COLUMNS].
 
-        Raises WrongTimeframe and WrongRange.
+        Of another market the whole series is given each time. Raises WrongTimeframe, WrongRange and WrongInputs.
         """
         i1 = len(bars) if i1 is None else i1
-        if bars.timeframe_ms != self.timeframe_ms:
-            raise WrongTimeframe(expected_ms=self.timeframe_ms, given_ms=bars.timeframe_ms)
         if not 0 <= i0 <= i1 <= len(bars):
             raise WrongRange(i0=i0, i1=i1, count=len(bars))
-        part = bars.slice(i0, i1)
         outputs = np.empty((i1 - i0) * COLUMNS)
-        columns = (part.open, part.high, part.low, part.close, part.volume, clock_of(part))
-        self._advance(self.state, self.parameters, *columns, 0, i1 - i0, outputs)
+        self._advance(*self._memory, *columns(self.source, bars, i0, i1, others, externals), 0, i1 - i0, outputs)
         return outputs.reshape(-1, COLUMNS)
 
-    def advance_bar(self, open_: float, high: float, low: float, close: float, volume: float, clock: int) -> MarketRow:
-        """Step over one bar just closed; `clock` is its open time over the timeframe."""
-        prices = self._prices
-        prices[0], prices[1], prices[2], prices[3], prices[4] = open_, high, low, close, volume
+    def advance_bar(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        clock: int,
+        others: Mapping[str, Bars] | None = None,
+        externals: Mapping[str, Timed] | None = None,
+    ) -> MarketRow:
+        """Step over one bar just closed; `clock` is its open time over the timeframe.
+
+        Of another market the bars are given that closed since the last call; one that opened later than this bar is
+        refused, as it would be lost.
+        """
+        if self._reads_more or others or externals:
+            prices = [np.array([value]) for value in (open_, high, low, close, volume)]
+            bar = Bars(self.timeframe_ms, np.array([clock * self.timeframe_ms]), *prices)
+            for name, later in (others or {}).items():
+                if len(later) and later.open_time[-1] > bar.open_time[0]:
+                    raise WrongInputs(wanted=f"bars of {name} up to its own", given="later ones")
+            return MarketRow(*self.advance(bar, others=others, externals=externals)[0].tolist())
+        row = self._prices
+        row[0], row[1], row[2], row[3], row[4] = open_, high, low, close, volume
         self._clock[0] = clock
         self._one_bar()
         return MarketRow(*self._row)
+
+    @property
+    def history(self) -> int:
+        """Bars to feed before the first one that counts: the warm-up or, where there is none, what gives a value."""
+        return self.lookback + 1 if self.warm_up is None else self.warm_up
 
     def save(self) -> bytes:
         """The state row, with what it belongs to and a checksum."""
@@ -148,16 +172,21 @@ class MarketStep:
             saved[2 * _DIGEST_BYTES :],
         )
         if len(checksum) < _DIGEST_BYTES:
-            raise StateDamaged(why="it is too short", warm_up=self.warm_up)
+            raise StateDamaged(why="it is too short", warm_up=self.history)
         if digest != self._digest:
-            raise StateMismatch(warm_up=self.warm_up)
+            raise StateMismatch(warm_up=self.history)
         if hashlib.sha256(row).digest() != checksum:
-            raise StateDamaged(why="its checksum differs", warm_up=self.warm_up)
+            raise StateDamaged(why="its checksum differs", warm_up=self.history)
         self.state[:] = np.frombuffer(row, "<f8")
 
 
 def series(
-    expressions: Sequence[Expr], bars: Bars, runner: Runner = "native", values: Mapping[str, float] | None = None
+    expressions: Sequence[Expr],
+    bars: Bars,
+    runner: Runner = "native",
+    values: Mapping[str, float] | None = None,
+    others: Mapping[str, Bars] | None = None,
+    externals: Mapping[str, Timed] | None = None,
 ) -> Floats:
     """Values of expressions over bars, shape [bars, expressions]; nan where there is none yet, conditions 1.0 or 0.0.
 
@@ -167,10 +196,9 @@ def series(
     >>> series([sma(close, 2)], ones, "reference").ravel().tolist()
     [nan, 1.0, 1.0]
     """
-    source = series_step(expressions)
+    source = series_step(expressions, timeframe_ms=bars.timeframe_ms)
     run = load(source.program, runner, [source.name])[source.name]
     outputs = np.empty(len(bars) * len(expressions))
-    row = parameter_row(source, values or defaults(*expressions))
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
-    run(np.zeros(source.state_size), row, *columns, 0, len(bars), outputs)
+    memory = (np.zeros(source.state_size), NOTHING, source.rows(values or {})[0], NOTHING)
+    run(*memory, *columns(source, bars, 0, None, others, externals), 0, len(bars), outputs)
     return outputs.reshape(-1, len(expressions))

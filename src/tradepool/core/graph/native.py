@@ -1,6 +1,7 @@
 """The native runner: a program compiled by LLVM for this machine, called through ctypes (which lets other threads run).
 
-Vectorisation of loops is switched off and no fast-math flag is set, so every operation is the one the source names, in
+`load` compiles for one column, `load_columns` for as many at once as a vector register holds. Vectorisation of loops is
+switched off and no fast-math flag is set, so every operation is the one the source names, in
 its order: the bits are those of `reference`. Machine code is kept for the life of the process, by source.
 """
 
@@ -9,21 +10,30 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradepool.core.graph.dialect import check
 from tradepool.core.graph.functions import Function, Functions
-from tradepool.core.graph.kinds import Kind, Signature
+from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
 from tradepool.core.graph.program import Program
 from tradepool.domain.errors import TradepoolError
 
+if TYPE_CHECKING:
+    from tradepool.core.graph.llvm import ModuleWriter, Shape
+
+Element = TypeVar("Element", np.float64, np.int64)
+
 # Levels 2 and 3 take a quarter longer to compile and the steps measured run no faster.
 OPTIMISATION_LEVEL = 1
+# What every symbol carries, so that LLVM never takes a step function called `floor` for the library's.
+PREFIX = "step."
 _C_TYPE = {
     Kind.INT: ctypes.c_int64,
     Kind.FLOAT: ctypes.c_double,
@@ -33,6 +43,9 @@ _C_TYPE = {
     Kind.FLOATS: ctypes.c_void_p,
 }
 _loaded: dict[tuple[str, frozenset[str]], Functions] = {}
+_loaded_columns: dict[tuple[str, str, Shape], ColumnsFunction] = {}
+# Functions compiled once for many programs, by symbol, with the engine that keeps them.
+_shared: dict[str, Any] = {}
 _one_at_a_time = Lock()
 
 
@@ -57,9 +70,15 @@ def _no_clock() -> float:
     return math.nan
 
 
-def load(program: Program, exports: Iterable[str] | None = None, clock: Callable[[], float] = _no_clock) -> Functions:
+def load(
+    program: Program,
+    exports: Iterable[str] | None = None,
+    clock: Callable[[], float] = _no_clock,
+    shared: Program | None = None,
+) -> Functions:
     """Compile a program; only `exports` (default: every function) can be called, the others are inlined away.
 
+    `shared` is a part of the program that others have too: what is rare in it is compiled once for all of them.
     `compile_seconds` is measured with the `clock` given (such as time.perf_counter: the core has none of its own).
 
     Raises what `dialect.check` raises, and NativeUnavailable where LLVM cannot be loaded.
@@ -74,22 +93,131 @@ def load(program: Program, exports: Iterable[str] | None = None, clock: Callable
         if key in _loaded:
             return replace(_loaded[key], compile_seconds=0.0)
         signatures = [item.signature for name, item in checked.items() if name in exported]
-        _loaded[key] = _compile(program, signatures, clock)
+        _loaded[key] = _compile(program, signatures, clock, shared)
         return _loaded[key]
 
 
-def _compile(program: Program, signatures: list[Signature], clock: Callable[[], float]) -> Functions:
+def _compile(
+    program: Program, signatures: list[Signature], clock: Callable[[], float], shared: Program | None
+) -> Functions:
     machine = _machine()
     from tradepool.core.graph import llvm as compiler  # needs llvmlite, which _machine() has just found
 
     started = clock()
-    text = compiler.module_text(program, frozenset(signature.name for signature in signatures))
-    engine = _machine_code(machine, text)
+    writer = compiler.ModuleWriter(program, compiler.Shape(), shared)
+    engine = _linked(machine, writer, [signature.name for signature in signatures])
     functions = {}
     for signature in signatures:
-        address = engine.get_function_address(compiler.PREFIX + signature.name)
-        functions[signature.name] = Function(signature, _callable(signature, address), _pointer, engine)
+        takes: list[Any] = [_C_TYPE[kind] for _, kind in signature.parameters]
+        call = ctypes.CFUNCTYPE(_C_TYPE[signature.result], *takes)(engine.get_function_address(PREFIX + signature.name))
+        functions[signature.name] = Function(signature, call, _pointer, engine)
     return Functions("native", functions, compile_seconds=clock() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsFunction:
+    """A step function over many columns: `lanes` of them in a vector, in groups.
+
+    Arrays named in `spread` are [group, row, lane]; other arrays that the step writes are [group, row], one for the
+    columns of a group; what it only reads is one for all.
+    """
+
+    function: Function
+    lanes: int
+    spread: frozenset[str]
+    compile_seconds: float
+
+    def __call__(self, *arguments: object, groups: int, threads: int = 1) -> None:
+        """Run all groups, divided among threads. Raises WrongArgument."""
+        signature = self.function.signature
+        flat, rows = [], []
+        for argument, (name, kind) in zip(arguments, signature.parameters, strict=True):
+            if kind in ELEMENT and (name in self.spread or name in signature.writes):
+                assert isinstance(argument, np.ndarray)
+                rows.append(argument.shape[1])
+                argument = argument.reshape(-1)
+            flat.append(argument)
+        prepared = tuple(self.function.prepare(tuple(flat)))
+        edges = [groups * part // threads for part in range(threads + 1)]
+        jobs = [partial(self.function.call, *prepared, *rows, *edges[k : k + 2]) for k in range(threads)]
+        if threads == 1:
+            jobs[0]()
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                for job in [pool.submit(job) for job in jobs]:
+                    job.result()
+
+
+def to_blocks(rows: NDArray[Element], lanes: int) -> NDArray[Element]:
+    """Rows [row, column] as blocks [group, row, lane]; columns past the last repeat it, so that groups are whole.
+
+    >>> to_blocks(np.arange(3)[None, :], 2).tolist()
+    [[[0, 1]], [[2, 2]]]
+    """
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % lanes)), mode="edge")
+    return np.ascontiguousarray(padded.reshape(len(rows), -1, lanes).transpose(1, 0, 2))
+
+
+def from_blocks(blocks: NDArray[Element], columns: int) -> NDArray[Element]:
+    """Blocks [group, row, lane] as rows [row, column]."""
+    return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)[:, :columns]
+
+
+def lanes_of_machine() -> int:
+    """Columns that fit one vector register of doubles here: 8 with AVX-512, else 4."""
+    return 8 if "+avx512f" in _machine().features else 4
+
+
+def load_columns(
+    program: Program,
+    export: str,
+    spread: Iterable[str],
+    lanes: int | None = None,
+    clock: Callable[[], float] = _no_clock,
+    shared: Program | None = None,
+) -> ColumnsFunction:
+    """Compile one function for many columns; `spread` names the arrays of which each column has its own.
+
+    Raises what `load` raises, and SharedStore where columns would overwrite each other.
+    """
+    machine, checked = _machine(), check(program)
+    from tradepool.core.graph import llvm as compiler
+
+    shape = compiler.Shape(lanes or lanes_of_machine(), frozenset(spread))
+    key = (program.digest, export, shape)
+    with _one_at_a_time:
+        if key in _loaded_columns:
+            return replace(_loaded_columns[key], compile_seconds=0.0)
+        started = clock()
+        signature = checked[export].signature
+        engine = _linked(machine, compiler.ModuleWriter(program, shape, shared), [export])
+        own = sum(
+            kind in ELEMENT and (name in shape.spread or name in signature.writes)
+            for name, kind in signature.parameters
+        )
+        takes: list[Any] = [_C_TYPE[kind] for _, kind in signature.parameters] + [ctypes.c_int64] * (own + 2)
+        call = ctypes.CFUNCTYPE(None, *takes)(engine.get_function_address(PREFIX + export))
+        function = Function(signature, call, _pointer, engine)
+        _loaded_columns[key] = ColumnsFunction(function, shape.lanes, shape.spread, clock() - started)
+        return _loaded_columns[key]
+
+
+def _linked(machine: _Machine, writer: ModuleWriter, exports: list[str]) -> Any:
+    """The machine code of a module, after that of what it shares with others."""
+    from tradepool.core.graph import llvm as compiler
+
+    text = writer.export_all(exports)
+    missing = {name: instance for name, instance in writer.needed.items() if name not in _shared}
+    if missing:
+        assert writer.shared is not None
+        others = compiler.ModuleWriter(writer.shared, writer.shape)
+        for name, instance in missing.items():
+            others.publish(name, instance)
+        engine = _machine_code(machine, str(others.module))
+        for name in missing:
+            _shared[name] = engine
+            machine.llvm.add_symbol(name, engine.get_function_address(name))
+    return _machine_code(machine, text)
 
 
 @cache
@@ -117,11 +245,6 @@ def _machine_code(machine: _Machine, text: str) -> Any:
     engine = machine.llvm.create_mcjit_compiler(module, machine.target_machine())
     engine.finalize_object()
     return engine
-
-
-def _callable(signature: Signature, address: int) -> Any:
-    takes: list[Any] = [_C_TYPE[kind] for _, kind in signature.parameters]
-    return ctypes.CFUNCTYPE(_C_TYPE[signature.result], *takes)(address)
 
 
 def _pointer(array: np.ndarray[Any, Any]) -> int:

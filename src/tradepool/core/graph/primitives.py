@@ -1,37 +1,59 @@
-"""Primitives: the expressions that remember. Each keeps its memory in the state row, so a row is self-contained.
+"""Primitives: the expressions that remember. Each keeps its memory in state rows, so a saved row is self-contained.
 
-Nothing divides inside a recursion: reciprocals and smoothing constants are computed once, from the parameters, before
-the loop. Averages of `ema` and `wilder` forget by themselves. Sums over a window never would, so they are computed anew
+Averages of `ema` and `wilder` forget by themselves. Running sums over a window never would, so they are computed anew
 from the ring, oldest to newest, at the first bar of every block of `BLOCK` bars of absolute time: after one such anchor
-a later start has the same bits, and rounding errors cannot pile up.
+a later start has the same bits, and rounding errors cannot pile up. What neither forgets nor is computed anew (a
+running total, a path) has no warm-up: only the same first bar gives the same bits.
 
-A nan that enters an average stays in it; guard a division with `where`.
+A nan that enters an average stays in it; guard a division with `where`. A window length is a whole number or an
+integer parameter. `rank`, `regression` and `correlation` look at their whole window at each bar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Literal, NamedTuple
 
-from tradepool.core.graph.expr import Expr, Number, Window, as_number, length, node
+from tradepool.core.graph.expr import (
+    Boolean,
+    Expr,
+    Number,
+    Window,
+    after,
+    as_boolean,
+    as_number,
+    length,
+    node,
+    where,
+)
 from tradepool.core.graph.parameter import Parameter
-from tradepool.core.graph.span import Span
-from tradepool.core.graph.writer import BAR, Writer, indented
+from tradepool.core.graph.units import combined
+from tradepool.core.graph.whole import NEVER, Term, Whole, plus, times
+from tradepool.domain.candle import TIMEFRAMES_MS
 
 BLOCK = 1024
 # After so many lengths the weight of what came before is below the last bit (measured: at most 18 and 37).
 EMA_FORGETS = 24
 WILDER_FORGETS = 48
-ONE = Span.of(1)
 
 
-def ema(source: Number, n: int | Number) -> Number:
+class Regression(NamedTuple):
+    """The straight line through a window: its rise a bar, its value at the newest bar, the share it explains (r2)."""
+
+    slope: Number
+    value: Number
+    r2: Number
+
+
+def ema(source: Number, n: int | Number, *, seed: Literal["mean", "first"] = "mean") -> Number:
     """Exponential average with weight 2 / (n + 1), seeded by the mean of the first n values (as TA-Lib does).
+
+    With `seed="first"` it starts at the first value itself.
 
     >>> from tradepool.core.graph.expr import close
     >>> ema(close, 12), ema(close, 12).lookback
     (ema(close, 12), 11)
     """
-    return _recursion("ema", source, n, EMA_FORGETS)
+    return _recursion("ema" if seed == "mean" else "ema_from_first", source, n, EMA_FORGETS)
 
 
 def wilder(source: Number, n: int | Number) -> Number:
@@ -39,24 +61,68 @@ def wilder(source: Number, n: int | Number) -> Number:
     return _recursion("wilder", source, n, WILDER_FORGETS)
 
 
+def smooth(source: Number, weight: Number | float) -> Number:
+    """Exponential smoothing whose weight is an expression itself, as in adaptive averages; starts at the first value.
+
+    How fast it forgets is not known beforehand, so it has no warm-up.
+    """
+    args = as_number(source, "smooth"), as_number(weight, "smooth")
+    return node(Number, "smooth", args, needs=after(*args, settled=NEVER), unit=args[0].unit)
+
+
+def rolling_sum(source: Number, n: int | Number) -> Number:
+    """Sum of the last n values."""
+    return _over("rolling_sum", n, source, unit="same", block=BLOCK)
+
+
 def sma(source: Number, n: int | Number) -> Number:
     """Mean of the last n values."""
-    return _rolling("sma", source, n, anchored=True)
+    return _over("sma", n, source, unit="same", block=BLOCK)
 
 
 def variance(source: Number, n: int | Number) -> Number:
     """Population variance of the last n values, never below zero."""
-    return _rolling("variance", source, n, anchored=True)
+    return _over("variance", n, source, unit="square", block=BLOCK)
 
 
 def highest(source: Number, n: int | Number) -> Number:
     """Largest of the last n values."""
-    return _rolling("highest", source, n, anchored=False)
+    return _over("highest", n, source, unit="same")
 
 
 def lowest(source: Number, n: int | Number) -> Number:
     """Smallest of the last n values."""
-    return _rolling("lowest", source, n, anchored=False)
+    return _over("lowest", n, source, unit="same")
+
+
+def rank(source: Number, n: int | Number) -> Number:
+    """Share of the last n values that are below the newest one, equal ones (itself too) counted half: 0 to 1."""
+    return _over("rank", n, source)
+
+
+def quantile(source: Number, n: int | Number, q: float | Number) -> Number:
+    """The value below which the share `q` (0 to 1, clipped) of the last n values lies, linear between neighbours.
+
+    A nan counts as the largest number there is, so that it is forgotten once it has left the window.
+    """
+    share, window = as_number(q, "quantile"), _window(as_number(source, "quantile"), length(n, "quantile"))
+    return node(Number, "quantile", (window, share), unit=window.unit)
+
+
+def regression(source: Number, n: int | Number) -> Regression:
+    """The least-squares line through the last n values; nan where there is none (one value; r2 of equal values).
+
+    >>> from tradepool.core.graph.expr import close
+    >>> regression(close, 14).slope
+    slope(close, 14)
+    """
+    parts = [_over(op, n, source, unit=unit) for op, unit in (("slope", "same"), ("fitted", "same"), ("r2", ""))]
+    return Regression(*parts)
+
+
+def correlation(a: Number, b: Number, n: int | Number) -> Number:
+    """Pearson's correlation of the last n values of two numbers, -1 to 1; nan where one of them does not move."""
+    return _over("correlation", n, a, b)
 
 
 def lag(source: Number, n: int | Number = 1) -> Number:
@@ -67,10 +133,10 @@ def lag(source: Number, n: int | Number = 1) -> Number:
     3
     """
     source, bars = as_number(source, "lag"), length(n, "lag")
-    back = _span(bars)
     if bars.value == 1:
-        return node(Number, "previous", (source,), source.first_valid + back, source.settled + back)
-    return node(Number, "lag", (_window(source, bars),), source.first_valid + back, source.settled + back)
+        return node(Number, "previous", (source,), needs=after(source, valid=1, settled=1), unit=source.unit)
+    needs = after(source, valid=_count(bars), settled=_count(bars))
+    return node(Number, "lag", (_window(source, bars),), needs=needs, unit=source.unit)
 
 
 def delta(source: Number, n: int | Number = 1) -> Number:
@@ -78,154 +144,54 @@ def delta(source: Number, n: int | Number = 1) -> Number:
     return source - lag(source, n)
 
 
-def _span(bars: Expr, times: int = 1, plus: int = 0) -> Span:
+def count(condition: Boolean, n: int | Number) -> Number:
+    """At how many of the last n bars the condition held."""
+    return rolling_sum(where(as_boolean(condition, "count"), 1.0, 0.0), n)
+
+
+def since(condition: Boolean) -> Number:
+    """Bars since the condition last held, 0 at that bar; nan until it has held. It has no warm-up."""
+    condition = as_boolean(condition, "since")
+    return node(Number, "since", (condition,), needs=after(condition, settled=NEVER))
+
+
+def cumulative(source: Number, *, reset: Boolean | None = None) -> Number:
+    """Sum of all values since the bar at which `reset` last held, that bar's included.
+
+    Reset by a `session` it has a warm-up, otherwise none: only the same first bar gives the same sum.
+
+    >>> from tradepool.core.graph.expr import volume
+    >>> from tradepool.core.graph.scope import session
+    >>> cumulative(volume, reset=session("1h")).warm_up, cumulative(volume).warm_up
+    (61, None)
+    """
+    source = as_number(source, "cumulative")
+    args: tuple[Expr, ...] = (source,) if reset is None else (source, as_boolean(reset, "reset"))
+    bounded = reset is not None and reset.op == "session"
+    settled = Term("ratio", (TIMEFRAMES_MS[str(args[1].value)],)) if bounded else NEVER
+    return node(Number, "cumulative", args, needs=after(*args, settled=settled), unit=source.unit)
+
+
+def _count(bars: Number) -> Whole:
     if isinstance(bars.value, Parameter):
-        return Span.of(plus, **{bars.value.name: times})
+        return Term("parameter", (bars.value.name,))
     assert isinstance(bars.value, int)
-    return Span.of(bars.value * times + plus)
+    return bars.value
 
 
 def _window(source: Number, bars: Number) -> Window:
-    full = source.first_valid + _span(bars, plus=-1)
-    return node(Window, "window", (source, bars), full, source.settled + _span(bars))
+    needs = after(source, valid=plus(_count(bars), -1), settled=_count(bars))
+    return node(Window, "window", (source, bars), needs=needs, unit=source.unit)
 
 
 def _recursion(op: str, source: Number, n: int | Number, forgets: int) -> Number:
     source, bars = as_number(source, op), length(n, op)
-    settled = source.settled + _span(bars, forgets)
-    return node(Number, op, (source, bars), source.first_valid + _span(bars, plus=-1), settled)
+    valid = 0 if op == "ema_from_first" else plus(_count(bars), -1)
+    needs = after(source, valid=valid, settled=times(_count(bars), forgets))
+    return node(Number, op, (source, bars), needs=needs, unit=source.unit)
 
 
-def _rolling(op: str, source: Number, n: int | Number, *, anchored: bool) -> Number:
-    window = _window(as_number(source, op), length(n, op))
+def _over(op: str, n: int | Number, *sources: Number, unit: str = "", block: int = 0) -> Number:
+    windows = [_window(as_number(source, op), length(n, op)) for source in sources]
     # Settled at the first anchor that finds the whole window filled from settled values.
-    return node(Number, op, (window,), window.first_valid, window.settled + Span.of(BLOCK if anchored else 0))
-
-
-# How each is written into a step. A window leaves the identifiers of its ring in the atom "leaving first next n".
-
-
-def write_previous(writer: Writer, expr: Expr) -> str:
-    """Keep the value for the next bar once everything has read the old one."""
-    kind = "bool" if expr.op == "was" else "float"
-    state = writer.state(repr(expr), kind=kind)
-    writer.end_of_bar.append(f"{state} = {writer.atom(expr.args[0])}")
-    return state
-
-
-def write_recursion(writer: Writer, expr: Expr) -> str:
-    """Sum up to the seed, then decay toward each new value."""
-    source, bars = expr.args
-    n, x = writer.whole(bars), writer.atom(source)
-    mean = writer.hoist(f"divide(1.0, to_float({n}))")
-    weight = writer.hoist(f"divide(2.0, to_float({n}) + 1.0)") if expr.op == "ema" else mean
-    decay = writer.hoist(f"1.0 - {weight}")
-    state, seeded = writer.state(repr(expr)), writer.span(expr.first_valid)
-    writer.bar += [
-        f"if {BAR} >= {writer.span(expr.first_valid + ONE)}:",
-        f"    {state} = {weight} * {x} + {decay} * {state}",
-    ]
-    seeding = [f"{state} += {x}", f"if {BAR} == {seeded}:", f"    {state} = {state} * {mean}"]
-    start = writer.span(source.first_valid)
-    writer.bar += ["else:" if start == "0" else f"elif {BAR} >= {start}:", *indented(seeding)]
-    return state
-
-
-def write_window(writer: Writer, expr: Expr) -> str:
-    """A ring: the value that leaves is read, the new one takes its place, the next to leave is the oldest."""
-    source, bars = expr.args
-    n, x = writer.whole(bars), writer.atom(source)
-    size = int(bars.value.high) if isinstance(bars.value, Parameter) else int(n)
-    following = writer.state(f"oldest of {expr!r}", kind="int")
-    first = writer.ring(repr(expr), size)
-    leaving = writer.local(f"state[{first} + {following}]", expr)
-    writer.legend[leaving] = f"value leaving {expr!r}"
-    wrap = [f"if {following} == {n}:", f"    {following} = 0"]
-    writer.since(source.first_valid, [f"state[{first} + {following}] = {x}", f"{following} += 1", *wrap])
-    return f"{leaving} {first} {following} {n}"
-
-
-def _oldest_to_newest(writer: Writer, ring: str, lines: list[str]) -> list[str]:
-    """Run lines for each value of a full ring, which they name {value}."""
-    _, first, following, n = ring.split()
-    k = writer.fresh("k")
-    body = [line.format(value=f"state[{first} + {k}]") for line in lines]
-    older = [f"for {k} in range({following}, {n}):", *indented(body)]
-    return [*older, f"for {k} in range({following}):", *indented(body)]
-
-
-def write_lag(writer: Writer, expr: Expr) -> str:
-    """What leaves a window of n is what entered n bars ago."""
-    return writer.atom(expr.args[0]).split()[0]
-
-
-def write_sma(writer: Writer, expr: Expr) -> str:
-    """A running sum, anchored."""
-    (window,) = expr.args
-    source, ring = window.args[0], writer.atom(window)
-    leaving, *_, n = ring.split()
-    total = writer.state(f"sum of {window!r}")
-    anew = [f"{total} = 0.0", *_oldest_to_newest(writer, ring, [f"{total} += {{value}}"])]
-    anchor = [f"if anchored and {BAR} >= {writer.span(window.first_valid)}:", *indented(anew)]
-    writer.uses_blocks = True
-    writer.since(source.first_valid, [f"{total} += {writer.atom(source)} - {leaving}", *anchor])
-    return writer.local(f"{total} * {writer.hoist(f'divide(1.0, to_float({n}))')}", expr)
-
-
-def write_variance(writer: Writer, expr: Expr) -> str:
-    """Running sums of distances from a base near the values (else the squares would swallow them), anchored."""
-    (window,) = expr.args
-    source, ring = window.args[0], writer.atom(window)
-    leaving, *_, n = ring.split()
-    x, full, slides = writer.atom(source), writer.span(window.first_valid), writer.span(window.first_valid + ONE)
-    base, total, squares = (writer.state(f"{part} of {expr!r}") for part in ("base", "sum", "squares"))
-    enters, leaves, away = writer.fresh("n"), writer.fresh("n"), writer.fresh("n")
-    again = [f"{away} = {{value}} - {base}", f"{total} += {away}", f"{squares} += {away} * {away}"]
-    anew = [f"{base} = {x}", f"{total} = 0.0", f"{squares} = 0.0", *_oldest_to_newest(writer, ring, again)]
-    writer.uses_blocks = True
-    lines = [
-        f"if {BAR} == {writer.span(source.first_valid)}:",
-        f"    {base} = {x}",
-        f"{enters} = {x} - {base}",
-        f"{leaves} = {leaving} - {base} if {BAR} >= {slides} else 0.0",
-        f"{total} += {enters} - {leaves}",
-        f"{squares} += ({enters} - {leaves}) * ({enters} + {leaves})",
-        f"if anchored and {BAR} >= {full}:",
-        *indented(anew),
-    ]
-    writer.since(source.first_valid, lines)
-    share = writer.hoist(f"divide(1.0, to_float({n}))")
-    mean = writer.local(f"{total} * {share}", expr)
-    writer.legend[mean] = f"mean distance from the base of {expr!r}"
-    return writer.local(f"maximum({squares} * {share} - {mean} * {mean}, 0.0)", expr)
-
-
-def write_extreme(writer: Writer, expr: Expr) -> str:
-    """Take what is more extreme; look through the window only when the extreme leaves it."""
-    (window,) = expr.args
-    source, ring = window.args[0], writer.atom(window)
-    word, sign = ("maximum", ">=") if expr.op == "highest" else ("minimum", "<=")
-    x, leaving, state = writer.atom(source), ring.split()[0], writer.state(repr(expr))
-    rescan = [f"{state} = {x}", *_oldest_to_newest(writer, ring, [f"{state} = {word}({state}, {{value}})"])]
-    lines = [
-        f"if {BAR} == {writer.span(source.first_valid)} or {x} {sign} {state}:",
-        f"    {state} = {x}",
-        f"elif {BAR} >= {writer.span(window.first_valid + ONE)} and {leaving} == {state}:",
-        *indented(rescan),
-    ]
-    writer.since(source.first_valid, lines)
-    return state
-
-
-WRITE: dict[str, Callable[[Writer, Expr], str]] = {
-    "previous": write_previous,
-    "was": write_previous,
-    "ema": write_recursion,
-    "wilder": write_recursion,
-    "window": write_window,
-    "lag": write_lag,
-    "sma": write_sma,
-    "variance": write_variance,
-    "highest": write_extreme,
-    "lowest": write_extreme,
-}
+    return node(Number, op, tuple(windows), needs=after(*windows, settled=block), unit=combined(unit, windows, op))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType, ModuleType
 
-from tradepool.core.graph.vocabulary import WORDS
+from tradepool.core.graph.words import COMPOSED, WORDS
 from tradepool.domain.errors import InvalidInput
 
 Constant = int | float
@@ -101,6 +101,18 @@ class Program:
         """The whole program as one text that plain Python can run."""
         constants = "\n".join(f"{name} = {value!r}" for name, value in self.constants)
         return "\n\n".join(part for part in (constants, *(function.text for function in self.functions)) if part)
+
+    @cached_property
+    def words(self) -> Program:
+        """The words it uses that are written in words, with their helpers: a program to compile before this one.
+
+        Its functions are a world of their own: the helpers may have the names of functions here.
+
+        >>> [function.name for function in Program.of_text("def half(a: float) -> int:\\n    return round_to_int(a)").words.functions]
+        ['round_to_int']
+        """
+        read = {name for function in self.functions for name in _names_read(function.text)}
+        return Program.of(*(word for name, word in COMPOSED.items() if name in read))
 
     @cached_property
     def digest(self) -> str:

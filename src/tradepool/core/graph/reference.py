@@ -15,7 +15,7 @@ import numpy as np
 from tradepool.core.graph.dialect import check
 from tradepool.core.graph.functions import Function, Functions
 from tradepool.core.graph.program import Program
-from tradepool.core.graph.vocabulary import WORDS
+from tradepool.core.graph.words import WORDS
 
 
 @lru_cache(maxsize=256)

@@ -8,16 +8,23 @@ hands the same numbers to lines of the caller inside the loop, `series_step` wri
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tradepool.core.graph.expr import Boolean, Expr, Number, parameters, walk
+import numpy as np
+from numpy.typing import NDArray
+
+from tradepool.core.graph.expr import SCOPES, Boolean, Expr, External, Number, walk
+from tradepool.core.graph.memory import WRITE
 from tradepool.core.graph.parameter import Parameter
-from tradepool.core.graph.primitives import BLOCK, WRITE
 from tradepool.core.graph.program import NameClash, Program
-from tradepool.core.graph.span import NONE, Span
-from tradepool.core.graph.writer import BAR, Writer, indented
+from tradepool.core.graph.scope import write_scope
+from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, WrongUnit, unit_name
+from tradepool.core.graph.vocabulary import Floats
+from tradepool.core.graph.whole import NEVER, Whole, at, largest
+from tradepool.core.graph.writer import PRICES, Writer, indented
 
 # Columns of a market row. Exposures are levels in [0, 1]; distances are in units of price, 0 = none.
 EXPOSURE = 0
@@ -29,43 +36,24 @@ COLUMNS = 5
 
 MARKET_ARGUMENTS = (
     "state: Floats",
+    "own: Floats",
     "parameters: Floats",
+    "swept: Floats",
     "open_: Floats",
     "high: Floats",
     "low: Floats",
     "close: Floats",
     "volume: Floats",
     "clock: Ints",
-    "i0: int",
-    "i1: int",
 )
+_OTHER_ARGUMENTS = (*(f"{name}{{}}: Floats" for name in PRICES), "clock{}: Ints", "upto{}: Ints")
 _OUTPUTS = "outputs: Floats"
+_GENERATED = re.compile(r"[a-z]\d+")
 _DISTANCES = ("stop_distance", "trail_distance", "trail_step")
 
 # A distance leaves the market part only as a finite positive number of price units; nan compares as false.
 _AS_DISTANCE = """def as_distance(value: float) -> float:
     return value if 0.0 < value <= 1.7976931348623157e308 else 0.0"""
-
-_ELEMENTWISE = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
-    "multiply": "{} * {}",
-    "divide": "divide({}, {})",
-    "negate": "-{}",
-    "less": "{} < {}",
-    "less_equal": "{} <= {}",
-    "greater": "{} > {}",
-    "greater_equal": "{} >= {}",
-    "and": "{} and {}",
-    "or": "{} or {}",
-    "not": "not {}",
-    "maximum": "maximum({}, {})",
-    "minimum": "minimum({}, {})",
-    "absolute": "absolute({})",
-    "square_root": "square_root({})",
-    "where": "where({}, {}, {})",
-}
-_INPUTS = {"open": "open_", "high": "high", "low": "low", "close": "close", "volume": "volume"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +79,24 @@ class Graph:
 class StepSource:
     """A step as readable text, and what is needed to run it.
 
-    `state_rows` names every float of the state row (all zero at the start), `parameters` every float of the parameter
-    row, `legend` says what each identifier of the text stands for.
+    `state_rows` and `own_rows` name every float of the two memories (all zero at the start), `legend` says what each
+    identifier of the text stands for. What depends on a parameter named in `varying` is in `own` and `swept`, the rest
+    in `state` and `parameters`. `others` are the markets and `externals` the values whose columns follow `clock`.
     """
 
     name: str
     text: str
     legend: Mapping[str, str]
     state_rows: tuple[str, ...]
+    own_rows: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    first_valid: Span
-    settled: Span
+    varying: frozenset[str]
+    derived: Mapping[str, tuple[Parameter | Whole, ...]]
+    first_valid: Whole
+    settled: Whole
+    timeframe_ms: int
+    others: tuple[str, ...]
+    externals: tuple[External, ...]
 
     @property
     def state_size(self) -> int:
@@ -114,25 +109,53 @@ class StepSource:
         return Program.of_text(self.text)
 
     def lookback(self, values: Mapping[str, float]) -> int:
-        """Earlier bars needed before everything has a value."""
-        return self.first_valid.at(values)
+        """Earlier bars needed before everything has a value; of many sets, the most."""
+        return int(np.max(at(self.first_valid, values, self.timeframe_ms)))
 
-    def warm_up(self, values: Mapping[str, float]) -> int:
-        """Bars after which a later start gives the same bits as an earlier one (but for the exposure, a level)."""
-        return self.settled.at(values)
+    def warm_up(self, values: Mapping[str, float]) -> int | None:
+        """Bars after which a later start gives the same bits as an earlier one (but for the exposure, a level).
+
+        None: never, something in it is anchored to the first bar. Of many sets, the most.
+        """
+        return None if self.settled == NEVER else int(np.max(at(self.settled, values, self.timeframe_ms)))
+
+    def rows(self, values: Mapping[str, float | Floats]) -> tuple[Floats, Floats]:
+        """The arrays `parameters`, shape [rows], and `swept`, shape [rows, sets], for parameter values.
+
+        A missing value is the default; a varying parameter has one value or one for each set. Raises WrongParameter.
+        """
+        taken = {item.name: _taken(item, values.get(item.name, item.default)) for item in self.parameters}
+        sets = max((np.size(taken[name]) for name in self.varying), default=1)
+        shared, own = (
+            [
+                taken[i.name] if isinstance(i, Parameter) else at(i, taken, self.timeframe_ms)
+                for i in self.derived[array]
+            ]
+            for array in ("parameters", "swept")
+        )
+        swept = np.array([np.broadcast_to(column, sets) for column in own], dtype=np.float64)
+        return np.array(shared, dtype=np.float64), swept.reshape(len(own), sets)
 
 
-def market_step(graph: Graph) -> StepSource:
+def _taken(item: Parameter, value: float | Floats) -> float | NDArray[np.generic]:
+    if not isinstance(value, np.ndarray):
+        return item.take(value)
+    different, index = np.unique(value, return_inverse=True)
+    return np.array([item.take(one) for one in different.tolist()])[index]
+
+
+def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = ()) -> StepSource:
     """The step of a strategy: for each bar it writes EXPOSURE ... TRAIL_STEP at `outputs[(i - i0) * COLUMNS]`.
 
     >>> from tradepool.core.graph.expr import close, constant, open_
-    >>> step = market_step(Graph(close > open_, close < open_, close * 0.02, constant(0), constant(0)))
+    >>> graph = Graph(close > open_, close < open_, close * 0.02, constant(0), constant(0))
+    >>> step = market_step(graph, timeframe_ms=60_000)
     >>> step.state_rows, step.lookback({})
     (('bars seen', 'exposure'), 0)
     """
     columns = ("exposure", "previous_exposure", *_DISTANCES)
     write = [f"outputs[(i - i0) * {COLUMNS} + {index}] = {name}" for index, name in enumerate(columns)]
-    return fused_step(graph, "market_step", [_OUTPUTS], [], write)
+    return fused_step(graph, "market_step", [_OUTPUTS], [], write, timeframe_ms=timeframe_ms, varying=varying)
 
 
 def fused_step(
@@ -143,93 +166,124 @@ def fused_step(
     after: Sequence[str],
     start: Sequence[str] = (),
     finish: Sequence[str] = (),
+    *,
+    timeframe_ms: int,
+    varying: Collection[str] = (),
 ) -> StepSource:
     """The same step with lines of the caller in its loop, in the dialect: `before` and `after` the market part of bar i.
 
     `extra_arguments` (such as "account: Ints") follow the market arguments; `start` and `finish` run once a call. In
     `before` the locals exposure, previous_exposure, stop_distance, trail_distance and trail_step still hold the bar
     before (distances: 0.0 at the first bar of a call), in `after` this one's. Raises NameClash if the lines use a name
-    of the step's own.
+    of the step's own, NotAMultiple if bars of `timeframe_ms` do not make up a longer timeframe, WrongUnit if a distance
+    is not in units of price.
     """
-    writer = Writer(parameters(*graph.roots))
-    begin_loop(writer)
-    writer.state("exposure", "exposure")
+    for distance in _DISTANCES:
+        expr: Expr = getattr(graph, distance)
+        if expr.unit not in (ANY, PRICE):
+            why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
+            raise WrongUnit(expression=distance, why=why, remedy=remedy)
+    writer = begin(graph.roots, varying)
+    writer.state("exposure", "exposure", varies=bool(writer.varying))
     writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES)]
     write_nodes(writer, *graph.roots)
     write_signal(writer, graph)
     refuse_clashes(writer, extra_arguments, [*before, *after, *start, *finish])
     writer.before += start
     text = assemble(writer, name, extra_arguments, before, after, finish)
-    return source(writer, name, f"{_AS_DISTANCE}\n\n\n{text}", graph.roots)
+    return source(writer, name, f"{_AS_DISTANCE}\n\n\n{text}", graph.roots, timeframe_ms)
 
 
-def series_step(expressions: Sequence[Expr]) -> StepSource:
+def series_step(expressions: Sequence[Expr], *, timeframe_ms: int, varying: Collection[str] = ()) -> StepSource:
     """A step that writes the value of each expression at `outputs[(i - i0) * len(expressions) + column]`.
 
     A condition is 1.0 or 0.0; what has no value yet is nan.
     """
-    writer = Writer(parameters(*expressions))
-    begin_loop(writer)
+    writer = begin(expressions, varying)
     write_nodes(writer, *expressions)
     nan = writer.hoist("divide(0.0, 0.0)")
     after = []
     for column, expr in enumerate(expressions):
         atom = writer.atom(expr)
         value = f"where({atom}, 1.0, 0.0)" if isinstance(expr, Boolean) else atom
-        valid = f"{BAR} >= {writer.span(expr.first_valid)}"
+        valid = f"bar >= {writer.whole(expr.first_valid)}"
         after.append(f"outputs[(i - i0) * {len(expressions)} + {column}] = {value} if {valid} else {nan}")
     text = assemble(writer, "series_step", [_OUTPUTS], [], after, [])
-    return source(writer, "series_step", text, expressions)
+    return source(writer, "series_step", text, expressions, timeframe_ms)
 
 
-def begin_loop(writer: Writer) -> None:
-    """The counter every step keeps."""
-    writer.state("bars seen", BAR, kind="int")
+def begin(roots: Sequence[Expr], varying: Collection[str]) -> Writer:
+    """A writer, and the counter every step keeps."""
+    writer = Writer(roots, varying)
+    writer.state("bars seen", "bar", kind="int", varies=False)
+    return writer
 
 
 def write_nodes(writer: Writer, *roots: Expr) -> None:
-    """Write every node under the roots once, operands first."""
-    for expr in walk(*roots):
-        if expr.op in WRITE:
-            writer.keep(expr, WRITE[expr.op](writer, expr))
-        elif expr.op in _ELEMENTWISE:
-            text = _ELEMENTWISE[expr.op].format(*(writer.atom(arg) for arg in expr.args))
-            writer.keep(expr, writer.local(text, expr))
-        elif expr.op == "input":
-            writer.keep(expr, writer.local(f"{_INPUTS[str(expr.value)]}[i]", expr))
-        elif isinstance(expr.value, Parameter):
-            writer.keep(expr, writer.whole(expr))
-        else:
-            writer.keep(expr, repr(expr.value))
+    """Write every node under the roots once, operands first; other scopes before all, as they need nothing of this."""
+    scope, order = writer.scope, walk(*roots, into_scopes=False)
+    inner: dict[object, list[Expr]] = {}
+    for expr in order:
+        if expr.op in SCOPES:
+            inner.setdefault((expr.op, expr.value), []).append(expr)
+        elif expr.op == "window":
+            source, bars = expr.args
+            most = int(bars.value.high) if isinstance(bars.value, Parameter) else int(str(bars.value))
+            scope.sizes[id(source)] = max(most, scope.sizes.get(id(source), 0))
+    for nodes in inner.values():
+        write_scope(writer, nodes, write_nodes)
+    for expr in order:
+        if expr not in scope.atoms:
+            scope.atoms[expr] = _atom(writer, expr)
+
+
+def _atom(writer: Writer, expr: Expr) -> str:
+    if expr.op in WRITE:
+        return WRITE[expr.op](writer, expr)
+    if expr.op in OPERATIONS:
+        return writer.local(OPERATIONS[expr.op][1].format(*(writer.atom(arg) for arg in expr.args)), expr)
+    if expr.op == "input":
+        price = writer.scope.prices[str(expr.value)]
+        return writer.local(price, expr) if "[" in price else price
+    if isinstance(expr.value, External):
+        return writer.local(f"x{writer.externals.index(expr.value)}[i]", expr)
+    return "" if isinstance(expr.value, Parameter) or expr.op == "window" else repr(expr.value)
 
 
 def write_signal(writer: Writer, graph: Graph) -> None:
     """The level, flat until everything a position needs is valid, and the distances."""
-    ready = writer.span(_first_valid(graph.roots))
+    ready = writer.whole(largest(*(root.first_valid for root in graph.roots)))
     decide = [
         f"if {writer.atom(graph.exit)}:",
         "    exposure = 0.0",
         f"elif {writer.atom(graph.enter)}:",
         "    exposure = 1.0",
     ]
-    writer.bar.append("previous_exposure = exposure")
-    writer.bar += decide if ready == "0" else [f"if {BAR} >= {ready}:", *indented(decide)]
+    lines = writer.scope.lines
+    lines.append("previous_exposure = exposure")
+    lines += decide if ready == "0" else [f"if bar >= {ready}:", *indented(decide)]
     for name, expr in zip(_DISTANCES, graph.roots[2:], strict=True):
-        valid = writer.span(expr.first_valid)
+        valid = writer.whole(expr.first_valid)
         value = f"as_distance({writer.atom(expr)})"
-        writer.bar.append(f"{name} = {value}" if valid == "0" else f"{name} = {value} if {BAR} >= {valid} else 0.0")
+        lines.append(f"{name} = {value}" if valid == "0" else f"{name} = {value} if bar >= {valid} else 0.0")
 
 
 def refuse_clashes(writer: Writer, extra_arguments: Sequence[str], lines: Sequence[str]) -> None:
     """Raise NameClash if the caller's lines or arguments would take a name of the step's own."""
-    own = {*writer.legend, "now", "block", "anchored", "i", *(item.split(":")[0] for item in MARKET_ARGUMENTS)}
-    own |= {line.split(" = ")[0].strip() for line in (*writer.before, *writer.bar)}
+    own = {"i", "anchored", *(line.split(" = ")[0] for line in writer.before)}
+    own |= {item.split(":")[0] for item in _arguments(writer)}
     taken = {argument.split(":")[0].strip() for argument in extra_arguments}
-    for line in ast.walk(ast.parse("\n".join(lines))):
-        if isinstance(line, ast.Name) and isinstance(line.ctx, ast.Store):
-            taken.add(line.id)
-    if clashes := sorted(own & taken):
+    for item in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
+            taken.add(item.id)
+    if clashes := sorted(name for name in taken if name in own or _GENERATED.fullmatch(name)):
         raise NameClash(name=", ".join(clashes), first="the step's own local", second="the lines around it")
+
+
+def _arguments(writer: Writer) -> list[str]:
+    others = [item.format(k) for k in range(len(writer.others)) for item in _OTHER_ARGUMENTS]
+    externals = [f"x{k}: Floats" for k in range(len(writer.externals))]
+    return [*MARKET_ARGUMENTS, *others, *externals, "i0: int", "i1: int"]
 
 
 def assemble(
@@ -241,29 +295,28 @@ def assemble(
     finish: Sequence[str],
 ) -> str:
     """Put the pieces together as one function."""
-    anchor = []
-    if writer.uses_blocks:
-        block = writer.state("block of the bar before", "block", kind="int")
-        anchor = [f"now = floor_div(clock[i], {BLOCK})", f"anchored = now != {block}", f"{block} = now"]
-    # Last first: a value two bars old is taken from one bar old before that one moves on.
-    moved = [*reversed(writer.end_of_bar), f"{BAR} += 1"]
-    loop = [*before, *anchor, *writer.bar, *after, *moved]
-    arguments = ",\n    ".join((*MARKET_ARGUMENTS, *extra_arguments))
+    loop = writer.body(before, after)
+    arguments = ",\n    ".join((*_arguments(writer), *extra_arguments))
     lines = [*writer.before, "for i in range(i0, i1):", *indented(loop), *finish, *writer.after]
     return f"def {name}(\n    {arguments},\n) -> None:\n" + "\n".join(indented(lines))
 
 
-def source(writer: Writer, name: str, text: str, roots: Sequence[Expr]) -> StepSource:
-    """What the writer has collected, with the text."""
-    settled = NONE
-    for root in roots:
-        settled = settled | root.settled
-    rows = tuple(writer.rows)
-    return StepSource(name, text, dict(writer.legend), rows, writer.parameters, _first_valid(roots), settled)
-
-
-def _first_valid(roots: Sequence[Expr]) -> Span:
-    span = NONE
-    for root in roots:
-        span = span | root.first_valid
-    return span
+def source(writer: Writer, name: str, text: str, roots: Sequence[Expr], timeframe_ms: int) -> StepSource:
+    """What the writer has collected, with the text. Raises NotAMultiple."""
+    made = StepSource(
+        name=name,
+        text=text,
+        legend=dict(writer.legend),
+        state_rows=tuple(writer.rows["state"]),
+        own_rows=tuple(writer.rows["own"]),
+        parameters=writer.parameters,
+        varying=writer.varying,
+        derived={array: tuple(items) for array, items in writer.sources.items()},
+        first_valid=largest(*(root.first_valid for root in roots)),
+        settled=largest(*(root.settled for root in roots)),
+        timeframe_ms=timeframe_ms,
+        others=writer.others,
+        externals=writer.externals,
+    )
+    made.rows({})
+    return made

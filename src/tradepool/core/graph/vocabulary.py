@@ -3,7 +3,8 @@
 A step is source text: plain Python runs it (`reference`), LLVM compiles it (`native`), and both give the same bits.
 That holds because a step uses nothing but `+ - *`, comparisons, branches and these words, and because each word is
 defined for every value of its types: nan, infinity, -0.0, a divisor of zero. The bodies below *are* the definition;
-the compiler emits the same for LLVM, or compiles the body itself (`COMPOSED`).
+the compiler emits the same for LLVM, or compiles the body itself. `words` lists them all, `math_words` has the
+logarithm and its kin.
 
 Integers are 64 bits: a step keeps its own results inside them (money stays below 2^53).
 """
@@ -11,6 +12,7 @@ Integers are 64 bits: a step keeps its own results inside them (money stays belo
 from __future__ import annotations
 
 import math
+import struct
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -24,6 +26,9 @@ Value = TypeVar("Value", int, float, bool)
 
 INT_MIN = -(2**63)
 INT_MAX = 2**63 - 1
+
+_DOUBLE = struct.Struct("<d")
+_WHOLE = struct.Struct("<q")
 
 
 def minimum(a: Number, b: Number) -> Number:
@@ -142,6 +147,26 @@ def remainder(a: int, b: int) -> int:
     return a % b if b > 0 else 0
 
 
+def bits_of(a: float) -> int:
+    """The 64 bits of a float read as an integer: sign, 11 bits of exponent, 52 of fraction; every nan gives the same.
+
+    >>> hex(bits_of(1.0)), bits_of(-0.0) == INT_MIN, bits_of(-math.nan) == bits_of(math.nan)
+    ('0x3ff0000000000000', True, True)
+    """
+    bits: int = _WHOLE.unpack(_DOUBLE.pack(a if a == a else math.nan))[0]
+    return bits
+
+
+def from_bits(a: int) -> float:
+    """The float that has these 64 bits.
+
+    >>> from_bits(bits_of(-1.5)), from_bits(1)
+    (-1.5, 5e-324)
+    """
+    number: float = _DOUBLE.unpack(_WHOLE.pack(a))[0]
+    return number
+
+
 def round_to_int(a: float) -> int:
     """The nearest integer, halves up: floor(a + 0.5).
 
@@ -159,27 +184,3 @@ def multiply_divide(a: int, b: int, c: int) -> int:
     """
     rest = remainder(a, c)
     return floor_div(a, c) * b + rest * floor_div(b, c) + floor_div(rest * remainder(b, c), c)
-
-
-# Words written in words: the compiler takes their bodies from above instead of knowing them.
-COMPOSED = {word.__name__: word for word in (round_to_int, multiply_divide)}
-
-BASIC = {
-    word.__name__: word
-    for word in (
-        minimum,
-        maximum,
-        absolute,
-        square_root,
-        divide,
-        where,
-        is_nan,
-        to_float,
-        floor_to_int,
-        ceil_to_int,
-        floor_div,
-        remainder,
-    )
-}
-
-WORDS = {**BASIC, **COMPOSED}

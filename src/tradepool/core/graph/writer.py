@@ -1,53 +1,117 @@
 """Writes a step's source: state rows, the lines before the loop, the lines of one bar, the lines at its end.
 
-Every identifier is made here (`n3` a value of this bar, `s4` a state row, `p0` a parameter, `k1` a number computed
-before the loop, `v2` the first bar at which something is valid); a user's text never becomes source.
+Every identifier is made here (`n3` a value of this bar, `s4` a state row, `p0` a parameter, `v1` a whole number derived
+from parameters, `k1` a number computed before the loop); a user's text never becomes source. What depends on a varying
+parameter lives in the arrays `swept` and `own`, everything else in `parameters` and `state`: one value for all sets.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.expr import Expr, describe
+from tradepool.core.graph.expr import Expr, External, Number, describe, parameters, walk
 from tradepool.core.graph.parameter import Parameter
-from tradepool.core.graph.span import NONE, Span
+from tradepool.core.graph.primitives import BLOCK
+from tradepool.core.graph.whole import Term, Whole, names_in, ratio
+from tradepool.domain.candle import TIMEFRAMES_MS
 
-BAR = "bar"
+PRICES = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(slots=True)
+class Scope:
+    """The bars that a group of nodes counts, and the lines written for one of them."""
+
+    name: str = ""
+    bar: str = "bar"
+    clock: str = "clock[i]"
+    prices: dict[str, str] = field(
+        default_factory=lambda: {**{name: f"{name}[i]" for name in PRICES}, "open": "open_[i]"}
+    )
+    anchored: str = "anchored"
+    timeframe_ms: int | None = None
+    lines: list[str] = field(default_factory=list)
+    moved: list[list[str]] = field(default_factory=list)
+    atoms: dict[object, str] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Ring:
+    """The last `size` values of a source in state rows from `first` on; `place` is where this bar's will go."""
+
+    array: str
+    first: int
+    place: str
+    size: int
+
+    def back(self, bars: str) -> str:
+        """What entered so many bars ago, 1 to `size`; zero if nothing had."""
+        if bars == str(self.size):
+            return f"{self.array}[{self.first} + {self.place}]"
+        index = f"where({self.place} < {bars}, {self.place} - {bars} + {self.size}, {self.place} - {bars})"
+        return f"{self.array}[{self.first} + {index}]"
+
+
 class Writer:
-    """Collects the pieces of one step; `parameters` fixes their order in the parameter row."""
+    """Collects the pieces of one step."""
 
-    parameters: tuple[Parameter, ...]
-    rows: list[str] = field(default_factory=list)
-    before: list[str] = field(default_factory=list)
-    bar: list[str] = field(default_factory=list)
-    end_of_bar: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-    legend: dict[str, str] = field(default_factory=dict)
-    uses_blocks: bool = False
-    _hoisted: dict[str, str] = field(default_factory=dict)
-    _atoms: dict[int, str] = field(default_factory=dict)
-    _count: int = 0
+    def __init__(self, roots: Sequence[Expr], varying: Collection[str] = ()) -> None:
+        """Number the parameters, whole ones read as int, and the inputs from outside."""
+        self.parameters: tuple[Parameter, ...] = parameters(*roots)
+        self.varying = frozenset(varying) & {item.name for item in self.parameters}
+        self.rows: dict[str, list[str]] = {"state": [], "own": []}
+        self.sources: dict[str, list[Parameter | Whole]] = {"parameters": [], "swept": []}
+        self._varying: set[int] = set()
+        for node in walk(*roots):
+            if any(id(arg) in self._varying for arg in node.args) or getattr(node.value, "name", "") in self.varying:
+                self._varying.add(id(node))
+        outside = {op: [node.value for node in walk(*roots) if node.op == op] for op in ("of", "external")}
+        self.others = tuple(dict.fromkeys(str(name) for name in outside["of"]))
+        self.externals = tuple(value for value in dict.fromkeys(outside["external"]) if isinstance(value, External))
+        self.before: list[str] = []
+        self.after: list[str] = []
+        self.legend: dict[str, str] = {}
+        self.scope = Scope()
+        self._once: dict[object, str] = {}
+        self._count = 0
+        for item in self.parameters:
+            self._read(item, f"p{self.parameters.index(item)}", item.name, is_whole=item.is_integer)
 
-    def __post_init__(self) -> None:
-        """Read the parameters, whole ones as int."""
-        for index, item in enumerate(self.parameters):
-            name, value = f"p{index}", f"parameters[{index}]"
-            self.before.append(f"{name} = {f'floor_to_int({value})' if item.is_integer else value}")
-            self.legend[name] = item.name
+    def _read(self, what: Parameter | Whole, name: str, meaning: str, *, is_whole: bool) -> str:
+        array = "swept" if self.varies(what) else "parameters"
+        place = f"{array}[{len(self.sources[array])}]"
+        self.sources[array].append(what)
+        self.before.append(f"{name} = {f'floor_to_int({place})' if is_whole else place}")
+        self.legend[name] = meaning
+        return name
+
+    def varies(self, what: Expr | Parameter | Whole) -> bool:
+        """Whether it may differ between parameter sets of one call."""
+        if isinstance(what, Parameter):
+            return what.name in self.varying
+        if isinstance(what, Expr):
+            return id(what) in self._varying
+        return bool(names_in(what) & self.varying)
 
     def fresh(self, letter: str) -> str:
         """An identifier not used before."""
         self._count += 1
         return f"{letter}{self._count - 1}"
 
-    def state(self, meaning: str, name: str | None = None, *, kind: str = "float") -> str:
-        """A local that lives in a state row from call to call, zero (or false) at the very first bar."""
+    def rows_of(self, meaning: str, size: int, *, varies: bool) -> tuple[str, int]:
+        """Rows of memory, zero before the first bar: the array, and the first row's index."""
+        array = "own" if varies else "state"
+        meaning, first = f"{meaning}{self.scope.name}", len(self.rows[array])
+        self.rows[array] += [meaning] if size == 1 else [f"{meaning}[{index}]" for index in range(size)]
+        return array, first
+
+    def state(self, meaning: str, name: str | None = None, *, kind: str = "float", varies: bool) -> str:
+        """A local that lives in memory from call to call, zero (or false) at the very first bar."""
         name = name or self.fresh("s")
-        place = f"state[{len(self.rows)}]"
-        self.rows.append(meaning)
+        array, first = self.rows_of(meaning, 1, varies=varies)
+        place = f"{array}[{first}]"
         self.legend[name] = meaning
         load, store = {
             "float": (place, name),
@@ -58,61 +122,86 @@ class Writer:
         self.after.append(f"{place} = {store}")
         return name
 
-    def ring(self, meaning: str, size: int) -> int:
-        """State rows for `size` values, read and written in place; the first row's index."""
-        first = len(self.rows)
-        self.rows.extend(f"{meaning}[{index}]" for index in range(size))
-        return first
-
-    def hoist(self, text: str, letter: str = "k") -> str:
+    def hoist(self, text: str) -> str:
         """A number that needs computing only once, before the loop; the same text is one number."""
-        if text not in self._hoisted:
-            self._hoisted[text] = self.fresh(letter)
-            self.before.append(f"{self._hoisted[text]} = {text}")
-        return self._hoisted[text]
+        if text not in self._once:
+            self._once[text] = self.fresh("k")
+            self.before.append(f"{self._once[text]} = {text}")
+        return self._once[text]
 
-    def local(self, text: str, expr: Expr) -> str:
+    def local(self, text: str, meaning: Expr | str) -> str:
         """A value of this bar."""
         name = self.fresh("n")
-        self.bar.append(f"{name} = {text}")
-        self.legend[name] = describe(expr)
+        self.scope.lines.append(f"{name} = {text}")
+        self.legend[name] = meaning if isinstance(meaning, str) else describe(meaning)
         return name
-
-    def keep(self, expr: Expr, atom: str) -> None:
-        """Remember what stands for an expression."""
-        self._atoms[id(expr)] = atom
 
     def atom(self, expr: Expr) -> str:
         """What stands for an expression already written; a whole parameter used as a number becomes one here."""
-        if isinstance(expr.value, Parameter) and expr.value.is_integer:
-            return self.hoist(f"to_float({self.whole(expr)})")
-        return self._atoms[id(expr)]
+        if isinstance(expr.value, Parameter):
+            name = f"p{self.parameters.index(expr.value)}"
+            return self.hoist(f"to_float({name})") if expr.value.is_integer else name
+        return self.scope.atoms[expr]
 
-    def whole(self, length: Expr) -> str:
-        """A parameter or a literal as it stands: a window length is an int."""
-        if isinstance(length.value, Parameter):
-            return f"p{self.parameters.index(length.value)}"
-        return str(length.value)
+    def whole(self, whole: Whole) -> str:
+        """A whole number: a literal, a parameter, or derived from parameters in Python and read beside them."""
+        if isinstance(whole, int):
+            return str(whole)
+        if whole.op == "parameter":
+            return next(f"p{index}" for index, item in enumerate(self.parameters) if item.name == whole.args[0])
+        if whole not in self._once:
+            self._once[whole] = self._read(whole, self.fresh("v"), str(whole), is_whole=True)
+        return self._once[whole]
 
-    def span(self, span: Span) -> str:
-        """A span as an int: a literal, or computed before the loop."""
-        names = {item.name: f"p{index}" for index, item in enumerate(self.parameters)}
-        text = ""
-        for constant, terms in span.ordered:
-            parts = [names[name] if times == 1 else f"{times} * {names[name]}" for name, times in terms]
-            total = " + ".join([*parts, str(constant)] if constant or not parts else parts).replace("+ -", "- ")
-            text = f"maximum({text}, {total})" if text else total
-        return self.hoist(text, "v") if " " in text else text
+    def bars_in(self, timeframe: str) -> str:
+        """How many bars of this scope make one of a longer timeframe. Raises NotAMultiple."""
+        longer = TIMEFRAMES_MS[timeframe]
+        shorter = self.scope.timeframe_ms
+        return self.whole(ratio(longer, shorter) if shorter else Term("ratio", (longer,)))
 
-    def since(self, span: Span, lines: list[str]) -> None:
-        """Lines that run from the first bar at which `span` bars came before."""
-        if span == NONE:
-            self.bar.extend(lines)
-        else:
-            self.bar.append(f"if {BAR} >= {self.span(span)}:")
-            self.bar.extend(indented(lines))
+    def ring(self, source: Number) -> Ring:
+        """The ring of a source: one for all windows over it, written at the end of a bar."""
+        scope = self.scope
+        key = ("ring", source)
+        size = scope.sizes[id(source)]
+        place = scope.atoms.get(("place", size)) or self._place(size)
+        varies = self.varies(source)
+        if key not in scope.atoms:
+            array, first = self.rows_of(f"last values of {source!r}", size, varies=varies)
+            scope.atoms[key] = f"{array} {first}"
+            scope.moved.append(self.since(source.first_valid, [f"{array}[{first} + {place}] = {self.atom(source)}"]))
+        array, text = scope.atoms[key].split()
+        return Ring(array, int(text), place, size)
+
+    def _place(self, size: int) -> str:
+        # The same for all parameter sets and all sources: it counts bars from the first one, valid or not.
+        place = self.state(f"place in rings of {size}", kind="int", varies=False)
+        self.scope.moved.append([f"{place} += 1", f"if {place} == {size}:", f"    {place} = 0"])
+        self.scope.atoms["place", size] = place
+        return place
+
+    def since(self, whole: Whole, lines: list[str]) -> list[str]:
+        """Lines that run from the first bar before which so many came."""
+        return lines if whole == 0 else [f"if {self.scope.bar} >= {self.whole(whole)}:", *indented(lines)]
+
+    def anchor(self) -> str:
+        """The local that is true at the first bar of every block of `BLOCK` bars of absolute time."""
+        scope = self.scope
+        if "block" not in scope.atoms:
+            scope.atoms["block"] = self.state("block of the bar before", kind="int", varies=False)
+        return scope.anchored
+
+    def body(self, before: Sequence[str] = (), after: Sequence[str] = ()) -> list[str]:
+        """All lines of one bar of this scope. Memory moves last first: an older value is taken before a newer moves."""
+        scope, anchor = self.scope, list[str]()
+        if "block" in scope.atoms:
+            now, block = self.fresh("b"), scope.atoms["block"]
+            change = [f"{now} = floor_div({scope.clock}, {BLOCK})", f"{scope.anchored} = {now} != {block}"]
+            anchor = [*change, f"{block} = {now}"]
+        moved = [line for lines in reversed(scope.moved) for line in lines]
+        return [*before, *anchor, *scope.lines, *after, *moved, f"{scope.bar} += 1"]
 
 
-def indented(lines: list[str], levels: int = 1) -> list[str]:
+def indented(lines: Sequence[str], levels: int = 1) -> list[str]:
     """The lines, further in."""
     return ["    " * levels + line for line in lines]

@@ -1,0 +1,279 @@
+"""How each primitive is written into a step: the state rows it keeps, and the lines of one bar.
+
+Nothing divides inside a recursion: reciprocals and smoothing constants are computed once, before the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tradepool.core.graph.expr import Boolean, Expr, Number
+from tradepool.core.graph.whole import plus
+from tradepool.core.graph.writer import Ring, Writer, indented
+
+LARGEST = "1.7976931348623157e308"
+
+
+class View:
+    """A window of one source: its ring, this bar's value, and the length as source text."""
+
+    def __init__(self, writer: Writer, window: Expr) -> None:
+        """Look at a window node."""
+        source, bars = window.args
+        assert isinstance(source, Number)
+        self.writer, self.source, self.window = writer, source, window
+        self.ring: Ring = writer.ring(source)
+        self.x = writer.atom(source)
+        self.n = whole_length(writer, bars)
+
+    @property
+    def leaving(self) -> str:
+        """What entered n bars ago and leaves now, zero while the window fills."""
+        atoms = self.writer.scope.atoms
+        if ("leaving", self.window) not in atoms:
+            name = self.writer.local(self.ring.back(self.n), f"value leaving ({self.window!r})")
+            atoms["leaving", self.window] = name
+        return atoms["leaving", self.window]
+
+    def share(self) -> str:
+        """1 / n."""
+        return self.writer.hoist(f"divide(1.0, to_float({self.n}))")
+
+
+def whole_length(writer: Writer, bars: Expr) -> str:
+    """A window length: a literal, or the parameter."""
+    return str(bars.value) if isinstance(bars.value, int) else f"p{writer.parameters.index(bars.value)}"
+
+
+def oldest_to_newest(writer: Writer, views: list[View], lines: list[str]) -> list[str]:
+    """Run lines for each value of full windows, which they name {y} and {w}; {k} counts from 1."""
+    k = writer.fresh("k")
+    n = views[0].n
+    names = [writer.fresh("n") for _ in views]
+    inner = dict(zip("yw", names, strict=False), k=k)
+    newest = dict(zip("yw", (view.x for view in views), strict=False), k=n)
+    # What entered n - k bars ago; the newest is not in the ring yet.
+    older = [f"{name} = {view.ring.back(f'({n} - {k})')}" for name, view in zip(names, views, strict=True)]
+    body = [*older, *(line.format(**inner) for line in lines)]
+    return [f"for {k} in range(1, {n}):", *indented(body), *(line.format(**newest) for line in lines)]
+
+
+def write_previous(writer: Writer, expr: Expr) -> str:
+    """Keep the value for the next bar once everything has read the old one."""
+    state = writer.state(repr(expr), kind="bool" if isinstance(expr, Boolean) else "float", varies=writer.varies(expr))
+    writer.scope.moved.append([f"{state} = {writer.atom(expr.args[0])}"])
+    return state
+
+
+def write_recursion(writer: Writer, expr: Expr) -> str:
+    """Sum up to the seed, then decay toward each new value."""
+    source, bars = expr.args
+    n, x = whole_length(writer, bars), writer.atom(source)
+    mean = writer.hoist(f"divide(1.0, to_float({n}))")
+    weight = mean if expr.op == "wilder" else writer.hoist(f"divide(2.0, to_float({n}) + 1.0)")
+    decay = writer.hoist(f"1.0 - {weight}")
+    state, bar = writer.state(repr(expr), varies=writer.varies(expr)), writer.scope.bar
+    start, seeded = writer.whole(source.first_valid), writer.whole(expr.first_valid)
+    lines = [
+        f"if {bar} >= {writer.whole(plus(expr.first_valid, 1))}:",
+        f"    {state} = {weight} * {x} + {decay} * {state}",
+        "else:" if start == "0" else f"elif {bar} >= {start}:",
+    ]
+    seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = {state} * {mean}"]
+    writer.scope.lines += [*lines, *indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)]
+    return state
+
+
+def write_smooth(writer: Writer, expr: Expr) -> str:
+    """Start at the first value, then move toward each new one by the weight of its bar."""
+    x, weight = (writer.atom(arg) for arg in expr.args)
+    state = writer.state(repr(expr), varies=writer.varies(expr))
+    following = f"{weight} * {x} + (1.0 - {weight}) * {state}"
+    first = f"{writer.scope.bar} <= {writer.whole(expr.first_valid)}"
+    writer.scope.lines.append(f"{state} = {x} if {first} else {following}")
+    return state
+
+
+def write_lag(writer: Writer, expr: Expr) -> str:
+    """What leaves a window of n is what entered n bars ago."""
+    return View(writer, expr.args[0]).leaving
+
+
+def _running_sum(writer: Writer, window: Expr) -> str:
+    key = ("sum", window)
+    if key not in writer.scope.atoms:
+        view = View(writer, window)
+        leaving, anchored = view.leaving, writer.anchor()
+        total = writer.state(f"sum of ({window!r})", varies=writer.varies(window))
+        anew = [f"{total} = 0.0", *oldest_to_newest(writer, [view], [f"{total} += {{y}}"])]
+        full = f"if {anchored} and {writer.scope.bar} >= {writer.whole(window.first_valid)}:"
+        lines = [f"{total} += {view.x} - {leaving}", full, *indented(anew)]
+        writer.scope.lines += writer.since(view.source.first_valid, lines)
+        writer.scope.atoms[key] = total
+    return writer.scope.atoms[key]
+
+
+def write_sum(writer: Writer, expr: Expr) -> str:
+    """A running sum, anchored; or the mean it gives."""
+    total = _running_sum(writer, expr.args[0])
+    return total if expr.op == "rolling_sum" else writer.local(f"{total} * {View(writer, expr.args[0]).share()}", expr)
+
+
+def write_variance(writer: Writer, expr: Expr) -> str:
+    """Running sums of distances from a base near the values (else the squares would swallow them), anchored."""
+    (window,) = expr.args
+    view, bar = View(writer, window), writer.scope.bar
+    x, leaving, anchored, varies = view.x, view.leaving, writer.anchor(), writer.varies(expr)
+    full, slides = writer.whole(window.first_valid), writer.whole(plus(window.first_valid, 1))
+    base, total, squares = (writer.state(f"{part} of {expr!r}", varies=varies) for part in ("base", "sum", "squares"))
+    enters, leaves, away = (writer.fresh("n") for _ in range(3))
+    again = [f"{away} = {{y}} - {base}", f"{total} += {away}", f"{squares} += {away} * {away}"]
+    anew = [f"{base} = {x}", f"{total} = 0.0", f"{squares} = 0.0", *oldest_to_newest(writer, [view], again)]
+    lines = [
+        f"if {bar} == {writer.whole(view.source.first_valid)}:",
+        f"    {base} = {x}",
+        f"{enters} = {x} - {base}",
+        f"{leaves} = {leaving} - {base} if {bar} >= {slides} else 0.0",
+        f"{total} += {enters} - {leaves}",
+        f"{squares} += ({enters} - {leaves}) * ({enters} + {leaves})",
+        f"if {anchored} and {bar} >= {full}:",
+        *indented(anew),
+    ]
+    writer.scope.lines += writer.since(view.source.first_valid, lines)
+    mean = writer.local(f"{total} * {view.share()}", f"mean distance from the base of {expr!r}")
+    return writer.local(f"maximum({squares} * {view.share()} - {mean} * {mean}, 0.0)", expr)
+
+
+def write_extreme(writer: Writer, expr: Expr) -> str:
+    """Take what is more extreme; look through the window only when the extreme leaves it."""
+    (window,) = expr.args
+    word, sign = ("maximum", ">=") if expr.op == "highest" else ("minimum", "<=")
+    view, bar = View(writer, window), writer.scope.bar
+    leaving, state = view.leaving, writer.state(repr(expr), varies=writer.varies(expr))
+    rescan = oldest_to_newest(writer, [view], [f"{state} = {word}({state}, {{y}})"])
+    lines = [
+        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}:",
+        f"    {state} = {view.x}",
+        f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
+        *indented([f"{state} = {view.x}", *rescan]),
+    ]
+    writer.scope.lines += writer.since(view.source.first_valid, lines)
+    return state
+
+
+def write_quantile(writer: Writer, expr: Expr) -> str:
+    """The window once more in order of size: one value leaves its place, the others close up, one enters."""
+    window, share = expr.args
+    view, bar, high = View(writer, window), writer.scope.bar, int(writer.scope.sizes[id(window.args[0])])
+    n, varies = view.n, writer.varies(window)
+    array, first = writer.rows_of(f"ordered {window!r}", high, varies=varies)
+    x, old, hole, k, stop, h = (writer.fresh(letter) for letter in "nnqkqq")
+    start = writer.whole(window.args[0].first_valid)
+
+    def slot(index: str) -> str:
+        return f"{array}[{first} + {index}]"
+
+    # Adding zero makes one zero of both; a nan is put last.
+    ordered = [f"{name} = where(is_nan({v}), {LARGEST}, {v} + 0.0)" for name, v in ((x, view.x), (old, view.leaving))]
+    lines = [
+        *ordered,
+        f"{hole} = minimum({bar} - {start}, {n})",
+        f"if {hole} == {n}:",
+        f"    {hole} = 0",
+        f"    for {k} in range({n}):",
+        f"        {hole} += where({slot(k)} < {old}, 1, 0)",
+        f"    for {k} in range({hole}, {n} - 1):",
+        f"        {slot(k)} = {slot(f'{k} + 1')}",
+        f"    {hole} = {n} - 1",
+        f"{stop} = {hole}",
+        f"for {k} in range({stop}):",
+        f"    if {slot(f'{stop} - 1 - {k}')} > {x}:",
+        f"        {slot(f'{stop} - {k}')} = {slot(f'{stop} - 1 - {k}')}",
+        f"        {hole} = {stop} - 1 - {k}",
+        f"{slot(hole)} = {x}",
+    ]
+    writer.scope.lines += writer.since(window.args[0].first_valid, lines)
+    place = writer.local(f"to_float({n} - 1) * minimum(1.0, maximum(0.0, {writer.atom(share)}))", f"place of {expr!r}")
+    writer.scope.lines.append(f"{h} = floor_to_int({place})")
+    below, above = slot(h), slot(f"minimum({h} + 1, {n} - 1)")
+    return writer.local(f"{below} + ({above} - {below}) * ({place} - to_float({h}))", expr)
+
+
+# Sums over the whole window at each bar: {x} and {u} are this bar's values, {y} and {w} each value, {a} ... the sums.
+_LINE = ["{a} += (to_float({k}) - {middle}) * ({y} - {x})", "{b} += {y} - {x}", "{c} += ({y} - {x}) * ({y} - {x})"]
+_PAIR = [*_LINE[1:], "{a} += {w} - {u}", "{d} += ({w} - {u}) * ({w} - {u})", "{e} += ({y} - {x}) * ({w} - {u})"]
+_SPREADS = "square_root({c} - {b} * {b} * {share}) * square_root({d} - {a} * {a} * {share})"
+_SCANS: dict[str, tuple[str, list[str], str]] = {
+    "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share}"),
+    "slope": ("a", _LINE[:1], "{a} * {spread}"),
+    "fitted": ("ab", _LINE[:2], "{x} + {b} * {share} + {a} * {spread} * (to_float({n}) - {middle})"),
+    "r2": ("abc", _LINE, "minimum(1.0, divide({a} * {a} * {spread}, {c} - {b} * {b} * {share}))"),
+    "correlation": (
+        "abcde",
+        _PAIR,
+        f"maximum(-1.0, minimum(1.0, divide({{e}} - {{a}} * {{b}} * {{share}}, {_SPREADS})))",
+    ),
+}
+
+
+def write_scan(writer: Writer, expr: Expr) -> str:
+    """Look at every value of the window: nothing is remembered beside the ring, so nothing drifts."""
+    letters, lines, result = _SCANS[expr.op]
+    views = [View(writer, window) for window in expr.args]
+    n = views[0].n
+    names = {letter: writer.fresh("n") for letter in letters}
+    names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share()}
+    if "{middle}" in lines[0]:
+        names["middle"] = writer.hoist(f"(to_float({n}) + 1.0) * 0.5")
+        names["spread"] = writer.hoist(f"divide(12.0, to_float({n}) * (to_float({n}) * to_float({n}) - 1.0))")
+    keep = {letter: f"{{{letter}}}" for letter in "ywk"}
+    scan = oldest_to_newest(writer, views, [line.format(**{**keep, **names}) for line in lines])
+    writer.scope.lines += [f"{names[letter]} = 0.0" for letter in letters]
+    writer.scope.lines += writer.since(expr.first_valid, scan)
+    return writer.local(result.format(**names), expr)
+
+
+def write_since(writer: Writer, expr: Expr) -> str:
+    """Count up from the last bar at which it held."""
+    held, varies = writer.atom(expr.args[0]), writer.varies(expr)
+    state, known = writer.state(repr(expr), varies=varies), writer.state(f"ever {expr!r}", kind="bool", varies=varies)
+    lines = [f"{state} = 0.0 if {held} else {state} + 1.0", f"{known} = {known} or {held}"]
+    writer.scope.lines += writer.since(expr.first_valid, lines)
+    return writer.local(f"{state} if {known} else {writer.hoist('divide(0.0, 0.0)')}", expr)
+
+
+def write_cumulative(writer: Writer, expr: Expr) -> str:
+    """A running sum."""
+    x, state = writer.atom(expr.args[0]), writer.state(repr(expr), varies=writer.varies(expr))
+    held = f"where({writer.atom(expr.args[1])}, 0.0, {state})" if len(expr.args) == 2 else state
+    writer.scope.lines += writer.since(expr.first_valid, [f"{state} = {held} + {x}"])
+    return state
+
+
+def write_session(writer: Writer, expr: Expr) -> str:
+    """Whether the number of the session differs from the bar before."""
+    now = writer.local(f"floor_div({writer.scope.clock}, {writer.bars_in(str(expr.value))})", f"number of {expr!r}")
+    state = writer.state(f"{expr!r} of the bar before", kind="int", varies=False)
+    writer.scope.moved.append([f"{state} = {now}"])
+    return writer.local(f"{now} != {state}", expr)
+
+
+WRITE: dict[str, Callable[[Writer, Expr], str]] = {
+    "previous": write_previous,
+    "was": write_previous,
+    "ema": write_recursion,
+    "ema_from_first": write_recursion,
+    "wilder": write_recursion,
+    "smooth": write_smooth,
+    "lag": write_lag,
+    "rolling_sum": write_sum,
+    "sma": write_sum,
+    "variance": write_variance,
+    "highest": write_extreme,
+    "lowest": write_extreme,
+    "quantile": write_quantile,
+    "since": write_since,
+    "cumulative": write_cumulative,
+    "session": write_session,
+    **dict.fromkeys(_SCANS, write_scan),
+}

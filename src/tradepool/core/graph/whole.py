@@ -1,0 +1,129 @@
+"""Whole numbers of bars that follow from parameters: look-back, warm-up, and the bars in a bar of a longer timeframe.
+
+A whole number is an int, or a term: a sum, product or maximum of parameters and ratios. Equal terms are equal in
+Python. `at` computes one in plain Python, for one parameter set or for an array of sets at once; a step is handed the
+numbers beside its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradepool.domain.candle import timeframe_name
+from tradepool.domain.errors import InvalidInput
+
+MINUTE_MS = 60_000
+
+
+class NotAMultiple(InvalidInput):
+    """Bars of {longer} cannot be made of bars of {shorter}; use a whole multiple of {shorter}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A parameter by name, a ratio by the longer timeframe in ms, or `+`, `*`, `max` of two; `never` without end."""
+
+    op: str
+    args: tuple[Whole | str, ...]
+
+    def __str__(self) -> str:
+        """As it would be written."""
+        if self.op in "+*":
+            inner = [f"({a})" if self.op == "*" and isinstance(a, Term) and a.op == "+" else f"{a}" for a in self.args]
+            return f" {self.op} ".join(inner).replace("+ -", "- ")
+        if self.op == "ratio":
+            return f"bars in {timeframe_name(int(str(self.args[0])))}"
+        return f"max({', '.join(map(str, self.args))})" if self.op == "max" else str(self.args[0])
+
+
+Whole: TypeAlias = int | Term
+Count: TypeAlias = int | NDArray[np.int64]
+NEVER = Term("never", ("never",))
+
+
+def _parts(whole: Whole) -> tuple[Whole, int]:
+    """A term and the int added to it."""
+    if isinstance(whole, Term) and whole.op == "+" and isinstance(whole.args[1], int):
+        assert not isinstance(whole.args[0], str)
+        return whole.args[0], whole.args[1]
+    return (0, whole) if isinstance(whole, int) else (whole, 0)
+
+
+def plus(a: Whole, b: Whole) -> Whole:
+    """The sum.
+
+    >>> print(plus(plus(Term("parameter", ("fast",)), 5), -6))
+    fast - 1
+    """
+    if NEVER in (a, b):
+        return NEVER
+    (a, more), (b, yet_more) = _parts(a), _parts(b)
+    terms, constant = [item for item in (a, b) if item != 0], more + yet_more
+    whole: Whole = Term("+", (a, b)) if len(terms) == 2 else terms[0] if terms else 0
+    return Term("+", (whole, constant)) if constant and terms else constant or whole
+
+
+def times(a: Whole, b: Whole) -> Whole:
+    """The product."""
+    if NEVER in (a, b):
+        return NEVER
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    return a if b == 1 else b if a == 1 else Term("*", (a, b))
+
+
+def largest(*wholes: Whole) -> Whole:
+    """The largest of numbers that are never negative."""
+    most: Whole = 0
+    for whole in wholes:
+        (a, more), (b, yet_more) = _parts(most), _parts(whole)
+        if NEVER in (most, whole):
+            most = NEVER
+        elif a == b or most == 0:
+            most = whole if yet_more > more or most == 0 else most
+        elif whole != 0 and not (isinstance(most, Term) and most.op == "max" and whole in most.args):
+            most = Term("max", (most, whole))
+    return most
+
+
+def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timeframe_ms: int) -> Count:
+    """The number for these parameter values (ints, or one int array each) and this timeframe of the base bars.
+
+    Raises NotAMultiple where a longer timeframe is not made of whole base bars.
+
+    >>> n = Term("parameter", ("n",))
+    >>> at(largest(plus(n, 2), 7), {"n": np.array([4, 9])}, 60_000)
+    array([ 7, 11])
+    """
+    if isinstance(whole, int):
+        return whole
+    if whole.op == "parameter":
+        value = values[str(whole.args[0])]
+        return value.astype(np.int64) if isinstance(value, np.ndarray) else int(value)
+    if whole.op == "ratio":
+        return ratio(int(str(whole.args[0])), timeframe_ms)
+    a, b = (at(item, values, timeframe_ms) for item in whole.args if not isinstance(item, str))
+    if whole.op == "max":
+        return np.maximum(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else max(a, b)
+    return a + b if whole.op == "+" else a * b
+
+
+def ratio(longer_ms: int, shorter_ms: int) -> int:
+    """Bars of the shorter timeframe in one of the longer. Raises NotAMultiple."""
+    if longer_ms % shorter_ms:
+        raise NotAMultiple(longer=timeframe_name(longer_ms), shorter=timeframe_name(shorter_ms))
+    return longer_ms // shorter_ms
+
+
+def names_in(whole: Whole) -> set[str]:
+    """The parameters a number depends on."""
+    if isinstance(whole, int) or whole.op == "ratio":
+        return set()
+    if whole.op == "parameter":
+        return {str(whole.args[0])}
+    return {name for item in whole.args if not isinstance(item, str) for name in names_in(item)}

@@ -1,0 +1,187 @@
+"""Many columns at once give the bits of each column alone: every word, every statement, whatever differs."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.core.graph.samples import bits, examples
+from tests.core.graph.test_words import CASES, EDGES, WHOLE_EDGES
+from tradepool.core.graph import native, reference
+from tradepool.core.graph.kinds import Kind
+from tradepool.core.graph.lanes import ReturnInLoop, SharedStore
+from tradepool.core.graph.native import from_blocks, to_blocks
+from tradepool.core.graph.program import Program
+
+LANES = (4, 8, 16)
+GROUPS = 3
+Array = NDArray[Any]
+
+
+def values(random_: np.random.Generator, kind: Kind, count: int, *, small: bool) -> Array:
+    """Random values of a kind with all the edges among them."""
+    if kind is Kind.FLOAT:
+        spread = random_.normal(size=count) * 10.0 ** random_.integers(-12, 20, count)
+        return np.where(random_.random(count) < 0.4, random_.choice(np.array(EDGES), count), spread)
+    if small:
+        return random_.integers(0, 2**31 - 1, count)
+    plain = random_.integers(-(2**62), 2**62, count) >> random_.integers(0, 62, count)
+    return np.where(random_.random(count) < 0.4, random_.choice(np.array(WHOLE_EDGES), count), plain)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[f"{case[3]} {case[1][0].value}" for case in CASES])
+def test_a_word_in_lanes_has_the_bits_of_the_word_alone(index: int, lanes: int) -> None:
+    word, takes, gives, text = CASES[index]
+    arrays = [
+        f"{name}_: {'Floats' if kind is Kind.FLOAT else 'Ints'}" for name, kind in zip("abc", takes, strict=False)
+    ]
+    reads = [
+        f"    {name} = {name}_[0]{' > 0' if kind is Kind.BOOL else ''}"
+        for name, kind in zip("abc", takes, strict=False)
+    ]
+    result = f"where({text}, 1, 0)" if gives is Kind.BOOL else text
+    out = "Floats" if gives is Kind.FLOAT else "Ints"
+    source = Program.of_text(
+        f"def f({', '.join(arrays)}, out: {out}) -> None:\n" + "\n".join(reads) + f"\n    out[0] = {result}"
+    )
+    count = 1024
+    random_ = np.random.default_rng(index)
+    inputs = [values(random_, kind, count, small=word in ("*", "multiply_divide")) for kind in takes]
+    expected = np.zeros(count, np.float64 if gives is Kind.FLOAT else np.int64)
+    alone = reference.load(source)["f"]
+    for at in range(count):
+        alone(*(column[at : at + 1] for column in inputs), expected[at : at + 1])
+    blocks = [to_blocks(column[None, :], lanes) for column in (*inputs, np.zeros_like(expected))]
+    spread = [*(f"{name}_" for name, _ in zip("abc", takes, strict=False)), "out"]
+    native.load_columns(source, "f", spread, lanes)(*blocks, groups=count // lanes)
+    got = from_blocks(blocks[-1], count)[0]
+    same = bits(got) == bits(expected) if gives is Kind.FLOAT else got == expected
+    wrong = np.flatnonzero(~same)[:3]
+    assert same.all(), [([column[at] for column in inputs], expected[at], got[at]) for at in wrong]
+
+
+class Writer:
+    """Random step functions: branches, loops, returns, calls, arrays, in every nesting."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def number(self, depth: int = 0) -> str:
+        pick = self.random.randrange(8 if depth < 3 else 3)
+        if pick < 3:
+            return self.random.choice(["x", "y", "own[2]", "shared[1]", "own[m]", "shared[m]", "2.5", "u"])
+        if pick < 5:
+            return f"({self.number(depth + 1)} {self.random.choice('+-*')} {self.number(depth + 1)})"
+        if pick == 5:
+            return f"divide({self.number(depth + 1)}, {self.number(depth + 1)})"
+        if pick == 6:
+            return f"({self.number(depth + 1)} if {self.truth(depth + 1)} else {self.number(depth + 1)})"
+        return f"help({self.number(depth + 1)}, own, m)"
+
+    def truth(self, depth: int = 0) -> str:
+        pick = self.random.randrange(5 if depth < 3 else 3)
+        if pick < 3:
+            return self.random.choice(["x < y", "u > 0.0", "m == 1", "0.0 < x <= own[1]", "shared[0] > 0.0", "p", "q"])
+        if pick == 3:
+            joint = self.random.choice([" and ", " or "])
+            return "(" + joint.join(self.truth(depth + 1) for _ in range(self.random.randint(2, 3))) + ")"
+        return f"(not {self.truth(depth + 1)})"
+
+    def block(self, depth: int, *, looping: bool, helper: bool = False) -> list[str]:
+        lines = []
+        for _ in range(self.random.randint(1, 4)):
+            pick = self.random.randrange(9 if depth < 3 else 4)
+            if pick < 2:
+                lines.append(f"{self.random.choice('xy')} {self.random.choice(['=', '+=', '*='])} {self.number()}")
+            elif pick == 2:
+                lines.append(f"own[{self.random.choice(['0', '1', 'm'])}] = {self.number()}")
+            elif pick == 3:
+                lines.append(self.random.choice([f"p = {self.truth()}", "m = 3 - m", "own[3] += 1.0"]))
+            elif pick < 6:
+                lines += [f"if {self.truth()}:", *self.inside(depth, looping=looping)]
+                if self.random.random() < 0.5:
+                    lines += ["else:", *self.inside(depth, looping=looping)]
+            elif pick == 6:
+                limit = self.random.choice(["3", "m", "m + 1"])
+                lines += [f"for k in range({limit}):", *self.inside(depth, looping=True)]
+            elif pick == 7 and not looping:
+                lines += [f"if {self.truth()}:", "    own[4] += 1.0", "    return x"]
+            else:
+                lines.append("u += 1.0" if depth == 0 else "x = y")
+        return lines
+
+    def inside(self, depth: int, *, looping: bool) -> list[str]:
+        return ["    " + line for line in self.block(depth + 1, looping=looping)]
+
+    def text(self) -> str:
+        head = [
+            "u = 0.5",
+            "p = False",
+            "q = shared[0] > shared[1]",
+            "m = floor_to_int(own[5])",
+            "x = own[0]",
+            "y = own[1]",
+        ]
+        helper = [
+            "def help(a: float, own: Floats, m: int) -> float:",
+            "    if a > own[1]:",
+            "        own[2] = a",
+            "        return a - 1.0",
+            "    if m > 1 and own[m] < a:",
+            "        return own[0]",
+            "    return a + 1.0",
+        ]
+        body = [*head, *self.block(0, looping=False), "own[6] = u", "return x + y"]
+        main = ["def f(own: Floats, shared: Floats) -> float:", *("    " + line for line in body)]
+        call = ["def g(own: Floats, shared: Floats) -> None:", "    own[7] = f(own, shared)"]
+        return "\n".join(("\n".join(helper), "", "\n".join(main), "", "\n".join(call)))
+
+
+@examples(60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_random_steps_give_every_column_its_own_bits(seed: int) -> None:
+    source = Program.of_text(Writer(seed).text())
+    lanes = LANES[seed % len(LANES)]
+    random_ = np.random.default_rng(seed)
+    rows = random_.normal(size=(8, GROUPS * lanes))
+    rows[5] = random_.integers(0, 4, GROUPS * lanes)
+    shared = random_.normal(size=4)
+    expected = rows.copy()
+    for column in range(GROUPS * lanes):
+        alone = expected[:, column].copy()
+        reference.load(source)["g"](alone, shared)
+        expected[:, column] = alone
+    blocks = to_blocks(rows, lanes)
+    native.load_columns(source, "g", ["own"], lanes)(blocks, shared, groups=GROUPS, threads=1 + seed % 2)
+    assert (bits(from_blocks(blocks, GROUPS * lanes)) == bits(expected)).all(), source.text
+
+
+def test_a_shared_array_that_columns_would_overwrite_is_refused() -> None:
+    source = Program.of_text(
+        "def f(own: Floats, shared: Floats) -> None:\n    if own[0] > 0.0:\n        shared[0] = 1.0"
+    )
+    with pytest.raises(SharedStore, match="f, line 3: shared is one for all columns"):
+        native.load_columns(source, "f", ["own"])
+
+
+def test_a_return_in_a_loop_is_refused_for_columns_only() -> None:
+    text = "def f(own: Floats) -> None:\n    for k in range(2):\n        if own[k] > 0.0:\n            return"
+    source = Program.of_text(text)
+    assert native.load(source)["f"](np.ones(2)) is None
+    with pytest.raises(ReturnInLoop, match="f, line 4"):
+        native.load_columns(source, "f", ["own"])
+
+
+def test_what_is_one_for_all_is_kept_once_for_a_group() -> None:
+    text = "def f(own: Floats, state: Floats, i1: int) -> None:\n    for i in range(i1):\n        state[0] += 1.0\n    own[0] = state[0]"
+    own, state = np.zeros((GROUPS, 1, 4)), np.zeros((GROUPS, 1))
+    native.load_columns(Program.of_text(text), "f", ["own"], 4)(own, state, 5, groups=GROUPS)
+    assert (own == 5.0).all()
+    assert (state == 5.0).all()
