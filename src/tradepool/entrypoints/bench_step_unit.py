@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Function
-from tradepool.core.graph.market_step import Runner, clock_of, load, parameter_row
+from tradepool.core.graph.market_step import NOTHING, Runner, load
 from tradepool.core.graph.step import StepSource, fused_step
 from tradepool.core.strategies.strategy import Strategy
 
@@ -57,18 +58,17 @@ class UnitResult:
 
 def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Runner = "native") -> UnitResult:
     """One run over all bars; what is decided at the last close finds no open to fill at."""
-    source, step = _prepared(strategy, runner)
+    source, step = _prepared(strategy, bars.timeframe_ms, runner)
     account = np.array([cash, 0.0])
     # A fill a bar, one more by a stop of a bar that was bought at its open, and the place written in vain.
     fills = np.empty(2 * (2 * len(bars) + 1))
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, clock_of(bars))
-    row = parameter_row(source, strategy.values)
-    step(np.zeros(source.state_size), row, *columns, 0, len(bars), account, fills, fee)
+    state, row = np.zeros(source.state_size), source.rows(strategy.values)[0]
+    step(state, NOTHING, row, NOTHING, *columns(source, bars), 0, len(bars), account, fills, fee)
     closed = int(account[1]) // 2
     return UnitResult(fills[: 4 * closed].reshape(-1, 4), float(account[0]))
 
 
 @lru_cache(maxsize=64)
-def _prepared(strategy: Strategy, runner: Runner) -> tuple[StepSource, Function]:
-    source = fused_step(strategy.graph, "unit_run", ARGUMENTS, BEFORE, AFTER, START, FINISH)
+def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Function]:
+    source = fused_step(strategy.graph, "unit_run", ARGUMENTS, BEFORE, AFTER, START, FINISH, timeframe_ms=timeframe_ms)
     return source, load(source.program, runner, ["unit_run"])["unit_run"]
