@@ -17,6 +17,7 @@ from tradepool.entrypoints import bench_step_ours as ours
 from tradepool.entrypoints import bench_step_peers
 from tradepool.entrypoints.bench import Figure, machine, rows
 from tradepool.entrypoints.bench_step import Beside, Work, beside
+from tradepool.entrypoints.bench_step_gpu import Assembled, NotAssembled, assemble, assembler, swept_cross_ptx
 from tradepool.entrypoints.bench_step_peers import Peer, PeerFailed, PeerMissing, Request, environment, folder, save
 from tradepool.entrypoints.bench_step_work import CASH, LENGTHS, walk
 from tradepool.presentation.bench_page import bench_table
@@ -56,7 +57,7 @@ def no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_rows_hold_what_was_measured_and_say_who_is_missing() -> None:
-    missing = {"vectorbt": "Peer vectorbt is not installed: no network."}
+    missing = {name: f"Peer {name} is not installed: no network." for name in ("vectorbt", "ptxas")}
     found = rows([beside({"backtesting": OURS_AS_PEER}, missing, WORKS)()])
     by_work = {row.work: row for row in found}
     assert [row.work for row in found] == [
@@ -68,7 +69,9 @@ def test_rows_hold_what_was_measured_and_say_who_is_missing() -> None:
         "EMA cross, 4,000 bars, a new process: first run",
         "EMA cross, 4,000 bars, a new process: all of it",
         "EMA cross, whole account part: compile, warm process",
+        "EMA cross, minimal, on a GPU: PTX",
     ]
+    assert found[-1].note == missing["ptxas"]
     cross, chain = by_work["a cross"], by_work["a bare exponential average"]
     assert list(cross.peers) == ["backtesting", "reach"]
     assert cross.peers["reach"] == pytest.approx(3.5 * chain.ours / 2.2, rel=1e-2)
@@ -154,6 +157,45 @@ def test_a_folder_that_cannot_be_written_is_a_missing_peer(monkeypatch: pytest.M
 def test_a_sweep_has_a_thousand_sets() -> None:
     assert len(set(LENGTHS)) == 1_000
     assert all(fast < slow for fast, slow in LENGTHS)
+
+
+def assembler_that(says: str, code: int, place: Path) -> Path:
+    """A program that answers as NVIDIA's assembler does."""
+    tool = place / "ptxas"
+    tool.write_text(f"#!/bin/sh\ncat >/dev/null\ncat <<'END'\n{says}\nEND\nexit {code}\n", encoding="utf-8")
+    tool.chmod(0o755)
+    return tool
+
+
+def test_what_the_assembler_says_is_read(tmp_path: Path) -> None:
+    said = (
+        "ptxas info    : 0 bytes gmem\nptxas info    : Compiling entry function 'unit_run' for 'sm_75'\n"
+        "ptxas info    : Function properties for unit_run\n"
+        "    16 bytes stack frame, 24 bytes spill stores, 28 bytes spill loads\n"
+        "ptxas info    : Used 70 registers, used 0 barriers, 16 bytes cumulative stack size"
+    )
+    assert assemble("", "a step", assembler_that(said, 0, tmp_path)) == Assembled(70, 16, 24, 28)
+    with pytest.raises(NotAssembled, match="PTX of a step was refused by its assembler: line 132; error: no such word"):
+        assemble("", "a step", assembler_that("line 132; error: no such word", 255, tmp_path))
+
+
+def test_ptx_of_the_swept_cross_has_no_contracted_operations() -> None:
+    assert ".entry unit_run" in swept_cross_ptx()
+    assert "fma" not in swept_cross_ptx()
+
+
+def test_the_real_assembler_takes_it_without_spills(
+    long: bool, no_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it may be installed (the long form); elsewhere its absence has a name."""
+    if not long:
+        with pytest.raises(PeerMissing, match="ptxas"):
+            assembler()
+        return
+    monkeypatch.undo()
+    found = assemble(swept_cross_ptx(), "swept cross", assembler())
+    assert found.registers > 0
+    assert (found.stack, found.spill_stores, found.spill_loads) == (0, 0, 0)
 
 
 def test_notes_are_shown_and_names_with_brackets_too() -> None:

@@ -19,7 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tradepool.core.graph.bars import Bars
+from tradepool.core.graph.gpu import ARCHITECTURE
 from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints import bench_step_gpu as gpu
 from tradepool.entrypoints import bench_step_ours as ours
 from tradepool.entrypoints.bench import Figure, Measure, say
 from tradepool.entrypoints.bench_step_peers import LOCK, Peer, PeerMissing, Request, environment, save
@@ -111,19 +113,20 @@ class Start:
 
 def rounds() -> Measure:
     """Make the environments of the peers, then prepare everything."""
-    pythons: dict[str, Path] = {}
+    found: dict[str, Path] = {}
     missing: dict[str, str] = {}
     for name in LOCK:
         try:
-            pythons[name] = environment(name)
+            found[name] = gpu.assembler() if name == gpu.ASSEMBLER else environment(name)
         except PeerMissing as error:
             missing[name] = str(error)
             say(str(error))
-    return beside(pythons, missing, WORKS)
+    return beside(found, missing, WORKS)
 
 
-def beside(pythons: Mapping[str, Path], missing: Mapping[str, str], works: Sequence[Work]) -> Measure:
-    """Make the bars and compile, then measure, with the interpreter of each peer; `missing` says why there is none."""
+def beside(programs: Mapping[str, Path], missing: Mapping[str, str], works: Sequence[Work]) -> Measure:
+    """Make the bars and compile, then measure, with the peers' interpreters and the assembler; `missing`: why not."""
+    pythons = {name: program for name, program in programs.items() if name in FIRST}
     sizes = {work.bars for work in works} | {
         item.bars for work in works for item in work.beside if item.peer in pythons
     }
@@ -146,7 +149,7 @@ def beside(pythons: Mapping[str, Path], missing: Mapping[str, str], works: Seque
             figures = [Figure("a bare exponential average", "ns/bar", chain_ns, peers={"reference machine": CHAIN_NS})]
             for work in works:
                 figures += _figures(work, runs[work.title], chain_ns / CHAIN_NS, peers, missing, files)
-        return [*figures, *_starts(starts, len(bars)), _compile()]
+        return [*figures, *_starts(starts, len(bars)), _compile(), *_gpu(programs, missing)]
 
     return once
 
@@ -232,3 +235,18 @@ def _starts(starts: Mapping[str, Start], bars: int) -> list[Figure]:
 def _compile() -> Figure:
     title = "EMA cross, whole account part: compile, warm process"
     return Figure(title, "ms CPU", ours.compile_account_cross(), peers={"reach": REACH_COMPILE_MS})
+
+
+def _gpu(programs: Mapping[str, Path], missing: Mapping[str, str]) -> list[Figure]:
+    title = "EMA cross, minimal, on a GPU"
+    text = gpu.swept_cross_ptx()
+    lines = Figure(f"{title}: PTX", "lines", len(text.splitlines()), note=missing.get(gpu.ASSEMBLER, ""))
+    if gpu.ASSEMBLER not in programs:
+        return [lines]
+    found = gpu.assemble(text, title, programs[gpu.ASSEMBLER])
+    spilled = found.stack + found.spill_stores + found.spill_loads
+    return [
+        lines,
+        Figure(f"{title}: registers", "a thread", found.registers, note=f"assembled for {ARCHITECTURE}"),
+        Figure(f"{title}: stack and spills", "bytes a thread", spilled),
+    ]

@@ -31,6 +31,8 @@ LOCK = {
     "vectorbt": ("vectorbt[rust]==1.2.0", "numba==0.68.1", "numpy==2.4.6", "pandas==3.1.1", "ta-lib==0.8.2"),
     "raptorbt": ("raptorbt==0.13.4", "numpy==2.4.6"),
     "backtesting": ("backtesting==0.6.6", "numpy==2.4.6", "pandas==3.1.1", "ta-lib==0.8.2"),
+    # No engine: the assembler of GPU code (`bench_step_gpu`).
+    "ptxas": ("nvidia-cuda-nvcc==13.5.37", "nvidia-cuda-crt==13.5.37", "nvidia-nvvm==13.5.37"),
 }
 FOLDER_VARIABLE = "TRADEPOOL_PEERS"
 INSTALL_TIMEOUT_S, ANSWER_TIMEOUT_S = 1_200, 600

@@ -6,6 +6,7 @@ lies below the price bought at; a bar that opens through it fills at its open, e
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -56,6 +57,12 @@ class UnitResult:
     final_equity: float
 
 
+def unit_step(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = ()) -> StepSource:
+    """The step; parameters in `varying` differ from column to column, and so do `account` and `fills`."""
+    graph, name = strategy.graph, "unit_run"
+    return fused_step(graph, name, ARGUMENTS, BEFORE, AFTER, START, FINISH, timeframe_ms=timeframe_ms, varying=varying)
+
+
 def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Runner = "native") -> UnitResult:
     """One run over all bars; what is decided at the last close finds no open to fill at."""
     source, step = _prepared(strategy, bars.timeframe_ms, runner)
@@ -70,5 +77,5 @@ def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Ru
 
 @lru_cache(maxsize=64)
 def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Function]:
-    source = fused_step(strategy.graph, "unit_run", ARGUMENTS, BEFORE, AFTER, START, FINISH, timeframe_ms=timeframe_ms)
-    return source, load(source.program, runner, ["unit_run"])["unit_run"]
+    source = unit_step(strategy, timeframe_ms)
+    return source, load(source.program, runner, [source.name])[source.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import close, crosses_above, crosses_below
+from tradepool.core.graph.expr import close, crosses_above, crosses_below, parameter
 from tradepool.core.graph.primitives import lag
 from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.bollinger_bands import bollinger
@@ -55,6 +55,12 @@ def cross() -> Strategy:
     """An average of 12 crosses one of 26; no stop."""
     fast, slow = ema(length=12), ema(length=26)
     return Strategy("step_cross", 1, enter=crosses_above(fast, slow), exit=crosses_below(fast, slow))
+
+
+def swept_cross() -> Strategy:
+    """The cross with lengths to be chosen."""
+    fast, slow = ema(length=parameter("fast", 12, 2, 100, 1)), ema(length=parameter("slow", 26, 3, 400, 1))
+    return Strategy("step_swept_cross", 1, enter=crosses_above(fast, slow), exit=crosses_below(fast, slow))
 
 
 def reversal() -> Strategy:
