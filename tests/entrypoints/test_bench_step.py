@@ -154,9 +154,18 @@ def test_a_folder_that_cannot_be_written_is_a_missing_peer(monkeypatch: pytest.M
         environment("raptorbt")
 
 
-def test_a_sweep_has_a_thousand_sets() -> None:
+def test_a_sweep_has_a_thousand_sets_and_says_on_how_many_a_peer_was_measured(long: bool) -> None:
     assert len(set(LENGTHS)) == 1_000
     assert all(fast < slow for fast, slow in LENGTHS)
+    peers = [Beside(name, name, "sweep", bars=FEW, sets=3, runs=1) for name in ("vectorbt", "raptorbt")]
+    sweep = Work("a sweep", ours.account_cross, 1.3, tuple(peers), bars=FEW, sets=len(LENGTHS))
+    # Only the long form may install something.
+    pythons = {item.peer: environment(item.peer) for item in peers} if long else {}
+    missing = {} if long else {item.peer: "not here" for item in peers}
+    row = rows([beside(pythons, missing | {"ptxas": "not here"}, [sweep])()])[1]
+    assert (row.work, row.unit) == ("a sweep", "ns/bar/set")
+    assert list(row.peers) == ["vectorbt", "raptorbt", "reach"] if long else ["reach"]
+    assert row.note.count("with the first 3 sets") == (2 if long else 0)
 
 
 def assembler_that(says: str, code: int, place: Path) -> Path:

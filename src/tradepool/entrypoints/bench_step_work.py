@@ -33,7 +33,7 @@ def walk(count: int, seed: int = SEED) -> Bars:
     So an engine that fills at this close and one that fills at the next open have the same prices.
 
     >>> bars = walk(1_000)
-    >>> bool((bars.open[1:] == bars.close[:-1]).all()), bool((bars.low <= bars.open).all()), round(bars.close[-1], 2)
+    >>> bool((bars.open[1:] == bars.close[:-1]).all()), bool((bars.low <= bars.open).all()), round(float(bars.close[-1]), 2)
     (True, True, 97.15)
     """
     random = np.random.Generator(np.random.PCG64(seed))
