@@ -33,7 +33,10 @@ FILE_FAULTS = (
     TypeError,
     ValueError,
 )
-ROOTS = ("enter", "exit", "stop distance", "trail distance", "trail step")
+ROOTS = (
+    *("enter", "exit", "stop distance", "trail distance", "trail step"),
+    *("first target", "second target", "target share", "enter short", "exit short"),
+)
 
 
 class StrategyFileUnusable(InvalidInput):
@@ -83,7 +86,7 @@ def page_of(name: str) -> StrategyPage:
         version=strategy.version,
         summary=f"declared in {name}" if own else summary(name),
         parameters=[ParameterRow(p.name, p.default, p.low, p.high, p.step) for p in strategy.parameters],
-        rules={what: describe(root) for what, root in zip(ROOTS, strategy.graph.roots, strict=True)},
+        rules=_rules(strategy),
         source=step.text,
         legend=dict(step.legend),
         state_rows=list(step.state_rows),
@@ -91,3 +94,8 @@ def page_of(name: str) -> StrategyPage:
         lookback_bars=step.lookback(strategy.values),
         warm_up_bars=step.warm_up(strategy.values),
     )
+
+
+def _rules(strategy: Strategy) -> dict[str, str]:
+    roots = zip(ROOTS, strategy.graph.roots, strict=False)
+    return {what: describe(root) for what, root in roots if strategy.targets or "target" not in what}

@@ -128,9 +128,7 @@ def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[St
     """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
     source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER, timeframe_ms=timeframe_ms)
     program = _kernel() + source.program
-    return source, native.load(program, ["backtest"], shared=_kernel()) if runner == "native" else reference.load(
-        program
-    )
+    return source, native.load(program, ["backtest"]) if runner == "native" else reference.load(program)
 
 
 @cache
