@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from tests.oracles.agreement import stored
+from tests.tidy.source import imported_names, package_files
 from tradepool.entrypoints import bench_step_ours as ours
 from tradepool.entrypoints import bench_step_peers
 from tradepool.entrypoints.bench import Figure, machine, rows
@@ -205,6 +206,14 @@ def test_the_real_assembler_takes_it_without_spills(
     found = assemble(swept_cross_ptx(), "swept cross", assembler())
     assert found.registers > 0
     assert (found.stack, found.spill_stores, found.spill_loads) == (0, 0, 0)
+
+
+def test_no_module_of_ours_imports_what_runs_in_other_interpreters() -> None:
+    peers = "tradepool.entrypoints.peers"
+    others = [source for source in package_files() if "/entrypoints/peers/" not in source.path]
+    assert [
+        source.path for source in others if any(name.startswith(peers) for name in imported_names(source.tree).values())
+    ] == []
 
 
 def test_notes_are_shown_and_names_with_brackets_too() -> None:
