@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
-from tradepool.core.backtest import kernel
+from tradepool.core.backtest import fills, kernel
+from tradepool.core.backtest.loop import NAME, fused, ticks_of
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.market_step import NOTHING
-from tradepool.core.graph.program import Program
-from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.vocabulary import round_to_int
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.ids import AccountId, MandateId, StrategyId
@@ -36,32 +36,9 @@ ACCOUNT = AccountId("backtest")
 MANDATE = MandateId("backtest")
 SLIPPAGE_BP = 1
 PREPARED_MAX = 64
+# A turn closes one trade at the open, and its new position may be closed in the same bar.
+TRADES_A_BAR, REFUSALS_A_BAR = 2, 5
 DEFAULT_WEIGHT = Decimal("0.95")
-
-ARGUMENTS = (
-    "wallet: Ints",
-    "slot: Ints",
-    "terms: Ints",
-    "trades: Ints",
-    "refusals: Ints",
-    "counts: Ints",
-    "equity: Ints",
-    "open_time: Ints",
-    "timeframe_ms: int",
-    "scale: float",
-    "last: int",
-    "record: bool",
-)
-BEFORE = (
-    "open_bar(wallet, slot, terms, trades, refusals, counts, scale, open_[i], low[i], open_time[i], timeframe_ms)",
-)
-AFTER = (
-    "if i < last:",
-    "    decide(wallet, slot, terms, refusals, counts, scale, exposure, previous_exposure, stop_distance,"
-    " trail_distance, trail_step, high[i], close[i], open_time[i] + timeframe_ms)",
-    "if record:",
-    "    equity[i] = equity_at(wallet, slot, terms, round_to_int(close[i] * scale))",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +73,15 @@ def run(
     runner: Runner = "native",
     record_equity: bool = False,
 ) -> BacktestResult:
-    """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open."""
+    """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open.
+
+    A strategy that shorts runs on a perpetual of the market's grid, and the result says so in `market.kind`; funding
+    and borrowing cost nothing here, and no position is liquidated.
+    """
+    market = market_for(strategy, market)
     source, functions = _prepared(strategy, bars.timeframe_ms, runner)
     rows = _rows(market, bars, setting, record_equity)
-    functions["backtest"](
+    functions[NAME](
         np.zeros(source.state_size),
         NOTHING,
         source.rows(strategy.values)[0],
@@ -115,6 +97,7 @@ def run(
         rows.counts,
         rows.equity,
         bars.open_time,
+        *ticks_of(bars, price_scale(market)),
         bars.timeframe_ms,
         price_scale(market),
         len(bars) - 1,
@@ -126,27 +109,31 @@ def run(
 @lru_cache(maxsize=PREPARED_MAX)
 def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Functions]:
     """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
-    source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER, timeframe_ms=timeframe_ms)
-    program = _kernel() + source.program
-    return source, native.load(program, ["backtest"]) if runner == "native" else reference.load(program)
+    source, program = fused(strategy, timeframe_ms)
+    return source, native.load(program, [NAME]) if runner == "native" else reference.load(program)
 
 
-@cache
-def _kernel() -> Program:
-    return Program.of(kernel)
+def market_for(strategy: Strategy, market: Market) -> Market:
+    """The market a strategy is backtested on: one that shorts needs a perpetual, of the same grid."""
+    return replace(market, kind="perpetual") if strategy.shorts and not market.fee_in_quote else market
 
 
 def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> _Rows:
     wallet = np.zeros(step.WALLET_SIZE, np.int64)
     wallet[step.CASH] = market.quote_units(setting.cash)
+    counts = np.zeros(fills.COUNTS_SIZE, np.int64)
+    counts[fills.CASH_PEAK] = wallet[step.CASH]
+    terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
     # Never touched, never paid for: the records are as long as they could get, and the machine maps only what is used.
+    terms[step.TRADES_MAX] = TRADES_A_BAR * len(bars) + 1
+    terms[step.REFUSALS_MAX] = REFUSALS_A_BAR * len(bars) + 1
     return _Rows(
         wallet=wallet,
         slot=np.zeros(step.SLOT_SIZE, np.int64),
-        terms=np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64),
-        trades=np.empty((len(bars) + 1) * kernel.TRADE_SIZE, np.int64),
-        refusals=np.empty((2 * len(bars) + 2) * kernel.REFUSAL_SIZE, np.int64),
-        counts=np.zeros(kernel.COUNTS_SIZE, np.int64),
+        terms=terms,
+        trades=np.empty(terms[step.TRADES_MAX] * fills.TRADE_SIZE, np.int64),
+        refusals=np.empty(terms[step.REFUSALS_MAX] * fills.REFUSAL_SIZE, np.int64),
+        counts=counts,
         equity=np.zeros(len(bars) if record_equity else 1, np.int64),
     )
 
@@ -179,14 +166,14 @@ def _result(
 
 
 def _trades(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Trade, ...]:
-    count = int(rows.counts[kernel.TRADES])
-    table = rows.trades[: count * kernel.TRADE_SIZE].reshape(count, kernel.TRADE_SIZE).tolist()
+    count = int(rows.counts[fills.TRADES])
+    table = rows.trades[: count * fills.TRADE_SIZE].reshape(count, fills.TRADE_SIZE).tolist()
     return tuple(RoundTrip(*row).trade(ACCOUNT, strategy_id, market, Origin.BACKTEST) for row in table)
 
 
 def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:
-    count = int(rows.counts[kernel.REFUSALS])
-    table = rows.refusals[: count * kernel.REFUSAL_SIZE].reshape(count, kernel.REFUSAL_SIZE).tolist()
+    count = int(rows.counts[fills.REFUSALS])
+    table = rows.refusals[: count * fills.REFUSAL_SIZE].reshape(count, fills.REFUSAL_SIZE).tolist()
     return tuple(
         Refusal(account=ACCOUNT, market=market.id, time_ms=time_ms, reason=REFUSALS[code]) for time_ms, code in table
     )
@@ -194,6 +181,6 @@ def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:
 
 def _open_positions(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Position, ...]:
     slot = rows.slot.tolist()
-    if not slot[step.HOLDING]:
+    if slot[step.HOLDING] == 0:
         return ()
     return (position_of(slot, account=ACCOUNT, mandate=MANDATE, strategy_id=strategy_id, market=market),)

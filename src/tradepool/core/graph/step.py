@@ -245,7 +245,7 @@ def write_nodes(writer: Writer, *roots: Expr) -> None:
         elif expr.op == "window":
             source, bars = expr.args
             most = int(bars.value.high) if isinstance(bars.value, Parameter) else int(str(bars.value))
-            scope.sizes[id(source)] = max(most, scope.sizes.get(id(source), 0))
+            scope.sizes[source] = max(most, scope.sizes.get(source, 0))
     for nodes in inner.values():
         write_scope(writer, nodes, write_nodes)
     for expr in order:
