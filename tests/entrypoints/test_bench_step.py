@@ -69,7 +69,9 @@ def test_rows_hold_what_was_measured_and_say_who_is_missing() -> None:
         "EMA cross, 4,000 bars, a new process: import",
         "EMA cross, 4,000 bars, a new process: first run",
         "EMA cross, 4,000 bars, a new process: all of it",
-        "EMA cross, whole account part: compile, warm process",
+        "EMA cross, whole account part: compile, warm process, scalar",
+        "EMA cross, whole account part: compile, warm process, lanes",
+        "sweep: two threads",
         "EMA cross, minimal, on a GPU: PTX",
     ]
     assert found[-1].note == missing["ptxas"]
