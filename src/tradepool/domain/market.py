@@ -37,8 +37,9 @@ class FeeSchedule:
 class Market:
     """One instrument on one venue; all its money is whole numbers of ticks, steps and units.
 
-    `kind` is "spot", or "perpetual" where positions are long or short and all fees are paid in quote. Prices are whole `price_tick`s, order quantities whole `quantity_step`s, holdings and cash whole `base_unit`s
-    and `quote_unit`s. The derived integers are what the account step and the venues compute with.
+    `kind` is "spot", or "perpetual" where positions are long or short and all fees are paid in quote. Prices are whole
+    `price_tick`s, order quantities whole `quantity_step`s, holdings and cash whole `base_unit`s and `quote_unit`s. The
+    derived integers are what the account step and the venues compute with.
 
     >>> btc = Market(venue="binance", base="BTC", quote="USDT", price_tick=Decimal("0.01"),
     ...              quantity_step=Decimal("0.00001"), quantity_min=Decimal("0.00001"), notional_min=Decimal(5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -71,7 +71,14 @@ def backtested(job: Job) -> FinishedRun:
     result = run(job.strategy, job.market, job.bars, job.setting, runner=job.runner, record_equity=True)
     unit = float(job.market.quote_unit)
     equity = [] if result.equity is None else (np.asarray(result.equity) * unit).tolist()
-    return _finished(job, result.final_equity, result.trades, result.open_positions, result.refusals, equity)
+    return _finished(
+        replace(job, market=result.market),
+        result.final_equity,
+        result.trades,
+        result.open_positions,
+        result.refusals,
+        equity,
+    )
 
 
 def replayed(job: Job, before_step: Callable[[Replay], bool] = lambda _: True) -> FinishedRun:
@@ -136,4 +143,4 @@ def _finished(
 def _signals(job: Job) -> int:
     """Entry signals before the last bar: one at the last close could not be filled any more."""
     rows = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner).advance(job.bars, 0, len(job.bars) - 1)
-    return int(((rows[:, EXPOSURE] > 0) & (rows[:, PREVIOUS_EXPOSURE] == 0)).sum())
+    return int(((rows[:, EXPOSURE] != 0) & (rows[:, PREVIOUS_EXPOSURE] != rows[:, EXPOSURE])).sum())

@@ -36,7 +36,8 @@ DAY_EQUITY = 3
 WALLET_SIZE = 4
 
 # slot: one position; the ENTRY_* and EXIT_* fields are its round trip and stay readable until the next entry.
-# STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none), TARGET_PPM the share of the entry that is closed there.
+# STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none),
+# TARGET_PPM the share of the entry that is closed there.
 HOLDING = 0
 DUST = 1
 STOP = 2

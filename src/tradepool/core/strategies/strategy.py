@@ -12,7 +12,7 @@ from tradepool.core.graph.expr import Boolean, Expr, as_boolean, parameters, wal
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.step import Graph
 from tradepool.core.strategies.exits import NONE, Exits
-from tradepool.domain.errors import InvalidInput
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import StrategyId
 
 
@@ -22,6 +22,10 @@ class UnknownParameter(InvalidInput):
 
 class HalfAShort(InvalidInput):
     """Strategy {strategy} has {given} but not {missing}; declare both, or neither for a strategy that is long only."""
+
+
+class NotYetLive(TradepoolError):
+    """Strategy {strategy} uses {what}; it can be backtested and swept, live trading, replay and demo have no {what} yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +93,12 @@ class Strategy:
     def targets(self) -> bool:
         """Whether it takes profit at a level."""
         return self.exits.first_target is not NONE or self.exits.second_target is not NONE
+
+    def refuse_unless_live(self) -> None:
+        """Raise NotYetLive for what only the backtest's account knows: asked wherever a strategy is to place orders."""
+        for used, what in ((self.shorts, "shorts"), (self.targets, "targets")):
+            if used:
+                raise NotYetLive(strategy=self.name, what=what)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
