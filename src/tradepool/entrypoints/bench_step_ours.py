@@ -85,9 +85,9 @@ def board(bars: Bars) -> Callable[[], object]:
     made = MarketBoard(strategies, MINUTE_MS, BOARD_MARKETS)
     part = bars.slice(0, BOARD_MARKETS)
     prices = np.array([part.open, part.high, part.low, part.close, part.volume])
-    for clock in range(bars_to_a_value(strategies)):
-        made.advance(prices, clock)
-    clock = count(bars_to_a_value(strategies))
+    clock = count()
+    for _ in range(bars_to_a_value(strategies)):
+        made.advance(prices, next(clock))
     return lambda: made.advance(prices, next(clock))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, examples, seeds
 from tradepool.core.graph.expr import close
-from tradepool.core.graph.market_board import MarketBoard, NotForABoard, WrongColumns
+from tradepool.core.graph.market_board import MarketBoard, NotForABoard, WrongPrices
 from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.scope import of
 from tradepool.core.strategies import catalog
@@ -41,5 +41,5 @@ def test_what_a_board_cannot_step_is_refused_by_name() -> None:
     strategy = Strategy("two_markets", 1, enter=close > other, exit=close < other)
     with pytest.raises(NotForABoard, match="BTC/USDT"):
         MarketBoard([strategy], MINUTE_MS, 4)
-    with pytest.raises(WrongColumns, match=r"\(5, 4\), not \(5, 3\)"):
+    with pytest.raises(WrongPrices, match=r"\(5, 4\), not \(5, 3\)"):
         MarketBoard([catalog.named("bollinger_breakout")], MINUTE_MS, 4).advance(np.zeros((5, 3)), 0)

@@ -23,7 +23,7 @@ class NotForABoard(InvalidInput):
     """Strategy {name} reads {what} beside each market's own bars; give it a MarketStep for each market."""
 
 
-class WrongColumns(InvalidInput):
+class WrongPrices(InvalidInput):
     """The board is of {markets} markets and takes open, high, low, close and volume of each, shape {wanted}, not {given}."""
 
 
@@ -61,11 +61,11 @@ class MarketBoard:
         """Step every strategy over one bar of each market; gives market rows [strategy, column, market].
 
         `prices` is open, high, low, close, volume by market, `clock` the bar's open time over the timeframe. Markets
-        that are not `there` (default: all are) do not step; their rows mean nothing. Raises WrongColumns.
+        that are not `there` (default: all are) do not step; their rows mean nothing. Raises WrongPrices.
         """
         if prices.shape != (len(PRICES), self.markets):
             wanted = (len(PRICES), self.markets)
-            raise WrongColumns(markets=self.markets, wanted=wanted, given=prices.shape)
+            raise WrongPrices(markets=self.markets, wanted=wanted, given=prices.shape)
         self._prices.reshape(len(PRICES), -1)[:, : self.markets] = prices
         absent = None if there is None else np.divmod(np.flatnonzero(~there), self.lanes)
         rows = np.empty((len(self._steps), COLUMNS, self.markets))
