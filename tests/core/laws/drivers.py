@@ -62,18 +62,23 @@ class Memory:
         return np.frombuffer(saved).reshape(self.shape).copy()
 
 
-def reads_of(source: StepSource, bars: Bars) -> list[NDArray[np.generic]]:
-    """What a step reads of bars and of what else it wants beside them."""
+def reads_of(source: StepSource, bars: Bars, scored: Bars | None = None) -> list[NDArray[np.generic]]:
+    """What a step reads of bars and of what else it wants beside them; outside values may be of more bars."""
     with np.errstate(all="ignore"):
-        return list(columns(source, bars, **inputs_of(source, bars)))  # type: ignore[arg-type]
+        return list(columns(source, bars, **inputs_of(source, bars, scored)))  # type: ignore[arg-type]
 
 
 def alone(
-    source: StepSource, values: Mapping[str, float], bars: Bars, runners: Sequence[Runner], edges: Sequence[int]
+    source: StepSource,
+    values: Mapping[str, float],
+    bars: Bars,
+    runners: Sequence[Runner],
+    edges: Sequence[int],
+    scored: Bars | None = None,
 ) -> Outcome:
     """One column; each part in the next of the runners."""
     parameters, swept = source.rows(values)
-    reads, outputs = reads_of(source, bars), []
+    reads, outputs = reads_of(source, bars, scored), []
     memory = [np.zeros(source.state_size), np.zeros(len(source.own_rows))]
     width = width_of(source)
     for part, (i0, i1) in enumerate(pairwise(edges)):

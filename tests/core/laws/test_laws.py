@@ -17,6 +17,7 @@ from tests.core.laws.drivers import alone, differing, in_lanes, of_markets, read
 from tests.core.laws.subjects import BATCHES, SUBJECTS, Batch, every_subject
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.parameter import Parameter
+from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
 from tradepool.core.graph.whole import NEVER, at
 
 COUNT = 300
@@ -153,7 +154,39 @@ def nothing_looks_ahead(batch: Batch, case: int) -> NDArray[np.bool_]:
     return differing(seen, other)
 
 
-LAWS: tuple[Law, ...] = (plain_python_and_parts, lanes_and_threads, markets_in_lanes, nothing_looks_ahead)
+def a_later_start_catches_up(batch: Batch, case: int) -> NDArray[np.bool_]:
+    """After the stated warm-up a later start has the bits of an earlier one; what states none is anchored.
+
+    Anchored, only the same first bar or a saved row gives the same bits: that is the law of parts.
+    """
+    random = np.random.default_rng(case)
+    source, start = batch.step(()), int(random.integers(1, 1_500))
+    values = one(sets_of(batch, random), 0, frozenset())
+    # Another market's bars are counted as they come, and it lacks some.
+    more = 1.5 if source.others else 1.0
+    settled = [None if item == NEVER else int(more * at(item, values, MINUTE_MS)) for item in batch.settled]
+    count = start + COUNT + max(item or 0 for item in settled)
+    bars = bars_of(case, count, ("walk", "steps", "gaps")[case % 3])
+    whole = alone(source, values, bars, ["native"], [0, count]).outputs[:, start:]
+    late = alone(source, values, bars.slice(start, count), ["native"], [0, count - start], bars).outputs
+    wrong = np.zeros(len(batch.columns), bool)
+    for column, begin in enumerate(settled):
+        if begin is not None and batch.is_strategy and column in (EXPOSURE, PREVIOUS_EXPOSURE):
+            # The exposure is a level: equal from the first signal after the warm-up on.
+            edges = np.flatnonzero(whole[0, begin:, EXPOSURE] != whole[0, begin:, PREVIOUS_EXPOSURE])
+            begin = begin + int(edges[0]) + 1 if len(edges) else None
+        if begin is not None:
+            wrong[column] = differing(whole[:, begin:, [column]], late[:, begin:, [column]])[0]
+    return wrong
+
+
+LAWS: tuple[Law, ...] = (
+    plain_python_and_parts,
+    lanes_and_threads,
+    markets_in_lanes,
+    nothing_looks_ahead,
+    a_later_start_catches_up,
+)
 
 
 @cache

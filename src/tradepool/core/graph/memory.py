@@ -145,14 +145,15 @@ def write_variance(writer: Writer, expr: Expr) -> str:
 
 
 def write_extreme(writer: Writer, expr: Expr) -> str:
-    """Take what is more extreme; look through the window only when the extreme leaves it."""
+    """Take what is more extreme; look through the window only when the extreme leaves it. A nan is passed over."""
     (window,) = expr.args
-    word, sign = ("maximum", ">=") if expr.op == "highest" else ("minimum", "<=")
+    sign = ">=" if expr.op == "highest" else "<="
     view, bar = View(writer, window), writer.scope.bar
     leaving, state = view.leaving, writer.state(repr(expr), varies=writer.varies(expr))
-    rescan = oldest_to_newest(writer, [view], [f"{state} = {word}({state}, {{y}})"])
+    # It is nan only while every value of the window is.
+    rescan = oldest_to_newest(writer, [view], [f"{state} = where({{y}} {sign} {state} or is_nan({state}), {{y}}, {state})"])
     lines = [
-        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}:",
+        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state} or is_nan({state}):",
         f"    {state} = {view.x}",
         f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
         *indented([f"{state} = {view.x}", *rescan]),

@@ -5,7 +5,8 @@ from the ring, oldest to newest, at the first bar of every block of `BLOCK` bars
 a later start has the same bits, and rounding errors cannot pile up. What neither forgets nor is computed anew (a
 running total, a path) has no warm-up: only the same first bar gives the same bits.
 
-A nan that enters an average stays in it; guard a division with `where`. A window length is a whole number or an
+A nan that enters an average or a running total stays in it; guard a division with `where`. A window forgets a nan that
+has left it (a sum or variance at its next anchor). A window length is a whole number or an
 integer parameter. `rank`, `regression` and `correlation` look at their whole window at each bar.
 """
 
@@ -86,12 +87,12 @@ def variance(source: Number, n: int | Number) -> Number:
 
 
 def highest(source: Number, n: int | Number) -> Number:
-    """Largest of the last n values."""
+    """Largest of the last n values that are known; nan where none is."""
     return _over("highest", n, source, unit="same")
 
 
 def lowest(source: Number, n: int | Number) -> Number:
-    """Smallest of the last n values."""
+    """Smallest of the last n values that are known; nan where none is."""
     return _over("lowest", n, source, unit="same")
 
 
