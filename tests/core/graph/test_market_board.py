@@ -32,7 +32,8 @@ def test_every_market_has_the_bits_of_its_own_step(seed: int, markets: int) -> N
         rows = board.advance(np.ascontiguousarray(columns[:, :, i].T), 7_000 + i, None if there.all() else there)
         for at, own in enumerate(steps):
             for market in np.flatnonzero(there):
-                expected = own[market].advance_bar(*columns[market, :, i].tolist(), 7_000 + i)
+                open_, high, low, close_, volume = columns[market, :, i].tolist()
+                expected = own[market].advance_bar(open_, high, low, close_, volume, 7_000 + i)
                 assert (bits(rows[at, :, market]) == bits(list(expected))).all()
 
 
