@@ -218,7 +218,7 @@ def test_bench_prints_the_shape(console: Console) -> None:
     found = json.loads(console("bench", "compile", "--rounds", "1", "--json").out)
     assert list(found) == ["schema", "machine", "rows"]
     assert list(found["machine"]) == ["cpu", "flags", "cores", "load"]
-    assert all(list(row) == ["work", "unit", "ours", "peers", "ratio"] for row in found["rows"])
+    assert all(list(row) == ["work", "unit", "ours", "peers", "ratio", "note"] for row in found["rows"])
     assert all(row["ours"] > 0 for row in found["rows"])
 
 

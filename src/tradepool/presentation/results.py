@@ -170,13 +170,14 @@ class StrategyJson(msgspec.Struct, frozen=True):
 
 
 class BenchRow(msgspec.Struct, frozen=True):
-    """One figure; a ratio above 1 says that ours is better."""
+    """One figure; a ratio above 1 says that ours is better. `note` is empty where there is nothing to add."""
 
     work: str
     unit: str
     ours: float
     peers: dict[str, float]
     ratio: dict[str, float]
+    note: str = ""
 
 
 class Machine(msgspec.Struct, frozen=True):

@@ -67,8 +67,8 @@ def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) 
     said = np.column_stack([rows[:, 2:] * scale, ahead[:, :2] * scale, ahead[:, 2]]).tolist()
     naive.run(
         [
-            Bar(t, t + TIMEFRAME_MS, o, h, l, c, int(row[0]), int(row[1]), far)
-            for t, (o, h, l, c), row, far in zip(
+            Bar(t, t + TIMEFRAME_MS, o, h, low, c, int(row[0]), int(row[1]), far)
+            for t, (o, h, low, c), row, far in zip(
                 bars.open_time.tolist(), ticks, rows, map(Said._make, said), strict=True
             )
         ],

@@ -18,14 +18,15 @@ HOUR_MS = 3_600_000
 
 def test_the_identity_follows_everything_that_matters() -> None:
     same = named("moving_average_cross").with_parameters({"fast": 12})
-    assert CROSS.strategy_id(HOUR_MS) == same.strategy_id(HOUR_MS) == "52159abdcadb6faf"
+    assert CROSS.strategy_id(HOUR_MS) == same.strategy_id(HOUR_MS) == "437e4a5fc7e98990"
     others = {
         CROSS.strategy_id(2 * HOUR_MS),
         CROSS.with_parameters({"fast": 13}).strategy_id(HOUR_MS),
         Strategy(CROSS.name, 2, CROSS.enter, CROSS.exit, CROSS.exits).strategy_id(HOUR_MS),
         Strategy("other", 1, CROSS.enter, CROSS.exit, CROSS.exits).strategy_id(HOUR_MS),
+        Strategy(CROSS.name, 1, CROSS.exit, CROSS.enter, CROSS.exits).strategy_id(HOUR_MS),
     }
-    assert len(others | {CROSS.strategy_id(HOUR_MS)}) == 5
+    assert len(others | {CROSS.strategy_id(HOUR_MS)}) == 6
 
 
 def test_overrides_add_up() -> None:

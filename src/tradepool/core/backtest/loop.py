@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,10 @@ from tradepool.core.backtest import kernel
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import StepSource, fused_step
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.strategies.strategy import Strategy
+
+Ticks: TypeAlias = NDArray[np.int64]
+_ticks: WeakKeyDictionary[Bars, dict[float, tuple[Ticks, ...]]] = WeakKeyDictionary()
 
 NAME = "backtest"
 # Prices come as floats for the market part and as ticks, rounded once, for the account part.
@@ -72,10 +76,10 @@ def _kernel() -> Program:
     return Program.of(kernel)
 
 
-def ticks_of(bars: Bars, scale: float) -> tuple[NDArray[np.int64], ...]:
-    """Open, high, low and close in ticks: what `round_to_int(price * scale)` gives, for all bars at once."""
-
-    def ticks(prices: Floats) -> NDArray[np.int64]:
-        return np.floor(prices * scale + 0.5).astype(np.int64)
-
-    return ticks(bars.open), ticks(bars.high), ticks(bars.low), ticks(bars.close)
+def ticks_of(bars: Bars, scale: float) -> tuple[Ticks, ...]:
+    """Open, high, low and close in ticks: what `round_to_int(price * scale)` gives, made once for a series."""
+    known = _ticks.setdefault(bars, {})
+    if scale not in known:
+        prices = (bars.open, bars.high, bars.low, bars.close)
+        known[scale] = tuple(np.floor(column * scale + 0.5).astype(np.int64) for column in prices)
+    return known[scale]

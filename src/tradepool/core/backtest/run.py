@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account.round_trip import RoundTrip, position_of
+from tradepool.core.account.round_trip import position_of
 from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, fused, ticks_of
-from tradepool.core.backtest.result import BacktestResult
+from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
@@ -24,16 +24,13 @@ from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.vocabulary import round_to_int
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.ids import AccountId, MandateId, StrategyId
+from tradepool.domain.ids import StrategyId
 from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
-from tradepool.domain.trade import Origin, Trade
 
 Runner = Literal["native", "reference"]
-ACCOUNT = AccountId("backtest")
-MANDATE = MandateId("backtest")
 SLIPPAGE_BP = 1
 PREPARED_MAX = 64
 # A turn closes one trade at the open, and its new position may be closed in the same bar.
@@ -146,7 +143,7 @@ def _result(
     rows: _Rows,
     record_equity: bool,
 ) -> BacktestResult:
-    strategy_id = strategy.strategy_id(bars.timeframe_ms)
+    strategy_id, closed = strategy.strategy_id(bars.timeframe_ms), int(rows.counts[fills.TRADES])
     close_ticks = round_to_int(float(bars.close[-1]) * price_scale(market))
     # As lists: Python's integers have no width, NumPy's do.
     final = kernel.equity_at(rows.wallet.tolist(), rows.slot.tolist(), rows.terms.tolist(), close_ticks)
@@ -158,17 +155,11 @@ def _result(
         end_ms=int(bars.open_time[-1]) + bars.timeframe_ms,
         cash=setting.cash,
         final_equity=final * market.quote_unit,
-        trades=_trades(rows, strategy_id, market),
+        round_trips=rows.trades[: closed * fills.TRADE_SIZE].reshape(closed, fills.TRADE_SIZE).copy(),
         open_positions=_open_positions(rows, strategy_id, market),
         refusals=_refusals(rows, market),
         equity=rows.equity if record_equity else None,
     )
-
-
-def _trades(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Trade, ...]:
-    count = int(rows.counts[fills.TRADES])
-    table = rows.trades[: count * fills.TRADE_SIZE].reshape(count, fills.TRADE_SIZE).tolist()
-    return tuple(RoundTrip(*row).trade(ACCOUNT, strategy_id, market, Origin.BACKTEST) for row in table)
 
 
 def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:

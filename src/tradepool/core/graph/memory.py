@@ -70,14 +70,17 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
     decay = writer.hoist(f"1.0 - {weight}")
     state, bar = writer.keep(expr), writer.scope.bar
     start, seeded = writer.whole(source.first_valid), writer.whole(expr.first_valid)
+    seeded_before = plus(expr.first_valid, 1)
+    following = f"{state} = {weight} * {x} + {decay} * {state}"
     lines = [
-        f"if {bar} >= {writer.whole(plus(expr.first_valid, 1))}:",
-        f"    {state} = {weight} * {x} + {decay} * {state}",
+        f"if {bar} >= {writer.whole(seeded_before)}:",
+        f"    {following}",
         "else:" if start == "0" else f"elif {bar} >= {start}:",
     ]
     seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = {state} * {mean}"]
     lines += indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)
-    writer.scope.lines += [*lines, *_start_over(writer, expr, state, x)]
+    writer.scope.lines += writer.once_past(seeded_before, [following], lines)
+    writer.scope.lines += _start_over(writer, expr, state, x)
     return state
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tradepool.core.graph.expr import Boolean, as_boolean, parameters
+from tradepool.core.graph.expr import Boolean, Expr, as_boolean, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.step import Graph
 from tradepool.core.strategies.exits import NONE, Exits
@@ -119,7 +119,21 @@ class Strategy:
         taken = {name: known[name].take(value) for name, value in values.items()}
         return replace(self, overrides={**self.overrides, **taken})
 
+    @cached_property
+    def rules(self) -> str:
+        """SHA-256 of everything it computes, in hex; of a parameter only the name counts."""
+        place: dict[Expr, int] = {}
+        rows = []
+        for expr in walk(*self.graph.roots):
+            value = expr.value.name if isinstance(expr.value, Parameter) else repr(expr.value)
+            rows.append([type(expr).__name__, expr.op, value, [place[arg] for arg in expr.args]])
+            place[expr] = len(place)
+        return hashlib.sha256(json.dumps([rows, [place[root] for root in self.graph.roots]]).encode()).hexdigest()
+
     def strategy_id(self, timeframe_ms: int) -> StrategyId:
-        """Sixteen hex digits: the same for the same name, version, parameter values and timeframe, on every machine."""
-        key = json.dumps([self.name, self.version, sorted(self.values.items()), timeframe_ms])
+        """Sixteen hex digits: the same for the same name, version, rules, parameter values and timeframe, everywhere.
+
+        The rules are in it because steps are shared by it: another's text of the same name is another strategy.
+        """
+        key = json.dumps([self.name, self.version, self.rules, sorted(self.values.items()), timeframe_ms])
         return StrategyId(hashlib.sha256(key.encode()).hexdigest()[:16])

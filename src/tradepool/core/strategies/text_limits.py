@@ -14,7 +14,7 @@ LOOKBACK_BARS_MAX = 20_000
 STATE_FLOATS_MAX = 50_000
 OPERATIONS_A_BAR_MAX = 20_000
 # Parts of the formula of a look-back, such as max(a + b, 2 * a, c): each is compared whenever two terms meet.
-LOOKBACK_TERMS_MAX = 300
+LOOKBACK_TERMS_MAX = 1_000
 
 
 class Meter:
