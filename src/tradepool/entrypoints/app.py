@@ -20,8 +20,9 @@ from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.core.account.account import Account
+from tradepool.core.graph.step import market_step
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.errors import UnknownMarket
+from tradepool.domain.errors import InvalidInput, UnknownMarket
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -37,6 +38,14 @@ from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.sender import Sender
 
 WrapGateway = Callable[[AccountGateway], AccountGateway]
+
+
+class OtherMarketMissing(InvalidInput):
+    """Strategy {strategy} reads {symbol}, which {venue} does not trade; let it read one of its markets: {known}."""
+
+
+class NoSourceYet(InvalidInput):
+    """Strategy {strategy} reads {names} from outside, for which live trading has no source yet; it can be backtested only, with its values given to `tradepool.core.backtest.run.run` as externals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +84,7 @@ class Platform:
         self._wiring = wiring
         self.journal: Journal = wiring.journal or DatabaseJournal(wiring.connection)
         self.books = DatabaseBooks(wiring.connection)
+        self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -104,6 +114,7 @@ class Platform:
             w.strategies,
             [(strategy_id, listed[market]) for strategy_id, market in follows],
             self.desk.on_batch,
+            [market for others in self._others.values() for market in others],
         )
         await self.desk.start(self.market_data)
 
@@ -111,6 +122,7 @@ class Platform:
         """Make an account's actor; a key that is refused, or a market that is not there, is that account's trouble."""
         w = self._wiring
         markets = [self._listed(listed, market) for market in seat.mandate.markets]
+        self._look_at(seat.mandate.strategy_id, listed)
         gateway: AccountGateway = w.wrap_gateway(
             CcxtGateway(
                 seat.account.id,
@@ -136,6 +148,21 @@ class Platform:
         if market not in listed:
             raise UnknownMarket(symbol=market, known=", ".join(sorted(listed)[:10]))
         return listed[market]
+
+    def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
+        """Find the markets a strategy reads beside its own. Raises OtherMarketMissing, NoSourceYet and NotAMultiple."""
+        if strategy_id in self._others:
+            return
+        strategy, venue = self._wiring.strategies[strategy_id], self._wiring.venue
+        step = market_step(strategy.graph, timeframe_ms=self._wiring.timeframe_ms)
+        if step.externals:
+            raise NoSourceYet(strategy=strategy.name, names=", ".join(item.name for item in step.externals))
+        wanted = {symbol: MarketId(f"{venue}:{symbol}") for symbol in step.others}
+        for symbol, market in wanted.items():
+            if market not in listed:
+                known = ", ".join(sorted(each.symbol for each in listed.values())[:10])
+                raise OtherMarketMissing(strategy=strategy.name, symbol=repr(symbol)[:40], venue=venue, known=known)
+        self._others[strategy_id] = [listed[market] for market in wanted.values()]
 
     def actor(self, account: AccountId) -> AccountActor:
         """The actor of an account; what refused the account, where it could not even be started."""

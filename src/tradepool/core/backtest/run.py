@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -16,7 +17,7 @@ from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
 from tradepool.core.backtest import kernel
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.graph import native, reference
-from tradepool.core.graph.align import columns
+from tradepool.core.graph.align import Timed, columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.market_step import NOTHING
@@ -95,8 +96,14 @@ def run(
     *,
     runner: Runner = "native",
     record_equity: bool = False,
+    others: Mapping[str, Bars] | None = None,
+    externals: Mapping[str, Timed] | None = None,
 ) -> BacktestResult:
-    """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open."""
+    """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open.
+
+    `others` are the bars of the markets it reads beside this one, `externals` the values from outside, both by name;
+    raises WrongInputs if they are not what it reads.
+    """
     source, functions = _prepared(strategy, bars.timeframe_ms, runner)
     rows = _rows(market, bars, setting, record_equity)
     functions["backtest"](
@@ -104,7 +111,7 @@ def run(
         NOTHING,
         source.rows(strategy.values)[0],
         NOTHING,
-        *columns(source, bars),
+        *columns(source, bars, 0, None, others, externals),
         0,
         len(bars),
         rows.wallet,
