@@ -20,7 +20,6 @@ from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.core.account.account import Account
-from tradepool.core.graph.step import market_step
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput, UnknownMarket
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
@@ -33,6 +32,7 @@ from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import guard
 from tradepool.services.market_data import MarketData
+from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.sender import Sender
@@ -42,10 +42,6 @@ WrapGateway = Callable[[AccountGateway], AccountGateway]
 
 class OtherMarketMissing(InvalidInput):
     """Strategy {strategy} reads {symbol}, which {venue} does not trade; let it read one of its markets: {known}."""
-
-
-class NoSourceYet(InvalidInput):
-    """Strategy {strategy} reads {names} from outside, for which live trading has no source yet; it can be backtested only, with its values given to `tradepool.core.backtest.run.run` as externals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +150,8 @@ class Platform:
         if strategy_id in self._others:
             return
         strategy, venue = self._wiring.strategies[strategy_id], self._wiring.venue
-        step = market_step(strategy.graph, timeframe_ms=self._wiring.timeframe_ms)
-        if step.externals:
-            raise NoSourceYet(strategy=strategy.name, names=", ".join(item.name for item in step.externals))
-        wanted = {symbol: MarketId(f"{venue}:{symbol}") for symbol in step.others}
+        read = source_of(strategy, self._wiring.timeframe_ms).others
+        wanted = {symbol: MarketId(f"{venue}:{symbol}") for symbol in read}
         for symbol, market in wanted.items():
             if market not in listed:
                 known = ", ".join(sorted(each.symbol for each in listed.values())[:10])

@@ -13,12 +13,18 @@ import numpy as np
 
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import MarketStep
+from tradepool.core.graph.step import StepSource, market_step
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle
+from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import MarketId, StrategyId
 from tradepool.domain.market import Market
 from tradepool.domain.signal import Signal
 from tradepool.ports.journal import Checkpoint
+
+
+class NoSourceYet(InvalidInput):
+    """Strategy {strategy} reads {names} from outside, which only a backtest from Python can give so far: tradepool.core.backtest.run.run(..., externals=...)."""
 
 
 class Reader:
@@ -95,6 +101,14 @@ class Reader:
         """Go on from there. Raises StateMismatch and StateDamaged."""
         self._step.load(checkpoint.state)
         self.last_open_ms, self._last_close = checkpoint.time_ms - self._timeframe_ms, checkpoint.close
+
+
+def source_of(strategy: Strategy, timeframe_ms: int) -> StepSource:
+    """The market step of a strategy, whose `others` are the markets it reads. Raises NoSourceYet and NotAMultiple."""
+    source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
+    if source.externals:
+        raise NoSourceYet(strategy=strategy.name, names=", ".join(item.name for item in source.externals))
+    return source
 
 
 def bars_of(candles: Sequence[Candle], timeframe_ms: int) -> Bars:
