@@ -194,7 +194,8 @@ def test_strategies(console: Console) -> None:
 
 def test_strategies_as_json(console: Console) -> None:
     listed = json.loads(console("strategies", "list", "--json").out)
-    assert list(listed) == ["schema", "strategies"]
+    assert list(listed) == ["schema", "strategies", "origins", "faults"]
+    assert listed["faults"] == {}
     assert "Buy when the fast average" in listed["strategies"][CROSS]
     shown = json.loads(console("strategies", "show", CROSS, "--json").out)["strategy"]
     assert shown["name"] == CROSS
@@ -217,7 +218,7 @@ def test_bench_prints_the_shape(console: Console) -> None:
     found = json.loads(console("bench", "compile", "--rounds", "1", "--json").out)
     assert list(found) == ["schema", "machine", "rows"]
     assert list(found["machine"]) == ["cpu", "flags", "cores", "load"]
-    assert all(list(row) == ["work", "unit", "ours", "peers", "ratio"] for row in found["rows"])
+    assert all(list(row) == ["work", "unit", "ours", "peers", "ratio", "note"] for row in found["rows"])
     assert all(row["ours"] > 0 for row in found["rows"])
 
 
@@ -314,3 +315,55 @@ def test_an_end_from_outside_is_quiet_and_tidy(number: signal.Signals, code: int
     assert "candles" in said[1]
     assert "Traceback" not in err
     assert "Unclosed" not in err
+
+
+BOTH_SIDES = """
+from tradepool.core.graph.expr import crosses_above, crosses_below
+from tradepool.core.indicators.exponential_moving_average import ema
+from tradepool.core.strategies.exits import stop_percent, targets_percent
+from tradepool.core.strategies.strategy import Strategy
+
+
+def strategy():
+    up, down = crosses_above(ema(length=5), ema(length=13)), crosses_below(ema(length=5), ema(length=13))
+    shorts = {{"enter_short": down, "exit_short": up}} if {shorts} else {{}}
+    return Strategy("own", 1, up, down, stop_percent(1.0) + {exits}, **shorts)
+"""
+
+
+def test_a_strategy_that_shorts_is_backtested_as_on_a_perpetual_and_not_yet_replayed(
+    candles: Path, console: Console, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(BOTH_SIDES.format(shorts=True, exits="targets_percent(0.2, 0.4)"))
+    ran = console("backtest", file, "--candles", candles, "--json")
+    assert ran.out == console("backtest", file, "--candles", candles, "--json", "--runner", "reference").out
+    found = json.loads(ran.out)
+    assert found["markets"][0]["kind"] == "perpetual"
+    assert found["markets"][0]["not_modelled"] == ["funding", "borrowing", "liquidation"]
+    assert {trade["side"] for trade in found["trades"]} == {"buy", "sell"}
+    assert {"target", "signal_exit"} <= {trade["exit_reason"] for trade in found["trades"]}
+    assert found["fees"]["BTC"] == "0"
+    for trade in found["trades"]:
+        side = 1 if trade["side"] == "buy" else -1
+        moved = side * (Decimal(trade["exit_price"]) - Decimal(trade["entry_price"])) * Decimal(trade["quantity"])
+        # The price of an exit in parts is their average, rounded at 28 digits.
+        assert abs(Decimal(trade["pnl"]) - moved + Decimal(trade["fees"]["USDT"])) < Decimal("1e-15")
+    shown = console("backtest", file, "--candles", candles).out
+    assert "held as on a perpetual; not counted: funding, borrowing, liquidation" in " ".join(shown.split())
+    refused = console("replay", file, "--candles", candles)
+    assert (refused.code, refused.out) == (1, "")
+    assert "Strategy own uses shorts; it can be backtested and swept" in refused.err
+
+
+def test_a_strategy_with_targets_is_backtested_on_spot_and_not_yet_replayed(
+    candles: Path, console: Console, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(BOTH_SIDES.format(shorts=False, exits="targets_percent(0.3)"))
+    found = json.loads(console("backtest", file, "--candles", candles, "--json").out)
+    assert (found["markets"][0]["kind"], found["markets"][0]["not_modelled"]) == ("spot", [])
+    assert "target" in {trade["exit_reason"] for trade in found["trades"]}
+    refused = console("replay", file, "--candles", candles, "--json")
+    assert (refused.code, refused.out) == (1, "")
+    assert "Strategy own uses targets" in refused.err

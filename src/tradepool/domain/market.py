@@ -27,7 +27,7 @@ def unit_for(quantity_step: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeSchedule:
-    """Shares of the traded amount a venue keeps, taken from what is received."""
+    """Shares of the traded amount a venue keeps: on spot of what is received, on a perpetual in quote."""
 
     maker_rate: Decimal
     taker_rate: Decimal
@@ -37,8 +37,9 @@ class FeeSchedule:
 class Market:
     """One instrument on one venue; all its money is whole numbers of ticks, steps and units.
 
-    Prices are whole `price_tick`s, order quantities whole `quantity_step`s, holdings and cash whole `base_unit`s
-    and `quote_unit`s. The derived integers are what the account step and the venues compute with.
+    `kind` is "spot", or "perpetual" where positions are long or short and all fees are paid in quote. Prices are whole
+    `price_tick`s, order quantities whole `quantity_step`s, holdings and cash whole `base_unit`s and `quote_unit`s. The
+    derived integers are what the account step and the venues compute with.
 
     >>> btc = Market(venue="binance", base="BTC", quote="USDT", price_tick=Decimal("0.01"),
     ...              quantity_step=Decimal("0.00001"), quantity_min=Decimal("0.00001"), notional_min=Decimal(5),
@@ -80,6 +81,21 @@ class Market:
     def id(self) -> MarketId:
         """The pair and its venue, unique in a deployment."""
         return MarketId(f"{self.venue}:{self.base}/{self.quote}")
+
+    @property
+    def fee_in_quote(self) -> bool:
+        """Whether a buy's fee is paid in quote on top, as on perpetuals and margin; only there a short can be held."""
+        return self.kind != "spot"
+
+    @property
+    def entry_fee_asset(self) -> str:
+        """The asset an entry's fee is paid in; an exit's is always paid in quote."""
+        return self.quote if self.fee_in_quote else self.base
+
+    @property
+    def entry_fee_unit(self) -> Decimal:
+        """The unit an entry's fee is counted in."""
+        return self.quote_unit if self.fee_in_quote else self.base_unit
 
     @property
     def smallest_sell(self) -> Decimal:

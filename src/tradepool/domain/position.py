@@ -12,7 +12,7 @@ from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
 class Position:
     """Quantity is signed and counts what was filled, fees taken off; opposite wishes of two strategies are not netted.
 
-    `entry_fee` is in the base asset; `unsellable` says that what is held is too small to be sold, or to be protected.
+    `entry_fee` is in the base asset on spot, else in quote; `unsellable` says that what is held is too small to be sold, or to be protected.
     """
 
     account: AccountId

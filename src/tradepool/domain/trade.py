@@ -22,7 +22,9 @@ class Origin(StrEnum):
 class Trade:
     """A closed position: `pnl` is the change of cash over the round trip, in the quote asset, all fees inside.
 
-    The fee of a buy (`entry_fee`) is taken in the base asset and enters `pnl` through what is left to sell.
+    `side` is that of the entry: a short sells first. On spot `entry_fee` is taken in the base asset and enters `pnl`
+    through what is left to sell; elsewhere it is in quote, as `exit_fee` always is. A trade that was closed in parts has
+    their average price and the reason of the last one.
     """
 
     account: AccountId

@@ -71,6 +71,11 @@ class Wiring:
     journal: Journal | None = None
     wrap_gateway: WrapGateway = lambda gateway: gateway
 
+    def __post_init__(self) -> None:
+        """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
+        for strategy in self.strategies.values():
+            strategy.refuse_unless_live()
+
 
 class Platform:
     """A deployment's trading side; `start` returns when it is ready to trade."""

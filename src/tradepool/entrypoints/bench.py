@@ -27,13 +27,17 @@ class UnknownWork(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measurement. `smaller` says which way is better; peers are other engines, or the figure aimed at (`reach`)."""
+    """One measurement. `smaller` says which way is better; peers are other engines, or the figure aimed at (`reach`).
+
+    `note` is what else a reader should know, such as a peer that is missing.
+    """
 
     work: str
     unit: str
     ours: float
     smaller: bool = True
     peers: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
 
 Measure = Callable[[], list[Figure]]
@@ -45,6 +49,7 @@ WORKS = {
     "replay": "bench_replay",
     "memory": "bench_memory",
     "start": "bench_start",
+    "step": "bench_step",
 }
 
 
@@ -62,7 +67,7 @@ def measure(names: Sequence[str], rounds: int) -> BenchJson:
     taken: dict[str, list[list[Figure]]] = {name: [] for name in chosen}
     for number in range(rounds):
         for name, once in measures.items():
-            say(f"round {number + 1} of {rounds}: {name}")
+            say(f"round {number + 1} of {rounds}: {name}; load {os.getloadavg()[0]:.2f}")
             taken[name].append(once())
     return BenchJson(schema=SCHEMA, machine=machine(), rows=[row for name in chosen for row in rows(taken[name])])
 
@@ -98,6 +103,7 @@ def rows(rounds: Sequence[Sequence[Figure]]) -> list[BenchRow]:
                 ours=short(ours),
                 peers={name: short(value) for name, value in peers.items()},
                 ratio={name: short(value) for name, value in ratio.items()},
+                note=same[-1].note,
             )
         )
     return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from itertools import count
 
-from tradepool.core.backtest import kernel
-from tradepool.core.backtest.run import AFTER, ARGUMENTS, BEFORE
+from tradepool.core.backtest.loop import fused
 from tradepool.core.graph import native
 from tradepool.core.graph.program import Program
-from tradepool.core.graph.step import fused_step, market_step
+from tradepool.core.graph.step import market_step
 from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog
 from tradepool.entrypoints.bench import Figure, Measure
@@ -22,10 +21,9 @@ def rounds() -> Measure:
     def once() -> list[Figure]:
         figures = []
         for name in catalog.names():
-            graph = catalog.named(name).graph
-            step = market_step(graph, timeframe_ms=MINUTE_MS)
-            backtest = fused_step(graph, "backtest", ARGUMENTS, BEFORE, AFTER, timeframe_ms=MINUTE_MS)
-            whole = Program.of(kernel) + backtest.program
+            strategy = catalog.named(name)
+            step = market_step(strategy.graph, timeframe_ms=MINUTE_MS)
+            backtest, whole = fused(strategy, MINUTE_MS)
             figures.append(Figure(f"compile step of {name}", "ms", compile_ms(step.program, step.name, next(number))))
             figures.append(Figure(f"compile backtest of {name}", "ms", compile_ms(whole, backtest.name, next(number))))
         return figures

@@ -51,7 +51,7 @@ app.command(config_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
-StrategyName = Annotated[str, Parameter(help="Name (strategies list), or a .py file of your own.")]
+StrategyName = Annotated[str, Parameter(help="Name (strategies list), or a .strategy or .py file.")]
 RunnerName = Annotated[Literal["native", "reference"], Parameter(help="Compiled, or plain Python (slow).")]
 
 
@@ -140,30 +140,76 @@ def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:
 
 
 @strategies_app.command(name="list")
-def strategies_list(*, json: Json = False) -> None:
-    """Names, and what each one does."""
-    from tradepool.entrypoints.strategies import summaries
-    from tradepool.presentation.results import SCHEMA, StrategiesJson
+def strategies_list(*, json: Json = False, config: Config = None) -> None:
+    """Names, what each one does, and where it comes from: built in, your folder, an installed package."""
+    from tradepool.entrypoints.inputs import settings_from
+    from tradepool.entrypoints.strategies import listed
+    from tradepool.presentation.results import strategies_json
     from tradepool.presentation.strategy_page import strategy_table
 
+    rows = listed(settings_from(config).strategies.folder)
     if json:
-        _say(StrategiesJson(schema=SCHEMA, strategies=summaries()))
+        _say(strategies_json(rows))
     else:
-        _show(strategy_table(summaries()))
+        _show(strategy_table(rows))
 
 
 @strategies_app.command(name="show")
-def strategies_show(name: StrategyName, *, json: Json = False) -> None:
-    """Parameters, expressions, the step as it runs, its state and its warm-up."""
-    from tradepool.entrypoints.strategies import page_of
+def strategies_show(
+    name: StrategyName,
+    *,
+    svg: Annotated[Path | None, Parameter(help="Draw the graph into this file.")] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Parameters, expressions, the step as it runs, its state, warm-up and cost."""
+    from tradepool.entrypoints.inputs import settings_from
+    from tradepool.entrypoints.strategies import drawing_of, find, page_of
     from tradepool.presentation.results import SCHEMA, StrategyJson
     from tradepool.presentation.strategy_page import strategy_page
 
-    page = page_of(name)
+    source = find(name, settings_from(config).strategies.folder)
+    page = page_of(source)
+    if svg is not None:
+        svg.write_text(drawing_of(source), encoding="utf-8")
     if json:
         _say(StrategyJson(schema=SCHEMA, strategy=page))
     else:
         _show(strategy_page(page))
+
+
+@strategies_app.command(name="check")
+def strategies_check(file: Annotated[Path, Parameter(help="A .strategy or .py file.")], *, json: Json = False) -> None:
+    """Read a strategy file, run it over modelled bars in both runners, and say what would be refused."""
+    from tradepool.entrypoints.doctor import ChecksFailed
+    from tradepool.entrypoints.strategy_check import check
+    from tradepool.presentation.doctor_page import check_table
+    from tradepool.presentation.results import SCHEMA, StrategyCheckJson
+    from tradepool.presentation.strategy_page import strategy_page
+
+    found = check(file)
+    if json:
+        _say(StrategyCheckJson(schema=SCHEMA, strategy=found.page, checks=found.checks, entries=found.entries))
+    else:
+        _show(strategy_page(found.page))
+        _show(check_table(found.checks))
+    failed = [item.name for item in found.checks if not item.ok]
+    if failed:
+        raise ChecksFailed(count=len(failed), names=", ".join(failed))
+
+
+@strategies_app.command(name="new")
+def strategies_new(
+    name: Annotated[str, Parameter(help="What to call it: a-z, 0-9 and _.")],
+    *,
+    python: Annotated[bool, Parameter(help="A Python file instead of a text.")] = False,
+    folder: Annotated[Path, Parameter(help="Where to write it.")] = Path(),
+) -> None:
+    """Write a strategy that runs, to be changed, and its test; nothing is overwritten."""
+    from tradepool.entrypoints.strategy_new import new_strategy
+
+    file, test_file = new_strategy(name, folder, python=python)
+    print(f"{file}\n{test_file}")
 
 
 @config_app.command(name="show")

@@ -84,13 +84,12 @@ def files_of(given: Sequence[Path] | None) -> Sequence[Path]:
     return given or ()
 
 
-def strategy_from(name: str, assignments: Sequence[str]) -> Strategy:
-    """The named strategy, or that of a file ending in .py, with `k=v` parameters.
+def strategy_from(name: str, assignments: Sequence[str], folder: Path) -> Strategy:
+    """The strategy of that name, or of a file ending in .strategy or .py, with `k=v` parameters.
 
-    Raises UnknownStrategy, StrategyFileUnusable, UnknownParameter, WrongParameter and ours.
+    Raises what `entrypoints.strategies` raises, UnknownParameter, WrongParameter and ours.
     """
-    from tradepool.core.strategies import catalog
-    from tradepool.entrypoints.strategies import strategy_in
+    from tradepool.entrypoints.strategies import find
 
     values: dict[str, float] = {}
     for assignment in assignments:
@@ -100,8 +99,7 @@ def strategy_from(name: str, assignments: Sequence[str]) -> Strategy:
         if key in values:
             raise GivenTwice(name=key)
         values[key] = _number(key, text)
-    declared = strategy_in(Path(name)) if name.endswith(".py") else catalog.named(name)
-    return declared.with_parameters(values)
+    return find(name, folder).load().strategy.with_parameters(values)
 
 
 def _number(key: str, text: str) -> float:

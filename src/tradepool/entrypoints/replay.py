@@ -67,6 +67,11 @@ class Plan:
     door: Door = "unix"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise NotYetLive before a venue is started for a strategy that could not trade on it."""
+        for player in self.players:
+            player.strategy.refuse_unless_live()
+
     @property
     def timeframe_ms(self) -> int:
         """Of all listings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,9 +29,17 @@ class BacktestSettings(BaseModel):
     slippage_bp: int = Field(default=1, ge=0, le=1_000)
 
 
+class StrategiesSettings(BaseModel):
+    """Where the operator keeps the strategies of this deployment: texts, and Python files, which are run as they are."""
+
+    model_config = ConfigDict(extra="forbid")
+    folder: Path = Path("~/.local/share/tradepool/strategies")
+
+
 class Settings(BaseModel):
     """All of it."""
 
     model_config = ConfigDict(extra="forbid")
     log: LogSettings = LogSettings()
     backtest: BacktestSettings = BacktestSettings()
+    strategies: StrategiesSettings = StrategiesSettings()

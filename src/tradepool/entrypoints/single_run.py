@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -59,8 +59,9 @@ class Job:
 
 def job_of(name: str, asked: Asked, runner: Runner = "native") -> Job:
     """Everything checked and loaded; any fault is a named error and nothing has been written."""
-    chosen = settings_from(asked.config).backtest
-    strategy = strategy_from(name, asked.param or [])
+    settings = settings_from(asked.config)
+    chosen = settings.backtest
+    strategy = strategy_from(name, asked.param or [], settings.strategies.folder)
     weight = weight_of(chosen.weight if asked.weight is None else decimal_of("--weight", asked.weight))
     slippage_bp = slippage_of(chosen.slippage_bp if asked.slippage_bp is None else asked.slippage_bp)
     cash = chosen.cash if asked.cash is None else decimal_of("--cash", asked.cash)
@@ -82,7 +83,14 @@ def backtested(job: Job) -> FinishedRun:
     )
     unit = float(job.market.quote_unit)
     equity = [] if result.equity is None else (np.asarray(result.equity) * unit).tolist()
-    return _finished(job, result.final_equity, result.trades, result.open_positions, result.refusals, equity)
+    return _finished(
+        replace(job, market=result.market),
+        result.final_equity,
+        result.trades,
+        result.open_positions,
+        result.refusals,
+        equity,
+    )
 
 
 def replayed(job: Job, before_step: Callable[[Replay], bool] = lambda _: True) -> FinishedRun:
@@ -148,4 +156,4 @@ def _signals(job: Job) -> int:
     """Entry signals before the last bar: one at the last close could not be filled any more."""
     step = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner)
     rows = step.advance(job.bars, 0, len(job.bars) - 1, job.others)
-    return int(((rows[:, EXPOSURE] > 0) & (rows[:, PREVIOUS_EXPOSURE] == 0)).sum())
+    return int(((rows[:, EXPOSURE] != 0) & (rows[:, PREVIOUS_EXPOSURE] != rows[:, EXPOSURE])).sum())

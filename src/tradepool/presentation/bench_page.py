@@ -10,7 +10,7 @@ from tradepool.presentation.results import BenchJson
 
 
 def bench_table(found: BenchJson) -> RenderableType:
-    """The machine, then one line a figure."""
+    """The machine, then one line a figure, then what is to be said about some of them."""
     machine = found.machine
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("work")
@@ -20,6 +20,7 @@ def bench_table(found: BenchJson) -> RenderableType:
     for row in found.rows:
         peers = ", ".join(f"{name} {value:,.4g}" for name, value in row.peers.items())
         ratios = ", ".join(f"{value:,.3g}" for value in row.ratio.values())
-        table.add_row(Text(row.work, "bold"), f"{row.ours:,.4g}", row.unit, peers, ratios)
+        table.add_row(Text(row.work, "bold"), f"{row.ours:,.4g}", row.unit, Text(peers), ratios)
     head = Text(f"{machine.cpu}, {machine.cores} cores ({' '.join(machine.flags)}), load {machine.load:.2f}", "dim")
-    return Group(head, Text(), table)
+    notes = [Text(f"{row.work}: {row.note}", "dim") for row in found.rows if row.note]
+    return Group(head, Text(), table, Text(), *notes) if notes else Group(head, Text(), table)

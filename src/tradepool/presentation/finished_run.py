@@ -29,7 +29,7 @@ from tradepool.presentation.results import (
 class FinishedRun:
     """What was run and what came of it.
 
-    `market` is the candle file's. `signals` counts the entry signals (at least where no trade was
+    `market` is the candle file's, as a perpetual where the strategy shorts. `signals` counts the entry signals (at least where no trade was
     closed), `lookback` the bars before the first could come.
     `equity` (quote asset, after each bar's close) may be empty where nobody recorded it.
     """

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradepool.domain.candle import timeframe_name
+from tradepool.domain.order import Side
 from tradepool.domain.trade import Trade
 from tradepool.presentation.figures import Figures, figures
 from tradepool.presentation.finished_run import FinishedRun
@@ -23,7 +24,7 @@ from tradepool.presentation.formats import (
     plain,
     sparkline,
 )
-from tradepool.presentation.results import reasons
+from tradepool.presentation.results import NOT_MODELLED, reasons
 
 CHART_WIDTH = 72
 ROWS_SHOWN = 12
@@ -57,7 +58,7 @@ def used(run: FinishedRun) -> RenderableType:
     return Text(
         f"candles  {run.bars:,} of {timeframe_name(run.timeframe_ms)},"
         f" {minute(run.start_ms)} to {minute(run.end_ms)} UTC\n"
-        f"market   {market.venue} {market.symbol}: tick {plain(market.price_tick)}, step {plain(market.quantity_step)},"
+        f"market   {market.venue} {market.symbol} {market.kind}: tick {plain(market.price_tick)}, step {plain(market.quantity_step)},"
         f" smallest sell {plain(market.smallest_sell)} {market.quote}\n"
         f"costs    fee {percent_of(market.fees.taker_rate)}, slippage {run.slippage_bp} bp on market orders\n"
         f"mandate  weight {plain(run.weight)} of the equity, {', '.join(limit_texts(run.limits)) or 'no limits'}\n"
@@ -102,8 +103,8 @@ def _refusals(run: FinishedRun) -> str:
 def trade_table(run: FinishedRun) -> Table:
     """The trades; of many, the first and the last."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("entered (UTC)", "price", "left after", "price", "quantity", "pnl", "reason"):
-        table.add_column(name, justify="left" if name in ("entered (UTC)", "reason") else "right")
+    for name in ("entered (UTC)", "side", "price", "left after", "price", "quantity", "pnl", "reason"):
+        table.add_column(name, justify="left" if name in ("entered (UTC)", "side", "reason") else "right")
     half = ROWS_SHOWN // 2
     if len(run.trades) <= ROWS_SHOWN:
         shown: list[Trade | None] = list(run.trades)
@@ -111,7 +112,7 @@ def trade_table(run: FinishedRun) -> Table:
         shown = [*run.trades[:half], None, *run.trades[-half:]]
     for trade in shown:
         if trade is None:
-            table.add_row(f"... {len(run.trades) - 2 * half} more", *[""] * 6, style="dim")
+            table.add_row(f"... {len(run.trades) - 2 * half} more", *[""] * 7, style="dim")
         else:
             table.add_row(*_trade_cells(trade))
     return table
@@ -119,6 +120,7 @@ def trade_table(run: FinishedRun) -> Table:
 
 def _trade_cells(trade: Trade) -> Iterator[RenderableType]:
     yield minute(trade.entry_time_ms)
+    yield "long" if trade.side is Side.BUY else "short"
     yield f"{trade.entry_price:f}"
     yield duration(trade.exit_time_ms - trade.entry_time_ms)
     yield f"{trade.exit_price:f}"
@@ -150,9 +152,11 @@ def _endnotes(run: FinishedRun, f: Figures) -> Iterator[str]:
     for position in run.open_positions:
         yield (
             f"\nopen: {plain(position.quantity)} {run.market.base} since {minute(position.opened_time_ms)},"
-            f" bought at {position.average_entry_price:f}, counted at the last close"
+            f" {'bought' if position.quantity > 0 else 'sold'} at {position.average_entry_price:f}, counted at the last close"
             + (", too small to be sold or protected" if position.unsellable else "")
         )
+    if run.market.fee_in_quote:
+        yield f"\nheld as on a perpetual; not counted: {', '.join(NOT_MODELLED)}."
     if 0 < f.trades < FEW_TRADES:
         yield f"\n{f.trades} trades are few: win rate and profit factor of fewer than {FEW_TRADES} say little."
     yield "\nOne run on past candles is no promise; parameters chosen by its result make it look better than it is."

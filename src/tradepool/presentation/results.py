@@ -20,17 +20,23 @@ from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
 from tradepool.presentation.formats import iso, plain
-from tradepool.presentation.strategy_page import StrategyPage
+from tradepool.presentation.strategy_page import ListedStrategy, StrategyPage
 
 SCHEMA = 1
+# What holding a position on a perpetual or on margin costs besides, and what no run of ours charges.
+NOT_MODELLED = ("funding", "borrowing", "liquidation")
 Amounts = dict[str, str]
 
 
 class MarketUsed(msgspec.Struct, frozen=True):
-    """A market as it was traded: its grid, its least order, its costs."""
+    """A market as it was traded: its grid, its least order, its costs, and costs of it that nobody counted.
+
+    A backtest of a strategy that shorts makes a `perpetual` of a spot market, of the same grid.
+    """
 
     market: str
     venue: str
+    kind: str
     timeframe: str
     price_tick: str
     quantity_step: str
@@ -40,6 +46,7 @@ class MarketUsed(msgspec.Struct, frozen=True):
     maker_rate: str
     taker_rate: str
     slippage_bp: int
+    not_modelled: list[str]
 
 
 class TradeRow(msgspec.Struct, frozen=True):
@@ -59,7 +66,7 @@ class TradeRow(msgspec.Struct, frozen=True):
 
 
 class PositionRow(msgspec.Struct, frozen=True):
-    """A position that was still open at the end; `quantity` is what is held, `entry_fee` (base asset) taken off.
+    """A position that was still open at the end; `quantity` is what is held, `entry_fee` (on spot in base) taken off.
 
     `unsellable` says that it is too small to be sold, or to be protected.
     """
@@ -138,10 +145,21 @@ class DemoJson(msgspec.Struct, frozen=True):
 
 
 class StrategiesJson(msgspec.Struct, frozen=True):
-    """What `strategies list` prints: names and summaries."""
+    """What `strategies list` prints: names with summaries and origins, and why one cannot be used."""
 
     schema: int
     strategies: dict[str, str]
+    origins: dict[str, str]
+    faults: dict[str, str]
+
+
+class StrategyCheckJson(msgspec.Struct, frozen=True):
+    """What `strategies check` prints."""
+
+    schema: int
+    strategy: StrategyPage
+    checks: list[Check]
+    entries: int
 
 
 class StrategyJson(msgspec.Struct, frozen=True):
@@ -152,13 +170,14 @@ class StrategyJson(msgspec.Struct, frozen=True):
 
 
 class BenchRow(msgspec.Struct, frozen=True):
-    """One figure; a ratio above 1 says that ours is better."""
+    """One figure; a ratio above 1 says that ours is better. `note` is empty where there is nothing to add."""
 
     work: str
     unit: str
     ours: float
     peers: dict[str, float]
     ratio: dict[str, float]
+    note: str = ""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -203,6 +222,17 @@ def as_json(shape: msgspec.Struct) -> str:
     return msgspec.json.encode(shape).decode()
 
 
+def strategies_json(rows: Sequence[ListedStrategy]) -> StrategiesJson:
+    """The list of strategies; of two with one name the first is listed, the other is a fault."""
+    usable = [row for row in rows if not row.fault]
+    return StrategiesJson(
+        schema=SCHEMA,
+        strategies={row.name: row.summary for row in usable},
+        origins={row.name: row.origin for row in usable},
+        faults={f"{row.name} ({row.origin})": row.fault for row in rows if row.fault},
+    )
+
+
 def amounts(values: Mapping[str, Decimal]) -> Amounts:
     """Amounts by asset.
 
@@ -226,6 +256,7 @@ def market_used(market: Market, timeframe_ms: int, slippage_bp: int) -> MarketUs
     return MarketUsed(
         market=market.symbol,
         venue=market.venue,
+        kind=market.kind,
         timeframe=timeframe_name(timeframe_ms),
         price_tick=plain(market.price_tick),
         quantity_step=plain(market.quantity_step),
@@ -235,6 +266,7 @@ def market_used(market: Market, timeframe_ms: int, slippage_bp: int) -> MarketUs
         maker_rate=plain(market.fees.maker_rate),
         taker_rate=plain(market.fees.taker_rate),
         slippage_bp=slippage_bp,
+        not_modelled=list(NOT_MODELLED) if market.fee_in_quote else [],
     )
 
 
@@ -243,20 +275,22 @@ def fees_by_asset(
 ) -> dict[str, Decimal]:
     """All fees paid, by asset and in its order: of closed trades, and of buying what is still open.
 
-    `markets` are by symbol. A buy pays in base, a sell in quote.
+    `markets` are by symbol. On spot a buy pays in base, a sell in quote; elsewhere both pay in quote.
     """
     fees = {asset: Decimal(0) for m in markets.values() for asset in (m.base, m.quote)}
     for trade in trades:
         market = markets[symbol_of(trade.market)]
-        fees[market.base] += trade.entry_fee
+        fees[market.entry_fee_asset] += trade.entry_fee
         fees[market.quote] += trade.exit_fee
     for position in positions:
-        fees[markets[symbol_of(position.market)].base] += position.entry_fee
+        fees[markets[symbol_of(position.market)].entry_fee_asset] += position.entry_fee
     return dict(sorted(fees.items()))
 
 
 def trade_row(trade: Trade, strategy: str, market: Market) -> TradeRow:
-    """One round trip."""
+    """One round trip; `side` is that of the entry."""
+    fees = {market.base: Decimal(0), market.quote: trade.exit_fee}
+    fees[market.entry_fee_asset] += trade.entry_fee
     return TradeRow(
         market=market.symbol,
         strategy=strategy,
@@ -266,7 +300,7 @@ def trade_row(trade: Trade, strategy: str, market: Market) -> TradeRow:
         exit_time=iso(trade.exit_time_ms),
         exit_price=plain(trade.exit_price),
         quantity=plain(trade.quantity),
-        fees=amounts({market.base: trade.entry_fee, market.quote: trade.exit_fee}),
+        fees=amounts(fees),
         pnl=plain(trade.pnl),
         exit_reason=trade.exit_reason,
     )

@@ -20,8 +20,8 @@ from tradepool.domain.errors import InvalidInput
 
 PREFIX = "TRADEPOOL_"
 NESTING = "__"
-# Names of the environment that are no settings: where the tests find real market data.
-RESERVED = frozenset({"TRADEPOOL_DATA"})
+# Names of the environment that are no settings: where tests find real market data, where other engines are installed.
+RESERVED = frozenset({"TRADEPOOL_DATA", "TRADEPOOL_PEERS"})
 
 S = TypeVar("S", bound=BaseModel)
 

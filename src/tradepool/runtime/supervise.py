@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
 
 from tradepool.domain.errors import TradepoolError
 from tradepool.runtime import telemetry
 
+T = TypeVar("T")
 OnFailure = Callable[[str, Exception], Awaitable[None] | None]
 
 log = telemetry.logger(__name__)
@@ -83,3 +85,17 @@ async def _tell(name: str, error: Exception, on_failure: OnFailure) -> None:
     except Exception as second:
         # The owner's own handler is broken: the siblings still must not fall with it.
         log.critical("on_failure failed too", task=name, error=str(second), exc_info=second)
+
+
+def outcome_of(work: Callable[[], T]) -> T | Exception:
+    """What the work gives, or what it raises: for code of others, such as a plug-in, that may raise anything.
+
+    >>> outcome_of(lambda: 1), outcome_of(lambda: [][0])
+    (1, IndexError('list index out of range'))
+    """
+    try:
+        return work()
+    except SystemExit as error:
+        return RuntimeError(f"SystemExit: {error}")
+    except Exception as error:
+        return error

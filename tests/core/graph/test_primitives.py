@@ -15,9 +15,9 @@ from tests.core.graph.terms import LONGEST, TERMS, N, Term, inputs_of, values_of
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import Expr, close, high, low, parameter, where
+from tradepool.core.graph.expr import Expr, close, false, high, low, parameter, true, was, where
 from tradepool.core.graph.functions import Functions
-from tradepool.core.graph.primitives import ema, highest, lag, sma, variance
+from tradepool.core.graph.primitives import delta, ema, highest, lag, sma, variance
 from tradepool.core.graph.step import StepSource, series_step
 from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import NEVER, at
@@ -94,6 +94,7 @@ def test_a_later_start_gives_the_same_bits_after_the_warm_up(
 
 EVERYTHING: list[Expr] = [term.make(where(close > low, close, high), N) for term in TERMS.values()]
 EVERYTHING += [ema(sma(close, N), N), sma(variance(close, N), N), variance(ema(close, N) + 1, N)]
+EVERYTHING += [true & (close > low), false | was(close > low), where(true, close, high), ~false]
 SOURCE = series_step(EVERYTHING, timeframe_ms=MINUTE_MS)
 VARYING = series_step(EVERYTHING, timeframe_ms=MINUTE_MS, varying={"n"})
 
@@ -136,6 +137,29 @@ def test_what_comes_later_changes_nothing_before(seed: int, n: int, at_bar: int)
     bars = bars_of(seed, 300)
     seen = values_of(EVERYTHING, bars, n)[: at_bar + 1]
     assert (bits(seen) == bits(values_of(EVERYTHING, changed_after(bars, at_bar), n)[: at_bar + 1])).all()
+
+
+UNSURE = close * (delta(close) / delta(close))
+
+
+@every_term
+@examples(6)
+@given(seed=seeds, n=st.integers(2, LONGEST), unmoved=st.lists(st.integers(1, 200), min_size=1, max_size=5))
+def test_a_nan_is_got_over(term: Term, seed: int, n: int, unmoved: list[int]) -> None:
+    bars = bars_of(seed, 8_000)
+    for index in sorted(unmoved):
+        bars.close[index] = bars.close[index - 1]
+    expression, begin = term.make(UNSURE, N), max(unmoved) + 1
+    whole = values_of([expression], bars, n)
+    assert (bits(whole) == bits(values_of([expression], bars, n, "reference"))).all()
+    late_bars = bars.slice(begin, len(bars))
+    late = values_of([expression], late_bars, n, scored=bars)
+    if term.forgets:
+        warm_up = int(np.max(at(expression.settled, {"n": n}, MINUTE_MS)))
+        warm_up += warm_up // 2 if inputs_of([expression], bars)["others"] else 0
+        assert (bits(late[warm_up:]) == bits(whole[begin + warm_up :])).all()
+    else:
+        assert not np.isnan(whole[begin + 1_000 :]).any()
 
 
 def test_anchors_keep_a_long_window_exact() -> None:

@@ -104,6 +104,8 @@ def test_inputs_must_be_what_the_step_reads() -> None:
     bars = bars_of(1, 50)
     others, externals = {OTHER: other_of(bars)}, {SCORE: score_of(bars)}
     step = MarketStep(STRATEGY, MINUTE_MS)
+    assert OTHER not in step.source.text
+    assert SCORE not in step.source.text
     with pytest.raises(WrongInputs, match=f"reads {OTHER}, {SCORE} but was given {SCORE}"):
         step.advance(bars, externals=externals)
     with pytest.raises(WrongInputs, match="reads nothing else but was given"):

@@ -91,6 +91,48 @@ def test_exposure_is_a_level_and_exit_wins() -> None:
     assert (rows[1:, 1] == rows[:-1, EXPOSURE]).all()
 
 
+def level_rule(level: float, enter: bool, leave: bool, enter_short: bool, leave_short: bool) -> float:
+    """The rule of levels, one wish at a time: an exit wins over the entry of its side, two entries say nothing."""
+    long, short = enter and not leave, enter_short and not leave_short
+    if long and short:
+        return level
+    if long or short:
+        return 1.0 if long else -1.0
+    return 0.0 if (level > 0 and leave) or (level < 0 and leave_short) else level
+
+
+def test_a_short_is_a_level_below_zero_and_an_opposite_entry_turns() -> None:
+    bars = bars_of(3, 500)
+    price = bars.close
+    marks = np.quantile(price, [0.3, 0.5, 0.6, 0.8])
+    graph = Graph(
+        close > marks[1], close > marks[3], NONE, NONE, NONE, enter_short=close < marks[2], exit_short=close < marks[0]
+    )
+    level, expected = 0.0, []
+    for value in price:
+        level = level_rule(level, value > marks[1], value > marks[3], value < marks[2], value < marks[0])
+        expected.append(level)
+    assert market_rows(graph)[:, EXPOSURE].tolist() == expected
+    assert {-1.0, 0.0, 1.0} == set(expected)
+
+
+def test_targets_and_their_share_reach_the_lines_of_a_caller() -> None:
+    enter, leave = close > 0, close < 0
+    lines = ["last[0] = first_target", "last[1] = second_target", "last[2] = target_share"]
+    for share, taken in ((0.25, 0.25), (7.0, 1.0), (-1.0, 0.0)):
+        graph = Graph(enter, leave, NONE, NONE, NONE, close * 2, close * 0, constant(share))
+        source = fused_step(graph, "fused", ["last: Floats"], [], lines, timeframe_ms=MINUTE_MS)
+        last = np.zeros(3)
+        run(source, source.program, last)
+        assert last.tolist() == [bars_of(3, 500).close[-1] * 2, 0.0, taken]
+
+
+def test_what_is_not_declared_has_no_line() -> None:
+    text = fused_step(Graph(close > 0, close < 0, NONE, NONE, NONE), "fused", [], [], [], timeframe_ms=MINUTE_MS).text
+    loop = text[text.index("for i in") :]
+    assert not [name for name in ("target", "stop_distance", "goes_short") if name in loop]
+
+
 def test_distances_are_finite_and_never_negative() -> None:
     enter, leave = close > 0, close < 0
     odd = Graph(enter, leave, close * (close / delta(close)) * 1e300 * 1e10, delta(close), ema(close, 30))

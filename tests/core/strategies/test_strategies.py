@@ -10,7 +10,7 @@ from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.simple_moving_average import sma
 from tradepool.core.strategies import exits
 from tradepool.core.strategies.catalog import UnknownStrategy, named, names
-from tradepool.core.strategies.strategy import Strategy, UnknownParameter
+from tradepool.core.strategies.strategy import HalfAShort, Strategy, UnknownParameter
 
 CROSS = named("moving_average_cross")
 HOUR_MS = 3_600_000
@@ -18,14 +18,15 @@ HOUR_MS = 3_600_000
 
 def test_the_identity_follows_everything_that_matters() -> None:
     same = named("moving_average_cross").with_parameters({"fast": 12})
-    assert CROSS.strategy_id(HOUR_MS) == same.strategy_id(HOUR_MS) == "52159abdcadb6faf"
+    assert CROSS.strategy_id(HOUR_MS) == same.strategy_id(HOUR_MS) == "437e4a5fc7e98990"
     others = {
         CROSS.strategy_id(2 * HOUR_MS),
         CROSS.with_parameters({"fast": 13}).strategy_id(HOUR_MS),
         Strategy(CROSS.name, 2, CROSS.enter, CROSS.exit, CROSS.exits).strategy_id(HOUR_MS),
         Strategy("other", 1, CROSS.enter, CROSS.exit, CROSS.exits).strategy_id(HOUR_MS),
+        Strategy(CROSS.name, 1, CROSS.exit, CROSS.enter, CROSS.exits).strategy_id(HOUR_MS),
     }
-    assert len(others | {CROSS.strategy_id(HOUR_MS)}) == 5
+    assert len(others | {CROSS.strategy_id(HOUR_MS)}) == 6
 
 
 def test_overrides_add_up() -> None:
@@ -72,6 +73,31 @@ def test_exits_are_distances() -> None:
     assert exits.trail_percent(3.0).trail_step is exits.trail_percent(3.0).trail_distance * 0.25
     assert exits.trail_percent(3.0, step=atr()).trail_step is atr()
     assert (exits.stop_atrs(3.0) + exits.stop_percent(1.0)).stop_distance is exits.stop_percent(1.0).stop_distance
+
+
+def test_targets_join_the_other_exits() -> None:
+    two = exits.targets_percent(2.0, 5.0)
+    joined = exits.stop_percent(1.0) + two + exits.trail_atrs(4.0)
+    assert (joined.first_target, joined.second_target) == (two.first_target, two.second_target)
+    assert joined.target_share is exits.HALF
+    assert joined.stop_distance is exits.stop_percent(1.0).stop_distance
+    assert exits.targets_atrs(3.0).target_share is exits.ALL
+    assert exits.targets_atrs(3.0).first_target is 3.0 * atr(length=14)
+    assert (two + exits.targets_atrs(3.0)).second_target is exits.NONE
+    share = parameter("share", 0.3, 0.1, 1.0, 0.1)
+    assert exits.targets_percent(2.0, share=share).target_share is share
+
+
+def test_a_short_needs_both_its_conditions() -> None:
+    below = close < sma(length=5)
+    with pytest.raises(HalfAShort, match="both has enter_short but not exit_short"):
+        Strategy("both", 1, ~below, below, enter_short=below)
+    with pytest.raises(HalfAShort, match="both has exit_short but not enter_short"):
+        Strategy("both", 1, ~below, below, exit_short=below)
+    with pytest.raises(WrongOperand, match="enter_short of both"):
+        Strategy("both", 1, ~below, below, enter_short=close, exit_short=below)  # type: ignore[arg-type]
+    assert Strategy("both", 1, ~below, below, enter_short=below, exit_short=~below).shorts
+    assert not CROSS.shorts
 
 
 def test_a_new_strategy_is_a_few_lines() -> None:

@@ -164,8 +164,9 @@ class Account:
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
+        best = round_to_int(s.high * slot.scale)
         wish = step.decide_held(
-            slot.row, slot.terms, slot.scale, s.exposure, s.high, s.close, s.trail_distance, s.trail_step
+            slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
         )
         if wish == step.NOTHING:
             return
@@ -184,7 +185,9 @@ class Account:
         for entry in self._waiting:
             slot, s = entry.slot, entry.signal
             distance = step.first_distance(s.stop_distance, s.trail_distance)
-            steps = step.decide_entry(self.wallet, slot.row, slot.terms, slot.scale, entry.equity, s.close, distance)
+            steps = step.decide_entry(
+                self.wallet, slot.row, slot.terms, slot.scale, entry.equity, slot.mark, distance, step.LONG
+            )
             if not steps:
                 self._refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
                 continue
@@ -314,7 +317,7 @@ class Account:
     def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
         market = slot.market
         fee = market.base_units(self._fee_in(fill, market.base))
-        step.book_buy(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+        step.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
         if slot.stop is not None:
             slot.after_cancel = slot.after_cancel or step.RELEVEL
             slot.row[step.NEXT_STOP] = slot.row[step.STOP]
@@ -326,7 +329,7 @@ class Account:
         market = slot.market
         fee = market.quote_units(self._fee_in(fill, market.quote))
         ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
-        if not step.book_sell(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
+        if not step.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             # A stop for an earlier part of an entry was hit before its cancel: what is left is protected, or sold, now.
             if slot.stop is None and slot.exit is None:
                 self._after_cancel(slot, slot.after_cancel, fill.time_ms)

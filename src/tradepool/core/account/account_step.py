@@ -1,9 +1,12 @@
-"""The account part of the one step: sizing, protections, fees, minimum sells, dust and limits, in whole numbers.
+"""The account part of the one step: sizing, protections, targets, fees, minimum sells and limits, in whole numbers.
 
 Written in the step vocabulary: plain Python runs it, the compiler makes it native, the backtest kernel and the live
 account call the same functions. Rows are int64 arrays. `wallet` is a mandate's money, `slot` one position of it,
 `terms` what its market and mandate fix. Prices are ticks, quantities steps, money units of its asset, rates parts per
 million, times milliseconds UTC. A float enters only as a candle price or a distance of the market part.
+
+A short is a negative holding. `side` is 1 or -1: a price times it grows in the position's favour, so one comparison
+serves both sides. Only where fees are paid in quote (terms[FEE_IN_QUOTE] = 1) is a short held, and nothing is dust there.
 """
 
 from __future__ import annotations
@@ -16,10 +19,14 @@ from tradepool.core.graph.vocabulary import (
     maximum,
     minimum,
     multiply_divide,
-    remainder,
     round_to_int,
+    to_float,
 )
 from tradepool.core.matching.bar_fill import fee_units, share_units
+
+# What a strategy may use. A backtest's program has 0 here for what its strategy never does: then it is compiled away.
+SHORTS = 1
+TARGETS = 1
 
 # wallet: the mandate's money
 CASH = 0
@@ -28,7 +35,9 @@ DAY = 2
 DAY_EQUITY = 3
 WALLET_SIZE = 4
 
-# slot: one position; the ENTRY_* and EXIT_* fields are its round trip and stay readable until the next entry
+# slot: one position; the ENTRY_* and EXIT_* fields are its round trip and stay readable until the next entry.
+# STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none),
+# TARGET_PPM the share of the entry that is closed there.
 HOLDING = 0
 DUST = 1
 STOP = 2
@@ -50,7 +59,17 @@ EXIT_PROCEEDS = 17
 EXIT_FEE = 18
 EXIT_REASON = 19
 WISH_TIME = 20
-SLOT_SIZE = 21
+SIDE = 21
+WISH_SIDE = 22
+WISH_COST = 23
+TARGET = 24
+NEXT_TARGET = 25
+TARGET_PPM = 26
+FIRST_DISTANCE = 27
+SECOND_DISTANCE = 28
+SHARE_PPM = 29
+STEPS = 30
+SLOT_SIZE = 31
 
 # terms: what the market and the mandate fix
 UNITS_PER_STEP = 0
@@ -65,13 +84,18 @@ DAILY_LOSS_PPM = 8
 SLIPPAGE_BP = 9
 STEPS_MAX = 10
 MONEY_MAX = 11
-TERMS_SIZE = 12
+MAKER_PPM = 12
+FEE_IN_QUOTE = 13
+TRADES_MAX = 14
+REFUSALS_MAX = 15
+TERMS_SIZE = 16
 
 # wishes
 NOTHING = 0
 BUY = 1
 SELL = 2
 RELEVEL = 3
+TURN = 4
 
 # refusals
 NOT_REFUSED = 0
@@ -84,18 +108,22 @@ TOO_LARGE = 4
 SIGNAL_EXIT = 1
 STOP_HIT = 2
 TRAILING_HIT = 3
+TARGET_HIT = 4
 
+LONG = 1
+SHORT = -1
 DAY_MS = 86_400_000
+ALL_PPM = 1_000_000
 
 
 def worth(holding: int, ticks: int, terms: Ints) -> int:
-    """Worth of a holding (base units) at a price, in quote units, rounded down."""
+    """Worth of a holding (base units, negative for a short) at a price, in quote units, rounded down."""
     return multiply_divide(holding, ticks * terms[UNITS_PER_TICK_STEP], terms[UNITS_PER_STEP])
 
 
-def sellable_steps(slot: Ints, terms: Ints) -> int:
-    """Whole steps that can be sold of the holding."""
-    return floor_div(slot[HOLDING], terms[UNITS_PER_STEP])
+def side_of(slot: Ints) -> int:
+    """1 for a long, -1 for a short."""
+    return slot[SIDE] if SHORTS == 1 else LONG
 
 
 def start_of_day(wallet: Ints, equity: int, time_ms: int) -> None:
@@ -107,25 +135,28 @@ def start_of_day(wallet: Ints, equity: int, time_ms: int) -> None:
 
 
 def decide_held(
-    slot: Ints, terms: Ints, scale: float, exposure: float, high: float, close: float, trail: float, trail_step: float
+    slot: Ints, terms: Ints, scale: float, exposure: float, best: int, close_ticks: int, trail: float, trail_step: float
 ) -> int:
-    """Decide about an open position at a close: NOTHING, SELL or RELEVEL (to slot[NEXT_STOP]).
+    """Decide about an open position at a close: NOTHING, SELL (a short: buy back) or RELEVEL (to slot[NEXT_STOP]).
 
-    `scale` is ticks per unit of price. The level sold at is known only to the venue; here only whether a sell of the
-    holding at this close is large enough. A trailing level moves up only, and by at least `trail_step`.
+    `scale` is ticks per unit of price, `best` the bar's high for a long and its low for a short. The level sold at is
+    known only to the venue; here only whether a sell of the holding at this close is large enough. A trailing level
+    moves only in the position's favour, and by at least `trail_step`.
     """
-    steps = sellable_steps(slot, terms)
-    if exposure == 0.0:
-        amount = steps * round_to_int(close * scale) * terms[UNITS_PER_TICK_STEP]
+    side = side_of(slot)
+    if exposure * to_float(side) <= 0.0:
+        amount = slot[STEPS] * close_ticks * terms[UNITS_PER_TICK_STEP]
         slot[UNSELLABLE] = 1 if amount < terms[SMALLEST_SELL] else 0
         return NOTHING if slot[UNSELLABLE] == 1 else SELL
     level = slot[STOP]
     if trail > 0.0:
-        trailed = round_to_int(high * scale) - floor_to_int(trail * scale)
-        if trailed >= level + maximum(1, ceil_to_int(trail_step * scale)):
+        trailed = best - side * floor_to_int(trail * scale)
+        gain = side * (trailed - level) if level > 0 else trailed
+        # The least gain is asked for only where there is one.
+        if gain > 0 and gain >= ceil_to_int(trail_step * scale):
             level = trailed
-    if level > slot[STOP] or (slot[RESTING] == 0 and level > 0):
-        fits = steps * level * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]
+    if level != slot[STOP] or (slot[RESTING] == 0 and level > 0):
+        fits = slot[STEPS] * level * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]
         slot[UNSELLABLE] = 0 if fits or slot[RESTING] == 1 else 1
         slot[NEXT_STOP] = level
         return RELEVEL if fits else NOTHING
@@ -134,7 +165,7 @@ def decide_held(
 
 def relevel(slot: Ints) -> int:
     """Make slot[NEXT_STOP] the stop; the reason a sell at it will carry."""
-    if slot[NEXT_STOP] > slot[STOP]:
+    if slot[NEXT_STOP] != slot[STOP]:
         slot[TRAILED] = 1
     slot[STOP] = slot[NEXT_STOP]
     return TRAILING_HIT if slot[TRAILED] == 1 else STOP_HIT
@@ -146,54 +177,94 @@ def stop_rests(slot: Ints) -> None:
     slot[UNSELLABLE] = 0
 
 
-def smallest_entry(slot: Ints, terms: Ints, steps: int, close_ticks: int, distance_ticks: int) -> bool:
-    """Whether a buy of so many steps could still be sold at its stop (or 20 % down) with 5 % to spare, after fees."""
+def smallest_entry(slot: Ints, terms: Ints, steps: int, close_ticks: int, distance_ticks: int, side: int) -> bool:
+    """Whether an entry of so many steps could still be closed with 5 % to spare, after fees.
+
+    A long at its stop, without one 20 % below; a short always 20 % below: buying it back is worth less as it wins.
+    """
+    stopped = distance_ticks > 0 and side == LONG
+    at = maximum(close_ticks - distance_ticks if stopped else floor_div(close_ticks * 8, 10), 1)
+    step_worth = at * terms[UNITS_PER_TICK_STEP]
+    # Nearly always enough, and seen without a division: of ten steps and more, fees of at most a tenth each way leave
+    # over 0.72, and 0.72 x (2 x smallest + 4) - 1 is over 1.05 x smallest.
+    if steps >= 10 and terms[TAKER_PPM] <= 100_000 and steps * step_worth >= 2 * terms[SMALLEST_SELL] + 4:
+        return True
     bought = steps * terms[UNITS_PER_STEP]
-    held = bought - fee_units(bought, terms[TAKER_PPM]) + slot[DUST]
-    at = close_ticks - distance_ticks if distance_ticks > 0 else floor_div(close_ticks * 8, 10)
-    left = floor_div(held, terms[UNITS_PER_STEP])
-    amount = left * maximum(at, 1) * terms[UNITS_PER_TICK_STEP]
+    fee = 0 if terms[FEE_IN_QUOTE] == 1 else fee_units(bought, terms[TAKER_PPM])
+    left = floor_div(bought - fee + slot[DUST], terms[UNITS_PER_STEP])
+    amount = left * step_worth
     amount = amount - fee_units(amount, terms[TAKER_PPM])
     return left > 0 and amount * 100 >= terms[SMALLEST_SELL] * 105
 
 
 def first_distance(stop_distance: float, trail_distance: float) -> float:
-    """How far below its price a new position is protected: a strategy that only trails begins with that distance."""
+    """How far from its price a new position is protected: a strategy that only trails begins with that distance."""
     return stop_distance if stop_distance > 0.0 else trail_distance
 
 
-def decide_entry(
-    wallet: Ints, slot: Ints, terms: Ints, scale: float, equity: int, close: float, stop_distance: float
+def size_entry(
+    wallet: Ints, slot: Ints, terms: Ints, scale: float, equity: int, close_ticks: int, stop_distance: float, side: int
 ) -> int:
-    """Size an entry at a close, from the mandate's equity there: steps to buy, or 0 with the why in slot[REFUSAL].
+    """Size an entry at a close, from the mandate's equity there: steps, or 0 with the why in slot[REFUSAL].
 
-    Limits first, then the smallest sell, then what is still counted exactly, then cash: cost at close x 1.005 + fee must
-    be free.
+    Limits first, then the smallest sell, then what is still counted exactly. Whether the cash is there is asked by
+    `cash_is_there`, with slot[WISH_COST].
     """
     slot[REFUSAL] = NOT_REFUSED
     lost = wallet[DAY_EQUITY] - equity
-    if terms[DAILY_LOSS_PPM] > 0 and lost >= share_units(wallet[DAY_EQUITY], terms[DAILY_LOSS_PPM]):
+    if terms[DAILY_LOSS_PPM] > 0 and lost >= share_units(maximum(wallet[DAY_EQUITY], 0), terms[DAILY_LOSS_PPM]):
         slot[REFUSAL] = DAILY_LOSS
         return 0
-    target = share_units(equity, terms[WEIGHT_PPM])
+    # A short that went far against an account can leave it owing money: then there is nothing to size from.
+    target = share_units(maximum(equity, 0), terms[WEIGHT_PPM])
     if terms[ORDER_NOTIONAL_MAX] > 0:
         target = minimum(target, terms[ORDER_NOTIONAL_MAX])
-    close_ticks = round_to_int(close * scale)
     step_cost = close_ticks * terms[UNITS_PER_TICK_STEP]
     steps = floor_div(target, step_cost)
     distance_ticks = floor_to_int(stop_distance * scale)
-    if steps < terms[STEPS_MIN] or not smallest_entry(slot, terms, steps, close_ticks, distance_ticks):
+    if steps < terms[STEPS_MIN] or not smallest_entry(slot, terms, steps, close_ticks, distance_ticks, side):
         slot[REFUSAL] = BELOW_MINIMUM
         return 0
     if steps > terms[STEPS_MAX] or equity >= terms[MONEY_MAX]:
         slot[REFUSAL] = TOO_LARGE
         return 0
-    cost = steps * step_cost
-    if wallet[CASH] - wallet[RESERVED] < entry_cash(cost, terms):
+    slot[STOP_DISTANCE] = distance_ticks
+    slot[WISH_SIDE] = side
+    slot[WISH_COST] = steps * step_cost
+    return steps
+
+
+def decide_entry(
+    wallet: Ints, slot: Ints, terms: Ints, scale: float, equity: int, close_ticks: int, stop_distance: float, side: int
+) -> int:
+    """Size an entry of a flat slot whose cash must be free now: steps, or 0 with the why in slot[REFUSAL]."""
+    steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop_distance, side)
+    if steps > 0 and not cash_is_there(wallet, slot, terms):
         slot[REFUSAL] = INSUFFICIENT_CASH
         return 0
-    slot[STOP_DISTANCE] = distance_ticks
     return steps
+
+
+def decide_targets(slot: Ints, scale: float, first: float, second: float, share: float) -> None:
+    """Take down an entry's targets: distances rounded outward, the share in parts per million.
+
+    A second target that is no farther than the first leaves only itself.
+    """
+    slot[FIRST_DISTANCE] = ceil_to_int(first * scale)
+    slot[SECOND_DISTANCE] = ceil_to_int(second * scale)
+    slot[SHARE_PPM] = round_to_int(share * 1_000_000.0)
+    if slot[SECOND_DISTANCE] > 0 and slot[SECOND_DISTANCE] <= slot[FIRST_DISTANCE]:
+        slot[FIRST_DISTANCE] = 0
+
+
+def cash_is_there(wallet: Ints, slot: Ints, terms: Ints) -> bool:
+    """Whether the cash that an entry of slot[WISH_COST] at close needs is free; the same for a short: no leverage."""
+    free = wallet[CASH] - wallet[RESERVED]
+    cost = slot[WISH_COST]
+    # Nearly always so, and seen without a division: 66/65 is more than 1.005 and a fee of at most 1 %.
+    if terms[TAKER_PPM] <= 10_000 and cost * 66 + 200 <= free * 65:
+        return True
+    return free >= entry_cash(cost, terms)
 
 
 def entry_cash(cost: int, terms: Ints) -> int:
@@ -205,6 +276,7 @@ def open_slot(slot: Ints, time_ms: int) -> None:
     """Start a round trip: what an earlier one left over joins the holding."""
     slot[HOLDING] = slot[DUST]
     slot[DUST] = 0
+    slot[SIDE] = slot[WISH_SIDE]
     slot[STOP] = 0
     slot[RESTING] = 0
     slot[TRAILED] = 0
@@ -218,37 +290,81 @@ def open_slot(slot: Ints, time_ms: int) -> None:
     slot[EXIT_FEE] = 0
 
 
-def book_buy(wallet: Ints, slot: Ints, terms: Ints, ticks: int, steps: int, fee: int, time_ms: int) -> None:
-    """Book a fill of an entry (fee in base units) and level its stop from the average entry price."""
+def book_entry(wallet: Ints, slot: Ints, terms: Ints, ticks: int, steps: int, fee: int, time_ms: int) -> None:
+    """Book a fill of an entry (fee in base units, or in quote units with FEE_IN_QUOTE); set its levels.
+
+    Levels stand at their distance from the average entry price.
+    """
     if slot[HOLDING] == 0:
         open_slot(slot, time_ms)
+    side = side_of(slot)
     cost = ticks * steps * terms[UNITS_PER_TICK_STEP]
-    wallet[CASH] -= cost
-    slot[HOLDING] += steps * terms[UNITS_PER_STEP] - fee
+    fee_in_quote = fee * terms[FEE_IN_QUOTE]
+    wallet[CASH] -= side * cost + fee_in_quote
+    slot[HOLDING] += side * steps * terms[UNITS_PER_STEP] - (fee - fee_in_quote)
+    slot[STEPS] = floor_div(side * slot[HOLDING], terms[UNITS_PER_STEP])
     slot[ENTRY_STEPS] += steps
     slot[ENTRY_COST] += cost
     slot[ENTRY_FEE] += fee
-    if slot[STOP_DISTANCE] > 0:
+    average = ticks
+    if slot[ENTRY_STEPS] != steps:
         average = floor_div(slot[ENTRY_COST], slot[ENTRY_STEPS] * terms[UNITS_PER_TICK_STEP])
-        slot[STOP] = maximum(average - slot[STOP_DISTANCE], 1)
+    if slot[STOP_DISTANCE] > 0:
+        slot[STOP] = maximum(average - side * slot[STOP_DISTANCE], 1)
+    if TARGETS == 1:
+        level_targets(slot, average, side)
 
 
-def book_sell(
+def level_targets(slot: Ints, average: int, side: int) -> None:
+    """The next target, and the one after it, for an average entry price."""
+    first = maximum(average + side * slot[FIRST_DISTANCE], 1)
+    second = maximum(average + side * slot[SECOND_DISTANCE], 1) if slot[SECOND_DISTANCE] > 0 else 0
+    two = slot[FIRST_DISTANCE] > 0
+    slot[TARGET] = first if two else second
+    slot[NEXT_TARGET] = second if two else 0
+    slot[TARGET_PPM] = slot[SHARE_PPM] if two else ALL_PPM
+
+
+def target_steps(slot: Ints, terms: Ints) -> int:
+    """Steps to close at slot[TARGET]: 0 where the part or what would be left is too small to be sold.
+
+    What would be left must be large enough at its stop too.
+    """
+    held = slot[STEPS]
+    if slot[TARGET_PPM] == ALL_PPM:
+        return held
+    part = share_units(slot[ENTRY_STEPS], slot[TARGET_PPM])
+    left = held - part
+    at = minimum(slot[TARGET], slot[STOP]) if slot[STOP] > 0 else slot[TARGET]
+    enough = minimum(part * slot[TARGET], left * at) * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]
+    return part if enough and minimum(part, left) >= terms[STEPS_MIN] else 0
+
+
+def book_exit(
     wallet: Ints, slot: Ints, terms: Ints, ticks: int, steps: int, fee: int, time_ms: int, reason: int
 ) -> bool:
     """Book a fill of an exit (fee in quote units); True when the position is closed: what is left can't be sold."""
+    side = side_of(slot)
     amount = ticks * steps * terms[UNITS_PER_TICK_STEP]
-    wallet[CASH] += amount - fee
-    slot[HOLDING] -= steps * terms[UNITS_PER_STEP]
+    wallet[CASH] += side * amount - fee
+    slot[HOLDING] -= side * steps * terms[UNITS_PER_STEP]
+    slot[STEPS] -= steps
     slot[EXIT_STEPS] += steps
     slot[EXIT_PROCEEDS] += amount
     slot[EXIT_FEE] += fee
     slot[EXIT_TIME] = time_ms
     slot[EXIT_REASON] = reason
-    if slot[HOLDING] >= terms[UNITS_PER_STEP]:
+    if slot[STEPS] > 0:
         return False
-    slot[DUST] = remainder(slot[HOLDING], terms[UNITS_PER_STEP])
+    slot[DUST] = slot[HOLDING]
     slot[HOLDING] = 0
     slot[STOP] = 0
     slot[RESTING] = 0
+    slot[TARGET] = 0
     return True
+
+
+def profit(slot: Ints, terms: Ints) -> int:
+    """Change of cash over the round trip in the slot, in quote units."""
+    gained = side_of(slot) * (slot[EXIT_PROCEEDS] - slot[ENTRY_COST])
+    return gained - slot[EXIT_FEE] - slot[ENTRY_FEE] * terms[FEE_IN_QUOTE]

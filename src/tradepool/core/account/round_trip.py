@@ -16,7 +16,8 @@ from tradepool.domain.trade import Origin, Trade
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """Times in ms, quantities in steps, costs and proceeds in quote units; a buy's fee in base units, a sell's in quote."""
+    """Times in ms, quantities in steps, costs and proceeds in quote units; an exit's fee in quote units, an entry's in
+    base units on spot, else in quote units. `side` is 1 for a long, -1 for a short, which sells first."""
 
     entry_time: int
     entry_steps: int
@@ -27,22 +28,25 @@ class RoundTrip:
     exit_proceeds: int
     exit_fee: int
     exit_reason: int
+    side: int
 
     def trade(self, account: AccountId, strategy_id: StrategyId, market: Market, origin: Origin) -> Trade:
         """The noun; pnl is the change of cash."""
+        entry_fee_in_quote = self.entry_fee if market.fee_in_quote else 0
+        pnl = self.side * (self.exit_proceeds - self.entry_cost) - self.exit_fee - entry_fee_in_quote
         return Trade(
             account=account,
             strategy_id=strategy_id,
             market=market.id,
-            side=Side.BUY,
+            side=Side.BUY if self.side == step.LONG else Side.SELL,
             entry_time_ms=self.entry_time,
             entry_price=average_price(market, self.entry_cost, self.entry_steps),
             exit_time_ms=self.exit_time,
             exit_price=average_price(market, self.exit_proceeds, self.exit_steps),
             quantity=market.quantity(self.entry_steps),
-            entry_fee=self.entry_fee * market.base_unit,
+            entry_fee=self.entry_fee * market.entry_fee_unit,
             exit_fee=self.exit_fee * market.quote_unit,
-            pnl=(self.exit_proceeds - self.exit_fee - self.entry_cost) * market.quote_unit,
+            pnl=pnl * market.quote_unit,
             exit_reason=REASONS[self.exit_reason],
             origin=origin,
         )
@@ -60,7 +64,7 @@ def position_of(
         quantity=row[step.HOLDING] * market.base_unit,
         average_entry_price=average_price(market, row[step.ENTRY_COST], row[step.ENTRY_STEPS]),
         opened_time_ms=row[step.ENTRY_TIME],
-        entry_fee=row[step.ENTRY_FEE] * market.base_unit,
+        entry_fee=row[step.ENTRY_FEE] * market.entry_fee_unit,
         stop_price=market.price(row[step.STOP]) if row[step.STOP] else None,
         unsellable=bool(row[step.UNSELLABLE]),
     )

@@ -70,7 +70,7 @@ class Slot:
 
     def steps(self) -> int:
         """Whole steps that can be sold."""
-        return step.sellable_steps(self.row, self.terms)
+        return self.row[step.STEPS]
 
     def round_trip(self) -> RoundTrip:
         """The round trip recorded in the row."""
@@ -85,4 +85,5 @@ class Slot:
             row[step.EXIT_PROCEEDS],
             row[step.EXIT_FEE],
             row[step.EXIT_REASON],
+            row[step.SIDE],
         )

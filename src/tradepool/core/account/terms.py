@@ -20,6 +20,7 @@ REASONS = {
     step.SIGNAL_EXIT: Purpose.SIGNAL_EXIT,
     step.STOP_HIT: Purpose.STOP,
     step.TRAILING_HIT: Purpose.TRAILING,
+    step.TARGET_HIT: Purpose.TARGET,
 }
 REASON_CODES = {purpose: code for code, purpose in REASONS.items()}
 
@@ -47,6 +48,8 @@ def terms_of(market: Market, weight: Decimal, limits: Limits, slippage_bp: int =
     row[step.SLIPPAGE_BP] = slippage_bp
     row[step.STEPS_MAX] = EXACT_MAX // market.units_per_step - 1
     row[step.MONEY_MAX] = EXACT_MAX
+    row[step.MAKER_PPM] = _ppm(market.fees.maker_rate)
+    row[step.FEE_IN_QUOTE] = int(market.fee_in_quote)
     return row
 
 

@@ -1,190 +1,87 @@
 """The backtest's own part of the fused loop: the clock of a bar for one position, in the step vocabulary.
 
-Bar i: what was decided at the close before is done at this open, then resting stops meet the bar (open, then low),
-then the market part sees bar i, then the account part decides at its close. A bar after which none follows decides
-nothing: there is no open to act on.
+Bar i: what was decided at the close before is done at this open, then resting stops and targets meet the bar, worst
+case first (long: open, low, high; short: open, high, low), then the market part sees bar i, then the account part
+decides at its close. A bar after which none follows decides nothing: there is no open to act on.
+
+The usual bar, flat without an edge or held with nothing reached, is a few comparisons; all else is behind them.
 """
 
 from __future__ import annotations
 
 from tradepool.core.account.account_step import (
+    ALL_PPM,
     BELOW_MINIMUM,
     BUY,
     CASH,
+    DAILY_LOSS_PPM,
     DAY,
     DAY_MS,
-    ENTRY_COST,
-    ENTRY_FEE,
-    ENTRY_STEPS,
-    ENTRY_TIME,
-    EXIT_FEE,
-    EXIT_PROCEEDS,
-    EXIT_REASON,
-    EXIT_STEPS,
-    EXIT_TIME,
     HOLDING,
     INSUFFICIENT_CASH,
+    LONG,
+    MAKER_PPM,
+    NEXT_TARGET,
     NOTHING,
-    NOTIONAL_MIN,
     REFUSAL,
     RELEVEL,
     RESTING,
     SELL,
+    SHORT,
+    SHORTS,
+    SIDE,
     SIGNAL_EXIT,
-    SLIPPAGE_BP,
+    SMALLEST_SELL,
     STOP,
     STOP_HIT,
-    TAKER_PPM,
+    TARGET,
+    TARGET_HIT,
+    TARGET_PPM,
+    TARGETS,
     TRAILED,
     TRAILING_HIT,
-    UNITS_PER_STEP,
+    TURN,
     UNITS_PER_TICK_STEP,
     UNSELLABLE,
     WISH,
     WISH_STEPS,
     WISH_TIME,
-    book_buy,
-    book_sell,
+    book_exit,
+    cash_is_there,
     decide_entry,
     decide_held,
+    decide_targets,
     first_distance,
     relevel,
-    sellable_steps,
+    side_of,
+    size_entry,
     start_of_day,
-    stop_rests,
+    target_steps,
     worth,
 )
-from tradepool.core.graph.vocabulary import Ints, floor_div, round_to_int
-from tradepool.core.matching.bar_fill import fee_units, market_buy_price, market_sell_price
-
-# counts: how many rows of each record are written
-TRADES = 0
-REFUSALS = 1
-COUNTS_SIZE = 2
-
-# a row of the trades record
-TRADE_ENTRY_TIME = 0
-TRADE_ENTRY_STEPS = 1
-TRADE_ENTRY_COST = 2
-TRADE_ENTRY_FEE = 3
-TRADE_EXIT_TIME = 4
-TRADE_EXIT_STEPS = 5
-TRADE_EXIT_PROCEEDS = 6
-TRADE_EXIT_FEE = 7
-TRADE_EXIT_REASON = 8
-TRADE_SIZE = 9
-
-# a row of the refusals record
-REFUSAL_TIME = 0
-REFUSAL_CODE = 1
-REFUSAL_SIZE = 2
-
-
-def refuse(refusals: Ints, counts: Ints, time_ms: int, code: int) -> None:
-    """Record that a wish was refused."""
-    row = counts[REFUSALS] * REFUSAL_SIZE
-    refusals[row + REFUSAL_TIME] = time_ms
-    refusals[row + REFUSAL_CODE] = code
-    counts[REFUSALS] += 1
-
-
-def record_trade(slot: Ints, trades: Ints, counts: Ints) -> None:
-    """Record the round trip that has just closed."""
-    row = counts[TRADES] * TRADE_SIZE
-    trades[row + TRADE_ENTRY_TIME] = slot[ENTRY_TIME]
-    trades[row + TRADE_ENTRY_STEPS] = slot[ENTRY_STEPS]
-    trades[row + TRADE_ENTRY_COST] = slot[ENTRY_COST]
-    trades[row + TRADE_ENTRY_FEE] = slot[ENTRY_FEE]
-    trades[row + TRADE_EXIT_TIME] = slot[EXIT_TIME]
-    trades[row + TRADE_EXIT_STEPS] = slot[EXIT_STEPS]
-    trades[row + TRADE_EXIT_PROCEEDS] = slot[EXIT_PROCEEDS]
-    trades[row + TRADE_EXIT_FEE] = slot[EXIT_FEE]
-    trades[row + TRADE_EXIT_REASON] = slot[EXIT_REASON]
-    counts[TRADES] += 1
-
-
-def fill_sell(
-    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, counts: Ints, price: int, time_ms: int, reason: int
-) -> None:
-    """The whole holding is sold at a price, less slippage."""
-    steps = sellable_steps(slot, terms)
-    ticks = market_sell_price(price, terms[SLIPPAGE_BP])
-    fee = fee_units(steps * ticks * terms[UNITS_PER_TICK_STEP], terms[TAKER_PPM])
-    if book_sell(wallet, slot, terms, ticks, steps, fee, time_ms, reason):
-        record_trade(slot, trades, counts)
-
-
-def sell_all(
-    wallet: Ints,
-    slot: Ints,
-    terms: Ints,
-    trades: Ints,
-    refusals: Ints,
-    counts: Ints,
-    price: int,
-    time_ms: int,
-    reason: int,
-) -> None:
-    """A market sell of the whole holding at a price: the venue takes it, or refuses it as too small."""
-    if sellable_steps(slot, terms) * price * terms[UNITS_PER_TICK_STEP] < terms[NOTIONAL_MIN]:
-        slot[UNSELLABLE] = 1
-        refuse(refusals, counts, time_ms, BELOW_MINIMUM)
-    else:
-        fill_sell(wallet, slot, terms, trades, counts, price, time_ms, reason)
-
-
-def place_stop(
-    wallet: Ints,
-    slot: Ints,
-    terms: Ints,
-    trades: Ints,
-    refusals: Ints,
-    counts: Ints,
-    price: int,
-    time_ms: int,
-    reason: int,
-) -> None:
-    """Rest the stop; one the price has already passed is refused by the venue and sold at market instead."""
-    slot[RESTING] = 0
-    if sellable_steps(slot, terms) * slot[STOP] * terms[UNITS_PER_TICK_STEP] < terms[NOTIONAL_MIN]:
-        slot[UNSELLABLE] = 1
-        refuse(refusals, counts, time_ms, BELOW_MINIMUM)
-    elif slot[STOP] >= price:
-        sell_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
-    else:
-        stop_rests(slot)
-
-
-def buy(
-    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int
-) -> None:
-    """A market buy of the wished steps, then its stop."""
-    steps = slot[WISH_STEPS]
-    ticks = market_buy_price(price, terms[SLIPPAGE_BP])
-    if steps * price * terms[UNITS_PER_TICK_STEP] < terms[NOTIONAL_MIN]:
-        refuse(refusals, counts, time_ms, BELOW_MINIMUM)
-    elif steps * ticks * terms[UNITS_PER_TICK_STEP] > wallet[CASH]:
-        refuse(refusals, counts, time_ms, INSUFFICIENT_CASH)
-    else:
-        fee = fee_units(steps * terms[UNITS_PER_STEP], terms[TAKER_PPM])
-        book_buy(wallet, slot, terms, ticks, steps, fee, time_ms)
-        if slot[STOP] > 0:
-            place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, STOP_HIT)
+from tradepool.core.backtest.fills import close_all, close_trade, enter, fill_exit, place_stop, refuse
+from tradepool.core.graph.vocabulary import Ints, floor_div
+from tradepool.core.matching.bar_fill import fee_units
 
 
 def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
-    """Do what was decided at the close before, at its T; its orders fill at this open."""
+    """Do what was decided at the close before, at its T; its orders fill at this open. A turn is an exit, then an entry."""
     wish = slot[WISH]
     time_ms = slot[WISH_TIME]
     slot[WISH] = NOTHING
-    if wish == BUY:
-        buy(wallet, slot, terms, trades, refusals, counts, price, time_ms)
-    elif wish == SELL:
-        slot[RESTING] = 0
-        sell_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, SIGNAL_EXIT)
-    elif wish == RELEVEL:
+    if wish == RELEVEL:
         reason = relevel(slot)
         place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
+    if wish != RELEVEL and wish != BUY:
+        slot[RESTING] = 0
+        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, SIGNAL_EXIT)
+    if wish == BUY:
+        enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
+    if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
+        if cash_is_there(wallet, slot, terms):
+            enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
+        else:
+            refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
 
 
 def meet_stop(
@@ -194,17 +91,72 @@ def meet_stop(
     trades: Ints,
     counts: Ints,
     open_: int,
-    low: int,
+    worst: int,
+    open_time: int,
+    later: int,
+) -> None:
+    """A resting stop meets the bar: already passed at the open it fills there, else at its own level on the way."""
+    side = side_of(slot)
+    if slot[RESTING] == 1 and side * (worst - slot[STOP]) <= 0:
+        reason = TRAILING_HIT if slot[TRAILED] == 1 else STOP_HIT
+        passed = side * (open_ - slot[STOP]) <= 0
+        price = open_ if passed else slot[STOP]
+        fill_exit(wallet, slot, terms, trades, counts, price, open_time if passed else later, reason)
+
+
+def meet_target(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    trades: Ints,
+    refusals: Ints,
+    counts: Ints,
+    reached: int,
+    time_ms: int,
+) -> None:
+    """A target that was reached fills at its level: a resting limit, so at the maker's fee and without slippage.
+
+    A first target whose part or rest is too small is left to what comes next.
+    """
+    level = slot[TARGET]
+    if level > 0 and side_of(slot) * (reached - level) >= 0:
+        steps = target_steps(slot, terms)
+        whole = slot[TARGET_PPM] == ALL_PPM
+        slot[TARGET] = slot[NEXT_TARGET]
+        slot[NEXT_TARGET] = 0
+        slot[TARGET_PPM] = ALL_PPM
+        amount = steps * level * terms[UNITS_PER_TICK_STEP]
+        if whole and amount < terms[SMALLEST_SELL]:
+            slot[UNSELLABLE] = 1
+            refuse(terms, refusals, counts, time_ms, BELOW_MINIMUM)
+        elif steps > 0:
+            fee = fee_units(amount, terms[MAKER_PPM])
+            if book_exit(wallet, slot, terms, level, steps, fee, time_ms, TARGET_HIT):
+                close_trade(wallet, slot, terms, trades, counts)
+
+
+def meet_bar(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    trades: Ints,
+    refusals: Ints,
+    counts: Ints,
+    open_: int,
+    worst: int,
+    best: int,
     open_time: int,
     timeframe_ms: int,
 ) -> None:
-    """A resting stop meets the bar: already passed at the open it fills there, else at its own level on the way down."""
-    if slot[RESTING] == 1 and low <= slot[STOP]:
-        reason = TRAILING_HIT if slot[TRAILED] == 1 else STOP_HIT
-        if open_ <= slot[STOP]:
-            fill_sell(wallet, slot, terms, trades, counts, open_, open_time, reason)
-        else:
-            fill_sell(wallet, slot, terms, trades, counts, slot[STOP], open_time + floor_div(timeframe_ms, 4), reason)
+    """The stop and the targets of a position meet a bar: at its open, on its way to the worst price, then to the best."""
+    if TARGETS == 1:
+        meet_target(wallet, slot, terms, trades, refusals, counts, open_, open_time)
+        meet_target(wallet, slot, terms, trades, refusals, counts, open_, open_time)
+    meet_stop(wallet, slot, terms, trades, counts, open_, worst, open_time, open_time + floor_div(timeframe_ms, 4))
+    if TARGETS == 1:
+        later = open_time + floor_div(timeframe_ms, 2)
+        meet_target(wallet, slot, terms, trades, refusals, counts, best, later)
+        meet_target(wallet, slot, terms, trades, refusals, counts, best, later)
 
 
 def open_bar(
@@ -214,24 +166,61 @@ def open_bar(
     trades: Ints,
     refusals: Ints,
     counts: Ints,
-    scale: float,
-    open_: float,
-    low: float,
+    open_ticks: int,
+    high_ticks: int,
+    low_ticks: int,
     open_time: int,
     timeframe_ms: int,
 ) -> None:
     """Everything that happens to the position from this bar's open on, before the market part sees the bar."""
     if slot[WISH] != NOTHING:
-        act_at_open(wallet, slot, terms, trades, refusals, counts, round_to_int(open_ * scale))
-    if slot[RESTING] == 1:
-        open_ticks = round_to_int(open_ * scale)
-        low_ticks = round_to_int(low * scale)
-        meet_stop(wallet, slot, terms, trades, counts, open_ticks, low_ticks, open_time, timeframe_ms)
+        act_at_open(wallet, slot, terms, trades, refusals, counts, open_ticks)
+    if slot[RESTING] == 1 or (TARGETS == 1 and slot[TARGET] > 0):
+        short = SHORTS == 1 and slot[SIDE] == SHORT
+        worst = high_ticks if short else low_ticks
+        best = low_ticks if short else high_ticks
+        side = side_of(slot)
+        stopped = slot[RESTING] == 1 and side * (worst - slot[STOP]) <= 0
+        if stopped or (TARGETS == 1 and slot[TARGET] > 0 and side * (best - slot[TARGET]) >= 0):
+            meet_bar(wallet, slot, terms, trades, refusals, counts, open_ticks, worst, best, open_time, timeframe_ms)
 
 
 def equity_at(wallet: Ints, slot: Ints, terms: Ints, close_ticks: int) -> int:
     """Cash and the position's worth at a close, in quote units."""
-    return wallet[CASH] + worth(slot[HOLDING], close_ticks, terms) if slot[HOLDING] > 0 else wallet[CASH]
+    return wallet[CASH] + worth(slot[HOLDING], close_ticks, terms) if slot[HOLDING] != 0 else wallet[CASH]
+
+
+def wish_entry(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    refusals: Ints,
+    counts: Ints,
+    scale: float,
+    exposure: float,
+    stop: float,
+    first_target: float,
+    second_target: float,
+    target_share: float,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """Size an entry, on a flat slot or on one that is closed at the same T: then its cash is asked for after that."""
+    equity = equity_at(wallet, slot, terms, close_ticks)
+    side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
+    turns = SHORTS == 1 and slot[HOLDING] != 0
+    if turns:
+        steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
+    else:
+        steps = decide_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
+    if steps > 0:
+        slot[WISH] = TURN if turns else BUY
+        slot[WISH_TIME] = time_ms
+        slot[WISH_STEPS] = steps
+        if TARGETS == 1:
+            decide_targets(slot, scale, first_target, second_target, target_share)
+    else:
+        refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
 
 
 def decide(
@@ -246,24 +235,38 @@ def decide(
     stop_distance: float,
     trail_distance: float,
     trail_step: float,
-    high: float,
-    close: float,
+    first_target: float,
+    second_target: float,
+    target_share: float,
+    high_ticks: int,
+    low_ticks: int,
+    close_ticks: int,
     time_ms: int,
 ) -> None:
     """The account part at the close of a bar: what to do at the next open."""
-    slot[WISH_TIME] = time_ms
-    enters = exposure > 0.0 and previous_exposure == 0.0
-    held = slot[HOLDING] > 0
-    if enters or floor_div(time_ms, DAY_MS) != wallet[DAY]:
-        equity = equity_at(wallet, slot, terms, round_to_int(close * scale))
-        start_of_day(wallet, equity, time_ms)
-        if enters and not held:
-            distance = first_distance(stop_distance, trail_distance)
-            steps = decide_entry(wallet, slot, terms, scale, equity, close, distance)
-            if steps > 0:
-                slot[WISH] = BUY
-                slot[WISH_STEPS] = steps
-            else:
-                refuse(refusals, counts, time_ms, slot[REFUSAL])
-    if held:
-        slot[WISH] = decide_held(slot, terms, scale, exposure, high, close, trail_distance, trail_step)
+    if terms[DAILY_LOSS_PPM] > 0 and floor_div(time_ms, DAY_MS) != wallet[DAY]:
+        start_of_day(wallet, equity_at(wallet, slot, terms, close_ticks), time_ms)
+    if slot[HOLDING] != 0:
+        best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
+        wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step)
+        if wish != NOTHING:
+            slot[WISH] = wish
+            slot[WISH_TIME] = time_ms
+    enters = exposure != previous_exposure and exposure != 0.0
+    if enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL)):
+        distance = first_distance(stop_distance, trail_distance)
+        wish_entry(
+            wallet,
+            slot,
+            terms,
+            refusals,
+            counts,
+            scale,
+            exposure,
+            distance,
+            first_target,
+            second_target,
+            target_share,
+            close_ticks,
+            time_ms,
+        )

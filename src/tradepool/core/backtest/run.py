@@ -3,66 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account.round_trip import RoundTrip, position_of
+from tradepool.core.account.round_trip import position_of
 from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
-from tradepool.core.backtest import kernel
-from tradepool.core.backtest.result import BacktestResult
+from tradepool.core.backtest import fills, kernel
+from tradepool.core.backtest.loop import NAME, fused, ticks_of
+from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import Timed, columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.market_step import NOTHING
-from tradepool.core.graph.program import Program
-from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.vocabulary import round_to_int
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.ids import AccountId, MandateId, StrategyId
+from tradepool.domain.ids import StrategyId
 from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
-from tradepool.domain.trade import Origin, Trade
 
 Runner = Literal["native", "reference"]
-ACCOUNT = AccountId("backtest")
-MANDATE = MandateId("backtest")
 SLIPPAGE_BP = 1
 PREPARED_MAX = 64
+# A turn closes one trade at the open, and its new position may be closed in the same bar.
+TRADES_A_BAR, REFUSALS_A_BAR = 2, 5
 DEFAULT_WEIGHT = Decimal("0.95")
-
-ARGUMENTS = (
-    "wallet: Ints",
-    "slot: Ints",
-    "terms: Ints",
-    "trades: Ints",
-    "refusals: Ints",
-    "counts: Ints",
-    "equity: Ints",
-    "open_time: Ints",
-    "timeframe_ms: int",
-    "scale: float",
-    "last: int",
-    "record: bool",
-)
-BEFORE = (
-    "open_bar(wallet, slot, terms, trades, refusals, counts, scale, open_[i], low[i], open_time[i], timeframe_ms)",
-)
-AFTER = (
-    "if i < last:",
-    "    decide(wallet, slot, terms, refusals, counts, scale, exposure, previous_exposure, stop_distance,"
-    " trail_distance, trail_step, high[i], close[i], open_time[i] + timeframe_ms)",
-    "if record:",
-    "    equity[i] = equity_at(wallet, slot, terms, round_to_int(close[i] * scale))",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +76,13 @@ def run(
     """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open.
 
     `others` are the bars of the markets it reads beside this one, `externals` the values from outside, both by name;
-    raises WrongInputs if they are not what it reads.
+    raises WrongInputs if they are not what it reads. A strategy that shorts runs on a perpetual of the market's grid,
+    and the result says so in `market.kind`; funding and borrowing cost nothing here, and no position is liquidated.
     """
+    market = market_for(strategy, market)
     source, functions = _prepared(strategy, bars.timeframe_ms, runner)
     rows = _rows(market, bars, setting, record_equity)
-    functions["backtest"](
+    functions[NAME](
         np.zeros(source.state_size),
         NOTHING,
         source.rows(strategy.values)[0],
@@ -122,6 +98,7 @@ def run(
         rows.counts,
         rows.equity,
         bars.open_time,
+        *ticks_of(bars, price_scale(market)),
         bars.timeframe_ms,
         price_scale(market),
         len(bars) - 1,
@@ -133,29 +110,31 @@ def run(
 @lru_cache(maxsize=PREPARED_MAX)
 def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Functions]:
     """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
-    source = fused_step(strategy.graph, "backtest", ARGUMENTS, BEFORE, AFTER, timeframe_ms=timeframe_ms)
-    program = _kernel() + source.program
-    return source, native.load(program, ["backtest"], shared=_kernel()) if runner == "native" else reference.load(
-        program
-    )
+    source, program = fused(strategy, timeframe_ms)
+    return source, native.load(program, [NAME]) if runner == "native" else reference.load(program)
 
 
-@cache
-def _kernel() -> Program:
-    return Program.of(kernel)
+def market_for(strategy: Strategy, market: Market) -> Market:
+    """The market a strategy is backtested on: one that shorts needs a perpetual, of the same grid."""
+    return replace(market, kind="perpetual") if strategy.shorts and not market.fee_in_quote else market
 
 
 def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> _Rows:
     wallet = np.zeros(step.WALLET_SIZE, np.int64)
     wallet[step.CASH] = market.quote_units(setting.cash)
+    counts = np.zeros(fills.COUNTS_SIZE, np.int64)
+    counts[fills.CASH_PEAK] = wallet[step.CASH]
+    terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
     # Never touched, never paid for: the records are as long as they could get, and the machine maps only what is used.
+    terms[step.TRADES_MAX] = TRADES_A_BAR * len(bars) + 1
+    terms[step.REFUSALS_MAX] = REFUSALS_A_BAR * len(bars) + 1
     return _Rows(
         wallet=wallet,
         slot=np.zeros(step.SLOT_SIZE, np.int64),
-        terms=np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64),
-        trades=np.empty((len(bars) + 1) * kernel.TRADE_SIZE, np.int64),
-        refusals=np.empty((2 * len(bars) + 2) * kernel.REFUSAL_SIZE, np.int64),
-        counts=np.zeros(kernel.COUNTS_SIZE, np.int64),
+        terms=terms,
+        trades=np.empty(terms[step.TRADES_MAX] * fills.TRADE_SIZE, np.int64),
+        refusals=np.empty(terms[step.REFUSALS_MAX] * fills.REFUSAL_SIZE, np.int64),
+        counts=counts,
         equity=np.zeros(len(bars) if record_equity else 1, np.int64),
     )
 
@@ -168,7 +147,7 @@ def _result(
     rows: _Rows,
     record_equity: bool,
 ) -> BacktestResult:
-    strategy_id = strategy.strategy_id(bars.timeframe_ms)
+    strategy_id, closed = strategy.strategy_id(bars.timeframe_ms), int(rows.counts[fills.TRADES])
     close_ticks = round_to_int(float(bars.close[-1]) * price_scale(market))
     # As lists: Python's integers have no width, NumPy's do.
     final = kernel.equity_at(rows.wallet.tolist(), rows.slot.tolist(), rows.terms.tolist(), close_ticks)
@@ -180,22 +159,16 @@ def _result(
         end_ms=int(bars.open_time[-1]) + bars.timeframe_ms,
         cash=setting.cash,
         final_equity=final * market.quote_unit,
-        trades=_trades(rows, strategy_id, market),
+        round_trips=rows.trades[: closed * fills.TRADE_SIZE].reshape(closed, fills.TRADE_SIZE).copy(),
         open_positions=_open_positions(rows, strategy_id, market),
         refusals=_refusals(rows, market),
         equity=rows.equity if record_equity else None,
     )
 
 
-def _trades(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Trade, ...]:
-    count = int(rows.counts[kernel.TRADES])
-    table = rows.trades[: count * kernel.TRADE_SIZE].reshape(count, kernel.TRADE_SIZE).tolist()
-    return tuple(RoundTrip(*row).trade(ACCOUNT, strategy_id, market, Origin.BACKTEST) for row in table)
-
-
 def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:
-    count = int(rows.counts[kernel.REFUSALS])
-    table = rows.refusals[: count * kernel.REFUSAL_SIZE].reshape(count, kernel.REFUSAL_SIZE).tolist()
+    count = int(rows.counts[fills.REFUSALS])
+    table = rows.refusals[: count * fills.REFUSAL_SIZE].reshape(count, fills.REFUSAL_SIZE).tolist()
     return tuple(
         Refusal(account=ACCOUNT, market=market.id, time_ms=time_ms, reason=REFUSALS[code]) for time_ms, code in table
     )
@@ -203,6 +176,6 @@ def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:
 
 def _open_positions(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Position, ...]:
     slot = rows.slot.tolist()
-    if not slot[step.HOLDING]:
+    if slot[step.HOLDING] == 0:
         return ()
     return (position_of(slot, account=ACCOUNT, mandate=MANDATE, strategy_id=strategy_id, market=market),)

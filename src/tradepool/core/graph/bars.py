@@ -17,7 +17,7 @@ class BrokenBars(InvalidInput):
     """Bars are not usable: {why}; give one array for each of open_time and {columns}, all of the same length."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Bars:
     """Columns of equal length n, oldest first; a bar the venue never made is not there.
 

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from tradepool.core.graph.parameter import Parameter, WrongParameter, declare
 from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, VOLUME, Unit, combined
-from tradepool.core.graph.whole import MINUTE_MS, NEVER, Count, Whole, at, largest, plus
+from tradepool.core.graph.whole import MINUTE_MS, NEVER, Count, Term, Whole, at, largest, plus
 from tradepool.domain.errors import InvalidInput
 
 LENGTH_MAX = 100_000
@@ -219,6 +219,11 @@ def length(value: int | Number, what: str) -> Number:
     if lowest < 1 or highest > LENGTH_MAX:
         raise WrongLength(what=what, length=f"{lowest} to {highest}", most=LENGTH_MAX)
     return value if isinstance(value, Number) else node(Number, "length", (), int(lowest))
+
+
+def bars_in(length: Expr) -> Whole:
+    """A window length as a whole number."""
+    return Term("parameter", (length.value.name,)) if isinstance(length.value, Parameter) else int(str(length.value))
 
 
 def as_number(value: object, place: str) -> Number:

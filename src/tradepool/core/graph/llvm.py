@@ -8,7 +8,6 @@ of every shape has the bits of the plain Python text.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +24,6 @@ from tradepool.core.graph.native import PREFIX
 from tradepool.core.graph.program import Constant, NameClash, Program
 
 POINTER = ir.PointerType()
-# Nodes of syntax from which on a call costs less than a second copy.
-LARGE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,12 @@ def module_text(program: Program, exported: frozenset[str], shape: Shape | None 
 class ModuleWriter:
     """Compiles each function once for each way it is called."""
 
-    def __init__(self, program: Program, shape: Shape, shared: Program | None = None) -> None:
-        """Check the program, and the words that are written in words; `shared`: the part of it that others have too."""
+    def __init__(self, program: Program, shape: Shape) -> None:
+        """Check the program, and the words that are written in words."""
         self.module = ir.Module("step")
+        self.program = program
         self.shape = shape
-        self.shared = shared
+        self.rare = frozenset[str]() if shape.threads else program.rare
         self.needed: dict[str, Instance] = {}
         self.kinds = {
             Kind.INT: I64,
@@ -94,40 +92,30 @@ class ModuleWriter:
             self._spreads[key].settle()
         return self._spreads[key]
 
-    def function(self, instance: Instance, *, rare: bool = False) -> ir.Function:
-        """The compiled instance, made at its first call.
-
-        What stands under a condition is rare. If it is large and not this program's alone, it is compiled apart, once
-        for all programs: there it neither crowds the registers of the loop nor is compiled with every strategy.
-        """
+    def function(self, instance: Instance) -> ir.Function:
+        """The compiled instance, made at its first call; what is rare is only named here, and `needed`."""
         if instance not in self._functions:
-            spread = self.spread(instance)
-            apart = rare and self.is_large(instance.name) and self._is_shared(instance.name)
-            name = self._name_apart(instance) if apart else f"{PREFIX}{instance.name}.{len(self._functions)}"
+            spread, rare = self.spread(instance), instance.name in self.rare
+            name = self._name_apart(instance) if rare else f"{PREFIX}{instance.name}.{len(self._functions)}"
             function = self._functions[instance] = self._declare(instance, spread, name)
-            if apart:
+            if rare:
                 self.needed[name] = instance
             else:
                 function.linkage = "internal"
                 FunctionEmitter(self, instance, spread, function).emit()
         return self._functions[instance]
 
-    def publish(self, name: str, instance: Instance) -> None:
-        """Make an instance callable from other modules."""
-        spread = self.spread(instance)
-        FunctionEmitter(self, instance, spread, self._declare(instance, spread, name)).emit()
-
-    def is_large(self, name: str) -> bool:
-        """Whether a call costs less than a second copy."""
-        return sum(1 for _ in ast.walk(self.checked[name].tree)) > LARGE
-
-    def _is_shared(self, name: str) -> bool:
-        return self.shared is not None and any(function.name == name for function in self.shared.functions)
+    def publish(self, instances: Mapping[str, Instance]) -> str:
+        """The text of a module in which these instances can be called from other modules."""
+        self.rare = frozenset()
+        for name, instance in instances.items():
+            spread = self.spread(instance)
+            FunctionEmitter(self, instance, spread, self._declare(instance, spread, name)).emit()
+        return str(self.module)
 
     def _name_apart(self, instance: Instance) -> str:
-        assert self.shared is not None
-        spread = sorted(instance.spread)
-        how = f"{spread} {instance.lanes} {instance.masked} {self.shape.lanes} {self.shape.floats} {self.shared.digest}"
+        digest, shape = self.program.part(instance.name).digest, self.shape
+        how = f"{digest} {sorted(instance.spread)} {instance.lanes} {instance.masked} {shape.lanes} {shape.floats}"
         return f"{PREFIX}{instance.name}.{hashlib.sha256(how.encode()).hexdigest()[:16]}"
 
     def export_all(self, names: Iterable[str]) -> str:

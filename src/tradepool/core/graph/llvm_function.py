@@ -90,9 +90,7 @@ class FunctionEmitter(ValueEmitter):
             case ast.AugAssign(target, operator, value):
                 self.augment(target, operator, value)
             case ast.If(test, body, other):
-                self.conditions += 1
                 self.columns_branch(test, body, other) if self.differs(test) else self.branch(test, body, other)
-                self.conditions -= 1
                 self.go_on_without(node)
             case ast.For(ast.Name(name), ast.Call(_, limits), body):
                 columns = any(self.differs(limit) for limit in limits)

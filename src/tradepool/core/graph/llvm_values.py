@@ -53,7 +53,6 @@ class ValueEmitter:
     function: ir.Function
     slots: dict[str, ir.Value] = field(default_factory=dict)
     mask: ir.Value | None = None
-    conditions: int = 0
     b: ir.IRBuilder = field(init=False)
 
     @property
@@ -299,7 +298,7 @@ class ValueEmitter:
         masked = self.mask is not None and word not in COMPOSED
         instance = self.spread.instance(node, masked=masked)
         values = [self.value(argument) for argument in node.args]
-        if masked and self.conditions and self.module.is_large(word) and self.gives_columns(instance):
+        if masked and word in self.module.rare and self.gives_columns(instance):
             return self.call_each(instance, values)
         for at, (name, kind) in enumerate(self.module.signatures[word].parameters):
             if name in instance.spread and kind not in ELEMENT and self.lanes > 1:
@@ -312,7 +311,7 @@ class ValueEmitter:
         """A call of a compiled function."""
         if self.module.shape.threads:
             values = [*values, self.function.args[-1]]
-        return self.b.call(self.module.function(instance, rare=self.conditions > 0), values)
+        return self.b.call(self.module.function(instance), values)
 
     def gives_columns(self, instance: Instance) -> bool:
         """Whether a function gives nothing, or a value per column."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tradepool.core.graph.expr import Boolean, Expr, Number
+from tradepool.core.graph.expr import Expr, Number, bars_in
 from tradepool.core.graph.whole import plus
 from tradepool.core.graph.writer import Ring, Writer, indented
 
@@ -18,13 +18,18 @@ class View:
     """A window of one source: its ring, this bar's value, and the length as source text."""
 
     def __init__(self, writer: Writer, window: Expr) -> None:
-        """Look at a window node."""
+        """Look at a window node; its ring is made if it is the first of its source."""
         source, bars = window.args
         assert isinstance(source, Number)
         self.writer, self.source, self.window = writer, source, window
         self.ring: Ring = writer.ring(source)
         self.x = writer.atom(source)
-        self.n = whole_length(writer, bars)
+        self.n = writer.whole(bars_in(bars))
+
+    @property
+    def share(self) -> str:
+        """1 / n."""
+        return self.writer.hoist(f"divide(1.0, to_float({self.n}))")
 
     @property
     def leaving(self) -> str:
@@ -34,15 +39,6 @@ class View:
             name = self.writer.local(self.ring.back(self.n), f"value leaving ({self.window!r})")
             atoms["leaving", self.window] = name
         return atoms["leaving", self.window]
-
-    def share(self) -> str:
-        """1 / n."""
-        return self.writer.hoist(f"divide(1.0, to_float({self.n}))")
-
-
-def whole_length(writer: Writer, bars: Expr) -> str:
-    """A window length: a literal, or the parameter."""
-    return str(bars.value) if isinstance(bars.value, int) else f"p{writer.parameters.index(bars.value)}"
 
 
 def oldest_to_newest(writer: Writer, views: list[View], lines: list[str]) -> list[str]:
@@ -60,7 +56,7 @@ def oldest_to_newest(writer: Writer, views: list[View], lines: list[str]) -> lis
 
 def write_previous(writer: Writer, expr: Expr) -> str:
     """Keep the value for the next bar once everything has read the old one."""
-    state = writer.state(repr(expr), kind="bool" if isinstance(expr, Boolean) else "float", varies=writer.varies(expr))
+    state = writer.keep(expr)
     writer.scope.moved.append([f"{state} = {writer.atom(expr.args[0])}"])
     return state
 
@@ -68,11 +64,11 @@ def write_previous(writer: Writer, expr: Expr) -> str:
 def write_recursion(writer: Writer, expr: Expr) -> str:
     """Sum up to the seed, then decay toward each new value."""
     source, bars = expr.args
-    n, x = whole_length(writer, bars), writer.atom(source)
+    n, x = writer.whole(bars_in(bars)), writer.atom(source)
     mean = writer.hoist(f"divide(1.0, to_float({n}))")
     weight = mean if expr.op == "wilder" else writer.hoist(f"divide(2.0, to_float({n}) + 1.0)")
     decay = writer.hoist(f"1.0 - {weight}")
-    state, bar = writer.state(repr(expr), varies=writer.varies(expr)), writer.scope.bar
+    state, bar = writer.keep(expr), writer.scope.bar
     start, seeded = writer.whole(source.first_valid), writer.whole(expr.first_valid)
     lines = [
         f"if {bar} >= {writer.whole(plus(expr.first_valid, 1))}:",
@@ -80,17 +76,25 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
         "else:" if start == "0" else f"elif {bar} >= {start}:",
     ]
     seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = {state} * {mean}"]
-    writer.scope.lines += [*lines, *indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)]
+    lines += indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)
+    writer.scope.lines += [*lines, *_start_over(writer, expr, state, x)]
     return state
+
+
+def _start_over(writer: Writer, expr: Expr, state: str, x: str) -> list[str]:
+    """An average that met a nan starts over at the next known value."""
+    over = [f"if is_nan({state}):", f"    {state} = {x}"]
+    return writer.since(expr.first_valid, over) if writer.unsure(expr) else []
 
 
 def write_smooth(writer: Writer, expr: Expr) -> str:
     """Start at the first value, then move toward each new one by the weight of its bar."""
     x, weight = (writer.atom(arg) for arg in expr.args)
-    state = writer.state(repr(expr), varies=writer.varies(expr))
+    state = writer.keep(expr)
     following = f"{weight} * {x} + (1.0 - {weight}) * {state}"
     first = f"{writer.scope.bar} <= {writer.whole(expr.first_valid)}"
-    writer.scope.lines.append(f"{state} = {x} if {first} else {following}")
+    lines = [f"{state} = {x} if {first} else {following}", *_start_over(writer, expr, state, x)]
+    writer.scope.lines += lines
     return state
 
 
@@ -99,15 +103,20 @@ def write_lag(writer: Writer, expr: Expr) -> str:
     return View(writer, expr.args[0]).leaving
 
 
+def _when_anew(writer: Writer, window: Expr, total: str) -> str:
+    """A sum over a full window is computed anew at an anchor, and as long as it has a nan."""
+    anew = f"({writer.anchor()} or is_nan({total}))" if writer.unsure(window) else writer.anchor()
+    return f"if {anew} and {writer.scope.bar} >= {writer.whole(window.first_valid)}:"
+
+
 def _running_sum(writer: Writer, window: Expr) -> str:
     key = ("sum", window)
     if key not in writer.scope.atoms:
         view = View(writer, window)
-        leaving, anchored = view.leaving, writer.anchor()
-        total = writer.state(f"sum of ({window!r})", varies=writer.varies(window))
+        leaving = view.leaving
+        total = writer.keep(window, "sum of")
         anew = [f"{total} = 0.0", *oldest_to_newest(writer, [view], [f"{total} += {{y}}"])]
-        full = f"if {anchored} and {writer.scope.bar} >= {writer.whole(window.first_valid)}:"
-        lines = [f"{total} += {view.x} - {leaving}", full, *indented(anew)]
+        lines = [f"{total} += {view.x} - {leaving}", _when_anew(writer, window, total), *indented(anew)]
         writer.scope.lines += writer.since(view.source.first_valid, lines)
         writer.scope.atoms[key] = total
     return writer.scope.atoms[key]
@@ -116,16 +125,15 @@ def _running_sum(writer: Writer, window: Expr) -> str:
 def write_sum(writer: Writer, expr: Expr) -> str:
     """A running sum, anchored; or the mean it gives."""
     total = _running_sum(writer, expr.args[0])
-    return total if expr.op == "rolling_sum" else writer.local(f"{total} * {View(writer, expr.args[0]).share()}", expr)
+    return total if expr.op == "rolling_sum" else writer.local(f"{total} * {View(writer, expr.args[0]).share}", expr)
 
 
 def write_variance(writer: Writer, expr: Expr) -> str:
     """Running sums of distances from a base near the values (else the squares would swallow them), anchored."""
     (window,) = expr.args
     view, bar = View(writer, window), writer.scope.bar
-    x, leaving, anchored, varies = view.x, view.leaving, writer.anchor(), writer.varies(expr)
-    full, slides = writer.whole(window.first_valid), writer.whole(plus(window.first_valid, 1))
-    base, total, squares = (writer.state(f"{part} of {expr!r}", varies=varies) for part in ("base", "sum", "squares"))
+    x, leaving, slides = view.x, view.leaving, writer.whole(plus(window.first_valid, 1))
+    base, total, squares = (writer.keep(expr, part) for part in ("base of", "sum of", "squares of"))
     enters, leaves, away = (writer.fresh("n") for _ in range(3))
     again = [f"{away} = {{y}} - {base}", f"{total} += {away}", f"{squares} += {away} * {away}"]
     anew = [f"{base} = {x}", f"{total} = 0.0", f"{squares} = 0.0", *oldest_to_newest(writer, [view], again)]
@@ -136,23 +144,24 @@ def write_variance(writer: Writer, expr: Expr) -> str:
         f"{leaves} = {leaving} - {base} if {bar} >= {slides} else 0.0",
         f"{total} += {enters} - {leaves}",
         f"{squares} += ({enters} - {leaves}) * ({enters} + {leaves})",
-        f"if {anchored} and {bar} >= {full}:",
+        _when_anew(writer, window, total),
         *indented(anew),
     ]
     writer.scope.lines += writer.since(view.source.first_valid, lines)
-    mean = writer.local(f"{total} * {view.share()}", f"mean distance from the base of {expr!r}")
-    return writer.local(f"maximum({squares} * {view.share()} - {mean} * {mean}, 0.0)", expr)
+    mean = writer.local(f"{total} * {view.share}", f"mean distance from the base of {expr!r}")
+    return writer.local(f"maximum({squares} * {view.share} - {mean} * {mean}, 0.0)", expr)
 
 
 def write_extreme(writer: Writer, expr: Expr) -> str:
     """Take what is more extreme; look through the window only when the extreme leaves it."""
     (window,) = expr.args
-    word, sign = ("maximum", ">=") if expr.op == "highest" else ("minimum", "<=")
-    view, bar = View(writer, window), writer.scope.bar
-    leaving, state = view.leaving, writer.state(repr(expr), varies=writer.varies(expr))
-    rescan = oldest_to_newest(writer, [view], [f"{state} = {word}({state}, {{y}})"])
+    sign, view, bar = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.scope.bar
+    leaving, state = view.leaving, writer.keep(expr)
+    # Of values that may be nan only the known ones count.
+    none = f" or is_nan({state})" if writer.unsure(window) else ""
+    rescan = oldest_to_newest(writer, [view], [f"if {{y}} {sign} {state}{none}:", f"    {state} = {{y}}"])
     lines = [
-        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}:",
+        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}{none}:",
         f"    {state} = {view.x}",
         f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
         *indented([f"{state} = {view.x}", *rescan]),
@@ -164,9 +173,9 @@ def write_extreme(writer: Writer, expr: Expr) -> str:
 def write_quantile(writer: Writer, expr: Expr) -> str:
     """The window once more in order of size: one value leaves its place, the others close up, one enters."""
     window, share = expr.args
-    view, bar, high = View(writer, window), writer.scope.bar, int(writer.scope.sizes[id(window.args[0])])
-    n, varies = view.n, writer.varies(window)
-    array, first = writer.rows_of(f"ordered {window!r}", high, varies=varies)
+    view, bar = View(writer, window), writer.scope.bar
+    n = view.n
+    array, first = writer.rows_of(f"ordered {window!r}", view.ring.size, varies=writer.varies(window))
     x, old, hole, k, stop, h = (writer.fresh(letter) for letter in "nnqkqq")
     start = writer.whole(window.args[0].first_valid)
 
@@ -204,7 +213,7 @@ _LINE = ["{a} += (to_float({k}) - {middle}) * ({y} - {x})", "{b} += {y} - {x}", 
 _PAIR = [*_LINE[1:], "{a} += {w} - {u}", "{d} += ({w} - {u}) * ({w} - {u})", "{e} += ({y} - {x}) * ({w} - {u})"]
 _SPREADS = "square_root({c} - {b} * {b} * {share}) * square_root({d} - {a} * {a} * {share})"
 _SCANS: dict[str, tuple[str, list[str], str]] = {
-    "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share}"),
+    "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share} + ({x} - {x})"),
     "slope": ("a", _LINE[:1], "{a} * {spread}"),
     "fitted": ("ab", _LINE[:2], "{x} + {b} * {share} + {a} * {spread} * (to_float({n}) - {middle})"),
     "r2": ("abc", _LINE, "minimum(1.0, divide({a} * {a} * {spread}, {c} - {b} * {b} * {share}))"),
@@ -222,7 +231,7 @@ def write_scan(writer: Writer, expr: Expr) -> str:
     views = [View(writer, window) for window in expr.args]
     n = views[0].n
     names = {letter: writer.fresh("n") for letter in letters}
-    names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share()}
+    names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share}
     if "{middle}" in lines[0]:
         names["middle"] = writer.hoist(f"(to_float({n}) + 1.0) * 0.5")
         names["spread"] = writer.hoist(f"divide(12.0, to_float({n}) * (to_float({n}) * to_float({n}) - 1.0))")
@@ -235,8 +244,7 @@ def write_scan(writer: Writer, expr: Expr) -> str:
 
 def write_since(writer: Writer, expr: Expr) -> str:
     """Count up from the last bar at which it held."""
-    held, varies = writer.atom(expr.args[0]), writer.varies(expr)
-    state, known = writer.state(repr(expr), varies=varies), writer.state(f"ever {expr!r}", kind="bool", varies=varies)
+    held, state, known = writer.atom(expr.args[0]), writer.keep(expr), writer.keep(expr, "ever", kind="bool")
     lines = [f"{state} = 0.0 if {held} else {state} + 1.0", f"{known} = {known} or {held}"]
     writer.scope.lines += writer.since(expr.first_valid, lines)
     return writer.local(f"{state} if {known} else {writer.hoist('divide(0.0, 0.0)')}", expr)
@@ -244,15 +252,16 @@ def write_since(writer: Writer, expr: Expr) -> str:
 
 def write_cumulative(writer: Writer, expr: Expr) -> str:
     """A running sum."""
-    x, state = writer.atom(expr.args[0]), writer.state(repr(expr), varies=writer.varies(expr))
+    x, state = writer.atom(expr.args[0]), writer.keep(expr)
     held = f"where({writer.atom(expr.args[1])}, 0.0, {state})" if len(expr.args) == 2 else state
+    x = f"where(is_nan({x}), 0.0, {x})" if writer.unsure(expr.args[0]) else x
     writer.scope.lines += writer.since(expr.first_valid, [f"{state} = {held} + {x}"])
     return state
 
 
 def write_session(writer: Writer, expr: Expr) -> str:
     """Whether the number of the session differs from the bar before."""
-    now = writer.local(f"floor_div({writer.scope.clock}, {writer.bars_in(str(expr.value))})", f"number of {expr!r}")
+    now = writer.local(f"floor_div({writer.scope.clock}, {writer.bars_of(str(expr.value))})", f"number of {expr!r}")
     state = writer.state(f"{expr!r} of the bar before", kind="int", varies=False)
     writer.scope.moved.append([f"{state} = {now}"])
     return writer.local(f"{now} != {state}", expr)

@@ -44,8 +44,8 @@ _C_TYPE = {
 }
 _loaded: dict[tuple[str, frozenset[str]], Functions] = {}
 _loaded_columns: dict[tuple[str, str, Shape], ColumnsFunction] = {}
-# Functions compiled once for many programs, by symbol, with the engine that keeps them.
-_shared: dict[str, Any] = {}
+# Rare functions, compiled once for all programs: by symbol, the engine that keeps them.
+_rare: dict[str, Any] = {}
 _one_at_a_time = Lock()
 
 
@@ -74,11 +74,9 @@ def load(
     program: Program,
     exports: Iterable[str] | None = None,
     clock: Callable[[], float] = _no_clock,
-    shared: Program | None = None,
 ) -> Functions:
     """Compile a program; only `exports` (default: every function) can be called, the others are inlined away.
 
-    `shared` is a part of the program that others have too: what is rare in it is compiled once for all of them.
     `compile_seconds` is measured with the `clock` given (such as time.perf_counter: the core has none of its own).
 
     Raises what `dialect.check` raises, and NativeUnavailable where LLVM cannot be loaded.
@@ -93,18 +91,16 @@ def load(
         if key in _loaded:
             return replace(_loaded[key], compile_seconds=0.0)
         signatures = [item.signature for name, item in checked.items() if name in exported]
-        _loaded[key] = _compile(program, signatures, clock, shared)
+        _loaded[key] = _compile(program, signatures, clock)
         return _loaded[key]
 
 
-def _compile(
-    program: Program, signatures: list[Signature], clock: Callable[[], float], shared: Program | None
-) -> Functions:
+def _compile(program: Program, signatures: list[Signature], clock: Callable[[], float]) -> Functions:
     machine = _machine()
     from tradepool.core.graph import llvm as compiler  # needs llvmlite, which _machine() has just found
 
     started = clock()
-    writer = compiler.ModuleWriter(program, compiler.Shape(), shared)
+    writer = compiler.ModuleWriter(program, compiler.Shape())
     engine = _linked(machine, writer, [signature.name for signature in signatures])
     functions = {}
     for signature in signatures:
@@ -174,7 +170,6 @@ def load_columns(
     spread: Iterable[str],
     lanes: int | None = None,
     clock: Callable[[], float] = _no_clock,
-    shared: Program | None = None,
 ) -> ColumnsFunction:
     """Compile one function for many columns; `spread` names the arrays of which each column has its own.
 
@@ -190,7 +185,7 @@ def load_columns(
             return replace(_loaded_columns[key], compile_seconds=0.0)
         started = clock()
         signature = checked[export].signature
-        engine = _linked(machine, compiler.ModuleWriter(program, shape, shared), [export])
+        engine = _linked(machine, compiler.ModuleWriter(program, shape), [export])
         own = sum(
             kind in ELEMENT and (name in shape.spread or name in signature.writes)
             for name, kind in signature.parameters
@@ -203,19 +198,13 @@ def load_columns(
 
 
 def _linked(machine: _Machine, writer: ModuleWriter, exports: list[str]) -> Any:
-    """The machine code of a module, after that of what it shares with others."""
-    from tradepool.core.graph import llvm as compiler
-
+    """The machine code of a module, after that of the rare functions it calls."""
     text = writer.export_all(exports)
-    missing = {name: instance for name, instance in writer.needed.items() if name not in _shared}
+    missing = {name: instance for name, instance in writer.needed.items() if name not in _rare}
     if missing:
-        assert writer.shared is not None
-        others = compiler.ModuleWriter(writer.shared, writer.shape)
-        for name, instance in missing.items():
-            others.publish(name, instance)
-        engine = _machine_code(machine, str(others.module))
+        engine = _machine_code(machine, type(writer)(writer.program, writer.shape).publish(missing))
         for name in missing:
-            _shared[name] = engine
+            _rare[name] = engine
             machine.llvm.add_symbol(name, engine.get_function_address(name))
     return _machine_code(machine, text)
 

@@ -5,8 +5,10 @@ from the ring, oldest to newest, at the first bar of every block of `BLOCK` bars
 a later start has the same bits, and rounding errors cannot pile up. What neither forgets nor is computed anew (a
 running total, a path) has no warm-up: only the same first bar gives the same bits.
 
-A nan that enters an average stays in it; guard a division with `where`. A window length is a whole number or an
-integer parameter. `rank`, `regression` and `correlation` look at their whole window at each bar.
+A nan (of a division by zero, or of another market not yet known) is got over: an average starts over at the next known
+value, a window forgets it once it has left, `highest` and `lowest` look at the known values, a running total adds
+nothing. A window length is a whole number or an integer parameter. `rank`, `regression` and `correlation` look at their
+whole window at each bar.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ from tradepool.core.graph.expr import (
     after,
     as_boolean,
     as_number,
+    bars_in,
     length,
     node,
     where,
 )
-from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.units import combined
-from tradepool.core.graph.whole import NEVER, Term, Whole, plus, times
+from tradepool.core.graph.whole import NEVER, Term, plus, times
 from tradepool.domain.candle import TIMEFRAMES_MS
 
 BLOCK = 1024
@@ -135,7 +137,7 @@ def lag(source: Number, n: int | Number = 1) -> Number:
     source, bars = as_number(source, "lag"), length(n, "lag")
     if bars.value == 1:
         return node(Number, "previous", (source,), needs=after(source, valid=1, settled=1), unit=source.unit)
-    needs = after(source, valid=_count(bars), settled=_count(bars))
+    needs = after(source, valid=bars_in(bars), settled=bars_in(bars))
     return node(Number, "lag", (_window(source, bars),), needs=needs, unit=source.unit)
 
 
@@ -172,22 +174,15 @@ def cumulative(source: Number, *, reset: Boolean | None = None) -> Number:
     return node(Number, "cumulative", args, needs=after(*args, settled=settled), unit=source.unit)
 
 
-def _count(bars: Number) -> Whole:
-    if isinstance(bars.value, Parameter):
-        return Term("parameter", (bars.value.name,))
-    assert isinstance(bars.value, int)
-    return bars.value
-
-
 def _window(source: Number, bars: Number) -> Window:
-    needs = after(source, valid=plus(_count(bars), -1), settled=_count(bars))
+    needs = after(source, valid=plus(bars_in(bars), -1), settled=bars_in(bars))
     return node(Window, "window", (source, bars), needs=needs, unit=source.unit)
 
 
 def _recursion(op: str, source: Number, n: int | Number, forgets: int) -> Number:
     source, bars = as_number(source, op), length(n, op)
-    valid = 0 if op == "ema_from_first" else plus(_count(bars), -1)
-    needs = after(source, valid=valid, settled=times(_count(bars), forgets))
+    valid = 0 if op == "ema_from_first" else plus(bars_in(bars), -1)
+    needs = after(source, valid=valid, settled=times(bars_in(bars), forgets))
     return node(Number, op, (source, bars), needs=needs, unit=source.unit)
 
 

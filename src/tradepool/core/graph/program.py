@@ -52,6 +52,8 @@ class FunctionText:
 class Program:
     """Functions, callee first, and the constants they read.
 
+    `rare` names functions that seldom run: they are compiled apart, once for all programs that have them.
+
     >>> double = Program.of_text("def double(a: int) -> int:\\n    return FACTOR * a", {"FACTOR": 2})
     >>> print(double.text)
     FACTOR = 2
@@ -62,6 +64,7 @@ class Program:
 
     functions: tuple[FunctionText, ...]
     constants: tuple[tuple[str, Constant], ...] = ()
+    rare: frozenset[str] = frozenset()
 
     @staticmethod
     def of(*subjects: ModuleType | Callable[..., object]) -> Program:
@@ -94,7 +97,16 @@ class Program:
         constants = dict(self.constants)
         for name, value in other.constants:
             _set_constant(constants, name, value)
-        return Program(tuple(functions.values()), _sorted(constants))
+        return Program(tuple(functions.values()), _sorted(constants), self.rare | other.rare)
+
+    def part(self, name: str) -> Program:
+        """One function with all that it calls."""
+        wanted = {name}
+        for function in reversed(self.functions):
+            if function.name in wanted:
+                wanted.update(_names_read(function.text))
+        functions = tuple(function for function in self.functions if function.name in wanted)
+        return Program(functions, tuple(item for item in self.constants if item[0] in wanted))
 
     @cached_property
     def text(self) -> str:

@@ -30,26 +30,24 @@ def on(timeframe: str, expr: Value) -> Value:
     >>> on("1h", ema(close, 10)), on("1h", ema(close, 10)).lookback
     (on('1h', ema(close, 10)), 660)
     """
-    bars = Term("ratio", (_known(timeframe),))
-
-    def need(bars_there: Whole) -> Whole:
-        return times(plus(bars_there, 2), bars)
-
-    return _scoped("on", timeframe, expr, ("on", "of", "external"), need)
+    ratio = Term("ratio", (_known(timeframe),))
+    return _scoped("on", timeframe, expr, ("on", "of", "external"), lambda bars: times(plus(bars, 2), ratio))
 
 
 def of(market: str, expr: Value) -> Value:
     """The expression computed over another market's bars of the same timeframe, as far as they have closed.
 
-    nan (a condition: false) until it has a value. `of(market, on("4h", ...))` is another market's longer candles.
+    nan (a condition: false) until it has a value: bars of that market are counted as they come, for its warm-up too.
+    `of(market, on("4h", ...))` is another market's longer candles.
     """
-    return _scoped("of", market, expr, ("of", "external"), lambda bars_there: bars_there)
+    return _scoped("of", market, expr, ("of", "external"), lambda bars: bars)
 
 
 def external(name: str, *, max_age: str) -> Number:
     """A value from outside, such as a model's score: the last one there was at the bar's close.
 
-    nan if it is older than `max_age` ("30m", "3h", "2d"), and nan compares as false: a late score opens nothing.
+    nan if it is older than `max_age` ("30m", "3h", "2d"), and nan compares as false: a late score opens nothing (but
+    `~(score > 0.5)` is true then; ask `is_known(score)` beside it).
     """
     age = _AGE.fullmatch(max_age)
     if age is None:
@@ -91,11 +89,8 @@ def write_scope(writer: Writer, nodes: list[Expr], write_nodes: Callable[..., No
     inner.anchored, inner.name = writer.fresh("b"), f"{outer.name} {op}({value!r})"
     writer.scope = inner
     write_nodes(writer, *(expr.args[0] for expr in nodes))
-    held = {}
-    for expr in nodes:
-        kind = "bool" if isinstance(expr, Boolean) else "float"
-        held[expr] = writer.state(f"last {expr!r}", kind=kind, varies=writer.varies(expr))
-        inner.lines.append(f"{held[expr]} = {writer.atom(expr.args[0])}")
+    held = {expr: writer.keep(expr, "last") for expr in nodes}
+    inner.lines += [f"{state} = {writer.atom(expr.args[0])}" for expr, state in held.items()]
     body = writer.body()
     writer.scope = outer
     outer.lines += around(body)
@@ -115,7 +110,7 @@ def _other(writer: Writer, market: str) -> tuple[Scope, Callable[[list[str]], li
 
 def _higher(writer: Writer, timeframe: str) -> tuple[Scope, Callable[[list[str]], list[str]]]:
     """A longer candle closes with its last bar or, where that bar does not exist, before the next one is counted."""
-    base, ratio = writer.scope, writer.bars_in(timeframe)
+    base, ratio = writer.scope, writer.bars_of(timeframe)
 
     def state(what: str, kind: str = "float") -> str:
         return writer.state(f"{what} of the {timeframe} candle", kind=kind, varies=False)

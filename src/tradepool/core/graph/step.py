@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.expr import SCOPES, Boolean, Expr, External, Number, walk
+from tradepool.core.graph.expr import SCOPES, Boolean, Expr, External, Number, constant, walk
 from tradepool.core.graph.memory import WRITE
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.program import NameClash, Program
@@ -26,7 +26,8 @@ from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import NEVER, Whole, at, largest
 from tradepool.core.graph.writer import PRICES, Writer, indented
 
-# Columns of a market row. Exposures are levels in [0, 1]; distances are in units of price, 0 = none.
+# Columns of a market row. Exposures are levels, -1, 0 or 1; distances are in units of price, 0 = none. Targets are not
+# among them: only fused steps read them so far.
 EXPOSURE = 0
 PREVIOUS_EXPOSURE = 1
 STOP_DISTANCE = 2
@@ -49,7 +50,10 @@ MARKET_ARGUMENTS = (
 _OTHER_ARGUMENTS = (*(f"{name}{{}}: Floats" for name in PRICES), "clock{}: Ints", "upto{}: Ints")
 _OUTPUTS = "outputs: Floats"
 _GENERATED = re.compile(r"[a-z]\d+")
-_DISTANCES = ("stop_distance", "trail_distance", "trail_step")
+_DISTANCES = ("stop_distance", "trail_distance", "trail_step", "first_target", "second_target")
+_SHARE = "target_share"
+_ZERO = constant(0.0)
+_ONE = constant(1.0)
 
 # A distance leaves the market part only as a finite positive number of price units; nan compares as false.
 _AS_DISTANCE = """def as_distance(value: float) -> float:
@@ -58,9 +62,11 @@ _AS_DISTANCE = """def as_distance(value: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What the market part of a strategy computes: when to hold, and how far away its protections are.
+    """What the market part of a strategy computes: when to hold, and how far away its protections and targets are.
 
-    `enter` raises the exposure to 1, `exit` clears it, exit wins. Distances are in price units; zero means none.
+    `enter` raises the exposure to 1, `enter_short` lowers it to -1 and turns a long at once; `exit` and `exit_short`
+    clear the level of their side and win over its entry; both entries at once say nothing. Distances are in price
+    units, zero means none. `target_share` is the share of a position sold at the first target.
     """
 
     enter: Boolean
@@ -68,11 +74,22 @@ class Graph:
     stop_distance: Number
     trail_distance: Number
     trail_step: Number
+    first_target: Number = _ZERO
+    second_target: Number = _ZERO
+    target_share: Number = _ONE
+    enter_short: Boolean | None = None
+    exit_short: Boolean | None = None
+
+    @property
+    def distances(self) -> tuple[Number, ...]:
+        """Stop, trail, trail step, first and second target."""
+        return (self.stop_distance, self.trail_distance, self.trail_step, self.first_target, self.second_target)
 
     @property
     def roots(self) -> tuple[Expr, ...]:
         """All expressions, in the order in which their parameters are numbered."""
-        return (self.enter, self.exit, self.stop_distance, self.trail_distance, self.trail_step)
+        shorts = tuple(side for side in (self.enter_short, self.exit_short) if side is not None)
+        return (self.enter, self.exit, *self.distances, self.target_share, *shorts)
 
 
 @dataclass(frozen=True)
@@ -153,7 +170,7 @@ def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = (
     >>> step.state_rows, step.lookback({})
     (('bars seen', 'exposure'), 0)
     """
-    columns = ("exposure", "previous_exposure", *_DISTANCES)
+    columns = ("exposure", "previous_exposure", "stop_distance", "trail_distance", "trail_step")
     write = [f"outputs[(i - i0) * {COLUMNS} + {index}] = {name}" for index, name in enumerate(columns)]
     return fused_step(graph, "market_step", [_OUTPUTS], [], write, timeframe_ms=timeframe_ms, varying=varying)
 
@@ -178,14 +195,13 @@ def fused_step(
     of the step's own, NotAMultiple if bars of `timeframe_ms` do not make up a longer timeframe, WrongUnit if a distance
     is not in units of price.
     """
-    for distance in _DISTANCES:
-        expr: Expr = getattr(graph, distance)
+    for distance, expr in zip(_DISTANCES, graph.distances, strict=True):
         if expr.unit not in (ANY, PRICE):
             why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
             raise WrongUnit(expression=distance, why=why, remedy=remedy)
     writer = begin(graph.roots, varying)
     writer.state("exposure", "exposure", varies=bool(writer.varying))
-    writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES)]
+    writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE)]
     write_nodes(writer, *graph.roots)
     write_signal(writer, graph)
     refuse_clashes(writer, extra_arguments, [*before, *after, *start, *finish])
@@ -229,7 +245,7 @@ def write_nodes(writer: Writer, *roots: Expr) -> None:
         elif expr.op == "window":
             source, bars = expr.args
             most = int(bars.value.high) if isinstance(bars.value, Parameter) else int(str(bars.value))
-            scope.sizes[id(source)] = max(most, scope.sizes.get(id(source), 0))
+            scope.sizes[source] = max(most, scope.sizes.get(source, 0))
     for nodes in inner.values():
         write_scope(writer, nodes, write_nodes)
     for expr in order:
@@ -251,26 +267,38 @@ def _atom(writer: Writer, expr: Expr) -> str:
 
 
 def write_signal(writer: Writer, graph: Graph) -> None:
-    """The level, flat until everything a position needs is valid, and the distances."""
+    """The level, flat until everything a position needs is valid, and the distances; a distance of zero has no line."""
     ready = writer.whole(largest(*(root.first_valid for root in graph.roots)))
-    decide = [
-        f"if {writer.atom(graph.exit)}:",
-        "    exposure = 0.0",
-        f"elif {writer.atom(graph.enter)}:",
-        "    exposure = 1.0",
-    ]
-    lines = writer.scope.lines
+    lines, decide = writer.scope.lines, _level(writer, graph)
     lines.append("previous_exposure = exposure")
     lines += decide if ready == "0" else [f"if bar >= {ready}:", *indented(decide)]
-    for name, expr in zip(_DISTANCES, graph.roots[2:], strict=True):
-        valid = writer.whole(expr.first_valid)
+    for name, expr in zip((*_DISTANCES, _SHARE), (*graph.distances, graph.target_share), strict=True):
+        if expr is _ZERO or (name == _SHARE and graph.first_target is _ZERO):
+            continue
         value = f"as_distance({writer.atom(expr)})"
+        value = f"minimum({value}, 1.0)" if name == _SHARE else value
+        valid = writer.whole(expr.first_valid)
         lines.append(f"{name} = {value}" if valid == "0" else f"{name} = {value} if bar >= {valid} else 0.0")
+
+
+def _level(writer: Writer, graph: Graph) -> list[str]:
+    enter, leave = writer.atom(graph.enter), writer.atom(graph.exit)
+    if graph.enter_short is None or graph.exit_short is None:
+        return [f"if {leave}:", "    exposure = 0.0", f"elif {enter}:", "    exposure = 1.0"]
+    enter_short, leave_short = writer.atom(graph.enter_short), writer.atom(graph.exit_short)
+    return [
+        f"goes_long = {enter} and not {leave}",
+        f"goes_short = {enter_short} and not {leave_short}",
+        "if goes_long != goes_short:",
+        "    exposure = where(goes_long, 1.0, -1.0)",
+        f"elif (exposure > 0.0 and {leave}) or (exposure < 0.0 and {leave_short}):",
+        "    exposure = 0.0",
+    ]
 
 
 def refuse_clashes(writer: Writer, extra_arguments: Sequence[str], lines: Sequence[str]) -> None:
     """Raise NameClash if the caller's lines or arguments would take a name of the step's own."""
-    own = {"i", "anchored", *(line.split(" = ")[0] for line in writer.before)}
+    own = {"i", "anchored", "goes_long", "goes_short", *(line.split(" = ")[0] for line in writer.before)}
     own |= {item.split(":")[0] for item in _arguments(writer)}
     taken = {argument.split(":")[0].strip() for argument in extra_arguments}
     for item in ast.walk(ast.parse("\n".join(lines))):

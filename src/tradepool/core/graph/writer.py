@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.expr import Expr, External, Number, describe, parameters, walk
+from tradepool.core.graph.expr import Boolean, Expr, External, Number, describe, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
 from tradepool.core.graph.whole import Term, Whole, names_in, ratio
 from tradepool.domain.candle import TIMEFRAMES_MS
 
+# What may give a nan at any bar.
+UNSURE = frozenset(
+    ("of", "external", "divide", "square_root", "log", "power", "slope", "fitted", "r2", "correlation", "since")
+)
 PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -34,7 +38,8 @@ class Scope:
     lines: list[str] = field(default_factory=list)
     moved: list[list[str]] = field(default_factory=list)
     atoms: dict[object, str] = field(default_factory=dict)
-    sizes: dict[int, int] = field(default_factory=dict)
+    sizes: dict[Expr, int] = field(default_factory=dict)
+    rings: dict[Expr, Ring] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -64,20 +69,25 @@ class Writer:
         self.rows: dict[str, list[str]] = {"state": [], "own": []}
         self.sources: dict[str, list[Parameter | Whole]] = {"parameters": [], "swept": []}
         self._varying: set[int] = set()
-        for node in walk(*roots):
-            if any(id(arg) in self._varying for arg in node.args) or getattr(node.value, "name", "") in self.varying:
+        self._unsure: set[int] = set()
+        nodes = walk(*roots)
+        for node in nodes:
+            varies = isinstance(node.value, Parameter) and self.varies(node.value)
+            if varies or any(id(arg) in self._varying for arg in node.args):
                 self._varying.add(id(node))
-        outside = {op: [node.value for node in walk(*roots) if node.op == op] for op in ("of", "external")}
-        self.others = tuple(dict.fromkeys(str(name) for name in outside["of"]))
-        self.externals = tuple(value for value in dict.fromkeys(outside["external"]) if isinstance(value, External))
+            unsure = node.op in UNSURE or any(id(arg) in self._unsure for arg in node.args)
+            if unsure and not isinstance(node, Boolean):
+                self._unsure.add(id(node))
+        self.others = tuple(dict.fromkeys(str(node.value) for node in nodes if node.op == "of"))
+        self.externals = tuple(dict.fromkeys(node.value for node in nodes if isinstance(node.value, External)))
         self.before: list[str] = []
         self.after: list[str] = []
         self.legend: dict[str, str] = {}
         self.scope = Scope()
         self._once: dict[object, str] = {}
         self._count = 0
-        for item in self.parameters:
-            self._read(item, f"p{self.parameters.index(item)}", item.name, is_whole=item.is_integer)
+        for index, item in enumerate(self.parameters):
+            self._read(item, f"p{index}", item.name, is_whole=item.is_integer)
 
     def _read(self, what: Parameter | Whole, name: str, meaning: str, *, is_whole: bool) -> str:
         array = "swept" if self.varies(what) else "parameters"
@@ -94,6 +104,10 @@ class Writer:
         if isinstance(what, Expr):
             return id(what) in self._varying
         return bool(names_in(what) & self.varying)
+
+    def unsure(self, expr: Expr) -> bool:
+        """Whether it may be nan after its look-back; only then a step is written so that memories get over one."""
+        return id(expr) in self._unsure
 
     def fresh(self, letter: str) -> str:
         """An identifier not used before."""
@@ -121,6 +135,11 @@ class Writer:
         self.before.append(f"{name} = {load}")
         self.after.append(f"{place} = {store}")
         return name
+
+    def keep(self, expr: Expr, part: str = "", *, kind: str = "") -> str:
+        """The memory of a node, or one part of it."""
+        kind = kind or ("bool" if isinstance(expr, Boolean) else "float")
+        return self.state(f"{part} {expr!r}".strip(), kind=kind, varies=self.varies(expr))
 
     def hoist(self, text: str) -> str:
         """A number that needs computing only once, before the loop; the same text is one number."""
@@ -153,25 +172,21 @@ class Writer:
             self._once[whole] = self._read(whole, self.fresh("v"), str(whole), is_whole=True)
         return self._once[whole]
 
-    def bars_in(self, timeframe: str) -> str:
+    def bars_of(self, timeframe: str) -> str:
         """How many bars of this scope make one of a longer timeframe. Raises NotAMultiple."""
-        longer = TIMEFRAMES_MS[timeframe]
-        shorter = self.scope.timeframe_ms
+        longer, shorter = TIMEFRAMES_MS[timeframe], self.scope.timeframe_ms
         return self.whole(ratio(longer, shorter) if shorter else Term("ratio", (longer,)))
 
     def ring(self, source: Number) -> Ring:
         """The ring of a source: one for all windows over it, written at the end of a bar."""
         scope = self.scope
-        key = ("ring", source)
-        size = scope.sizes[id(source)]
-        place = scope.atoms.get(("place", size)) or self._place(size)
-        varies = self.varies(source)
-        if key not in scope.atoms:
-            array, first = self.rows_of(f"last values of {source!r}", size, varies=varies)
-            scope.atoms[key] = f"{array} {first}"
+        if source not in scope.rings:
+            size = scope.sizes[source]
+            place = scope.atoms.get(("place", size)) or self._place(size)
+            array, first = self.rows_of(f"last values of {source!r}", size, varies=self.varies(source))
+            scope.rings[source] = Ring(array, first, place, size)
             scope.moved.append(self.since(source.first_valid, [f"{array}[{first} + {place}] = {self.atom(source)}"]))
-        array, text = scope.atoms[key].split()
-        return Ring(array, int(text), place, size)
+        return scope.rings[source]
 
     def _place(self, size: int) -> str:
         # The same for all parameter sets and all sources: it counts bars from the first one, valid or not.

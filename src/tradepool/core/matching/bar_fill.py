@@ -6,10 +6,12 @@ integers. Rates are parts per million, slippage is in basis points; entries that
 
 from __future__ import annotations
 
-from tradepool.core.graph.vocabulary import floor_div, multiply_divide, remainder
+from tradepool.core.graph.vocabulary import floor_div
 
 MILLION = 1_000_000
 BASIS = 10_000
+# An amount below it times a rate of at most a million parts, and a half more, stays inside 64 bits.
+AT_ONCE_MAX = 9_000_000_000_000
 
 
 def market_buy_price(ticks: int, slippage_bp: int) -> int:
@@ -31,14 +33,25 @@ def market_sell_price(ticks: int, slippage_bp: int) -> int:
     return price if price > 1 else 1
 
 
+def per_million(amount: int, parts: int, extra: int) -> int:
+    """floor((amount * parts + extra) / 1,000,000) of amounts below 2^53 and at most a million parts, exactly.
+
+    >>> per_million(3_000_000, 500_000, 0), per_million(9_007_199_254_740_991, 1_000_000, 0)
+    (1500000, 9007199254740991)
+    """
+    if amount < AT_ONCE_MAX:
+        return floor_div(amount * parts + extra, MILLION)
+    whole = floor_div(amount, MILLION)
+    return whole * parts + floor_div((amount - whole * MILLION) * parts + extra, MILLION)
+
+
 def fee_units(amount: int, rate_ppm: int) -> int:
     """Fee on an amount of units at a rate, rounded half up to the unit.
 
     >>> fee_units(1_500, 1_000), fee_units(1_499, 1_000)
     (2, 1)
     """
-    whole = floor_div(amount, MILLION) * rate_ppm
-    return whole + floor_div(remainder(amount, MILLION) * rate_ppm + 500_000, MILLION)
+    return per_million(amount, rate_ppm, 500_000)
 
 
 def share_units(amount: int, share_ppm: int) -> int:
@@ -47,4 +60,4 @@ def share_units(amount: int, share_ppm: int) -> int:
     >>> share_units(2_000_001, 500_000)
     1000000
     """
-    return multiply_divide(amount, share_ppm, MILLION)
+    return per_million(amount, share_ppm, 0)

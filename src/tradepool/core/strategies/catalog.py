@@ -11,7 +11,9 @@ from tradepool.core import strategies
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
 
-NOT_STRATEGIES = ("catalog", "exits", "strategy")
+NOT_STRATEGIES = {"catalog", "cost", "exits", "strategy"} | {
+    *("text", "text_errors", "text_limits", "text_parser", "text_tokens", "text_words")
+}
 
 
 class UnknownStrategy(InvalidInput):

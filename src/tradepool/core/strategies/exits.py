@@ -1,32 +1,47 @@
-"""Protections as distances: a stop below the entry and a trailing stop below the highest price, in units of price."""
+"""Protections and targets as distances from the entry, in units of price: stop, trailing stop, one or two targets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradepool.core.graph.expr import Number, close, constant
+from tradepool.core.graph.expr import Number, as_number, close, constant
 from tradepool.core.indicators.average_true_range import atr
 
 NONE = constant(0.0)
+HALF = constant(0.5)
+ALL = constant(1.0)
 QUARTER = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exits:
-    """Distances in units of price, taken at the close of a bar; zero means none.
+    """Distances in units of price, taken at the close of a bar; zero means none. For a short all of them are mirrored.
 
-    The trailing stop moves by at least `trail_step`. Join a stop and a trailing stop with `+`.
+    The trailing stop moves by at least `trail_step`. `target_share` of the position is sold at the first target, the
+    rest at the second. Join stop, trailing stop and targets with `+`.
     """
 
     stop_distance: Number = NONE
     trail_distance: Number = NONE
     trail_step: Number = NONE
+    first_target: Number = NONE
+    second_target: Number = NONE
+    target_share: Number = ALL
 
     def __add__(self, other: Exits) -> Exits:
-        """Both; of a kind that both have, the one on the right."""
+        """All of them; of a kind that both have, the one on the right."""
         stop = self.stop_distance if other.stop_distance is NONE else other.stop_distance
         trail = self if other.trail_distance is NONE else other
-        return Exits(stop, trail.trail_distance, trail.trail_step)
+        none = other.first_target is NONE and other.second_target is NONE
+        targets = self if none else other
+        return Exits(
+            stop,
+            trail.trail_distance,
+            trail.trail_step,
+            targets.first_target,
+            targets.second_target,
+            targets.target_share,
+        )
 
 
 def stop_percent(percent: float | Number) -> Exits:
@@ -53,3 +68,38 @@ def trail_atrs(atrs: float | Number, *, length: int | Number = 14, step: Number 
     """A trailing stop so many average true ranges away; it moves by at least a quarter of one."""
     distance = atr(length=length)
     return Exits(trail_distance=atrs * distance, trail_step=distance * QUARTER if step is None else step)
+
+
+def targets_percent(
+    first: float | Number, second: float | Number | None = None, share: float | Number | None = None
+) -> Exits:
+    """Targets so many percent of the close beyond the entry: a share is sold at the first, the rest at the second.
+
+    Without a share it is a half where there is a second target, else all. A share is above 0 and at most 1, counted in
+    parts per million; without a second target the rest is left to the other exits.
+
+    >>> targets_percent(2.0, 5.0).second_target
+    5.0 * (close * 0.01)
+    """
+    return _targets(close * constant(0.01), first, second, share)
+
+
+def targets_atrs(
+    first: float | Number,
+    second: float | Number | None = None,
+    share: float | Number | None = None,
+    *,
+    length: int | Number = 14,
+) -> Exits:
+    """Targets so many average true ranges beyond the entry; see `targets_percent`."""
+    return _targets(atr(length=length), first, second, share)
+
+
+def _targets(unit: Number, first: float | Number, second: float | Number | None, share: float | Number | None) -> Exits:
+    if share is None:
+        share = ALL if second is None else HALF
+    return Exits(
+        first_target=first * unit,
+        second_target=NONE if second is None else second * unit,
+        target_share=as_number(share, "target share"),
+    )

@@ -1,4 +1,4 @@
-"""A strategy: a name, when to be in the market, when to leave, and how far away its protections are."""
+"""A strategy: a name, when to be in the market, when to leave, and how far away its protections and targets are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tradepool.core.graph.expr import Boolean, as_boolean, parameters
+from tradepool.core.graph.expr import Boolean, Expr, as_boolean, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.step import Graph
-from tradepool.core.strategies.exits import Exits
-from tradepool.domain.errors import InvalidInput
+from tradepool.core.strategies.exits import NONE, Exits
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import StrategyId
 
 
@@ -20,11 +20,20 @@ class UnknownParameter(InvalidInput):
     """Strategy {strategy} has no parameter {name}; it has {known}."""
 
 
+class HalfAShort(InvalidInput):
+    """Strategy {strategy} has {given} but not {missing}; declare both, or neither for a strategy that is long only."""
+
+
+class NotYetLive(TradepoolError):
+    """Strategy {strategy} uses {what}; it can be backtested and swept, live trading, replay and demo have no {what} yet."""
+
+
 @dataclass(frozen=True, eq=False)
 class Strategy:
     """A declared strategy. Everything it computes is in its expressions; its parameters are found in them.
 
-    `enter` raises the exposure to 1, `exit` clears it and wins. Raise `version` when the meaning changes: results and
+    `enter` raises the exposure to 1, `exit` clears it and wins. `enter_short` and `exit_short` do the same below zero;
+    an entry of one side turns a position of the other at once. Raise `version` when the meaning changes: results and
     saved states of one version are not those of another. `overrides` are parameter values other than the default.
 
     >>> from tradepool.core.graph.expr import close, parameter
@@ -40,18 +49,56 @@ class Strategy:
     enter: Boolean
     exit: Boolean
     exits: Exits = field(default_factory=Exits)
+    enter_short: Boolean | None = None
+    exit_short: Boolean | None = None
     overrides: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what is not a condition, and one parameter name with two meanings."""
+        """Refuse what is not a condition, half a short, and one parameter name with two meanings."""
         as_boolean(self.enter, f"enter of {self.name}")
         as_boolean(self.exit, f"exit of {self.name}")
+        shorts = {"enter_short": self.enter_short, "exit_short": self.exit_short}
+        given = {name: side for name, side in shorts.items() if side is not None}
+        for name, side in given.items():
+            as_boolean(side, f"{name} of {self.name}")
+        if len(given) == 1:
+            (name,) = given
+            (missing,) = shorts.keys() - given.keys()
+            raise HalfAShort(strategy=self.name, given=name, missing=missing)
         assert self.parameters is not None
 
     @cached_property
     def graph(self) -> Graph:
         """The expressions the market part computes."""
-        return Graph(self.enter, self.exit, self.exits.stop_distance, self.exits.trail_distance, self.exits.trail_step)
+        exits = self.exits
+        return Graph(
+            self.enter,
+            self.exit,
+            exits.stop_distance,
+            exits.trail_distance,
+            exits.trail_step,
+            exits.first_target,
+            exits.second_target,
+            exits.target_share,
+            self.enter_short,
+            self.exit_short,
+        )
+
+    @property
+    def shorts(self) -> bool:
+        """Whether it sells what it does not hold."""
+        return self.enter_short is not None
+
+    @property
+    def targets(self) -> bool:
+        """Whether it takes profit at a level."""
+        return self.exits.first_target is not NONE or self.exits.second_target is not NONE
+
+    def refuse_unless_live(self) -> None:
+        """Raise NotYetLive for what only the backtest's account knows: asked wherever a strategy is to place orders."""
+        for used, what in ((self.shorts, "shorts"), (self.targets, "targets")):
+            if used:
+                raise NotYetLive(strategy=self.name, what=what)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -72,7 +119,21 @@ class Strategy:
         taken = {name: known[name].take(value) for name, value in values.items()}
         return replace(self, overrides={**self.overrides, **taken})
 
+    @cached_property
+    def rules(self) -> str:
+        """SHA-256 of everything it computes, in hex; of a parameter only the name counts."""
+        place: dict[Expr, int] = {}
+        rows = []
+        for expr in walk(*self.graph.roots):
+            value = expr.value.name if isinstance(expr.value, Parameter) else repr(expr.value)
+            rows.append([type(expr).__name__, expr.op, value, [place[arg] for arg in expr.args]])
+            place[expr] = len(place)
+        return hashlib.sha256(json.dumps([rows, [place[root] for root in self.graph.roots]]).encode()).hexdigest()
+
     def strategy_id(self, timeframe_ms: int) -> StrategyId:
-        """Sixteen hex digits: the same for the same name, version, parameter values and timeframe, on every machine."""
-        key = json.dumps([self.name, self.version, sorted(self.values.items()), timeframe_ms])
+        """Sixteen hex digits: the same for the same name, version, rules, parameter values and timeframe, everywhere.
+
+        The rules are in it because steps are shared by it: another's text of the same name is another strategy.
+        """
+        key = json.dumps([self.name, self.version, self.rules, sorted(self.values.items()), timeframe_ms])
         return StrategyId(hashlib.sha256(key.encode()).hexdigest()[:16])
