@@ -112,14 +112,14 @@ def test_a_live_bar_takes_none_one_or_many_of_another_market(seed: int, temper: 
     for i in range(len(bars)):
         came = other.slice(begun, int(np.searchsorted(other.open_time, bars.open_time[i], "right")))
         prices = [float(column[i]) for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
-        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}))  # type: ignore[call-arg]
+        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}))  # type: ignore[arg-type]
         begun += len(came)
     expected = MarketStep(pair, MINUTE_MS, "reference").advance(bars, others={OTHER: other})
     assert (bits(np.array(rows)) == bits(expected)).all()
     with pytest.raises(WrongInputs):
         step.advance_bar(1.0, 1.0, 1.0, 1.0, 1.0, int(clock[-1]) + 1)
+    longer = replace(other.slice(0, 1), timeframe_ms=2 * MINUTE_MS)
     with pytest.raises(WrongTimeframe):
-        longer = replace(other.slice(0, 1), timeframe_ms=2 * MINUTE_MS)
         step.advance_bar(1.0, 1.0, 1.0, 1.0, 1.0, int(clock[-1]) + 1, {OTHER: longer})
 
 
