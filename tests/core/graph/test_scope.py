@@ -112,7 +112,7 @@ def test_a_live_bar_takes_none_one_or_many_of_another_market(seed: int, temper: 
     for i in range(len(bars)):
         came = other.slice(begun, int(np.searchsorted(other.open_time, bars.open_time[i], "right")))
         prices = [float(column[i]) for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
-        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}))  # type: ignore[arg-type]
+        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}))  # type: ignore[arg-type, call-arg]
         begun += len(came)
     expected = MarketStep(pair, MINUTE_MS, "reference").advance(bars, others={OTHER: other})
     assert (bits(np.array(rows)) == bits(expected)).all()
