@@ -18,9 +18,11 @@ from typing import Any
 import orjson
 import pysqlite3
 
+from tests.leader import with_leader
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.strategies import catalog
+from tradepool.entrypoints.other_markets import other_listings
 from tradepool.entrypoints.replay import Plan, Player, on_our_venue
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.listing import Listing
@@ -33,20 +35,29 @@ TABLES = ("event", "order_intent", "ledger_entry", "transfer", "trade", "refusal
 
 
 def plan_of(config: Mapping[str, Any]) -> Plan:
-    """Both strategies as two users of one market, over a window around its largest move."""
+    """Two strategies as users of one market, over a window around its largest move.
+
+    A third one is there where a second series is: it trades the first and reads the second.
+    """
     market, bars = open_candles(Path(config["series"]))
-    listing = on_our_venue(Listing(market, around_largest_move(bars, config["bars"])))
+    listings = [Listing(market, around_largest_move(bars, config["bars"]))]
+    strategies = [catalog.named(name) for name in ("moving_average_cross", "bollinger_breakout")]
+    if config["other"]:
+        other = open_candles(Path(config["other"]))[0].symbol
+        strategies.append(with_leader(other))
+        listings += other_listings(strategies[-1], listings[0], Path(config["series"]), [Path(config["other"])])
+    listings = [on_our_venue(listing) for listing in listings]
     players = [
         Player(
-            name=name,
-            strategy=catalog.named(name),
-            markets=(listing.market.id,),
+            name=strategy.name,
+            strategy=strategy,
+            markets=(listings[0].market.id,),
             capital=CASH,
             weight=Decimal("0.95"),
         )
-        for name in ("moving_average_cross", "bollinger_breakout")
+        for strategy in strategies
     ]
-    return Plan(listings=[listing], players=players)
+    return Plan(listings=listings, players=players)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -116,12 +127,13 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, series: Path, bars: int) -> Iterator[World]:
+def world(folder: Path, series: Path, bars: int, other: Path | None = None) -> Iterator[World]:
     """A venue process on its first bar, and a place for the platform's database."""
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "series": str(series),
         "bars": bars,
+        "other": str(other or ""),
         "database": str(folder / "tradepool.sqlite"),
         "venue": str(folder / "v"),
         "control": str(folder / "c"),

@@ -1,7 +1,8 @@
 """The heart: a replay of the live stack and a backtest over the same candles give the same trades.
 
-Both strategies, with stops and trailing, are two users of one replay. Short form: windows around the largest move;
-long form: whole series, and 50,000 bars of the longest.
+All strategies, with stops and trailing and one over two timeframes, are users of one replay; so are strategies that read
+a market they do not trade. Short form: windows around the largest move; long form: whole series, and 50,000 bars of the
+longest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Series
+from tests.leader import with_leader
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Setting, run
@@ -26,7 +28,9 @@ from tradepool.domain.market import unit_for
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
+from tradepool.entrypoints.other_markets import other_listings, published
 from tradepool.entrypoints.replay import Outcome, Plan, Player, on_our_venue, replay
+from tradepool.services.reader import source_of
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_listings
 
@@ -42,7 +46,11 @@ SERIES = (
 )
 SHORT_BARS = 5_000
 LONGEST_BARS = 50_000
-STRATEGIES = ("moving_average_cross", "bollinger_breakout")
+STRATEGIES = ("moving_average_cross", "bollinger_breakout", "trend_pullback")
+PAIRS = (
+    ("BITFINEX-ETH-USD-1m", "BITFINEX-BTC-USD-1m"),
+    ("BINANCEUSDM-ETH-USDT-5m", "BINANCEUSDM-BTC-USDT-5m"),
+)
 CASH = Decimal(10_000)
 WEIGHT = Decimal("0.95")
 START_MS = 1_640_995_200_000
@@ -96,15 +104,18 @@ def stands(position: Position) -> tuple[object, ...]:
     )
 
 
-def check_parity(listing: Listing, plan: Plan) -> list[Trade]:
-    """Replay a plan of one market, run each user's backtest, compare; all trades."""
+def check_parity(plan: Plan) -> list[Trade]:
+    """Replay a plan whose users trade one market each, run each one's backtest, compare; all trades."""
     outcome: Outcome = replay(plan)
     assert outcome.halted == {}
-    assert outcome.candles == len(listing.bars) - 1
+    assert outcome.candles == sum(len(listing.bars) - 1 for listing in plan.listings)
+    told = {listing.market.symbol: published(listing) for listing in plan.listings}
     trades: list[Trade] = []
     for player, user in zip(plan.players, outcome.users, strict=True):
         setting = Setting(player.capital, player.weight, player.limits, plan.slippage_bp)
-        expected = run(player.strategy, listing.market, listing.bars, setting)
+        (listing,) = (listing for listing in plan.listings if listing.market.id in player.markets)
+        others = {symbol: told[symbol] for symbol in source_of(player.strategy, plan.timeframe_ms).others}
+        expected = run(player.strategy, listing.market, listing.bars, setting, others=others)
         assert [essence(t) for t in user.trades] == [essence(t) for t in expected.trades]
         assert [refused(r) for r in user.refusals] == [refused(r) for r in expected.refusals]
         assert [stands(p) for p in user.positions] == [stands(p) for p in expected.open_positions]
@@ -125,8 +136,39 @@ def test_replay_and_backtest_give_the_same_trades(series: Series, long: bool, na
     """Market, times, sides, quantities, prices, fees and exit reasons, on calm and crashing markets."""
     longest = LONGEST_BARS if name.startswith("BITFINEX") else None
     listing = listing_of(series(name), longest if long else SHORT_BARS)
-    trades = check_parity(listing, Plan(listings=[listing], players=players(listing)))
+    trades = check_parity(Plan(listings=[listing], players=players(listing)))
     assert {trade.exit_reason.value for trade in trades} >= {"signal_exit", "trailing", "stop"}
+
+
+def led(listings: list[Listing]) -> list[Player]:
+    """Users who read the second market: one trades the first, one the second itself; and one who reads nothing else."""
+    strategy = with_leader(listings[1].market.symbol)
+    plain = players(listings[0])[0]
+    follower, leader = replace(plain, strategy=strategy), replace(players(listings[1])[0], strategy=strategy)
+    return [follower, leader, plain]
+
+
+@pytest.mark.parametrize(("own", "other"), PAIRS)
+def test_the_same_for_a_strategy_that_reads_another_market(series: Series, long: bool, own: str, other: str) -> None:
+    """Real holes in both series; the other one's candles begin earlier, as far as it takes to settle."""
+    market, bars = open_candles(series(own))
+    around = Listing(market, around_largest_move(bars, LONGEST_BARS if long else SHORT_BARS))
+    symbol = "/".join(other.split("-")[1:3])
+    found = other_listings(with_leader(symbol), around, series(own), [series(other)])
+    listings = [on_our_venue(each) for each in (around, *found)]
+    assert listings[1].bars.open_time[0] < listings[0].bars.open_time[0]
+    trades = check_parity(Plan(listings=listings, players=led(listings)))
+    assert {trade.market for trade in trades} == {listing.market.id for listing in listings}
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_the_same_where_either_market_misses_candles(long: bool, seed: int) -> None:
+    """Holes of their own in both: a step waits until it is known what the other market has, and acts at its T."""
+    count = LONGEST_BARS if long else SHORT_BARS
+    models = model_listings(["AAA/USDT", "BBB/USDT"], 300_000, START_MS, count, seed, gap_share=0.1)
+    listings = [on_our_venue(model) for model in models]
+    trades = check_parity(Plan(listings=listings, players=led(listings)))
+    assert len([trade for trade in trades if trade.market == listings[0].market.id]) > 100
 
 
 @pytest.mark.parametrize("seed", [3, 4])
@@ -135,7 +177,7 @@ def test_the_same_where_prices_jump_through_stops(long: bool, seed: int) -> None
     count = LONGEST_BARS if long else SHORT_BARS
     (model,) = model_listings(["GAP/USDT"], 300_000, START_MS, count, seed, gap_share=0.05)
     listing = on_our_venue(model)
-    trades = check_parity(listing, Plan(listings=[listing], players=players(listing)))
+    trades = check_parity(Plan(listings=[listing], players=players(listing)))
     jumped = [t for t in trades if t.exit_reason != "signal_exit" and t.exit_time_ms % 300_000 == 0]
     assert len(jumped) > 10
 
@@ -145,7 +187,7 @@ def test_the_same_over_tcp_and_with_limits(series: Series) -> None:
     listing = listing_of(series("OKXPERP-BTC-USDT-5m"), 2_000)
     limits = Limits(order_notional_max=Decimal(3_000), daily_loss_max=Decimal("0.002"))
     plan = Plan(listings=[listing], players=players(listing, limits), slippage_bp=3, door="tcp")
-    check_parity(listing, plan)
+    check_parity(plan)
     outcome = replay(plan)
     assert {refusal.reason for user in outcome.users for refusal in user.refusals} == {"daily_loss"}
 
@@ -163,7 +205,7 @@ def test_the_same_where_amounts_are_too_large_to_count(long: bool) -> None:
     )
     listing = on_our_venue(Listing(market, bars))
     rich = [replace(player, capital=Decimal(20_000_000)) for player in players(listing)]
-    assert check_parity(listing, Plan(listings=[listing], players=rich)) == []
+    assert check_parity(Plan(listings=[listing], players=rich)) == []
     for player in rich:
         result = run(player.strategy, listing.market, bars, Setting(player.capital, WEIGHT))
         assert {refusal.reason for refusal in result.refusals} == {"too_large"}
@@ -176,7 +218,7 @@ def test_a_strategy_that_only_trails_is_protected_at_once() -> None:
     plain = catalog.named("moving_average_cross")
     trailing = replace(plain, exits=trail_percent(0.3))
     only = [replace(players(listing)[0], strategy=trailing)]
-    trades = check_parity(listing, Plan(listings=[listing], players=only))
+    trades = check_parity(Plan(listings=[listing], players=only))
     assert {trade.exit_reason for trade in trades} >= {"stop", "trailing"}
 
 

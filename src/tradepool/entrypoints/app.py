@@ -21,7 +21,7 @@ from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.core.account.account import Account
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.errors import UnknownMarket
+from tradepool.domain.errors import InvalidInput, UnknownMarket
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -32,11 +32,16 @@ from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import guard
 from tradepool.services.market_data import MarketData
+from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.sender import Sender
 
 WrapGateway = Callable[[AccountGateway], AccountGateway]
+
+
+class OtherMarketMissing(InvalidInput):
+    """Strategy {strategy} reads {symbol}, which {venue} does not trade; let it read one of its markets: {known}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,7 @@ class Platform:
         self._wiring = wiring
         self.journal: Journal = wiring.journal or DatabaseJournal(wiring.connection)
         self.books = DatabaseBooks(wiring.connection)
+        self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -109,6 +115,7 @@ class Platform:
             w.strategies,
             [(strategy_id, listed[market]) for strategy_id, market in follows],
             self.desk.on_batch,
+            [market for others in self._others.values() for market in others],
         )
         await self.desk.start(self.market_data)
 
@@ -116,6 +123,7 @@ class Platform:
         """Make an account's actor; a key that is refused, or a market that is not there, is that account's trouble."""
         w = self._wiring
         markets = [self._listed(listed, market) for market in seat.mandate.markets]
+        self._look_at(seat.mandate.strategy_id, listed)
         gateway: AccountGateway = w.wrap_gateway(
             CcxtGateway(
                 seat.account.id,
@@ -141,6 +149,19 @@ class Platform:
         if market not in listed:
             raise UnknownMarket(symbol=market, known=", ".join(sorted(listed)[:10]))
         return listed[market]
+
+    def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
+        """Find the markets a strategy reads beside its own. Raises OtherMarketMissing, NoSourceYet and NotAMultiple."""
+        if strategy_id in self._others:
+            return
+        strategy, venue = self._wiring.strategies[strategy_id], self._wiring.venue
+        read = source_of(strategy, self._wiring.timeframe_ms).others
+        wanted = {symbol: MarketId(f"{venue}:{symbol}") for symbol in read}
+        for symbol, market in wanted.items():
+            if market not in listed:
+                known = ", ".join(sorted(each.symbol for each in listed.values())[:10])
+                raise OtherMarketMissing(strategy=strategy.name, symbol=repr(symbol)[:40], venue=venue, known=known)
+        self._others[strategy_id] = [listed[market] for market in wanted.values()]
 
     def actor(self, account: AccountId) -> AccountActor:
         """The actor of an account; what refused the account, where it could not even be started."""

@@ -66,6 +66,14 @@ class Asked:
     slippage_bp: Annotated[
         int | None, Parameter(converter=read_whole, help="Basis points a market order pays [default: 1].")
     ] = None
+    with_: Annotated[
+        list[Path] | None,
+        Parameter(
+            name="--with",
+            consume_multiple=True,
+            help="Candle files of the markets it reads and does not trade [default: found beside --candles].",
+        ),
+    ] = None
     config: Config = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -28,6 +28,7 @@ from tradepool.entrypoints.inputs import (
     strategy_from,
     weight_of,
 )
+from tradepool.entrypoints.other_markets import other_listings, published
 from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, on_our_venue, replay
 from tradepool.presentation.finished_run import FinishedRun
 from tradepool.simexchange.listing import Listing
@@ -39,13 +40,21 @@ class AccountHalted(TradepoolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A run, ready to start."""
+    """A run, ready to start; `beside` are the markets the strategy reads and does not trade."""
 
     strategy: Strategy
     market: Market
     bars: Bars
     setting: Setting
     runner: Runner
+    beside: Sequence[Listing]
+
+    @property
+    def others(self) -> Mapping[str, Bars]:
+        """What it reads of other markets; its own is another one, too, if it is named in the strategy."""
+        found = {listing.market.symbol: published(listing) for listing in self.beside}
+        source = market_step(self.strategy.graph, timeframe_ms=self.bars.timeframe_ms)
+        return {symbol: found.get(symbol, self.bars) for symbol in source.others}
 
 
 def job_of(name: str, asked: Asked, runner: Runner = "native") -> Job:
@@ -63,12 +72,15 @@ def job_of(name: str, asked: Asked, runner: Runner = "native") -> Job:
         bars=bars,
         setting=Setting(cash=cash_of(cash, market), weight=weight, slippage_bp=slippage_bp),
         runner=runner,
+        beside=other_listings(strategy, Listing(market, bars), asked.candles, asked.with_ or []),
     )
 
 
 def backtested(job: Job) -> FinishedRun:
     """The run by the kernel, with the equity after each bar."""
-    result = run(job.strategy, job.market, job.bars, job.setting, runner=job.runner, record_equity=True)
+    result = run(
+        job.strategy, job.market, job.bars, job.setting, runner=job.runner, record_equity=True, others=job.others
+    )
     unit = float(job.market.quote_unit)
     equity = [] if result.equity is None else (np.asarray(result.equity) * unit).tolist()
     return _finished(
@@ -91,7 +103,7 @@ def replayed(job: Job, before_step: Callable[[Replay], bool] = lambda _: True) -
 
 def plan_of(job: Job) -> Plan:
     """One user with all of the cash on one market."""
-    listing = on_our_venue(Listing(job.market, job.bars))
+    listing, *beside = (on_our_venue(each) for each in (Listing(job.market, job.bars), *job.beside))
     player = Player(
         name="replay",
         strategy=job.strategy,
@@ -100,7 +112,7 @@ def plan_of(job: Job) -> Plan:
         weight=job.setting.weight,
         limits=job.setting.limits,
     )
-    return Plan(listings=[listing], players=[player], slippage_bp=job.setting.slippage_bp)
+    return Plan(listings=[listing, *beside], players=[player], slippage_bp=job.setting.slippage_bp)
 
 
 def refuse_halted(outcome: Outcome) -> None:
@@ -142,5 +154,6 @@ def _finished(
 
 def _signals(job: Job) -> int:
     """Entry signals before the last bar: one at the last close could not be filled any more."""
-    rows = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner).advance(job.bars, 0, len(job.bars) - 1)
+    step = MarketStep(job.strategy, job.bars.timeframe_ms, job.runner)
+    rows = step.advance(job.bars, 0, len(job.bars) - 1, job.others)
     return int(((rows[:, EXPOSURE] != 0) & (rows[:, PREVIOUS_EXPOSURE] != rows[:, EXPOSURE])).sum())

@@ -1,7 +1,9 @@
 """Candles in, signals out: each strategy computed once per market, for all users.
 
-All candles with one T make one batch: it waits until each market's candle is there, or known missing. The stream only
-fills an inbox; `run` does the work, so that whatever goes wrong there ends where it is heard of, and not in a handler.
+All candles with one T make one batch: it waits until each market's candle is there, or known missing. A strategy that
+reads other markets is stepped once it is known which of their bars closed by then: a candle that is still missing after
+the grace is asked for, so that what was there at T is never taken for absent. The stream only fills an inbox; `run`
+does the work, so that whatever goes wrong there ends where it is heard of, and not in a handler.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import VenueError
@@ -20,9 +21,10 @@ from tradepool.domain.market import Market
 from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import CandleFeed
-from tradepool.ports.journal import Checkpoint, Journal
+from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Reconnecting
+from tradepool.services.reader import Reader
 
 CANDLE_GRACE_S = 2.0
 CHECKPOINT_BATCHES = 256
@@ -34,26 +36,33 @@ OnBatch = Callable[[int, Sequence[Signal]], None]
 
 @dataclass(slots=True)
 class _Followed:
-    """A market, the steps that read it, and how far they have come."""
+    """A market, who reads it, the newest candle taken in, and up to when it is known which candles there are."""
 
     market: Market
-    steps: dict[StrategyId, MarketStep] = field(default_factory=dict)
+    readers: list[Reader] = field(default_factory=list)
     last_open_ms: int = -1
-    last_close: float = 0.0
+    known_ms: int = -1
     prompt: bool = True
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What has come of one T; `grace` runs out CANDLE_GRACE_S after its first candle."""
+    """What has come of one T; `grace` runs out CANDLE_GRACE_S after its first candle.
+
+    `due` are readers that may not be stepped before it is known which candles of other markets there are.
+    """
 
     signals: list[Signal] = field(default_factory=list)
+    due: list[tuple[Reader, Candle]] = field(default_factory=list)
     arrived: set[MarketId] = field(default_factory=set)
     grace: asyncio.Task[None] | None = None
 
 
 class MarketData:
-    """Follows markets of one venue and timeframe; `on_batch` gets each T's signals once, in order of T."""
+    """Follows markets of one venue and timeframe; `on_batch` gets each T's signals once, in order of T.
+
+    Strategies that read other markets may come a moment later, in an `on_batch` of their own: nobody else waits.
+    """
 
     def __init__(
         self,
@@ -64,8 +73,9 @@ class MarketData:
         strategies: Mapping[StrategyId, Strategy],
         follows: Sequence[tuple[StrategyId, Market]],
         on_batch: OnBatch,
+        others: Sequence[Market] = (),
     ) -> None:
-        """`follows` names each strategy and market somebody's mandate wants."""
+        """`follows` names each strategy and market somebody's mandate wants; `others` are read beside those."""
         self.candles = 0
         self._feed = feed
         self._clock = clock
@@ -80,21 +90,23 @@ class MarketData:
         self._collecting: dict[int, _Batch] = {}
         self._delivered_ms = -1
         self._batches = 0
-        for strategy_id, market in follows:
-            followed = self._followed.setdefault(market.id, _Followed(market))
-            followed.steps[strategy_id] = MarketStep(strategies[strategy_id], timeframe_ms)
+        listed = {market.symbol: market for market in others}
+        self._readers = [Reader(name, strategies[name], market, timeframe_ms, listed) for name, market in follows]
+        for reader in self._readers:
+            for market_id, market in {each.id: each for each in (reader.market, *reader.others)}.items():
+                self._followed.setdefault(market_id, _Followed(market)).readers.append(reader)
 
     # ---- starting, and starting again
 
     async def start(self) -> dict[MarketId, float]:
         """Load the saved steps, subscribe, and take in what was missed; the last closes known before that."""
-        for checkpoint in self._journal.checkpoints():
-            followed = self._followed.get(checkpoint.market)
-            if followed is not None and checkpoint.strategy_id in followed.steps:
-                followed.steps[checkpoint.strategy_id].load(checkpoint.state)
-                followed.last_open_ms = checkpoint.time_ms - self._timeframe_ms
-                followed.last_close = checkpoint.close
-        closes = {m: f.last_close for m, f in self._followed.items() if f.last_close}
+        saved = {(each.strategy_id, each.market): each for each in self._journal.checkpoints()}
+        closes: dict[MarketId, float] = {}
+        for reader in self._readers:
+            checkpoint = saved.get((reader.strategy_id, reader.market.id))
+            if checkpoint is not None:
+                reader.load(checkpoint)
+                closes[checkpoint.market] = checkpoint.close
         await self._subscribe()
         return closes
 
@@ -106,7 +118,7 @@ class MarketData:
             if self._lost:
                 await self._mend()
             while self._inbox and not self._lost:
-                self._take(self._inbox.popleft())
+                await self._take(self._inbox.popleft())
 
     async def _mend(self) -> None:
         while self._lost:
@@ -139,30 +151,43 @@ class MarketData:
         streamed, and a market's candle up to it that is not there now does not exist.
         """
         now_ms = await self._feed.time_ms()
-        missed: list[Candle] = []
-        for followed in self._followed.values():
-            missed += await self._feed.history(followed.market, self._timeframe_ms, self._since(followed))
-        for candle in missed:
+        missed = [(followed, await self._missed(followed)) for followed in self._followed.values()]
+        for followed, candles in missed:
+            self._learn(followed, candles, now_ms)
+            followed.prompt = True
+        for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
+            self._deliver(time_ms)
+
+    async def _missed(self, followed: _Followed) -> Sequence[Candle]:
+        """The candles its readers lack; a new reader's warm-up is counted in bars that exist."""
+        if followed.known_ms >= 0:
+            since_ms = followed.known_ms - self._timeframe_ms + 1
+            return await self._feed.history(followed.market, self._timeframe_ms, since_ms)
+        saved = [reader.last_open_ms + 1 for reader in followed.readers if reader.last_open_ms >= 0]
+        new = [reader.history(followed.market) for reader in followed.readers if reader.last_open_ms < 0]
+        bars = span = max(new, default=0)
+        found: Sequence[Candle] = ()
+        while True:
+            since_ms = min([*saved, self._clock.now_ms() - span * self._timeframe_ms])
+            candles = await self._feed.history(followed.market, self._timeframe_ms, max(0, since_ms))
+            if len(candles) >= bars or len(candles) == len(found):
+                return candles
+            found, span = candles, 2 * span
+
+    def _learn(self, followed: _Followed, candles: Sequence[Candle], now_ms: int) -> None:
+        """Take in what the venue has of a market; up to `now_ms` there is nothing else."""
+        for candle in candles:
             if candle.close_time_ms <= now_ms:
                 self._collect(candle)
-        for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
-            self._deliver(time_ms, self._collecting.pop(time_ms))
-        for followed in self._followed.values():
-            followed.prompt = True
-
-    def _since(self, followed: _Followed) -> int:
-        if followed.last_open_ms >= 0:
-            return followed.last_open_ms + 1
-        bars = max(step.history for step in followed.steps.values())
-        return max(0, self._clock.now_ms() - bars * self._timeframe_ms)
+        followed.known_ms = max(followed.known_ms, now_ms)
 
     # ---- candles
 
-    def _take(self, item: Candle | int) -> None:
+    async def _take(self, item: Candle | int) -> None:
         """A candle, or the T of a batch that need not wait any longer."""
         if isinstance(item, int):
             if item in self._collecting:
-                self._complete(item)
+                await self._after_all(item)
             return
         batch = self._collect(item)
         if batch is None:
@@ -170,83 +195,87 @@ class MarketData:
         time_ms = item.close_time_ms
         if time_ms <= self._delivered_ms or all(m in batch.arrived for m, f in self._followed.items() if f.prompt):
             self._complete(time_ms)
-        elif batch.grace is None:
-            batch.grace = asyncio.create_task(self._after_grace(time_ms))
+        self._give_grace(time_ms)
 
-    def _collect(self, candle: Candle) -> _Batch | None:
-        """Step over a candle and add its signals to its batch; None for a candle already seen."""
-        signals = self._step(candle)
-        if not signals:
-            return None
-        batch = self._collecting.setdefault(candle.close_time_ms, _Batch())
-        batch.signals += signals
-        batch.arrived.add(candle.market.id)
-        return batch
+    def _give_grace(self, time_ms: int) -> None:
+        batch = self._collecting.get(time_ms)
+        if batch is not None and batch.grace is None:
+            batch.grace = asyncio.create_task(self._after_grace(time_ms))
 
     async def _after_grace(self, time_ms: int) -> None:
         await self._clock.sleep(CANDLE_GRACE_S)
         self._post(time_ms)
 
+    async def _after_all(self, time_ms: int) -> None:
+        """The grace is over: give out what is there, then ask for the candles that somebody still waits for."""
+        self._complete(time_ms)
+        due = [reader for t, batch in self._collecting.items() if t <= time_ms for reader, _ in batch.due]
+        unknown = {other.id for reader in due for other in reader.others if self._followed[other.id].known_ms < time_ms}
+        try:
+            for followed in [self._followed[market] for market in sorted(unknown)]:
+                self._learn(followed, await self._missed(followed), time_ms)
+        except VenueError as error:
+            self._on_lost(str(error))
+            return
+        self._complete(time_ms)
+
+    def _collect(self, candle: Candle) -> _Batch | None:
+        """Step over a candle and add its signals to its batch; None for a candle already seen."""
+        followed = self._followed[candle.market.id]
+        if candle.open_time_ms <= followed.last_open_ms:
+            return None
+        if candle.close_time_ms <= followed.known_ms:
+            # Its own market's steps take it; who reads it from another market has gone on without it.
+            log.warning("a candle came that the venue did not have", market=candle.market.id, time=candle.close_time_ms)
+        followed.last_open_ms = candle.open_time_ms
+        followed.known_ms = max(followed.known_ms, candle.close_time_ms)
+        self.candles += 1
+        batch = self._collecting.setdefault(candle.close_time_ms, _Batch())
+        batch.arrived.add(candle.market.id)
+        for reader in followed.readers:
+            reader.wait(candle)
+            if reader.market.id != candle.market.id or candle.open_time_ms <= reader.last_open_ms:
+                continue
+            if reader.others:
+                batch.due.append((reader, candle))
+            else:
+                batch.signals.append(reader.advance(candle))
+        return batch
+
     def _complete(self, time_ms: int) -> None:
         """A market that missed a batch is not waited for again until it is back."""
         for older in sorted(t for t in self._collecting if t <= time_ms):
-            batch = self._collecting.pop(older)
+            batch = self._collecting[older]
             for market, followed in self._followed.items():
                 if market in batch.arrived:
                     followed.prompt = True
                 elif older > self._delivered_ms:
                     followed.prompt = False
-            self._deliver(older, batch)
+            self._deliver(older)
 
-    def _step(self, candle: Candle) -> list[Signal]:
-        """Advance every strategy that reads the candle's market; a candle already seen gives nothing."""
-        followed = self._followed[candle.market.id]
-        if candle.open_time_ms <= followed.last_open_ms:
-            return []
-        followed.last_open_ms, followed.last_close = candle.open_time_ms, candle.close
-        self.candles += 1
-        clock = candle.open_time_ms // self._timeframe_ms
-        signals = []
-        for strategy_id, step in followed.steps.items():
-            row = step.advance_bar(candle.open, candle.high, candle.low, candle.close, candle.volume, clock)
-            signals.append(
-                Signal(
-                    strategy_id=strategy_id,
-                    market=candle.market.id,
-                    time_ms=candle.close_time_ms,
-                    exposure=row.exposure,
-                    previous_exposure=row.previous_exposure,
-                    stop_distance=row.stop_distance,
-                    trail_distance=row.trail_distance,
-                    trail_step=row.trail_step,
-                    close=candle.close,
-                    high=candle.high,
-                )
-            )
-        return signals
-
-    def _deliver(self, time_ms: int, batch: _Batch) -> None:
-        if batch.grace is not None:
-            batch.grace.cancel()
+    def _deliver(self, time_ms: int) -> None:
+        """Give out a batch; who still waits to learn of another market's candle stays behind in it."""
+        batch = self._collecting[time_ms]
+        due, batch.due = batch.due, []
+        for reader, candle in due:
+            if all(self._followed[other.id].known_ms >= time_ms for other in reader.others):
+                batch.signals.append(reader.advance(candle))
+            else:
+                batch.due.append((reader, candle))
+        signals, batch.signals = batch.signals, []
         self._delivered_ms = max(self._delivered_ms, time_ms)
-        self._on_batch(time_ms, batch.signals)
+        if batch.due:
+            self._give_grace(time_ms)
+        else:
+            del self._collecting[time_ms]
+            if batch.grace is not None:
+                batch.grace.cancel()
+        if signals:
+            self._on_batch(time_ms, signals)
         self._batches += 1
         if self._batches % CHECKPOINT_BATCHES == 0:
             self.save()
 
     def save(self) -> None:
         """Write down where every step stands."""
-        self._journal.save_checkpoints(
-            [
-                Checkpoint(
-                    strategy_id=strategy_id,
-                    market=market,
-                    time_ms=followed.last_open_ms + self._timeframe_ms,
-                    close=followed.last_close,
-                    state=step.save(),
-                )
-                for market, followed in self._followed.items()
-                if followed.last_open_ms >= 0
-                for strategy_id, step in followed.steps.items()
-            ]
-        )
+        self._journal.save_checkpoints([reader.checkpoint() for reader in self._readers if reader.last_open_ms >= 0])

@@ -22,6 +22,8 @@ from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.strategy import Strategy
 
 every_strategy = pytest.mark.parametrize("name", names())
+# Of one timeframe, with a stop and a trailing stop; trend_pullback has tests of its own.
+of_one_timeframe = pytest.mark.parametrize("name", ["bollinger_breakout", "moving_average_cross"])
 
 
 @st.composite
@@ -83,7 +85,7 @@ def test_no_strategy_looks_ahead(name: str, data: st.DataObject, seed: int, at: 
     assert (bits(seen) == bits(other)).all()
 
 
-@every_strategy
+@of_one_timeframe
 def test_strategies_trade_and_protect(name: str) -> None:
     step = MarketStep(named(name), MINUTE_MS)
     rows = step.advance(bars_of(1, 5_000))
@@ -92,7 +94,7 @@ def test_strategies_trade_and_protect(name: str) -> None:
     assert (rows[step.lookback :, 2:] > 0.0).all()
 
 
-@every_strategy
+@of_one_timeframe
 @pytest.mark.parametrize("start", [1, 700, 1_500])
 def test_a_later_start_agrees_after_the_warm_up(name: str, start: int) -> None:
     bars = bars_of(start, 8_000, "gaps")

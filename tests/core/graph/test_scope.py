@@ -100,6 +100,29 @@ def test_live_bars_chunks_and_the_whole_agree(seed: int, temper: str, cuts: list
     assert (bits(np.array(rows)) == bits(expected)).all()
 
 
+@examples(15)
+@given(seed=seeds, temper=tempers)
+def test_a_live_bar_takes_none_one_or_many_of_another_market(seed: int, temper: str) -> None:
+    pair = Strategy(
+        "two", 1, enter=SPREAD > 1.0, exit=SPREAD < 1.0, exits=Exits(stop_distance=of(OTHER, sma(close, 9)))
+    )
+    bars = bars_of(seed, 200, temper)
+    other, clock, begun = other_of(bars), clock_of(bars), 0
+    step, rows = MarketStep(pair, MINUTE_MS), []
+    for i in range(len(bars)):
+        came = other.slice(begun, int(np.searchsorted(other.open_time, bars.open_time[i], "right")))
+        prices = [float(column[i]) for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
+        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}))  # type: ignore[arg-type, call-arg]
+        begun += len(came)
+    expected = MarketStep(pair, MINUTE_MS, "reference").advance(bars, others={OTHER: other})
+    assert (bits(np.array(rows)) == bits(expected)).all()
+    with pytest.raises(WrongInputs):
+        step.advance_bar(1.0, 1.0, 1.0, 1.0, 1.0, int(clock[-1]) + 1)
+    longer = replace(other.slice(0, 1), timeframe_ms=2 * MINUTE_MS)
+    with pytest.raises(WrongTimeframe):
+        step.advance_bar(1.0, 1.0, 1.0, 1.0, 1.0, int(clock[-1]) + 1, {OTHER: longer})
+
+
 def test_inputs_must_be_what_the_step_reads() -> None:
     bars = bars_of(1, 50)
     others, externals = {OTHER: other_of(bars)}, {SCORE: score_of(bars)}

@@ -107,9 +107,9 @@ def test_a_new_strategy_is_a_few_lines() -> None:
 
 
 def test_the_catalog_knows_its_files() -> None:
-    assert names() == ("bollinger_breakout", "moving_average_cross")
+    assert names() == ("bollinger_breakout", "moving_average_cross", "trend_pullback")
     assert all(named(name).name == name for name in names())
     with pytest.raises(UnknownStrategy, match="did you mean bollinger_breakout"):
         named("bolinger")
-    with pytest.raises(UnknownStrategy, match="known: bollinger_breakout, moving_average_cross"):
+    with pytest.raises(UnknownStrategy, match="known: bollinger_breakout, moving_average_cross, trend_pullback"):
         named("strategy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -17,7 +18,7 @@ from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, fused, ticks_of
 from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
 from tradepool.core.graph import native, reference
-from tradepool.core.graph.align import columns
+from tradepool.core.graph.align import Timed, columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.market_step import NOTHING
@@ -69,11 +70,14 @@ def run(
     *,
     runner: Runner = "native",
     record_equity: bool = False,
+    others: Mapping[str, Bars] | None = None,
+    externals: Mapping[str, Timed] | None = None,
 ) -> BacktestResult:
     """Run one strategy over one market's candles; an order decided at a close fills at the next bar's open.
 
-    A strategy that shorts runs on a perpetual of the market's grid, and the result says so in `market.kind`; funding
-    and borrowing cost nothing here, and no position is liquidated.
+    `others` are the bars of the markets it reads beside this one, `externals` the values from outside, both by name;
+    raises WrongInputs if they are not what it reads. A strategy that shorts runs on a perpetual of the market's grid,
+    and the result says so in `market.kind`; funding and borrowing cost nothing here, and no position is liquidated.
     """
     market = market_for(strategy, market)
     source, functions = _prepared(strategy, bars.timeframe_ms, runner)
@@ -83,7 +87,7 @@ def run(
         NOTHING,
         source.rows(strategy.values)[0],
         NOTHING,
-        *columns(source, bars),
+        *columns(source, bars, 0, None, others, externals),
         0,
         len(bars),
         rows.wallet,

@@ -50,6 +50,27 @@ class MarketRow(NamedTuple):
     trail_step: float
 
 
+class _OneBar:
+    """Columns of one bar or, `upto` says so, of none; written to through views, which is cheaper."""
+
+    __slots__ = ("clock", "columns", "prices", "upto")
+
+    def __init__(self) -> None:
+        prices, clock = np.zeros(5), np.zeros(1, np.int64)
+        self.columns = [*(prices[index : index + 1] for index in range(5)), clock]
+        self.upto = np.zeros(2, np.int64)
+        self.prices, self.clock = cast("memoryview[float]", prices.data), clock.data
+
+    def put(self, bars: Bars) -> None:
+        """Hold the one bar, or none."""
+        self.upto[1] = len(bars)
+        if len(bars):
+            columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+            for index, column in enumerate(columns):
+                self.prices[index] = column[0]
+            self.clock[0] = bars.open_time[0] // bars.timeframe_ms
+
+
 class Declared(Protocol):
     """What a strategy gives the market part (`core.strategies.strategy.Strategy` does)."""
 
@@ -94,13 +115,14 @@ class MarketStep:
         self._bind_one_bar()
 
     def _bind_one_bar(self) -> None:
-        # Pointers are resolved once here; a live bar then costs five stores and one call.
-        prices, clock, row = np.zeros(5), np.zeros(1, np.int64), np.zeros(COLUMNS)
-        columns = [prices[index : index + 1] for index in range(5)]
-        if not self._reads_more:
-            self._one_bar = self._advance.bind(*self._memory, *columns, clock, 0, 1, row)
-        self._prices = cast("memoryview[float]", prices.data)
-        self._clock, self._row = clock.data, row.data
+        # Pointers are resolved once here; a live bar then costs five stores and one call. Of each other market there is
+        # room for one bar: more come only after a hole of its own, or at a start.
+        own, row = _OneBar(), np.zeros(COLUMNS)
+        self._beside = {name: _OneBar() for name in self.source.others}
+        beside = [column for bar in self._beside.values() for column in (*bar.columns, bar.upto)]
+        if not self.source.externals:
+            self._one_bar = self._advance.bind(*self._memory, *own.columns, *beside, 0, 1, row)
+        self._prices, self._clock, self._row = own.prices, own.clock, row.data
 
     @property
     def _memory(self) -> tuple[Floats, ...]:
@@ -142,17 +164,28 @@ class MarketStep:
         refused, as it would be lost.
         """
         if self._reads_more or others or externals:
-            prices = [np.array([value]) for value in (open_, high, low, close, volume)]
-            bar = Bars(self.timeframe_ms, np.array([clock * self.timeframe_ms]), *prices)
             for name, later in (others or {}).items():
-                if len(later) and later.open_time[-1] > bar.open_time[0]:
+                if len(later) and later.open_time[-1] > clock * self.timeframe_ms:
                     raise WrongInputs(wanted=f"bars of {name} up to its own", given="later ones")
-            return MarketRow(*self.advance(bar, others=others, externals=externals)[0].tolist())
+            if externals or not self._fit(others or {}):
+                prices = [np.array([value]) for value in (open_, high, low, close, volume)]
+                bar = Bars(self.timeframe_ms, np.array([clock * self.timeframe_ms]), *prices)
+                return MarketRow(*self.advance(bar, others=others, externals=externals)[0].tolist())
         row = self._prices
         row[0], row[1], row[2], row[3], row[4] = open_, high, low, close, volume
         self._clock[0] = clock
         self._one_bar()
         return MarketRow(*self._row)
+
+    def _fit(self, others: Mapping[str, Bars]) -> bool:
+        """Whether the others' bars have room beside one of its own; then they are there."""
+        if self.source.externals or others.keys() != self._beside.keys():
+            return False
+        if any(len(bars) > 1 or bars.timeframe_ms != self.timeframe_ms for bars in others.values()):
+            return False
+        for name, bars in others.items():
+            self._beside[name].put(bars)
+        return True
 
     @property
     def history(self) -> int:

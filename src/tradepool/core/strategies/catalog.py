@@ -24,7 +24,7 @@ def names() -> tuple[str, ...]:
     """Names of all strategies, in alphabetical order.
 
     >>> names()
-    ('bollinger_breakout', 'moving_average_cross')
+    ('bollinger_breakout', 'moving_average_cross', 'trend_pullback')
     """
     found = (module.name for module in pkgutil.iter_modules(strategies.__path__))
     return tuple(sorted(name for name in found if name not in NOT_STRATEGIES))

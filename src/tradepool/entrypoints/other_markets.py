@@ -1,0 +1,77 @@
+"""The candle files of the markets that a strategy reads beside its own, for a single run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tradepool.adapters.candle_files.read import open_candles
+from tradepool.core.graph.bars import Bars
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.candle import timeframe_name
+from tradepool.domain.errors import InvalidInput
+from tradepool.services.reader import source_of
+from tradepool.simexchange.listing import Listing
+
+
+class OtherCandlesMissing(InvalidInput):
+    """Strategy {strategy} reads {symbol} beside its own market, and {file} does not exist; put its candles there, or name their file by --with."""
+
+
+class NotRead(InvalidInput):
+    """--with {file} holds {symbol}, but strategy {strategy} reads {known} beside its own market; leave the file out or give another."""
+
+
+class OtherTimeframe(InvalidInput):
+    """{file} holds candles of {timeframe}, but the market traded has candles of {wanted}; give candles of {wanted}."""
+
+
+class NoCommonTime(InvalidInput):
+    """{file} begins when the candles of the market traded are over; give candles of the same time."""
+
+
+def other_listings(strategy: Strategy, own: Listing, file: Path, given: Sequence[Path]) -> list[Listing]:
+    """The markets a strategy reads beside `own`, whose candles are `file`, over the time it needs them for.
+
+    Of each the file in `given` that holds it or, if none does, the one of the same exchange and timeframe beside `file`.
+    """
+    source = source_of(strategy, own.bars.timeframe_ms)
+    wanted = [symbol for symbol in source.others if symbol != own.market.symbol]
+    files: dict[str, tuple[Path, Listing]] = {}
+    for path in given:
+        listing = Listing(*open_candles(path))
+        if listing.market.symbol not in wanted:
+            known = ", ".join(wanted) or "no market"
+            raise NotRead(file=path, symbol=listing.market.symbol, strategy=strategy.name, known=known)
+        files[listing.market.symbol] = path, listing
+    for symbol in wanted:
+        if symbol not in files:
+            path = _beside(file, symbol)
+            if not path.is_file():
+                raise OtherCandlesMissing(strategy=strategy.name, symbol=symbol, file=path)
+            files[symbol] = path, Listing(*open_candles(path))
+    warm_up = source.warm_up(strategy.values)
+    before = source.lookback(strategy.values) + 1 if warm_up is None else warm_up
+    return [_around(own.bars, *files[symbol], before) for symbol in wanted]
+
+
+def _beside(file: Path, symbol: str) -> Path:
+    exchange, timeframe = file.name.split("-")[0], file.name.rsplit("-", 1)[-1]
+    return file.with_name(f"{exchange}-{symbol.replace('/', '-')}-{timeframe}")
+
+
+def _around(own: Bars, file: Path, listing: Listing, before: int) -> Listing:
+    """Its bars while `own` go on, so many more before to settle, and one after: a venue tells of a bar when the next one opens."""
+    bars = listing.bars
+    if bars.timeframe_ms != own.timeframe_ms:
+        names = timeframe_name(bars.timeframe_ms), timeframe_name(own.timeframe_ms)
+        raise OtherTimeframe(file=file, timeframe=names[0], wanted=names[1])
+    first, last = (int(bars.open_time.searchsorted(own.open_time[end], side="right")) for end in (0, -1))
+    if not last:
+        raise NoCommonTime(file=file)
+    return Listing(listing.market, bars.slice(max(0, first - before), last + 1))
+
+
+def published(listing: Listing) -> Bars:
+    """The bars a venue tells of: all but the last, which has no next one."""
+    return listing.bars.slice(0, len(listing.bars) - 1)
