@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,17 @@ from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, SPREAD, fused, ticks_of
 from tradepool.core.backtest.run import Setting, market_for
-from tradepool.core.graph import native
+from tradepool.core.graph import gpu, native
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.native import ColumnsFunction, from_blocks, to_blocks
+from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import StepSource
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.market import Market
 
 Ints = NDArray[np.int64]
-PREPARED_MAX = 16
+Runner = Literal["native", "gpu", "gpu float32"]
 
 
 class UnevenSets(InvalidInput):
@@ -78,57 +78,43 @@ def sweep(
     *,
     threads: int = 1,
     lanes: int | None = None,
+    runner: Runner = "native",
 ) -> Sweep:
     """Run a strategy with many parameter sets; parameters that are not named keep the strategy's value.
 
-    Raises UnevenSets, UnknownParameter, WrongParameter, and NativeUnavailable where LLVM is missing.
+    The runner `gpu` takes a thread a set and gives the same bits; `gpu float32` is a screen: close, not equal, so run
+    its `best` again. Raises UnevenSets, UnknownParameter, WrongParameter, NativeUnavailable where LLVM is missing, and
+    GpuUnavailable.
     """
     values = {name: np.asarray(column) for name, column in sets.items()}
-    count = _count(strategy, values)
-    market = market_for(strategy, market)
-    source, run = prepared(strategy, bars.timeframe_ms, frozenset(values), lanes)
+    count, market = _count(strategy, values), market_for(strategy, market)
+    source, program = fused(strategy, bars.timeframe_ms, frozenset(values))
     shared, swept = source.rows({**strategy.values, **values})
-    groups = -(-count // run.lanes)
-    wallet, slot, counts = (
-        np.zeros((groups, size, run.lanes), np.int64) for size in (step.WALLET_SIZE, step.SLOT_SIZE, fills.COUNTS_SIZE)
-    )
-    wallet[:, step.CASH] = counts[:, fills.CASH_PEAK] = market.quote_units(setting.cash)
+    own: dict[str, NDArray[Any]] = {
+        "own": np.zeros((len(source.own_rows), count)),
+        "swept": swept,
+        "wallet": np.zeros((step.WALLET_SIZE, count), np.int64),
+        "slot": np.zeros((step.SLOT_SIZE, count), np.int64),
+        "counts": np.zeros((fills.COUNTS_SIZE, count), np.int64),
+        # Nothing is recorded: `terms` leaves no room for it.
+        **{name: np.zeros((1, count), np.int64) for name in ("trades", "refusals", "equity")},
+    }
+    own["wallet"][step.CASH] = own["counts"][fills.CASH_PEAK] = market.quote_units(setting.cash)
     terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
-    none = np.zeros((groups, 1, run.lanes), np.int64)
-    scale = price_scale(market)
+    scale, last = price_scale(market), len(bars) - 1
     ticks = ticks_of(bars, scale)
-    run(
-        np.zeros((groups, max(source.state_size, 1))),
-        np.zeros((groups, max(len(source.own_rows), 1), run.lanes)),
-        shared,
-        to_blocks(swept, run.lanes),
-        *columns(source, bars),
-        0,
-        len(bars),
-        wallet,
-        slot,
-        terms,
-        none,
-        none,
-        counts,
-        none,
-        bars.open_time,
-        *ticks,
-        bars.timeframe_ms,
-        scale,
-        len(bars) - 1,
-        False,
-        groups=groups,
-        threads=threads,
-    )
-    totals = from_blocks(counts, count)
-    held = zip(from_blocks(wallet, count).T.tolist(), from_blocks(slot, count).T.tolist(), strict=True)
+    before = (shared, *columns(source, bars), 0, len(bars))
+    after = (bars.open_time, *ticks, bars.timeframe_ms, scale, last, False)
+    if runner == "native":
+        _on_cpu(program, source, own, before, terms, after, lanes, threads)
+    else:
+        _on_gpu(program, source, own, before, terms, after, "float32" if runner == "gpu float32" else "float64")
+    totals, held = own["counts"], zip(own["wallet"].T.tolist(), own["slot"].T.tolist(), strict=True)
     # As lists: Python's integers have no width, NumPy's do.
-    last, row = int(ticks[3][-1]), terms.tolist()
-    equity = [kernel.equity_at(one, another, row, last) for one, another in held]
+    row, close = terms.tolist(), int(ticks[3][-1])
     return Sweep(
         values=values,
-        final_equity=np.array(equity, np.int64),
+        final_equity=np.array([kernel.equity_at(one, another, row, close) for one, another in held], np.int64),
         trades=totals[fills.TRADES],
         wins=totals[fills.WINS],
         gross_profit=totals[fills.GROSS_PROFIT],
@@ -137,6 +123,51 @@ def sweep(
         refusals=totals[fills.REFUSALS],
         drawdown_ppm=totals[fills.DRAWDOWN_PPM],
     )
+
+
+def _arguments(
+    own: Mapping[str, object], state: object, before: Sequence[object], terms: object, after: Sequence[object]
+) -> list[object]:
+    """In the order of the step's signature."""
+    records = [own[name] for name in ("trades", "refusals", "counts", "equity")]
+    money = [own["wallet"], own["slot"], terms]
+    return [state, own["own"], before[0], own["swept"], *before[1:], *money, *records, *after]
+
+
+def _on_cpu(
+    program: Program,
+    source: StepSource,
+    own: dict[str, NDArray[Any]],
+    before: Sequence[object],
+    terms: Ints,
+    after: Sequence[object],
+    lanes: int | None,
+    threads: int,
+) -> None:
+    # Two registers' worth at once: while one result is awaited the other is computed.
+    run = native.load_columns(program, NAME, SPREAD, lanes or 2 * native.lanes_of_machine())
+    blocks = {name: native.to_blocks(rows, run.lanes) for name, rows in own.items()}
+    groups, count = len(blocks["wallet"]), own["wallet"].shape[1]
+    state = np.zeros((groups, source.state_size))
+    run(*_arguments(blocks, state, before, terms, after), groups=groups, threads=threads)
+    own.update({name: native.from_blocks(block, count) for name, block in blocks.items()})
+
+
+def _on_gpu(
+    program: Program,
+    source: StepSource,
+    own: dict[str, NDArray[Any]],
+    before: Sequence[object],
+    terms: Ints,
+    after: Sequence[object],
+    floats: gpu.Floats,
+) -> None:
+    run = gpu.load(program, NAME, SPREAD, floats)
+    device = {name: run.put(rows) for name, rows in own.items()}
+    state = run.put(np.zeros((source.state_size, own["wallet"].shape[1])))
+    shared, rest = [run.put(item) for item in before], [run.put(item) for item in after]
+    run(*_arguments(device, state, shared, run.put(terms), rest), columns=own["wallet"].shape[1])
+    own.update({name: run.get(rows) for name, rows in device.items()})
 
 
 def _count(strategy: Strategy, values: Mapping[str, NDArray[np.generic]]) -> int:
@@ -150,13 +181,3 @@ def _count(strategy: Strategy, values: Mapping[str, NDArray[np.generic]]) -> int
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise UnevenSets(lengths=", ".join(f"{name} {length}" for name, length in lengths.items()) or "none")
     return next(iter(lengths.values()))
-
-
-@lru_cache(maxsize=PREPARED_MAX)
-def prepared(
-    strategy: Strategy, timeframe_ms: int, varying: frozenset[str], lanes: int | None
-) -> tuple[StepSource, ColumnsFunction]:
-    """The fused step of a strategy for many sets, and its machine code."""
-    source, program = fused(strategy, timeframe_ms, varying)
-    # Two registers' worth at once: while one result is awaited the other is computed.
-    return source, native.load_columns(program, NAME, SPREAD, lanes or 2 * native.lanes_of_machine())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradepool.core.graph.dialect import check
 from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
@@ -79,6 +80,21 @@ class Kernel:
     kernel: Any
     floats: Floats
     device: str
+
+    def put(self, value: object) -> Any:
+        """An array on the device, its floats as the kernel has them; what is no array stays."""
+        if not isinstance(value, np.ndarray):
+            return value
+        import cupy
+
+        return cupy.asarray(value.astype(self.floats) if value.dtype == np.float64 else value)
+
+    def get(self, value: Any) -> NDArray[Any]:
+        """An array back from the device."""
+        import cupy
+
+        back: NDArray[Any] = cupy.asnumpy(value)
+        return back
 
     def __call__(self, *arguments: object, columns: int) -> None:
         """Run one thread per column; arrays are CuPy's, scalars Python's."""
