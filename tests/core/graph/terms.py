@@ -229,7 +229,9 @@ EMA = smoothed(lambda n: 2.0 / (n + 1.0))
 
 TERMS: dict[str, Term] = {
     "ema": Term(ema, EMA, passes_nan=False),
-    "ema from the first": Term(lambda x, n: ema(x, n, seed="first"), smoothed(lambda n: 2.0 / (n + 1.0), lambda n: 1), passes_nan=False),
+    "ema from the first": Term(
+        lambda x, n: ema(x, n, seed="first"), smoothed(lambda n: 2.0 / (n + 1.0), lambda n: 1), passes_nan=False
+    ),
     "wilder": Term(wilder, smoothed(lambda n: 1.0 / n), passes_nan=False),
     "smooth": Term(lambda x, n: smooth(x, 1.0 / (n + 0.0)), smoothed(lambda n: 1.0 / n, lambda n: 1), forgets=False),
     "rolling sum": Term(rolling_sum, rolling(lambda window: float(np.sum(window))), flat=None),

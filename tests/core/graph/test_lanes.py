@@ -89,7 +89,9 @@ class Writer:
     def truth(self, depth: int = 0) -> str:
         pick = self.random.randrange(7 if depth < 3 else 3)
         if pick == 5:
-            return f"{self.random.choice(['help', 'large'])}({self.number(depth + 1)}, own, m) > {self.number(depth + 1)}"
+            return (
+                f"{self.random.choice(['help', 'large'])}({self.number(depth + 1)}, own, m) > {self.number(depth + 1)}"
+            )
         if pick == 6:
             return f"{self.random.choice(['odd(c)', 'odd(m)', 'c == 2', 'odd(c + m)'])}"
         if pick < 3:
@@ -108,7 +110,13 @@ class Writer:
             elif pick == 2:
                 lines.append(f"own[{self.random.choice(['0', '1', 'm'])}] = {self.number()}")
             elif pick == 3:
-                free = [f"p = {self.truth()}", "m = 3 - m", "own[3] += 1.0", f"own[m] += {self.number()}", "note(own, m)"]
+                free = [
+                    f"p = {self.truth()}",
+                    "m = 3 - m",
+                    "own[3] += 1.0",
+                    f"own[m] += {self.number()}",
+                    "note(own, m)",
+                ]
                 lines.append(self.random.choice(free))
             elif pick < 6:
                 lines += [f"if {self.truth()}:", *self.inside(depth, looping=looping)]

@@ -91,14 +91,13 @@ def alone(
     return Outcome(np.concatenate(outputs).reshape(1, -1, width), np.concatenate(memory)[None])
 
 
-def in_lanes(
-    source: StepSource, sets: Sets, bars: Bars, lanes: int, edges: Sequence[int], threads: int = 1
-) -> Outcome:
+def in_lanes(source: StepSource, sets: Sets, bars: Bars, lanes: int, edges: Sequence[int], threads: int = 1) -> Outcome:
     """Many parameter sets over one market; what is the same for all is computed once for a group."""
     count = max(np.size(sets[name]) for name in source.varying)
-    parameters, swept = source.rows({name: column for name, column in sets.items() if name in source.varying} | {
-        name: column[0].item() for name, column in sets.items() if name not in source.varying
-    })
+    parameters, swept = source.rows(
+        {name: column for name, column in sets.items() if name in source.varying}
+        | {name: column[0].item() for name, column in sets.items() if name not in source.varying}
+    )
     groups = -(-count // lanes)
     reads, width = reads_of(source, bars), width_of(source)
     run = native.load_columns(source.program, source.name, ["own", "swept", "outputs"], lanes)
@@ -108,8 +107,18 @@ def in_lanes(
     for i0, i1 in pairwise(edges):
         held, kept = Memory(own), Memory(state)
         out = Memory(np.zeros((groups, (i1 - i0) * width, lanes)))
-        run(kept.given, held.given, parameters, to_blocks(swept, lanes), *reads, i0, i1, out.given,
-            groups=groups, threads=threads)
+        run(
+            kept.given,
+            held.given,
+            parameters,
+            to_blocks(swept, lanes),
+            *reads,
+            i0,
+            i1,
+            out.given,
+            groups=groups,
+            threads=threads,
+        )
         own, state = held.taken(), kept.taken()
         outputs.append(out.taken())
     rows = from_blocks(np.concatenate(outputs, axis=1), count)
@@ -149,4 +158,5 @@ def width_of(source: StepSource) -> int:
 
 def differing(a: Floats, b: Floats) -> NDArray[np.bool_]:
     """Which outputs (the last axis) differ in any bit; no value is no value, whatever its payload."""
-    return (bits(a) != bits(b)).reshape(-1, a.shape[-1]).any(axis=0)
+    different: NDArray[np.bool_] = (bits(a) != bits(b)).reshape(-1, a.shape[-1]).any(axis=0)
+    return different

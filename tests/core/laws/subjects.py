@@ -65,7 +65,10 @@ MIXED: dict[str, Expr] = {
     "scope of what varies": on("5m", quantile(ema(close, FAST), N, SHARE)) - on("5m", sma(close, N)),
     "two scopes": on("15m", highest(close, FAST)) - of("OTHER/USDT", on("5m", sma(close, N))),
     "crossing of two that vary": where(crosses_above(on("5m", sma(close, FAST)), sma(close, N)), SHARE, close),
-    "window of one": sma(close, 1) + highest(lag(close, N), 1) + square_root(variance(close, 1)) + quantile(close, 1, SHARE),
+    "window of one": sma(close, 1)
+    + highest(lag(close, N), 1)
+    + square_root(variance(close, 1))
+    + quantile(close, 1, SHARE),
 }
 
 BATCHES: dict[str, Batch] = {

@@ -5,7 +5,7 @@ A law computes all subjects of a batch at once and remembers which broke it; the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.core.graph.samples import MINUTE_MS, TEMPERS, bars_of, changed_after, examples
-from tests.core.laws.drivers import alone, differing, in_lanes, of_markets, reads_of
-from tests.core.laws.subjects import BATCHES, SUBJECTS, Batch, every_subject
+from tests.core.laws.drivers import alone, differing, in_lanes, of_markets
+from tests.core.laws.subjects import BATCHES, Batch, every_subject
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
@@ -58,9 +58,7 @@ def value(item: Parameter, random: np.random.Generator) -> float:
 
 def sets_of(batch: Batch, random: np.random.Generator) -> dict[str, NDArray[np.generic]]:
     """Random values of all parameters, one for each column."""
-    return {
-        item.name: np.array([value(item, random) for _ in range(COLUMNS)]) for item in batch.step(()).parameters
-    }
+    return {item.name: np.array([value(item, random) for _ in range(COLUMNS)]) for item in batch.step(()).parameters}
 
 
 def one(sets: dict[str, NDArray[np.generic]], column: int, varying: frozenset[str]) -> Values:

@@ -51,8 +51,8 @@ def amounts(random: np.random.Generator, count: int, most: int) -> NDArray[np.in
     beside = random.choice(np.array(edges), count) + random.integers(-2, 3, count)
     halves = 500_000 * random.integers(0, 2 * max(most // 10**6, 1), count) + random.integers(-1, 2, count)
     top = most - random.integers(0, 3, count)
-    chosen = np.choose(random.integers(0, 4, count), [plain, beside, halves, top])
-    return np.clip(chosen, 0, most)
+    chosen: NDArray[np.int64] = np.choose(random.integers(0, 4, count), [plain, beside, halves, top])
+    return np.minimum(np.maximum(chosen, 0), most, dtype=np.int64)
 
 
 def prices(random: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -72,7 +72,9 @@ def inputs_of(signature: Signature, random: np.random.Generator, count: int) -> 
             continue
         rows = np.array([amounts(random, count, RATES.get(name, MOST)) for _ in range(ROWS.get(name, 1))])
         if name == "terms":
-            rows[[account_step.UNITS_PER_STEP, account_step.UNITS_PER_TICK_STEP]] = 10 ** random.integers(0, 9, (2, count))
+            rows[[account_step.UNITS_PER_STEP, account_step.UNITS_PER_TICK_STEP]] = 10 ** random.integers(
+                0, 9, (2, count)
+            )
             rows[[account_step.TAKER_PPM, account_step.DAILY_LOSS_PPM]] %= 20_000
             rows[account_step.WEIGHT_PPM] %= 1_000_001
         elif name == "slot":
@@ -104,7 +106,7 @@ def lanes_of(name: str, inputs: list[Array], lanes: int) -> list[Array]:
     names = [parameter for parameter, _ in check(program)["each"].signature.parameters]
     blocks = [to_blocks(rows, lanes) for rows in everything]  # type: ignore[type-var]  # floats or ints, each kept
     native.load_columns(program, "each", names, lanes)(*blocks, groups=len(blocks[0]))
-    return [native.from_blocks(block, count) for block in blocks]
+    return [native.from_blocks(block, count) for block in blocks]  # type: ignore[type-var]  # the same
 
 
 def alike(a: Array, b: Array) -> bool:

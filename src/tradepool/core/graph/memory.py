@@ -151,7 +151,9 @@ def write_extreme(writer: Writer, expr: Expr) -> str:
     view, bar = View(writer, window), writer.scope.bar
     leaving, state = view.leaving, writer.state(repr(expr), varies=writer.varies(expr))
     # It is nan only while every value of the window is.
-    rescan = oldest_to_newest(writer, [view], [f"{state} = where({{y}} {sign} {state} or is_nan({state}), {{y}}, {state})"])
+    rescan = oldest_to_newest(
+        writer, [view], [f"{state} = where({{y}} {sign} {state} or is_nan({state}), {{y}}, {state})"]
+    )
     lines = [
         f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state} or is_nan({state}):",
         f"    {state} = {view.x}",
