@@ -167,6 +167,14 @@ def test_deep_and_wide_expressions_are_built_walked_and_shown() -> None:
     assert len(repr(deep)) <= 160
 
 
+def test_windows_of_windows_add_up_in_one_sum() -> None:
+    n, nested = parameter("n", 5, 1, 60, 1), close
+    for _ in range(100):
+        nested = sma(nested, n) + nested
+    assert nested.lookback == 100 * 4
+    assert len(str(nested.first_valid)) < 1_000
+
+
 Tree = tuple[Whole, Callable[[dict[str, int]], int]]
 leaves: st.SearchStrategy[Tree] = st.one_of(
     st.integers(0, 50).map(lambda value: (value, lambda values: value)),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tests.core.graph.samples import bits, examples
 from tests.core.graph.test_words import CASES, EDGES, WHOLE_EDGES
 from tradepool.core.graph import native, reference
+from tradepool.core.graph.functions import WrongArgument
 from tradepool.core.graph.kinds import Kind
 from tradepool.core.graph.lanes import ReturnInLoop, SharedStore
 from tradepool.core.graph.native import from_blocks, to_blocks
@@ -213,6 +214,15 @@ def test_what_an_earlier_part_has_decided_is_not_called(decided: str) -> None:
     own = np.zeros((GROUPS, 3, 4))
     native.load_columns(Program.of_text(note + text), "f", ["own"], 4)(own, np.ones(1), groups=GROUPS)
     assert (own[:, 1] == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    "own", [np.zeros((2, 1, 4)), np.zeros((3, 1, 8)), np.zeros((3, 4)), np.zeros((3, 1, 8))[:, :, ::2], [0.0]]
+)
+def test_blocks_of_another_shape_are_refused(own: object) -> None:
+    run = native.load_columns(Program.of_text("def f(own: Floats) -> None:\n    own[0] = 1.0"), "f", ["own"], 4)
+    with pytest.raises(WrongArgument, match=r"f cannot take own: .*shape \(3, -1, 4\)"):
+        run(own, groups=3)
 
 
 def test_no_rows_are_no_rows_in_blocks() -> None:

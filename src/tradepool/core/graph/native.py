@@ -129,6 +129,10 @@ class ColumnsFunction:
         flat, rows = [], []
         for argument, (name, kind) in zip(arguments, signature.parameters, strict=True):
             if kind in ELEMENT and (name in self.spread or name in signature.writes):
+                shape = (groups, -1, self.lanes) if name in self.spread else (groups, -1)
+                if not _is_block(argument, shape):
+                    why = f"it is not a C-contiguous array of shape {shape}, -1 for any"
+                    raise self.function.refuse(name, why, "make it with to_blocks")
                 assert isinstance(argument, np.ndarray)
                 rows.append(argument.shape[1])
                 argument = argument.reshape(-1)
@@ -142,6 +146,13 @@ class ColumnsFunction:
             with ThreadPoolExecutor(threads) as pool:
                 for job in [pool.submit(job) for job in jobs]:
                     job.result()
+
+
+def _is_block(argument: object, shape: tuple[int, ...]) -> bool:
+    """Whether it is an array of this shape, of which flattening makes no copy."""
+    if not isinstance(argument, np.ndarray) or argument.ndim != len(shape) or not argument.flags.c_contiguous:
+        return False
+    return all(wanted in (-1, found) for wanted, found in zip(shape, argument.shape, strict=True))
 
 
 def to_blocks(rows: NDArray[Element], lanes: int) -> NDArray[Element]:

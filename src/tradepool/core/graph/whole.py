@@ -7,6 +7,7 @@ numbers beside its parameters.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -80,16 +81,41 @@ def times(a: Whole, b: Whole) -> Whole:
     return a if b == 1 else b if a == 1 else Term("*", (a, b))
 
 
+def _addends(whole: Whole) -> tuple[Counter[Term], int]:
+    """The terms whose sum it is, and the int among them."""
+    terms, constant, rest = Counter[Term](), 0, [whole]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, int):
+            constant += item
+        elif item.op == "+":
+            rest += [part for part in item.args if not isinstance(part, str)]
+        else:
+            terms[item] += 1
+    return terms, constant
+
+
+def _covers(a: Whole, b: Whole) -> bool:
+    """Whether `a` is surely not below `b`: it has all addends of `b`, and of the others each parameter or ratio is at least 1."""
+    (terms, constant), (others, other_constant) = _addends(a), _addends(b)
+    more = sum(count for term, count in (terms - others).items() if term.op in ("parameter", "ratio"))
+    return not others - terms and constant + more >= other_constant
+
+
 def largest(*wholes: Whole) -> Whole:
-    """The largest of numbers that are never negative."""
+    """The largest of numbers that are never negative.
+
+    >>> n = Term("parameter", ("n",))
+    >>> print(largest(plus(n, 5), plus(plus(n, n), 4)))
+    n + n + 4
+    """
     most: Whole = 0
     for whole in wholes:
-        (a, more), (b, yet_more) = _parts(most), _parts(whole)
         if NEVER in (most, whole):
             most = NEVER
-        elif a == b or most == 0:
-            most = whole if yet_more > more or most == 0 else most
-        elif whole != 0 and not (isinstance(most, Term) and most.op == "max" and whole in most.args):
+        elif _covers(whole, most):
+            most = whole
+        elif not _covers(most, whole) and not (isinstance(most, Term) and most.op == "max" and whole in most.args):
             most = Term("max", (most, whole))
     return most
 
