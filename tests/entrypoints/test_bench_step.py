@@ -72,6 +72,7 @@ def test_rows_hold_what_was_measured_and_say_who_is_missing() -> None:
         "EMA cross, whole account part: compile, warm process, scalar",
         "EMA cross, whole account part: compile, warm process, lanes",
         "sweep: two threads",
+        "live: 1,000 markets x 5 strategies, one call",
         "EMA cross, minimal, on a GPU: PTX",
     ]
     assert found[-1].note == missing["ptxas"]

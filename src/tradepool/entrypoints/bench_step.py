@@ -32,7 +32,7 @@ BARS, FEW_BARS, SWEPT_BARS = 1_000_000, 200_000, 100_000
 FEW_SETS = 100
 CHAIN_NS = 2.2
 REACH_COMPILE_MS = {"scalar": 100.0, "lanes": 150.0}
-REACH_THREADS = 1.8
+REACH_THREADS, REACH_BOARD_MS = 1.8, 1.0
 OUR_RUNS, TIMEOUT_S = 5, 120
 
 
@@ -151,7 +151,7 @@ def beside(programs: Mapping[str, Path], missing: Mapping[str, str], works: Sequ
         run()
     ours.compile_account_cross(lanes=False)
     ours.compile_account_cross(lanes=True)
-    swept = bars.slice(0, SWEPT_BARS)
+    swept, board = bars.slice(0, SWEPT_BARS), ours.board(bars)
 
     def once() -> list[Figure]:
         with TemporaryDirectory() as folder, ExitStack() as stack:
@@ -165,7 +165,14 @@ def beside(programs: Mapping[str, Path], missing: Mapping[str, str], works: Sequ
             figures = [Figure("a bare exponential average", "ns/bar", chain_ns, peers={"reference machine": CHAIN_NS})]
             for work in works:
                 figures += _figures(work, runs[work.title], chain_ns / CHAIN_NS, peers, missing, files)
-        return [*figures, *_starts(starts, len(bars)), *_compile(), *_threads(swept), *_gpu(programs, missing)]
+        return [
+            *figures,
+            *_starts(starts, len(bars)),
+            *_compile(),
+            *_threads(swept),
+            _board(board),
+            *_gpu(programs, missing),
+        ]
 
     return once
 
@@ -266,6 +273,11 @@ def _threads(bars: Bars) -> list[Figure]:
     return [
         Figure("sweep: two threads", "times one", taken[0] / taken[1], smaller=False, peers={"reach": REACH_THREADS})
     ]
+
+
+def _board(step: Callable[[], object]) -> Figure:
+    title = "live: 1,000 markets x 5 strategies, one call"
+    return Figure(title, "ms CPU", 1000 * _cpu_s(step), peers={"reach": REACH_BOARD_MS})
 
 
 def _gpu(programs: Mapping[str, Path], missing: Mapping[str, str]) -> list[Figure]:

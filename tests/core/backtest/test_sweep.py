@@ -47,7 +47,7 @@ def test_every_set_has_the_result_of_its_own_backtest(
     random = np.random.default_rng(seed)
     sets = {
         item.name: [
-            item.take(item.low + int(random.integers(0, 1 + (item.high - item.low) / item.step)) * item.step)
+            item.take(item.low + int(random.integers(0, 1 + round((item.high - item.low) / item.step))) * item.step)
             for _ in range(13)
         ]
         for item in strategy.parameters

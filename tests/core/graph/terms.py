@@ -70,6 +70,8 @@ class Term(NamedTuple):
     meets: Naive | None = None
     forgets: bool = True
     least: int = 1
+    # Whether a nan is forgotten once the bars it stood in have left the windows; averages keep it.
+    passes_nan: bool = True
 
 
 def rolling(function: Callable[[Floats], float]) -> Naive:
@@ -226,9 +228,11 @@ MEAN = rolling(lambda window: float(np.mean(window)))
 EMA = smoothed(lambda n: 2.0 / (n + 1.0))
 
 TERMS: dict[str, Term] = {
-    "ema": Term(ema, EMA),
-    "ema from the first": Term(lambda x, n: ema(x, n, seed="first"), smoothed(lambda n: 2.0 / (n + 1.0), lambda n: 1)),
-    "wilder": Term(wilder, smoothed(lambda n: 1.0 / n)),
+    "ema": Term(ema, EMA, passes_nan=False),
+    "ema from the first": Term(
+        lambda x, n: ema(x, n, seed="first"), smoothed(lambda n: 2.0 / (n + 1.0), lambda n: 1), passes_nan=False
+    ),
+    "wilder": Term(wilder, smoothed(lambda n: 1.0 / n), passes_nan=False),
     "smooth": Term(lambda x, n: smooth(x, 1.0 / (n + 0.0)), smoothed(lambda n: 1.0 / n, lambda n: 1), forgets=False),
     "rolling sum": Term(rolling_sum, rolling(lambda window: float(np.sum(window))), flat=None),
     "sma": Term(sma, MEAN),
@@ -292,7 +296,7 @@ TERMS: dict[str, Term] = {
             longer(15, lambda c, b, k: (c >= shifted(c, b, 1)).astype(np.float64))(x, bars, n) == 1.0, x, 2.0 * x
         ),
     ),
-    "of": Term(lambda x, n: of(OTHER, ema(x, n)), elsewhere(EMA), flat=lambda value: 2.0 * value),
+    "of": Term(lambda x, n: of(OTHER, ema(x, n)), elsewhere(EMA), flat=lambda value: 2.0 * value, passes_nan=False),
     "of, on": Term(
         lambda x, n: of(OTHER, on("5m", highest(x, n))),
         elsewhere(begun(longer(5, rolling(np.max)), 5)),

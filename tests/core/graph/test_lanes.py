@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,10 +84,17 @@ class Writer:
             return f"divide({self.number(depth + 1)}, {self.number(depth + 1)})"
         if pick == 6:
             return f"({self.number(depth + 1)} if {self.truth(depth + 1)} else {self.number(depth + 1)})"
-        return f"help({self.number(depth + 1)}, own, m)"
+        callee = self.random.choice(["help", "help", "large"])
+        return f"{callee}({self.number(depth + 1)}, own, {self.random.choice(['m', 'm', '1', 'c'])})"
 
     def truth(self, depth: int = 0) -> str:
-        pick = self.random.randrange(5 if depth < 3 else 3)
+        pick = self.random.randrange(7 if depth < 3 else 3)
+        if pick == 5:
+            return (
+                f"{self.random.choice(['help', 'large'])}({self.number(depth + 1)}, own, m) > {self.number(depth + 1)}"
+            )
+        if pick == 6:
+            return f"{self.random.choice(['odd(c)', 'odd(m)', 'c == 2', 'odd(c + m)'])}"
         if pick < 3:
             return self.random.choice(["x < y", "u > 0.0", "m == 1", "0.0 < x <= own[1]", "shared[0] > 0.0", "p", "q"])
         if pick == 3:
@@ -103,14 +111,24 @@ class Writer:
             elif pick == 2:
                 lines.append(f"own[{self.random.choice(['0', '1', 'm'])}] = {self.number()}")
             elif pick == 3:
-                lines.append(self.random.choice([f"p = {self.truth()}", "m = 3 - m", "own[3] += 1.0"]))
+                free = [
+                    f"p = {self.truth()}",
+                    "m = 3 - m",
+                    "own[3] += 1.0",
+                    f"own[m] += {self.number()}",
+                    "note(own, m)",
+                ]
+                lines.append(self.random.choice(free))
             elif pick < 6:
                 lines += [f"if {self.truth()}:", *self.inside(depth, looping=looping)]
                 if self.random.random() < 0.5:
                     lines += ["else:", *self.inside(depth, looping=looping)]
             elif pick == 6:
-                limit = self.random.choice(["3", "m", "m + 1"])
-                lines += [f"for k in range({limit}):", *self.inside(depth, looping=True)]
+                limit = self.random.choice(["3", "m", "m + 1", "c", "1, m + 2", "m, c"])
+                counter = self.random.choice("kkc")
+                lines += [f"for {counter} in range({limit}):", *self.inside(depth, looping=True)]
+                if counter == "c":
+                    lines.append("c = minimum(maximum(c, 0), 3)")
             elif pick == 7 and not looping:
                 lines += [f"if {self.truth()}:", "    own[4] += 1.0", "    return x"]
             else:
@@ -126,6 +144,7 @@ class Writer:
             "p = False",
             "q = shared[0] > shared[1]",
             "m = floor_to_int(own[5])",
+            "c = 2 if q else 1",
             "x = own[0]",
             "y = own[1]",
         ]
@@ -138,16 +157,23 @@ class Writer:
             "        return own[0]",
             "    return a + 1.0",
         ]
+        odd = ["def odd(a: int) -> bool:", "    return remainder(a, 2) == 1"]
+        note = ["def note(own: Floats, m: int) -> None:", "    if own[m] > 0.0:", "        own[4] += own[m]"]
+        # Large enough to be called once for each column that wants it.
+        large = [line.replace("help", "large") for line in helper[:-1]]
+        large += [f"    own[{at % 5}] = minimum(own[{at % 3}], a + own[{at % 4}])" for at in range(8)]
+        large += ["    for k in range(m):", "        if own[k] < a and odd(k):", "            own[2] += 0.25"]
+        large += ["    return own[m] + own[2]"]
         body = [*head, *self.block(0, looping=False), "own[6] = u", "return x + y"]
         main = ["def f(own: Floats, shared: Floats) -> float:", *("    " + line for line in body)]
         call = ["def g(own: Floats, shared: Floats) -> None:", "    own[7] = f(own, shared)"]
-        return "\n".join(("\n".join(helper), "", "\n".join(main), "", "\n".join(call)))
+        return "\n\n".join("\n".join(lines) for lines in (helper, odd, note, large, main, call))
 
 
 @examples(60)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_random_steps_give_every_column_its_own_bits(seed: int) -> None:
-    source = Program.of_text(Writer(seed).text())
+    source = replace(Program.of_text(Writer(seed).text()), rare=frozenset({"large"}))
     lanes = LANES[seed % len(LANES)]
     random_ = np.random.default_rng(seed)
     rows = random_.normal(size=(8, GROUPS * lanes))
@@ -171,6 +197,30 @@ def test_a_shared_array_that_columns_would_overwrite_is_refused() -> None:
         native.load_columns(source, "f", ["own"])
 
 
+def test_a_rare_function_that_columns_call_one_by_one_stores_nothing_that_is_shared() -> None:
+    adds = "\n".join(f"    own[{at}] += shared[{at}] * own[{at + 1}] - own[{at + 2}]" for at in range(6))
+    large = f"def large(own: Floats, shared: Floats) -> None:\n{adds}\n    shared[0] = 1.0\n\n"
+    text = large + "def f(own: Floats, shared: Floats) -> None:\n    if own[0] > 0.0:\n        large(own, shared)"
+    source = replace(Program.of_text(text), rare=frozenset({"large"}))
+    with pytest.raises(SharedStore, match="f, line 3: shared of large"):
+        native.load_columns(source, "f", ["own"])
+
+
+@pytest.mark.parametrize("decided", ["shared[0] > 0.0 or", "shared[0] < 0.0 and", "own[0] < own[0] and"])
+def test_what_an_earlier_part_has_decided_is_not_called(decided: str) -> None:
+    note = "def note(own: Floats) -> bool:\n    own[1] = 1.0\n    return own[0] > 0.0\n\n"
+    text = f"def f(own: Floats, shared: Floats) -> None:\n    if {decided} note(own):\n        own[2] = 1.0"
+    own = np.zeros((GROUPS, 3, 4))
+    native.load_columns(Program.of_text(note + text), "f", ["own"], 4)(own, np.ones(1), groups=GROUPS)
+    assert (own[:, 1] == 0.0).all()
+
+
+def test_no_rows_are_no_rows_in_blocks() -> None:
+    blocks = to_blocks(np.zeros((0, 5)), 4)
+    assert blocks.shape == (2, 0, 4)
+    assert from_blocks(blocks, 5).shape == (0, 5)
+
+
 def test_a_return_in_a_loop_is_refused_for_columns_only() -> None:
     text = "def f(own: Floats) -> None:\n    for k in range(2):\n        if own[k] > 0.0:\n            return"
     source = Program.of_text(text)
@@ -185,3 +235,19 @@ def test_what_is_one_for_all_is_kept_once_for_a_group() -> None:
     native.load_columns(Program.of_text(text), "f", ["own"], 4)(own, state, 5, groups=GROUPS)
     assert (own == 5.0).all()
     assert (state == 5.0).all()
+
+
+@examples(20)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_whole_numbers_of_all_64_bits_are_divided_exactly(seed: int) -> None:
+    text = "def f(a: Ints, b: Ints, q: Ints, r: Ints) -> None:\n    q[0] = floor_div(a[0], b[0])\n    r[0] = remainder(a[0], b[0])"
+    random_, count = np.random.default_rng(seed), 4_096
+    a, b = (random_.integers(-(2**63), 2**63 - 1, (2, count)) >> random_.integers(0, 63, (2, count)))[:]
+    b = np.maximum(1, np.abs(b))
+    a = np.where(
+        random_.random(count) < 0.3, b * random_.integers(-999, 999, count) + random_.integers(-1, 2, count), a
+    )
+    blocks = [to_blocks(column[None], 8) for column in (a, b, a, a)]
+    native.load_columns(Program.of_text(text), "f", "abqr", 8)(*blocks, groups=count // 8)
+    assert (from_blocks(blocks[2], count)[0] == a // b).all()
+    assert (from_blocks(blocks[3], count)[0] == a % b).all()

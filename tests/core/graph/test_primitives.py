@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -15,9 +16,9 @@ from tests.core.graph.terms import LONGEST, TERMS, N, Term, inputs_of, values_of
 from tradepool.core.graph import native, reference
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import Expr, close, false, high, low, parameter, true, was, where
+from tradepool.core.graph.expr import Expr, Number, close, false, high, low, parameter, true, was, where
 from tradepool.core.graph.functions import Functions
-from tradepool.core.graph.primitives import delta, ema, highest, lag, sma, variance
+from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance
 from tradepool.core.graph.step import StepSource, series_step
 from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import NEVER, at
@@ -90,6 +91,37 @@ def test_a_later_start_gives_the_same_bits_after_the_warm_up(
         return
     whole, late = values_of([expression], bars, n), values_of([expression], late_bars, n, scored=bars)
     assert (bits(late[warm_up:]) == bits(whole[start + warm_up :])).all()
+
+
+@every_term
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@examples(3)
+@given(seed=seeds, n=lengths, length=st.integers(1, 80))
+def test_what_is_no_number_is_forgotten(term: Term, odd: float, seed: int, n: int, length: int) -> None:
+    if not term.forgets or not term.passes_nan:
+        return
+    bars, expression = bars_of(seed, 8_000), term.make(close, N)
+    close_ = bars.close.copy()
+    close_[300 : 300 + length] = odd
+    damaged = Bars(bars.timeframe_ms, bars.open_time, bars.open, bars.high, bars.low, close_, bars.volume)
+    warm_up = int(np.max(at(expression.settled, {"n": n}, MINUTE_MS)))
+    with np.errstate(invalid="ignore"):
+        got, expected = values_of([expression], damaged, n, scored=bars), values_of([expression], bars, n)
+    assert (bits(got[300 + length + warm_up * 3 // 2 :]) == bits(expected[300 + length + warm_up * 3 // 2 :])).all()
+
+
+@pytest.mark.parametrize(("make", "naive"), [(highest, np.nanmax), (lowest, np.nanmin)])
+@examples(20)
+@given(seed=seeds, n=lengths)
+def test_an_extreme_is_that_of_what_is_known(
+    make: Callable[[Number, Number], Number], naive: Callable[[Floats], float], seed: int, n: int
+) -> None:
+    bars, random = bars_of(seed, 300), np.random.default_rng(seed)
+    known = np.where(random.random(300) < random.random(), np.round(bars.close, 1), np.nan)
+    holes = Bars(bars.timeframe_ms, bars.open_time, bars.open, bars.high, bars.low, known, bars.volume)
+    windows = [known[max(i - n + 1, 0) : i + 1] for i in range(300)]
+    expected = [np.nan if np.isnan(w).all() or len(w) < n else naive(w) for w in windows]
+    assert (bits(values_of([make(close, N)], holes, n)[:, 0]) == bits(expected)).all()
 
 
 EVERYTHING: list[Expr] = [term.make(where(close > low, close, high), N) for term in TERMS.values()]

@@ -223,6 +223,13 @@ def test_what_is_outside_the_dialect_is_refused(body: str, words: str) -> None:
     assert "{" not in str(caught.value)
 
 
+def test_a_call_in_a_chain_is_refused_as_compiled_code_would_always_make_it() -> None:
+    note = "def note(row: Ints) -> int:\n    row[0] += 1\n    return row[0]\n\n"
+    with pytest.raises(dialect.OutsideDialect, match=r"f, line 6: `note\(row\)` in a chain.*write a < b and b < c"):
+        dialect.check(Program.of_text(f"{note}def f(a: int, row: Ints) -> bool:\n    return 0 < a < note(row)"))
+    assert dialect.check(Program.of_text(f"{note}def f(a: int, row: Ints) -> bool:\n    return 0 < note(row) < a"))
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

@@ -158,4 +158,5 @@ def prepared(
 ) -> tuple[StepSource, ColumnsFunction]:
     """The fused step of a strategy for many sets, and its machine code."""
     source, program = fused(strategy, timeframe_ms, varying)
-    return source, native.load_columns(program, NAME, SPREAD, lanes)
+    # Two registers' worth at once: while one result is awaited the other is computed.
+    return source, native.load_columns(program, NAME, SPREAD, lanes or 2 * native.lanes_of_machine())

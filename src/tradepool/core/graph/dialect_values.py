@@ -152,8 +152,14 @@ class ExpressionRules:
         return kind
 
     def compare(self, node: ast.Compare) -> Kind:
-        """A comparison or a chain of them; each pair must be of one kind."""
+        """A comparison or a chain of them; each pair must be of one kind.
+
+        Python leaves a chain at the first part that fails, compiled all parts are computed: so none may store anything.
+        """
         left = node.left
+        for call in (part for later in node.comparators[1:] for part in ast.walk(later) if isinstance(part, ast.Call)):
+            if isinstance(call.func, ast.Name) and call.func.id in self.known:
+                raise self.refuse(OutsideDialect, call, f"`{short(call)}` in a chain", "write a < b and b < c")
         for operator, right in zip(node.ops, node.comparators, strict=True):
             kind = self.pair(left, right, node)
             if not isinstance(operator, (*_ORDER, *_EQUALITY)):

@@ -152,6 +152,9 @@ class ModuleWriter:
         result = self.type_of(signature.result, lanes if spread.result else 1)
         function = ir.Function(self.module, ir.FunctionType(result, takes), symbol)
         function.attributes.add("nounwind")
+        for argument, (_, kind) in zip(function.args, signature.parameters, strict=False):
+            if kind is Kind.INTS:
+                argument.add_attribute("noalias")
         return function
 
     def _export_columns(self, signature: Signature) -> None:

@@ -17,7 +17,8 @@ from tradepool.core.graph.lanes import returns
 from tradepool.core.graph.llvm_values import ValueEmitter
 from tradepool.core.graph.llvm_words import I1, I64, any_lane, constant
 
-# Statements as cheap as these run under a mask without asking whether any column wants them.
+# So many statements of these words at most run under a mask without asking whether any column wants them.
+CHEAP = 3
 _CHEAP = frozenset({"minimum", "maximum", "absolute", "where", "is_nan", "to_float"})
 
 
@@ -156,7 +157,7 @@ class FunctionEmitter(ValueEmitter):
 
     def under_mask(self, statements: list[ast.stmt]) -> None:
         """Run statements for the columns that are on; skip them if there are none, unless they are cheap."""
-        if all(is_cheap(statement) for statement in statements):
+        if is_cheap(statements):
             self.block(statements)
             return
         inside, after = self.function.append_basic_block("some"), self.function.append_basic_block("after")
@@ -236,15 +237,9 @@ class FunctionEmitter(ValueEmitter):
             self.b.position_at_end(more)
 
 
-def is_cheap(node: ast.stmt) -> bool:
-    """A plain computation of a local, or a choice between some."""
-    match node:
-        case ast.Assign([ast.Name()], value) | ast.AugAssign(ast.Name(), _, value):
-            parts = list(ast.walk(value))
-            calls = {part.func.id for part in parts if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)}
-            return calls <= _CHEAP and not any(isinstance(part, ast.Subscript) for part in parts)
-        case ast.If(_, body, other):
-            return all(is_cheap(statement) for statement in (*body, *other))
-        case ast.Pass():
-            return True
-    return False
+def is_cheap(body: list[ast.stmt]) -> bool:
+    """Whether statements are a few plain computations of locals, cheaper than to ask who wants them."""
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    calls = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    dear = any(isinstance(node, ast.Subscript | ast.For | ast.Return | ast.If) for node in nodes)
+    return len(body) <= CHEAP and calls <= _CHEAP and not dear

@@ -200,7 +200,7 @@ class ValueEmitter:
         return result
 
     def compare_chain(self, left: ast.expr, signs: list[ast.cmpop], comparators: list[ast.expr]) -> ir.Value:
-        """A comparison; in a chain all parts are computed: a read of an array is the most they can be."""
+        """A comparison; in a chain all parts are computed: none of them calls a function."""
         held, outcome = self.value(left), None
         for sign, comparator in zip(signs, comparators, strict=True):
             right = self.value(comparator)
@@ -223,8 +223,8 @@ class ValueEmitter:
         for value in values[1:]:
             if isinstance(outcome, ir.Constant) and outcome.constant == (not is_and):
                 break
-            open_ = outcome if is_and else self.b.not_(outcome)
-            if isinstance(open_.type, ir.VectorType):
+            if not isinstance(outcome, ir.Constant):
+                open_ = self.splat(outcome if is_and else self.b.not_(outcome))
                 self.mask = open_ if mask is None else self.b.and_(mask, open_)
             held, following = self.alike(outcome, self.value(value))
             outcome = self.b.and_(held, following) if is_and else self.b.or_(held, following)
@@ -299,6 +299,8 @@ class ValueEmitter:
         instance = self.spread.instance(node, masked=masked)
         values = [self.value(argument) for argument in node.args]
         if masked and word in self.module.rare and self.gives_columns(instance):
+            for name in sorted(self.module.signatures[word].writes - instance.spread):
+                raise SharedStore(function=self.instance.name, line=node.lineno, array=f"{name} of {word}")
             return self.call_each(instance, values)
         for at, (name, kind) in enumerate(self.module.signatures[word].parameters):
             if name in instance.spread and kind not in ELEMENT and self.lanes > 1:

@@ -144,7 +144,8 @@ def _quotient_of_lanes(b: ir.IRBuilder, x: ir.Value, divisor: ir.Value) -> tuple
     def part(rest: ir.Value) -> tuple[ir.Value, ir.Value]:
         top = b.sitofp(rest, wide)
         near = b.fmul(top, inverse) if inverse else b.fdiv(top, b.sitofp(divisor, wide))
-        whole = b.fptosi(minimum(b, near, most), x.type)
+        # Rounded down, a quotient that is off by less than one leaves a rest one divisor off at most, whatever the sign.
+        whole = b.fptosi(_intrinsic(b, "llvm.floor", wide, minimum(b, near, most)), x.type)
         return whole, near
 
     first, near = part(x)

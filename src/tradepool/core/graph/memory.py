@@ -70,14 +70,17 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
     decay = writer.hoist(f"1.0 - {weight}")
     state, bar = writer.keep(expr), writer.scope.bar
     start, seeded = writer.whole(source.first_valid), writer.whole(expr.first_valid)
+    seeded_before = plus(expr.first_valid, 1)
+    following = f"{state} = {weight} * {x} + {decay} * {state}"
     lines = [
-        f"if {bar} >= {writer.whole(plus(expr.first_valid, 1))}:",
-        f"    {state} = {weight} * {x} + {decay} * {state}",
+        f"if {bar} >= {writer.whole(seeded_before)}:",
+        f"    {following}",
         "else:" if start == "0" else f"elif {bar} >= {start}:",
     ]
     seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = {state} * {mean}"]
     lines += indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)
-    writer.scope.lines += [*lines, *_start_over(writer, expr, state, x)]
+    writer.scope.lines += writer.once_past(seeded_before, [following], lines)
+    writer.scope.lines += _start_over(writer, expr, state, x)
     return state
 
 
@@ -153,15 +156,16 @@ def write_variance(writer: Writer, expr: Expr) -> str:
 
 
 def write_extreme(writer: Writer, expr: Expr) -> str:
-    """Take what is more extreme; look through the window only when the extreme leaves it."""
+    """Take what is more extreme; look through the window only when the extreme leaves it. A nan is passed over."""
     (window,) = expr.args
     sign, view, bar = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.scope.bar
     leaving, state = view.leaving, writer.keep(expr)
-    # Of values that may be nan only the known ones count.
-    none = f" or is_nan({state})" if writer.unsure(window) else ""
-    rescan = oldest_to_newest(writer, [view], [f"if {{y}} {sign} {state}{none}:", f"    {state} = {{y}}"])
+    # It is nan only while every value of the window is.
+    rescan = oldest_to_newest(
+        writer, [view], [f"{state} = where({{y}} {sign} {state} or is_nan({state}), {{y}}, {state})"]
+    )
     lines = [
-        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state}{none}:",
+        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state} or is_nan({state}):",
         f"    {state} = {view.x}",
         f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
         *indented([f"{state} = {view.x}", *rescan]),

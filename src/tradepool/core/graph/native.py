@@ -151,12 +151,13 @@ def to_blocks(rows: NDArray[Element], lanes: int) -> NDArray[Element]:
     [[[0, 1]], [[2, 2]]]
     """
     padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % lanes)), mode="edge")
-    return np.ascontiguousarray(padded.reshape(len(rows), -1, lanes).transpose(1, 0, 2))
+    return np.ascontiguousarray(padded.reshape(len(rows), padded.shape[1] // lanes, lanes).transpose(1, 0, 2))
 
 
 def from_blocks(blocks: NDArray[Element], columns: int) -> NDArray[Element]:
     """Blocks [group, row, lane] as rows [row, column]."""
-    return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)[:, :columns]
+    groups, rows, lanes = blocks.shape
+    return blocks.transpose(1, 0, 2).reshape(rows, groups * lanes)[:, :columns]
 
 
 def lanes_of_machine() -> int:

@@ -88,12 +88,12 @@ def variance(source: Number, n: int | Number) -> Number:
 
 
 def highest(source: Number, n: int | Number) -> Number:
-    """Largest of the last n values."""
+    """Largest of the last n values that are known; nan where none is."""
     return _over("highest", n, source, unit="same")
 
 
 def lowest(source: Number, n: int | Number) -> Number:
-    """Smallest of the last n values."""
+    """Smallest of the last n values that are known; nan where none is."""
     return _over("lowest", n, source, unit="same")
 
 

@@ -268,10 +268,10 @@ def _atom(writer: Writer, expr: Expr) -> str:
 
 def write_signal(writer: Writer, graph: Graph) -> None:
     """The level, flat until everything a position needs is valid, and the distances; a distance of zero has no line."""
-    ready = writer.whole(largest(*(root.first_valid for root in graph.roots)))
+    ready = largest(*(root.first_valid for root in graph.roots))
     lines, decide = writer.scope.lines, _level(writer, graph)
     lines.append("previous_exposure = exposure")
-    lines += decide if ready == "0" else [f"if bar >= {ready}:", *indented(decide)]
+    lines += writer.once_past(ready, decide, writer.since(ready, decide))
     for name, expr in zip((*_DISTANCES, _SHARE), (*graph.distances, graph.target_share), strict=True):
         if expr is _ZERO or (name == _SHARE and graph.first_target is _ZERO):
             continue
@@ -289,10 +289,11 @@ def _level(writer: Writer, graph: Graph) -> list[str]:
     return [
         f"goes_long = {enter} and not {leave}",
         f"goes_short = {enter_short} and not {leave_short}",
-        "if goes_long != goes_short:",
-        "    exposure = where(goes_long, 1.0, -1.0)",
-        f"elif (exposure > 0.0 and {leave}) or (exposure < 0.0 and {leave_short}):",
-        "    exposure = 0.0",
+        f"if goes_long or goes_short or {leave} or {leave_short}:",
+        "    if goes_long != goes_short:",
+        "        exposure = where(goes_long, 1.0, -1.0)",
+        f"    elif (exposure > 0.0 and {leave}) or (exposure < 0.0 and {leave_short}):",
+        "        exposure = 0.0",
     ]
 
 

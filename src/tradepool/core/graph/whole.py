@@ -26,7 +26,10 @@ class NotAMultiple(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A parameter by name, a ratio by the longer timeframe in ms, or `+`, `*`, `max` of two; `never` without end."""
+    """A parameter by name, a ratio by the longer timeframe in ms, or `+`, `*`, `max` of two; `never` without end.
+
+    `most` is the largest of one number over all parameter sets.
+    """
 
     op: str
     args: tuple[Whole | str, ...]
@@ -107,6 +110,9 @@ def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timefram
         return value.astype(np.int64) if isinstance(value, np.ndarray) else int(value)
     if whole.op == "ratio":
         return ratio(int(str(whole.args[0])), timeframe_ms)
+    if whole.op == "most":
+        assert not isinstance(whole.args[0], str)
+        return int(np.max(at(whole.args[0], values, timeframe_ms)))
     a, b = (at(item, values, timeframe_ms) for item in whole.args if not isinstance(item, str))
     if whole.op == "max":
         return np.maximum(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else max(a, b)
@@ -122,7 +128,7 @@ def ratio(longer_ms: int, shorter_ms: int) -> int:
 
 def names_in(whole: Whole) -> set[str]:
     """The parameters a number depends on."""
-    if isinstance(whole, int) or whole.op == "ratio":
+    if isinstance(whole, int) or whole.op in ("ratio", "most"):
         return set()
     if whole.op == "parameter":
         return {str(whole.args[0])}

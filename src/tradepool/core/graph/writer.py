@@ -195,6 +195,16 @@ class Writer:
         self.scope.atoms["place", size] = place
         return place
 
+    def once_past(self, whole: Whole, steady: list[str], general: list[str]) -> list[str]:
+        """The general lines, and where sets differ the steady ones instead as soon as every set is past that many bars.
+
+        Then no mask is computed for a warm-up that is over for all.
+        """
+        if not self.varies(whole):
+            return general
+        over = f"if {self.scope.bar} >= {self.whole(Term('most', (whole,)))}:"
+        return [over, *indented(steady), "else:", *indented(general)]
+
     def since(self, whole: Whole, lines: list[str]) -> list[str]:
         """Lines that run from the first bar before which so many came."""
         return lines if whole == 0 else [f"if {self.scope.bar} >= {self.whole(whole)}:", *indented(lines)]

@@ -1,0 +1,245 @@
+"""An account written anew from the design, in Decimal and without the step's words: slow, plain, one bar after another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import NamedTuple
+
+from tradepool.core.backtest.run import Setting
+from tradepool.domain.market import Market
+
+D = Decimal
+DAY_MS = 86_400_000
+# Side, quantity, distance of the stop, and distance and share of each target.
+Wish = tuple[int, Decimal, Decimal, list[tuple[Decimal, Decimal]]]
+
+
+class Said(NamedTuple):
+    """Distances at a bar's close, in ticks that are not whole yet, and the share of the first target."""
+
+    stop: float
+    trail: float
+    trail_step: float
+    first: float
+    second: float
+    share: float
+
+
+class Bar(NamedTuple):
+    """Prices in ticks, and what the market part says at the close."""
+
+    time: int
+    end: int
+    open: int
+    high: int
+    low: int
+    close: int
+    exposure: int
+    previous: int
+    said: Said
+
+
+def whole(value: Decimal, of: Decimal, rounding: str) -> Decimal:
+    """A value as a whole number of units."""
+    return (value / of).to_integral_value(rounding) * of
+
+
+@dataclass
+class Position:
+    """What is held: `side` 1 or -1, `left` the base that is still held, `targets` prices and shares still ahead."""
+
+    side: int
+    time: int
+    quantity: Decimal
+    price: Decimal
+    entry_fee: Decimal
+    left: Decimal
+    stop: Decimal
+    targets: list[tuple[Decimal, Decimal]]
+    resting: bool = False
+    trailed: bool = False
+    sold: list[tuple[Decimal, Decimal, Decimal]] = field(default_factory=list)
+
+
+@dataclass
+class Naive:
+    """The account of one run; `trades` and `refusals` are what it found."""
+
+    market: Market
+    setting: Setting
+    cash: Decimal
+    dust: Decimal = Decimal(0)
+    day: tuple[int, Decimal] = (0, Decimal(0))
+    held: Position | None = None
+    trades: list[tuple[object, ...]] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+
+    def fee(self, amount: Decimal, unit: Decimal, rate: Decimal) -> Decimal:
+        return whole(amount * rate, unit, ROUND_HALF_UP)
+
+    def slipped(self, price: Decimal, side: int) -> Decimal:
+        tick, worse = self.market.price_tick, D(self.setting.slippage_bp) / 10_000
+        return max(tick, whole(price * (1 + side * worse), tick, ROUND_CEILING if side > 0 else ROUND_FLOOR))
+
+    def sellable(self, p: Position) -> Decimal:
+        return whole(p.left, self.market.quantity_step, ROUND_FLOOR)
+
+    def equity(self, price: Decimal) -> Decimal:
+        p = self.held
+        return self.cash + (whole(p.side * p.left * price, self.market.quote_unit, ROUND_FLOOR) if p else 0)
+
+    def enter(self, wish: Wish, bar: Bar, t: int) -> None:
+        (side, quantity, distance, targets), m = wish, self.market
+        at = bar.open * m.price_tick
+        price, rate = self.slipped(at, side), m.fees.taker_rate
+        cost, inside = quantity * price, m.kind == "spot"
+        fee = self.fee(quantity, m.base_unit, rate) if inside else self.fee(cost, m.quote_unit, rate)
+        small = quantity * at < m.notional_min
+        if small or cost + (0 if inside else fee) > self.cash:
+            self.refusals.append((t, "below_minimum" if small else "insufficient_cash"))
+            return
+        self.cash -= side * cost + (0 if inside else fee)
+        stop = max(m.price_tick, price - side * distance) if distance else D(0)
+        levels = [(max(m.price_tick, price + side * away), share) for away, share in targets]
+        left = quantity + (self.dust - fee if inside else 0)
+        self.dust = D(0)
+        self.held = Position(side, t, quantity, price, fee, left, stop, levels)
+        if stop:
+            self.place(at, t)
+
+    def place(self, price: Decimal, t: int) -> None:
+        assert self.held
+        p, p.resting = self.held, False
+        if self.sellable(p) * p.stop < self.market.notional_min:
+            self.refusals.append((t, "below_minimum"))
+        elif p.side * price <= p.side * p.stop:
+            self.close_at_market(price, t, "trailing" if p.trailed else "stop")
+        else:
+            p.resting = True
+
+    def close_at_market(self, price: Decimal, t: int, reason: str) -> None:
+        assert self.held
+        p, quantity = self.held, self.sellable(self.held)
+        if quantity * price < self.market.notional_min:
+            self.refusals.append((t, "below_minimum"))
+        else:
+            self.take(self.slipped(price, -p.side), quantity, self.market.fees.taker_rate, t, reason)
+
+    def take(self, price: Decimal, quantity: Decimal, rate: Decimal, t: int, reason: str) -> None:
+        assert self.held
+        p, fee = self.held, self.fee(quantity * price, self.market.quote_unit, rate)
+        self.cash += p.side * quantity * price - fee
+        p.left -= quantity
+        p.sold.append((price, quantity, fee))
+        if self.sellable(p):
+            return
+        self.dust, self.held = p.left, None
+        got, fees = sum(a * b for a, b, _ in p.sold), sum(c for *_, c in p.sold)
+        paid = p.entry_fee if self.market.kind != "spot" else D(0)
+        pnl = p.side * (got - p.quantity * p.price) - fees - paid
+        self.trades.append((p.side, p.time, p.price, p.quantity, p.entry_fee, t, fees, pnl, reason))
+
+    def targets(self, reached: Decimal, t: int) -> None:
+        while (p := self.held) and p.targets and p.side * reached >= p.side * p.targets[0][0]:
+            price, share = p.targets.pop(0)
+            held, least, smallest = self.sellable(p), self.market.quantity_min, self.market.smallest_sell
+            part = held if share == 1 else whole(p.quantity * share, self.market.quantity_step, ROUND_FLOOR)
+            rest, floor = held - part, min(price, p.stop or price)
+            if share == 1 and part * price < smallest:
+                self.refusals.append((t, "below_minimum"))
+            elif share == 1 or (min(part, rest) >= least and part * price >= smallest and rest * floor >= smallest):
+                self.take(price, part, self.market.fees.maker_rate, t, "target")
+
+    def meet(self, bar: Bar, timeframe: int) -> None:
+        tick, p = self.market.price_tick, self.held
+        assert p
+        worst, best = (bar.low, bar.high) if p.side > 0 else (bar.high, bar.low)
+        self.targets(bar.open * tick, bar.time)
+        if self.held and p.resting and p.side * worst * tick <= p.side * p.stop:
+            passed = p.side * bar.open * tick <= p.side * p.stop
+            at, t = (bar.open * tick, bar.time) if passed else (p.stop, bar.time + timeframe // 4)
+            price, reason = self.slipped(at, -p.side), "trailing" if p.trailed else "stop"
+            self.take(price, self.sellable(p), self.market.fees.taker_rate, t, reason)
+        self.targets(best * tick, bar.time + timeframe // 2)
+
+    def size(self, bar: Bar, equity: Decimal) -> Wish | None:
+        m, s, close = self.market, self.setting, bar.close * self.market.price_tick
+        loss = s.limits.daily_loss_max
+        if loss and self.day[1] - equity >= whole(max(D(0), self.day[1]) * loss, m.quote_unit, ROUND_FLOOR):
+            self.refusals.append((bar.end, "daily_loss"))
+            return None
+        amount = min(
+            whole(max(D(0), equity) * s.weight, m.quote_unit, ROUND_FLOOR), s.limits.order_notional_max or equity
+        )
+        quantity, side = whole(amount / close, m.quantity_step, ROUND_FLOOR), bar.exposure
+        distance = math.floor(bar.said.stop or bar.said.trail) * m.price_tick
+        low = whole(close * D("0.8"), m.price_tick, ROUND_FLOOR) if not distance or side < 0 else close - distance
+        fee = self.fee(quantity, m.base_unit, m.fees.taker_rate) if m.kind == "spot" else D(0)
+        left = whole(quantity - fee + self.dust, m.quantity_step, ROUND_FLOOR)
+        worth = left * max(low, m.price_tick)
+        worth -= self.fee(worth, m.quote_unit, m.fees.taker_rate)
+        if quantity < m.quantity_min or left <= 0 or worth < D("1.05") * m.smallest_sell:
+            self.refusals.append((bar.end, "below_minimum"))
+            return None
+        first, second = (math.ceil(away) * m.price_tick for away in (bar.said.first, bar.said.second))
+        share = D(math.floor(bar.said.share * 1e6 + 0.5)) / 1_000_000
+        targets = [(first, share)] if first and not 0 < second <= first else []
+        return side, quantity, distance, targets + ([(second, D(1))] if second else [])
+
+    def affordable(self, cost: Decimal) -> bool:
+        unit, rate = self.market.quote_unit, self.market.fees.taker_rate
+        return self.cash >= cost + whole(cost * D("0.005"), unit, ROUND_CEILING) + self.fee(cost, unit, rate)
+
+    def run(self, bars: Sequence[Bar], timeframe: int) -> None:
+        """One bar after another: act at its open, meet its levels, decide at its close (not at the last one)."""
+        tick, leave, relevel, t = self.market.price_tick, False, D(0), 0
+        wish: Wish | None = None
+        cost = D(0)
+        for number, bar in enumerate(bars):
+            turns = leave
+            if relevel and self.held:
+                self.held.trailed |= relevel != self.held.stop
+                self.held.stop = relevel
+                self.place(bar.open * tick, t)
+            if leave and self.held:
+                self.held.resting = False
+                self.close_at_market(bar.open * tick, t, "signal_exit")
+            if wish and not self.held:
+                if turns and not self.affordable(cost):
+                    self.refusals.append((t, "insufficient_cash"))
+                else:
+                    self.enter(wish, bar, t)
+            leave, relevel, wish, t = False, D(0), None, bar.end
+            if self.held:
+                self.meet(bar, timeframe)
+            if number + 1 == len(bars):
+                return
+            close = bar.close * tick
+            equity = self.equity(close)
+            if bar.end // DAY_MS != self.day[0]:
+                self.day = bar.end // DAY_MS, equity
+            if p := self.held:
+                if bar.exposure != p.side:
+                    leave = self.sellable(p) * close >= self.market.smallest_sell
+                else:
+                    relevel = self.trailed(p, bar)
+            if bar.exposure not in (0, bar.previous) and (not self.held or leave):
+                wish = self.size(bar, equity)
+                cost = wish[1] * close if wish else D(0)
+                if wish and not self.held and not self.affordable(cost):
+                    self.refusals.append((bar.end, "insufficient_cash"))
+                    wish = None
+
+    def trailed(self, p: Position, bar: Bar) -> Decimal:
+        """The level the stop is to be moved to, or placed at again where none rests; 0 for nothing to do."""
+        tick, level = self.market.price_tick, p.stop
+        if bar.said.trail > 0:
+            best = (bar.high if p.side > 0 else bar.low) - p.side * math.floor(bar.said.trail)
+            gain = p.side * (best - level / tick) if level else D(best)
+            level = best * tick if gain >= max(1, math.ceil(bar.said.trail_step)) else level
+        if level == p.stop and (p.resting or not level):
+            return D(0)
+        return level if self.sellable(p) * level >= self.market.smallest_sell else D(0)

@@ -1,0 +1,86 @@
+"""Whatever the laws hold for: every primitive, every indicator, every strategy, in steps that compute many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from tests.core.graph.samples import MINUTE_MS
+from tests.core.graph.terms import TERMS, N
+from tests.core.indicators.found import INDICATORS
+from tradepool.core.graph.expr import Expr, close, crosses_above, high, low, parameter, square_root, where
+from tradepool.core.graph.primitives import ema, highest, lag, quantile, sma, smooth, variance
+from tradepool.core.graph.scope import of, on
+from tradepool.core.graph.step import COLUMNS, StepSource, market_step, series_step
+from tradepool.core.graph.whole import Whole
+from tradepool.core.strategies.catalog import named, names
+
+FAST = parameter("fast", 3, 1, 20, 1)
+SHARE = parameter("share", 0.5, 0.0, 1.0, 0.125)
+
+
+class Batch(NamedTuple):
+    """Subjects computed by one step: whose each output column is, when its bits settle, and the step itself."""
+
+    columns: tuple[str, ...]
+    settled: tuple[Whole, ...]
+    step: Callable[[Collection[str]], StepSource]
+    is_strategy: bool = False
+
+
+def batch_of(expressions: dict[str, Expr]) -> Batch:
+    """Expressions in one step."""
+
+    def step(varying: Collection[str]) -> StepSource:
+        return series_step(list(expressions.values()), timeframe_ms=MINUTE_MS, varying=varying)
+
+    return Batch(tuple(expressions), tuple(item.settled for item in expressions.values()), step)
+
+
+def batch_of_strategy(name: str) -> Batch:
+    """The market part of a strategy."""
+    graph = named(name).graph
+
+    def step(varying: Collection[str]) -> StepSource:
+        return market_step(graph, timeframe_ms=MINUTE_MS, varying=varying)
+
+    settled = step(()).settled
+    return Batch((name,) * COLUMNS, (settled,) * COLUMNS, step, is_strategy=True)
+
+
+def of_terms(source: Expr) -> dict[str, Expr]:
+    """Every primitive over a source."""
+    return {name: term.make(source, N) for name, term in TERMS.items()}  # type: ignore[arg-type]
+
+
+# What single terms do not show: memories of memories, windows that share a ring, scopes around what varies.
+MIXED: dict[str, Expr] = {
+    "two windows of one ring": sma(close, N) - sma(close, FAST),
+    "window of a window": highest(variance(sma(close, FAST), N), FAST),
+    "lag of its own length": lag(ema(close, FAST), FAST) - lag(ema(close, FAST), N),
+    "quantile of a varying share": quantile(close, N, SHARE) - quantile(sma(close, FAST), FAST, SHARE),
+    "smooth by a parameter": smooth(smooth(close, SHARE), SHARE * 0.5),
+    "scope of what varies": on("5m", quantile(ema(close, FAST), N, SHARE)) - on("5m", sma(close, N)),
+    "two scopes": on("15m", highest(close, FAST)) - of("OTHER/USDT", on("5m", sma(close, N))),
+    "crossing of two that vary": where(crosses_above(on("5m", sma(close, FAST)), sma(close, N)), SHARE, close),
+    "window of one": sma(close, 1)
+    + highest(lag(close, N), 1)
+    + square_root(variance(close, 1))
+    + quantile(close, 1, SHARE),
+}
+
+BATCHES: dict[str, Batch] = {
+    "of a price": batch_of(of_terms(where(close > low, close, high))),
+    "of an average": batch_of(of_terms(ema(close, FAST))),
+    "mixed": batch_of(MIXED),
+    "indicators": batch_of(INDICATORS),
+    **{name: batch_of_strategy(name) for name in names()},
+}
+SUBJECTS: Sequence[tuple[str, str]] = [
+    (name, column) for name, batch in BATCHES.items() for column in dict.fromkeys(batch.columns)
+]
+every_subject = pytest.mark.parametrize(
+    ("batch", "subject"), SUBJECTS, ids=[f"{subject} {name}" for name, subject in SUBJECTS]
+)
