@@ -36,7 +36,7 @@ RULES = (
     Rule(("asyncio.sleep",), "await clock.sleep (asyncio.sleep(0) is fine)", allowed=(CLOCK,)),
     Rule(("time.sleep",), "await clock.sleep; nothing may block the loop"),
     Rule(("print",), "say it through presentation, or log it", allowed=(f"{PACKAGE}presentation/", DOORS)),
-    Rule(("eval", "exec"), "build a step and run it", allowed=(f"{CORE}graph/reference.py",)),
+    Rule(("eval", "exec"), "build a step and run it", allowed=(f"{CORE}compiler/reference.py",)),
     Rule(("pickle.*", "cPickle.*", "dill.*", "cloudpickle.*", "shelve.*", "marshal.*", "joblib.*"), "JSON or msgspec"),
     Rule(
         (

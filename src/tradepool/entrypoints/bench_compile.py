@@ -6,8 +6,8 @@ import time
 from itertools import count
 
 from tradepool.core.backtest.loop import fused
-from tradepool.core.graph import native
-from tradepool.core.graph.program import Program
+from tradepool.core.compiler import native
+from tradepool.core.compiler.program import Program
 from tradepool.core.graph.step import market_step
 from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog

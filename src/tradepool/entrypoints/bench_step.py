@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tradepool.core.compiler.gpu import ARCHITECTURE
+from tradepool.core.compiler.native import lanes_of_machine
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.gpu import ARCHITECTURE
-from tradepool.core.graph.native import lanes_of_machine
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints import bench_step_gpu as gpu
 from tradepool.entrypoints import bench_step_ours as ours

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tradepool.core.backtest.unit_run import unit_step
-from tradepool.core.graph.gpu import ARCHITECTURE, ptx
+from tradepool.core.compiler.gpu import ARCHITECTURE, ptx
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.bench_step_peers import LOCK, PeerMissing, environment
 from tradepool.entrypoints.bench_step_work import MINUTE_MS, swept_cross

@@ -16,10 +16,10 @@ from tradepool.core.backtest.loop import SPREAD, fused
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.backtest.sweep import sweep
 from tradepool.core.backtest.unit_run import unit_run
-from tradepool.core.graph import native
+from tradepool.core.compiler import native
+from tradepool.core.compiler.program import Program
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_board import MarketBoard
-from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import market_step
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.strategy import Strategy

@@ -61,8 +61,8 @@ def _sqlite() -> Iterator[Check]:
 
 
 def _compiler() -> Iterator[Check]:
-    from tradepool.core.graph import native
-    from tradepool.core.graph.program import Program
+    from tradepool.core.compiler import native
+    from tradepool.core.compiler.program import Program
 
     try:
         functions = native.load(

@@ -17,9 +17,9 @@ from tests.nouns import BTC
 from tradepool.core.account import account_step as step
 from tradepool.core.account.terms import terms_of
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph import native
+from tradepool.core.compiler import native
+from tradepool.core.compiler.program import Program
 from tradepool.core.graph.expr import close
-from tradepool.core.graph.program import Program
 from tradepool.core.matching import bar_fill
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import MoneyTooLarge

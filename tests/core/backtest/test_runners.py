@@ -12,9 +12,9 @@ from tests.core.graph.samples import examples
 from tradepool.core.account import account_step
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph import native
+from tradepool.core.compiler import native
+from tradepool.core.compiler.program import Program
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.program import Program
 from tradepool.core.strategies import catalog
 from tradepool.domain.mandate import Limits
 from tradepool.domain.market import EXACT_MAX, FeeSchedule, Market, unit_for

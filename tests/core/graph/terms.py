@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.core.graph.samples import MINUTE_MS
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import Timed, clock_of
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import (
@@ -47,7 +48,6 @@ from tradepool.core.graph.primitives import (
 )
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import StepSource
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.writer import Writer
 
 LONGEST = 60

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, changed_after, examples, seeds, tempers
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import WrongTimeframe, clock_of
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import (
@@ -17,7 +18,6 @@ from tradepool.core.graph.market_step import (
     WrongRange,
 )
 from tradepool.core.graph.parameter import Parameter
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.strategy import Strategy
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, changed_after, examples, seeds, tempers
 from tests.core.graph.terms import LONGEST, TERMS, N, Term, inputs_of, values_of
-from tradepool.core.graph import native, reference
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.functions import Functions
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr, Number, close, false, high, low, parameter, true, was, where
-from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance
 from tradepool.core.graph.step import StepSource, series_step
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import NEVER, at
 
 every_term = pytest.mark.parametrize("term", TERMS.values(), ids=TERMS)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.core.graph.samples import MINUTE_MS, bars_of
-from tradepool.core.graph import native, reference
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.program import NameClash, Program
+from tradepool.core.compiler.vocabulary import Floats, Ints
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.expr import (
     close,
@@ -24,7 +26,6 @@ from tradepool.core.graph.expr import (
 )
 from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.primitives import delta, ema, sma
-from tradepool.core.graph.program import NameClash, Program
 from tradepool.core.graph.step import (
     EXPOSURE,
     STOP_DISTANCE,
@@ -35,7 +36,6 @@ from tradepool.core.graph.step import (
     market_step,
 )
 from tradepool.core.graph.units import WrongUnit
-from tradepool.core.graph.vocabulary import Floats, Ints
 
 UGLY = parameter("os_system", 5, 1, 20, 1)
 AVERAGE = sma(close, UGLY)

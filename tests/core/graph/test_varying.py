@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, examples, seeds
 from tests.core.graph.terms import TERMS, N
-from tradepool.core.graph import native
+from tradepool.core.compiler import native
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.expr import Expr, close, open_, parameter
 from tradepool.core.graph.primitives import ema, highest, lag, quantile, sma

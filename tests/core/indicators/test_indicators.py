@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.core.graph.samples import bars_of, examples, seeds
 from tests.core.graph.terms import EMA
 from tests.core.indicators.found import INDICATORS, LONGEST
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr, close, defaults, high, low, parameters
 from tradepool.core.graph.market_step import series
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import at
 from tradepool.core.indicators.average_true_range import atr, true_range
 from tradepool.core.indicators.bollinger_bands import bollinger

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tests.core.graph.samples import bits, examples
 from tradepool.core.account import account_step
 from tradepool.core.account.account_step import SLOT_SIZE, TERMS_SIZE, WALLET_SIZE
-from tradepool.core.graph import native
-from tradepool.core.graph.dialect import check
-from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
-from tradepool.core.graph.native import to_blocks
-from tradepool.core.graph.program import Program
-from tradepool.core.graph.vocabulary import floor_div, multiply_divide, remainder, round_to_int
+from tradepool.core.compiler import native
+from tradepool.core.compiler.dialect import check
+from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
+from tradepool.core.compiler.native import to_blocks
+from tradepool.core.compiler.program import Program
+from tradepool.core.compiler.vocabulary import floor_div, multiply_divide, remainder, round_to_int
 from tradepool.core.matching import bar_fill
 
 BLOCKS = range(examples(2).max_examples)

@@ -15,7 +15,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import position_of
 from tradepool.core.account.slot import Slot, Working
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
-from tradepool.core.graph.vocabulary import round_to_int
+from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw

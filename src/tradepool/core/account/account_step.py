@@ -11,7 +11,7 @@ serves both sides. Only where fees are paid in quote (terms[FEE_IN_QUOTE] = 1) i
 
 from __future__ import annotations
 
-from tradepool.core.graph.vocabulary import (
+from tradepool.core.compiler.vocabulary import (
     Ints,
     ceil_to_int,
     floor_div,

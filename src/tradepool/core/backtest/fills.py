@@ -38,7 +38,7 @@ from tradepool.core.account.account_step import (
     side_of,
     stop_rests,
 )
-from tradepool.core.graph.vocabulary import Ints, divide, maximum, round_to_int, to_float
+from tradepool.core.compiler.vocabulary import Ints, divide, maximum, round_to_int, to_float
 from tradepool.core.matching.bar_fill import fee_units, market_buy_price, market_sell_price
 
 # counts: rows each record would have without its limit, and sums over the closed trades (quote units, but for base fees).

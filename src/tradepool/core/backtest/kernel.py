@@ -60,7 +60,7 @@ from tradepool.core.account.account_step import (
     worth,
 )
 from tradepool.core.backtest.fills import close_all, close_trade, enter, fill_exit, place_stop, refuse
-from tradepool.core.graph.vocabulary import Ints, floor_div
+from tradepool.core.compiler.vocabulary import Ints, floor_div
 from tradepool.core.matching.bar_fill import fee_units
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.backtest import kernel
+from tradepool.core.compiler.program import Program
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import StepSource, fused_step
 from tradepool.core.strategies.strategy import Strategy
 

@@ -17,13 +17,13 @@ from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, fused, ticks_of
 from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
-from tradepool.core.graph import native, reference
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.functions import Functions
+from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.graph.align import Timed, columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.functions import Functions
 from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.step import StepSource
-from tradepool.core.graph.vocabulary import round_to_int
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.ids import StrategyId
 from tradepool.domain.mandate import NO_LIMITS, Limits

@@ -19,10 +19,10 @@ from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, SPREAD, fused, ticks_of
 from tradepool.core.backtest.run import Setting, market_for
-from tradepool.core.graph import gpu, native
+from tradepool.core.compiler import gpu, native
+from tradepool.core.compiler.program import Program
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import StepSource
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 from tradepool.domain.errors import InvalidInput

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tradepool.core.compiler.functions import Function
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.functions import Function
 from tradepool.core.graph.market_step import NOTHING, Runner, load
 from tradepool.core.graph.step import StepSource, fused_step
 from tradepool.core.strategies.strategy import Strategy

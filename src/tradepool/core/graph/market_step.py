@@ -12,14 +12,14 @@ from typing import Literal, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from tradepool.core.graph import native, reference
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.functions import Functions
+from tradepool.core.compiler.program import Program
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import Timed, WrongInputs, columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr
-from tradepool.core.graph.functions import Functions
-from tradepool.core.graph.program import Program
 from tradepool.core.graph.step import COLUMNS, Graph, market_step, series_step
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.domain.errors import InvalidInput
 
 Runner = Literal["native", "reference"]

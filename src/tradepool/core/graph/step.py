@@ -16,13 +16,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tradepool.core.compiler.program import NameClash, Program
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.expr import SCOPES, Boolean, Expr, External, Number, constant, walk
 from tradepool.core.graph.memory import WRITE
 from tradepool.core.graph.parameter import Parameter
-from tradepool.core.graph.program import NameClash, Program
 from tradepool.core.graph.scope import write_scope
 from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, WrongUnit, unit_name
-from tradepool.core.graph.vocabulary import Floats
 from tradepool.core.graph.whole import NEVER, Whole, at, largest
 from tradepool.core.graph.writer import PRICES, Writer, indented
 

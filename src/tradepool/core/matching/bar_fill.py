@@ -6,7 +6,7 @@ integers. Rates are parts per million, slippage is in basis points; entries that
 
 from __future__ import annotations
 
-from tradepool.core.graph.vocabulary import floor_div
+from tradepool.core.compiler.vocabulary import floor_div
 
 MILLION = 1_000_000
 BASIS = 10_000

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
-from tradepool.core.graph.vocabulary import INT_MAX, INT_MIN
+from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
+from tradepool.core.compiler.vocabulary import INT_MAX, INT_MIN
 from tradepool.domain.errors import InvalidInput
 
 Result = int | float | bool | None

@@ -15,13 +15,13 @@ from itertools import chain
 
 from llvmlite import ir
 
-from tradepool.core.graph.dialect import CheckedFunction, check
-from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
-from tradepool.core.graph.lanes import Instance, Spread
-from tradepool.core.graph.llvm_function import FunctionEmitter
-from tradepool.core.graph.llvm_words import F64, I1, I64
-from tradepool.core.graph.native import PREFIX
-from tradepool.core.graph.program import Constant, NameClash, Program
+from tradepool.core.compiler.dialect import CheckedFunction, check
+from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
+from tradepool.core.compiler.lanes import Instance, Spread
+from tradepool.core.compiler.llvm_function import FunctionEmitter
+from tradepool.core.compiler.llvm_words import F64, I1, I64
+from tradepool.core.compiler.native import PREFIX
+from tradepool.core.compiler.program import Constant, NameClash, Program
 
 POINTER = ir.PointerType()
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tradepool.core.graph.dialect import check
-from tradepool.core.graph.functions import Function, Functions
-from tradepool.core.graph.program import Program
-from tradepool.core.graph.words import WORDS
+from tradepool.core.compiler.dialect import check
+from tradepool.core.compiler.functions import Function, Functions
+from tradepool.core.compiler.program import Program
+from tradepool.core.compiler.words import WORDS
 
 
 @lru_cache(maxsize=256)

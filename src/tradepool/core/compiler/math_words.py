@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 
-from tradepool.core.graph.vocabulary import (
+from tradepool.core.compiler.vocabulary import (
     absolute,
     bits_of,
     divide,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
-from tradepool.core.graph.vocabulary import Floats, Ints
-from tradepool.core.graph.words import WORDS
+from tradepool.core.compiler.vocabulary import Floats, Ints
+from tradepool.core.compiler.words import WORDS
 
 
 class Kind(Enum):

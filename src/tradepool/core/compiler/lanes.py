@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.dialect import CheckedFunction
-from tradepool.core.graph.kinds import ELEMENT, Signature
+from tradepool.core.compiler.dialect import CheckedFunction
+from tradepool.core.compiler.kinds import ELEMENT, Signature
 from tradepool.domain.errors import InvalidInput
 
 

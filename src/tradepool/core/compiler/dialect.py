@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tradepool.core.graph.dialect_values import (
+from tradepool.core.compiler.dialect_values import (
     ARITHMETIC,
     ExpressionRules,
     MaybeUnassigned,
@@ -22,8 +22,8 @@ from tradepool.core.graph.dialect_values import (
     WrongKind,
     short,
 )
-from tradepool.core.graph.kinds import ELEMENT, SCALARS, Kind, Signature
-from tradepool.core.graph.program import Constant, FunctionText, NameClash, Program
+from tradepool.core.compiler.kinds import ELEMENT, SCALARS, Kind, Signature
+from tradepool.core.compiler.program import Constant, FunctionText, NameClash, Program
 
 __all__ = [
     "CheckedFunction",
@@ -56,7 +56,7 @@ def check(program: Program) -> Mapping[str, CheckedFunction]:
     >>> check(halves)
     Traceback (most recent call last):
     ...
-    tradepool.core.graph.dialect_values.OutsideDialect: half, line 2: `a / 2.0` is not step source; write divide(a, b).
+    tradepool.core.compiler.dialect_values.OutsideDialect: half, line 2: `a / 2.0` is not step source; write divide(a, b).
     """
     checked: dict[str, CheckedFunction] = {}
     for source in program.functions:

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.core.compiler.test_words import CASES, EDGES, WHOLE_EDGES
 from tests.core.graph.samples import bits, examples
-from tests.core.graph.test_words import CASES, EDGES, WHOLE_EDGES
-from tradepool.core.graph import native, reference
-from tradepool.core.graph.functions import WrongArgument
-from tradepool.core.graph.kinds import Kind
-from tradepool.core.graph.lanes import ReturnInLoop, SharedStore
-from tradepool.core.graph.native import from_blocks, to_blocks
-from tradepool.core.graph.program import Program
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.functions import WrongArgument
+from tradepool.core.compiler.kinds import Kind
+from tradepool.core.compiler.lanes import ReturnInLoop, SharedStore
+from tradepool.core.compiler.native import from_blocks, to_blocks
+from tradepool.core.compiler.program import Program
 
 LANES = (4, 8, 16)
 GROUPS = 3

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from tradepool.core.graph.kinds import ELEMENT, Kind, literal_int
-from tradepool.core.graph.lanes import Instance, SharedStore, Spread
-from tradepool.core.graph.llvm_words import EMIT, I1, I64, compare, constant, is_float, shaped
-from tradepool.core.graph.words import COMPOSED
+from tradepool.core.compiler.kinds import ELEMENT, Kind, literal_int
+from tradepool.core.compiler.lanes import Instance, SharedStore, Spread
+from tradepool.core.compiler.llvm_words import EMIT, I1, I64, compare, constant, is_float, shaped
+from tradepool.core.compiler.words import COMPOSED
 
 if TYPE_CHECKING:
-    from tradepool.core.graph.llvm import ModuleWriter
+    from tradepool.core.compiler.llvm import ModuleWriter
 
 _FLOAT_OPERATION = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul"}
 _INT_OPERATION = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}

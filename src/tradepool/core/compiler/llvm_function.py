@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from tradepool.core.graph.kinds import ELEMENT, Kind
-from tradepool.core.graph.lanes import returns
-from tradepool.core.graph.llvm_values import ValueEmitter
-from tradepool.core.graph.llvm_words import I1, I64, any_lane, constant
+from tradepool.core.compiler.kinds import ELEMENT, Kind
+from tradepool.core.compiler.lanes import returns
+from tradepool.core.compiler.llvm_values import ValueEmitter
+from tradepool.core.compiler.llvm_words import I1, I64, any_lane, constant
 
 # So many statements of these words at most run under a mask without asking whether any column wants them.
 CHEAP = 3

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.graph.samples import bits, examples
-from tradepool.core.graph import native, reference
-from tradepool.core.graph.kinds import BY_ANNOTATION, Kind, word_kinds
-from tradepool.core.graph.program import Program
-from tradepool.core.graph.words import WORDS
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.kinds import BY_ANNOTATION, Kind, word_kinds
+from tradepool.core.compiler.program import Program
+from tradepool.core.compiler.words import WORDS
 
 EDGES = [
     0.0,

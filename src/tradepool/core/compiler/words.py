@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradepool.core.graph import math_words, vocabulary
+from tradepool.core.compiler import math_words, vocabulary
 
 BASIC = {
     word.__name__: word

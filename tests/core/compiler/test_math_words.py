@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.core.graph.samples import bits
-from tradepool.core.graph import native, reference
-from tradepool.core.graph.functions import Functions
-from tradepool.core.graph.math_words import log, tanh
-from tradepool.core.graph.program import NameClash, Program
-from tradepool.core.graph.vocabulary import Floats
+from tradepool.core.compiler import native, reference
+from tradepool.core.compiler.functions import Functions
+from tradepool.core.compiler.math_words import log, tanh
+from tradepool.core.compiler.program import NameClash, Program
+from tradepool.core.compiler.vocabulary import Floats
 
 inf, nan = math.inf, math.nan
 SMALLEST = 5e-324

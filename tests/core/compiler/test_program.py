@@ -8,10 +8,10 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from tradepool.core.graph import dialect, functions, native, program, reference
-from tradepool.core.graph.functions import Functions
-from tradepool.core.graph.program import Program
-from tradepool.core.graph.vocabulary import Floats, Ints, floor_div, to_float
+from tradepool.core.compiler import dialect, functions, native, program, reference
+from tradepool.core.compiler.functions import Functions
+from tradepool.core.compiler.program import Program
+from tradepool.core.compiler.vocabulary import Floats, Ints, floor_div, to_float
 from tradepool.domain.errors import InvalidInput
 
 CASH = 0

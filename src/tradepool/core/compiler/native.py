@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.dialect import check
-from tradepool.core.graph.functions import Function, Functions
-from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
-from tradepool.core.graph.program import Program
+from tradepool.core.compiler.dialect import check
+from tradepool.core.compiler.functions import Function, Functions
+from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
+from tradepool.core.compiler.program import Program
 from tradepool.domain.errors import TradepoolError
 
 if TYPE_CHECKING:
-    from tradepool.core.graph.llvm import ModuleWriter, Shape
+    from tradepool.core.compiler.llvm import ModuleWriter, Shape
 
 Element = TypeVar("Element", np.float64, np.int64)
 
@@ -97,7 +97,7 @@ def load(
 
 def _compile(program: Program, signatures: list[Signature], clock: Callable[[], float]) -> Functions:
     machine = _machine()
-    from tradepool.core.graph import llvm as compiler  # needs llvmlite, which _machine() has just found
+    from tradepool.core.compiler import llvm as compiler  # needs llvmlite, which _machine() has just found
 
     started = clock()
     writer = compiler.ModuleWriter(program, compiler.Shape())
@@ -188,7 +188,7 @@ def load_columns(
     Raises what `load` raises, and SharedStore where columns would overwrite each other.
     """
     machine, checked = _machine(), check(program)
-    from tradepool.core.graph import llvm as compiler
+    from tradepool.core.compiler import llvm as compiler
 
     shape = compiler.Shape(lanes or lanes_of_machine(), frozenset(spread))
     key = (program.digest, export, shape)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType, ModuleType
 
-from tradepool.core.graph.words import COMPOSED, WORDS
+from tradepool.core.compiler.words import COMPOSED, WORDS
 from tradepool.domain.errors import InvalidInput
 
 Constant = int | float

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.kinds import (
+from tradepool.core.compiler.kinds import (
     BY_ANNOTATION,
     ELEMENT,
     EXACT_IN_FLOAT,
@@ -21,9 +21,9 @@ from tradepool.core.graph.kinds import (
     literal_int,
     word_kinds,
 )
-from tradepool.core.graph.program import Constant, FunctionText
-from tradepool.core.graph.vocabulary import INT_MAX, INT_MIN
-from tradepool.core.graph.words import COMPOSED, WORDS
+from tradepool.core.compiler.program import Constant, FunctionText
+from tradepool.core.compiler.vocabulary import INT_MAX, INT_MIN
+from tradepool.core.compiler.words import COMPOSED, WORDS
 from tradepool.domain.errors import InvalidInput
 
 

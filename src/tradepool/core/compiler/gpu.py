@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.dialect import check
-from tradepool.core.graph.kinds import ELEMENT, Kind, Signature
-from tradepool.core.graph.native import NativeUnavailable
-from tradepool.core.graph.program import Program
+from tradepool.core.compiler.dialect import check
+from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
+from tradepool.core.compiler.native import NativeUnavailable
+from tradepool.core.compiler.program import Program
 from tradepool.domain.errors import TradepoolError
 
 TRIPLE = "nvptx64-nvidia-cuda"
@@ -44,8 +44,8 @@ def ptx(
     (True, True, False)
     """
     llvm = _llvm()
-    from tradepool.core.graph import llvm as compiler
-    from tradepool.core.graph.llvm_words import F32, F64
+    from tradepool.core.compiler import llvm as compiler
+    from tradepool.core.compiler.llvm_words import F32, F64
 
     shape = compiler.Shape(1, frozenset(spread), threads=True, floats=F32 if floats == "float32" else F64)
     module = llvm.parse_assembly(compiler.module_text(program, frozenset({export}), shape))
