@@ -18,7 +18,7 @@ from tradepool.entrypoints import bench_step_ours as ours
 from tradepool.entrypoints import bench_step_peers
 from tradepool.entrypoints.bench import Figure, machine, rows
 from tradepool.entrypoints.bench_step import Beside, Work, beside
-from tradepool.entrypoints.bench_step_gpu import Assembled, NotAssembled, assemble, assembler, swept_cross_ptx
+from tradepool.entrypoints.bench_step_gpu import Assembled, NotAssembled, assemble, assembler, swept_account_ptx
 from tradepool.entrypoints.bench_step_peers import Peer, PeerFailed, PeerMissing, Request, environment, folder, save
 from tradepool.entrypoints.bench_step_work import CASH, LENGTHS, walk
 from tradepool.presentation.bench_page import bench_table
@@ -73,7 +73,7 @@ def test_rows_hold_what_was_measured_and_say_who_is_missing() -> None:
         "EMA cross, whole account part: compile, warm process, lanes",
         "sweep: two threads",
         "live: 1,000 markets x 5 strategies, one call",
-        "EMA cross, minimal, on a GPU: PTX",
+        "sweep, whole account part, on a GPU: PTX",
     ]
     assert found[-1].note == missing["ptxas"]
     cross, chain = by_work["a cross"], by_work["a bare exponential average"]
@@ -193,8 +193,8 @@ def test_what_the_assembler_says_is_read(tmp_path: Path) -> None:
 
 
 def test_ptx_of_the_swept_cross_has_no_contracted_operations() -> None:
-    assert ".entry unit_run" in swept_cross_ptx()
-    assert "fma" not in swept_cross_ptx()
+    assert ".entry backtest" in swept_account_ptx()
+    assert "fma" not in swept_account_ptx()
 
 
 def test_the_real_assembler_takes_it_without_spills(
@@ -206,7 +206,7 @@ def test_the_real_assembler_takes_it_without_spills(
             assembler()
         return
     monkeypatch.undo()
-    found = assemble(swept_cross_ptx(), "swept cross", assembler())
+    found = assemble(swept_account_ptx(), "swept cross", assembler())
     assert found.registers > 0
     assert (found.stack, found.spill_stores, found.spill_loads) == (0, 0, 0)
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from tradepool.core.backtest.result import BacktestResult
-from tradepool.core.backtest.run import Runner, Setting, run
+from tradepool.core.backtest.run import Setting, run
+from tradepool.core.compiler.runners import Runner
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import crosses_above, crosses_below
 from tradepool.core.graph.market_step import series

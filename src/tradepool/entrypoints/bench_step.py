@@ -281,8 +281,8 @@ def _board(step: Callable[[], object]) -> Figure:
 
 
 def _gpu(programs: Mapping[str, Path], missing: Mapping[str, str]) -> list[Figure]:
-    title = "EMA cross, minimal, on a GPU"
-    text = gpu.swept_cross_ptx()
+    title = "sweep, whole account part, on a GPU"
+    text = gpu.swept_account_ptx()
     lines = Figure(f"{title}: PTX", "lines", len(text.splitlines()), note=missing.get(gpu.ASSEMBLER, ""))
     if gpu.ASSEMBLER not in programs:
         return [lines]

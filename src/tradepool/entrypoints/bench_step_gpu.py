@@ -7,11 +7,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradepool.core.backtest.unit_run import unit_step
+from tradepool.core.backtest.loop import SPREAD, fused
 from tradepool.core.compiler.gpu import ARCHITECTURE, ptx
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.bench_step_peers import LOCK, PeerMissing, environment
-from tradepool.entrypoints.bench_step_work import MINUTE_MS, swept_cross
+from tradepool.entrypoints.bench_step_work import MINUTE_MS, swept_account
 
 ASSEMBLER = "ptxas"
 TIMEOUT_S = 60
@@ -40,10 +40,10 @@ def assembler() -> Path:
     return found
 
 
-def swept_cross_ptx() -> str:
-    """The cross at minimal execution, a thread a pair of lengths."""
-    source = unit_step(swept_cross(), MINUTE_MS, varying=("fast", "slow"))
-    return ptx(source.program, source.name, ["own", "swept", "account", "fills"])
+def swept_account_ptx() -> str:
+    """The swept cross through the whole account part, a thread a pair of lengths."""
+    source, program = fused(swept_account(), MINUTE_MS, ("fast", "slow"))
+    return ptx(program, source.name, SPREAD)
 
 
 def assemble(text: str, step: str, tool: Path) -> Assembled:

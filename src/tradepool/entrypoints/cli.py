@@ -52,7 +52,7 @@ app.command(config_app)
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
 StrategyName = Annotated[str, Parameter(help="Name (strategies list), or a .strategy or .py file.")]
-RunnerName = Annotated[Literal["native", "reference"], Parameter(help="Compiled, or plain Python (slow).")]
+RunnerName = Annotated[Literal["any", "native", "reference"], Parameter(help="Compiled, or plain Python (slow).")]
 
 
 @app.command
@@ -106,7 +106,7 @@ def backtest(
     strategy: StrategyName,
     *,
     asked: Asked,
-    runner: RunnerName = "native",
+    runner: RunnerName = "any",
     json: Json = False,
 ) -> None:
     """Run one strategy over one candle file."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 
 WEIGHT_MIN = Decimal("0.000001")
 SLIPPAGE_BP_MAX = 1_000
+
+
+@cache
+def say_if_not_compiled() -> None:
+    """Say once, on standard error, that steps run in plain Python here."""
+    from tradepool.core.compiler.runners import why_not_native
+
+    if why := why_not_native():
+        print(f"tradepool: {why} Steps run in plain Python: the same results, slower.", file=sys.stderr, flush=True)
 
 
 class BadFlag(InvalidInput):

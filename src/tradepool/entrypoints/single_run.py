@@ -9,7 +9,8 @@ from decimal import Decimal
 import numpy as np
 
 from tradepool.adapters.candle_files.read import open_candles
-from tradepool.core.backtest.run import Runner, Setting, run
+from tradepool.core.backtest.run import Setting, run
+from tradepool.core.compiler.runners import Runner
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE, market_step
@@ -23,6 +24,7 @@ from tradepool.entrypoints.inputs import (
     Asked,
     cash_of,
     decimal_of,
+    say_if_not_compiled,
     settings_from,
     slippage_of,
     strategy_from,
@@ -57,8 +59,10 @@ class Job:
         return {symbol: found.get(symbol, self.bars) for symbol in source.others}
 
 
-def job_of(name: str, asked: Asked, runner: Runner = "native") -> Job:
+def job_of(name: str, asked: Asked, runner: Runner = "any") -> Job:
     """Everything checked and loaded; any fault is a named error and nothing has been written."""
+    if runner == "any":
+        say_if_not_compiled()
     settings = settings_from(asked.config)
     chosen = settings.backtest
     strategy = strategy_from(name, asked.param or [], settings.strategies.folder)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from tradepool.core.compiler.native import NativeUnavailable
+from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.bars import COLUMNS as BAR_COLUMNS
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import walk
-from tradepool.core.graph.market_step import MarketStep, Runner
+from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
 from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies.strategy import Strategy

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.core.graph.samples import MINUTE_MS
+from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import Timed, clock_of
 from tradepool.core.graph.bars import Bars
@@ -26,7 +27,7 @@ from tradepool.core.graph.expr import (
     was,
     where,
 )
-from tradepool.core.graph.market_step import Runner, series
+from tradepool.core.graph.market_step import series
 from tradepool.core.graph.primitives import (
     correlation,
     count,

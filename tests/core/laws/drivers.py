@@ -16,10 +16,10 @@ from tests.core.graph.samples import bits
 from tests.core.graph.terms import inputs_of
 from tradepool.core.compiler import native
 from tradepool.core.compiler.native import from_blocks, to_blocks
+from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import Runner, load
 from tradepool.core.graph.step import StepSource
 
 GUARD_ROWS = 3

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,8 @@ from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, fused, ticks_of
 from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
-from tradepool.core.compiler import native, reference
 from tradepool.core.compiler.functions import Functions
+from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.graph.align import Timed, columns
 from tradepool.core.graph.bars import Bars
@@ -31,7 +30,6 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 
-Runner = Literal["native", "reference"]
 SLIPPAGE_BP = 1
 PREPARED_MAX = 64
 # A turn closes one trade at the open, and its new position may be closed in the same bar.
@@ -68,7 +66,7 @@ def run(
     bars: Bars,
     setting: Setting,
     *,
-    runner: Runner = "native",
+    runner: Runner = "any",
     record_equity: bool = False,
     others: Mapping[str, Bars] | None = None,
     externals: Mapping[str, Timed] | None = None,
@@ -111,7 +109,7 @@ def run(
 def _prepared(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Functions]:
     """The fused step of a strategy and its machine code; a strategy is one object, so a second run finds them here."""
     source, program = fused(strategy, timeframe_ms)
-    return source, native.load(program, [NAME]) if runner == "native" else reference.load(program)
+    return source, load(program, runner, [NAME])
 
 
 def market_for(strategy: Strategy, market: Market) -> Market:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.compiler.functions import Function
+from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.graph.align import columns
 from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import NOTHING, Runner, load
+from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.step import StepSource, fused_step
 from tradepool.core.strategies.strategy import Strategy
 
@@ -63,7 +64,7 @@ def unit_step(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = 
     return fused_step(graph, name, ARGUMENTS, BEFORE, AFTER, START, FINISH, timeframe_ms=timeframe_ms, varying=varying)
 
 
-def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Runner = "native") -> UnitResult:
+def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Runner = "any") -> UnitResult:
     """One run over all bars; what is decided at the last close finds no open to fill at."""
     source, step = _prepared(strategy, bars.timeframe_ms, runner)
     account = np.array([cash, 0.0])

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
-from tradepool.core.compiler import native, reference
-from tradepool.core.compiler.functions import Functions
-from tradepool.core.compiler.program import Program
+from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import Timed, WrongInputs, columns
 from tradepool.core.graph.bars import Bars
@@ -22,7 +20,6 @@ from tradepool.core.graph.expr import Expr
 from tradepool.core.graph.step import COLUMNS, Graph, market_step, series_step
 from tradepool.domain.errors import InvalidInput
 
-Runner = Literal["native", "reference"]
 _DIGEST_BYTES = 32
 # What a step of one parameter set has in `own` and `swept`.
 NOTHING = np.zeros(0)
@@ -86,11 +83,6 @@ class Declared(Protocol):
         """Who it is, parameter values and timeframe included."""
 
 
-def load(program: Program, runner: Runner, exports: Sequence[str]) -> Functions:
-    """The program in a runner. Raises NativeUnavailable where LLVM is missing; the caller decides."""
-    return native.load(program, exports) if runner == "native" else reference.load(program)
-
-
 class MarketStep:
     """One strategy on one market, at some bar.
 
@@ -99,8 +91,8 @@ class MarketStep:
     markets that it reads beside its own, `externals` times and values from outside, both by name.
     """
 
-    def __init__(self, strategy: Declared, timeframe_ms: int, runner: Runner = "native") -> None:
-        """Start before the first bar. Raises NativeUnavailable where LLVM is missing."""
+    def __init__(self, strategy: Declared, timeframe_ms: int, runner: Runner = "any") -> None:
+        """Start before the first bar. Raises NativeUnavailable if `native` is asked for and LLVM is missing."""
         self.source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
         self.timeframe_ms = timeframe_ms
         self.runner = runner
@@ -216,7 +208,7 @@ class MarketStep:
 def series(
     expressions: Sequence[Expr],
     bars: Bars,
-    runner: Runner = "native",
+    runner: Runner = "any",
     values: Mapping[str, float] | None = None,
     others: Mapping[str, Bars] | None = None,
     externals: Mapping[str, Timed] | None = None,
