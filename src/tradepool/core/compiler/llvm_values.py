@@ -181,7 +181,8 @@ class ValueEmitter:
             return constant(kind, value.constant)
         undefined = ir.Constant(kind, ir.Undefined)
         first = self.b.insert_element(undefined, value, ir.IntType(32)(0))
-        return self.b.shuffle_vector(first, undefined, constant(ir.VectorType(ir.IntType(32), self.lanes), 0))
+        first_of_all = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.b.shuffle_vector(first, undefined, first_of_all)
 
     def alike(self, *values: ir.Value) -> list[ir.Value]:
         """All vectors if one is."""

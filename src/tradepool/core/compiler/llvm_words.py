@@ -31,9 +31,19 @@ def shaped(kind: ir.Type, like: ir.Type) -> ir.Type:
     return ir.VectorType(kind, like.count) if isinstance(like, ir.VectorType) else kind
 
 
+class Splat(ir.FormattedConstant):  # type: ignore[misc]  # llvmlite has no types
+    """A constant vector, the same value in every lane; written short, as a module is full of them."""
+
+    def __init__(self, kind: ir.VectorType, value: float) -> None:
+        """Remember the value: constants are asked for it."""
+        super().__init__(kind, "")
+        self.constant = f"splat ({ir.Constant(kind.element, value)})"
+        self.value = value
+
+
 def constant(kind: ir.Type, value: float) -> ir.Constant:
     """A constant, in every lane alike."""
-    return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
+    return Splat(kind, value) if isinstance(kind, ir.VectorType) else ir.Constant(kind, value)
 
 
 def is_float(x: ir.Value) -> bool:
@@ -167,7 +177,7 @@ def _floored(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Va
     """Quotient and remainder rounded down, and whether the divisor is one; 1 stands in for any other divisor."""
     zero, one = constant(x.type, 0), constant(x.type, 1)
     positive = b.icmp_signed(">", y, zero)
-    divisor = y if isinstance(y, ir.Constant) and _first(y) > 0 else b.select(positive, y, one)
+    divisor = y if _whole(y) > 0 else b.select(positive, y, one)
     if isinstance(x.type, ir.VectorType):
         quotient, rest = _quotient_of_lanes(b, x, divisor)
         over = b.icmp_signed(">=", rest, divisor)
@@ -179,20 +189,16 @@ def _floored(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Va
     return floored, b.select(negative, b.add(rest, divisor), rest), positive
 
 
-def _first(value: ir.Constant) -> int:
-    held = value.constant
-    return int(
-        held[0].constant
-        if isinstance(held, list) and isinstance(held[0], ir.Constant)
-        else held[0]
-        if isinstance(held, list)
-        else held
-    )
+def _whole(value: ir.Value) -> int:
+    """The whole number that a constant is, in every lane; 0 for what is none."""
+    if isinstance(value, Splat):
+        return int(value.value)
+    return int(value.constant) if isinstance(value, ir.Constant) else 0
 
 
 def _shift(y: ir.Value) -> int | None:
     """By how many bits a shift divides by this; None for what is not a constant power of two."""
-    divisor = _first(y) if isinstance(y, ir.Constant) else 0
+    divisor = _whole(y)
     return divisor.bit_length() - 1 if divisor > 0 and divisor & (divisor - 1) == 0 else None
 
 
