@@ -116,6 +116,30 @@ def backtest(
 
 
 @app.command
+def sweep(
+    strategy: StrategyName,
+    *,
+    asked: Asked,
+    over: Annotated[
+        list[str], Parameter(consume_multiple=True, help="Values to try: name=low:high:step or name=value,value.")
+    ],
+    best: Annotated[int, Parameter(converter=read_whole, help="How many sets are shown.")] = 20,
+    threads: Annotated[int, Parameter(converter=read_whole, help="Threads that share the sets.")] = 1,
+    json: Json = False,
+) -> None:
+    """Run every combination of parameter values over one candle file, and show the best."""
+    from tradepool.entrypoints.inputs import whole
+    from tradepool.entrypoints.sweep_run import swept
+    from tradepool.presentation.sweep_page import sweep_page
+
+    found = swept(strategy, asked, over, whole("--best", best, 1, 10_000), whole("--threads", threads, 1, 256))
+    if json:
+        _say(found)
+    else:
+        _show(sweep_page(found))
+
+
+@app.command
 def replay(
     strategy: StrategyName,
     *,

@@ -197,6 +197,32 @@ class BenchJson(msgspec.Struct, frozen=True):
     rows: list[BenchRow]
 
 
+class SweptSet(msgspec.Struct, frozen=True):
+    """What became of one parameter set; money in the quote asset. `drawdown` is the deepest fall of cash, a share."""
+
+    parameters: dict[str, float]
+    final_equity: str
+    trades: int
+    wins: int
+    refusals: int
+    drawdown: str
+
+
+class SweepJson(msgspec.Struct, frozen=True):
+    """What `sweep` prints: the sets with the most equity at the end, the best first."""
+
+    schema: int
+    strategy: str
+    market: str
+    kind: str
+    bars: int
+    start: str
+    end: str
+    cash: str
+    sets: int
+    best: list[SweptSet]
+
+
 class Check(msgspec.Struct, frozen=True):
     """One finding of `doctor`; `remedy` is empty when all is well."""
 

@@ -79,6 +79,7 @@ def sweep(
     threads: int = 1,
     lanes: int | None = None,
     runner: Runner = "native",
+    others: Mapping[str, Bars] | None = None,
 ) -> Sweep:
     """Run a strategy with many parameter sets; parameters that are not named keep the strategy's value.
 
@@ -103,7 +104,7 @@ def sweep(
     terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
     scale, last = price_scale(market), len(bars) - 1
     ticks = ticks_of(bars, scale)
-    before = (shared, *columns(source, bars), 0, len(bars))
+    before = (shared, *columns(source, bars, others=others), 0, len(bars))
     after = (bars.open_time, *ticks, bars.timeframe_ms, scale, last, False)
     if runner == "native":
         _on_cpu(program, source, own, before, terms, after, lanes, threads)
