@@ -34,7 +34,7 @@ from tradepool.core.graph.expr import (
     was,
     where,
 )
-from tradepool.core.graph.parameter import Parameter, WrongParameter
+from tradepool.core.graph.parameter import Parameter, WrongParameter, declare
 from tradepool.core.graph.primitives import (
     correlation,
     cumulative,
@@ -252,3 +252,12 @@ def test_errors_are_invalid_input() -> None:
 
 def test_square_root_and_absolute_take_numbers() -> None:
     assert repr(square_root(absolute(close - 1))) == "square_root(absolute(close - 1.0))"
+
+
+def test_a_value_is_forgiven_its_rounding_at_the_ends_too() -> None:
+    width = declare("width", 2.0, 0.1, 50.0, 0.1)
+    assert width.take(50.00000000000001) == 50.0
+    assert width.take(0.1 + 499 * 0.1) == 50.0
+    for value in (50.01, float("inf"), float("-inf"), float("nan"), 1e300, -0.0):
+        with pytest.raises(WrongParameter):
+            width.take(value)

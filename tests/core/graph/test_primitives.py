@@ -60,7 +60,7 @@ def test_a_constant_length_is_the_same_as_a_parameter(term: Term, n: int) -> Non
 def test_a_constant_stays_what_it_is(term: Term, value: float, n: int) -> None:
     if term.flat is None:
         return
-    flat = Bars(MINUTE_MS, np.arange(400) * MINUTE_MS, *np.full((5, 400), value))
+    flat = Bars(MINUTE_MS, np.arange(1_000) * MINUTE_MS, *np.full((5, 1_000), value))
     expression = term.make(close, N)
     n = max(n, term.least)
     got = values_of([expression], flat, n)[lookback(expression, n) :, 0]

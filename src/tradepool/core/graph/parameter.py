@@ -40,13 +40,14 @@ class Parameter:
         kind = "a whole number" if self.is_integer else "a number"
         if isinstance(value, bool) or not isinstance(value, int if self.is_integer else int | float):
             raise WrongParameter(name=self.name, why=f"cannot be {value!r:.40}", remedy=f"give {kind}")
-        if not self.low <= value <= self.high:
+        slack = 1e-9 * max(abs(self.low), abs(self.high), self.step)
+        if not self.low - slack <= value <= self.high + slack:
             why = f"cannot be {value!r:.40}"
             raise WrongParameter(name=self.name, why=why, remedy=f"give {kind} from {self.low} to {self.high}")
         steps = round((value - self.low) / self.step)
         # In decimals, so that the value a user writes and the value a sweep counts up to are the same float.
         nearest = Decimal(str(self.low)) + steps * Decimal(str(self.step))
-        if abs(value - float(nearest)) > 1e-9 * max(abs(value), self.step):
+        if abs(value - float(nearest)) > slack:
             remedy = f"go in steps of {self.step} from {self.low}; the nearest is {nearest}"
             raise WrongParameter(name=self.name, why=f"cannot be {value!r:.40}", remedy=remedy)
         return int(nearest) if self.is_integer else float(nearest)
