@@ -124,7 +124,7 @@ def sweep(
         list[str], Parameter(consume_multiple=True, help="Values to try: name=low:high:step or name=value,value.")
     ],
     best: Annotated[int, Parameter(converter=read_whole, help="How many sets are shown.")] = 20,
-    threads: Annotated[int, Parameter(converter=read_whole, help="Threads that share the sets.")] = 1,
+    threads: Annotated[int, Parameter(converter=read_whole, help="Threads that share the sets.")] = os.cpu_count() or 1,
     json: Json = False,
 ) -> None:
     """Run every combination of parameter values over one candle file, and show the best."""

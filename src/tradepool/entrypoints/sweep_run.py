@@ -10,6 +10,7 @@ from itertools import islice, product
 import numpy as np
 from rich.progress import Progress
 
+from tradepool.core.backtest.run import market_for
 from tradepool.core.backtest.sweep import Sweep, sweep
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.strategies.strategy import UnknownParameter
@@ -41,13 +42,12 @@ def swept(name: str, asked: Asked, over: Sequence[str], best: int, threads: int)
     if count > SETS_MAX:
         raise TooManySets(sets=f"{count:,}", most=f"{SETS_MAX:,}")
     found: list[SweptSet] = []
+    others = job.others or None
     with Progress(transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"{count:,} sets", total=count)
         for part in _parts(choices):
             columns = {key: np.array(column) for key, column in zip(choices, zip(*part, strict=True), strict=True)}
-            done = sweep(
-                job.strategy, job.market, job.bars, job.setting, columns, threads=threads, others=job.others or None
-            )
+            done = sweep(job.strategy, job.market, job.bars, job.setting, columns, threads=threads, others=others)
             found = sorted([*found, *_rows(done, job)], key=lambda row: -Decimal(row.final_equity))[:best]
             progress.advance(task, len(part))
     return _json(job, count, found)
@@ -107,7 +107,7 @@ def _json(job: Job, count: int, best: list[SweptSet]) -> SweepJson:
         schema=SCHEMA,
         strategy=job.strategy.name,
         market=job.market.id,
-        kind="perpetual" if job.strategy.shorts else job.market.kind,
+        kind=market_for(job.strategy, job.market).kind,
         bars=len(job.bars),
         start=iso(int(job.bars.open_time[0])),
         end=iso(int(job.bars.open_time[-1]) + job.bars.timeframe_ms),
