@@ -166,13 +166,13 @@ class MarketData:
         saved = [reader.last_open_ms + 1 for reader in followed.readers if reader.last_open_ms >= 0]
         new = [reader.history(followed.market) for reader in followed.readers if reader.last_open_ms < 0]
         bars = span = max(new, default=0)
-        found: Sequence[Candle] = ()
         while True:
             since_ms = min([*saved, self._clock.now_ms() - span * self._timeframe_ms])
             candles = await self._feed.history(followed.market, self._timeframe_ms, max(0, since_ms))
-            if len(candles) >= bars or len(candles) == len(found):
+            # Finding no more proves nothing: a halt may be longer than the span was stretched by.
+            if len(candles) >= bars or since_ms <= 0:
                 return candles
-            found, span = candles, 2 * span
+            span = 2 * span
 
     def _learn(self, followed: _Followed, candles: Sequence[Candle], now_ms: int) -> None:
         """Take in what the venue has of a market; up to `now_ms` there is nothing else."""

@@ -114,6 +114,8 @@ LONG = 1
 SHORT = -1
 DAY_MS = 86_400_000
 ALL_PPM = 1_000_000
+# A level farther away than so many closes is never reached; nearer ones stay within 64 bits, times any position's steps.
+FARTHEST = 1_000
 
 
 def worth(holding: int, ticks: int, terms: Ints) -> int:
@@ -150,7 +152,7 @@ def decide_held(
         return NOTHING if slot[UNSELLABLE] == 1 else SELL
     level = slot[STOP]
     if trail > 0.0:
-        trailed = best - side * floor_to_int(trail * scale)
+        trailed = best - side * minimum(floor_to_int(trail * scale), FARTHEST * close_ticks)
         gain = side * (trailed - level) if level > 0 else trailed
         # The least gain is asked for only where there is one.
         if gain > 0 and gain >= ceil_to_int(trail_step * scale):
@@ -221,7 +223,7 @@ def size_entry(
         target = minimum(target, terms[ORDER_NOTIONAL_MAX])
     step_cost = close_ticks * terms[UNITS_PER_TICK_STEP]
     steps = floor_div(target, step_cost)
-    distance_ticks = floor_to_int(stop_distance * scale)
+    distance_ticks = minimum(floor_to_int(stop_distance * scale), FARTHEST * close_ticks)
     if steps < terms[STEPS_MIN] or not smallest_entry(slot, terms, steps, close_ticks, distance_ticks, side):
         slot[REFUSAL] = BELOW_MINIMUM
         return 0
@@ -245,13 +247,13 @@ def decide_entry(
     return steps
 
 
-def decide_targets(slot: Ints, scale: float, first: float, second: float, share: float) -> None:
+def decide_targets(slot: Ints, scale: float, close_ticks: int, first: float, second: float, share: float) -> None:
     """Take down an entry's targets: distances rounded outward, the share in parts per million.
 
     A second target that is no farther than the first leaves only itself.
     """
-    slot[FIRST_DISTANCE] = ceil_to_int(first * scale)
-    slot[SECOND_DISTANCE] = ceil_to_int(second * scale)
+    slot[FIRST_DISTANCE] = minimum(ceil_to_int(first * scale), FARTHEST * close_ticks)
+    slot[SECOND_DISTANCE] = minimum(ceil_to_int(second * scale), FARTHEST * close_ticks)
     slot[SHARE_PPM] = round_to_int(share * 1_000_000.0)
     if slot[SECOND_DISTANCE] > 0 and slot[SECOND_DISTANCE] <= slot[FIRST_DISTANCE]:
         slot[FIRST_DISTANCE] = 0

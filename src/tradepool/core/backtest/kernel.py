@@ -218,7 +218,7 @@ def wish_entry(
         slot[WISH_TIME] = time_ms
         slot[WISH_STEPS] = steps
         if TARGETS == 1:
-            decide_targets(slot, scale, first_target, second_target, target_share)
+            decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
     else:
         refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
 

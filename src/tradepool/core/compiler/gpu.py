@@ -18,17 +18,22 @@ from tradepool.core.compiler.dialect import check
 from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
 from tradepool.core.compiler.native import NativeUnavailable
 from tradepool.core.compiler.program import Program
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import InvalidInput, TradepoolError
 
 TRIPLE = "nvptx64-nvidia-cuda"
 # The oldest architecture that current drivers load; newer ones translate it.
 ARCHITECTURE = "sm_75"
 THREADS_IN_BLOCK = 64
+WIDE = {"log", "exp", "power", "tanh"}
 Floats = Literal["float64", "float32"]
 
 
 class GpuUnavailable(TradepoolError):
     """No GPU can be used here: {why}; install the extra `gpu` on a machine with an NVIDIA device, or sweep on the CPU."""
+
+
+class NoFloat32(InvalidInput):
+    """The words {words} are made of the 64 bits of a double; sweep in float64."""
 
 
 def ptx(
@@ -44,6 +49,8 @@ def ptx(
     (True, True, False)
     """
     llvm = _llvm()
+    if floats == "float32" and (wide := sorted({item.name for item in program.words.functions} & WIDE)):
+        raise NoFloat32(words=", ".join(wide))
     from tradepool.core.compiler import llvm as compiler
     from tradepool.core.compiler.llvm_words import F32, F64
 

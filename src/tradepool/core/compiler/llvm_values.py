@@ -87,7 +87,8 @@ class ValueEmitter:
         value = self.b.load(
             self.address(place, place.index), typ=ir.VectorType(place.kind, self.lanes) if row else place.kind
         )
-        value.align = 8
+        if row:
+            value.align = 8  # a row of lanes begins at any element
         return value
 
     def gather(self, place: Place) -> ir.Value:

@@ -16,6 +16,7 @@ from tradepool.core.graph.writer import PRICES, Scope, Writer, indented
 from tradepool.domain.candle import TIMEFRAMES_MS, UnknownTimeframe
 
 _AGE = re.compile(r"([1-9]\d{0,5})([mhd])")
+_MARKET = re.compile(r"[A-Za-z0-9._-]{1,30}/[A-Za-z0-9._-]{1,20}")
 _AGE_MS = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": 1440 * MINUTE_MS}
 Value = TypeVar("Value", Number, Boolean)
 
@@ -40,6 +41,9 @@ def of(market: str, expr: Value) -> Value:
     nan (a condition: false) until it has a value: bars of that market are counted as they come, for its warm-up too.
     `of(market, on("4h", ...))` is another market's longer candles.
     """
+    if not _MARKET.fullmatch(market):
+        why = f"{market!r:.40} is no market"
+        raise WrongOperand(expression="of", why=why, remedy='give base and quote, such as "BTC/USDT"')
     return _scoped("of", market, expr, ("of", "external"), lambda bars: bars)
 
 
