@@ -15,6 +15,7 @@ from tests.entrypoints.console import Console
 from tests.leader import with_leader
 from tests.model_series import write_series
 from tradepool.core.graph.expr import close
+from tradepool.core.graph.primitives import wilder
 from tradepool.core.graph.scope import external, of, on
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.strategy import Strategy
@@ -22,13 +23,14 @@ from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.app import OtherMarketMissing
 from tradepool.entrypoints.lock_step import run_in_lock_step
 from tradepool.entrypoints.replay import Plan, Player, Replay, on_our_venue, replay
-from tradepool.services.reader import NoSourceYet
+from tradepool.services.reader import HistoryTooLong, NoSourceYet
 from tradepool.simexchange.market_model import model_listings
 
 EXAMPLE = ROOT / "examples" / "with_bitcoin.py"
 SHORT = ("--param", "bitcoin_length=50")
 SCORE = """
 from tradepool.core.graph.expr import close
+from tradepool.core.graph.primitives import wilder
 from tradepool.core.graph.scope import external
 from tradepool.core.strategies.strategy import Strategy
 
@@ -119,6 +121,7 @@ def test_at_the_live_door_it_is_the_accounts_trouble(tmp_path: Path) -> None:
         Strategy("far", 1, enter=of("CCC/USDT", close > 1), exit=close < 1),
         Strategy("scored", 1, enter=score > 0.5, exit=close < 1),
         Strategy("finer", 1, enter=on("1m", close > 1), exit=close < 1),
+        Strategy("deep", 1, enter=close > on("1d", wilder(close, 5_000)), exit=close < 1),
     ]
     first = Player(
         name="ann",
@@ -137,6 +140,8 @@ def test_at_the_live_door_it_is_the_accounts_trouble(tmp_path: Path) -> None:
     assert set(halted) == set(ids[2:])
     assert isinstance(halted[ids[3]], NoSourceYet)
     assert "Bars of 1m cannot be made of bars of 5m" in str(halted[ids[4]])
+    assert isinstance(halted[ids[5]], HistoryTooLong)
+    assert "Strategy deep needs 69," in str(halted[ids[5]])
     alone = replay(Plan(listings=listings, players=users[:2]))
     assert [len(user.trades) > 5 for user in alone.users] == [True, True]
     assert len(run.venue.trades(run.seats[0].credentials.key)) > 10

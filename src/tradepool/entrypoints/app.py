@@ -151,7 +151,7 @@ class Platform:
         return listed[market]
 
     def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
-        """Find the markets a strategy reads beside its own. Raises OtherMarketMissing, NoSourceYet and NotAMultiple."""
+        """Find the markets a strategy reads beside its own. Raises OtherMarketMissing and what `source_of` does."""
         if strategy_id in self._others:
             return
         strategy, venue = self._wiring.strategies[strategy_id], self._wiring.venue

@@ -10,6 +10,7 @@ from itertools import islice, product
 import numpy as np
 from rich.progress import Progress
 
+from tradepool.core.backtest.loop import fused
 from tradepool.core.backtest.run import market_for
 from tradepool.core.backtest.sweep import Sweep, sweep
 from tradepool.core.graph.parameter import Parameter
@@ -21,7 +22,7 @@ from tradepool.presentation.formats import iso, plain
 from tradepool.presentation.results import SCHEMA, SweepJson, SweptSet
 
 SETS_MAX, VALUES_MAX = 1_000_000, 100_000
-SETS_AT_ONCE = 4_096
+SETS_AT_ONCE, MEMORY_BYTES = 4_096, 2**28
 
 
 class NotARange(InvalidInput):
@@ -42,10 +43,12 @@ def swept(name: str, asked: Asked, over: Sequence[str], best: int, threads: int)
     if count > SETS_MAX:
         raise TooManySets(sets=f"{count:,}", most=f"{SETS_MAX:,}")
     found: list[SweptSet] = []
+    source, _ = fused(job.strategy, job.bars.timeframe_ms, list(choices))
+    at_once = sets_at_once(len(source.own_rows))
     others = job.others or None
     with Progress(transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"{count:,} sets", total=count)
-        for part in _parts(choices):
+        for part in _parts(choices, at_once):
             columns = {key: np.array(column) for key, column in zip(choices, zip(*part, strict=True), strict=True)}
             done = sweep(job.strategy, job.market, job.bars, job.setting, columns, threads=threads, others=others)
             found = sorted([*found, *_rows(done, job)], key=lambda row: -Decimal(row.final_equity))[:best]
@@ -83,9 +86,18 @@ def _values(given: str, text: str, *, whole: bool) -> list[float]:
         raise NotARange(given=repr(given)[:60]) from error
 
 
-def _parts(choices: Mapping[str, Sequence[float]]) -> Iterator[list[tuple[float, ...]]]:
+def sets_at_once(rows: int) -> int:
+    """How many sets are run together, when each keeps so many floats: windows of a swept average can be long.
+
+    >>> sets_at_once(20), sets_at_once(44_000)
+    (4096, 762)
+    """
+    return max(1, min(SETS_AT_ONCE, MEMORY_BYTES // (8 * max(rows, 1))))
+
+
+def _parts(choices: Mapping[str, Sequence[float]], size: int) -> Iterator[list[tuple[float, ...]]]:
     sets = product(*choices.values())
-    while part := list(islice(sets, SETS_AT_ONCE)):
+    while part := list(islice(sets, size)):
         yield part
 
 

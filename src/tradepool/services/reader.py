@@ -22,9 +22,16 @@ from tradepool.domain.market import Market
 from tradepool.domain.signal import Signal
 from tradepool.ports.journal import Checkpoint
 
+# Candles asked for at a start, a market: 200 requests at a thousand each.
+HISTORY_BARS_MAX = 200_000
+
 
 class NoSourceYet(InvalidInput):
     """Strategy {strategy} reads {names} from outside, which only a backtest from Python can give so far: tradepool.core.backtest.run.run(..., externals=...)."""
+
+
+class HistoryTooLong(InvalidInput):
+    """Strategy {strategy} needs {bars:,} bars of history before it can trade, {most:,} at most; use shorter windows or a longer timeframe."""
 
 
 class Reader:
@@ -104,10 +111,16 @@ class Reader:
 
 
 def source_of(strategy: Strategy, timeframe_ms: int) -> StepSource:
-    """The market step of a strategy, whose `others` are the markets it reads. Raises NoSourceYet and NotAMultiple."""
+    """The market step of a strategy, whose `others` are the markets it reads.
+
+    Raises NoSourceYet, NotAMultiple and HistoryTooLong.
+    """
     source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
     if source.externals:
         raise NoSourceYet(strategy=strategy.name, names=", ".join(item.name for item in source.externals))
+    bars = source.warm_up(strategy.values) or source.lookback(strategy.values)
+    if bars > HISTORY_BARS_MAX:
+        raise HistoryTooLong(strategy=strategy.name, bars=bars, most=HISTORY_BARS_MAX)
     return source
 
 

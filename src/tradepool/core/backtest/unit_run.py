@@ -20,6 +20,7 @@ from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.step import StepSource, fused_step
 from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.errors import InvalidInput
 
 ARGUMENTS = ("account: Floats", "fills: Floats", "fee: float")
 START = ("cash = account[0]", "held = 0.0", "wish = 0.0", "level = 0.0", "filled = 0")
@@ -47,6 +48,10 @@ AFTER = ("wish = maximum(exposure - previous_exposure, -held)",)
 FINISH = ("account[0] = cash + held * close[i1 - 1]", "account[1] = to_float(filled)")
 
 
+class LongOnly(InvalidInput):
+    """Strategy {strategy} shorts, and minimal execution is long only; use core.backtest.run."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnitResult:
     """Closed trades, shape [trades, 4]: bar and price of the entry, bar and price of the exit.
@@ -65,7 +70,9 @@ def unit_step(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = 
 
 
 def unit_run(strategy: Strategy, bars: Bars, cash: float, fee: float, runner: Runner = "any") -> UnitResult:
-    """One run over all bars; what is decided at the last close finds no open to fill at."""
+    """One run over all bars; what is decided at the last close finds no open to fill at. Raises LongOnly."""
+    if strategy.shorts:
+        raise LongOnly(strategy=strategy.name)
     source, step = _prepared(strategy, bars.timeframe_ms, runner)
     account = np.array([cash, 0.0])
     # A fill a bar, one more by a stop of a bar that was bought at its open, and the place written in vain.
