@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.simexchange.exchange_kit import MINUTE, START, Recorder, bars, flat, market, small_venue
-from tradepool.simexchange.codecs.binance import streams
+from tradepool.simexchange.codecs.binance import market_streams, user_stream
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Call, Parameters, signed_payload
 from tradepool.simexchange.codecs.binance.rest import Rest
@@ -197,13 +197,13 @@ def test_events_are_json_with_every_field() -> None:
         pass
     texts = [
         orjson.loads(
-            streams.report_text(event)
+            user_stream.report_text(event)
             if isinstance(event, ExecutionReport)
-            else streams.position_text(event)
+            else user_stream.position_text(event)
             if isinstance(event, AccountPosition)
-            else streams.kline_text(event)
+            else market_streams.kline_text(event)
             if isinstance(event, KlineClosed)
-            else streams.book_text(event)
+            else market_streams.book_text(event)
         )
         for event in seen.events
     ]
@@ -222,12 +222,12 @@ def test_a_user_stream_opens_for_who_proves_itself() -> None:
     venue = small_venue(flat(2))
     params: dict[str, object] = {"timestamp": START, "apiKey": "key", "recvWindow": 5000}
     params["signature"] = signature(f"apiKey=key&recvWindow=5000&timestamp={START}")
-    assert streams.user_account(venue, params) == "key"
+    assert user_stream.user_account(venue, params) == "key"
     for change in ({"signature": "00"}, {"apiKey": "nobody"}, {"timestamp": START + 1}, {"recvWindow": 6000}):
         with pytest.raises(Rejection):
-            streams.user_account(venue, params | change)
+            user_stream.user_account(venue, params | change)
     with pytest.raises(Rejection):
-        streams.user_account(venue, None)
+        user_stream.user_account(venue, None)
 
 
 @pytest.mark.parametrize(("size", "header"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])

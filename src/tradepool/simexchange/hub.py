@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tradepool.simexchange.codecs.binance import streams
+from tradepool.simexchange.codecs.binance import market_streams, streams, user_stream
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.events import AccountPosition, Event, ExecutionReport, KlineClosed
 from tradepool.simexchange.listing import ListedMarket
@@ -24,8 +24,8 @@ class Hub:
 
     def __init__(self, markets: Sequence[ListedMarket]) -> None:
         """Nobody listens yet; the names of all streams are known."""
-        self._kline_names = {market.symbol: streams.kline_stream(market) for market in markets}
-        self._book_names = {market.symbol: streams.book_stream(market) for market in markets}
+        self._kline_names = {market.symbol: market_streams.kline_stream(market) for market in markets}
+        self._book_names = {market.symbol: market_streams.book_stream(market) for market in markets}
         self._streams: dict[str, dict[Link, bool]] = {
             name: {} for names in (self._kline_names, self._book_names) for name in names.values()
         }
@@ -93,13 +93,13 @@ class Hub:
     def publish(self, event: Event) -> None:
         """Write the event once and gather it for everybody who reads it."""
         if isinstance(event, ExecutionReport):
-            self._to_user(event.key, streams.report_text(event))
+            self._to_user(event.key, user_stream.report_text(event))
         elif isinstance(event, AccountPosition):
-            self._to_user(event.key, streams.position_text(event))
+            self._to_user(event.key, user_stream.position_text(event))
         elif isinstance(event, KlineClosed):
-            self._to_stream(self._kline_names[event.market.symbol], streams.kline_text(event))
+            self._to_stream(self._kline_names[event.market.symbol], market_streams.kline_text(event))
         else:
-            self._to_stream(self._book_names[event.market.symbol], streams.book_text(event))
+            self._to_stream(self._book_names[event.market.symbol], market_streams.book_text(event))
 
     def flush(self) -> None:
         """Write what was gathered, in the order it was published."""
@@ -117,7 +117,7 @@ class Hub:
 
     def _to_user(self, key: str, text: bytes) -> None:
         for link, number in self._users.get(key, {}).items():
-            self._gather(link, text_frame(streams.user_envelope(number, text)))
+            self._gather(link, text_frame(user_stream.user_envelope(number, text)))
 
     def _gather(self, link: Link, frame: bytes) -> None:
         self.frames += 1

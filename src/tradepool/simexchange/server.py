@@ -19,7 +19,7 @@ from collections.abc import Callable
 from aiohttp import WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
-from tradepool.simexchange.codecs.binance import streams
+from tradepool.simexchange.codecs.binance import streams, user_stream
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
 from tradepool.simexchange.codecs.binance.rest import Rest
@@ -196,9 +196,9 @@ class Server:
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.now_ms}
-        if ask.method == streams.USER_SUBSCRIBE:
-            return {"subscriptionId": self._hub.open_user(streams.user_account(self._venue, ask.params), link)}
-        if ask.method == streams.USER_UNSUBSCRIBE:
+        if ask.method == user_stream.USER_SUBSCRIBE:
+            return {"subscriptionId": self._hub.open_user(user_stream.user_account(self._venue, ask.params), link)}
+        if ask.method == user_stream.USER_UNSUBSCRIBE:
             number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None
             self._hub.close_users(link, number)
             return {}

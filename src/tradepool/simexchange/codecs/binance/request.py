@@ -14,6 +14,8 @@ from tradepool.simexchange.fixed import FixedPoint, NotANumber
 from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.records import Kind, NewOrder, Side
 
+ROWS = 500
+ROWS_MAX = 1000
 RECV_WINDOW_MS = 5_000
 RECV_WINDOW_MAX_MS = 60_000
 AHEAD_MAX_MS = 1_000
