@@ -144,7 +144,7 @@ def test_a_batch_waits_for_every_market_and_no_longer_than_the_grace() -> None:
         scene.feed.on_candle(candle(ETH, 0))
         await scene.settle()
         assert scene.batches == [(1, ["SOL", "BTC", "ETH"])]
-        await scene.minute(1, BTC, ETH)
+        await scene.minute(1, BTC, ETH, known=(BTC, ETH))
         await scene.grace()
         await scene.minute(2, ETH, BTC)
         assert scene.batches[1:] == [(2, ["BTC", "ETH"]), (3, ["ETH", "BTC"])]

@@ -280,25 +280,54 @@ def test_a_new_strategy_beside_a_saved_one_is_warmed_up() -> None:
     assert world.memory.saved[NAME, ETH.id].time_ms == world.memory.saved[ALONE, ETH.id].time_ms
 
 
-def test_warm_up_is_counted_in_bars_that_exist() -> None:
-    """Of its own market as many as it takes, of the other one twice as many; holes are looked behind."""
-    world = World(5, holes=0.4)
-    world.strategies[NAME] = Strategy(name="short", version=1, enter=up & (close > lag(close, 9)), exit=~up)
-    assert MarketStep(world.strategies[NAME], MINUTE_MS).history == 9
-    world.feed.known = [candle for tape in world.tape.values() for candle in tape]
-    world.clock.advance_to(START_MS + BARS * MINUTE_MS)
+def live_from(world: World, strategy: Strategy, begin: int) -> set[int]:
+    """A platform that starts at minute `begin` with everything to be asked for; the times that differ from one pass.
+
+    What it gives out of the time before its start is warm-up.
+    """
+    world.strategies[NAME] = strategy
+    world.feed.known = [
+        c for tape in world.tape.values() for c in tape if c.close_time_ms <= START_MS + begin * MINUTE_MS
+    ]
+    world.clock.advance_to(START_MS + begin * MINUTE_MS)
 
     async def tell() -> None:
         await world.start()
+        for number in range(begin, BARS):
+            await world.minute(number, {ETH: 0, BTC: 0})
+        await world.until(START_MS + (BARS + 2) * MINUTE_MS)
         await world.kill(save=False)
 
     asyncio.run(tell())
-    assert world.data is not None
-    # Doubled until there are enough: 9 of 60 % are there in 18 minutes, 18 of 60 % in 36.
-    assert world.data.candles == sum(
-        sum(candle.open_time_ms >= START_MS + (BARS - bars) * MINUTE_MS for candle in world.tape[market])
-        for market, bars in ((ETH, 18), (BTC, 36))
-    )
+    own, other = (bars_of(world.tape[market], MINUTE_MS) for market in (ETH, BTC))
+    rows = MarketStep(strategy, MINUTE_MS, "reference").advance(own, others={"BTC/USDT": other})
+    entries = {own.close_time(k): row[2] for k, row in enumerate(rows.tolist()) if row[0] > row[1]}
+    given = {
+        signal.time_ms: signal.stop_distance for signal, _ in world.given if signal.exposure > signal.previous_exposure
+    }
+    live = {time_ms: stop for time_ms, stop in entries.items() if time_ms > START_MS + begin * MINUTE_MS}
+    return {time_ms for time_ms, stop in live.items() if given.get(time_ms) != stop}
+
+
+def test_warm_up_is_counted_in_bars_that_exist() -> None:
+    """Nine bars of its own market, and more of the other one before the first of those; holes are looked behind."""
+    world = World(5, holes=0.4)
+    strategy = Strategy(name="short", version=1, enter=up & (close > lag(close, 9)), exit=~up)
+    assert MarketStep(strategy, MINUTE_MS).history == 9
+    live_from(world, strategy, BARS - 1)
+    first_ms = min(signal.time_ms for signal, _ in world.given) - MINUTE_MS
+    closed = START_MS + (BARS - 1) * MINUTE_MS
+    assert sum(first_ms <= candle.open_time_ms < closed for candle in world.tape[ETH]) == 9
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_market_far_rarer_than_the_one_it_reads_trades_live_as_in_a_backtest(seed: int) -> None:
+    """Before, the other market was asked for by its own count of bars: the rare one's first bars found nothing there."""
+    world = World(seed, holes=0.0)
+    world.tape[ETH] = world.tape[ETH][::8]
+    base = of("BTC/USDT", lag(close, 2))
+    rare = Strategy(name="rare", version=1, enter=up, exit=~up, exits=Exits(stop_distance=lag(base, 3)))
+    assert live_from(world, rare, 60) == set()
 
 
 def test_columns_of_no_candles_are_empty() -> None:

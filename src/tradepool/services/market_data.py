@@ -1,9 +1,11 @@
 """Candles in, signals out: each strategy computed once per market, for all users.
 
-All candles with one T make one batch: it waits until each market's candle is there, or known missing. A strategy that
-reads other markets is stepped once it is known which of their bars closed by then: a candle that is still missing after
-the grace is asked for, so that what was there at T is never taken for absent. The stream only fills an inbox; `run`
-does the work, so that whatever goes wrong there ends where it is heard of, and not in a handler.
+One subscription serves everybody. Each closed candle is taken in once and in the order of its market: one that does not
+join the last says that the stream has lost something, and that is asked for first. All candles with one T make one
+batch: it waits until each market's candle is there, or known missing; what is still missing after the grace is asked
+for, so that what was there at T is never taken for absent. A strategy that reads other markets is stepped once it is
+known which of their bars closed by then. The stream only fills an inbox; `run` does the work, so that whatever goes
+wrong there ends where it is heard of, and not in a handler.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from tradepool.ports.exchange import CandleFeed
 from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Reconnecting
+from tradepool.services.followed import Followed, Missed
 from tradepool.services.reader import Reader
 
 CANDLE_GRACE_S = 2.0
@@ -32,17 +35,7 @@ CHECKPOINT_BATCHES = 256
 log = telemetry.logger(__name__)
 
 OnBatch = Callable[[int, Sequence[Signal]], None]
-
-
-@dataclass(slots=True)
-class _Followed:
-    """A market, who reads it, the newest candle taken in, and up to when it is known which candles there are."""
-
-    market: Market
-    readers: list[Reader] = field(default_factory=list)
-    last_open_ms: int = -1
-    known_ms: int = -1
-    prompt: bool = True
+Record = Callable[[Candle], None]
 
 
 @dataclass(slots=True)
@@ -74,18 +67,27 @@ class MarketData:
         follows: Sequence[tuple[StrategyId, Market]],
         on_batch: OnBatch,
         others: Sequence[Market] = (),
+        *,
+        record: Record = lambda candle: None,
+        recorded: Sequence[tuple[Market, int]] = (),
     ) -> None:
-        """`follows` names each strategy and market somebody's mandate wants; `others` are read beside those."""
+        """`follows` names each strategy and market somebody's mandate wants; `others` are read beside those.
+
+        `record` gets every candle the venue shows, in order of its market; one it shows again, the same or corrected,
+        comes again. `recorded` are markets, each with the open time its candles are wanted from, whoever reads them.
+        """
         self.candles = 0
         self._feed = feed
         self._clock = clock
         self._journal = journal
         self._timeframe_ms = timeframe_ms
         self._on_batch = on_batch
-        self._followed: dict[MarketId, _Followed] = {}
+        self._record = record
+        self._missed = Missed(feed, clock, timeframe_ms)
+        self._followed = {market.id: Followed(market, since_ms) for market, since_ms in recorded}
         self._inbox: deque[Candle | int] = deque()
         self._wake = asyncio.Event()
-        self._lost = ""
+        self._lost, self._caught_up = "", False
         self._reconnecting = Reconnecting(clock)
         self._collecting: dict[int, _Batch] = {}
         self._delivered_ms = -1
@@ -94,7 +96,7 @@ class MarketData:
         self._readers = [Reader(name, strategies[name], market, timeframe_ms, listed) for name, market in follows]
         for reader in self._readers:
             for market_id, market in {each.id: each for each in (reader.market, *reader.others)}.items():
-                self._followed.setdefault(market_id, _Followed(market)).readers.append(reader)
+                self._followed.setdefault(market_id, Followed(market)).readers.append(reader)
 
     # ---- starting, and starting again
 
@@ -151,30 +153,21 @@ class MarketData:
         streamed, and a market's candle up to it that is not there now does not exist.
         """
         now_ms = await self._feed.time_ms()
-        missed = [(followed, await self._missed(followed)) for followed in self._followed.values()]
+        missed = await (self._missed_since(now_ms) if self._caught_up else self._missed.at_start(self._followed))
+        self._caught_up = True
         for followed, candles in missed:
             self._learn(followed, candles, now_ms)
             followed.prompt = True
         for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
             self._deliver(time_ms)
 
-    async def _missed(self, followed: _Followed) -> Sequence[Candle]:
-        """The candles its readers lack; a new reader's warm-up is counted in bars that exist."""
-        if followed.known_ms >= 0:
-            since_ms = followed.known_ms - self._timeframe_ms + 1
-            return await self._feed.history(followed.market, self._timeframe_ms, since_ms)
-        saved = [reader.last_open_ms + 1 for reader in followed.readers if reader.last_open_ms >= 0]
-        new = [reader.history(followed.market) for reader in followed.readers if reader.last_open_ms < 0]
-        bars = span = max(new, default=0)
-        while True:
-            since_ms = min([*saved, self._clock.now_ms() - span * self._timeframe_ms])
-            candles = await self._feed.history(followed.market, self._timeframe_ms, max(0, since_ms))
-            # Finding no more proves nothing: a halt may be longer than the span was stretched by.
-            if len(candles) >= bars or since_ms <= 0:
-                return candles
-            span = 2 * span
+    async def _missed_since(self, now_ms: int) -> list[tuple[Followed, Sequence[Candle]]]:
+        """What closed while the stream was down, of the markets that had time to close a candle."""
+        after_ms = now_ms - self._timeframe_ms
+        behind = [each for each in self._followed.values() if each.known_ms <= after_ms]
+        return [(followed, await self._missed.of_known(followed)) for followed in behind]
 
-    def _learn(self, followed: _Followed, candles: Sequence[Candle], now_ms: int) -> None:
+    def _learn(self, followed: Followed, candles: Sequence[Candle], now_ms: int) -> None:
         """Take in what the venue has of a market; up to `now_ms` there is nothing else."""
         for candle in candles:
             if candle.close_time_ms <= now_ms:
@@ -189,6 +182,9 @@ class MarketData:
             if item in self._collecting:
                 await self._after_all(item)
             return
+        followed = self._followed[item.market.id]
+        if item.open_time_ms > followed.known_ms and not await self._ask([followed], item.open_time_ms):
+            return
         batch = self._collect(item)
         if batch is None:
             return
@@ -196,6 +192,17 @@ class MarketData:
         if time_ms <= self._delivered_ms or all(m in batch.arrived for m, f in self._followed.items() if f.prompt):
             self._complete(time_ms)
         self._give_grace(time_ms)
+
+    async def _ask(self, markets: Sequence[Followed], until_ms: int) -> bool:
+        """Learn which candles of markets closed by then; False when the venue can't be asked: the stream is lost."""
+        try:
+            for followed in markets:
+                self._learn(followed, await self._missed.of_known(followed), until_ms)
+        except VenueError as error:
+            self._on_lost(str(error))
+            return False
+        self._complete(until_ms)
+        return True
 
     def _give_grace(self, time_ms: int) -> None:
         batch = self._collecting.get(time_ms)
@@ -207,21 +214,18 @@ class MarketData:
         self._post(time_ms)
 
     async def _after_all(self, time_ms: int) -> None:
-        """The grace is over: give out what is there, then ask for the candles that somebody still waits for."""
+        """The grace is over: give out what is there, then ask for the candles that are missing."""
+        missing = [each for each in self._followed.values() if each.prompt and each.known_ms < time_ms]
         self._complete(time_ms)
         due = [reader for t, batch in self._collecting.items() if t <= time_ms for reader, _ in batch.due]
-        unknown = {other.id for reader in due for other in reader.others if self._followed[other.id].known_ms < time_ms}
-        try:
-            for followed in [self._followed[market] for market in sorted(unknown)]:
-                self._learn(followed, await self._missed(followed), time_ms)
-        except VenueError as error:
-            self._on_lost(str(error))
-            return
-        self._complete(time_ms)
+        waited = [self._followed[other.id] for reader in due for other in reader.others]
+        unknown = {each.market.id: each for each in (*missing, *waited) if each.known_ms < time_ms}
+        await self._ask([unknown[market] for market in sorted(unknown)], time_ms)
 
     def _collect(self, candle: Candle) -> _Batch | None:
         """Step over a candle and add its signals to its batch; None for a candle already seen."""
         followed = self._followed[candle.market.id]
+        self._record(candle)
         if candle.open_time_ms <= followed.last_open_ms:
             return None
         if candle.close_time_ms <= followed.known_ms:
@@ -234,12 +238,11 @@ class MarketData:
         batch.arrived.add(candle.market.id)
         for reader in followed.readers:
             reader.wait(candle)
-            if reader.market.id != candle.market.id or candle.open_time_ms <= reader.last_open_ms:
-                continue
-            if reader.others:
-                batch.due.append((reader, candle))
-            else:
-                batch.signals.append(reader.advance(candle))
+            if reader.is_due(candle):
+                if reader.others:
+                    batch.due.append((reader, candle))
+                else:
+                    batch.signals.append(reader.advance(candle))
         return batch
 
     def _complete(self, time_ms: int) -> None:

@@ -35,7 +35,10 @@ class HistoryTooLong(InvalidInput):
 
 
 class Reader:
-    """Reads `market`, its own, and `others`; `last_open_ms` is the last bar it stepped over, -1 before the first."""
+    """Reads `market`, its own, and `others`; `last_open_ms` is the last bar it stepped over, -1 before the first.
+
+    It steps over no bar that opened before `begin_ms`: other markets are not known from further back.
+    """
 
     def __init__(
         self,
@@ -48,19 +51,26 @@ class Reader:
         """`listed` are the venue's markets by symbol, at least those that the strategy reads beside its own."""
         self.strategy_id = strategy_id
         self.market = market
-        self.last_open_ms = -1
+        self.last_open_ms = self.begin_ms = -1
         self._last_close = 0.0
         self._timeframe_ms = timeframe_ms
         self._step = MarketStep(strategy, timeframe_ms)
         self.others = [listed[symbol] for symbol in self._step.source.others]
         self._waiting: dict[MarketId, deque[Candle]] = {other.id: deque() for other in self.others}
 
-    def history(self, market: Market) -> int:
-        """Bars of a market it has to be fed before the first one that counts.
+    @property
+    def history(self) -> int:
+        """Bars of each of its markets it has to be fed before the first one that counts."""
+        return self._step.history
 
-        Of another market twice as many: it must have settled when the first bar of its own comes, holes or not.
-        """
-        return 2 * self._step.history if market.id in self._waiting else self._step.history
+    @property
+    def is_new(self) -> bool:
+        """Whether it has not stepped over any bar yet."""
+        return self.last_open_ms < 0
+
+    def is_due(self, candle: Candle) -> bool:
+        """Whether a candle is of its own market and the next to step over."""
+        return candle.market.id == self.market.id and candle.open_time_ms >= max(self.begin_ms, self.last_open_ms + 1)
 
     def wait(self, candle: Candle) -> None:
         """Keep another market's candle for the next step; nothing, if it reads no such market or has it already."""
