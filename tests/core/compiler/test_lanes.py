@@ -261,3 +261,16 @@ def test_whole_numbers_of_all_64_bits_are_divided_exactly(seed: int) -> None:
     native.load_columns(Program.of_text(text), "f", "abqr", 8)(*blocks, groups=count // 8)
     assert (from_blocks(blocks[2], count)[0] == a // b).all()
     assert (from_blocks(blocks[3], count)[0] == a % b).all()
+
+
+def test_machine_code_that_is_dropped_lives_on_with_whoever_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment that checks a thousand texts does not keep a thousand programs."""
+    monkeypatch.setattr(native, "_loaded", {})
+    monkeypatch.setattr(native, "LOADED_MAX", 2)
+    made = [
+        native.load(Program.of_text(f"def plus(x: float) -> float:\n    return x + {number}.0\n"))
+        for number in range(4)
+    ]
+    assert [each["plus"](1.0) for each in made] == [1.0, 2.0, 3.0, 4.0]
+    assert len(native._loaded) == 2
+    assert native.load(Program.of_text("def plus(x: float) -> float:\n    return x + 3.0\n")).compile_seconds == 0.0

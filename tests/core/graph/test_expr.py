@@ -63,6 +63,7 @@ def test_equal_terms_are_one_node() -> None:
 
 
 def test_nodes_that_nobody_holds_are_forgotten() -> None:
+    gc.collect()
     before = len(expr._nodes)
     sma(close * 12345.678, 17)
     gc.collect()

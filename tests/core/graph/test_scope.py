@@ -66,7 +66,7 @@ def test_a_candle_whose_last_bar_is_missing_closes_late_and_two_may_close_at_onc
         (lambda: external(SCORE, max_age="soon"), WrongOperand, "3h"),
         (lambda: series_step([on("15m", close)], timeframe_ms=60 * MINUTE_MS), NotAMultiple, "15m cannot be made"),
         (lambda: series_step([session("1h")], timeframe_ms=240 * MINUTE_MS), NotAMultiple, "whole multiple of 4h"),
-        (lambda: series_step([on("1h", session("15m"))], timeframe_ms=MINUTE_MS), NotAMultiple, "1h"),
+        (lambda: on("1h", session("15m")), WrongOperand, "whole candles of 1h"),
     ],
 )
 def test_what_cannot_be_asked_is_named(build: Callable[[], object], error: type[InvalidInput], words: str) -> None:

@@ -119,8 +119,20 @@ def sizes() -> list[Hostile]:
         ),
         Hostile("many terms", enter(sums), errors.TooManyNodes, "more than 500 terms"),
         Hostile("doubling with new terms", doubling(600), errors.TooManyNodes, "more than 500 terms"),
-        Hostile("a tower of averages", doubling(40, "ema(t{0}, 900)"), errors.LooksBackTooFar, "looks back 20677 bars"),
+        Hostile("a tower of averages", doubling(40, "ema(t{0}, 900)"), errors.WarmsUpTooLong, "bars of history"),
         Hostile("window 1e9", enter("sma(close, 1000000000) > 1"), errors.NotComputable, "100000"),
+        Hostile(
+            "an average that takes years to settle",
+            enter("ema(close, 19000) > 1"),
+            errors.WarmsUpTooLong,
+            "bars of history",
+        ),
+        Hostile(
+            "a hundred sorts",
+            enter(" + ".join(f"quantile(close, {10 + each}, 0.5)" for each in range(100)) + " > 1"),
+            errors.TooCostly,
+            "operations a bar",
+        ),
         Hostile("window 10^5", enter("sma(close, 100000) > 1"), errors.LooksBackTooFar, "looks back 99999 bars"),
         Hostile("rings", enter(rings), errors.StateTooLarge, "more than 50000 values"),
         Hostile(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tradepool.core.compiler.llvm import ModuleWriter, Shape
 
 Element = TypeVar("Element", np.float64, np.int64)
+K = TypeVar("K")
+V = TypeVar("V")
 
 # Levels 2 and 3 take a quarter longer to compile and the steps measured run no faster.
 OPTIMISATION_LEVEL = 1
@@ -42,6 +44,8 @@ _C_TYPE = {
     Kind.INTS: ctypes.c_void_p,
     Kind.FLOATS: ctypes.c_void_p,
 }
+# Machine code that was made already, the least used first; what is dropped here lives on with whoever holds it.
+LOADED_MAX = 256
 _loaded: dict[tuple[str, frozenset[str]], Functions] = {}
 _loaded_columns: dict[tuple[str, str, Shape], ColumnsFunction] = {}
 # Rare functions, compiled once for all programs: by symbol, the engine that keeps them.
@@ -88,11 +92,21 @@ def load(
     exported = frozenset(checked if exports is None else exports)
     key = (program.digest, exported)
     with _one_at_a_time:
-        if key in _loaded:
-            return replace(_loaded[key], compile_seconds=0.0)
+        if (known := _recalled(_loaded, key)) is not None:
+            return replace(known, compile_seconds=0.0)
         signatures = [item.signature for name, item in checked.items() if name in exported]
         _loaded[key] = _compile(program, signatures, clock)
         return _loaded[key]
+
+
+def _recalled(loaded: dict[K, V], key: K) -> V | None:
+    """What was made for a key, now the last to be dropped; where there is none, room is made for it."""
+    known = loaded.pop(key, None)
+    if known is not None:
+        loaded[key] = known
+    elif len(loaded) >= LOADED_MAX:
+        del loaded[next(iter(loaded))]
+    return known
 
 
 def _compile(program: Program, signatures: list[Signature], clock: Callable[[], float]) -> Functions:
@@ -193,8 +207,8 @@ def load_columns(
     shape = compiler.Shape(lanes or lanes_of_machine(), frozenset(spread))
     key = (program.digest, export, shape)
     with _one_at_a_time:
-        if key in _loaded_columns:
-            return replace(_loaded_columns[key], compile_seconds=0.0)
+        if (known := _recalled(_loaded_columns, key)) is not None:
+            return replace(known, compile_seconds=0.0)
         started = clock()
         signature = checked[export].signature
         engine = _linked(machine, compiler.ModuleWriter(program, shape), [export])

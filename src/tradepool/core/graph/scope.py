@@ -31,7 +31,13 @@ def on(timeframe: str, expr: Value) -> Value:
     >>> on("1h", ema(close, 10)), on("1h", ema(close, 10)).lookback
     (on('1h', ema(close, 10)), 660)
     """
-    ratio = Term("ratio", (_known(timeframe),))
+    length_ms = _known(timeframe)
+    for inner in walk(expr) if isinstance(expr, Number | Boolean) else ():
+        if inner.op == "session" and (each_ms := _known(str(inner.value))) % length_ms:
+            remedy = f"use sessions of whole candles of {timeframe}, or keep session() outside of on()"
+            why = f"`{inner!r:.60}` has sessions of {each_ms // 60_000} min in candles of {length_ms // 60_000} min"
+            raise WrongOperand(expression=f"on({timeframe!r:.40}, ...)", why=why, remedy=remedy)
+    ratio = Term("ratio", (length_ms,))
     return _scoped("on", timeframe, expr, ("on", "of", "external"), lambda bars: times(plus(bars, 2), ratio))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from tradepool.core.graph.expr import Expr, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
-from tradepool.core.graph.whole import Term, Whole
+from tradepool.core.graph.whole import NEVER, Term, Whole
 
 # A market row: the level, the one before, the distances.
 SIGNAL_OPERATIONS = 10
@@ -38,6 +38,8 @@ _REMEMBERING = {
 _SCANNING = {"rank": 3, "slope": 4, "fitted": 5, "r2": 7, "correlation": 11, "quantile": 5}
 _SUMS_ANEW = {"rolling_sum": 1, "sma": 1, "variance": 4}
 _EXTREMES = ("highest", "lowest")
+# A sort of its own each: what it takes to compile is charged here.
+_QUANTILE_OPERATIONS = 500
 _UNLISTED_OPERATIONS = 20
 _WITH_RING = ("window", "quantile")
 _SMALL_STATE_FLOATS = 3
@@ -46,6 +48,11 @@ _SMALL_STATE_FLOATS = 3
 def lookback_bars(expr: Expr, values: Mapping[str, float]) -> int:
     """Earlier bars needed for the first value, with these parameter values; one of a longer timeframe counts as one."""
     return _bars_of(expr.first_valid, values)
+
+
+def warm_up_bars(expr: Expr, values: Mapping[str, float]) -> int | None:
+    """Bars of history before a later start equals an earlier one, counted alike; None: no number of bars does."""
+    return None if expr.settled == NEVER else _bars_of(expr.settled, values)
 
 
 def _bars_of(whole: Whole, values: Mapping[str, float]) -> int:
@@ -86,7 +93,8 @@ def node_operations(expr: Expr, values: Mapping[str, float]) -> float:
         return _ELEMENTWISE[expr.op]
     bars = _bars(expr, values)
     if expr.op not in _REMEMBERING:
-        return _UNLISTED_OPERATIONS + bars * _SCANNING.get(expr.op, 10)
+        least = _QUANTILE_OPERATIONS if expr.op == "quantile" else _UNLISTED_OPERATIONS
+        return least + bars * _SCANNING.get(expr.op, 10)
     more = bars * _SUMS_ANEW.get(expr.op, 0) / BLOCK
     return _REMEMBERING[expr.op] + more + (bars**0.5 if expr.op in _EXTREMES else 0.0)
 

@@ -85,6 +85,10 @@ class LooksBackTooFar(TextRefused):
     """Line {line}, column {column}, at {place}: this looks back {bars} bars with the longest windows its parameters allow, more than {most}; use shorter windows or smaller ranges."""
 
 
+class WarmsUpTooLong(TextRefused):
+    """Line {line}, column {column}, at {place}: this needs {bars} bars of history before it can be trusted, with the longest windows its parameters allow, more than {most}; use shorter windows or smaller ranges."""
+
+
 class StateTooLarge(TextRefused):
     """Line {line}, column {column}, at {place}: with this the strategy remembers more than {most} values; use shorter windows or smaller parameter ranges."""
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tradepool.core.graph.expr import Expr
-from tradepool.core.strategies.cost import lookback_bars, lookback_terms, node_operations, node_state_floats
-from tradepool.core.strategies.text_errors import LooksBackTooFar, StateTooLarge, TooCostly, TooManyNodes, TooTangled
+from tradepool.core.strategies.cost import (
+    lookback_bars,
+    lookback_terms,
+    node_operations,
+    node_state_floats,
+    warm_up_bars,
+)
+from tradepool.core.strategies.text_errors import (
+    LooksBackTooFar,
+    StateTooLarge,
+    TooCostly,
+    TooManyNodes,
+    TooTangled,
+    WarmsUpTooLong,
+)
 from tradepool.core.strategies.text_tokens import Token, place_of
 
 NODES_MAX = 500
 LOOKBACK_BARS_MAX = 20_000
+# What a start asks a venue for: two hundred requests of a thousand candles.
+WARM_UP_BARS_MAX = 200_000
 STATE_FLOATS_MAX = 50_000
 OPERATIONS_A_BAR_MAX = 20_000
 # Parts of the formula of a look-back, such as max(a + b, 2 * a, c): each is compared whenever two terms meet.
@@ -52,6 +67,9 @@ class Meter:
         lookback = lookback_bars(expr, self.highs)
         if lookback > LOOKBACK_BARS_MAX:
             raise LooksBackTooFar(**where, bars=lookback, most=LOOKBACK_BARS_MAX)
+        warm_up = warm_up_bars(expr, self.highs)
+        if warm_up is not None and warm_up > WARM_UP_BARS_MAX:
+            raise WarmsUpTooLong(**where, bars=warm_up, most=WARM_UP_BARS_MAX)
         self.state_floats += node_state_floats(expr, self.highs)
         if self.state_floats > STATE_FLOATS_MAX:
             raise StateTooLarge(**where, most=STATE_FLOATS_MAX)
