@@ -280,6 +280,26 @@ def test_a_new_strategy_beside_a_saved_one_is_warmed_up() -> None:
     assert world.memory.saved[NAME, ETH.id].time_ms == world.memory.saved[ALONE, ETH.id].time_ms
 
 
+def test_a_saved_state_of_another_program_is_made_anew_from_history() -> None:
+    """An upgrade that changes a step, or a damaged row, costs a warm-up and not the platform."""
+    world = World(2)
+
+    async def tell() -> None:
+        await world.start()
+        for number in range(BARS // 2):
+            await world.minute(number, {ETH: 0, BTC: 0})
+        await world.kill(save=True)
+        saved = world.memory.saved[NAME, ETH.id]
+        world.memory.saved[NAME, ETH.id] = replace(saved, state=saved.state[:-1] + b"x")
+        await world.start()
+        for number in range(BARS // 2, BARS):
+            await world.minute(number, {ETH: 0, BTC: 0})
+        await world.kill(save=True)
+
+    asyncio.run(tell())
+    world.check()
+
+
 def live_from(world: World, strategy: Strategy, begin: int) -> set[int]:
     """A platform that starts at minute `begin` with everything to be asked for; the times that differ from one pass.
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tradepool.core.graph.market_step import StateDamaged, StateMismatch
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import VenueError
@@ -107,8 +108,12 @@ class MarketData:
         for reader in self._readers:
             checkpoint = saved.get((reader.strategy_id, reader.market.id))
             if checkpoint is not None:
-                reader.load(checkpoint)
                 closes[checkpoint.market] = checkpoint.close
+                try:
+                    reader.load(checkpoint)
+                except (StateMismatch, StateDamaged) as error:
+                    # After an upgrade, say: the venue's history makes the same state.
+                    log.warning("a strategy warms up anew", strategy=reader.strategy_id, error=str(error))
         await self._subscribe()
         return closes
 
