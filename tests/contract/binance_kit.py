@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from binance import AsyncClient, BinanceSocketManager
+from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 from tests.contract.ccxt_kit import SPINS_MAX, ToLoopback
 from tradepool.simexchange.door import LOOPBACK, TcpPort
@@ -23,6 +24,9 @@ from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 T = TypeVar("T")
+
+# How long its reader waits for a frame before it looks whether it should end: ten seconds, at each test's end.
+ReconnectingWebsocket.TIMEOUT = 0.2
 
 
 class LoopbackLoop(asyncio.SelectorEventLoop):
