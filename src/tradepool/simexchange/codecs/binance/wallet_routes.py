@@ -248,7 +248,7 @@ class WalletRoutes:
         for row in reversed(self._wallet.log(account).dust):
             if start <= row.time_ms <= end:
                 batches.setdefault(row.batch, []).append(row)
-        told = [self._batch(batch, rows) for batch, rows in list(batches.items())[:100]]
+        told = [self._batch(batch, rows[::-1]) for batch, rows in list(batches.items())[:100]]
         return orjson.dumps({"total": len(told), "userAssetDribblets": told})
 
     def _batch(self, batch: int, rows: Sequence[DustConversion]) -> dict[str, object]:
