@@ -148,8 +148,7 @@ class Wallet:
     ) -> Deposit:
         """Send money to an account: pending now, free after one delay, withdrawable after the longer other."""
         units = self._units(asset, amount)
-        if account.free.get(asset, 0) + units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=self._unit(asset))
+        self._check_room(account, asset, units, now_ms)
         number, tx_id = self._next(account, "deposit")
         credited_ms = now_ms + _delay(credit_after_ms)
         unlocked_ms = max(credited_ms, now_ms + _delay(unlock_after_ms))
@@ -209,6 +208,7 @@ class Wallet:
     ) -> Dividend:
         """Give an account money of the venue's."""
         units = self._units(asset, amount)
+        self._check_room(account, asset, units, now_ms)
         self._move(account, asset, units, now_ms)
         number, _ = self._next(account, "dividend")
         made = Dividend(number, asset, units, why, now_ms)
@@ -248,6 +248,13 @@ class Wallet:
         if left < 0:
             raise InsufficientBalance(asset=asset, needed=-units, free=left - units)
         held[wallet, asset] = left
+
+    def _check_room(self, account: Account, asset: str, units: int, now_ms: int) -> None:
+        """MoneyTooLarge when the account could come to hold more than is counted exactly."""
+        log = self.log(account)
+        coming = sum(row.units for row in log.deposits if row.asset == asset and row.credited_ms > now_ms)
+        if account.free.get(asset, 0) + account.locked.get(asset, 0) + coming + units >= EXACT_MAX:
+            raise MoneyTooLarge(asset=asset, value=units * self._unit(asset), unit=self._unit(asset))
 
     def _plan(self, time_ms: int, account: Account, asset: str, units: int, now_ms: int) -> None:
         heapq.heappush(self._agenda, (time_ms, next(self._order), account, asset, units))

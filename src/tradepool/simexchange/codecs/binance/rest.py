@@ -15,6 +15,7 @@ from tradepool.simexchange.codecs.binance.request import Call, Parameters, signe
 from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
 from tradepool.simexchange.codecs.binance.weights import API, request_cost
 from tradepool.simexchange.errors import Refused
+from tradepool.simexchange.limits import Cost
 from tradepool.simexchange.venue import Venue
 
 # Routes that place orders: they count against the account's order limits and answer with its counts.
@@ -24,6 +25,7 @@ PLACING = frozenset(
 )
 SYSTEM_STATUS = ("GET", f"{SAPI}system/status")
 KEY_RESTRICTIONS = ("GET", f"{SAPI}account/apiRestrictions")
+FREE = Cost(0)
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -52,7 +54,7 @@ class Rest:
             parameters, unread = Parameters.of(call), None
         except Rejection as said:
             parameters, unread = Parameters({}), said
-        cost = request_cost(*route, parameters)
+        cost = request_cost(*route, parameters) if self._venue.limiter else FREE
         retry: dict[str, str] = {}
         try:
             self._gate.charge(cost, call.key, address)
