@@ -17,7 +17,7 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.clients import Credentials
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.core.account.account import Account
 from tradepool.core.strategies.strategy import Strategy

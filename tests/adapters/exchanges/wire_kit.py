@@ -13,7 +13,7 @@ from tests.nouns import request
 from tests.simexchange.exchange_kit import START, flat, small_venue
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.clients import Credentials
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.core.risk.review import review
 from tradepool.domain.ids import AccountId, client_order_id
