@@ -33,7 +33,7 @@ _WATCHED = _CONNECTS | _LOOK_UPS | _ELSEWHERE
 
 
 class EgressRefused(TradepoolError):
-    """Something in this process tried {what} outside of the guarded sessions and was stopped; nothing may trade before the installed packages are checked against their lock."""  # noqa: E501
+    """Something in this process tried {what} outside of the guarded sessions and was stopped; nothing may trade before the installed packages are checked against their lock."""
 
 
 class _Seal:

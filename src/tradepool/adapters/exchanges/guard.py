@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -26,7 +25,7 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 
 
 class OffTheList(TradepoolError):
-    """A request of {venue}'s client to {where} was stopped: it is not on the allow-list ({why}); accounts there are stopped, check the installed packages against their lock."""  # noqa: E501
+    """A request of {venue}'s client to {where} was stopped: it is not on the allow-list ({why}); accounts there are stopped, check the installed packages against their lock."""
 
 
 class Guard:

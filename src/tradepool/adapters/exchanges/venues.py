@@ -24,7 +24,7 @@ class UnknownVenue(InvalidInput):
 
 
 class ReadsOnly(InvalidInput):
-    """{venue} is not certified: its markets, candles and tickers can be read, but no key is sent there and no order; use a certified venue ({certified})."""  # noqa: E501
+    """{venue} is not certified: its markets, candles and tickers can be read, but no key is sent there and no order; use a certified venue ({certified})."""
 
 
 class IdParameter(StrEnum):
