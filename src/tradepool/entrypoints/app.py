@@ -25,7 +25,7 @@ from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput, TradepoolError, UnknownMarket
-from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
@@ -62,7 +62,7 @@ class Wiring:
     """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request.
 
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
-    that does nothing else.
+    that does nothing else. `naming` marks this deployment's and instance's orders.
     """
 
     venue: str
@@ -79,6 +79,7 @@ class Wiring:
     journal: Journal | None = None
     wrap_gateway: WrapGateway = lambda gateway: gateway
     sealed: bool = False
+    naming: Naming = REPLAY_NAMING
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -163,11 +164,11 @@ class Platform:
         )
         self._closing.append(gateway.close)
         fees = await gateway.fees()
-        account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin)
+        account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
-        actor = AccountActor(account, gateway, self.journal, sender)
+        actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
         actors.append(actor)
 
     def _listed(self, listed: Mapping[MarketId, Market], market: MarketId) -> Market:

@@ -71,8 +71,12 @@ class CcxtGateway:
         client.handle_event_stream_terminated = lambda connection, frame: stream.fail("the venue ended it")
 
     def _on_report(self, connection: Any, report: Any) -> None:
-        market = self._markets.get(report["s"])
-        event = translate.event_from_report(report, self.account, market) if market else None
+        market, event = self._markets.get(report["s"]), None
+        if market is not None:
+            event = translate.event_from_report(report, self.account, market)
+        elif report["x"] in ("NEW", "TRADE"):
+            # No order of ours is on a market the account may not trade.
+            event = translate.foreign_from_report(report, MarketId(f"{self._client.id}:{report['s']}"))
         self._on_time(int(report["E"]))
         if event is not None:
             self._on_event(event)
