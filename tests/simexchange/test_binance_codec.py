@@ -37,12 +37,12 @@ class Client:
         text = urlencode(params | {"timestamp": self.venue.now_ms, "recvWindow": 10_000})
         text += f"&signature={signature(text)}"
         query, body = ("", text) if method == "POST" else (text, "")
-        status, answer = self.rest.answer(Call(method, f"/api/v3/{path}", query, body, "key"))
+        status, answer, _ = self.rest.answer(Call(method, f"/api/v3/{path}", query, body, "key"))
         return status, orjson.loads(answer)
 
     def public(self, path: str, query: str = "") -> tuple[int, object]:
         """One unsigned call."""
-        status, answer = self.rest.answer(Call("GET", f"/api/v3/{path}", query, "", ""))
+        status, answer, _ = self.rest.answer(Call("GET", f"/api/v3/{path}", query, "", ""))
         return status, orjson.loads(answer)
 
 

@@ -20,11 +20,13 @@ from aiohttp import WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.simexchange.codecs.binance import streams, user_stream
-from tradepool.simexchange.codecs.binance.rejection import Rejection
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
+from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
 from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import Door, Place
+from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.hub import Hub
 from tradepool.simexchange.venue import Venue
 
@@ -84,7 +86,7 @@ class Server:
     def __init__(self, venue: Venue, place: Place, tls: ssl.SSLContext | None = None) -> None:
         """Prepare; nothing is opened before `start`."""
         self._venue = venue
-        self._hub, self._rest = Hub(venue.markets), Rest(venue)
+        self._hub, self._rest, self._gate = Hub(venue.markets), Rest(venue), Gate(venue)
         self._door = Door(self._handle, place, tls)
         self._links: set[SocketLink] = set()
         self.requests = 0
@@ -132,8 +134,8 @@ class Server:
         path, _, query = request.raw_path.partition("?")
         body = raw_text(await request.read()) if request.can_read_body else ""
         key = request.headers.get("X-MBX-APIKEY", "")
-        status, text = self._rest.answer(Call(request.method, path, query, body, key))
-        return web.Response(status=status, body=text, content_type="application/json")
+        status, text, headers = self._rest.answer(Call(request.method, path, query, body, key), address_of(request))
+        return web.Response(status=status, body=text, headers=headers, content_type="application/json")
 
     # ---- conversations
 
@@ -141,6 +143,11 @@ class Server:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="Only WebSocket connections are served here.")
+        try:
+            self._gate.connect(address_of(request), is_api=on_text == self._on_api_text)
+        except Refused as refused:
+            said = rejection(refused)
+            return web.Response(status=said.status, body=said.body(), headers=said.headers())
         await socket.prepare(request)
         link = SocketLink(request)
         self._links.add(link)
@@ -148,6 +155,9 @@ class Server:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
+                    if on_text == self._on_stream_text and not self._gate.hears(link):
+                        link.drop()
+                        break
                     link.write(text_frame(on_text(request, link, message.data)))
         finally:
             self._links.discard(link)
@@ -175,7 +185,10 @@ class Server:
             return self._hub.subscriptions(link)
         if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
-        for name in streams.stream_names(ask.params, self._hub.names):
+        names = streams.stream_names(ask.params, self._hub.names)
+        if ask.method == "SUBSCRIBE":
+            self._gate.check_streams(len({*self._hub.subscriptions(link), *names}))
+        for name in names:
             if ask.method == "SUBSCRIBE":
                 self._hub.subscribe(name, link, combined=combined)
             else:
@@ -187,22 +200,30 @@ class Server:
         try:
             ask = streams.read_ask(text)
             ask_id = ask.id
-            return streams.api_result_text(ask.id, self._api_result(ask, link))
-        except Rejection as said:
-            return streams.api_error_text(ask_id, said)
+            address = address_of(request)
+            self._gate.charge_ask(ask, address)
+            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(address))
+        except Refused as refused:
+            return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
 
-    def _api_result(self, ask: streams.Ask, link: SocketLink) -> object:
+    def _api_result(self, ask: streams.Ask, link: SocketLink, address: str) -> object:
         if ask.method == "ping":
             return {}
         if ask.method == "time":
-            return {"serverTime": self._venue.now_ms}
+            return {"serverTime": self._venue.clock_ms()}
         if ask.method == user_stream.USER_SUBSCRIBE:
-            return {"subscriptionId": self._hub.open_user(user_stream.user_account(self._venue, ask.params), link)}
+            account = user_stream.user_account(self._venue, ask.params, address)
+            return {"subscriptionId": self._hub.open_user(account, link)}
         if ask.method == user_stream.USER_UNSUBSCRIBE:
             number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None
             self._hub.close_users(link, number)
             return {}
         raise Rejection(-1000, f"The simulated exchange has no method {ask.method}.")
+
+
+def address_of(request: web.BaseRequest) -> str:
+    """Where a request comes from: the peer's host; all of a Unix socket's clients are one address."""
+    return request.remote or NO_ADDRESS
 
 
 def _is_combined(request: web.BaseRequest) -> bool:

@@ -8,6 +8,7 @@ import orjson
 
 from tradepool.domain.candle import timeframe_name
 from tradepool.simexchange.codecs.binance import answer
+from tradepool.simexchange.codecs.binance.gate import rate_limits
 from tradepool.simexchange.codecs.binance.info import ExchangeInfo
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
 from tradepool.simexchange.codecs.binance.request import ROWS, ROWS_MAX, Parameters
@@ -37,7 +38,7 @@ class PublicRoutes:
         symbols = None
         if "symbol" in parameters or "symbols" in parameters:
             symbols = [market.symbol for market in self._markets(parameters)]
-        return self._info.body(symbols, self._venue.now_ms)
+        return self._info.body(symbols, self._venue.clock_ms(), rate_limits(self._venue.limiter))
 
     def _klines(self, parameters: Parameters) -> bytes:
         """Published candles only: the forming one is not shown."""
