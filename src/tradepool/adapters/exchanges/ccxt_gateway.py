@@ -10,9 +10,10 @@ import ccxt
 
 from tradepool.adapters.exchanges import outcome, translate
 from tradepool.adapters.exchanges.ask import Ask
-from tradepool.adapters.exchanges.clients import Credentials, new_account_client
+from tradepool.adapters.exchanges.clients import new_account_client
 from tradepool.adapters.exchanges.stream import Stream
 from tradepool.adapters.exchanges.transport import Session
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
 from tradepool.domain.event import Event, OrderRejected
@@ -42,7 +43,7 @@ class CcxtGateway:
     ) -> None:
         """`master` is the feed's client with its markets loaded; `markets` are those the account may trade."""
         self.account = account
-        self._client = new_account_client(master, credentials, session, clock, keep_alive_ms)
+        self._client = new_account_client(master, account, credentials, session, clock, keep_alive_ms)
         self._markets = {self._client.market_id(m.symbol): m for m in markets}
         self._symbols: Mapping[MarketId, Market] = {m.id: m for m in markets}
         self._on_time = on_time
@@ -70,8 +71,12 @@ class CcxtGateway:
         client.handle_event_stream_terminated = lambda connection, frame: stream.fail("the venue ended it")
 
     def _on_report(self, connection: Any, report: Any) -> None:
-        market = self._markets.get(report["s"])
-        event = translate.event_from_report(report, self.account, market) if market else None
+        market, event = self._markets.get(report["s"]), None
+        if market is not None:
+            event = translate.event_from_report(report, self.account, market)
+        elif report["x"] in ("NEW", "TRADE"):
+            # No order of ours is on a market the account may not trade.
+            event = translate.foreign_from_report(report, MarketId(f"{self._client.id}:{report['s']}"))
         self._on_time(int(report["E"]))
         if event is not None:
             self._on_event(event)

@@ -13,11 +13,13 @@ from typing import Any
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
+from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, VenueOrderId
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
+
+FOREIGN_NAME_MAX = 64
 
 
 class BadFrame(ValueError):
@@ -147,6 +149,8 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
     kind, time_ms = report["x"], int(report["T"])
     name = ClientOrderId(report["c"])
     match kind:
+        case "NEW" if read_client_order_id(name) is None:
+            return foreign_from_report(report, market.id)
         case "NEW":
             return OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=VenueOrderId(str(report["i"])))
         case "TRADE":
@@ -157,6 +161,11 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None
+
+
+def foreign_from_report(report: Mapping[str, Any], market: MarketId) -> ForeignOrder:
+    """An execution report of an order that no deployment named, or on a market that is not traded here."""
+    return ForeignOrder(time_ms=int(report["T"]), name=_text(report["c"])[:FOREIGN_NAME_MAX], market=market)
 
 
 def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
@@ -189,6 +198,12 @@ def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
 
 def _number(value: Any) -> Decimal:
     return Decimal(str(value)).normalize()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadFrame(f"a {type(value).__name__} in place of a text")
+    return value
 
 
 def _flag(value: Any) -> bool:
