@@ -170,7 +170,7 @@ def test_a_key_out_of_orders_silences_nobody_else() -> None:
     budget = Budget([WEIGHT, limit])
     charge = budget.spend(5_000, Cost(orders=1, key="a"), Priority.ENTRY)
     assert isinstance(charge, Charge)
-    assert not budget.answered(5_100, charge, Answer(429, {"Retry-After": "5", "X-Mbx-Order-Count-10s": "5"}))
+    assert not budget.answered(5_100, charge, Answer(429, {"Retry-After": "5"}, of_key=True))
     assert isinstance(budget.spend(5_200, Cost(orders=1, key="b"), Priority.ENTRY), Charge)
     assert budget.spend(5_200, Cost(orders=1, key="a"), Priority.EXIT) == Refusal(11_000, "a")
     assert isinstance(budget.spend(5_200, Cost(key="a"), Priority.EXIT), Charge), "a cancel is no order"

@@ -102,10 +102,11 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a venue's answer says about limits."""
+    """What a venue's answer says about limits; `of_key`: a refusal that concerns only the orders of this key."""
 
     status: int
     headers: Mapping[str, str]
+    of_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,12 +117,13 @@ class Budget:
         if charge.turn not in self._out:
             return False
         headers = {name.lower(): value for name, value in answer.headers.items()} if answer else {}
-        told = {n: self._told(now_ms, n, charge, headers) for n in charge.windows}
+        for n in charge.windows:
+            self._told(now_ms, n, charge, headers)
         del self._out[charge.turn]
         if answer is None or answer.status not in RETRY_DEFAULT_S:
             return False
-        # A key that has used up its orders is its own affair: nobody else is made to wait for it.
-        if any(told[n] >= limit.amount for n, limit in enumerate(self.limits) if limit.per_key and n in told):
+        if answer.of_key:
+            self._use_up(charge)
             return False
         was_open = now_ms >= self.closed_until_ms
         wait_s = _whole(headers.get("retry-after")) or RETRY_DEFAULT_S[answer.status]
@@ -139,8 +140,18 @@ class Budget:
             found.append(Use(name=limit.name, amount=limit.amount, used=max(totals, default=0), ends_ms=ends_ms))
         return found
 
-    def _told(self, now_ms: int, n: int, charge: Charge, headers: Mapping[str, str]) -> int:
-        """The charge is out no more; the venue's count is taken for the window it can only be about. UNKNOWN: none."""
+    def _use_up(self, charge: Charge) -> None:
+        """A key that has placed too many orders is its own affair: nobody else is made to wait for it.
+
+        Which of its limits it was is not said; the shortest one is over soonest, and the venue will say so again.
+        """
+        limits = [n for n in charge.windows if self.limits[n].per_key]
+        for n in limits[:1]:
+            for window in charge.windows[n]:
+                window.tell(self.limits[n].amount, charge.turn)
+
+    def _told(self, now_ms: int, n: int, charge: Charge, headers: Mapping[str, str]) -> None:
+        """The charge is out no more; the venue's count is taken for the window it can only be about."""
         limit, windows, amount = self.limits[n], charge.windows[n], charge.cost.amount(self.limits[n].measure)
         here = self._landing(now_ms, n, charge.cost)
         said = _whole(headers.get(limit.header)) if limit.header else None
@@ -151,7 +162,6 @@ class Budget:
                 window.tell(said, charge.turn)
             elif limit.header:
                 window.silent.append((self._turn, amount))
-        return UNKNOWN if said is None else said
 
     def _landing(self, now_ms: int, n: int, cost: Cost) -> list[Window]:
         """The windows in which the venue may count what is sent now."""
