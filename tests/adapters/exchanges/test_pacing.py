@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
 
+REAL = Limits()
 ANN = AccountId("a" * 32)
 
 
@@ -85,7 +87,7 @@ class Paced:
 
 @asynccontextmanager
 async def paced(
-    files: TlsFiles, limits: Sequence[Limit] = BINANCE, venue_limits: Limits = Limits()
+    files: TlsFiles, limits: Sequence[Limit] = BINANCE, venue_limits: Limits = REAL
 ) -> AsyncIterator[Paced]:
     """Everything running, 20 seconds into a minute."""
     venue = small_venue(flat(30))
@@ -149,7 +151,7 @@ def test_nothing_but_the_broker_holds_a_request_back(files: TlsFiles) -> None:
     async def main() -> None:
         async with paced(files) as desk:
             for client in (desk.feed.client, desk.gateway._client):
-                client.throttler, client.sleep = None, sleep  # calling the first is a TypeError
+                client.throttler, client.sleep = SimpleNamespace(), sleep  # calling the first is a TypeError
                 assert not client.enableRateLimit
             began_ms = desk.clock.now_ms()
             for _ in range(100):
