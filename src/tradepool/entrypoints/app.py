@@ -6,7 +6,9 @@ exchange, or our own stepped by whoever owns the loop.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,12 +19,13 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.errors import InvalidInput, UnknownMarket
-from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.errors import InvalidInput, TradepoolError, UnknownMarket
+from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
@@ -30,6 +33,7 @@ from tradepool.domain.user import Account as AccountNoun
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
+from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import guard
 from tradepool.services.market_data import MarketData
 from tradepool.services.reader import source_of
@@ -55,7 +59,11 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
-    """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request."""
+    """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request.
+
+    `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
+    that does nothing else. `naming` marks this deployment's and instance's orders.
+    """
 
     venue: str
     timeframe_ms: int
@@ -70,6 +78,8 @@ class Wiring:
     keep_alive_ms: int = 30_000
     journal: Journal | None = None
     wrap_gateway: WrapGateway = lambda gateway: gateway
+    sealed: bool = False
+    naming: Naming = REPLAY_NAMING
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -87,11 +97,16 @@ class Platform:
         self.books = DatabaseBooks(wiring.connection)
         self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
+        self._alarms: list[TradepoolError] = []
 
     async def start(self) -> None:
         """Connect, recover, subscribe."""
         w = self._wiring
-        self.session = Session(w.transport, w.traces)
+        reach, self._loop = facts_of(w.venue).reach, asyncio.get_running_loop()
+        seal = sealed(reach.names, self._alarm) if w.sealed else nullcontext()
+        seal.__enter__()
+        self._closing.append(partial(_leave, seal))
+        self.session = Session(w.transport, w.traces, reach, self._alarm)
         self._closing.append(self.session.close)
         self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms)
         self._closing.append(self.feed.close)
@@ -118,6 +133,17 @@ class Platform:
             [market for others in self._others.values() for market in others],
         )
         await self.desk.start(self.market_data)
+        if self._alarms:
+            raise self._alarms[0]
+
+    def _alarm(self, error: TradepoolError) -> None:
+        """Code of an exchange client went where it must not, in whatever thread: all accounts stop."""
+        self._alarms.append(error)
+        self._loop.call_soon_threadsafe(self._stop_accounts, error)
+
+    def _stop_accounts(self, error: TradepoolError) -> None:
+        if hasattr(self, "desk"):
+            self.desk.halt_all(error)
 
     async def _take(self, seat: Seat, listed: Mapping[MarketId, Market], actors: list[AccountActor]) -> None:
         """Make an account's actor; a key that is refused, or a market that is not there, is that account's trouble."""
@@ -138,11 +164,11 @@ class Platform:
         )
         self._closing.append(gateway.close)
         fees = await gateway.fees()
-        account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin)
+        account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
-        actor = AccountActor(account, gateway, self.journal, sender)
+        actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
         actors.append(actor)
 
     def _listed(self, listed: Mapping[MarketId, Market], market: MarketId) -> Market:
@@ -180,6 +206,10 @@ class Platform:
         closing, self._closing = self._closing, []
         for close in reversed(closing):
             await close()
+
+
+async def _leave(seal: AbstractContextManager[None]) -> None:
+    seal.__exit__(None, None, None)
 
 
 def _note(refused: dict[AccountId, Exception], account: AccountId, task: str, error: Exception) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from tradepool.adapters.exchanges import outcome, translate
 from tradepool.adapters.exchanges.ask import Ask
 from tradepool.adapters.exchanges.clients import new_client
+from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.stream import Stream
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.domain.candle import Candle, timeframe_name
@@ -20,6 +21,7 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OnCandle, OnLost
+from tradepool.ports.weights import WeightBroker
 from tradepool.runtime import telemetry
 
 HISTORY_PAGE = 1_000
@@ -32,10 +34,17 @@ class CcxtFeed:
     """The candles of one venue."""
 
     def __init__(
-        self, venue: str, session: Session, clock: Clock, on_time: Callable[[int], None], keep_alive_ms: int = 30_000
+        self,
+        venue: str,
+        session: Session,
+        clock: Clock,
+        on_time: Callable[[int], None],
+        keep_alive_ms: int = 30_000,
+        broker: WeightBroker | None = None,
     ) -> None:
         """`on_time` hears the venue's time from every frame; a replay sets its clock by it."""
         self.client: Any = new_client(venue, session, clock, keep_alive_ms)
+        self._pacer = Pacer(self.client, broker)
         self._venue = venue
         self._on_time = on_time
         self._markets: dict[str, Market] = {}
@@ -80,6 +89,7 @@ class CcxtFeed:
 
         self.client.handle_subscription_status = on_status
         self.client.handle_ohlcv = on_kline
+        await self._pacer.connect()
         pairs = [[market.symbol, timeframe_name(timeframe_ms)] for market in markets]
         await stream.open(lambda: self.client.watch_ohlcv_for_symbols(pairs), on_lost)
 
@@ -91,7 +101,7 @@ class CcxtFeed:
 
         def read(answer: Any) -> tuple[list[Candle], int | None]:
             """The closed candles of a page, and where the next page starts."""
-            rows = translate.rows_from(answer)
+            rows = sorted(translate.rows_from(answer), key=lambda row: int(row[0]))
             closed = [row for row in rows if int(row[0]) + timeframe_ms <= now]
             next_ms = int(rows[-1][0]) + 1 if len(rows) == HISTORY_PAGE else None
             return [translate.candle_from_row(market, timeframe_ms, row) for row in closed], next_ms

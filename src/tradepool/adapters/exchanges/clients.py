@@ -5,13 +5,15 @@ A client with its own markets weighs 39 MB, one that shares weighs a few kilobyt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import ccxt.async_support
 import ccxt.pro
 
 from tradepool.adapters.exchanges.transport import Session
+from tradepool.adapters.exchanges.vault import Credentials as Credentials
+from tradepool.adapters.exchanges.venues import facts_of, require_certified
 from tradepool.ports.clock import Clock
 
 TIMEOUT_MS = 60_000
@@ -36,28 +38,22 @@ OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A trade-only API key; never printed."""
-
-    key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        """Say that there is one, not which."""
-        return "Credentials(key=***, secret=***)"
-
-
 def new_client(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any:
-    """A public ccxt client of a venue; ccxt is untyped, its objects stay inside this folder."""
+    """A public ccxt client of any venue ccxt knows (else UnknownVenue); ccxt is untyped, its objects stay in here."""
+    facts_of(venue)
     return _make(venue, session, clock, keep_alive_ms, {})
 
 
 def new_account_client(
-    master: Any, credentials: Credentials, session: Session, clock: Clock, keep_alive_ms: int
+    master: Any, alias: str, credentials: Credentials, session: Session, clock: Clock, keep_alive_ms: int
 ) -> Any:
-    """A client for one API key, sharing everything that is the same for all with `master`."""
-    client = _make(master.id, session, clock, keep_alive_ms, {"apiKey": credentials.key, "secret": credentials.secret})
+    """A client for one API key, sharing everything that is the same for all with `master`. Raises ReadsOnly.
+
+    `alias` is what it signs with; the session's vault holds the credentials and signs in its place.
+    """
+    require_certified(master.id)
+    lent = session.vault.put(alias, credentials)
+    client = _make(master.id, session, clock, keep_alive_ms, {"apiKey": lent.key, "secret": lent.secret})
     for table in SHARED_TABLES:
         setattr(client, table, getattr(master, table))
     client.set_markets_from_exchange(master)
@@ -66,7 +62,8 @@ def new_account_client(
 
 def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: dict[str, str]) -> Any:
     options = {**OPTIONS, "ws": {**OPTIONS["ws"], "keepAlive": keep_alive_ms}}  # type: ignore[dict-item]
-    client = getattr(ccxt.pro, venue)(
+    # Some venues are known to ccxt without streams.
+    client = getattr(ccxt.pro if venue in ccxt.pro.exchanges else ccxt.async_support, venue)(
         {
             "session": session.http,
             "ssl_context": session.tls,

@@ -13,11 +13,13 @@ from typing import Any
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
+from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, VenueOrderId
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
+
+FOREIGN_NAME_MAX = 64
 
 
 class BadFrame(ValueError):
@@ -121,9 +123,10 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
 
 
 def trades_from(answer: Any, account: AccountId, market: Market) -> list[tuple[Fill, str]]:
-    """The account's trades as the venue's REST API shows them, each with the venue's id of its order, which is all
-    that tells ours."""
-    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows_from(answer)]
+    """The account's trades by their ids, in whatever order REST shows them, each with the venue's id of its order,
+    which is all that tells ours."""
+    rows = sorted(rows_from(answer), key=lambda trade: int(trade["id"]))
+    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows]
 
 
 def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
@@ -147,6 +150,8 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
     kind, time_ms = report["x"], int(report["T"])
     name = ClientOrderId(report["c"])
     match kind:
+        case "NEW" if read_client_order_id(name) is None:
+            return foreign_from_report(report, market.id)
         case "NEW":
             return OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=VenueOrderId(str(report["i"])))
         case "TRADE":
@@ -157,6 +162,11 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None
+
+
+def foreign_from_report(report: Mapping[str, Any], market: MarketId) -> ForeignOrder:
+    """An execution report of an order that no deployment named, or on a market that is not traded here."""
+    return ForeignOrder(time_ms=int(report["T"]), name=_text(report["c"])[:FOREIGN_NAME_MAX], market=market)
 
 
 def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
@@ -176,8 +186,10 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 
 def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """The balances of an account answer, without the empty ones."""
+    """The balances of an account answer, without the empty ones; one below zero makes no sense of all."""
     rows = [(row["asset"], canonical(row["free"]), canonical(row["locked"])) for row in answer["balances"]]
+    if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
+        raise BadFrame(f"{below[0]} is below zero")
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
 
 
@@ -189,6 +201,12 @@ def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
 
 def _number(value: Any) -> Decimal:
     return Decimal(str(value)).normalize()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadFrame(f"a {type(value).__name__} in place of a text")
+    return value
 
 
 def _flag(value: Any) -> bool:
