@@ -16,7 +16,7 @@ account, so the order in which different accounts' requests arrive changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from tradepool.core.matching.bar_fill import fee_units, market_buy_price, market_sell_price
@@ -54,6 +54,7 @@ class Venue:
         self.timeframe_ms = self.markets[0].timeframe_ms
         self.slippage_bp, self.strict_ids = slippage_bp, strict_ids
         self.accounts: dict[str, Account] = {}
+        self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
         self._by_symbol = {market.symbol: market for market in self.markets}
         self._resting = [Resting() for _ in self.markets]
@@ -86,6 +87,14 @@ class Venue:
         self._flush()
         return phase is not None
 
+    def run_until(self, time_ms: int) -> bool:
+        """Go on through every phase up to a time, whoever listens; False when the candles are over."""
+        while (at_ms := self.next_time_ms()) is not None and at_ms <= time_ms:
+            self._next_phase()
+        self.pass_time(time_ms)
+        self._flush()
+        return at_ms is not None
+
     def next_time_ms(self) -> int | None:
         """Virtual time of the next phase; None at the end of the candles."""
         return self._timeline.next_time_ms()
@@ -93,6 +102,10 @@ class Venue:
     def pass_time(self, time_ms: int) -> None:
         """Let time go on to there without a phase: clients that wait, retry and sign then do not run ahead of it."""
         self.now_ms = max(self.now_ms, time_ms)
+
+    def clock_ms(self) -> int:
+        """What the venue's own clock shows: virtual time, and by how much it goes wrong."""
+        return self.now_ms + self.clock_offset_ms()
 
     def listen(self, outlet: Outlet) -> None:
         """Tell an outlet what happens from now on."""

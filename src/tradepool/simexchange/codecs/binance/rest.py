@@ -57,5 +57,5 @@ class Rest:
         parameters = Parameters.of(call)
         parameters.text("signature")
         check_signature(account, *signed_payload(call))
-        check_time(parameters, self._venue.now_ms)
+        check_time(parameters, self._venue.clock_ms())
         return account, parameters

@@ -23,7 +23,7 @@ def user_account(venue: Venue, params: object) -> str:
         raise Rejection(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
     signature = texts.pop("signature", "")
     check_signature(account, "&".join(f"{name}={texts[name]}" for name in sorted(texts)), signature)
-    check_time(Parameters(texts), venue.now_ms)
+    check_time(Parameters(texts), venue.clock_ms())
     return account.key
 
 
