@@ -127,4 +127,5 @@ CODES = {
     -1016: (503, "This service is no longer available."),
     -1021: (400, "Timestamp for this request is outside of the recvWindow."),
     -2015: (401, "Invalid API-key, IP, or permissions for action."),
+    -9999: (400, "A code that no client knows."),
 }
