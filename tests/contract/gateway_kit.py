@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.nouns import request
 from tests.simexchange.exchange_kit import START, Row, market, small_venue
@@ -64,6 +65,11 @@ class Desk:
         """Open the candles' stream."""
         on_lost: Callable[[str], None] = lambda why: self.lost.append(f"candles: {why}")  # noqa: E731
         await self.feed.subscribe(self.markets, 60_000, self.candles.append, on_lost)
+
+    async def submit(self, number: int = 1, **changes: Any) -> Event:
+        """Send an order, with the clock set by the venue's."""
+        await self.feed.time_ms()
+        return await self.gateway.submit(order(number, **changes))
 
     async def until(self, done: Callable[[], object]) -> None:
         """Let everybody run until something is true."""
@@ -126,7 +132,7 @@ async def desk(venue: Venue, files: TlsFiles) -> AsyncIterator[Desk]:
         await server.stop()
 
 
-def order(number: int = 1, steps: int = 100, **changes: object) -> ApprovedOrder:
+def order(number: int = 1, steps: int = 100, **changes: Any) -> ApprovedOrder:
     """A market buy of a tenth of a bitcoin, or what the changes make of it."""
     name = client_order_id(1, number)
     wish = request(client_order_id=name, quantity=MARKET.quantity(steps), time_ms=START, **changes)

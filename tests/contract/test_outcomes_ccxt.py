@@ -102,7 +102,7 @@ def test_refused_connection(files: TlsFiles) -> None:
             await at.gateway.submit(order())
         assert at.orders == []
         at.faults.remove(rule.number)
-        await asyncio.sleep(0.01)
+        await at.until(lambda: at.server.is_open)
         assert isinstance(await at.gateway.submit(order()), OrderAccepted)
 
     tell(files, story)

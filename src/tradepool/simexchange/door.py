@@ -83,6 +83,11 @@ class Door:
         """How many connections stand now."""
         return len(self._web.connections) if self._web is not None else 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
+
     def shut(self) -> None:
         """Refuse every new connection and reset those that stand; `reopen` ends it. The socket file goes too."""
         if self._listener is not None:

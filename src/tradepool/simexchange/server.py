@@ -151,6 +151,11 @@ class Server:
         """How many connections stand now."""
         return self._door.connections
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may connect now."""
+        return self._door.is_open
+
     async def start(self) -> Place:
         """Listen and tell clients what happens; answers with the place. PortInUse, CannotListen."""
         place = await self._door.open()
