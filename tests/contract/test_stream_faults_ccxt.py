@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.gateway_kit import Desk, Story, order, play
 from tests.simexchange.exchange_kit import MINUTE, START, Row
+from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import OrderAccepted, OrderFilled
 from tradepool.domain.order import OrderType, Purpose, Side
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
@@ -304,12 +305,33 @@ def test_histories_in_another_order(files: TlsFiles) -> None:
 
 
 def test_widened_key(files: TlsFiles) -> None:
-    """C-445: a key that may withdraw from now on says so of itself."""
+    """C-445: a key that may withdraw from now on says so of itself; when that is over, it does no more."""
 
     async def story(at: Desk) -> None:
-        before = await at.gateway._client.privateGetAccount({})
-        strike(at, "key", account="key", state="widened")
-        after = await at.gateway._client.privateGetAccount({})
-        assert (before["canWithdraw"], after["canWithdraw"]) == (False, True)
+        said = []
+        for _ in range(3):
+            answer = await at.gateway._client.sapiGetAccountApiRestrictions({})
+            said.append(answer["enableWithdrawals"])
+            if len(said) == 1:
+                strike(at, "key", account="1", state="widened", until_ms=MINUTE)
+            elif len(said) == 2:
+                at.venue.step_bars(1)
+                await at.feed.time_ms()
+        assert said == [False, True, False]
+
+    tell(files, story)
+
+
+def test_revoked_key_ends_its_stream(files: TlsFiles) -> None:
+    """C-446: a key is revoked while its stream is open: told as lost, and not to be opened again; given back, it is."""
+
+    async def story(at: Desk) -> None:
+        strike(at, "key", account="key", state="revoked", until_ms=MINUTE)
+        await at.until(lambda: at.lost)
+        with pytest.raises(KeyRefused):
+            await at.gateway.open(at.events.append, at.lost.append)
+        at.venue.step_bars(1)
+        await at.feed.time_ms()
+        await at.gateway.open(at.events.append, at.lost.append)
 
     tell(files, story)

@@ -27,6 +27,8 @@ class Account:
         self.open_ids: dict[str, int] = {}
         self.open_count: Counter[str] = Counter()
         self.history = History(index, markets)
+        self.can_trade = self.can_withdraw = self.can_deposit = True
+        self.pays_fee_in: str | None = None
 
     def require(self, asset: str, units: int) -> None:
         """InsufficientBalance when less than `units` are free."""
@@ -51,6 +53,13 @@ class Account:
         self.locked[asset] -= units
         del self.open[order.id], self.open_ids[order.client_id]
         self.open_count[order.market.symbol] -= 1
+
+    def move(self, asset: str, units: int) -> None:
+        """Change what is free by so many units; InsufficientBalance when more would leave than is free."""
+        if self.free.get(asset, 0) + units < 0:
+            raise InsufficientBalance(asset=asset, needed=-units, free=self.free.get(asset, 0))
+        self.locked.setdefault(asset, 0)
+        self.free[asset] = self.free.get(asset, 0) + units
 
     def exchange(self, given: str, given_units: int, received: str, received_units: int) -> None:
         """Pay and receive; the payment must be free."""

@@ -20,19 +20,6 @@ from tradepool.simexchange.venue import Venue
 PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 STATUS_ROUTE = "GET /sapi/v1/system/status"
 HISTORIES = ("/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/klines")
-RESTRICTIONS = "/sapi/v1/account/apiRestrictions"
-ORDER_PATHS = ("/api/v3/order", "/api/v3/openOrders", "/api/v3/orderList")
-# What the answers about a key say in place of the truth.
-SAID_OF_KEY = {
-    "widened": {
-        b'"enableWithdrawals":false': b'"enableWithdrawals":true',
-        b'"canWithdraw":false': b'"canWithdraw":true',
-    },
-    "narrowed": {
-        b'"enableSpotAndMarginTrading":true': b'"enableSpotAndMarginTrading":false',
-        b'"canTrade":true': b'"canTrade":false',
-    },
-}
 _SYMBOL = re.compile(r"(?:^|&)symbol=([^&]+)")
 
 Take = Callable[[Call], web.Response]
@@ -59,18 +46,16 @@ class BadCalls:
         return await self._struck(rule, request, call, take)
 
     def _place(self, call: Call) -> Place:
-        account = self.venue.accounts.get(call.key)
+        key = self.venue.keys.find(call.key)
+        account, number = (key.account.key, key.account.index + 1) if key else (call.key, 0)
         symbol = _SYMBOL.search(call.query) or _SYMBOL.search(call.body)
-        number = account.index + 1 if account else 0
-        return Place(f"{call.method} {call.path}", call.key, number, symbol[1] if symbol else "")
+        return Place(f"{call.method} {call.path}", account, number, symbol[1] if symbol else "")
 
     async def _struck(self, rule: Rule, request: web.BaseRequest, call: Call, take: Take) -> web.Response:
         fault = rule.fault
         if refusal := _refusal(fault, call, self.venue.now_ms):
             return refusal
         accepted = KINDS[fault.kind].accepted if fault.accepted is None else fault.accepted
-        if fault.kind == "key":
-            accepted = True
         answer = take(call) if accepted else _page(200, "OK")
         if fault.kind == "reset":
             return _reset(request)
@@ -108,8 +93,6 @@ def _refusal(fault: Fault, call: Call, now_ms: int) -> web.Response | None:
             return _json(200, b'{"status":1,"msg":"system_maintenance"}')
         case "maintenance":
             return _page(503, "503 Service Unavailable")
-        case "key" if fault.state == "revoked" or (fault.state == "narrowed" and _trades(call)):
-            return _error(401, -2015, CODES[-2015][1])
     return None
 
 
@@ -134,15 +117,7 @@ def _spoiled(rule: Rule, call: Call, answer: web.Response) -> web.Response:
             answer.body = _negative(body)
         case "shuffled" if call.path in HISTORIES:
             answer.body = _shuffled(body, rule.dice(call.key, rule.matched[call.key]))
-        case "key" if call.path in (RESTRICTIONS, "/api/v3/account"):
-            for true, said in SAID_OF_KEY[fault.state].items():
-                body = body.replace(true, said)
-            answer.body = body
     return answer
-
-
-def _trades(call: Call) -> bool:
-    return call.method != "GET" and call.path.startswith(ORDER_PATHS)
 
 
 def _negative(body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from tradepool.simexchange.listing import ListedMarket
@@ -51,7 +52,19 @@ class AccountPosition(NamedTuple):
     time_ms: int
 
 
-Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition
+class BalanceMoved(NamedTuple):
+    """What is free of one asset changed by `delta` units for a reason that is no order, at `time_ms`."""
+
+    key: str
+    asset: str
+    unit: Decimal
+    delta: int
+    free: int
+    locked: int
+    time_ms: int
+
+
+Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition | BalanceMoved
 
 
 class Outlet(Protocol):

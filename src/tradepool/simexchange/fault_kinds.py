@@ -84,7 +84,6 @@ KINDS = {
     "too_many": _call("429 with Retry-After", takes="retry_after_s"),
     "banned": _call("418 with Retry-After", takes="retry_after_s"),
     "maintenance": _call("503, and the system status says so"),
-    "key": _call("an API key is revoked, narrowed (reads only) or widened (may withdraw)", "account state"),
     "negative_balance": _call("the first balance that is not zero is shown below zero", accepted=True),
     "shuffled": _call("rows of a history come in another order", accepted=True),
     "lost": _frame("a frame is not sent"),
@@ -101,6 +100,7 @@ KINDS = {
     ),
     "reconnect": _time("everybody is told serverShutdown and disconnected"),
     "dark": _time("nothing is accepted, all connections end, time goes on"),
+    "key": _time("an API key is revoked, narrowed (reads only) or widened (may withdraw)", "account state"),
     "clock": _time("the venue's clock is wrong, or drifts by millionths", takes="offset_ms drift_ppm"),
 }
 KEY_STATES = ("revoked", "narrowed", "widened")
@@ -126,6 +126,5 @@ CODES = {
     -1015: (429, "Too many new orders; current limit is 100 orders per 10 SECOND."),
     -1016: (503, "This service is no longer available."),
     -1021: (400, "Timestamp for this request is outside of the recvWindow."),
-    -2015: (401, "Invalid API-key, IP, or permissions for action."),
     -9999: (400, "A code that no client knows."),
 }

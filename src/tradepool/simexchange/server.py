@@ -25,11 +25,13 @@ from tradepool.simexchange.bad_calls import BadCalls
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
-from tradepool.simexchange.codecs.binance.rejection import Rejection
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
+from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
 from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import Door, Place
+from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.fault_kinds import Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
@@ -126,13 +128,14 @@ class Server:
     ) -> None:
         """Prepare; nothing is opened before `start`. Faults wait on `clock`, by default one that steps of the venue move."""
         self._venue = venue
-        self._hub, self._rest = FollowingHub(venue), Rest(venue)
+        self._hub, self._rest, self._gate = FollowingHub(venue), Rest(venue), Gate(venue)
         self.faults = faults if faults is not None else Faults()
         clock = clock or self._hub.clock
         self._bad_calls = BadCalls(venue, self.faults, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
-        self._bad_times = BadTimes(self, clock)
+        self._bad_times = BadTimes(self, venue, clock)
         self._door = Door(self._handle, place, tls)
+        venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self._links: set[SocketLink] = set()
         self.requests = 0
 
@@ -219,12 +222,12 @@ class Server:
         key = request.headers.get("X-MBX-APIKEY", "")
         call = Call(request.method, path, query, body, key)
         if self.faults.by_kind[Strikes.CALL] or self.faults.by_kind[Strikes.TIME]:
-            return await self._bad_calls.answer(request, call, self._take)
-        return self._take(call)
+            return await self._bad_calls.answer(request, call, lambda call: self._take(request, call))
+        return self._take(request, call)
 
-    def _take(self, call: Call) -> web.Response:
-        status, text = self._rest.answer(call)
-        return web.Response(status=status, body=text, content_type="application/json")
+    def _take(self, request: web.BaseRequest, call: Call) -> web.Response:
+        status, text, headers = self._rest.answer(call, address_of(request))
+        return web.Response(status=status, body=text, headers=headers, content_type="application/json")
 
     # ---- conversations
 
@@ -232,6 +235,11 @@ class Server:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="Only WebSocket connections are served here.")
+        try:
+            self._gate.connect(address_of(request), is_api=on_text == self._on_api_text)
+        except Refused as refused:
+            said = rejection(refused)
+            return web.Response(status=said.status, body=said.body(), headers=said.headers())
         await socket.prepare(request)
         link = SocketLink(request, self._through)
         self._links.add(link)
@@ -239,6 +247,9 @@ class Server:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
+                    if on_text == self._on_stream_text and not self._gate.hears(link):
+                        link.drop()
+                        break
                     link.send(text_frame(on_text(request, link, message.data)))
         finally:
             self._links.discard(link)
@@ -266,7 +277,10 @@ class Server:
             return self._hub.subscriptions(link)
         if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
-        for name in streams.stream_names(ask.params, self._hub.names):
+        names = streams.stream_names(ask.params, self._hub.names)
+        if ask.method == "SUBSCRIBE":
+            self._gate.check_streams(len({*self._hub.subscriptions(link), *names}))
+        for name in names:
             if ask.method == "SUBSCRIBE":
                 self._hub.subscribe(name, link, combined=combined)
             else:
@@ -278,25 +292,32 @@ class Server:
         try:
             ask = streams.read_ask(text)
             ask_id = ask.id
-            return streams.api_result_text(ask.id, self._api_result(ask, link))
-        except Rejection as said:
-            return streams.api_error_text(ask_id, said)
+            address = address_of(request)
+            self._gate.charge_ask(ask, address)
+            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(address))
+        except Refused as refused:
+            return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
 
-    def _api_result(self, ask: streams.Ask, link: SocketLink) -> object:
+    def _api_result(self, ask: streams.Ask, link: SocketLink, address: str) -> object:
         if ask.method == "ping":
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
         if ask.method == user_stream.USER_SUBSCRIBE:
-            key = user_stream.user_account(self._venue, ask.params)
-            opened = self._hub.open_user(key, link)
-            link.accounts[opened] = key
+            key = user_stream.user_key(self._venue, ask.params, address)
+            opened = self._hub.open_user(key.account.key, link, key.name)
+            link.accounts[opened] = key.account.key
             return {"subscriptionId": opened}
         if ask.method == user_stream.USER_UNSUBSCRIBE:
             number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None
             self._hub.close_users(link, number)
             return {}
         raise Rejection(-1000, f"The simulated exchange has no method {ask.method}.")
+
+
+def address_of(request: web.BaseRequest) -> str:
+    """Where a request comes from: the peer's host; all of a Unix socket's clients are one address."""
+    return request.remote or NO_ADDRESS
 
 
 def _is_combined(request: web.BaseRequest) -> bool:

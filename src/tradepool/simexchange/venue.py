@@ -31,13 +31,24 @@ from tradepool.simexchange.errors import (
     UnknownOrder,
     UnknownSymbol,
 )
-from tradepool.simexchange.events import AccountPosition, BookTicker, Event, ExecutionReport, KlineClosed, Outlet
+from tradepool.simexchange.events import (
+    AccountPosition,
+    BalanceMoved,
+    BookTicker,
+    Event,
+    ExecutionReport,
+    KlineClosed,
+    Outlet,
+)
 from tradepool.simexchange.filters import check_filters, check_stop
 from tradepool.simexchange.history import ACCOUNT_SPAN
+from tradepool.simexchange.keys import ApiKey, Keys
+from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
 from tradepool.simexchange.records import Kind, NewOrder, Order, Side, Status, Trade
 from tradepool.simexchange.resting import Resting
 from tradepool.simexchange.timeline import Phase, Stage, Timeline
+from tradepool.simexchange.wallet import Wallet
 
 
 class Venue:
@@ -54,6 +65,9 @@ class Venue:
         self.timeframe_ms = self.markets[0].timeframe_ms
         self.slippage_bp, self.strict_ids = slippage_bp, strict_ids
         self.accounts: dict[str, Account] = {}
+        self.keys = Keys()
+        self.wallet = Wallet(self.move, self.unit)
+        self.limiter: Limiter | None = None
         self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
         self._by_symbol = {market.symbol: market for market in self.markets}
@@ -101,6 +115,7 @@ class Venue:
 
     def pass_time(self, time_ms: int) -> None:
         """Let time go on to there without a phase: clients that wait, retry and sign then do not run ahead of it."""
+        self.wallet.settle(time_ms)
         self.now_ms = max(self.now_ms, time_ms)
 
     def clock_ms(self) -> int:
@@ -124,7 +139,16 @@ class Venue:
         units = {asset: self._units(asset, amount) for asset, amount in balances.items()}
         account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
         self._owners.append(account)
+        self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
         return account
+
+    def move(self, account: Account, asset: str, units: int, time_ms: int) -> None:
+        """Change what an account has free for a reason that is no order, and tell its user stream."""
+        account.move(asset, units)
+        if any(outlet.wants_account(account.key) for outlet in self._outlets):
+            free, locked = account.free[asset], account.locked[asset]
+            self._publish(BalanceMoved(account.key, asset, self.unit(asset), units, free, locked, time_ms))
+            self._flush()
 
     def account(self, key: str) -> Account:
         """The account of a key; UnknownAccount when nobody opened it."""
@@ -216,6 +240,7 @@ class Venue:
         phase = self._timeline.pop()
         if phase is None:
             return None
+        self.wallet.settle(phase.time_ms)
         self.now_ms = max(self.now_ms, phase.time_ms)
         if phase.stage is Stage.TURN:
             self._turn(phase)
@@ -341,6 +366,8 @@ class Venue:
     # ---- telling
 
     def _report(self, account: Account, order: Order, trade: Trade | None = None, request_id: str = "") -> None:
+        if self.limiter:
+            self.limiter.on_order(account.key, order, trade, self.now_ms)
         if any(outlet.wants_account(account.key) for outlet in self._outlets):
             self._publish(ExecutionReport(account.key, order, trade, self.now_ms, request_id))
 

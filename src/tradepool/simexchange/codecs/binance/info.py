@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import orjson
@@ -12,6 +12,7 @@ from tradepool.simexchange.filters import ORDERS_MAX
 from tradepool.simexchange.listing import ListedMarket
 
 _TIME_MARK = b'"serverTime":0'
+_LIMITS_MARK = b'"rateLimits":[]'
 
 
 class ExchangeInfo:
@@ -22,9 +23,11 @@ class ExchangeInfo:
         self._symbols = {market.symbol: symbol_info(market) for market in markets}
         self._whole = self._encoded(list(self._symbols))
 
-    def body(self, symbols: list[str] | None, now_ms: int) -> bytes:
-        """JSON for some symbols, or for all."""
+    def body(self, symbols: list[str] | None, now_ms: int, rate_limits: Sequence[Mapping[str, object]] = ()) -> bytes:
+        """JSON for some symbols, or for all, with the limits that hold now."""
         text = self._whole if symbols is None else self._encoded(symbols)
+        if rate_limits:
+            text = text.replace(_LIMITS_MARK, b'"rateLimits":' + orjson.dumps(rate_limits), 1)
         return text.replace(_TIME_MARK, b'"serverTime":%d' % now_ms, 1)
 
     def _encoded(self, symbols: list[str]) -> bytes:

@@ -8,6 +8,7 @@ import orjson
 
 from tradepool.domain.candle import timeframe_name
 from tradepool.simexchange.codecs.binance import answer
+from tradepool.simexchange.codecs.binance.gate import rate_limits
 from tradepool.simexchange.codecs.binance.info import ExchangeInfo
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
 from tradepool.simexchange.codecs.binance.request import ROWS, ROWS_MAX, Parameters
@@ -27,7 +28,7 @@ class PublicRoutes:
         self._interval = timeframe_name(venue.timeframe_ms)
         self.table: Mapping[tuple[str, str], PublicHandler] = {
             ("GET", "/api/v3/ping"): lambda _: b"{}",
-            ("GET", "/api/v3/time"): lambda _: b'{"serverTime":%d}' % venue.clock_ms(),
+            ("GET", "/api/v3/time"): lambda _: b'{"serverTime":%d}' % venue.now_ms,
             ("GET", "/api/v3/exchangeInfo"): self._exchange_info,
             ("GET", "/api/v3/klines"): self._klines,
             ("GET", "/api/v3/ticker/bookTicker"): self._book_ticker,
@@ -37,7 +38,7 @@ class PublicRoutes:
         symbols = None
         if "symbol" in parameters or "symbols" in parameters:
             symbols = [market.symbol for market in self._markets(parameters)]
-        return self._info.body(symbols, self._venue.clock_ms())
+        return self._info.body(symbols, self._venue.clock_ms(), rate_limits(self._venue.limiter))
 
     def _klines(self, parameters: Parameters) -> bytes:
         """Published candles only: the forming one is not shown."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tradepool.simexchange.codecs.binance.answer import fee_text
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection
-from tradepool.simexchange.codecs.binance.request import Parameters, check_signature, check_time
-from tradepool.simexchange.events import AccountPosition, ExecutionReport
+from tradepool.simexchange.codecs.binance.request import Parameters
+from tradepool.simexchange.events import AccountPosition, BalanceMoved, ExecutionReport
+from tradepool.simexchange.keys import ApiKey, Right
 from tradepool.simexchange.records import Kind, Order
 from tradepool.simexchange.venue import Venue
 
@@ -13,23 +15,24 @@ USER_SUBSCRIBE = "userDataStream.subscribe.signature"
 USER_UNSUBSCRIBE = "userDataStream.unsubscribe"
 
 
-def user_account(venue: Venue, params: object) -> str:
-    """Key of the account whose stream a signed request may open; Rejection when the proof fails."""
+def user_key(venue: Venue, params: object, address: str = NO_ADDRESS) -> ApiKey:
+    """The API key of the account whose stream a signed request may open; Rejection when the proof fails."""
     if not isinstance(params, dict):
         raise Rejection(-1100, "Illegal characters found in a parameter.")
     texts = {str(name): str(value) for name, value in params.items()}
-    account = venue.accounts.get(texts.get("apiKey", ""))
-    if account is None:
-        raise Rejection(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
-    signature = texts.pop("signature", "")
-    check_signature(account, "&".join(f"{name}={texts[name]}" for name in sorted(texts)), signature)
-    check_time(Parameters(texts), venue.clock_ms())
-    return account.key
+    signed = "&".join(f"{name}={texts[name]}" for name in sorted(texts) if name != "signature")
+    proof = signed, texts.get("signature", "")
+    return Gate(venue).admit(texts.get("apiKey", ""), Parameters(texts), proof, address, Right.READING)
 
 
 def user_envelope(subscription_id: int, text: bytes) -> bytes:
     """An account's event as the ws-api sends it."""
     return b'{"subscriptionId":%d,"event":%s}' % (subscription_id, text)
+
+
+def ended_text(time_ms: int) -> bytes:
+    """The last event of a user stream that the venue ended."""
+    return b'{"e":"eventStreamTerminated","E":%d}' % time_ms
 
 
 def report_text(event: ExecutionReport) -> bytes:
@@ -64,6 +67,18 @@ def position_text(event: AccountPosition) -> bytes:
         f'{{"a":"{market.base}","f":"{base(event.base_free)}","l":"{base(event.base_locked)}"}},'
         f'{{"a":"{market.quote}","f":"{quote(event.quote_free)}","l":"{quote(event.quote_locked)}"}}]}}'
     ).encode()
+
+
+def balance_texts(event: BalanceMoved) -> tuple[bytes, bytes]:
+    """A balance that moved without an order: by how much, then what it is (who adds up ends with the truth)."""
+    asset, unit, time_ms = event.asset, event.unit, event.time_ms
+    return (
+        f'{{"e":"balanceUpdate","E":{time_ms},"a":"{asset}","d":"{event.delta * unit:f}","T":{time_ms}}}'.encode(),
+        (
+            f'{{"e":"outboundAccountPosition","E":{time_ms},"u":{time_ms},"B":['
+            f'{{"a":"{asset}","f":"{event.free * unit:f}","l":"{event.locked * unit:f}"}}]}}'
+        ).encode(),
+    )
 
 
 def _working(order: Order) -> str:
