@@ -96,7 +96,7 @@ class BadTimes:
         """The key a fault names, by itself or by its account's number."""
         for account in self._venue.accounts.values():
             if fault.account == str(account.index + 1):
-                return next(iter(self._venue.keys.of(account)), None)
+                return next((key for key in self._venue.keys if key.account is account), None)
         return self._venue.keys.find(fault.account)
 
     async def _until(self, time_ms: int | None) -> None:
