@@ -35,6 +35,7 @@ from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import guard
+from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
@@ -110,8 +111,8 @@ class Platform:
         self._closing.append(self.session.close)
         self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms)
         self._closing.append(self.feed.close)
-        listed = {market.id: market for market in await self.feed.markets()}
-        await self.feed.time_ms()
+        listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
+        await patiently(w.clock, self.feed.time_ms)
         actors, refused = list[AccountActor](), dict[AccountId, Exception]()
         for seat in w.seats:
             account = seat.account.id
@@ -163,7 +164,7 @@ class Platform:
             )
         )
         self._closing.append(gateway.close)
-        fees = await gateway.fees()
+        fees = await patiently(w.clock, gateway.fees)
         account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms

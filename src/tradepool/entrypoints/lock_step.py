@@ -75,34 +75,57 @@ class LockStep:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+        def go_on() -> None:
+            if not self._wake(stepper, self._busy()):
+                self.steps += 1
+                if not stepper.step():
+                    done.set_result(None)
+
+        await self._drive(done, go_on, before_step)
+
+    async def wait_for(self, work: Coroutine[Any, Any, T], stepper: Stepper) -> T:
+        """Wait for some work while the venue stands still: what waits and tries again waits on virtual time."""
+        done = asyncio.create_task(work)
+        await self._drive(done, lambda: self._wake(stepper, [done]))
+        return done.result()
+
+    async def _drive(
+        self, done: asyncio.Future[T], go_on: Callable[[], object], before_step: Callable[[], bool] = lambda: True
+    ) -> None:
+        failed: list[TradepoolError] = []
+
         def on_idle() -> bool:
             if done.done() or not before_step():
                 return False
             try:
-                self._go_on(stepper, done)
+                go_on()
             except TradepoolError as error:
-                done.set_exception(error)
+                failed.append(error)
+                done.cancel()
             return True
 
         self._selector.on_idle = on_idle
         try:
-            await done
+            await asyncio.wait([done])
         finally:
             self._selector.on_idle = None
+        if failed:
+            raise failed[0]
+        done.result()
 
-    def _go_on(self, stepper: Stepper, done: asyncio.Future[None]) -> None:
-        wake_ms, next_ms, waiting = self._clock.next_wake_ms(), stepper.next_time_ms(), self._busy()
+    def _wake(self, stepper: Stepper, waiting: list[Any]) -> bool:
+        """Let time go on to whoever wakes first, if that is before the venue's next step; PlatformStuck when somebody
+        waits and nobody will wake."""
+        wake_ms, next_ms = self._clock.next_wake_ms(), stepper.next_time_ms()
         if wake_ms is not None and (waiting or next_ms is None or wake_ms <= next_ms + MOMENT_MS):
             now_ms = max(wake_ms, self._clock.now_ms())
             if waiting:
                 stepper.pass_time(now_ms)
             self._clock.advance_to(now_ms)
-            return
+            return True
         if waiting:
             raise PlatformStuck(who=", ".join(map(str, waiting)))
-        self.steps += 1
-        if not stepper.step():
-            done.set_result(None)
+        return False
 
 
 class RemoteVenue:

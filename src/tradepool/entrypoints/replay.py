@@ -34,6 +34,10 @@ from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
+from tradepool.simexchange.fault_kinds import Fault
+from tradepool.simexchange.faults import Faults
+from tradepool.simexchange.limits import Limiter
+from tradepool.simexchange.limits import Limits as VenueLimits
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -59,13 +63,16 @@ class Player:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp` is the venue's."""
+    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp`, `faults` and `venue_limits`
+    are the venue's, whose dice `seed` throws."""
 
     listings: Sequence[Listing]
     players: Sequence[Player]
     slippage_bp: int = 1
     door: Door = "unix"
     seed: int = 0
+    faults: Sequence[Fault] = ()
+    venue_limits: VenueLimits | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive before a venue is started for a strategy that could not trade on it."""
@@ -137,6 +144,8 @@ class Replay:
         self.plan = plan
         self.folder = folder
         self.venue = Venue(plan.listings, plan.slippage_bp)
+        if plan.venue_limits is not None:
+            self.venue.limiter = Limiter(plan.venue_limits)
         self.clock = VirtualClock(self.venue.now_ms)
         self.seats = plan.seats()
         for seat, player in zip(self.seats, plan.players, strict=True):
@@ -152,14 +161,14 @@ class Replay:
         False holds it back for now."""
         tls = make_tls_files(self.folder)
         place: Place = UnixSocket(str(self.folder / "v")) if self.plan.door == "unix" else TcpPort()
-        server = Server(self.venue, place, tls.server_context())
+        server = Server(self.venue, place, tls.server_context(), Faults(self.plan.faults, self.plan.seed), self.clock)
         place = await server.start()
         connection = open_store(self.folder / "tradepool.sqlite", "NORMAL")
         self._store_users(DatabaseUsers(connection))
         self.platform = Platform(self._wiring(connection_of(place, tls), connection))
         try:
-            await self.platform.start()
             loop = LockStep(selector, self.clock, lambda: self.platform.desk.busy)
+            await loop.wait_for(self.platform.start(), self.venue)
             await loop.run(self.venue, lambda: before_step(self))
             # The last bar's walk may have shown nobody anything: read the venue's time before signing with ours.
             await self.platform.feed.time_ms()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tradepool.domain.errors import VenueError
 from tradepool.ports.clock import Clock
+from tradepool.runtime import telemetry
 
 FIRST_S = 0.5
 MAX_S = 60.0
 STEADY_MS = 60_000
+# Two minutes in all.
+TRIES = 9
+
+T = TypeVar("T")
+
+log = telemetry.logger(__name__)
 
 
 class Backoff:
@@ -25,6 +36,20 @@ class Backoff:
     def reset(self) -> None:
         """The trouble is over: the next wait is the shortest again."""
         self._next_s = FIRST_S
+
+
+async def patiently(clock: Clock, ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer to a question that may be asked again; the error of the last of TRIES, or one that is not transient."""
+    backoff = Backoff(clock)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return await ask()
+        except VenueError as error:
+            if not error.transient or not tries_left:
+                raise
+            log.warning("asked again", error=str(error), tries_left=tries_left)
+        await backoff.wait()
+    raise AssertionError("the last try answers or raises")
 
 
 class Reconnecting:

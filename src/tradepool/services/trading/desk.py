@@ -15,6 +15,7 @@ from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
@@ -48,7 +49,7 @@ class TradingDesk:
 
     async def start(self, market_data: MarketData) -> None:
         """Recover every account and the market steps, then let everything run."""
-        closes = await market_data.start()
+        closes = await patiently(self._clock, market_data.start)
         for actor in self.actors:
             name = actor.account.account.id
             await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
@@ -56,7 +57,7 @@ class TradingDesk:
             for market, close in closes.items():
                 if market in actor.account.slots:
                     actor.account.mark(market, close)
-        await market_data.catch_up()
+        await patiently(self._clock, market_data.catch_up)
         for actor in self.actors:
             if actor.account.account.id not in self.halted:
                 self._run(actor, "events", actor.run(self._reconnect))

@@ -18,10 +18,8 @@ from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
-from tradepool.services.backoff import Backoff
+from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
-
-START_TRIES = 5
 
 
 class InstanceTooOld(InvalidInput):
@@ -37,16 +35,7 @@ async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     if actor.epoch < actor.account.naming.epoch:
         raise InstanceTooOld(account=actor.account.account.id, epoch=actor.epoch, newer=actor.account.naming.epoch)
     actor.handle(InstanceBegan(time_ms=clock.now_ms(), epoch=actor.epoch))
-    backoff = Backoff(clock)
-    for tries_left in reversed(range(START_TRIES)):
-        try:
-            await _connect(actor, clock, resend=True)
-            return
-        except VenueError as error:
-            if not error.transient or not tries_left:
-                raise
-            log.warning("start", account=actor.account.account.id, error=str(error), tries_left=tries_left)
-        await backoff.wait()
+    await patiently(clock, lambda: _connect(actor, clock, resend=True))
 
 
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
