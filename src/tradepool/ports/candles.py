@@ -148,3 +148,20 @@ class CandleStore(Protocol):
     def writer(self, series: Series) -> CandleWriter:
         """Makes the series when it is not there; raises when another process writes it."""
         ...
+
+
+class CandlePages(Protocol):
+    """A venue's past candles, a page at a time."""
+
+    pause_s: float
+
+    async def time_ms(self) -> int:
+        """The venue's time."""
+        ...
+
+    async def page(self, series: Series, since_ms: int) -> Bars:
+        """Candles from `since_ms` on, oldest first, as many as the venue gives at once; the last may not be closed.
+
+        Raises a VenueError; `transient` says whether to ask again.
+        """
+        ...
