@@ -48,3 +48,12 @@ def _free_name(place: Path, name: str, ending: str) -> Path:
 
 def _say_why(kept: Path, why: str) -> None:
     kept.with_name(f"{kept.name}.txt").write_text(f"{why}\n", encoding="utf-8")
+
+
+def set_rows_aside(folder: Path, series: str, rows: NDArray[np.float64]) -> Path:
+    """Keep candles that cannot be as a .csv of open time, open, high, low, close, volume; the path of it."""
+    kept = _free_name(quarantine_of(folder), "-".join((*folder.parts[-3:], "rows")), ".csv")
+    lines = [",".join([str(int(row[0])), *(repr(float(value)) for value in row[1:])]) for row in rows]
+    kept.write_text("\n".join(lines) + "\n", encoding="ascii")
+    _say_why(kept, f"{series}: candles that cannot be")
+    return kept

@@ -159,13 +159,8 @@ class SeriesReader:
     def _refuse_broken(self, block: int) -> None:
         why = self.broken(block)
         if why:
-            first, end = self.block_rows(block)
-            raise BrokenBlock(
-                series=self.series,
-                first=iso(time_of(first, self.timeframe_ms)),
-                end=iso(time_of(end, self.timeframe_ms)),
-                why=why,
-            )
+            span = self.block_span(block)
+            raise BrokenBlock(series=self.series, first=iso(span.first_ms), end=iso(span.end_ms), why=why)
 
     # ---- seals
 
@@ -182,6 +177,11 @@ class SeriesReader:
         seals = self._seals()
         sealed = int(seals["rows"][block]) if block < len(seals) else 0
         return first, max(first + sealed, min(first + BLOCK_ROWS, self._rows))
+
+    def block_span(self, block: int) -> Stretch:
+        """The time of a block's rows."""
+        first, end = self.block_rows(block)
+        return Stretch(time_of(first, self.timeframe_ms), time_of(end, self.timeframe_ms))
 
     def broken(self, block: int) -> str:
         """Why a block is not what was sealed; empty when it is, or was never sealed. It is computed once a seal."""
