@@ -58,12 +58,12 @@ class Download:
         at = hole.first_ms
         while at < hole.end_ms:
             since = self._from(at)
-            bars = await self._ask(since)
-            gaps = self._gaps(bars)
+            bars = await self._ask(since, known=since < at)
+            gaps = self._gaps(bars, hole)
             if gaps or not len(bars) or int(bars.open_time[-1]) < at:
-                again = await self._ask(since)
+                again = await self._ask(since, known=since < at)
                 self._store(again, hole)
-                gaps &= self._gaps(again)
+                gaps &= self._gaps(again, hole)
                 bars = max(bars, again, key=lambda each: int(each.open_time[-1]) if len(each) else 0)
             self._store(bars, hole)
             for gap in sorted(gaps):
@@ -80,7 +80,8 @@ class Download:
         before = Stretch(at_ms - self._length, at_ms)
         return at_ms if before.first_ms < 0 or self._writer.holes(before) else before.first_ms
 
-    async def _ask(self, since_ms: int) -> Bars:
+    async def _ask(self, since_ms: int, *, known: bool) -> Bars:
+        """An answer; `known`: the venue has had a candle of `since_ms`, so an answer with none at all is no answer."""
         backoff = Backoff(self._clock)
         for left in range(TRIES - 1, -1, -1):
             if self.done.requests:
@@ -91,16 +92,18 @@ class Download:
             except VenueError as error:
                 if not error.transient or not left:
                     raise
-                await backoff.wait()
-                continue
-            return bars.slice(int(bars.open_time.searchsorted(since_ms)), len(bars))
+            else:
+                if len(bars) or not known or not left:
+                    return bars.slice(int(bars.open_time.searchsorted(since_ms)), len(bars))
+            await backoff.wait()
         raise AssertionError("the last try returns or raises")
 
-    def _gaps(self, bars: Bars) -> set[Stretch]:
-        """Bars an answer leaves out between two that it has."""
+    def _gaps(self, bars: Bars, hole: Stretch) -> set[Stretch]:
+        """Bars of a hole that an answer leaves out between two that it has."""
         at = np.flatnonzero(np.diff(bars.open_time) > self._length)
         begins, ends = bars.open_time[at] + self._length, bars.open_time[at + 1]
-        return {Stretch(first, end) for first, end in zip(begins.tolist(), ends.tolist(), strict=True)}
+        found = (Stretch(first, end) for first, end in zip(begins.tolist(), ends.tolist(), strict=True))
+        return {each for each in found if each.first_ms < hole.end_ms and each.end_ms > hole.first_ms}
 
     def _store(self, bars: Bars, hole: Stretch) -> None:
         """Take in what belongs to a hole, or to the bar before it; a bar that cannot be stays a hole."""

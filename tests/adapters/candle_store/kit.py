@@ -51,7 +51,8 @@ def stored(folder: Path, *pieces: Bars, series: Series = SERIES) -> FileStore:
     return store
 
 
-def model_holes(model: Iterable[int], never: Iterable[int] = ()) -> set[int]:
-    """Numbers between the first and the last that are not there."""
+def model_holes(model: Iterable[int], never: Iterable[int], lost: Iterable[int]) -> set[int]:
+    """Numbers between the first and the last something is known of that are not there."""
     known = set(model) | set(never)
-    return set(range(min(known), max(known) + 1)) - known
+    every = known | set(lost)
+    return set(range(min(every), max(every) + 1)) - known

@@ -97,7 +97,7 @@ class MixedTimes(BadCandleFile):
     """Candle file {file} has times that are not all of one unit: {why}; divide or correct them."""
 
 
-class OtherTimeframe(BadCandleFile):
+class MixedTimeframes(BadCandleFile):
     """Candle file {file} is said to hold bars of {timeframe}, but most of its bars are {found} apart; correct its name, or say what it holds with --series."""
 
 

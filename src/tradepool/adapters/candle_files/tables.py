@@ -209,7 +209,7 @@ def _refuse_other_timeframe(file: Path, series: Series, bars: Bars) -> None:
     if usual != series.timeframe_ms:
         names = {length: name for name, length in LENGTHS_MS.items()}
         found = names.get(usual, f"{usual:,} ms")
-        raise errors.OtherTimeframe(file=file, timeframe=series.timeframe, found=found)
+        raise errors.MixedTimeframes(file=file, timeframe=series.timeframe, found=found)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """How a series lies on disk: a row for each bar since 2010 whether it was made or not, so that nothing ever moves.
 
 `open.f64` ... `volume.f64` hold little-endian float64, `state.u8` a byte a row: 0 not known, 1 there, 2 never made by
-the venue, 3 being corrected. A row counts only when its state says so, and the state is written last: after a kill
+the venue, 3 being corrected, 4 set aside because it was damaged. A row counts only when its state says so, and the state is written last: after a kill
 in the middle of a write a row is there or it is not. What was never written takes no room (sparse files).
 
 `sums.u32` holds a record for each block of 8,192 rows: how many of its rows are sealed (0: none) and a CRC-32 of each
@@ -26,7 +26,7 @@ from tradepool.ports.candles import Series, Stretch
 ORIGIN_MS = 1_262_304_000_000  # 2010-01-01T00:00:00Z
 END_MS = 4_102_444_800_000  # 2100
 BLOCK_ROWS = 8_192
-ABSENT, PRESENT, NEVER, CHANGING = 0, 1, 2, 3
+ABSENT, PRESENT, NEVER, CHANGING, LOST = 0, 1, 2, 3, 4
 FORMAT = 1
 
 GRID, LOCK, STATE, SUMS, CORRECTIONS = "grid.json", "lock", "state.u8", "sums.u32", "corrections.bin"

@@ -14,6 +14,7 @@ from tradepool.adapters.candle_store.layout import (
     BLOCK_ROWS,
     CHANGING,
     FILES,
+    LOST,
     NEVER,
     ORIGIN_MS,
     PRESENT,
@@ -122,7 +123,7 @@ class SeriesReader:
     def holes(self, span: Stretch | None = None) -> list[Stretch]:
         """Bars that may exist and are not here: of a span, or between the first and the last."""
         first, states = self.states(span)
-        return stretches(states, (ABSENT, CHANGING), first, self.timeframe_ms)
+        return stretches(states, (ABSENT, CHANGING, LOST), first, self.timeframe_ms)
 
     def never_made(self, span: Stretch | None = None) -> list[Stretch]:
         """Bars that the venue is known not to have made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from tradepool.adapters.candle_store.layout import (
     END_MS,
     FILES,
     LOCK,
+    LOST,
     NEVER,
     ORIGIN_MS,
     PRESENT,
@@ -117,7 +118,7 @@ class SeriesWriter(SeriesReader):
             lost = rows[any_of(impossible(self._stored(rows)))] if len(rows) else rows
             for start, stop in _runs_of(lost):
                 log.warning("rows without values, as after a power failure", series=str(self.series), rows=stop - start)
-                self._set_states(start, stop, ABSENT)
+                self._set_states(start, stop, LOST)
 
     def _finish_correction(self, row: int) -> None:
         time_ms = time_of(row, self.timeframe_ms)
@@ -194,20 +195,20 @@ class SeriesWriter(SeriesReader):
 
     def mark_never_made(self, span: Stretch) -> int:
         """The venue made none of the bars of `span` that are not here; how many those are."""
-        return self._change_states(span, ABSENT, NEVER)
+        return self._change_states(span, (ABSENT, LOST), NEVER)
 
     def drop(self, times: Sequence[int]) -> None:
-        """Forget candles: they are not known any more."""
+        """Forget candles: they are holes now."""
         for time_ms in times:
-            self._change_states(Stretch(time_ms, time_ms + self.timeframe_ms), PRESENT, ABSENT)
+            self._change_states(Stretch(time_ms, time_ms + self.timeframe_ms), (PRESENT,), LOST)
 
-    def _change_states(self, span: Stretch, old: int, new: int) -> int:
+    def _change_states(self, span: Stretch, old: tuple[int, ...], new: int) -> int:
         first, end = rows_of(span, self.timeframe_ms)
         if end <= first:
             return 0
         with self._named():
             self._open_blocks(np.arange(first, end, dtype=np.int64))
-            found = runs(self._states(first, end) == old)
+            found = runs(np.isin(self._states(first, end), old))
             for start, stop in found:
                 self._set_states(first + start, first + stop, new)
         return sum(stop - start for start, stop in found)
@@ -257,15 +258,16 @@ class SeriesWriter(SeriesReader):
                     self.set_aside(block, why)
 
     def set_aside(self, block: int, why: str) -> Path:
-        """Move what a damaged block holds to the quarantine, the reason beside it; its bars are not known any more."""
+        """Move what a damaged block holds to the quarantine, the reason beside it; its bars are holes now."""
         self.refresh()
         first, end = self.block_rows(block)
-        columns = {name: column[first:end] for name, column in self._maps.items()}
+        columns = {name: self._map(name, end)[first:end] for name in FILES}
         kept = set_block_aside(self.folder, str(self.series), block, columns, why)
         log.error("damaged candles set aside", series=str(self.series), file=str(kept), why=why)
         with self._named():
             self._write_seal(block, np.zeros((), SUM_DTYPE))
-            self._set_states(first, end, ABSENT)
+            for start, stop in runs(_was_known(columns, end - first)):
+                self._set_states(first + start, first + stop, LOST)
             # A column that was cut gets its length back.
             self._lengthen(self._end)
         self._rows = -1
@@ -297,6 +299,14 @@ def read_corrections(folder: Path) -> NDArray[np.void]:
     return np.frombuffer(
         content[: len(content) // CORRECTION_DTYPE.itemsize * CORRECTION_DTYPE.itemsize], CORRECTION_DTYPE
     )
+
+
+def _was_known(columns: Mapping[str, NDArray[np.generic]], count: int) -> NDArray[np.bool_]:
+    """The rows of a damaged block that something was known of: their state says so, or a close that is there."""
+    known = np.zeros(count, bool)
+    for name in (STATE, FILES[COLUMNS.index("close")]):
+        known[: len(columns[name])] |= columns[name] != 0
+    return known
 
 
 def _runs_of(rows: NDArray[np.int64]) -> list[tuple[int, int]]:

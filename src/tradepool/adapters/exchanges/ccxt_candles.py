@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import aiohttp
 import ccxt
 import ccxt.pro
 import numpy as np
@@ -88,6 +89,9 @@ class CcxtCandles:
         """Candles from `since_ms` on, oldest first and each once. Raises CandlesRefused, CandlesNotGiven."""
 
         def read(rows: Any) -> Bars:
+            if not rows and not _holds_list(self.client.last_json_response):
+                # Of a page of HTML, of cut JSON and of a dictionary ccxt makes no candles, and says nothing.
+                raise TypeError("no list of candles")
             table = np.array([[float(value) for value in row[1:6]] for row in rows]).reshape(-1, 5)
             times, at = np.unique(np.array([int(row[0]) for row in rows], np.int64), return_index=True)
             return Bars(series.timeframe_ms, times, *table[at].T)
@@ -102,7 +106,8 @@ class CcxtCandles:
             # ccxt's text is the address and all of the body; a person needs its kind and the venue's own words.
             said = " ".join(redact_text(str(error)).split())[:160]
             facts = {"venue": self._venue, "request": request, "message": f"{type(error).__name__} {said}"}
-            transient = isinstance(error, ccxt.NetworkError | ccxt.BadResponse)
+            broken_off = isinstance(error.__cause__, aiohttp.ClientError)
+            transient = broken_off or isinstance(error, ccxt.OperationFailed | ccxt.BadResponse)
             failure = CandlesNotGiven(**facts) if transient else CandlesRefused(**facts)
         except outcome.NONSENSE as error:
             why = f"the answer makes no sense ({type(error).__name__})"
@@ -112,3 +117,12 @@ class CcxtCandles:
     async def close(self) -> None:
         """Close the client; the session is its owner's."""
         await self.client.close()
+
+
+def _holds_list(answer: Any) -> bool:
+    """Whether an answer has a list in it, empty or not, as every venue's page of candles has.
+
+    >>> _holds_list([]), _holds_list({"result": {"list": []}}), _holds_list({"a": 1}), _holds_list(None)
+    (True, True, False, False)
+    """
+    return isinstance(answer, list) or (isinstance(answer, dict) and any(map(_holds_list, answer.values())))
