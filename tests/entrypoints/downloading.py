@@ -53,6 +53,7 @@ class Place:
     session: Session
     store: FileStore
     clock: HastyClock
+    port: int
     shown: list[int] = field(default_factory=list)
 
     async def download(
@@ -104,7 +105,7 @@ async def exchange(files: TlsFiles, folder: Path, times: Sequence[int]) -> Async
     session = Session(Transport(ca_file=files.ca_file, loopback_port=place.port))
     try:
         yield (
-            Place(venue, server.fault, session, FileStore(folder), HastyClock(venue)),
+            Place(venue, server.fault, session, FileStore(folder), HastyClock(venue), place.port),
             whole.slice(0, len(whole) - 1),
         )
     finally:

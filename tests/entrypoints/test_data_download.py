@@ -251,9 +251,8 @@ def test_a_download_that_was_killed_goes_on(files: TlsFiles, tmp_path: Path) -> 
     """kill -9 of a real process after its first page; the next one asks for the rest alone."""
 
     async def story(place: Place, whole: Bars) -> None:
-        (server_port,) = {place.session.http.connector._resolver._port}  # type: ignore[union-attr]
         end = START + 2_400 * MINUTE
-        command = [CHILD, files.ca_file, server_port, tmp_path, START, end]
+        command = [CHILD, files.ca_file, place.port, tmp_path, START, end]
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

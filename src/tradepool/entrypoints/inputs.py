@@ -112,7 +112,15 @@ def open_source(candles: Path, market_file: Path | None, store: Path) -> tuple[M
         return open_candles(candles, market_file)
     series = Series.parse(str(candles))
     name = SeriesName(series.venue, series.base, series.quote, series.timeframe_ms)
-    return market_and_bars(name, FileStore(store).bars(series), candles, market_file)
+    place = FileStore(store)
+    source = place.source_of(series)
+    if source != series and (lacking := sum(hole.bars(source.timeframe_ms) for hole in place.reader(source).holes())):
+        print(
+            f"tradepool: {series} is made of {source}, which lacks {lacking:,} bars: the longer bars they belong to are "
+            "left out (data repair fetches them).",
+            file=sys.stderr,
+        )
+    return market_and_bars(name, place.bars(series), candles, market_file)
 
 
 def strategy_from(name: str, assignments: Sequence[str], folder: Path) -> Strategy:

@@ -38,7 +38,7 @@ from tradepool.adapters.candle_store.layout import (
 )
 from tradepool.adapters.candle_store.quarantine import set_block_aside
 from tradepool.adapters.candle_store.reader import SeriesReader
-from tradepool.core.graph.bar_faults import any_of, impossible
+from tradepool.core.graph.bar_faults import impossible
 from tradepool.core.graph.bars import COLUMNS, Bars
 from tradepool.ports.candles import Appended, Stretch
 from tradepool.runtime import telemetry
@@ -115,7 +115,7 @@ class SeriesWriter(SeriesReader):
             for row in (np.flatnonzero(states == CHANGING) + first).tolist():
                 self._finish_correction(row)
             rows = np.flatnonzero(states == PRESENT) + first
-            lost = rows[any_of(impossible(self._stored(rows)))] if len(rows) else rows
+            lost = rows[impossible(self._stored(rows))["price not above zero"]] if len(rows) else rows
             for start, stop in _runs_of(lost):
                 log.warning("rows without values, as after a power failure", series=str(self.series), rows=stop - start)
                 self._set_states(start, stop, LOST)
