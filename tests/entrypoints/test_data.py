@@ -13,8 +13,10 @@ import polars as pl
 import pytest
 
 from tests.adapters.candle_store.kit import MINUTE, SERIES, START, held, run_of, stored
+from tests.conftest import ROOT
 from tests.conftest import Series as FindSeries
 from tests.entrypoints.console import Console
+from tradepool.adapters.candle_files.found_name import KINDS
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.adapters.candle_store.layout import GRID
 from tradepool.adapters.candle_store.store import FileStore
@@ -372,6 +374,15 @@ def test_backtests_take_addresses_and_files_alike(console: Console, series: Find
     swept = console("sweep", "moving_average_cross", "--candles", "binance:BTC/USDT@1d", "--over", "fast=5,8", "--json")
     assert json.loads(swept.out)["sets"] == 2
     assert "no market" not in console("backtest", "trend_pullback", "--candles", "binance:BTC/USDT@1h").err
+
+
+def test_the_guide_names_every_command_and_every_kind_of_file(console: Console) -> None:
+    guide = (ROOT / "docs" / "guides" / "data.md").read_text(encoding="utf-8")
+    listed = console("data", "--help").out
+    for name in ("download", "import", "export", "list", "check", "repair"):
+        assert f"tradepool data {name}" in guide
+        assert name in listed
+    assert [ending for ending in KINDS if f"`{ending}`" not in guide and f"{ending}`" not in guide] == []
 
 
 def test_bench_rows_are_about_the_store(capsys: pytest.CaptureFixture[str]) -> None:

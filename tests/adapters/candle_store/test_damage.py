@@ -69,6 +69,27 @@ def test_a_killed_writer_tears_nothing(tmp_path: Path, long: bool) -> None:
     assert corrected == {START + number * MINUTE for number in range(0, len(found), PIECE)}
 
 
+def test_readers_read_while_a_writer_of_another_process_writes(tmp_path: Path, long: bool) -> None:
+    """No candle is half there and no block looks damaged, however the reads fall between the writes and the seals."""
+    command = [sys.executable, "-m", endless_writer.__name__, str(tmp_path)]
+    path = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        try:
+            old, lengths = FileStore(tmp_path).reader(SERIES), set()
+            for _ in range(2_000 if long else 150):
+                for reader in (old, FileStore(tmp_path).reader(SERIES)):
+                    bars = reader.bars()
+                    lengths.add(len(bars))
+                    number = (int(bars.open_time[-2]) - START) // MINUTE
+                    if number % PIECE:
+                        assert held(bars.slice(len(bars) - 2, len(bars) - 1)) == {number: values(number)}
+        finally:
+            child.kill()
+    assert len(lengths) > 10
+
+
 class Killed(Exception):
     """The process ends here."""
 

@@ -186,24 +186,28 @@ class SeriesReader:
 
     def broken(self, block: int) -> str:
         """Why a block is not what was sealed; empty when it is, or was never sealed. It is computed once a seal."""
-        rows = self.block_rows(block)[1]
-        for name in reversed(FILES):
-            held = self._maps[name] if self._maps else np.empty(0)
-            if len(held) < rows:
-                return f"{name} ends after {held.nbytes:,} bytes"
-        seal = self._seal(block)
-        while seal["rows"] and self._sound.get(block) != seal.tobytes():
-            found = seal_of([self._maps[name] for name in FILES], block, int(seal["rows"]))
+        first, seal = block * BLOCK_ROWS, self._seal(block)
+        while True:
+            sealed = first + int(seal["rows"])
+            if sealed > self._rows:
+                # Written and sealed after the files were mapped.
+                self.refresh()
+            for name in reversed(FILES):
+                held = self._maps[name] if self._maps else np.empty(0)
+                if len(held) < max(sealed, min(first + BLOCK_ROWS, self._rows)):
+                    return f"{name} ends after {held.nbytes:,} bytes"
+            if sealed == first or self._sound.get(block) == seal.tobytes():
+                return ""
+            found = seal_of([self._maps[name] for name in FILES], block, sealed - first)
             if found == seal:
                 self._sound[block] = seal.tobytes()
-                break
+                return ""
             again = self._seal(block)
             if again == seal:
                 differ = [name for name, a, b in zip(FILES, seal["crc"], found["crc"], strict=True) if a != b]
                 return f"{', '.join(differ)} differs from its checksum"
             # Somebody wrote here in between.
             seal = again
-        return ""
 
     def _seal(self, block: int) -> NDArray[np.void]:
         seals = self._seals()
