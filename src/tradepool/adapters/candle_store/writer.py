@@ -165,10 +165,9 @@ class SeriesWriter(SeriesReader):
         first = int(rows[0])
         self._open_blocks(rows)
         known = self._states(first, int(rows[-1]) + 1)[rows - first] == PRESENT
-        at = 0
+        new, at = values[:, ~known], 0
         for start, end in _runs_of(rows[~known]):
-            piece = values[:, ~known][:, at : at + end - start]
-            self._write_columns(start, piece)
+            self._write_columns(start, new[:, at : at + end - start])
             self._set_states(start, end, PRESENT)
             at += end - start
         if not known.any():
