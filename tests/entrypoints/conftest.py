@@ -14,8 +14,9 @@ from tests.model_series import write_series
 
 @pytest.fixture
 def console(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
-    """The command line, away from the user's own strategies; logging, which a failing command silences, is given back."""
+    """The command line, away from the user's own strategies and candles; logging, which a failing command silences, is given back."""
     monkeypatch.setenv("TRADEPOOL_STRATEGIES__FOLDER", str(tmp_path / "strategies"))
+    monkeypatch.setenv("TRADEPOOL_CANDLES__FOLDER", str(tmp_path / "store"))
     yield console_of(capsys)
     logging.disable(logging.NOTSET)
 

@@ -50,6 +50,7 @@ WORKS = {
     "memory": "bench_memory",
     "start": "bench_start",
     "step": "bench_step",
+    "store": "bench_store",
 }
 
 

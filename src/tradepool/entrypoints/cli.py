@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
+from tradepool.entrypoints.saying import console as _console
+from tradepool.entrypoints.saying import say as _say
+from tradepool.entrypoints.saying import show as _show
 
 if TYPE_CHECKING:
-    import msgspec
-    from rich.console import Console, RenderableType
-
     from tradepool.presentation.finished_run import FinishedRun
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
@@ -48,6 +49,7 @@ strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
 app.command(strategies_app)
 app.command(config_app)
+app.command(data_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
@@ -286,24 +288,6 @@ def test() -> None:
     from tradepool.entrypoints.inputs import OnlyInAClone
 
     raise OnlyInAClone
-
-
-def _say(shape: msgspec.Struct) -> None:
-    from tradepool.presentation.results import as_json
-
-    print(as_json(shape), flush=True)
-
-
-def _show(page: RenderableType) -> None:
-    _console().print(page)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    # A pipe has no width; tables are then as wide as their contents, so that grep finds whole lines.
-    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else 160)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

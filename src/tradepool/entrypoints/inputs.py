@@ -16,6 +16,7 @@ from cyclopts import Parameter, Token
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
 if TYPE_CHECKING:
+    from tradepool.core.graph.bars import Bars
     from tradepool.core.strategies.strategy import Strategy
     from tradepool.domain.market import Market
     from tradepool.entrypoints.settings import Settings
@@ -66,7 +67,9 @@ Config = Annotated[Path | None, Parameter(help="Configuration file (TOML).")]
 class Asked:
     """The flags that `backtest` and `replay` share; None where the configuration decides."""
 
-    candles: Annotated[Path, Parameter(help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet.")]
+    candles: Annotated[
+        Path, Parameter(help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet, or stored ones: binance:BTC/USDT@5m.")
+    ]
     param: Annotated[
         list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value (strategies show NAME).")
     ] = None
@@ -93,6 +96,31 @@ def files_of(given: Sequence[Path] | None) -> Sequence[Path]:
     if given is not None and not given:
         raise NoFiles
     return given or ()
+
+
+def open_source(candles: Path, market_file: Path | None, store: Path) -> tuple[Market, Bars]:
+    """The market and bars of a candle file, or of an address in the candle store in the folder `store`.
+
+    Raises what `open_candles` and the store raise.
+    """
+    from tradepool.adapters.candle_files.name import SeriesName
+    from tradepool.adapters.candle_files.read import market_and_bars, open_candles
+    from tradepool.adapters.candle_store.store import FileStore
+    from tradepool.ports.candles import Series, is_address
+
+    if not is_address(str(candles)):
+        return open_candles(candles, market_file)
+    series = Series.parse(str(candles))
+    name = SeriesName(series.venue, series.base, series.quote, series.timeframe_ms)
+    place = FileStore(store)
+    source = place.source_of(series)
+    if source != series and (lacking := sum(hole.bars(source.timeframe_ms) for hole in place.reader(source).holes())):
+        print(
+            f"tradepool: {series} is made of {source}, which lacks {lacking:,} bars: the longer bars they belong to are "
+            "left out (data repair fetches them).",
+            file=sys.stderr,
+        )
+    return market_and_bars(name, place.bars(series), candles, market_file)
 
 
 def strategy_from(name: str, assignments: Sequence[str], folder: Path) -> Strategy:

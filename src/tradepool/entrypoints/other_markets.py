@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.graph.bars import Bars
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.errors import InvalidInput
+from tradepool.entrypoints.inputs import open_source
+from tradepool.ports.candles import Series, is_address
 from tradepool.services.reader import source_of
 from tradepool.simexchange.listing import Listing
 
@@ -30,16 +31,19 @@ class NoCommonTime(InvalidInput):
     """{file} begins when the candles of the market traded are over; give candles of the same time."""
 
 
-def other_listings(strategy: Strategy, own: Listing, file: Path, given: Sequence[Path]) -> list[Listing]:
+def other_listings(
+    strategy: Strategy, own: Listing, file: Path, given: Sequence[Path], store: Path = Path()
+) -> list[Listing]:
     """The markets a strategy reads beside `own`, whose candles are `file`, over the time it needs them for.
 
     Of each the file in `given` that holds it or, if none does, the one of the same exchange and timeframe beside `file`.
+    A file may be an address in the candle store in the folder `store`.
     """
     source = source_of(strategy, own.bars.timeframe_ms)
     wanted = [symbol for symbol in source.others if symbol != own.market.symbol]
     files: dict[str, tuple[Path, Listing]] = {}
     for path in given:
-        listing = Listing(*open_candles(path))
+        listing = Listing(*open_source(path, None, store))
         if listing.market.symbol not in wanted:
             known = ", ".join(wanted) or "no market"
             raise NotRead(file=path, symbol=listing.market.symbol, strategy=strategy.name, known=known)
@@ -47,15 +51,18 @@ def other_listings(strategy: Strategy, own: Listing, file: Path, given: Sequence
     for symbol in wanted:
         if symbol not in files:
             path = _beside(file, symbol)
-            if not path.is_file():
+            if not is_address(str(path)) and not path.is_file():
                 raise OtherCandlesMissing(strategy=strategy.name, symbol=symbol, file=path)
-            files[symbol] = path, Listing(*open_candles(path))
+            files[symbol] = path, Listing(*open_source(path, None, store))
     warm_up = source.warm_up(strategy.values)
     before = source.lookback(strategy.values) + 1 if warm_up is None else warm_up
     return [_around(own.bars, *files[symbol], before) for symbol in wanted]
 
 
 def _beside(file: Path, symbol: str) -> Path:
+    if is_address(str(file)):
+        own = Series.parse(str(file))
+        return Path(str(Series(own.venue, symbol, own.timeframe)))
     exchange, timeframe = file.name.split("-")[0], file.name.rsplit("-", 1)[-1]
     return file.with_name(f"{exchange}-{symbol.replace('/', '-')}-{timeframe}")
 

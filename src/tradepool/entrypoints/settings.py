@@ -36,6 +36,13 @@ class StrategiesSettings(BaseModel):
     folder: Path = Path("~/.local/share/tradepool/strategies")
 
 
+class CandlesSettings(BaseModel):
+    """Where the candle store of this deployment is."""
+
+    model_config = ConfigDict(extra="forbid")
+    folder: Path = Path("~/.local/share/tradepool/candles")
+
+
 class Settings(BaseModel):
     """All of it."""
 
@@ -43,3 +50,4 @@ class Settings(BaseModel):
     log: LogSettings = LogSettings()
     backtest: BacktestSettings = BacktestSettings()
     strategies: StrategiesSettings = StrategiesSettings()
+    candles: CandlesSettings = CandlesSettings()

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.graph.bars import Bars
@@ -24,6 +23,7 @@ from tradepool.entrypoints.inputs import (
     Asked,
     cash_of,
     decimal_of,
+    open_source,
     say_if_not_compiled,
     settings_from,
     slippage_of,
@@ -69,14 +69,16 @@ def job_of(name: str, asked: Asked, runner: Runner = "any") -> Job:
     weight = weight_of(chosen.weight if asked.weight is None else decimal_of("--weight", asked.weight))
     slippage_bp = slippage_of(chosen.slippage_bp if asked.slippage_bp is None else asked.slippage_bp)
     cash = chosen.cash if asked.cash is None else decimal_of("--cash", asked.cash)
-    market, bars = open_candles(asked.candles, asked.market)
+    market, bars = open_source(asked.candles, asked.market, settings.candles.folder)
     return Job(
         strategy=strategy,
         market=market,
         bars=bars,
         setting=Setting(cash=cash_of(cash, market), weight=weight, slippage_bp=slippage_bp),
         runner=runner,
-        beside=other_listings(strategy, Listing(market, bars), asked.candles, asked.with_ or []),
+        beside=other_listings(
+            strategy, Listing(market, bars), asked.candles, asked.with_ or [], settings.candles.folder
+        ),
     )
 
 

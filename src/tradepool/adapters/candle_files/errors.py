@@ -79,3 +79,27 @@ class UnknownMarketKey(BadMarketFile):
 
 class CandleFileUnwritable(TradepoolError):
     """Candle file {file} could not be written: {why}; free space or mend permissions, what stood there before is untouched."""
+
+
+class UnknownFormat(BadCandleFile):
+    """Candle file {file} is of a kind not known here; known are {known}."""
+
+
+class FileUnreadable(BadCandleFile):
+    """Candle file {file} cannot be read as {kind}: {why}; fetch or write it again."""
+
+
+class UnnamedMarket(BadCandleFile):
+    """Candle file {file} does not say by its name which candles it holds ({why}); say it with --series, e.g. --series binance:BTC/USDT@5m."""
+
+
+class MixedTimes(BadCandleFile):
+    """Candle file {file} has times that are not all of one unit: {why}; divide or correct them."""
+
+
+class MixedTimeframes(BadCandleFile):
+    """Candle file {file} is said to hold bars of {timeframe}, but most of its bars are {found} apart; correct its name, or say what it holds with --series."""
+
+
+class BadRows(BadCandleFile):
+    """Candle file {file} has {count} bars that cannot be: the first, of {time}, is {why}; correct them, or leave them out with --drop-bad."""

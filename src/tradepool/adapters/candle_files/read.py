@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tradepool.adapters.candle_files import errors
 from tradepool.adapters.candle_files.market import check_market, market_of, read_market_file, rounded_to_tick
-from tradepool.adapters.candle_files.name import series_name
+from tradepool.adapters.candle_files.name import SeriesName, series_name
 from tradepool.core.graph.bars import COLUMNS, PRICE_COLUMNS, Bars
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.market import Market
@@ -26,8 +26,12 @@ def open_candles(file: Path, market_file: Path | None = None) -> tuple[Market, B
     Errors: a BadCandleFile that says what is wrong and in which row, a BadMarketFile for `market_file`.
     """
     name = series_name(file)
+    return market_and_bars(name, _bars(file, name.timeframe_ms, _frame(file)), file, market_file)
+
+
+def market_and_bars(name: SeriesName, bars: Bars, file: Path, market_file: Path | None = None) -> tuple[Market, Bars]:
+    """What `open_candles` gives, of bars that were read from elsewhere; `file` is their name in errors."""
     chosen = None if market_file is None else read_market_file(market_file)
-    bars = _bars(file, name.timeframe_ms, _frame(file))
     check(file, bars)
     market = market_of(name, bars, chosen)
     check_market(market, bars, file, market_file)

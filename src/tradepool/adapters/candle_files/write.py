@@ -29,12 +29,12 @@ def write_candles(file: Path, bars: Bars) -> None:
     packed = io.BytesIO()
     pl.DataFrame(columns).write_parquet(packed, compression="zstd")
     try:
-        _replace(file, packed.getbuffer())
+        replace_file(file, packed.getbuffer())
     except OSError as error:
         raise CandleFileUnwritable(file=file, why=error.strerror or str(error)) from error
 
 
-def _replace(file: Path, content: memoryview) -> None:
+def replace_file(file: Path, content: memoryview) -> None:
     """Write beside the file, bring it to the disk, then rename over it."""
     handle, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".part")
     try:
