@@ -1,0 +1,140 @@
+"""Frames of order books, prints and best prices into nouns. What makes no sense is one of `outcome.NONSENSE`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tradepool.adapters.exchanges.translate import BadFrame
+from tradepool.domain.depth import BookDiff, BookSnapshot, Level, Levels
+from tradepool.domain.market import Market
+from tradepool.domain.order import Side
+from tradepool.domain.quote import Quote
+from tradepool.domain.trade_tick import TradeTick
+
+
+class GridReader:
+    """Reads decimals as whole counts of a step, exactly; ten thousands a second come in.
+
+    >>> ticks = GridReader(Decimal("0.05"))
+    >>> ticks.count("61837.65000000"), ticks.count("7")
+    (1236753, 140)
+    """
+
+    __slots__ = ("_factors", "_mantissa", "_places", "_step")
+
+    def __init__(self, step: Decimal) -> None:
+        """`step` is above zero; it is `_mantissa` / 10 ** `_places`."""
+        self._step = step
+        self._places = max(0, -int(step.normalize().as_tuple().exponent))
+        self._mantissa = int(step.scaleb(self._places))
+        self._factors: dict[int, tuple[int, int]] = {}
+
+    def count(self, text: str) -> int:
+        """Steps in a decimal without sign; BadFrame when it is none, or not a whole number of them."""
+        whole, _, part = text.partition(".")
+        digits = whole + part
+        if not (digits.isascii() and digits.isdigit()):
+            raise BadFrame(f"{text!r} is not a plain decimal")
+        times, divisor = self._factors.get(len(part)) or self._factors_of(len(part))
+        count, rest = divmod(int(digits) * times, divisor)
+        if rest:
+            raise BadFrame(f"{text} is not a whole multiple of {self._step}")
+        return count
+
+    def _factors_of(self, decimals: int) -> tuple[int, int]:
+        more = decimals - self._places
+        found = self._factors[decimals] = (10 ** max(0, -more), self._mantissa * 10 ** max(0, more))
+        return found
+
+
+class BookReader:
+    """One market's frames; Binance numbers the updates of spot with `U` and `u`, its other venues link them by `pu`."""
+
+    __slots__ = ("_steps", "_ticks", "market")
+
+    def __init__(self, market: Market) -> None:
+        """Read prices as the market's ticks, quantities as its steps."""
+        self.market = market
+        self._ticks, self._steps = GridReader(market.price_tick), GridReader(market.quantity_step)
+
+    def diff(self, frame: Mapping[str, Any]) -> BookDiff:
+        """A depthUpdate."""
+        first_id, last_id = _number(frame["U"]), _number(frame["u"])
+        if "pu" in frame:
+            first_id = _number(frame["pu"]) + 1
+        if last_id < first_id:
+            raise BadFrame(f"updates {first_id} to {last_id}")
+        return BookDiff(
+            market=self.market.id,
+            first_id=first_id,
+            last_id=last_id,
+            bids=self._levels(frame["b"]),
+            asks=self._levels(frame["a"]),
+        )
+
+    def snapshot(self, answer: Mapping[str, Any]) -> BookSnapshot:
+        """The answer to a request for depth."""
+        return BookSnapshot(
+            market=self.market.id,
+            last_id=_number(answer["lastUpdateId"]),
+            bids=self._levels(answer["bids"]),
+            asks=self._levels(answer["asks"]),
+        )
+
+    def trade(self, frame: Mapping[str, Any]) -> TradeTick:
+        """A trade, or an aggTrade: several prints of one taker at one price, numbered apart."""
+        is_buyer_maker = frame["m"]
+        if not isinstance(is_buyer_maker, bool):
+            raise BadFrame(f"{is_buyer_maker!r} in place of true or false")
+        return TradeTick(
+            market=self.market.id,
+            trade_id=_number(frame["t"] if "t" in frame else frame["a"]),
+            time_ms=_number(frame["T"]),
+            price=self._price(frame["p"]),
+            quantity=self._quantity(frame["q"]),
+            taker=Side.SELL if is_buyer_maker else Side.BUY,
+        )
+
+    def quote(self, frame: Mapping[str, Any], now_ms: int) -> Quote | None:
+        """A bookTicker, None while a side is empty; spot's carries no time, so it is that of its arrival."""
+        if not (self._ticks.count(frame["b"]) and self._ticks.count(frame["a"])):
+            return None
+        bid, ask = self._price(frame["b"]), self._price(frame["a"])
+        if bid >= ask:
+            raise BadFrame(f"best bid {bid} at or above best ask {ask}")
+        return Quote(
+            market=self.market.id,
+            time_ms=_number(frame["T"]) if "T" in frame else now_ms,
+            bid_price=bid,
+            bid_quantity=self._quantity(frame["B"]),
+            ask_price=ask,
+            ask_quantity=self._quantity(frame["A"]),
+        )
+
+    def _levels(self, rows: Sequence[Sequence[str]]) -> Levels:
+        ticks, steps = self._ticks.count, self._steps.count
+        return tuple([_level(ticks(row[0]), steps(row[1])) for row in rows])
+
+    def _price(self, text: str) -> Decimal:
+        return self.market.price(_above_zero(self._ticks.count(text)))
+
+    def _quantity(self, text: str) -> Decimal:
+        return self.market.quantity(_above_zero(self._steps.count(text)))
+
+
+def _level(ticks: int, steps: int) -> Level:
+    return _above_zero(ticks), steps
+
+
+def _above_zero(count: int) -> int:
+    if count < 1:
+        raise BadFrame("a price or quantity of zero")
+    return count
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadFrame(f"{value!r} in place of a whole number")
+    return value
