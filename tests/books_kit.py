@@ -51,6 +51,14 @@ class Plane:
         truth = self.venue.truths[symbol_of(market)]
         await self.until(lambda: not self.why(market) and self.last_id(market) == truth.last_id, jump_ms)
 
+    async def until_gaps(self, count: int, market: Market = BTC) -> None:
+        """Until the stream has left out something so often."""
+        await self.until(lambda: self.books.state(market.id).gaps == count)
+
+    async def until_update(self, update_id: int, market: Market = BTC) -> None:
+        """Until the book is whole and has come so far."""
+        await self.until(lambda: not self.why(market) and self.last_id(market) >= update_id)
+
     def why(self, market: Market = BTC) -> str:
         """Why the book is suspended, empty when it is not."""
         return self.books.state(market.id).why
@@ -64,7 +72,7 @@ class Plane:
         book = self.books.book(market.id)
 
         def words(levels: Any) -> list[list[str]]:
-            return [[f"{market.price(t):.8f}", f"{market.quantity(s):.8f}"] for t, s in list(levels)[:count]]
+            return [[f"{market.price(t):.8f}", f"{s * market.base_unit:.8f}"] for t, s in list(levels)[:count]]
 
         return words(book.bids()), words(book.asks())
 
@@ -89,9 +97,10 @@ def next_frame(
 ) -> dict[str, Any]:
     """The depthUpdate that follows the venue's book."""
     number = venue.truths[symbol].last_id + 1
-    rows = [[f"{Decimal(each):.8f}" for each in row] for row in bids], [
-        [f"{Decimal(each):.8f}" for each in row] for row in asks
-    ]
+    rows = (
+        [[f"{Decimal(each):.8f}" for each in row] for row in bids],
+        [[f"{Decimal(each):.8f}" for each in row] for row in asks],
+    )
     return {"e": "depthUpdate", "E": START_MS, "s": symbol, "U": number, "u": number, "b": rows[0], "a": rows[1]}
 
 
@@ -124,5 +133,3 @@ async def plane(
             await asyncio.gather(at.running, return_exceptions=True)
             await stream.close()
             await session.close()
-
-

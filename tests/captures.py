@@ -81,8 +81,10 @@ def read_capture(folder: Path, diffs_max: int | None = None) -> Capture:
     ):
         snapshot.last_id = last_id
         (snapshot.bids if side == 1 else snapshot.asks)[text(price)] = text(quantity)
-    rows = l2.filter(~pl.col("is_snapshot")).group_by(["first_update_id", "last_update_id"], maintain_order=True).agg(
-        pl.col("local_ts_ns").first(), pl.col("timestamp").first(), "side", "price", "qty"
+    rows = (
+        l2.filter(~pl.col("is_snapshot"))
+        .group_by(["first_update_id", "last_update_id"], maintain_order=True)
+        .agg(pl.col("local_ts_ns").first(), pl.col("timestamp").first(), "side", "price", "qty")
     )
     diffs = [(row[2], _diff(*row)) for row in rows.head(diffs_max or len(rows)).rows()]
     until = diffs[-1][0]

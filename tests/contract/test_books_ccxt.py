@@ -1,35 +1,23 @@
 """The data plane of order books, prints and best prices through unmodified ccxt, before a venue that loses frames.
 
-The recorded hours are Binance's own (2024-08-08 BTC/USDT, 30 s of 2021 on many symbols); what is dropped, repeated or
-reordered is what the test did not send, sent twice or sent late.
+What is dropped, repeated or reordered is what the test did not send, sent twice or sent late.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from tests.books_kit import ETH, Plane, plane
-from tests.captures import Capture, Truth, read_capture, wire_frames
 from tests.nouns import BTC
-from tests.replay_kit import ReplayVenue, files_in, symbol_of
-from tradepool.adapters.exchanges.ccxt_books import CcxtBooks
-from tradepool.adapters.exchanges.transport import Session
-from tradepool.domain.depth import BookDiff
-from tradepool.domain.market import Market
+from tests.replay_kit import files_in
 from tradepool.domain.order import Side
-from tradepool.domain.quote import Quote
 from tradepool.domain.trade_tick import TradeTick
-from tradepool.ports.market_stream import MarketEars
-from tradepool.runtime.clock import VirtualClock
 from tradepool.services.market_books import BookSuspended
 from tradepool.simexchange.tls import TlsFiles
 
@@ -42,14 +30,6 @@ Story = Callable[[Plane], Awaitable[None]]
 def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     """One authority for all."""
     return files_in(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def capture(real_data: Path | None, long: bool) -> Capture:
-    """The first 40 s of the recorded book; with `--long` all eleven minutes."""
-    if real_data is None:
-        pytest.skip("the recorded order book is not here")
-    return read_capture(real_data, None if long else SHORT_DIFFS)
 
 
 def play(files: TlsFiles, story: Story, **how: Any) -> None:
@@ -68,7 +48,7 @@ def test_c501_a_snapshot_and_the_diffs_after_it_are_the_venues_book(files: TlsFi
         await at.move(bids=[("99.5", "0.25"), ("98", "0")], asks=[("101", "3")])
         await at.until_whole()
         at.assert_equal()
-        assert at.books.book(BTC.id).best_bid == (9950, 25_000)
+        assert at.books.book(BTC.id).best_bid == (9950, 25_000_000)
         assert at.venue.depth_asked == ["BTCUSDT"]
 
     play(files, story)
@@ -78,7 +58,7 @@ def test_c502_a_lost_frame_is_found_and_mended(files: TlsFiles) -> None:
     async def story(at: Plane) -> None:
         await at.move(bids=[("99.1", "1")], send=False)
         await at.move(bids=[("99.2", "1")])
-        await at.until(lambda: at.books.state(BTC.id).gaps == 1)
+        await at.until_gaps(1)
         await at.until_whole()
         at.assert_equal()
 
@@ -103,7 +83,7 @@ def test_c504_frames_in_the_wrong_order_are_a_gap(files: TlsFiles) -> None:
         late = await at.move(bids=[("99.1", "1")], send=False)
         await at.move(bids=[("99.1", "0")])
         await at.venue.send(DEPTH, late)
-        await at.until(lambda: at.books.state(BTC.id).gaps == 1)
+        await at.until_gaps(1)
         await at.until_whole()
         at.assert_equal()
 
@@ -145,7 +125,8 @@ def test_c506_a_lost_connection_suspends_every_book_until_it_is_whole_again(file
 
 
 @pytest.mark.parametrize(
-    "answer", [(429, '{"code":-1003,"msg":"Too many requests"}'), (200, "<html>sorry</html>"), (200, '{"lastUpdateId":1')]
+    "answer",
+    [(429, '{"code":-1003,"msg":"Too many requests"}'), (200, "<html>sorry</html>"), (200, '{"lastUpdateId":1')],
 )
 def test_c507_without_a_snapshot_a_book_stays_suspended_and_is_asked_for_again(
     files: TlsFiles, answer: tuple[int, str]
@@ -266,247 +247,9 @@ def test_c514_any_number_of_readers_share_one_subscription(files: TlsFiles) -> N
     play(files, story)
 
 
-# ---- the recorded book
-
-
-def test_c515_the_recorded_book_is_whole_uncrossed_and_its_best_prices_are_the_recorded_ones(
-    files: TlsFiles, capture: Capture
-) -> None:
-    """Rule: after a diff the best prices and quantities are those of the newest bookTicker whose id is not after it.
-
-    Where both carry one id they must be equal. Between ids a few may differ: Binance cuts its depth frames every 100 ms,
-    also between the updates of one order on its way through the book, and bookTicker speaks when that order is through.
-    So a difference lies between two recorded ids, and is gone with the next frame.
-    """
-
-    async def story(at: Plane) -> None:
-        states = watch(at)
-        for _, frame in follow(at.venue, capture):
-            await at.venue.send(DEPTH, frame)
-        await at.until_whole()
-        assert [last_id for last_id, *_ in states] == [f["u"] for _, f in capture.diffs if f["u"] > 50_093_239_218]
-        assert at.books.state(BTC.id).gaps == 0
-        at.assert_equal(count=500)
-        quoted = [(last_id, best, capture.quoted.at(last_id)) for last_id, best in states]
-        known = [(last_id, best, *found) for last_id, best, found in quoted if found is not None]
-        differ = [number for number, (_, best, _, row) in enumerate(known) if best != row]
-        assert len(known) == len(states)
-        assert sum(last_id == quote_id for last_id, _, quote_id, _ in known) > len(known) / 10
-        assert len(differ) <= len(known) * 0.001
-        assert all(known[number][0] != known[number][2] for number in differ)
-        assert not any(number + 1 in differ for number in differ)
-
-    play(files, story, venue=at_snapshot(capture))
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_c516_the_recorded_book_with_frames_lost_repeated_and_reordered(
-    files: TlsFiles, capture: Capture, seed: int
-) -> None:
-    """Each lost frame and each pair in the wrong order is found, one gap each, and every whole state is the true one."""
-
-    async def story(at: Plane) -> None:
-        rng = Random(seed)
-        true_best: dict[int, tuple[float, float, float, float]] = {}
-        states = watch(at)
-        frames = follow(at.venue, capture, true_best)
-        faults = 0
-        for _, frame in frames:
-            fate = rng.random()
-            if fate >= 0.09:
-                await at.venue.send(DEPTH, frame)
-                continue
-            faults += fate < 0.06
-            await at.until(lambda before=frame["U"] - 1: not at.why() and at.last_id() >= before)
-            if fate >= 0.06:
-                await at.venue.send(DEPTH, frame)
-                await at.venue.send(DEPTH, frame)
-                continue
-            following = next(frames, None)
-            if following is None:
-                faults -= 1
-                await at.venue.send(DEPTH, frame)
-                break
-            await at.venue.send(DEPTH, following[1])
-            if fate < 0.03:
-                await at.venue.send(DEPTH, frame)
-            await at.until(lambda wanted=faults: at.books.state(BTC.id).gaps == wanted)
-            await at.until_whole()
-        await at.until_whole()
-        at.assert_equal(count=500)
-        assert at.books.state(BTC.id).gaps == faults > 10
-        assert all(best == true_best[last_id] for last_id, best in states)
-
-    play(files, story, venue=at_snapshot(capture))
-
-
-def test_c517_recorded_prints_and_best_prices_come_through_word_for_word(files: TlsFiles, capture: Capture) -> None:
-    async def story(at: Plane) -> None:
-        trades: list[TradeTick] = []
-        quotes: list[Quote | None] = []
-        at.books.listen(BTC.id, on_trade=trades.append)
-        for _, frame in capture.trades:
-            await at.venue.send("btcusdt@trade", frame)
-        for number, (_, frame) in enumerate(capture.quotes):
-            await at.venue.send("btcusdt@bookTicker", frame)
-            if number % 500 == 0:
-                await at.until(lambda wanted=frame: quote_words(at.books.quote(BTC.id)) == quote_words_of(wanted))
-                quotes.append(at.books.quote(BTC.id))
-        await at.until(lambda: len(trades) == len(capture.trades))
-        assert [trade_words(each) for each in trades] == [trade_words_of(frame) for _, frame in capture.trades]
-        assert at.books.state(BTC.id).prints_missed == 0
-        assert len(quotes) > 1
-
-    play(files, story)
-
-
-def test_c518_every_word_of_the_wire_capture_becomes_a_noun(real_data: Path | None, files: TlsFiles) -> None:
-    """177 changes of books, 84 best prices, 2 prints of 2021; the two candles are not for this feed."""
-    if real_data is None:
-        pytest.skip("the wire captures are not here")
-    words = [json.loads(each) for each in wire_frames(real_data)]
-    frames = [each for each in words if "kline" not in each["stream"]]
-    markets = markets_of([each["data"] for each in frames])
-
-    async def tell() -> None:
-        heard: list[BookDiff | TradeTick | Quote] = []
-        bad: list[str] = []
-        ears = MarketEars(
-            on_bad=lambda market, why: bad.append(f"{market} {why}"),
-            on_diff=heard.append,
-            on_trade=heard.append,
-            on_quote=heard.append,
-        )
-        async with plane(files, markets[:1]) as at:
-            at.venue.markets = markets
-            session = Session(await_transport(at))
-            clock = VirtualClock(1)
-            stream = CcxtBooks("binance", session, clock)
-            await stream.subscribe(markets, ears, bad.append)
-            for each in frames:
-                name = each["stream"].replace("@aggTrade", "@trade")
-                await at.venue.send(name, each["data"])
-                wanted = len(heard) + 1
-                await at.until(lambda wanted=wanted: len(heard) == wanted)
-            await stream.close()
-            await session.close()
-        assert bad == []
-        named = {market.id: market for market in markets}
-        assert [words_of(noun, named[noun.market]) for noun in heard] == [wire_words(each["data"]) for each in frames]
-
-    asyncio.run(tell())
-
-
-# ---- what the tests share
-
-
-def await_transport(at: Plane) -> Any:
-    """The way to a venue that runs already."""
-    return at.venue.transport
-
-
-def at_snapshot(capture: Capture) -> Callable[[ReplayVenue], None]:
-    """The venue stands where the recorded snapshot was taken."""
-
-    def start(venue: ReplayVenue) -> None:
-        truth = capture.snapshot
-        venue.truths["BTCUSDT"] = Truth(truth.last_id, dict(truth.bids), dict(truth.asks))
-
-    return start
-
-
-def follow(
-    venue: ReplayVenue, capture: Capture, best: dict[int, tuple[float, float, float, float]] | None = None
-) -> Any:
-    """Each recorded diff after the venue's own book has taken it; `best` remembers its best prices by update."""
-    truth = venue.truths["BTCUSDT"]
-    for time_ns, frame in capture.diffs:
-        if frame["u"] > truth.last_id:
-            truth.apply(frame)
-            if best is not None:
-                (bid, bid_quantity), (ask, ask_quantity) = (
-                    (max(truth.bids, key=float), ""), (min(truth.asks, key=float), "")
-                )
-                best[truth.last_id] = (float(bid), float(truth.bids[bid]), float(ask), float(truth.asks[ask]))
-        yield time_ns, frame
-
-
-def watch(at: Plane) -> list[tuple[int, tuple[float, float, float, float]]]:
-    """Every whole state of the book: update id and best prices, as the recording has them."""
-    states: list[tuple[int, tuple[float, float, float, float]]] = []
-
-    def look() -> None:
-        if at.why():
-            return
-        book = at.books.book(BTC.id)
-        assert not book.is_crossed
-        assert book.best_bid and book.best_ask
-        (bid, bid_steps), (ask, ask_steps) = book.best_bid, book.best_ask
-        row = (bid / 100, bid_steps / 100_000, ask / 100, ask_steps / 100_000)
-        if not states or states[-1][0] != book.last_id:
-            states.append((book.last_id, row))
-
-    at.books.listen(BTC.id, on_change=look)
-    return states
-
-
 def print_frame(number: int) -> dict[str, Any]:
     """A trade by a seller."""
     return {
         "e": "trade", "E": 7, "s": "BTCUSDT", "t": number, "p": "99.50000000", "q": "0.01000000", "T": 7, "m": True,
         "M": True,
     }  # fmt: skip
-
-
-def quote_words(quote: Quote | None) -> tuple[Decimal, ...]:
-    """The four numbers of a quote."""
-    return (quote.bid_price, quote.bid_quantity, quote.ask_price, quote.ask_quantity) if quote else ()
-
-
-def quote_words_of(frame: dict[str, Any]) -> tuple[Decimal, ...]:
-    """The four numbers of a bookTicker."""
-    return tuple(Decimal(frame[name]) for name in "bBaA")
-
-
-def trade_words(trade: TradeTick) -> tuple[object, ...]:
-    """All that a print says."""
-    return trade.trade_id, trade.time_ms, trade.price, trade.quantity, trade.taker is Side.SELL
-
-
-def trade_words_of(frame: dict[str, Any]) -> tuple[object, ...]:
-    """All that a trade or aggTrade says."""
-    number = frame["t"] if "t" in frame else frame["a"]
-    return number, frame["T"], Decimal(frame["p"]), Decimal(frame["q"]), frame["m"]
-
-
-def words_of(noun: BookDiff | TradeTick | Quote, market: Market) -> object:
-    """All that a noun says, as the wire would."""
-    if isinstance(noun, BookDiff):
-        bids, asks = (
-            [(market.price(ticks), market.quantity(steps)) for ticks, steps in side] for side in (noun.bids, noun.asks)
-        )
-        return symbol_of(market), noun.first_id, noun.last_id, bids, asks
-    words = trade_words(noun) if isinstance(noun, TradeTick) else quote_words(noun)
-    return symbol_of(market), *words
-
-
-def wire_words(frame: dict[str, Any]) -> object:
-    """All that a frame says of what a noun keeps."""
-    if "U" in frame:
-        bids, asks = ([(Decimal(p), Decimal(q)) for p, q in frame[side]] for side in "ba")
-        return frame["s"], frame["U"], frame["u"], bids, asks
-    return frame["s"], *(trade_words_of(frame) if "p" in frame else quote_words_of(frame))
-
-
-def markets_of(frames: list[dict[str, Any]]) -> list[Market]:
-    """The markets frames speak of, on a grid as fine as the venue writes."""
-    quotes = ("USDT", "EUR", "BTC", "ETH", "BNB", "BUSD", "TRY")
-    symbols = sorted({frame["s"] for frame in frames})
-    split = [(symbol, next(quote for quote in quotes if symbol.endswith(quote))) for symbol in symbols]
-    return [
-        replace(
-            BTC, base=symbol.removesuffix(quote), quote=quote, price_tick=Decimal("1e-8"),
-            quantity_step=Decimal(1), quantity_min=Decimal(1),
-        )
-        for symbol, quote in split
-    ]  # fmt: skip

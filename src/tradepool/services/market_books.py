@@ -24,7 +24,6 @@ from tradepool.domain.market import Market
 from tradepool.domain.quote import Quote
 from tradepool.domain.trade_tick import TradeTick
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import OnLost
 from tradepool.ports.market_stream import MarketEars, MarketStream
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Backoff, Reconnecting
@@ -204,9 +203,7 @@ class MarketBooks:
             self._wake.set()
 
     async def _subscribe(self) -> None:
-        ears = MarketEars(
-            on_bad=self._on_bad, on_diff=self._on_diff, on_trade=self._on_trade, on_quote=self._on_quote
-        )
+        ears = MarketEars(on_bad=self._on_bad, on_diff=self._on_diff, on_trade=self._on_trade, on_quote=self._on_quote)
         self._lost = ""
         try:
             await self._stream.subscribe([each.market for each in self._followed.values()], ears, self._on_lost)

@@ -45,9 +45,9 @@ def test_it_is_what_dictionaries_say(
     assert book.is_crossed == (not book.is_empty and wanted_bids[0][0] >= wanted_asks[0][0])
     assert book.last_id == 1 + len(more)
     for ticks in (1, 7, 15, 30):
-        assert book.steps_to(Side.BUY, ticks) == sum(s for t, s in wanted_asks if t <= ticks)
-        assert book.steps_to(Side.SELL, ticks) == sum(s for t, s in wanted_bids if t >= ticks)
-        assert book.steps_at(Side.BUY, ticks) == dict(wanted_bids).get(ticks, 0)
+        assert book.units_to(Side.BUY, ticks) == sum(s for t, s in wanted_asks if t <= ticks)
+        assert book.units_to(Side.SELL, ticks) == sum(s for t, s in wanted_bids if t >= ticks)
+        assert book.units_at(Side.BUY, ticks) == dict(wanted_bids).get(ticks, 0)
 
 
 @given(levels, st.integers(0, 40))
@@ -55,7 +55,7 @@ def test_a_taker_pays_level_by_level(asks: list[Level], wanted: int) -> None:
     book = DepthBook()
     plain = dict(asks)
     book.load(snapshot([], list(plain.items())))
-    one_by_one = [ticks for ticks, steps in sorted(plain.items()) for _ in range(steps)][:wanted]
+    one_by_one = [ticks for ticks, units in sorted(plain.items()) for _ in range(units)][:wanted]
     assert book.take(Side.BUY, wanted) == Taken(len(one_by_one), sum(one_by_one), one_by_one[-1] if one_by_one else 0)
 
 
@@ -63,4 +63,4 @@ def test_a_seller_meets_the_bids_from_the_top() -> None:
     book = DepthBook()
     book.load(snapshot([(98, 4), (99, 1)], [(101, 1)]))
     assert book.take(Side.SELL, 3) == Taken(3, 99 + 2 * 98, 98)
-    assert book.take(Side.SELL, 9).steps == 5
+    assert book.take(Side.SELL, 9).units == 5

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from tradepool.adapters.exchanges.translate import BadFrame
-from tradepool.domain.depth import BookDiff, BookSnapshot, Level, Levels
+from tradepool.adapters.exchanges.translate import BadFrame, canonical
+from tradepool.domain.depth import BookDiff, BookSnapshot, Levels
 from tradepool.domain.market import Market
 from tradepool.domain.order import Side
 from tradepool.domain.quote import Quote
@@ -52,12 +52,12 @@ class GridReader:
 class BookReader:
     """One market's frames; Binance numbers the updates of spot with `U` and `u`, its other venues link them by `pu`."""
 
-    __slots__ = ("_steps", "_ticks", "market")
+    __slots__ = ("_ticks", "_units", "market")
 
     def __init__(self, market: Market) -> None:
-        """Read prices as the market's ticks, quantities as its steps."""
+        """Read prices as the market's ticks, quantities as its base units."""
         self.market = market
-        self._ticks, self._steps = GridReader(market.price_tick), GridReader(market.quantity_step)
+        self._ticks, self._units = GridReader(market.price_tick), GridReader(market.base_unit)
 
     def diff(self, frame: Mapping[str, Any]) -> BookDiff:
         """A depthUpdate."""
@@ -92,46 +92,40 @@ class BookReader:
             market=self.market.id,
             trade_id=_number(frame["t"] if "t" in frame else frame["a"]),
             time_ms=_number(frame["T"]),
-            price=self._price(frame["p"]),
-            quantity=self._quantity(frame["q"]),
+            price=_amount(frame["p"]),
+            quantity=_amount(frame["q"]),
             taker=Side.SELL if is_buyer_maker else Side.BUY,
         )
 
     def quote(self, frame: Mapping[str, Any], now_ms: int) -> Quote | None:
         """A bookTicker, None while a side is empty; spot's carries no time, so it is that of its arrival."""
-        if not (self._ticks.count(frame["b"]) and self._ticks.count(frame["a"])):
+        if not (canonical(frame["B"]) and canonical(frame["A"])):
             return None
-        bid, ask = self._price(frame["b"]), self._price(frame["a"])
+        bid, ask = _amount(frame["b"]), _amount(frame["a"])
         if bid >= ask:
             raise BadFrame(f"best bid {bid} at or above best ask {ask}")
         return Quote(
             market=self.market.id,
             time_ms=_number(frame["T"]) if "T" in frame else now_ms,
             bid_price=bid,
-            bid_quantity=self._quantity(frame["B"]),
+            bid_quantity=_amount(frame["B"]),
             ask_price=ask,
-            ask_quantity=self._quantity(frame["A"]),
+            ask_quantity=_amount(frame["A"]),
         )
 
     def _levels(self, rows: Sequence[Sequence[str]]) -> Levels:
-        ticks, steps = self._ticks.count, self._steps.count
-        return tuple([_level(ticks(row[0]), steps(row[1])) for row in rows])
-
-    def _price(self, text: str) -> Decimal:
-        return self.market.price(_above_zero(self._ticks.count(text)))
-
-    def _quantity(self, text: str) -> Decimal:
-        return self.market.quantity(_above_zero(self._steps.count(text)))
+        ticks, units = self._ticks.count, self._units.count
+        levels = tuple([(ticks(row[0]), units(row[1])) for row in rows])
+        if any(price < 1 for price, _ in levels):
+            raise BadFrame("a price of zero")
+        return levels
 
 
-def _level(ticks: int, steps: int) -> Level:
-    return _above_zero(ticks), steps
-
-
-def _above_zero(count: int) -> int:
-    if count < 1:
-        raise BadFrame("a price or quantity of zero")
-    return count
+def _amount(text: str) -> Decimal:
+    amount = canonical(text)
+    if amount <= 0:
+        raise BadFrame(f"{text} in place of an amount above zero")
+    return amount
 
 
 def _number(value: Any) -> int:

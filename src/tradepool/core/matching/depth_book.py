@@ -1,6 +1,6 @@
 """The levels of one order book, kept sorted: best prices, depth, and what an order of a size would meet.
 
-Both sides are a dict of steps by key and a list of keys in ascending order with the best price last: a bid's key is its
+Both sides are a dict of units by key and a list of keys in ascending order with the best price last: a bid's key is its
 ticks, an ask's their negative. Nearly all changes are near the best, so what a list has to move for one is short.
 """
 
@@ -16,43 +16,43 @@ from tradepool.domain.order import Side
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a taker meets: `steps` of the wanted (fewer where the book ends), their worth, and the worst price paid."""
+    """What a taker meets: `units` of the wanted (fewer where the book ends), their worth, and the worst price paid."""
 
-    steps: int
-    tick_steps: int
+    units: int
+    tick_units: int
     worst_ticks: int
 
 
 class _Levels:
     """One side; `sign` is 1 for bids, -1 for asks."""
 
-    __slots__ = ("keys", "sign", "steps")
+    __slots__ = ("keys", "sign", "units")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign
-        self.steps: dict[int, int] = {}
+        self.units: dict[int, int] = {}
         self.keys: list[int] = []
 
     def load(self, levels: Levels) -> None:
-        self.steps = {self.sign * ticks: steps for ticks, steps in levels if steps}
-        self.keys = sorted(self.steps)
+        self.units = {self.sign * ticks: units for ticks, units in levels if units}
+        self.keys = sorted(self.units)
 
     def merge(self, levels: Levels) -> None:
-        sign, held, keys = self.sign, self.steps, self.keys
-        for ticks, steps in levels:
+        sign, held, keys = self.sign, self.units, self.keys
+        for ticks, units in levels:
             key = sign * ticks
-            if steps:
+            if units:
                 if key not in held:
                     insort(keys, key)
-                held[key] = steps
+                held[key] = units
             elif held.pop(key, None) is not None:
                 del keys[bisect_left(keys, key)]
 
     def best(self) -> Level | None:
-        return (self.sign * self.keys[-1], self.steps[self.keys[-1]]) if self.keys else None
+        return (self.sign * self.keys[-1], self.units[self.keys[-1]]) if self.keys else None
 
     def from_best(self) -> Iterator[Level]:
-        sign, held = self.sign, self.steps
+        sign, held = self.sign, self.units
         return ((sign * key, held[key]) for key in reversed(self.keys))
 
 
@@ -64,8 +64,8 @@ class DepthBook:
     >>> book.apply(BookDiff(market="m", first_id=8, last_id=9, bids=((99, 0),), asks=((102, 1),)))
     >>> book.best_bid, book.best_ask, book.last_id, book.is_crossed
     ((98, 1), (101, 2), 9, False)
-    >>> book.take(Side.BUY, 4), book.steps_to(Side.BUY, 102)
-    (Taken(steps=4, tick_steps=407, worst_ticks=103), 3)
+    >>> book.take(Side.BUY, 4), book.units_to(Side.BUY, 102)
+    (Taken(units=4, tick_units=407, worst_ticks=103), 3)
     """
 
     __slots__ = ("_asks", "_bids", "last_id")
@@ -116,23 +116,23 @@ class DepthBook:
         """Asks from the best up; change nothing while reading."""
         return self._asks.from_best()
 
-    def steps_at(self, side: Side, ticks: int) -> int:
+    def units_at(self, side: Side, ticks: int) -> int:
         """What rests at one price: bids for BUY, asks for SELL."""
         levels = self._bids if side is Side.BUY else self._asks
-        return levels.steps.get(levels.sign * ticks, 0)
+        return levels.units.get(levels.sign * ticks, 0)
 
-    def steps_to(self, taker: Side, limit_ticks: int) -> int:
+    def units_to(self, taker: Side, limit_ticks: int) -> int:
         """How much a taker finds no worse than a limit price."""
         levels = self._asks if taker is Side.BUY else self._bids
         first = bisect_left(levels.keys, levels.sign * limit_ticks)
-        return sum(levels.steps[key] for key in levels.keys[first:])
+        return sum(levels.units[key] for key in levels.keys[first:])
 
-    def take(self, taker: Side, steps: int) -> Taken:
+    def take(self, taker: Side, units: int) -> Taken:
         """What an order of a size would get, level by level; the book stays as it is."""
-        left, worth, worst = steps, 0, 0
+        left, worth, worst = units, 0, 0
         for ticks, held in self.asks() if taker is Side.BUY else self.bids():
             if left <= 0:
                 break
             part = min(left, held)
             left, worth, worst = left - part, worth + part * ticks, ticks
-        return Taken(steps - left, worth, worst)
+        return Taken(units - left, worth, worst)
