@@ -35,21 +35,24 @@ class Account:
 
     def rest(self, order: Order, units: int) -> None:
         """Let an open order hold `units` of what it would give away; they must be free."""
-        asset = given_asset(order)
-        self.require(asset, units)
-        self.free[asset] -= units
-        self.locked[asset] += units
-        self.held[order.id] = units
+        self.require(given_asset(order), units)
+        self.held[order.id] = 0
+        self.hold(order, units)
         self.open[order.id] = order
         self.open_ids[order.client_id] = order.id
         self.open_count[order.market.symbol] += 1
 
+    def hold(self, order: Order, units: int) -> None:
+        """Let an open order hold so many units more, or give some back when they are negative."""
+        asset = given_asset(order)
+        self.held[order.id] += units
+        self.free[asset] -= units
+        self.locked[asset] += units
+
     def release(self, order: Order) -> None:
         """Give back what an open order held; it is no longer open."""
-        asset, units = given_asset(order), self.held.pop(order.id)
-        self.free[asset] += units
-        self.locked[asset] -= units
-        del self.open[order.id], self.open_ids[order.client_id]
+        self.hold(order, -self.held[order.id])
+        del self.held[order.id], self.open[order.id], self.open_ids[order.client_id]
         self.open_count[order.market.symbol] -= 1
 
     def exchange(self, given: str, given_units: int, received: str, received_units: int) -> None:

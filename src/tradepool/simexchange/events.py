@@ -17,13 +17,15 @@ class KlineClosed(NamedTuple):
 
 
 class BookTicker(NamedTuple):
-    """The best bid and ask changed (ticks): what a market sell gets and a market buy pays now."""
+    """The book changed: the best bid and ask (ticks, steps; 0 where there is none). `update_id` counts the changes."""
 
     market: ListedMarket
     bid_ticks: int
     ask_ticks: int
     time_ms: int
     update_id: int
+    bid_steps: int = 0
+    ask_steps: int = 0
 
 
 class ExecutionReport(NamedTuple):

@@ -1,4 +1,4 @@
-"""All orders and trades of one account, packed: about 250 bytes an order with its client id and its index.
+"""All orders and trades of one account, packed: about 300 bytes an order with its client id and its index.
 
 Order and trade ids are the account's base plus a counter, so the counter is the row. An open order's row is kept up
 to date by whoever changes it; nothing here is ever scanned, ranges are found by bisection.
@@ -12,12 +12,13 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Kind, Order, Side, Status, Trade
+from tradepool.simexchange.records import Kind, Order, Side, Status, Tif, Trade
 
 ACCOUNT_SPAN = 10**9
 
-_ORDER = struct.Struct("<qqqqqqqHBBB")
-_TRADE = struct.Struct("<qqqqqHBB")
+_ORDER = struct.Struct("<qqqqqqqqqqqHBBBB")
+_TRADE = struct.Struct("<qqqqqqHHBB")
+_NO_MARKET = 0xFFFF
 
 
 class History:
@@ -67,8 +68,8 @@ class History:
         """Keep a new trade under its id."""
         self._trades_of[trade.market.index].append(trade.id)
         self._trades += _TRADE.pack(
-            trade.order_id, trade.ticks, trade.steps, trade.fee_units, trade.time_ms,
-            trade.market.index, trade.side, trade.is_maker,
+            trade.order_id, trade.ticks, trade.steps, trade.fee_units, trade.time_ms, trade.previous_id,
+            trade.market.index, trade.fee_market.index if trade.fee_market else _NO_MARKET, trade.side, trade.is_maker,
         )  # fmt: skip
 
     def knows_client_id(self, client_id: str) -> bool:
@@ -84,22 +85,33 @@ class History:
         row = order_id - self.base - 1
         if not 0 <= row < len(self._client_ids):
             return None
-        steps, limit, stop, created, updated, quote, trade, market, side, kind, status = _ORDER.unpack_from(
-            self._orders, row * _ORDER.size
-        )
+        (
+            steps, limit, stop, created, updated, quote, trade, filled, working, in_list, asked, market, side, kind,
+            status, tif,
+        ) = _ORDER.unpack_from(self._orders, row * _ORDER.size)  # fmt: skip
         return Order(
             order_id, self._client_ids[row], self._markets[market], Side(side), Kind(kind), steps, limit, stop,
-            created, Status(status), quote, trade, updated,
+            created, Status(status), quote, trade, updated, filled, Tif(tif), working, in_list, asked,
         )  # fmt: skip
 
     def trade(self, trade_id: int) -> Trade:
         """A trade by id; it must be one of this account's."""
         row = (trade_id - self.base - 1) * _TRADE.size
-        order_id, ticks, steps, fee, time_ms, market, side, maker = _TRADE.unpack_from(self._trades, row)
-        client_id = self._client_ids[order_id - self.base - 1]
-        return Trade(
-            trade_id, order_id, client_id, self._markets[market], Side(side), ticks, steps, fee, bool(maker), time_ms
+        order_id, ticks, steps, fee, time_ms, previous, market, fee_market, side, maker = _TRADE.unpack_from(
+            self._trades, row
         )
+        return Trade(
+            trade_id, order_id, self._client_ids[order_id - self.base - 1], self._markets[market], Side(side), ticks,
+            steps, fee, bool(maker), time_ms, previous, None if fee_market == _NO_MARKET else self._markets[fee_market],
+        )  # fmt: skip
+
+    def fills(self, order: Order) -> list[Trade]:
+        """An order's trades, oldest first."""
+        found, trade_id = [], order.trade_id
+        while trade_id:
+            found.append(self.trade(trade_id))
+            trade_id = found[-1].previous_id
+        return found[::-1]
 
     def orders_of(self, market: ListedMarket, from_id: int, limit: int) -> list[Order]:
         """The market's first `limit` orders with id >= `from_id`; the last `limit` ones when it is 0."""
@@ -130,7 +142,8 @@ class History:
     def _packed(order: Order) -> bytes:
         return _ORDER.pack(
             order.steps, order.limit_ticks, order.stop_ticks, order.created_ms, order.updated_ms, order.quote_units,
-            order.trade_id, order.market.index, order.side, order.kind, order.status,
+            order.trade_id, order.filled_steps, order.working_ms, order.list_id, order.asked_units, order.market.index,
+            order.side, order.kind, order.status, order.tif,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import orjson
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.history import History
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Kind, Order, Side, Trade
+from tradepool.simexchange.records import Order, Side, Trade
 
 STP = "NONE"
 
@@ -29,12 +29,12 @@ def order_fields(order: Order) -> dict[str, object]:
         "origQuoteOrderQty": market.quote_text.text(0),
         "cummulativeQuoteQty": market.quote_text.text(order.quote_units),
         "status": order.status.name,
-        "timeInForce": "GTC",
+        "timeInForce": order.tif.name,
         "type": order.kind.name,
         "side": order.side.name,
         "selfTradePreventionMode": STP,
     }
-    if order.kind is Kind.STOP_LOSS:
+    if order.kind.has_stop:
         fields["stopPrice"] = market.price_text.text(order.stop_ticks)
     return fields
 
@@ -51,9 +51,9 @@ def placed(order: Order, history: History, response_type: str) -> bytes:
                 "transactTime": order.updated_ms,
             }
         )
-    fields = order_fields(order) | {"transactTime": order.updated_ms, "workingTime": _working_ms(order)}
+    fields = order_fields(order) | {"transactTime": order.updated_ms, "workingTime": order.working_ms}
     if response_type == "FULL":
-        fields["fills"] = [_fill(history.trade(order.trade_id))] if order.trade_id else []
+        fields["fills"] = [_fill(trade) for trade in history.fills(order)]
     return orjson.dumps(fields)
 
 
@@ -64,8 +64,8 @@ def looked_up(order: Order) -> dict[str, object]:
         "icebergQty": order.market.quantity_text.text(0),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": _working_ms(order) != -1,
-        "workingTime": _working_ms(order),
+        "isWorking": order.working_ms != -1,
+        "workingTime": order.working_ms,
     }
 
 
@@ -168,8 +168,3 @@ def _fill(trade: Trade) -> dict[str, object]:
         "commissionAsset": trade.fee_asset,
         "tradeId": trade.id,
     }
-
-
-def _working_ms(order: Order) -> int:
-    """When the order reached the book; a stop that was not reached has not."""
-    return order.created_ms if order.kind is not Kind.STOP_LOSS else order.updated_ms if order.trade_id else -1

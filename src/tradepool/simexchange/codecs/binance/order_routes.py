@@ -81,7 +81,7 @@ class OrderRoutes:
         history = account.history
         if "orderId" in parameters:
             order = history.order(parameters.number("orderId"))
-            trades = [history.trade(order.trade_id)] if order and order.trade_id and order.market is market else []
+            trades = history.fills(order) if order and order.market is market else []
         elif "startTime" in parameters and "fromId" not in parameters:
             trades = history.trades_since(market, parameters.number("startTime"), limit)
         else:

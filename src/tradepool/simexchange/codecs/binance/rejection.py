@@ -13,6 +13,7 @@ from tradepool.simexchange.errors import (
     StopWouldTrigger,
     UnknownOrder,
     UnknownSymbol,
+    WouldTake,
 )
 
 _WORDS: dict[type[Refused], tuple[int, str]] = {
@@ -21,6 +22,7 @@ _WORDS: dict[type[Refused], tuple[int, str]] = {
     MarketClosed: (-1013, "Market is closed."),
     FilterFailed: (-1013, "Filter failure: {filter}"),
     StopWouldTrigger: (-2010, "Stop price would trigger immediately."),
+    WouldTake: (-2010, "Order would immediately match and take."),
     InsufficientBalance: (-2010, "Account has insufficient balance for requested action."),
     DuplicateOrder: (-2010, "Duplicate order sent."),
 }

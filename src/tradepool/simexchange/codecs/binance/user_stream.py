@@ -39,19 +39,19 @@ def report_text(event: ExecutionReport) -> bytes:
     execution = "TRADE" if trade else order.status.name
     name, original = (event.request_id, order.client_id) if event.request_id else (order.client_id, "")
     filled = order.filled_steps
-    worth = quote(order.quote_units)
+    worth, last_worth = quote(order.quote_units), quote(trade.quote_units if trade else 0)
     if trade:
         last = f'"L":"{price(trade.ticks)}","n":"{fee_text(trade)}","N":"{trade.fee_asset}"'
     else:
         last = f'"L":"{price(0)}","n":"0","N":null'
     return (
         f'{{"e":"executionReport","E":{event.time_ms},"s":"{market.symbol}","c":"{name}","S":"{order.side.name}",'
-        f'"o":"{order.kind.name}","f":"GTC","q":"{quantity(order.steps)}","p":"{price(order.limit_ticks)}",'
+        f'"o":"{order.kind.name}","f":"{order.tif.name}","q":"{quantity(order.steps)}","p":"{price(order.limit_ticks)}",'
         f'"P":"{price(order.stop_ticks)}","F":"{quantity(0)}","g":-1,"C":"{original}","x":"{execution}",'
-        f'"X":"{order.status.name}","r":"NONE","i":{order.id},"l":"{quantity(filled)}","z":"{quantity(filled)}",'
+        f'"X":"{order.status.name}","r":"NONE","i":{order.id},"l":"{quantity(trade.steps if trade else 0)}","z":"{quantity(filled)}",'
         f'{last},"T":{event.time_ms},"t":{trade.id if trade else -1},"I":{order.id},"w":{_working(order)},'
         f'"m":{"true" if trade and trade.is_maker else "false"},"M":false,"O":{order.created_ms},"Z":"{worth}",'
-        f'"Y":"{worth}","Q":"{quote(0)}","W":{order.created_ms},"V":"NONE"}}'
+        f'"Y":"{last_worth}","Q":"{quote(0)}","W":{order.created_ms},"V":"NONE"}}'
     ).encode()
 
 
@@ -68,4 +68,4 @@ def position_text(event: AccountPosition) -> bytes:
 
 def _working(order: Order) -> str:
     """Whether the order is on the book: a stop that waits is not."""
-    return "true" if order.kind is Kind.LIMIT and order.status.name == "NEW" else "false"
+    return "true" if order.kind is not Kind.MARKET and order.is_open and not order.waits else "false"
