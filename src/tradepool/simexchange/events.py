@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Order, Trade
+from tradepool.simexchange.records import Order, OrderList, Trade
 
 
 class KlineClosed(NamedTuple):
@@ -42,7 +42,10 @@ class ExecutionReport(NamedTuple):
 
 
 class AccountPosition(NamedTuple):
-    """Balances of the two assets an order touched, in units of each asset."""
+    """Balances of the two assets an order touched, in units of each asset.
+
+    `fee` is what is free and locked of a third one (the base of its market) that a fee was paid with.
+    """
 
     key: str
     market: ListedMarket
@@ -51,9 +54,19 @@ class AccountPosition(NamedTuple):
     quote_free: int
     quote_locked: int
     time_ms: int
+    fee: tuple[ListedMarket, int, int] | None = None
 
 
-Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition
+class ListStatus(NamedTuple):
+    """A list of orders was taken, or is done; `orders` as they stand."""
+
+    key: str
+    order_list: OrderList
+    orders: tuple[Order, ...]
+    time_ms: int
+
+
+Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition | ListStatus
 
 
 class Outlet(Protocol):

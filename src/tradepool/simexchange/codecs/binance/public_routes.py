@@ -23,7 +23,7 @@ class PublicRoutes:
     def __init__(self, venue: Venue) -> None:
         """Write what never changes once."""
         self._venue = venue
-        self._info = ExchangeInfo(venue.markets)
+        self._info = ExchangeInfo(venue)
         self._interval = timeframe_name(venue.timeframe_ms)
         self.table: Mapping[tuple[str, str], PublicHandler] = {
             ("GET", "/api/v3/ping"): lambda _: b"{}",
@@ -72,7 +72,7 @@ class PublicRoutes:
         if "symbol" in parameters:
             return [self._venue.market(parameters.text("symbol"))]
         if "symbols" not in parameters:
-            return list(self._venue.markets)
+            return [market for market in self._venue.markets if market.is_listed]
         try:
             names = orjson.loads(parameters.text("symbols"))
         except orjson.JSONDecodeError as error:
