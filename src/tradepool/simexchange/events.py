@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Order, Trade
+from tradepool.simexchange.records import Order, OrderList, Trade
 
 
 class KlineClosed(NamedTuple):
@@ -17,13 +17,15 @@ class KlineClosed(NamedTuple):
 
 
 class BookTicker(NamedTuple):
-    """The best bid and ask changed (ticks): what a market sell gets and a market buy pays now."""
+    """The book changed: the best bid and ask (ticks, steps; 0 where there is none). `update_id` counts the changes."""
 
     market: ListedMarket
     bid_ticks: int
     ask_ticks: int
     time_ms: int
     update_id: int
+    bid_steps: int = 0
+    ask_steps: int = 0
 
 
 class ExecutionReport(NamedTuple):
@@ -40,7 +42,10 @@ class ExecutionReport(NamedTuple):
 
 
 class AccountPosition(NamedTuple):
-    """Balances of the two assets an order touched, in units of each asset."""
+    """Balances of the two assets an order touched, in units of each asset.
+
+    `fee` is what is free and locked of a third one (the base of its market) that a fee was paid with.
+    """
 
     key: str
     market: ListedMarket
@@ -49,9 +54,19 @@ class AccountPosition(NamedTuple):
     quote_free: int
     quote_locked: int
     time_ms: int
+    fee: tuple[ListedMarket, int, int] | None = None
 
 
-Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition
+class ListStatus(NamedTuple):
+    """A list of orders was taken, or is done; `orders` as they stand."""
+
+    key: str
+    order_list: OrderList
+    orders: tuple[Order, ...]
+    time_ms: int
+
+
+Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition | ListStatus
 
 
 class Outlet(Protocol):
