@@ -14,6 +14,7 @@ from tradepool.core.graph.bars import Bars
 from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.simexchange.errors import BrokenListings
 from tradepool.simexchange.fixed import FixedPoint
+from tradepool.simexchange.tape import Tape
 
 if TYPE_CHECKING:
     from tradepool.simexchange.liquidity import Liquidity
@@ -36,14 +37,14 @@ class ListedMarket:
 
     `price` is where the market stands (None before its first open), `published` counts the candles that were closed
     and told to the world: REST and streams show exactly those. `liquidity` is what is on offer; the venue gives it.
-    A mirrored market has no candles: its prices are pushed in.
+    A mirrored market has no candles: its prices are pushed in. `tape` holds its public trades.
     """
 
     __slots__ = (
-        "_volume", "base", "base_text", "book_updates", "close", "high", "index", "is_mirrored", "liquidity", "low",
-        "maker_ppm", "market", "max_steps", "max_ticks", "min_notional", "min_steps", "open", "open_time", "price",
-        "price_text", "published", "quantity_text", "quote", "quote_text", "symbol", "taker_ppm", "timeframe_ms",
-        "units_per_step", "units_per_tick_step",
+        "base", "base_text", "book_updates", "close", "high", "index", "is_mirrored", "liquidity", "low", "maker_ppm",
+        "market", "max_steps", "max_ticks", "min_notional", "min_steps", "open", "open_time", "price", "price_text",
+        "published", "quantity_text", "quote", "quote_text", "symbol", "taker_ppm", "tape", "timeframe_ms",
+        "units_per_step", "units_per_tick_step", "volume",
     )  # fmt: skip
 
     def __init__(self, index: int, listing: Listing) -> None:
@@ -64,7 +65,7 @@ class ListedMarket:
         self.open, self.high, self.low, self.close = (
             self._ticks(column) for column in (bars.open, bars.high, bars.low, bars.close)
         )
-        self._volume = bars.volume
+        self.volume = bars.volume
         self.price: int | None = None
         self.liquidity: Liquidity
         self.published = 0
@@ -72,12 +73,12 @@ class ListedMarket:
         self.is_mirrored = listing.bars is None
         if not self.is_mirrored:
             self._check()
+        self.tape = Tape(self)
 
-    def volume_text(self, index: int) -> str:
-        """Traded base of candle `index`, as a plain decimal: eight places as the real venue writes, or as many as it takes to be exact."""
-        volume = float(self._volume[index])
-        text = f"{volume:.8f}"
-        return text if float(text) == volume else format(Decimal(repr(volume)), "f")
+    def traded_steps(self) -> NDArray[np.int64]:
+        """Traded base of each candle in whole steps, rounded to the nearest."""
+        steps = np.rint(np.clip(self.volume / float(self.market.quantity_step), 0, EXACT_MAX))
+        return steps.astype(np.int64)
 
     def _ppm(self, rate: Decimal) -> int:
         ppm = rate * MILLION
