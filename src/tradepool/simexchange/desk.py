@@ -9,15 +9,16 @@ A price moves in one of three ways, and each asks the same questions of the orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from tradepool.core.matching.bar_fill import fee_units, market_buy_price
+from tradepool.core.matching.bar_fill import market_buy_price
 from tradepool.simexchange.accounts import Account, given_asset
 from tradepool.simexchange.errors import WouldTake
+from tradepool.simexchange.fees import FeeDesk
 from tradepool.simexchange.history import ACCOUNT_SPAN
 from tradepool.simexchange.liquidity import Level
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Kind, Order, Side, Status, Tif, Trade
+from tradepool.simexchange.records import Kind, Order, OrderList, Side, Status, Tif, Trade
 from tradepool.simexchange.resting import Resting
 from tradepool.simexchange.telling import Teller
 
@@ -28,11 +29,12 @@ class Desk:
     """Every account's orders in every market. `slippage_bp` is what a waiting buy stop may pay above its level."""
 
     def __init__(
-        self, markets: Iterable[ListedMarket], owners: Sequence[Account], teller: Teller, slippage_bp: int
+        self, markets: Sequence[ListedMarket], owners: Sequence[Account], teller: Teller, slippage_bp: int
     ) -> None:
         """No orders yet; `owners` are the accounts by their index."""
         self._resting = [Resting() for _ in markets]
         self._owners, self._teller, self._slippage_bp = owners, teller, slippage_bp
+        self._fees = FeeDesk(markets)
 
     # ---- what users do
 
@@ -50,10 +52,29 @@ class Desk:
             self._teller.report(account, order)
         order = self._take(account, order, offered)
         if rests:
-            self._rest(account, order, held, is_new=not offered)
+            self._rest(account, order, held)
+            if not offered:
+                self._teller.report(account, order)
+            self._teller.report_balances(account, order.market)
         elif left:
             order = self.end(account, order, Status.EXPIRED)
         return order
+
+    def place_list(self, account: Account, order_list: OrderList, legs: tuple[Order, Order]) -> OrderList:
+        """Let both orders of a list rest; what they may give away is held once, by the first. `Refused` changes nothing."""
+        held = max(self._per_step(leg) * leg.steps for leg in legs)
+        account.require(given_asset(legs[0]), held)
+        if any(leg.kind is Kind.LIMIT_MAKER and self._offered(leg) for leg in legs):
+            raise WouldTake
+        account.add_list(order_list)
+        for leg in legs:
+            account.history.add(leg)
+            self._rest(account, leg, held)
+            self._teller.report(account, leg)
+            held = 0
+        self._teller.report_list(account, order_list)
+        self._teller.report_balances(account, order_list.market)
+        return order_list
 
     def end(self, account: Account, order: Order, status: Status, request_id: str = "") -> Order:
         """What is left of an order is over."""
@@ -63,6 +84,7 @@ class Desk:
         account.history.update(order)
         self._teller.report(account, order, request_id=request_id)
         self._teller.report_balances(account, order.market)
+        self._close_list(account, order)
         return order
 
     def withdraw(self, account: Account, order: Order, status: Status, request_id: str = "") -> Order:
@@ -142,6 +164,7 @@ class Desk:
     def _set_off(self, account: Account, order: Order, at: int) -> None:
         """A stop was reached: it is a market order, or a limit order, at a price of `at`."""
         market = order.market
+        self._go_first(account, order)
         market.liquidity.move(at)
         order = order._replace(working_ms=self._teller.now_ms, updated_ms=self._teller.now_ms)
         offered = self._offered(order)
@@ -193,14 +216,11 @@ class Desk:
         worst = order.limit_ticks or market_buy_price(order.stop_ticks, self._slippage_bp)
         return worst * market.units_per_tick_step
 
-    def _rest(self, account: Account, order: Order, held: int, *, is_new: bool) -> None:
+    def _rest(self, account: Account, order: Order, held: int) -> None:
         account.rest(order, held)
         self._resting[order.market.index].add(order)
         if not order.waits:
             order.market.liquidity.join(order)
-        if is_new:
-            self._teller.report(account, order)
-        self._teller.report_balances(account, order.market)
 
     def _take(self, account: Account, order: Order, offered: Sequence[Level]) -> Order:
         """Trade at once with what is offered."""
@@ -214,12 +234,34 @@ class Desk:
     def _serve(self, account: Account, order: Order, steps: int) -> None:
         """A resting limit is met at its own price."""
         if steps:
+            self._go_first(account, order)
             order = self._fill(account, order, order.limit_ticks, steps, is_maker=True)
         if not order.left_steps:
             order.market.liquidity.leave(order)
 
+    # ---- lists
+
+    def _go_first(self, account: Account, order: Order) -> None:
+        """An order of a list is about to trade: the other one ends, and this one holds what it needs, no more."""
+        other = account.other_of(order)
+        if other is None:
+            return
+        account.take_over(order, other, self._per_step(order) * order.left_steps)
+        self.withdraw(account, other, Status.EXPIRED)
+
+    def _close_list(self, account: Account, order: Order) -> None:
+        """A list whose orders are all over is done."""
+        order_list = account.order_list(order.list_id) if order.list_id else None
+        if order_list is None or order_list.is_done or any(each in account.open for each in order_list.order_ids):
+            return
+        order_list = order_list._replace(is_done=True, updated_ms=self._teller.now_ms)
+        account.add_list(order_list)
+        self._teller.report_list(account, order_list)
+
+    # ---- money
+
     def _fill(self, account: Account, order: Order, ticks: int, steps: int, *, is_maker: bool) -> Order:
-        """Exchange base and quote at a price; the fee is taken from what is received."""
+        """Exchange base and quote at a price; the fee is taken from what is received, or paid in a third asset."""
         market, history, now_ms = order.market, account.history, self._teller.now_ms
         if order.id in account.open:
             if steps == order.left_steps:
@@ -227,16 +269,17 @@ class Desk:
             else:
                 account.hold(order, -self._per_step(order) * steps)
         base, quote = steps * market.units_per_step, ticks * steps * market.units_per_tick_step
-        rate = market.maker_ppm if is_maker else market.taker_ppm
+        fee = self._fees.of(account, market, order.side, base, quote, is_maker=is_maker)
+        taken = 0 if fee.market else fee.units
         if order.side is Side.BUY:
-            fee = fee_units(base, rate)
-            account.exchange(market.quote, quote, market.base, base - fee)
+            account.exchange(market.quote, quote, market.base, base - taken)
         else:
-            fee = fee_units(quote, rate)
-            account.exchange(market.base, base, market.quote, quote - fee)
+            account.exchange(market.base, base, market.quote, quote - taken)
+        if fee.market:
+            account.exchange(fee.market.base, fee.units, fee.market.base, 0)
         trade = Trade(
-            history.next_trade_id(), order.id, order.client_id, market, order.side, ticks, steps, fee, is_maker, now_ms,
-            order.trade_id,
+            history.next_trade_id(), order.id, order.client_id, market, order.side, ticks, steps, fee.units, is_maker,
+            now_ms, order.trade_id, fee.market,
         )  # fmt: skip
         order = order._replace(
             status=Status.FILLED if steps == order.left_steps else Status.PARTIALLY_FILLED,
@@ -249,5 +292,7 @@ class Desk:
         history.update(order)
         self._teller.printed(market, ticks, steps, is_buyer_maker=is_maker == (order.side is Side.BUY))
         self._teller.report(account, order, trade)
-        self._teller.report_balances(account, market)
+        self._teller.report_balances(account, market, fee.market)
+        if not order.is_open:
+            self._close_list(account, order)
         return order

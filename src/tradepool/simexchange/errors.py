@@ -11,7 +11,7 @@ TradepoolError
 └── Refused                 a user's request was refused; a codec says it with the venue's own code and words
     ├── UnknownSymbol, UnknownOrder, MarketClosed
     ├── FilterFailed, InsufficientBalance, DuplicateOrder
-    └── StopWouldTrigger, WouldTake
+    └── StopWouldTrigger, WouldTake, PricesNotRelated, CancelRestricted
 ```
 """
 
@@ -61,7 +61,7 @@ class UnknownOrder(Refused):
 
 
 class MarketClosed(Refused):
-    """Market {symbol} has no price yet."""
+    """Market {symbol} has no price yet, or does not trade now."""
 
 
 class FilterFailed(Refused):
@@ -74,6 +74,14 @@ class StopWouldTrigger(Refused):
 
 class WouldTake(Refused):
     """The order may only rest, but at its limit somebody would trade with it at once."""
+
+
+class PricesNotRelated(Refused):
+    """The price {price} must lie between the two orders of the list, {below} and {above} (all in ticks)."""
+
+
+class CancelRestricted(Refused):
+    """The order is {status}, which the request's restriction does not cancel."""
 
 
 class InsufficientBalance(Refused):

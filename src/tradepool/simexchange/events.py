@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from tradepool.simexchange.candles import Kline, Window
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Order, Trade
+from tradepool.simexchange.records import Order, OrderList, Trade
 from tradepool.simexchange.tape import Print
 
 # What can be read of a market, beside its candles, which are wanted by the name of their interval.
@@ -87,7 +87,10 @@ class ExecutionReport(NamedTuple):
 
 
 class AccountPosition(NamedTuple):
-    """Balances of the two assets an order touched, in units of each asset."""
+    """Balances of the two assets an order touched, in units of each asset.
+
+    `fee` is what is free and locked of a third one (the base of its market) that a fee was paid with.
+    """
 
     key: str
     market: ListedMarket
@@ -96,10 +99,20 @@ class AccountPosition(NamedTuple):
     quote_free: int
     quote_locked: int
     time_ms: int
+    fee: tuple[ListedMarket, int, int] | None = None
+
+
+class ListStatus(NamedTuple):
+    """A list of orders was taken, or is done; `orders` as they stand."""
+
+    key: str
+    order_list: OrderList
+    orders: tuple[Order, ...]
+    time_ms: int
 
 
 PublicEvent = KlineClosed | KlineShown | BookTicker | DepthShown | Printed | TickerShown
-Event = PublicEvent | ExecutionReport | AccountPosition
+Event = PublicEvent | ExecutionReport | AccountPosition | ListStatus
 
 
 class Outlet(Protocol):

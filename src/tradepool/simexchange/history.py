@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from array import array
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.records import Kind, Order, Side, Status, Tif, Trade
@@ -19,6 +20,14 @@ ACCOUNT_SPAN = 10**9
 _ORDER = struct.Struct("<qqqqqqqqqqqHBBBB")
 _TRADE = struct.Struct("<qqqqqqHHBB")
 _NO_MARKET = 0xFFFF
+
+
+class Span(NamedTuple):
+    """Which ids and times of a history are meant, ends included; None: no bound."""
+
+    from_id: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
 
 
 class History:
@@ -94,6 +103,12 @@ class History:
             created, Status(status), quote, trade, updated, filled, Tif(tif), working, in_list, asked,
         )  # fmt: skip
 
+    def known(self, order_id: int) -> Order:
+        """An order that must be one of this account's."""
+        order = self.order(order_id)
+        assert order is not None, "an account knows its own orders"
+        return order
+
     def trade(self, trade_id: int) -> Trade:
         """A trade by id; it must be one of this account's."""
         row = (trade_id - self.base - 1) * _TRADE.size
@@ -113,30 +128,19 @@ class History:
             trade_id = found[-1].previous_id
         return found[::-1]
 
-    def orders_of(self, market: ListedMarket, from_id: int, limit: int) -> list[Order]:
-        """The market's first `limit` orders with id >= `from_id`; the last `limit` ones when it is 0."""
-        return [found for each in _window(self._orders_of[market.index], from_id, limit) if (found := self.order(each))]
+    def orders_of(self, market: ListedMarket, limit: int, span: Span) -> list[Order]:
+        """The market's first `limit` orders of a span of ids and times; the last ones when it has no beginning."""
+        return [self.known(each) for each in _window(self._orders_of[market.index], limit, span, self._created_ms)]
 
-    def orders_since(self, market: ListedMarket, start_ms: int, limit: int) -> list[Order]:
-        """The market's first `limit` orders made at or after a time."""
-        ids = self._orders_of[market.index]
-        at = bisect_left(ids, start_ms, key=self._created_ms)
-        return [found for each in ids[at : at + limit] if (found := self.order(each))]
-
-    def trades_of(self, market: ListedMarket, from_id: int, limit: int) -> list[Trade]:
-        """The market's first `limit` trades with id >= `from_id`; the last `limit` ones when it is 0."""
-        return [self.trade(each) for each in _window(self._trades_of[market.index], from_id, limit)]
-
-    def trades_since(self, market: ListedMarket, start_ms: int, limit: int) -> list[Trade]:
-        """The market's first `limit` trades made at or after a time."""
-        ids = self._trades_of[market.index]
-        at = bisect_left(ids, start_ms, key=lambda each: self.trade(each).time_ms)
-        return [self.trade(each) for each in ids[at : at + limit]]
+    def trades_of(self, market: ListedMarket, limit: int, span: Span) -> list[Trade]:
+        """The market's first `limit` trades of a span of ids and times; the last ones when it has no beginning."""
+        return [self.trade(each) for each in _window(self._trades_of[market.index], limit, span, self._traded_ms)]
 
     def _created_ms(self, order_id: int) -> int:
-        order = self.order(order_id)
-        assert order is not None, "a market lists orders of its account only"
-        return order.created_ms
+        return self.known(order_id).created_ms
+
+    def _traded_ms(self, trade_id: int) -> int:
+        return self.trade(trade_id).time_ms
 
     @staticmethod
     def _packed(order: Order) -> bytes:
@@ -147,8 +151,14 @@ class History:
         )  # fmt: skip
 
 
-def _window(ids: array[int], from_id: int, limit: int) -> array[int]:
-    if not from_id:
-        return ids[max(0, len(ids) - limit) :]
-    at = bisect_left(ids, from_id)
-    return ids[at : at + limit]
+def _window(ids: array[int], limit: int, span: Span, time_of: Callable[[int], int]) -> array[int]:
+    begin, end = 0, len(ids)
+    if span.from_id is not None:
+        begin = bisect_left(ids, span.from_id)
+    if span.start_ms is not None:
+        begin = max(begin, bisect_left(ids, span.start_ms, key=time_of))
+    if span.end_ms is not None:
+        end = bisect_right(ids, span.end_ms, key=time_of)
+    if span.from_id is None and span.start_ms is None:
+        return ids[max(0, end - limit) : end]
+    return ids[begin : min(end, begin + limit)]

@@ -19,6 +19,7 @@ from tradepool.simexchange.events import (
     ExecutionReport,
     KlineClosed,
     KlineShown,
+    ListStatus,
     Printed,
     PublicEvent,
     TickerShown,
@@ -131,6 +132,8 @@ class Hub:
             self._to_user(event.key, user_stream.report_text(event))
         elif isinstance(event, AccountPosition):
             self._to_user(event.key, user_stream.position_text(event))
+        elif isinstance(event, ListStatus):
+            self._to_user(event.key, user_stream.list_text(event))
         else:
             self._publish_market(event)
 

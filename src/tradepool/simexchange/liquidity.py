@@ -11,7 +11,8 @@ venue take from the same levels.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -118,7 +119,7 @@ class Endless:
         """Nobody queues."""
 
 
-class FiniteBook:
+class FiniteBook(ABC):
     """What finite books share: levels less what was taken of them. Subclasses say what stands in the book."""
 
     finite = True
@@ -127,9 +128,9 @@ class FiniteBook:
         """Nothing taken."""
         self._taken: dict[tuple[Side, int], int] = {}
 
-    def standing(self, side: Side) -> Iterable[Level]:
+    @abstractmethod
+    def standing(self, side: Side) -> Iterator[Level]:
         """Levels as they were before anybody took from them, best first."""
-        raise NotImplementedError
 
     def best(self, side: Side) -> Level:
         """The best bid or ask; (0, 0) when there is none."""

@@ -14,9 +14,11 @@ from tradepool.core.graph.bars import Bars
 from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.simexchange.errors import BrokenListings
 from tradepool.simexchange.fixed import FixedPoint
+from tradepool.simexchange.rules import DEFAULT_RULES, MarketStatus, Rules
 from tradepool.simexchange.tape import Tape
 
 if TYPE_CHECKING:
+    from tradepool.simexchange.filters import Filters
     from tradepool.simexchange.liquidity import Liquidity
 
 MILLION = 1_000_000
@@ -26,10 +28,11 @@ _NO_BARS = Bars(60_000, _NOTHING.astype(np.int64), *[_NOTHING] * 5)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """What a venue is given to trade: a market and its candles; without candles its prices are pushed in."""
+    """What a venue is given to trade: a market, its candles and its rules; without candles its prices are pushed in."""
 
     market: Market
     bars: Bars | None = None
+    rules: Rules = DEFAULT_RULES
 
 
 class ListedMarket:
@@ -37,14 +40,46 @@ class ListedMarket:
 
     `price` is where the market stands (None before its first open), `published` counts the candles that were closed
     and told to the world: REST and streams show exactly those. `liquidity` is what is on offer; the venue gives it.
-    A mirrored market has no candles: its prices are pushed in. `tape` holds its public trades.
+    A mirrored market has no candles: its prices are pushed in. `status` is TRADING, HALT or BREAK; while it does not
+    trade its price stands still, and `has_halted` until it moved again. A market that is not `is_listed` any more is
+    kept for the accounts' histories only. `tape` holds its public trades.
     """
 
     __slots__ = (
-        "base", "base_text", "book_updates", "close", "high", "index", "is_mirrored", "liquidity", "low", "maker_ppm",
-        "market", "max_steps", "max_ticks", "min_notional", "min_steps", "open", "open_time", "price", "price_text",
-        "published", "quantity_text", "quote", "quote_text", "symbol", "taker_ppm", "tape", "timeframe_ms",
-        "units_per_step", "units_per_tick_step", "volume",
+        "base",
+        "base_text",
+        "book_updates",
+        "close",
+        "filters",
+        "has_halted",
+        "high",
+        "index",
+        "is_listed",
+        "is_mirrored",
+        "liquidity",
+        "low",
+        "maker_ppm",
+        "market",
+        "max_steps",
+        "max_ticks",
+        "min_notional",
+        "min_steps",
+        "open",
+        "open_time",
+        "price",
+        "price_text",
+        "published",
+        "quantity_text",
+        "quote",
+        "quote_text",
+        "status",
+        "symbol",
+        "taker_ppm",
+        "tape",
+        "timeframe_ms",
+        "units_per_step",
+        "units_per_tick_step",
+        "volume",
     )  # fmt: skip
 
     def __init__(self, index: int, listing: Listing) -> None:
@@ -68,6 +103,9 @@ class ListedMarket:
         self.volume = bars.volume
         self.price: int | None = None
         self.liquidity: Liquidity
+        self.filters: Filters
+        self.status: MarketStatus = "TRADING"
+        self.is_listed, self.has_halted = True, False
         self.published = 0
         self.book_updates = 0
         self.is_mirrored = listing.bars is None

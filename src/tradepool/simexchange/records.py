@@ -168,3 +168,23 @@ class NewOrder(NamedTuple):
     stop_ticks: int = 0
     tif: Tif = Tif.GTC
     quote_units: int = 0
+
+
+class NewList(NamedTuple):
+    """One-cancels-the-other: two orders of one side and one quantity, below and above the price."""
+
+    client_id: str
+    below: NewOrder
+    above: NewOrder
+
+
+class OrderList(NamedTuple):
+    """Two orders of which only one may trade; the coins of both are held once. Its id counts like an order's."""
+
+    id: int
+    client_id: str
+    market: ListedMarket
+    order_ids: tuple[int, int]
+    created_ms: int
+    updated_ms: int
+    is_done: bool = False

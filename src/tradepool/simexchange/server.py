@@ -20,6 +20,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.simexchange.codecs.binance import streams, user_stream
+from tradepool.simexchange.codecs.binance.api_methods import ApiMethods
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
 from tradepool.simexchange.codecs.binance.rest import Rest
@@ -85,6 +86,7 @@ class Server:
         """Prepare; nothing is opened before `start`."""
         self._venue = venue
         self._hub, self._rest = Hub(venue), Rest(venue)
+        self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         self._links: set[SocketLink] = set()
         self.requests = 0
@@ -203,6 +205,8 @@ class Server:
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.now_ms}
+        if ask.method in self._methods:
+            return self._methods.result(ask)
         if ask.method == user_stream.USER_SUBSCRIBE:
             return {"subscriptionId": self._hub.open_user(user_stream.user_account(self._venue, ask.params), link)}
         if ask.method == user_stream.USER_UNSUBSCRIBE:

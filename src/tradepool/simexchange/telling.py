@@ -13,11 +13,12 @@ from tradepool.simexchange.events import (
     DepthShown,
     Event,
     ExecutionReport,
+    ListStatus,
     Outlet,
     Printed,
 )
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Order, Side, Trade
+from tradepool.simexchange.records import Order, OrderList, Side, Trade
 
 LEVELS_MAX = 5_000
 
@@ -51,13 +52,22 @@ class Teller:
         if any(outlet.wants_account(account.key) for outlet in self.outlets):
             self.publish(ExecutionReport(account.key, order, trade, self.now_ms, request_id))
 
-    def report_balances(self, account: Account, market: ListedMarket) -> None:
-        """Balances of a market's two assets changed."""
+    def report_balances(self, account: Account, market: ListedMarket, fee_market: ListedMarket | None = None) -> None:
+        """Balances of a market's two assets changed, and of the one a fee was paid with."""
         if any(outlet.wants_account(account.key) for outlet in self.outlets):
             free, locked, base, quote = account.free, account.locked, market.base, market.quote
+            fee = (fee_market, free[fee_market.base], locked[fee_market.base]) if fee_market else None
             self.publish(
-                AccountPosition(account.key, market, free[base], locked[base], free[quote], locked[quote], self.now_ms)
+                AccountPosition(
+                    account.key, market, free[base], locked[base], free[quote], locked[quote], self.now_ms, fee
+                )
             )
+
+    def report_list(self, account: Account, order_list: OrderList) -> None:
+        """A list began or is done."""
+        if any(outlet.wants_account(account.key) for outlet in self.outlets):
+            orders = tuple(account.history.known(order_id) for order_id in order_list.order_ids)
+            self.publish(ListStatus(account.key, order_list, orders, self.now_ms))
 
     def book_changed(self, market: ListedMarket) -> None:
         """Something in a market's book is different."""

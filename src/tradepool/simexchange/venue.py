@@ -9,6 +9,8 @@ What others build on (stable):
 - `now_ms`: virtual time; `next_time_ms()`: when `step()` may go next
 - `balances(key)`, `orders(key)`, `trades(key)`: the truth a ledger is compared with
 - `place`, `cancel`, `find_order`: one request of a user, answered at once; `Refused` says why not
+- `place_list`, `find_list`: one-cancels-the-other; `set_status`, `delist`, `change_filters`: a market's life
+- `account.fees = FeePlan(...)`: an account's own rates, and fees paid in a third asset
 - `push_book`, `push_trade`: prices of a market listed without candles, which mirrors a real one
 - `market.liquidity.levels(side, depth)`: its book; `best(market)`: the best of it
 
@@ -22,26 +24,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
-from tradepool.domain.market import EXACT_MAX, UNIT
+from tradepool.domain.market import EXACT_MAX, UNIT, Market
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.desk import Desk
 from tradepool.simexchange.errors import (
     AccountExists,
-    DuplicateOrder,
-    MarketClosed,
     NotMirrored,
     UnknownAccount,
     UnknownOrder,
     UnknownSymbol,
 )
 from tradepool.simexchange.events import BookTicker, DepthShown, Outlet, TickerShown
-from tradepool.simexchange.filters import check_filters, check_stop
+from tradepool.simexchange.filters import Filters
+from tradepool.simexchange.intake import Intake
 from tradepool.simexchange.liquidity import Depth, Endless, Level
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
 from tradepool.simexchange.mirror import Mirror
 from tradepool.simexchange.public_data import show_stage, ticker
 from tradepool.simexchange.pushed import PushedCandles
-from tradepool.simexchange.records import NewOrder, Order, Side, Status, Trade
+from tradepool.simexchange.records import NewList, NewOrder, Order, OrderList, Side, Status, Trade
+from tradepool.simexchange.rules import MarketStatus, Rules
 from tradepool.simexchange.telling import Teller
 from tradepool.simexchange.timeline import Phase, Stage, Timeline
 
@@ -65,14 +67,17 @@ class Venue:
         self.accounts: dict[str, Account] = {}
         self._owners: list[Account] = []
         self._by_symbol = {market.symbol: market for market in self.markets}
-        for market in self.markets:
+        for market, listing in zip(self.markets, listings, strict=True):
+            market.filters = Filters(market, market.market, listing.rules)
             market.liquidity = (
                 Mirror() if market.is_mirrored else depth.book(market) if depth else Endless(market, slippage_bp)
             )
+        self.rule_changes = 0
         self._pushed = {market.symbol: PushedCandles(market) for market in self.markets if market.is_mirrored}
         self._teller = Teller()
         self._outlets = self._teller.outlets
         self._desk = Desk(self.markets, self._owners, self._teller, slippage_bp)
+        self._intake = Intake(strict_ids=strict_ids)
         self._timeline = Timeline(self.markets)
         self.pass_time(self._timeline.next_time_ms() or 0)
         self._next_phase()
@@ -150,7 +155,7 @@ class Venue:
         """Every order ever accepted from the account, oldest first."""
         history = self.account(key).history
         ids = range(history.base + 1, history.base + history.order_count + 1)
-        return [order for each in ids if (order := history.order(each))]
+        return [history.known(each) for each in ids]
 
     def trades(self, key: str) -> list[Trade]:
         """Every trade of the account, oldest first."""
@@ -160,43 +165,57 @@ class Venue:
     # ---- requests
 
     def market(self, symbol: str) -> ListedMarket:
-        """A listed market by the venue's symbol (BTCUSDT); UnknownSymbol when there is none."""
-        if symbol not in self._by_symbol:
+        """A listed market by the venue's symbol (BTCUSDT); UnknownSymbol when there is none, or none any more."""
+        market = self._by_symbol.get(symbol)
+        if market is None or not market.is_listed:
             raise UnknownSymbol(symbol=symbol)
-        return self._by_symbol[symbol]
+        return market
 
     def place(self, account: Account, new: NewOrder) -> Order:
-        """Take an order and answer with how it stands then: filled, or open. `Refused` changes nothing."""
-        market = self.market(new.symbol)
-        price = market.price
-        if price is None:
-            raise MarketClosed(symbol=new.symbol)
-        check_filters(account, market, new, price)
-        if new.client_id in account.open_ids or (self.strict_ids and account.history.knows_client_id(new.client_id)):
-            raise DuplicateOrder(client_id=new.client_id)
-        if new.kind.has_stop:
-            check_stop(new, price)
-        now_ms = self.now_ms
-        order = Order(
-            account.history.next_order_id(), new.client_id, market, new.side, new.kind, new.steps, new.limit_ticks,
-            new.stop_ticks, now_ms, updated_ms=now_ms, tif=new.tif, working_ms=-1 if new.stop_ticks else now_ms,
-        )  # fmt: skip
-        order = self._desk.place(account, order)
+        """Take an order and answer with how it stands then: filled, in part, or open. `Refused` changes nothing."""
+        order = self._desk.place(account, self.check(account, new))
         self._teller.flush()
         return order
+
+    def check(self, account: Account, new: NewOrder) -> Order:
+        """The order that a request would make; nothing is changed. `Refused` says why it would make none."""
+        return self._intake.order(account, self.market(new.symbol), new, self.now_ms)
+
+    def place_list(self, account: Account, new: NewList) -> OrderList:
+        """Take two orders of which one cancels the other. `Refused` changes nothing."""
+        market, now_ms = self.market(new.below.symbol), self.now_ms
+        list_id = account.history.base + len(account.lists) + 1
+        legs = self._intake.pair(account, market, new, now_ms, list_id)
+        placed = OrderList(list_id, new.client_id, market, (legs[0].id, legs[1].id), now_ms, now_ms)
+        self._desk.place_list(account, placed, legs)
+        self._teller.flush()
+        return placed
 
     def cancel(
         self, account: Account, symbol: str, order_id: int | None = None, client_id: str = "", request_id: str = ""
     ) -> Order:
-        """Withdraw an open order; UnknownOrder when it is not open. `request_id` is told to the user stream."""
+        """Withdraw an open order, and with it its whole list; UnknownOrder when it is not open.
+
+        `request_id` is told to the user stream.
+        """
         market = self.market(symbol)
         wanted = order_id if order_id is not None else account.open_ids.get(client_id, 0)
         order = account.open.get(wanted)
         if order is None or order.market is not market:
             raise UnknownOrder(order=client_id or order_id)
+        other = account.other_of(order)
         order = self._desk.withdraw(account, order, Status.CANCELED, request_id)
+        if other is not None:
+            self._desk.withdraw(account, other, Status.CANCELED, request_id)
         self._teller.flush()
         return order
+
+    def find_list(self, account: Account, list_id: int | None = None, client_id: str = "") -> OrderList:
+        """A list by id, else the latest with this client id; UnknownOrder when there is none."""
+        found = account.order_list(list_id if list_id is not None else account.list_ids.get(client_id, 0))
+        if found is None:
+            raise UnknownOrder(order=client_id or list_id)
+        return found
 
     def find_order(self, account: Account, symbol: str, order_id: int | None = None, client_id: str = "") -> Order:
         """An order by id, else the latest with this client id; UnknownOrder when there is none in this market."""
@@ -226,6 +245,33 @@ class Venue:
         """A market's last 24 hours."""
         return ticker(self._teller, market)
 
+    # ---- a market's life
+
+    def set_status(self, symbol: str, status: MarketStatus) -> None:
+        """Let a market trade or stand still: open orders stay and may be cancelled, new ones are refused.
+
+        A market that trades again has jumped to where its price is by then.
+        """
+        market = self.market(symbol)
+        market.status, market.has_halted = status, market.has_halted or status != "TRADING"
+        self.rule_changes += 1
+
+    def delist(self, symbol: str, *, remove: bool = True) -> None:
+        """End a market: its open orders expire, balances stay. It leaves the exchangeInfo, or stays there as BREAK."""
+        market = self.market(symbol)
+        self.set_status(symbol, "BREAK")
+        for account in self._owners:
+            for order in [each for each in account.open.values() if each.market is market]:
+                self._desk.withdraw(account, order, Status.EXPIRED)
+        market.is_listed = not remove
+        self._teller.flush()
+
+    def change_filters(self, symbol: str, market: Market | None = None, rules: Rules | None = None) -> None:
+        """Other rules from now on; open orders stay as they are. The new grid is a multiple of the listed one."""
+        listed = self.market(symbol)
+        listed.filters = Filters(listed, market or listed.filters.market, rules or listed.filters.rules)
+        self.rule_changes += 1
+
     # ---- prices from outside
 
     def push_book(
@@ -238,7 +284,8 @@ class Venue:
         market, book = self._mirrored(symbol, time_ms)
         for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
             (book.update if update else book.replace)(side, levels)
-        self._desk.cross(market)
+        if market.status == "TRADING":
+            self._desk.cross(market)
         bid, ask = book.best(Side.BUY)[0], book.best(Side.SELL)[0]
         if market.price is None and bid and ask:
             market.price = (bid + ask) // 2
@@ -252,6 +299,8 @@ class Venue:
         before it is through.
         """
         market, _ = self._mirrored(symbol, time_ms)
+        if market.status != "TRADING":
+            return
         self._desk.print(market, ticks, steps, buyer_is_maker=buyer_is_maker)
         market.price = ticks
         self._pushed[symbol].add(ticks, steps, self.now_ms)
@@ -282,22 +331,28 @@ class Venue:
             for market, bar in phase.moves:
                 self._walk(market, bar, phase.stage)
         for market, bar in phase.moves:
-            market.tape.reach(bar, phase.stage)
-            show_stage(self._teller, market, show_forming=self.show_forming)
+            if market.status == "TRADING":
+                market.tape.reach(bar, phase.stage)
+                show_stage(self._teller, market, show_forming=self.show_forming)
         return phase
 
     def _turn(self, phase: Phase) -> None:
         """Every price first, the candles after all of them: who reads one can trade on all."""
         for market, bar in phase.moves:
-            self._move(market, int(market.open[bar]))
-            market.published = bar
+            if market.status == "TRADING":
+                self._move(market, int(market.open[bar]))
+                market.published = bar
 
     def _walk(self, market: ListedMarket, bar: int, stage: Stage) -> None:
         """Let resting orders meet the open, or a price on its way to the low, the high or the close."""
+        if market.status != "TRADING":
+            return
         column = (market.open, market.open, market.low, market.high, market.close)[stage]
         ticks = int(column[bar])
-        # At the open the price has jumped, so a stop that was passed fills there; on a walk it was touched.
-        self._desk.walk(market, ticks, jumped=stage is Stage.OPEN)
+        # At the open and after a halt the price has jumped, so a stop that was passed fills there; on a walk it was
+        # touched.
+        self._desk.walk(market, ticks, jumped=stage is Stage.OPEN or market.has_halted)
+        market.has_halted = False
         self._move(market, ticks)
 
     def _move(self, market: ListedMarket, ticks: int) -> None:

@@ -33,7 +33,7 @@ class PublicRoutes:
     def __init__(self, venue: Venue) -> None:
         """Write what never changes once."""
         self._venue = venue
-        self._info = ExchangeInfo(venue.markets)
+        self._info = ExchangeInfo(venue)
         self.table: Mapping[tuple[str, str], PublicHandler] = {
             ("GET", f"/api/v3/{path}"): handler
             for path, handler in {
@@ -181,7 +181,7 @@ class PublicRoutes:
         if "symbol" in parameters:
             return [self._venue.market(parameters.text("symbol"))]
         if "symbols" not in parameters:
-            return list(self._venue.markets)
+            return [market for market in self._venue.markets if market.is_listed]
         return [self._venue.market(name) for name in _names(parameters, "symbols")]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import orjson
 
 from tradepool.simexchange.errors import (
+    CancelRestricted,
     DuplicateOrder,
     FilterFailed,
     InsufficientBalance,
     MarketClosed,
+    PricesNotRelated,
     Refused,
     StopWouldTrigger,
     UnknownOrder,
@@ -25,6 +27,8 @@ _WORDS: dict[type[Refused], tuple[int, str]] = {
     WouldTake: (-2010, "Order would immediately match and take."),
     InsufficientBalance: (-2010, "Account has insufficient balance for requested action."),
     DuplicateOrder: (-2010, "Duplicate order sent."),
+    PricesNotRelated: (-2010, "The relationship of the prices for the orders is not correct."),
+    CancelRestricted: (-2011, "Order was not canceled due to cancel restrictions."),
 }
 
 
@@ -36,9 +40,13 @@ class Rejection(Refused):
         super().__init__(code=code, message=message, status=status)
         self.code, self.message, self.status = code, message, status
 
+    def fields(self) -> dict[str, object]:
+        """What a client gets."""
+        return {"code": self.code, "msg": self.message}
+
     def body(self) -> bytes:
-        """The JSON a client gets."""
-        return orjson.dumps({"code": self.code, "msg": self.message})
+        """The same as JSON."""
+        return orjson.dumps(self.fields())
 
 
 class MissingParameter(Rejection):

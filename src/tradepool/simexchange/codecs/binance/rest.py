@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance.account_routes import AccountRoutes
+from tradepool.simexchange.codecs.binance.list_routes import ListRoutes
 from tradepool.simexchange.codecs.binance.order_routes import OrderRoutes
 from tradepool.simexchange.codecs.binance.public_routes import PublicRoutes
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
@@ -34,13 +35,14 @@ class Rest:
         """Gather the tables of routes."""
         self._venue = venue
         self._public = PublicRoutes(venue).table
-        self._private = {**OrderRoutes(venue).table, **AccountRoutes(venue).table}
+        orders = OrderRoutes(venue)
+        self.private = {**orders.table, **ListRoutes(venue, orders).table, **AccountRoutes(venue).table}
 
     def answer(self, call: Call) -> Answer:
         """Answer one call; a refusal is an answer too."""
         route = (call.method, call.path)
         try:
-            if private := self._private.get(route):
+            if private := self.private.get(route):
                 account, parameters = self._authenticated(call)
                 return Answer(200, private(account, parameters))
             if public := self._public.get(route):

@@ -88,4 +88,4 @@ def api_result_text(ask_id: object, result: object) -> bytes:
 
 def api_error_text(ask_id: object, said: Rejection) -> bytes:
     """Refusal on the ws-api."""
-    return orjson.dumps({"id": ask_id, "status": said.status, "error": {"code": said.code, "msg": said.message}})
+    return orjson.dumps({"id": ask_id, "status": said.status, "error": said.fields()})
