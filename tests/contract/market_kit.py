@@ -94,3 +94,16 @@ def put_together(rows: Sequence[Row], interval: str, now_ms: int) -> list[Row]:
         whole[5] += row[5]
         whole[6] += row[6]
     return list(made.values())
+
+
+async def all_prints(client: Any, symbol: str = BTC) -> list[Any]:
+    """The whole tape, page by page; ccxt sorts prints of one time by the letters of their ids."""
+    prints: list[Any] = []
+    while page := await client.fetch_trades(symbol, limit=1000, params={"fromId": len(prints) + 1}):
+        prints += sorted(page, key=lambda each: int(each["id"]))
+    return prints
+
+
+def close_to(found: Decimal, expected: Decimal) -> bool:
+    """Equal but for the rounding of sums of floats."""
+    return abs(found - expected) <= Decimal("1e-8") + abs(expected) * Decimal("1e-12")
