@@ -25,7 +25,9 @@ LENGTHS = {
     "1d": 1440, "3d": 4320,
 }  # fmt: skip
 
+WIRE = "https://stream.binance.com"
 Row = list[Any]
+Event = dict[str, Any]
 Story = Callable[[Exchange], Awaitable[None]]
 
 
@@ -107,3 +109,39 @@ async def all_prints(client: Any, symbol: str = BTC) -> list[Any]:
 def close_to(found: Decimal, expected: Decimal) -> bool:
     """Equal but for the rounding of sums of floats."""
     return abs(found - expected) <= Decimal("1e-8") + abs(expected) * Decimal("1e-12")
+
+
+async def collect(running: Exchange, names: list[str], move: Callable[[], object]) -> list[Event]:
+    """Events of some streams while something moves: all of it is over before the first frame is read."""
+    async with running.session.ws_connect(f"{WIRE}/stream?streams={'/'.join(names)}", max_msg_size=0) as socket:
+        await running.until(lambda: running.server.subscriptions_open >= len(names))
+        before = running.server.frames
+        move()
+        return [await socket.receive_json() for _ in range(running.server.frames - before)]
+
+
+def step_through(venue: Venue) -> Callable[[], None]:
+    """On to the end of the candles."""
+
+    def move() -> None:
+        while venue.step():
+            pass
+
+    return move
+
+
+async def watched(running: Exchange, watching: Any) -> Any:
+    """What a pending watch_* brings after the next thing that happens."""
+    task = asyncio.ensure_future(watching)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    while not task.done():
+        running.venue.step()
+        for _ in range(50):
+            await asyncio.sleep(0)
+    return await task
+
+
+def levels(rows: list[Any]) -> dict[Decimal, Decimal]:
+    """Price to quantity, whatever numbers they are."""
+    return {Decimal(str(price)): Decimal(str(size)) for price, size, *_ in rows}
