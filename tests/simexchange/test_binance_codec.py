@@ -179,7 +179,7 @@ def test_public_routes(client: Client) -> None:
     assert client.public("exchangeInfo", 'symbols=["BTCUSDT"]')[1] == client.public("exchangeInfo")[1]
     assert client.public("exchangeInfo", "symbols=[")[0] == 400
     assert client.public("exchangeInfo", "symbol=NOPE")[0] == 400
-    assert client.public("depth")[0] == 404
+    assert client.public("nowhere")[0] == 404
     assert client.public("order")[0] == 401
 
 
@@ -212,11 +212,12 @@ def test_events_are_json_with_every_field() -> None:
             if isinstance(event, ExecutionReport)
             else user_stream.position_text(event)
             if isinstance(event, AccountPosition)
-            else market_streams.kline_text(event)
+            else market_streams.closed_text(event)
             if isinstance(event, KlineClosed)
             else market_streams.book_text(event)
         )
         for event in seen.events
+        if isinstance(event, ExecutionReport | AccountPosition | KlineClosed | BookTicker)
     ]
     reports = [text for text in texts if text.get("e") == "executionReport"]
     assert [(text["x"], text["P"], text["L"], text["N"]) for text in reports] == [
