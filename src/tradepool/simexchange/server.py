@@ -1,6 +1,6 @@
 """The venue on the wire: HTTPS and WebSocket at one place, dispatched by the Host header as the real hosts are.
 
-Stable for others: `Server(venue, place, tls=None, faults=None, clock=None)`, `await start() -> Place`, `await stop()`,
+Stable for others: `Server(venue, place, tls=None, scenario=CALM, clock=None)`, `await start() -> Place`, `await stop()`,
 `await drain()`, `faults` (simexchange.faults), `requests`, `frames`, `connections` and `subscriptions_open` (counts). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port
 speaks plain HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
 
@@ -35,6 +35,8 @@ from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.fault_kinds import Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
+from tradepool.simexchange.moments import Moments
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.venue import Venue
 
 UNREAD_BYTES_MAX = 64 * 1024 * 1024
@@ -123,14 +125,15 @@ class Server:
         venue: Venue,
         place: Place,
         tls: ssl.SSLContext | None = None,
-        faults: Faults | None = None,
+        scenario: Scenario = CALM,
         clock: Clock | None = None,
     ) -> None:
-        """Prepare; nothing is opened before `start`. Faults wait on `clock`, by default one that steps of the venue move."""
+        """Prepare; nothing is opened before `start`. What waits, waits on `clock`: by default one that the venue's steps move."""
         self._venue = venue
         self._hub, self._rest, self._gate = FollowingHub(venue), Rest(venue), Gate(venue)
-        self.faults = faults if faults is not None else Faults()
+        self.faults = Faults(scenario.faults, scenario.seed)
         clock = clock or self._hub.clock
+        self.moments = Moments(venue, clock, scenario.moments)
         self._bad_calls = BadCalls(venue, self.faults, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
         self._bad_times = BadTimes(self, venue, clock)
@@ -165,6 +168,7 @@ class Server:
         self._venue.listen(self._hub)
         self.faults.on_change = lambda: self._bad_times.plan(self.faults.by_kind[Strikes.TIME])
         self.faults.begin(self._venue.now_ms)
+        self.moments.begin(self._venue.now_ms)
         self._venue.clock_offset_ms = lambda: self.faults.clock_offset_ms(self._venue.now_ms)
         return place
 
@@ -175,6 +179,7 @@ class Server:
         self._bad_calls.over.set()
         self._bad_frames.close()
         await self._bad_times.close()
+        await self.moments.close()
         for link in tuple(self._links):
             link.drop()
         await self._door.close()
