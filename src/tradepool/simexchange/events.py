@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Order, Trade
+from tradepool.simexchange.records import Order, OrderList, Trade
 
 
 class KlineClosed(NamedTuple):
@@ -18,13 +18,15 @@ class KlineClosed(NamedTuple):
 
 
 class BookTicker(NamedTuple):
-    """The best bid and ask changed (ticks): what a market sell gets and a market buy pays now."""
+    """The book changed: the best bid and ask (ticks, steps; 0 where there is none). `update_id` counts the changes."""
 
     market: ListedMarket
     bid_ticks: int
     ask_ticks: int
     time_ms: int
     update_id: int
+    bid_steps: int = 0
+    ask_steps: int = 0
 
 
 class ExecutionReport(NamedTuple):
@@ -41,7 +43,10 @@ class ExecutionReport(NamedTuple):
 
 
 class AccountPosition(NamedTuple):
-    """Balances of the two assets an order touched, in units of each asset."""
+    """Balances of the two assets an order touched, in units of each asset.
+
+    `fee` is what is free and locked of a third one (the base of its market) that a fee was paid with.
+    """
 
     key: str
     market: ListedMarket
@@ -50,6 +55,7 @@ class AccountPosition(NamedTuple):
     quote_free: int
     quote_locked: int
     time_ms: int
+    fee: tuple[ListedMarket, int, int] | None = None
 
 
 class BalanceMoved(NamedTuple):
@@ -64,7 +70,16 @@ class BalanceMoved(NamedTuple):
     time_ms: int
 
 
-Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition | BalanceMoved
+class ListStatus(NamedTuple):
+    """A list of orders was taken, or is done; `orders` as they stand."""
+
+    key: str
+    order_list: OrderList
+    orders: tuple[Order, ...]
+    time_ms: int
+
+
+Event = KlineClosed | BookTicker | ExecutionReport | AccountPosition | ListStatus | BalanceMoved
 
 
 class Outlet(Protocol):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tradepool.simexchange.codecs.binance import market_streams, streams, user_stream
 from tradepool.simexchange.codecs.websocket import text_frame
-from tradepool.simexchange.events import AccountPosition, BalanceMoved, Event, ExecutionReport, KlineClosed
+from tradepool.simexchange.events import AccountPosition, BalanceMoved, Event, ExecutionReport, KlineClosed, ListStatus
 from tradepool.simexchange.listing import ListedMarket
 
 
@@ -113,6 +113,8 @@ class Hub:
         elif isinstance(event, BalanceMoved):
             for text in user_stream.balance_texts(event):
                 self._to_user(event.key, text)
+        elif isinstance(event, ListStatus):
+            self._to_user(event.key, user_stream.list_text(event))
         elif isinstance(event, KlineClosed):
             self._to_stream(self._kline_names[event.market.symbol], market_streams.kline_text(event))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,35 +14,75 @@ from tradepool.core.graph.bars import Bars
 from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.simexchange.errors import BrokenListings
 from tradepool.simexchange.fixed import FixedPoint
+from tradepool.simexchange.rules import DEFAULT_RULES, MarketStatus, Rules
+
+if TYPE_CHECKING:
+    from tradepool.simexchange.filters import Filters
+    from tradepool.simexchange.liquidity import Liquidity
 
 MILLION = 1_000_000
+_NOTHING = np.array([], dtype=np.float64)
+_NO_BARS = Bars(60_000, _NOTHING.astype(np.int64), *[_NOTHING] * 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """What a venue is given to trade: a market and its candles."""
+    """What a venue is given to trade: a market, its candles and its rules; without candles its prices are pushed in."""
 
     market: Market
-    bars: Bars
+    bars: Bars | None = None
+    rules: Rules = DEFAULT_RULES
 
 
 class ListedMarket:
     """One market at the venue. Prices are ticks, quantities steps, money units of the asset.
 
     `price` is where the market stands (None before its first open), `published` counts the candles that were closed
-    and told to the world: REST and streams show exactly those.
+    and told to the world: REST and streams show exactly those. `liquidity` is what is on offer; the venue gives it.
+    A mirrored market has no candles: its prices are pushed in. `status` is TRADING, HALT or BREAK; while it does not
+    trade its price stands still, and `has_halted` until it moved again. A market that is not `is_listed` any more is
+    kept for the accounts' histories only.
     """
 
     __slots__ = (
-        "_volume", "base", "base_text", "book_updates", "close", "high", "index", "low", "maker_ppm", "market",
-        "max_steps", "max_ticks", "min_notional", "min_steps", "open", "open_time", "price", "price_text", "published",
-        "quantity_text", "quote", "quote_text", "symbol", "taker_ppm", "timeframe_ms", "units_per_step",
+        "_volume",
+        "base",
+        "base_text",
+        "book_updates",
+        "close",
+        "filters",
+        "has_halted",
+        "high",
+        "index",
+        "is_listed",
+        "is_mirrored",
+        "liquidity",
+        "low",
+        "maker_ppm",
+        "market",
+        "max_steps",
+        "max_ticks",
+        "min_notional",
+        "min_steps",
+        "open",
+        "open_time",
+        "price",
+        "price_text",
+        "published",
+        "quantity_text",
+        "quote",
+        "quote_text",
+        "status",
+        "symbol",
+        "taker_ppm",
+        "timeframe_ms",
+        "units_per_step",
         "units_per_tick_step",
     )  # fmt: skip
 
     def __init__(self, index: int, listing: Listing) -> None:
         """Check the candles and turn them into ticks; BrokenListings names what is wrong."""
-        market, bars = listing.market, listing.bars
+        market, bars = listing.market, _NO_BARS if listing.bars is None else listing.bars
         self.index, self.market, self.timeframe_ms = index, market, bars.timeframe_ms
         self.symbol, self.base, self.quote = f"{market.base}{market.quote}", market.base, market.quote
         self.units_per_step, self.units_per_tick_step = market.units_per_step, market.units_per_tick_step
@@ -59,9 +100,15 @@ class ListedMarket:
         )
         self._volume = bars.volume
         self.price: int | None = None
+        self.liquidity: Liquidity
+        self.filters: Filters
+        self.status: MarketStatus = "TRADING"
+        self.is_listed, self.has_halted = True, False
         self.published = 0
         self.book_updates = 0
-        self._check()
+        self.is_mirrored = listing.bars is None
+        if not self.is_mirrored:
+            self._check()
 
     def volume_text(self, index: int) -> str:
         """Traded base of candle `index`, as a plain decimal: eight places as the real venue writes, or as many as it takes to be exact."""
@@ -101,9 +148,12 @@ def list_markets(listings: Sequence[Listing]) -> tuple[ListedMarket, ...]:
     markets = tuple(ListedMarket(index, listing) for index, listing in enumerate(listings))
     if not markets:
         raise BrokenListings(market="nothing", why="no listing was given")
+    timeframes = {market.timeframe_ms for market in markets if not market.is_mirrored}
     units: dict[str, Decimal] = {}
     for market in markets:
-        if market.timeframe_ms != markets[0].timeframe_ms:
+        if market.is_mirrored:
+            market.timeframe_ms = min(timeframes, default=market.timeframe_ms)
+        elif market.timeframe_ms != markets[0].timeframe_ms:
             raise BrokenListings(market=market.symbol, why="its timeframe differs from the other markets'")
         for asset, unit in ((market.base, market.market.base_unit), (market.quote, market.market.quote_unit)):
             if units.setdefault(asset, unit) != unit:

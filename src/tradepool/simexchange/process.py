@@ -31,9 +31,9 @@ from tradepool.simexchange.venue import Venue
 
 
 class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A market's rules and the .npz file of its candles."""
+    """A market's rules and the .npz file of its candles; without it the market's prices are pushed in."""
 
-    bars: str
+    bars: str | None
     timeframe_ms: int
     venue: str
     base: str
@@ -168,10 +168,11 @@ def _tls_files(config: Config) -> TlsFiles | None:
 def _write_listing(folder: Path, listing: Listing) -> ListedFile:
     market, bars = listing.market, listing.bars
     file = folder / f"{market.base}{market.quote}.npz"
-    np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
+    if bars is not None:
+        np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
     return ListedFile(
-        bars=str(file),
-        timeframe_ms=bars.timeframe_ms,
+        bars=str(file) if bars is not None else None,
+        timeframe_ms=bars.timeframe_ms if bars is not None else 0,
         venue=market.venue,
         base=market.base,
         quote=market.quote,
@@ -187,11 +188,6 @@ def _write_listing(folder: Path, listing: Listing) -> ListedFile:
 
 
 def _read_listing(listed: ListedFile, path: Path) -> Listing:
-    try:
-        with np.load(listed.bars) as columns:
-            bars = Bars(listed.timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
-    except (OSError, ValueError, KeyError) as error:
-        raise BrokenConfig(path=path, why=f"the candles {listed.bars} can't be read: {error}") from error
     market = Market(
         venue=listed.venue,
         base=listed.base,
@@ -204,7 +200,15 @@ def _read_listing(listed: ListedFile, path: Path) -> Listing:
         base_unit=listed.base_unit,
         quote_unit=listed.quote_unit,
     )
-    return Listing(market, bars)
+    return Listing(market, _read_bars(listed, path) if listed.bars else None)
+
+
+def _read_bars(listed: ListedFile, path: Path) -> Bars:
+    try:
+        with np.load(str(listed.bars)) as columns:
+            return Bars(listed.timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
+    except (OSError, ValueError, KeyError) as error:
+        raise BrokenConfig(path=path, why=f"the candles {listed.bars} can't be read: {error}") from error
 
 
 if __name__ == "__main__":

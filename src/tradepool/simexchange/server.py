@@ -20,6 +20,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.simexchange.codecs.binance import streams, user_stream
+from tradepool.simexchange.codecs.binance.api_methods import ApiMethods
 from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
@@ -87,6 +88,7 @@ class Server:
         """Prepare; nothing is opened before `start`."""
         self._venue = venue
         self._hub, self._rest, self._gate = Hub(venue.markets), Rest(venue), Gate(venue)
+        self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self._links: set[SocketLink] = set()
@@ -203,7 +205,7 @@ class Server:
             ask_id = ask.id
             address = address_of(request)
             self._gate.charge_ask(ask, address)
-            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(address))
+            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(ask, address))
         except Refused as refused:
             return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
 
@@ -212,8 +214,10 @@ class Server:
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
+        if ask.method in self._methods:
+            return self._methods.result(ask, address)
         if ask.method == user_stream.USER_SUBSCRIBE:
-            key = user_stream.user_key(self._venue, ask.params, address)
+            key, _ = user_stream.signed_key(self._venue, ask.params, address=address)
             return {"subscriptionId": self._hub.open_user(key.account.key, link, key.name)}
         if ask.method == user_stream.USER_UNSUBSCRIBE:
             number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None

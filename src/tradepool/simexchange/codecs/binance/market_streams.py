@@ -33,10 +33,10 @@ def kline_text(event: KlineClosed) -> bytes:
 
 
 def book_text(event: BookTicker) -> bytes:
-    """The best prices; the depth behind them has no end, so the largest lot stands for it."""
+    """The best prices."""
     market = event.market
-    price, size = market.price_text.text, market.quantity_text.text(market.max_steps)
+    price, size = market.price_text.text, market.quantity_text.text
     return (
-        f'{{"u":{event.update_id},"s":"{market.symbol}","b":"{price(event.bid_ticks)}","B":"{size}",'
-        f'"a":"{price(event.ask_ticks)}","A":"{size}"}}'
+        f'{{"u":{event.update_id},"s":"{market.symbol}","b":"{price(event.bid_ticks)}","B":"{size(event.bid_steps)}",'
+        f'"a":"{price(event.ask_ticks)}","A":"{size(event.ask_steps)}"}}'
     ).encode()

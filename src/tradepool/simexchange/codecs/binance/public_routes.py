@@ -24,7 +24,7 @@ class PublicRoutes:
     def __init__(self, venue: Venue) -> None:
         """Write what never changes once."""
         self._venue = venue
-        self._info = ExchangeInfo(venue.markets)
+        self._info = ExchangeInfo(venue)
         self._interval = timeframe_name(venue.timeframe_ms)
         self.table: Mapping[tuple[str, str], PublicHandler] = {
             ("GET", "/api/v3/ping"): lambda _: b"{}",
@@ -62,16 +62,18 @@ class PublicRoutes:
         return orjson.dumps(rows[0] if "symbol" in parameters else rows)
 
     def _best(self, market: ListedMarket) -> dict[str, str]:
-        size = market.quantity_text.text(market.max_steps)
-        book = self._venue.book(market, market.price or 0)
-        bid, ask = (market.price_text.text(ticks) for ticks in (book.bid_ticks, book.ask_ticks))
-        return {"symbol": market.symbol, "bidPrice": bid, "bidQty": size, "askPrice": ask, "askQty": size}
+        book = self._venue.best(market)
+        price, size = market.price_text.text, market.quantity_text.text
+        return {
+            "symbol": market.symbol, "bidPrice": price(book.bid_ticks), "bidQty": size(book.bid_steps),
+            "askPrice": price(book.ask_ticks), "askQty": size(book.ask_steps),
+        }  # fmt: skip
 
     def _markets(self, parameters: Parameters) -> list[ListedMarket]:
         if "symbol" in parameters:
             return [self._venue.market(parameters.text("symbol"))]
         if "symbols" not in parameters:
-            return list(self._venue.markets)
+            return [market for market in self._venue.markets if market.is_listed]
         try:
             names = orjson.loads(parameters.text("symbols"))
         except orjson.JSONDecodeError as error:

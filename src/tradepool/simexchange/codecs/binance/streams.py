@@ -69,7 +69,7 @@ def api_result_text(ask_id: object, result: object, used: Sequence[Mapping[str, 
 
 def api_error_text(ask_id: object, said: Rejection, clock_ms: int = 0) -> bytes:
     """Refusal on the ws-api; who has to wait is told until when on the venue's clock."""
-    error: dict[str, object] = {"code": said.code, "msg": said.message}
+    error = said.fields()
     if said.retry_after_s is not None:
         error["data"] = {"serverTime": clock_ms, "retryAfter": clock_ms + said.retry_after_s * 1_000}
     return orjson.dumps({"id": ask_id, "status": said.status, "error": error})
