@@ -85,7 +85,7 @@ def test_candles_are_the_closed_ones(play: Play) -> None:
         until = await client.fetch_ohlcv(PAIR, "1m", params={"until": START + MINUTE})
         assert [row[0] for row in until] == [START, START + MINUTE]
         with pytest.raises(ccxt.pro.BadRequest):
-            await client.fetch_ohlcv(PAIR, "5m")
+            await client.fetch_ohlcv(PAIR, "1s")
 
     play(story)
 

@@ -87,7 +87,7 @@ class Server:
     def __init__(self, venue: Venue, place: Place, tls: ssl.SSLContext | None = None) -> None:
         """Prepare; nothing is opened before `start`."""
         self._venue = venue
-        self._hub, self._rest, self._gate = Hub(venue.markets), Rest(venue), Gate(venue)
+        self._hub, self._rest, self._gate = Hub(venue), Rest(venue), Gate(venue)
         self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
@@ -169,31 +169,38 @@ class Server:
 
     def _subscribe_by_path(self, request: web.BaseRequest, link: SocketLink) -> None:
         """`/ws/NAME/NAME` and `/stream?streams=NAME/NAME` subscribe at once; ccxt's `/ws/0` names no stream."""
-        wanted = request.query.get("streams", "") if _is_combined(request) else request.path.removeprefix("/ws/")
+        is_combined = request.path.startswith("/stream")
+        self._hub.set_combined(link, combined=is_combined)
+        wanted = request.query.get("streams", "") if is_combined else request.path.removeprefix("/ws/")
         for name in wanted.split("/"):
-            if name in self._hub.names:
-                self._hub.subscribe(name, link, combined=_is_combined(request))
+            if self._hub.knows(name):
+                self._hub.subscribe(name, link)
 
     def _on_stream_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
         ask_id: object = None
         try:
             ask = streams.read_ask(text)
             ask_id = ask.id
-            return streams.result_text(ask.id, self._stream_result(ask, link, combined=_is_combined(request)))
+            return streams.result_text(ask.id, self._stream_result(ask, link))
         except Rejection as said:
             return streams.stream_error_text(ask_id, said)
 
-    def _stream_result(self, ask: streams.Ask, link: SocketLink, *, combined: bool) -> object:
+    def _stream_result(self, ask: streams.Ask, link: SocketLink) -> object:
         if ask.method == "LIST_SUBSCRIPTIONS":
             return self._hub.subscriptions(link)
+        if ask.method == "GET_PROPERTY" and streams.property_name(ask.params):
+            return self._hub.is_combined(link)
+        if ask.method == "SET_PROPERTY":
+            self._hub.set_combined(link, combined=streams.combined_value(ask.params))
+            return None
         if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
-        names = streams.stream_names(ask.params, self._hub.names)
+        names = streams.stream_names(ask.params, self._hub.knows)
         if ask.method == "SUBSCRIBE" and self._venue.limiter:
             self._gate.check_streams(len({*self._hub.subscriptions(link), *names}))
         for name in names:
             if ask.method == "SUBSCRIBE":
-                self._hub.subscribe(name, link, combined=combined)
+                self._hub.subscribe(name, link)
             else:
                 self._hub.unsubscribe(name, link)
         return None
@@ -229,7 +236,3 @@ class Server:
 def address_of(request: web.BaseRequest) -> str:
     """Where a request comes from: the peer's host; all of a Unix socket's clients are one address."""
     return request.remote or NO_ADDRESS
-
-
-def _is_combined(request: web.BaseRequest) -> bool:
-    return request.path.startswith("/stream")

@@ -6,17 +6,25 @@ from decimal import Decimal
 
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.events import (
+    BOOK,
+    DEPTH,
+    NOTHING,
+    TRADES,
     AccountPosition,
     BalanceMoved,
     BookTicker,
+    DepthShown,
     Event,
     ExecutionReport,
     ListStatus,
     Outlet,
+    Printed,
 )
 from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.records import Order, OrderList, Side, Trade
+
+LEVELS_MAX = 5_000
 
 
 class Teller:
@@ -78,8 +86,28 @@ class Teller:
     def book_changed(self, market: ListedMarket) -> None:
         """Something in a market's book is different."""
         market.book_updates += 1
-        if any(outlet.wants_book(market.symbol) for outlet in self.outlets):
+        wanted = self.wanted(market)
+        if BOOK in wanted:
             self.publish(self.best(market))
+        if DEPTH in wanted:
+            self.publish(self.depth(market))
+
+    def printed(self, market: ListedMarket, ticks: int, steps: int, *, is_buyer_maker: bool) -> None:
+        """Somebody traded here, now."""
+        printed = market.tape.add(self.now_ms, ticks, steps, is_buyer_maker=is_buyer_maker)
+        if TRADES in self.wanted(market):
+            self.publish(Printed(market, printed, self.now_ms))
+
+    def wanted(self, market: ListedMarket) -> frozenset[str]:
+        """What anybody reads of a market."""
+        if len(self.outlets) == 1:
+            return self.outlets[0].wants(market.symbol)
+        return NOTHING.union(*(outlet.wants(market.symbol) for outlet in self.outlets))
+
+    def depth(self, market: ListedMarket) -> DepthShown:
+        """A market's book now, at most LEVELS_MAX levels a side."""
+        bids, asks = (market.liquidity.levels(side, LEVELS_MAX) for side in (Side.BUY, Side.SELL))
+        return DepthShown(market, bids, asks, market.book_updates, self.now_ms)
 
     def best(self, market: ListedMarket) -> BookTicker:
         """A market's best prices now; 0 where nobody offers."""

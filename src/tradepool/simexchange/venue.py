@@ -34,7 +34,7 @@ from tradepool.simexchange.errors import (
     UnknownOrder,
     UnknownSymbol,
 )
-from tradepool.simexchange.events import BookTicker, KlineClosed, Outlet
+from tradepool.simexchange.events import BookTicker, DepthShown, Outlet, TickerShown
 from tradepool.simexchange.filters import Filters
 from tradepool.simexchange.intake import Intake
 from tradepool.simexchange.keys import ApiKey, Keys
@@ -42,6 +42,8 @@ from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.liquidity import Depth, Endless, Level
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
 from tradepool.simexchange.mirror import Mirror
+from tradepool.simexchange.public_data import show_stage, ticker
+from tradepool.simexchange.pushed import PushedCandles
 from tradepool.simexchange.records import NewList, NewOrder, Order, OrderList, Side, Status, Trade
 from tradepool.simexchange.rules import MarketStatus, Rules
 from tradepool.simexchange.telling import Teller
@@ -58,12 +60,13 @@ class Venue:
     """
 
     def __init__(
-        self, listings: Sequence[Listing], slippage_bp: int = 1, *, strict_ids: bool = False, depth: Depth | None = None
-    ) -> None:
+        self, listings: Sequence[Listing], slippage_bp: int = 1, *, strict_ids: bool = False,
+        depth: Depth | None = None, show_forming: bool = False,
+    ) -> None:  # fmt: skip
         """Open the venue at the first candle's open; BrokenListings when the candles are not usable."""
         self.markets = list_markets(listings)
         self.timeframe_ms = self.markets[0].timeframe_ms
-        self.slippage_bp, self.strict_ids = slippage_bp, strict_ids
+        self.slippage_bp, self.strict_ids, self.show_forming = slippage_bp, strict_ids, show_forming
         self.accounts: dict[str, Account] = {}
         self.keys = Keys()
         self.wallet = Wallet(self._moved, self.unit)
@@ -76,6 +79,7 @@ class Venue:
                 Mirror() if market.is_mirrored else depth.book(market) if depth else Endless(market, slippage_bp)
             )
         self.rule_changes = 0
+        self._pushed = {market.symbol: PushedCandles(market) for market in self.markets if market.is_mirrored}
         self._teller = Teller()
         self._outlets = self._teller.outlets
         self._desk = Desk(self.markets, self._owners, self._teller, slippage_bp)
@@ -258,6 +262,14 @@ class Venue:
         """A market's best prices now."""
         return self._teller.best(market)
 
+    def depth(self, market: ListedMarket) -> DepthShown:
+        """A market's book now."""
+        return self._teller.depth(market)
+
+    def ticker(self, market: ListedMarket) -> TickerShown:
+        """A market's last 24 hours."""
+        return ticker(self._teller, market)
+
     # ---- a market's life
 
     def set_status(self, symbol: str, status: MarketStatus) -> None:
@@ -294,8 +306,7 @@ class Venue:
 
         Resting limits the book has come to are served. Before the first print its middle is the market's price.
         """
-        market, book = self._mirrored(symbol)
-        self.pass_time(time_ms)
+        market, book = self._mirrored(symbol, time_ms)
         for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
             (book.update if update else book.replace)(side, levels)
         if market.status == "TRADING":
@@ -312,18 +323,24 @@ class Venue:
         A limit that is better than the print is served first; one at its price when its side was hit and the queue
         before it is through.
         """
-        market, _ = self._mirrored(symbol)
-        self.pass_time(time_ms)
+        market, _ = self._mirrored(symbol, time_ms)
         if market.status != "TRADING":
             return
         self._desk.print(market, ticks, steps, buyer_is_maker=buyer_is_maker)
         market.price = ticks
+        self._pushed[symbol].add(ticks, steps, self.now_ms)
+        self._teller.printed(market, ticks, steps, is_buyer_maker=buyer_is_maker)
+        show_stage(self._teller, market, show_forming=self.show_forming)
         self._teller.flush()
 
-    def _mirrored(self, symbol: str) -> tuple[ListedMarket, Mirror]:
+    def _mirrored(self, symbol: str, time_ms: int) -> tuple[ListedMarket, Mirror]:
+        """A mirrored market whose time goes on to there."""
         market = self.market(symbol)
         if not isinstance(market.liquidity, Mirror):
             raise NotMirrored(symbol=symbol)
+        self.pass_time(time_ms)
+        if self._pushed[symbol].pass_time(self.now_ms):
+            show_stage(self._teller, market, show_forming=self.show_forming)
         return market, market.liquidity
 
     # ---- the clock of a bar
@@ -338,17 +355,18 @@ class Venue:
         else:
             for market, bar in phase.moves:
                 self._walk(market, bar, phase.stage)
+        for market, bar in phase.moves:
+            if market.status == "TRADING":
+                market.tape.reach(bar, phase.stage)
+                show_stage(self._teller, market, show_forming=self.show_forming)
         return phase
 
     def _turn(self, phase: Phase) -> None:
-        """Every price first, then the candles: who reads one of them can trade on all."""
-        moves = [(market, bar) for market, bar in phase.moves if market.status == "TRADING"]
-        for market, bar in moves:
-            self._move(market, int(market.open[bar]))
-            market.published = bar
-        for market, bar in moves:
-            if bar and any(outlet.wants_klines(market.symbol) for outlet in self._outlets):
-                self._teller.publish(KlineClosed(market, bar - 1, self.now_ms))
+        """Every price first, the candles after all of them: who reads one can trade on all."""
+        for market, bar in phase.moves:
+            if market.status == "TRADING":
+                self._move(market, int(market.open[bar]))
+                market.published = bar
 
     def _walk(self, market: ListedMarket, bar: int, stage: Stage) -> None:
         """Let resting orders meet the open, or a price on its way to the low, the high or the close."""

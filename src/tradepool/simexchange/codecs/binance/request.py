@@ -63,6 +63,11 @@ class Parameters:
         """Whether the parameter was sent with a value."""
         return bool(self._values.get(name))
 
+    @property
+    def names(self) -> set[str]:
+        """Names of the parameters that were sent with a value."""
+        return {name for name, value in self._values.items() if value}
+
     def text(self, name: str) -> str:
         """A parameter that must be there."""
         value = self._values.get(name)
