@@ -123,7 +123,7 @@ def test_wallets_over_the_control_door(tmp_path: Path) -> None:
         }  # fmt: skip
         assert told["elsewhere"] == [{"wallet": "FUNDING", "asset": "BTC", "units": 3 * 10**8}]
         for path, body, words in (
-            ("/deposits", me | {"asset": "BTC", "amount": "-1"}, "not above zero"),
+            ("/deposits", me | {"asset": "BTC", "amount": "-1"}, "-1 is no amount"),
             ("/withdrawals", me | {"asset": "BTC", "amount": "100"}, "are free"),
             ("/deposits", {"account": "nobody", "asset": "BTC", "amount": "1"}, "No account"),
             ("/dust", me | {"assets": ["DOGE"]}, "no price in BNB"),

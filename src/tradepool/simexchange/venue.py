@@ -23,9 +23,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
-from tradepool.domain.market import EXACT_MAX, UNIT, Market
-from tradepool.simexchange.accounts import Account
+from tradepool.domain.market import UNIT, Market
+from tradepool.simexchange.accounts import Account, whole_units
 from tradepool.simexchange.desk import Desk
 from tradepool.simexchange.errors import (
     AccountExists,
@@ -156,7 +155,7 @@ class Venue:
         """Open an account with what it holds; amounts must be whole units of their asset (OffGrid) and not negative."""
         if key in self.accounts:
             raise AccountExists(key=key)
-        units = {asset: self._units(asset, amount) for asset, amount in balances.items()}
+        units = {asset: whole_units(asset, amount, self.unit(asset)) for asset, amount in balances.items()}
         account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
         self._owners.append(account)
         self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
@@ -388,14 +387,3 @@ class Venue:
     def _moved(self, account: Account, asset: str, units: int, time_ms: int) -> None:
         account.move(asset, units)
         self._teller.moved(account, asset, self.unit(asset), units, time_ms)
-
-    def _units(self, asset: str, amount: Decimal) -> int:
-        unit = self.unit(asset)
-        units, rest = divmod(amount, unit)
-        if rest:
-            raise OffGrid(what=f"balance of {asset}", value=amount, step=unit, market="this venue")
-        if units < 0:
-            raise InvalidInput(what=f"balance of {asset}", why=f"{amount} is negative", remedy="give zero or more")
-        if units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=self.unit(asset))
-        return int(units)
