@@ -266,6 +266,9 @@ def test_only_a_key_with_that_right_moves_money_out(files: TlsFiles) -> None:
                 await running.client("dangerous").sapi_post_capital_withdraw_apply(
                     {"coin": "BTC", "address": "x"} | params
                 )
+        running.venue.account("key").can_withdraw = False
+        with pytest.raises(ccxt.pro.BadRequest, match="-4019"):
+            await asks[0](running.client("dangerous"))
 
     tell(story, files)
 

@@ -161,6 +161,7 @@ def test_what_is_due_happens_at_its_time_between_phases() -> None:
 REFUSED: list[tuple[type[Exception], Callable[[Venue], object]]] = [
     (InvalidInput, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal(0), START)),
     (InvalidInput, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal("NaN"), START)),
+    (InvalidInput, lambda venue: venue.wallet.deposit(venue.account("key"), 'B"C', Decimal(1), START)),
     (OffGrid, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal("1e-9"), START)),
     (MoneyTooLarge, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal(10**8), START)),
     (MoneyTooLarge, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal(90_071_985), START)),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,6 +30,7 @@ from tradepool.simexchange.listing import ListedMarket
 SPOT = "MAIN"
 DUST_ASSET = "BNB"
 DUST_CHARGE = Fraction(2, 100)
+ASSET = re.compile(r"[A-Z0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,8 @@ class Wallet:
         return number, hashlib.sha256(f"{kind}/{number}".encode()).hexdigest()
 
     def _units(self, asset: str, amount: Decimal, *, zero_is_fine: bool = False) -> int:
+        if not ASSET.fullmatch(asset):
+            raise InvalidInput(what=f"asset {asset!r}", why="it is no name", remedy="use capital letters and digits")
         units = whole_units(asset, amount, self._unit(asset))
         if not units and not zero_is_fine:
             raise InvalidInput(what=f"amount of {asset}", why=f"{amount} is not above zero", remedy="give more")
