@@ -29,6 +29,8 @@ METHODS = {
     "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
     "allOrderLists": ("GET", "/api/v3/allOrderList"),
     "account.status": ("GET", "/api/v3/account"),
+    "account.commission": ("GET", "/api/v3/account/commission"),
+    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
     "allOrders": ("GET", "/api/v3/allOrders"),
     "myTrades": ("GET", "/api/v3/myTrades"),
 }
