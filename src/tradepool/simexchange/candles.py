@@ -90,7 +90,7 @@ def interval_of(market: ListedMarket, name: str) -> Interval | None:
     interval = INTERVALS.get(name)
     if interval is None or not interval.holds(market.timeframe_ms):
         return None
-    if interval.length_ms == market.timeframe_ms:
+    if interval.length_ms == market.timeframe_ms and not market.is_mirrored:
         return interval._replace(offset_ms=int(market.open_time[0]) % market.timeframe_ms)
     return interval
 
@@ -115,7 +115,7 @@ def forming_kline(market: ListedMarket) -> Kline | None:
     if stage == CLOSE or market.is_mirrored:
         return whole
     close = (whole.open, whole.open, whole.low, whole.high)[stage]
-    volume = round(market.tape.steps_out() * float(market.market.quantity_step), 8)
+    volume = float(market.market.quantity(market.tape.steps_out()))
     return whole._replace(
         high=whole.high if stage >= HIGH else whole.open,
         low=whole.low if stage >= LOW else whole.open,

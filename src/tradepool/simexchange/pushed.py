@@ -20,7 +20,6 @@ class PushedCandles:
     def __init__(self, market: ListedMarket) -> None:
         """No print yet."""
         self._market, self._count = market, 0
-        self._step = float(market.market.quantity_step)
         self._columns = {name: np.zeros(ROWS_FIRST, dtype=np.int64) for name in (*_COLUMNS, "steps")}
         self._volume = np.zeros(ROWS_FIRST)
 
@@ -44,7 +43,7 @@ class PushedCandles:
         columns["low"][row] = min(int(columns["low"][row]), ticks)
         columns["close"][row] = ticks
         columns["steps"][row] += steps
-        self._volume[row] = int(columns["steps"][row]) * self._step
+        self._volume[row] = float(market.market.quantity(int(columns["steps"][row])))
         market.tape.reach(row, OPEN if is_new else CLOSE)
 
     def _begin(self, ticks: int, start_ms: int) -> None:
