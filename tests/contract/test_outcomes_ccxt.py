@@ -152,7 +152,7 @@ def test_lot_size(files: TlsFiles) -> None:
     """C-408: -1013 LOT_SIZE, the market's least quantity was raised: rejected."""
 
     def raise_least(at: Desk) -> None:
-        at.venue.markets[0].min_steps = 1_000
+        at.venue.markets[0].filters.min_steps = 1_000
 
     check_rejected(files, raise_least, "below_minimum")
 
@@ -161,7 +161,7 @@ def test_price_filter(files: TlsFiles) -> None:
     """C-409: -1013 PRICE_FILTER, the market's highest price was lowered: rejected."""
 
     def lower_highest(at: Desk) -> None:
-        at.venue.markets[0].max_ticks = 9_000
+        at.venue.markets[0].filters.max_ticks = 9_000
 
     check_rejected(files, lower_highest, "venue_rejected", **STOP)
 

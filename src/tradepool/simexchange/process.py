@@ -24,7 +24,7 @@ from tradepool.simexchange.control import Control, NewAccount
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig
 from tradepool.simexchange.limits import Limiter, Limits
-from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.listing import NO_BARS, Listing
 from tradepool.simexchange.scenario import CALM, Scenario, find_scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.shocks import shocked
@@ -33,9 +33,9 @@ from tradepool.simexchange.venue import Venue
 
 
 class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A market's rules and the .npz file of its candles."""
+    """A market's rules and the .npz file of its candles; without it the market's prices are pushed in."""
 
-    bars: str
+    bars: str | None
     timeframe_ms: int
     venue: str
     base: str
@@ -184,9 +184,10 @@ def _tls_files(config: Config) -> TlsFiles | None:
 def _write_listing(folder: Path, listing: Listing) -> ListedFile:
     market, bars = listing.market, listing.bars
     file = folder / f"{market.base}{market.quote}.npz"
-    np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
+    if bars is not NO_BARS:
+        np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
     return ListedFile(
-        bars=str(file),
+        bars=str(file) if bars is not NO_BARS else None,
         timeframe_ms=bars.timeframe_ms,
         venue=market.venue,
         base=market.base,
@@ -203,11 +204,6 @@ def _write_listing(folder: Path, listing: Listing) -> ListedFile:
 
 
 def _read_listing(listed: ListedFile, path: Path) -> Listing:
-    try:
-        with np.load(listed.bars) as columns:
-            bars = Bars(listed.timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
-    except (OSError, ValueError, KeyError) as error:
-        raise BrokenConfig(path=path, why=f"the candles {listed.bars} can't be read: {error}") from error
     market = Market(
         venue=listed.venue,
         base=listed.base,
@@ -220,7 +216,15 @@ def _read_listing(listed: ListedFile, path: Path) -> Listing:
         base_unit=listed.base_unit,
         quote_unit=listed.quote_unit,
     )
-    return Listing(market, bars)
+    return Listing(market, _read_bars(listed.bars, listed.timeframe_ms, path) if listed.bars else NO_BARS)
+
+
+def _read_bars(file: str, timeframe_ms: int, path: Path) -> Bars:
+    try:
+        with np.load(file) as columns:
+            return Bars(timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
+    except (OSError, ValueError, KeyError) as error:
+        raise BrokenConfig(path=path, why=f"the candles {file} can't be read: {error}") from error
 
 
 if __name__ == "__main__":

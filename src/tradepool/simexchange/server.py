@@ -25,6 +25,7 @@ from tradepool.simexchange.bad_calls import BadCalls
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
+from tradepool.simexchange.codecs.binance.api_methods import ApiMethods
 from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
@@ -105,8 +106,8 @@ class FollowingHub(Hub):
 
     def __init__(self, venue: Venue) -> None:
         """Stand where the venue stands."""
-        super().__init__(venue.markets)
-        self._venue, self.clock = venue, VirtualClock(venue.now_ms)
+        super().__init__(venue)
+        self.clock = VirtualClock(venue.now_ms)
 
     def flush(self) -> None:
         """Write what was gathered; whoever waited for this time wakes."""
@@ -137,6 +138,7 @@ class Server:
         self._bad_calls = BadCalls(venue, self.faults, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
         self._bad_times = BadTimes(self, venue, clock)
+        self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self._links: set[SocketLink] = set()
@@ -265,31 +267,38 @@ class Server:
 
     def _subscribe_by_path(self, request: web.BaseRequest, link: SocketLink) -> None:
         """`/ws/NAME/NAME` and `/stream?streams=NAME/NAME` subscribe at once; ccxt's `/ws/0` names no stream."""
-        wanted = request.query.get("streams", "") if _is_combined(request) else request.path.removeprefix("/ws/")
+        is_combined = request.path.startswith("/stream")
+        self._hub.set_combined(link, combined=is_combined)
+        wanted = request.query.get("streams", "") if is_combined else request.path.removeprefix("/ws/")
         for name in wanted.split("/"):
-            if name in self._hub.names:
-                self._hub.subscribe(name, link, combined=_is_combined(request))
+            if self._hub.knows(name):
+                self._hub.subscribe(name, link)
 
     def _on_stream_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
         ask_id: object = None
         try:
             ask = streams.read_ask(text)
             ask_id = ask.id
-            return streams.result_text(ask.id, self._stream_result(ask, link, combined=_is_combined(request)))
+            return streams.result_text(ask.id, self._stream_result(ask, link))
         except Rejection as said:
             return streams.stream_error_text(ask_id, said)
 
-    def _stream_result(self, ask: streams.Ask, link: SocketLink, *, combined: bool) -> object:
+    def _stream_result(self, ask: streams.Ask, link: SocketLink) -> object:
         if ask.method == "LIST_SUBSCRIPTIONS":
             return self._hub.subscriptions(link)
+        if ask.method == "GET_PROPERTY" and streams.property_name(ask.params):
+            return self._hub.is_combined(link)
+        if ask.method == "SET_PROPERTY":
+            self._hub.set_combined(link, combined=streams.combined_value(ask.params))
+            return None
         if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
-        names = streams.stream_names(ask.params, self._hub.names)
-        if ask.method == "SUBSCRIBE":
+        names = streams.stream_names(ask.params, self._hub.knows)
+        if ask.method == "SUBSCRIBE" and self._venue.limiter:
             self._gate.check_streams(len({*self._hub.subscriptions(link), *names}))
         for name in names:
             if ask.method == "SUBSCRIBE":
-                self._hub.subscribe(name, link, combined=combined)
+                self._hub.subscribe(name, link)
             else:
                 self._hub.unsubscribe(name, link)
         return None
@@ -301,7 +310,7 @@ class Server:
             ask_id = ask.id
             address = address_of(request)
             self._gate.charge_ask(ask, address)
-            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(address))
+            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(ask, address))
         except Refused as refused:
             return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
 
@@ -310,8 +319,10 @@ class Server:
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
+        if ask.method in self._methods:
+            return self._methods.result(ask, address)
         if ask.method == user_stream.USER_SUBSCRIBE:
-            key = user_stream.user_key(self._venue, ask.params, address)
+            key, _ = user_stream.signed_key(self._venue, ask.params, address=address)
             opened = self._hub.open_user(key.account.key, link, key.name)
             link.accounts[opened] = key.account.key
             return {"subscriptionId": opened}
@@ -325,7 +336,3 @@ class Server:
 def address_of(request: web.BaseRequest) -> str:
     """Where a request comes from: the peer's host; all of a Unix socket's clients are one address."""
     return request.remote or NO_ADDRESS
-
-
-def _is_combined(request: web.BaseRequest) -> bool:
-    return request.path.startswith("/stream")
