@@ -15,10 +15,12 @@ from pathlib import Path
 from tradepool.core.graph.bars import Bars
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.demo import recorded
+from tradepool.entrypoints.exchange_mirror import listings_of, wire_of
 from tradepool.entrypoints.inputs import BadFlag, whole
 from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_listings
+from tradepool.simexchange.mirror_feed import Wire
 from tradepool.simexchange.scenario import CALM, Scenario, find_scenario
 from tradepool.simexchange.shocks import shocked
 from tradepool.simexchange.venue import Venue
@@ -37,10 +39,6 @@ class TwoSources(InvalidInput):
     """Prices come from one source: give {given}, not several of them."""
 
 
-class NoMirror(InvalidInput):
-    """--mirror {venue} is not there yet: this version has no live prices of another venue; use --candles or --model."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedExchange:
     """The flags as they were typed; at most one of `candles`, `model` and `mirror` is not None."""
@@ -48,6 +46,7 @@ class AskedExchange:
     candles: Sequence[Path] | None = None
     model: Sequence[str] | None = None
     mirror: str | None = None
+    symbols: Sequence[str] | None = None
     scenario: str | None = None
     port: int = 8443
     control_port: int = 0
@@ -80,6 +79,7 @@ class ServePlan:
     port: int
     control_port: int
     folder: Path | None
+    wire: Wire | None = None
 
 
 Source = Callable[[AskedExchange, int], list[Listing]]
@@ -96,16 +96,18 @@ def _modelled(asked: AskedExchange, now_ms: int) -> list[Listing]:
 
 
 def _mirrored(asked: AskedExchange, now_ms: int) -> list[Listing]:
-    raise NoMirror(venue=asked.mirror)
+    return listings_of(wire_of(asked.mirror or ""), asked.symbols or SYMBOLS)
 
 
 SOURCES: Mapping[str, Source] = {"candles": _recorded, "model": _modelled, "mirror": _mirrored}
 
 
 def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
-    """Everything opened but the doors; `now_ms` is the machine's time. BadFlag, TwoSources, NoMirror, BrokenScenario,
-    and what reading candles or making the model raises."""
+    """Everything opened but the doors; `now_ms` is the machine's time. BadFlag, TwoSources, BrokenScenario,
+    and what reading candles, making the model or asking the real venue for its rules raises."""
     source = SOURCES[_source_of(asked)]
+    if asked.symbols is not None and asked.mirror is None:
+        raise BadFlag(flag="--symbols", value="given", wanted="it with --mirror only")
     speed = _speed_of(asked.speed)
     whole("--seed", asked.seed, 0, 2**31)
     users = [_user(asked.seed, n) for n in range(1, whole("--users", asked.users, 1, USERS_MAX) + 1)]
@@ -114,7 +116,11 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
     if asked.limits not in LIMITS:
         raise BadFlag(flag="--limits", value=repr(asked.limits), wanted=" or ".join(LIMITS))
     scenario = find_scenario(asked.scenario) if asked.scenario else CALM
-    listings = shocked(as_if_now(source(asked, now_ms), now_ms), scenario.shocks, now_ms)
+    if asked.mirror is None:
+        listings = shocked(as_if_now(source(asked, now_ms), now_ms), scenario.shocks, now_ms)
+    else:
+        _check_mirror(asked, speed, scenario)
+        listings = source(asked, now_ms)
     venue = Venue(listings, whole("--slippage-bp", asked.slippage_bp, 0, 1_000))
     chosen = LIMITS[asked.limits]
     venue.limiter = Limiter(chosen) if chosen else None
@@ -131,7 +137,18 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
         port=port,
         control_port=control_port,
         folder=asked.folder,
+        wire=wire_of(asked.mirror) if asked.mirror else None,
     )
+
+
+def _check_mirror(asked: AskedExchange, speed: float, scenario: Scenario) -> None:
+    """Live prices are as they are: they pass in real time, and nothing of a scenario's can move them."""
+    if speed != 1:
+        raise BadFlag(
+            flag="--speed", value=repr(asked.speed)[:40], wanted="1 with --mirror: live prices have their own"
+        )
+    if scenario.shocks:
+        raise BadFlag(flag="--scenario", value=repr(asked.scenario)[:40], wanted="one without shocks with --mirror")
 
 
 def as_if_now(listings: Sequence[Listing], now_ms: int) -> list[Listing]:

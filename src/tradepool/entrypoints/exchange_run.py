@@ -17,6 +17,7 @@ from rich.live import Live
 
 from tradepool.domain.candle import timeframe_name
 from tradepool.entrypoints.exchange import CASH, ServePlan
+from tradepool.entrypoints.exchange_mirror import mirrored
 from tradepool.ports.clock import Clock
 from tradepool.presentation.exchange_guide import JAVASCRIPT, PYTHON, Opened, Status, guide, program, status_line
 from tradepool.runtime.clock import RealClock
@@ -83,11 +84,12 @@ async def _serve(plan: ServePlan, folder: Path, limits: str) -> None:
         control_place = await control.start()
         assert isinstance(place, TcpPort)
         assert isinstance(control_place, TcpPort)
-        opened = _opened(plan, place.port, control_place.port, files.ca_file, folder, limits, began_s)
-        (folder / "client.py").write_text(program(PYTHON, opened), encoding="utf-8")
-        (folder / "client.mjs").write_text(program(JAVASCRIPT, opened), encoding="utf-8")
-        print(guide(opened), flush=True)
-        await _go(plan, server, clock, real, over)
+        async with mirrored(venue, plan.wire, real, over.set):
+            opened = _opened(plan, place.port, control_place.port, files.ca_file, folder, limits, began_s)
+            (folder / "client.py").write_text(program(PYTHON, opened), encoding="utf-8")
+            (folder / "client.mjs").write_text(program(JAVASCRIPT, opened), encoding="utf-8")
+            print(guide(opened), flush=True)
+            await _go(plan, server, clock, real, over)
     finally:
         await control.stop()
         await server.stop()
@@ -111,8 +113,8 @@ async def _go(plan: ServePlan, server: Server, clock: PacedClock, real: Clock, o
 
 
 def _catch_up(plan: ServePlan, clock: Clock) -> bool:
-    """Let the venue's time pass to now; False when the candles are over."""
-    return plan.venue.run_until(clock.now_ms())
+    """Let the venue's time pass to now; False when the candles are over. Live prices never are."""
+    return plan.venue.run_until(clock.now_ms()) or plan.wire is not None
 
 
 def _status(plan: ServePlan, server: Server) -> Status:

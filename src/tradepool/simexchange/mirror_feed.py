@@ -16,21 +16,26 @@ beyond its price at once, or when the book itself comes to it (simexchange.mirro
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import aiohttp
 from aiohttp import WSMsgType
 
 from tradepool.core.matching.book_sync import BookSync
 from tradepool.domain.depth import BookDiff, Level
+from tradepool.domain.errors import TradepoolError
 from tradepool.domain.market import FeeSchedule
 from tradepool.ports.clock import Clock
 from tradepool.runtime import telemetry
 from tradepool.simexchange.codecs.binance import mirror_frames as frames
 from tradepool.simexchange.codecs.binance.mirror_frames import BadMirrorFrame, MirrorReader
 from tradepool.simexchange.listing import ListedMarket, Listing
+from tradepool.simexchange.rules import MarketStatus
 from tradepool.simexchange.venue import Venue
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.5, 60.0
@@ -43,19 +48,40 @@ DEFAULT_FEES = FeeSchedule(maker_rate=Decimal("0.001"), taker_rate=Decimal("0.00
 log = telemetry.logger(__name__)
 
 
+class MirrorUnreachable(TradepoolError):
+    """The venue to be mirrored can't be reached at {url}: {why}; check the network, or serve --candles or --model."""
+
+    transient = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where a real venue's public data is read; `ca_file` is the authority to trust instead of the machine's."""
+
+    rest_url: str
+    stream_url: str
+    ca_file: Path | None = None
+
+    def session(self) -> aiohttp.ClientSession:
+        """A session that reaches it; close it."""
+        tls = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls))
+
+
+BINANCE = Wire("https://data-api.binance.vision", "wss://data-stream.binance.vision")
+
+
 async def mirrored_listings(
-    http: aiohttp.ClientSession,
-    symbols: Sequence[str],
-    rest_url: str = frames.REST_URL,
-    fees: FeeSchedule = DEFAULT_FEES,
+    http: aiohttp.ClientSession, symbols: Sequence[str], wire: Wire = BINANCE, fees: FeeSchedule = DEFAULT_FEES
 ) -> list[Listing]:
-    """Markets with the real venue's rules, to be listed without candles; BadMirrorFrame when it does not have them."""
+    """Markets with the real venue's rules, to be listed without candles; BadMirrorFrame when it does not have them,
+    MirrorUnreachable when it does not answer."""
     timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
     try:
-        async with http.get(frames.info_url(rest_url, symbols), timeout=timeout) as answer:
+        async with http.get(frames.info_url(wire.rest_url, symbols), timeout=timeout) as answer:
             return frames.listings(await answer.read(), symbols, fees)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise BadMirrorFrame(why=f"no rules of {', '.join(symbols)}: {type(error).__name__} {error}") from error
+        raise MirrorUnreachable(url=wire.rest_url, why=f"{type(error).__name__} {error}") from error
 
 
 async def mirror(
@@ -63,18 +89,17 @@ async def mirror(
     symbols: Sequence[str],
     http: aiohttp.ClientSession,
     clock: Clock,
-    rest_url: str = frames.REST_URL,
-    stream_url: str = frames.STREAM_URL,
+    wire: Wire = BINANCE,
 ) -> None:
     """Drive these mirrored markets of a venue until cancelled."""
-    await MirrorFeed(venue, symbols, http, clock, rest_url, stream_url).run()
+    await MirrorFeed(venue, symbols, http, clock, wire).run()
 
 
 class _Mirrored:
     """One market: its book as the real venue tells it, whose levels are units of base, and its newest print."""
 
     def __init__(self, market: ListedMarket) -> None:
-        self.symbol, self._units_per_step = market.symbol, market.units_per_step
+        self.symbol, self.market, self._units_per_step = market.symbol, market, market.units_per_step
         self.reader, self.sync = MirrorReader(market), BookSync()
         self.last_print: int | None = None
         self.prints_missed = 0
@@ -97,12 +122,11 @@ class MirrorFeed:
         symbols: Sequence[str],
         http: aiohttp.ClientSession,
         clock: Clock,
-        rest_url: str = frames.REST_URL,
-        stream_url: str = frames.STREAM_URL,
+        wire: Wire = BINANCE,
     ) -> None:
         """Halt the markets; nothing is asked for before `run`. UnknownSymbol when one is not listed."""
         self._venue, self._http, self._clock = venue, http, clock
-        self._rest_url, self._stream_url = rest_url, frames.stream_url(stream_url, symbols)
+        self._rest_url, self._stream_url = wire.rest_url, frames.stream_url(wire.stream_url, symbols)
         self._mirrored = {symbol: _Mirrored(venue.market(symbol)) for symbol in symbols}
         self._asks: deque[_Mirrored] = deque()
         self._wake = asyncio.Event()
@@ -169,7 +193,7 @@ class MirrorFeed:
     def _read(self, text: str) -> None:
         symbol, kind, raw = frames.envelope(text)
         mirrored = self._mirrored.get(symbol)
-        if mirrored is None:
+        if mirrored is None or not mirrored.market.is_listed:
             return
         was_whole = mirrored.sync.whole
         try:
@@ -212,7 +236,12 @@ class MirrorFeed:
 
     def _halt(self, mirrored: _Mirrored) -> None:
         log.info("a mirrored market is halted", market=mirrored.symbol, why=mirrored.sync.why)
-        self._venue.set_status(mirrored.symbol, "HALT")
+        self._set_status(mirrored, "HALT")
+
+    def _set_status(self, mirrored: _Mirrored, status: MarketStatus) -> None:
+        """What somebody ended stays ended."""
+        if mirrored.market.is_listed and mirrored.market.status != "BREAK":
+            self._venue.set_status(mirrored.symbol, status)
 
     def _ask_for(self, mirrored: _Mirrored) -> None:
         self._asks.append(mirrored)
@@ -232,6 +261,8 @@ class MirrorFeed:
             await self._wake.wait()
 
     async def _restart(self, mirrored: _Mirrored) -> bool:
+        if not mirrored.market.is_listed:
+            return True
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
         try:
             async with self._http.get(frames.depth_url(self._rest_url, mirrored.symbol), timeout=timeout) as answer:
@@ -243,7 +274,7 @@ class MirrorFeed:
             return False
         book = mirrored.sync.book
         # Trading first: resting limits meet the book as it has become.
-        self._venue.set_status(mirrored.symbol, "TRADING")
+        self._set_status(mirrored, "TRADING")
         self._venue.push_book(
             mirrored.symbol, mirrored.steps(book.bids()), mirrored.steps(book.asks()), self._venue.now_ms
         )

@@ -1,4 +1,4 @@
-"""Binance's public data as a mirror reads it: where it is, what to subscribe to, and texts into diffs, prints, listings.
+"""Binance's public data as a mirror reads it: what to ask and subscribe to, and texts into diffs, prints, listings.
 
 The other codecs of this folder write what Binance says; this one reads it, from Binance itself.
 """
@@ -17,8 +17,6 @@ from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.simexchange.fixed import FixedPoint, NotANumber
 from tradepool.simexchange.listing import ListedMarket, Listing
 
-REST_URL = "https://data-api.binance.vision"
-STREAM_URL = "wss://data-stream.binance.vision"
 DEPTH_MAX = 1_000
 
 T = TypeVar("T")
