@@ -20,7 +20,7 @@ from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId
 from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import OnCandle, OnLost
+from tradepool.ports.exchange import ClockReading, OnCandle, OnLost
 from tradepool.ports.weights import WeightBroker
 from tradepool.runtime import telemetry
 
@@ -45,11 +45,11 @@ class CcxtFeed:
         """`on_time` hears the venue's time from every frame; a replay sets its clock by it."""
         self.client: Any = new_client(venue, session, clock, keep_alive_ms)
         self._pacer = Pacer(self.client, broker)
-        self._venue = venue
+        self._venue, self._session, self._clock = venue, session, clock
         self._on_time = on_time
         self._markets: dict[str, Market] = {}
-        self._ask = Ask(self.client, NOBODY)
-        self._stream = Stream(self.client, "candles", NOBODY)
+        self._ask = Ask(self.client, NOBODY, session.time, clock)
+        self._stream = Stream(self.client, "candles", NOBODY, self._ask.synchronize)
 
     async def markets(self) -> Sequence[Market]:
         """Every spot market the venue trades now; one whose rules can't be read is left out, and logged."""
@@ -70,6 +70,11 @@ class CcxtFeed:
         now = await self._ask("fetch_time", self.client.fetch_time(), int)
         self._on_time(now)
         return now
+
+    async def read_clock(self) -> ClockReading:
+        """Our clock beside the venue's; every client of the session signs with the venue's time from then on."""
+        asked = self._session.time.read(self.client, self._clock)
+        return await self._ask("fetch_time", asked, lambda reading: reading)
 
     async def subscribe(
         self, markets: Sequence[Market], timeframe_ms: int, on_candle: OnCandle, on_lost: OnLost

@@ -76,6 +76,7 @@ def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: 
     )
     # The one time ccxt signs with; without this a replay's requests would carry the machine's.
     client.milliseconds = clock.now_ms
+    client.nonce = lambda: clock.now_ms() + session.time.offset_ms
     # ccxt would wait that long at every close, for a session that it doesn't own.
     client.timeout_on_exit = 0
     return client

@@ -16,6 +16,7 @@ from tradepool.domain.candle import Candle
 from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
 
@@ -119,6 +120,26 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         filled_quantity=Decimal(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
+    )
+
+
+def orders_from(answer: Any, market: Market) -> list[Order]:
+    """Open orders as the venue's REST API shows them."""
+    return [order_from(order, market) for order in rows_from(answer)]
+
+
+def rights_from(answer: Mapping[str, Any]) -> KeyRights:
+    """What a key may do; a right the venue does not speak of is not believed to be absent."""
+    until = int(answer.get("tradingAuthorityExpirationTime") or 0)
+    other = ("enableMargin", "enableFutures", "enableVanillaOptions", "enablePortfolioMarginTrading")
+    return KeyRights(
+        reading=_flag(answer["enableReading"]),
+        trading=_flag(answer["enableSpotAndMarginTrading"]),
+        withdrawals=_flag(answer["enableWithdrawals"]),
+        transfers=_flag(answer["enableInternalTransfer"]) or _flag(answer["permitsUniversalTransfer"]),
+        other_markets=any(_flag(answer.get(name, False)) for name in other),
+        listed_addresses=_flag(answer["ipRestrict"]),
+        trading_until_ms=until or None,
     )
 
 

@@ -20,6 +20,7 @@ from aiohttp.tracing import Trace
 
 from tradepool.adapters.exchanges.guard import Guard, GuardedConnector, GuardedTcpConnector, ListedResolver, OnAlarm
 from tradepool.adapters.exchanges.vault import Vault
+from tradepool.adapters.exchanges.venue_time import VenueTime
 from tradepool.adapters.exchanges.venues import BINANCE, Reach
 
 LOOPBACK = "127.0.0.1"
@@ -72,7 +73,7 @@ class _UnixTlsConnector(GuardedConnector, aiohttp.UnixConnector):
 
 
 class Session:
-    """One shared HTTP session of a venue: its TLS context, its `guard` (where requests may go), its `vault` (keys)."""
+    """One shared HTTP session of a venue: its TLS context, `guard` (where requests may go), `vault` (keys), `time`."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Session:
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
         self.guard = Guard(reach, self.tls, on_alarm)
         self.vault = Vault()
+        self.time = VenueTime()
         self.http = aiohttp.ClientSession(
             connector=self._connector(transport),
             trace_configs=list(traces),
