@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
 from tradepool.domain.command import Cancel
 from tradepool.domain.errors import VenueError
 from tradepool.domain.event import Event
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import FillId
+from tradepool.domain.ids import FillId, MarketId
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest
@@ -63,6 +64,10 @@ class CandleFeed(Protocol):
 
         `on_lost` tells of a broken stream: subscribe again, then fetch `history` for what was missed.
         """
+        ...
+
+    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Trouble | None]:
+        """Which markets are halted or delisted; None for one that is traded."""
         ...
 
     async def time_ms(self) -> int:

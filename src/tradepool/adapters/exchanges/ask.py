@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
-from tradepool.adapters.exchanges.venue_time import VenueTime
 from tradepool.domain.ids import AccountId
-from tradepool.ports.clock import Clock
 
 T = TypeVar("T")
 Instead = Callable[[ccxt.BaseError], tuple[T] | None]
@@ -20,12 +18,10 @@ Instead = Callable[[ccxt.BaseError], tuple[T] | None]
 class Ask:
     """Asks in the name of one account, or of nobody."""
 
-    def __init__(self, client: Any, account: AccountId, time: VenueTime, clock: Clock) -> None:
-        """`client` is ccxt's; `time` is what it signs with, set anew where the venue finds it wrong."""
+    def __init__(self, client: Any, account: AccountId) -> None:
+        """`client` is ccxt's."""
         self._client = client
         self._account = account
-        self._time = time
-        self._clock = clock
 
     async def __call__(
         self,
@@ -49,10 +45,11 @@ class Ask:
         except outcome.NONSENSE as error:
             failure, out_of_time = outcome.nonsense(error, self._client.id, request), False
         if out_of_time:
-            await self.synchronize()
+            await synchronize(self._client)
         raise failure
 
-    async def synchronize(self) -> None:
-        """Sign with the venue's time from now on; where it can't be had, the next refusal asks again."""
-        with suppress(ccxt.BaseError, *outcome.NONSENSE):
-            await self._time.read(self._client, self._clock)
+
+async def synchronize(client: Any) -> None:
+    """Sign with the venue's time from now on; where it can't be had, the next refusal asks again."""
+    with suppress(ccxt.BaseError, *outcome.NONSENSE):
+        await client.read_clock()

@@ -56,8 +56,8 @@ class CcxtGateway:
         self._on_time = on_time
         self._on_event: OnEvent = lambda event: None
         self._names: dict[str, ClientOrderId] = {}
-        self._ask = Ask(self._client, account, session.time, clock)
-        self._stream = Stream(self._client, "user stream", account, self._ask.synchronize)
+        self._ask = Ask(self._client, account)
+        self._stream = Stream(self._client, "user stream", account)
         self._listen()
 
     # ---- the user stream

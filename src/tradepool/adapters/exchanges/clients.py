@@ -6,6 +6,7 @@ A client with its own markets weighs 39 MB, one that shares weighs a few kilobyt
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ccxt.async_support
@@ -77,6 +78,7 @@ def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: 
     # The one time ccxt signs with; without this a replay's requests would carry the machine's.
     client.milliseconds = clock.now_ms
     client.nonce = lambda: clock.now_ms() + session.time.offset_ms
+    client.read_clock = partial(session.time.read, client, clock)
     # ccxt would wait that long at every close, for a session that it doesn't own.
     client.timeout_on_exit = 0
     return client

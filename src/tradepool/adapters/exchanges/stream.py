@@ -8,12 +8,13 @@ pending `watch_*` call ends, only on that it ended, and every new try starts wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
+from tradepool.adapters.exchanges.ask import synchronize
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import OnLost, OutcomeUnknown
 
@@ -23,10 +24,9 @@ ACKNOWLEDGE_TIMEOUT_S = 30.0
 class Stream:
     """What a client hears through its handlers; the one that hears the venue's consent calls `acknowledge`."""
 
-    def __init__(self, client: Any, name: str, account: AccountId, synchronize: Callable[[], Awaitable[None]]) -> None:
-        """`name` is what errors call it; `account` is whose key it uses; `synchronize` sets the time it signs with."""
+    def __init__(self, client: Any, name: str, account: AccountId) -> None:
+        """`name` is what errors call it; `account` is whose key it uses."""
         self._client = client
-        self._synchronize = synchronize
         self._name = name
         self._account = account
         self._on_lost: OnLost = lambda why: None
@@ -88,7 +88,7 @@ class Stream:
     async def _refused(self, watching: asyncio.Task[object]) -> Exception:
         error = _error_of(watching)
         if isinstance(error, ccxt.InvalidNonce):
-            await self._synchronize()
+            await synchronize(self._client)
         if isinstance(error, ccxt.BaseError):
             return outcome.named(error, self._client.id, self._name, self._account)
         message = self._why or (type(error).__name__ if error else "no acknowledgement")

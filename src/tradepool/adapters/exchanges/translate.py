@@ -11,6 +11,7 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
 from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
@@ -126,6 +127,12 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
 def orders_from(answer: Any, market: Market) -> list[Order]:
     """Open orders as the venue's REST API shows them."""
     return [order_from(order, market) for order in rows_from(answer)]
+
+
+def standing_from(answer: Mapping[str, Any]) -> dict[str, Trouble | None]:
+    """How symbols stand in a list of markets, by the venue's names."""
+    rows = rows_from(answer["symbols"])
+    return {_text(row["symbol"]): None if row["status"] == "TRADING" else Trouble.HALTED for row in rows}
 
 
 def rights_from(answer: Mapping[str, Any]) -> KeyRights:
