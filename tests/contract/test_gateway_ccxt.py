@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def halted(world: World, number: int = 0) -> Exception | None:
         ("binance:BTCUSDT", "nearest known: BTC/USDT."),
         ("binance:btc-usdt", "nearest known: BTC/USDT."),
         ("binance:BTC/USD", "nearest known: BTC/USDT."),
-        ("binance:BCT/USDT", "nearest known: BTC/USDT."),
+        ("binance:BCT/USDT", "nearest known: BTC/USDT or ETH/USDT."),
         ("binance:XYZ/QQQ", "nothing like it"),
         ("kraken:BTC/USDT", "markets of binance only"),
     ],
@@ -298,9 +299,6 @@ def test_an_order_of_somebody_else_is_found_while_the_stream_is_down(
     """C-613: by the open orders, within a minute."""
 
     async def story(world: World) -> None:
-        async def down(*_: object) -> None:
-            raise KeyboardInterrupt
-
         monkeypatch.setattr(type(world.server), "_api_result", _refuse)
         links = [link for links in world.server._hub._users.values() for link in links]
         for link in links:
@@ -359,7 +357,7 @@ def test_a_market_the_venue_does_not_list_any_more_is_told_from_one_it_trades(pl
 
     async def story(world: World) -> None:
         feed = world.platform.feed
-        gone = BTC.__class__(**{**{n: getattr(BTC, n) for n in BTC.__slots__}, "base": "GONE"})
+        gone = replace(BTC, base="GONE")
         feed.client.markets["GONE/USDT"] = {**feed.client.markets["BTC/USDT"], "id": "GONEUSDT", "symbol": "GONE/USDT"}
         assert await feed.standing([BTC, gone, ETH]) == {BTC.id: None, gone.id: Trouble.DELISTED, ETH.id: None}
 

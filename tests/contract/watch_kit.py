@@ -25,6 +25,7 @@ from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.replay import VENUE, Plan, Player, connection_of
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
 from tradepool.simexchange.listing import Listing
@@ -33,7 +34,7 @@ from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 CASH = Decimal(10_000)
-SAFE = Permissions(addresses=("127.0.0.1",))
+SAFE = Permissions(addresses=(NO_ADDRESS,))
 BTC, ETH = market("BTC"), market("ETH")
 PRICES = {"BTC": 100.0, "ETH": 10.0}
 
@@ -95,11 +96,11 @@ class World:
         """The name of a seat's key."""
         return self.seats[number].credentials.key
 
-    async def enter(self, number: int = 0, at: MarketId = BTC.id) -> None:
+    async def enter(self, number: int = 0) -> None:
         """A candle closes and the strategy enters, with a stop 5 below."""
         self.tick(self.clock.now_ms() + next(self.numbers))
         now = self.clock.now_ms()
-        wish = signal(BTC, market=at, time_ms=now, close=100.0, high=100.0)
+        wish = signal(BTC, time_ms=now, close=100.0, high=100.0)
         self.actor(number).post(CandlesClosed(time_ms=now, signals=(wish,)))
         await self.settle()
 
@@ -160,6 +161,7 @@ def tell(
         before(world)
         try:
             await world.platform.start()
+            await world.settle()
             await story(world)
         finally:
             await world.platform.close()
