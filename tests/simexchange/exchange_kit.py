@@ -73,8 +73,10 @@ class Recorder:
         self.flushes += 1
 
 
-def small_venue(rows: Sequence[Row], times: Sequence[int] | None = None, slippage_bp: int = 0) -> Venue:
+def small_venue(
+    rows: Sequence[Row], times: Sequence[int] | None = None, slippage_bp: int = 0, secret: str = "secret"
+) -> Venue:
     """A venue of one market with an account `key` that holds 1,000 USDT and 10 BTC."""
     venue = Venue([Listing(market(), bars(rows, times))], slippage_bp)
-    venue.open_account("key", "secret", {"USDT": Decimal(1000), "BTC": Decimal(10)})
+    venue.open_account("key", secret, {"USDT": Decimal(1000), "BTC": Decimal(10)})
     return venue

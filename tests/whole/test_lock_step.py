@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.clients import Credentials
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.strategies import catalog
 from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import Event

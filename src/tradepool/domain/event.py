@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import ClientOrderId, VenueOrderId
+from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
 from tradepool.domain.signal import Signal
 
 SCHEMA = 1
@@ -70,4 +70,47 @@ class OrderCancelled:
     client_order_id: ClientOrderId
 
 
-Event = AccountOpened | CandlesClosed | OrderAccepted | OrderRejected | OrderFilled | OrderCancelled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceBegan:
+    """Another instance of the deployment took the account over: orders are named by its epoch from now on."""
+
+    time_ms: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLost:
+    """The account's stream broke: nothing is heard until it is restored, and what it did not tell is asked for."""
+
+    time_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRestored:
+    """The account's stream stands again, and what it did not tell has been asked for."""
+
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignOrder:
+    """Somebody else ordered on the account; `name` is the client order id he gave, `market` may be none of ours."""
+
+    time_ms: int
+    name: str
+    market: MarketId
+
+
+Event = (
+    AccountOpened
+    | CandlesClosed
+    | OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | OrderCancelled
+    | InstanceBegan
+    | StreamLost
+    | StreamRestored
+    | ForeignOrder
+)

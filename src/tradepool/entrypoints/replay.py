@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.users import DatabaseUsers
-from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.adapters.exchanges.transport import Transport
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId, UserId

@@ -13,8 +13,9 @@ from tests.nouns import request
 from tests.simexchange.exchange_kit import START, flat, small_venue
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.clients import Credentials
+from tradepool.adapters.exchanges.guard import OnAlarm
 from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.risk.review import review
 from tradepool.domain.ids import AccountId, client_order_id
 from tradepool.domain.order import ApprovedOrder
@@ -98,17 +99,20 @@ class Desk:
     feed: CcxtFeed
     gateway: CcxtGateway
     clock: VirtualClock
+    session: Session
 
 
 @asynccontextmanager
-async def desk(files: TlsFiles, fault: Fault) -> AsyncIterator[Desk]:
+async def desk(
+    files: TlsFiles, fault: Fault, on_alarm: OnAlarm = lambda error: None, secret: str = "secret"
+) -> AsyncIterator[Desk]:
     """A gateway whose markets are loaded and whose key is known to work, before a wire that breaks from now on."""
-    venue = small_venue(flat(30))
+    venue = small_venue(flat(30), secret=secret)
     server = BadWire(venue, TcpPort(), files.server_context())
     server.fault = Fault("NONE")
     place = await server.start()
     assert isinstance(place, TcpPort)
-    session = Session(Transport(ca_file=files.ca_file, loopback_port=place.port))
+    session = Session(Transport(ca_file=files.ca_file, loopback_port=place.port), on_alarm=on_alarm)
     clock = VirtualClock(venue.now_ms)
 
     def on_time(time_ms: int) -> None:
@@ -117,12 +121,12 @@ async def desk(files: TlsFiles, fault: Fault) -> AsyncIterator[Desk]:
     feed = CcxtFeed("binance", session, clock, on_time)
     markets = await feed.markets()
     account = AccountId("a" * 32)
-    gateway = CcxtGateway(account, Credentials("key", "secret"), feed.client, markets, session, clock, on_time)
+    gateway = CcxtGateway(account, Credentials("key", secret), feed.client, markets, session, clock, on_time)
     await gateway.balances()
     server.fault = fault
     gateway._client.timeout = TIMEOUT_MS
     try:
-        yield Desk(venue, server, feed, gateway, clock)
+        yield Desk(venue, server, feed, gateway, clock, session)
     finally:
         gateway._client.timeout = 10_000
         await gateway.close()

@@ -11,8 +11,26 @@ from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, fill, signal
 from tradepool.core.account.account import Account
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw
-from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
-from tradepool.domain.ids import ClientOrderId, FillId, VenueOrderId
+from tradepool.domain.event import (
+    CandlesClosed,
+    ForeignOrder,
+    InstanceBegan,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    StreamLost,
+    StreamRestored,
+)
+from tradepool.domain.ids import (
+    ClientOrderId,
+    FillId,
+    Naming,
+    ReadName,
+    VenueOrderId,
+    client_order_id,
+    read_client_order_id,
+)
 from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
@@ -239,6 +257,62 @@ def test_a_fill_without_an_intent_breaks_the_law() -> None:
     """Somebody else trades with this key: the account stops."""
     with pytest.raises(BrokenLaw, match="every fill has our intent"):
         Story().account.apply(OrderFilled(fill=fill()))
+
+
+def test_after_an_order_of_somebody_else_nothing_is_entered() -> None:
+    """Protections and exits go on; what waited is refused; it is noted once."""
+    story = Story()
+    stop = story.enter()
+    assert cancels(story.candles(signal(**LEAVE), signal(ETH))) == [stop.client_order_id]
+    heard = ForeignOrder(time_ms=story.time, name="web_1", market=BTC.id)
+    assert refusals(story.account.apply(heard)) == ["foreign_order", "foreign_order"]
+    assert story.account.apply(heard) == []
+    assert not story.account.changed
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert sale.purpose is Purpose.SIGNAL_EXIT
+    story.fill(sale, "100.00")
+    assert refusals(story.candles(signal(ETH))) == ["foreign_order"]
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        (client_order_id(1, 999), True),
+        (client_order_id(1, 999, Naming("sim", 3)), False),
+        (client_order_id(1, 999, Naming("abc")), False),
+        (client_order_id(2, 999), False),
+    ],
+)
+def test_an_order_is_told_by_its_name(name: ClientOrderId, known: bool) -> None:
+    """A finished one of ours is no news; one of another instance, deployment or account is an alarm."""
+    account = Story().account
+    commands = account.apply(OrderAccepted(time_ms=1, client_order_id=name, venue_order_id=VenueOrderId("1")))
+    assert (commands == []) is known
+    assert (account.foreign is None) is known
+
+
+def test_an_instance_names_orders_by_its_epoch() -> None:
+    """From the event on, so that a restart names each order as it was named."""
+    story = Story()
+    (first,) = orders(story.candles(signal()))
+    story.account.apply(InstanceBegan(time_ms=story.time, epoch=5))
+    (second,) = orders(story.fill(first, "100.00"))
+    assert [read_client_order_id(each.client_order_id) for each in (first, second)] == [
+        ReadName(Naming("sim", 0), 1, 1),
+        ReadName(Naming("sim", 5), 1, 2),
+    ]
+    story.account.apply(InstanceBegan(time_ms=story.time, epoch=5))
+    assert not story.account.changed
+
+
+def test_a_stream_is_lost_once_and_restored_once() -> None:
+    """Each is news once."""
+    account, news = Story().account, []
+    lost, restored = StreamLost(time_ms=1, why="cut"), StreamRestored(time_ms=2)
+    for event in (restored, lost, lost, restored, restored):
+        account.apply(event)
+        news.append(account.changed)
+    assert news == [False, True, False, True, False]
 
 
 def test_a_fee_in_a_third_asset_is_refused_by_name() -> None:

@@ -21,6 +21,10 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.OrderRejected,
         events.OrderFilled,
         events.OrderCancelled,
+        events.InstanceBegan,
+        events.StreamLost,
+        events.StreamRestored,
+        events.ForeignOrder,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ccxt
 
 from tradepool.adapters.exchanges import outcome, translate
 from tradepool.adapters.exchanges.ask import Ask
-from tradepool.adapters.exchanges.clients import Credentials, new_account_client
+from tradepool.adapters.exchanges.clients import new_account_client
+from tradepool.adapters.exchanges.pacing import Pacer, at, priority_of
 from tradepool.adapters.exchanges.stream import Stream
 from tradepool.adapters.exchanges.transport import Session
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OnEvent, OnLost
+from tradepool.ports.weights import Priority, WeightBroker
 
 FILLS_PAGE = 1_000
 
@@ -39,10 +44,13 @@ class CcxtGateway:
         clock: Clock,
         on_time: Callable[[int], None],
         keep_alive_ms: int = 30_000,
+        broker: WeightBroker | None = None,
     ) -> None:
         """`master` is the feed's client with its markets loaded; `markets` are those the account may trade."""
         self.account = account
-        self._client = new_account_client(master, credentials, session, clock, keep_alive_ms)
+        self._forget = partial(session.vault.forget, account)
+        self._client = new_account_client(master, account, credentials, session, clock, keep_alive_ms)
+        self._pacer = Pacer(self._client, broker, account)
         self._markets = {self._client.market_id(m.symbol): m for m in markets}
         self._symbols: Mapping[MarketId, Market] = {m.id: m for m in markets}
         self._on_time = on_time
@@ -70,8 +78,12 @@ class CcxtGateway:
         client.handle_event_stream_terminated = lambda connection, frame: stream.fail("the venue ended it")
 
     def _on_report(self, connection: Any, report: Any) -> None:
-        market = self._markets.get(report["s"])
-        event = translate.event_from_report(report, self.account, market) if market else None
+        market, event = self._markets.get(report["s"]), None
+        if market is not None:
+            event = translate.event_from_report(report, self.account, market)
+        elif report["x"] in ("NEW", "TRADE"):
+            # No order of ours is on a market the account may not trade.
+            event = translate.foreign_from_report(report, MarketId(f"{self._client.id}:{report['s']}"))
         self._on_time(int(report["E"]))
         if event is not None:
             self._on_event(event)
@@ -79,6 +91,7 @@ class CcxtGateway:
     async def open(self, on_event: OnEvent, on_lost: OnLost) -> None:
         """Return once the venue streams this account's events."""
         self._on_event = on_event
+        await self._pacer.connect()
         await self._stream.open(self._client.watch_orders, on_lost)
 
     # ---- orders
@@ -100,7 +113,10 @@ class CcxtGateway:
 
         return await self._ask(
             f"order {request.client_order_id}",
-            self._client.create_order(symbol, kind, request.side, request.quantity, request.price, params),
+            at(
+                priority_of(request),
+                self._client.create_order(symbol, kind, request.side, request.quantity, request.price, params),
+            ),
             lambda answer: translate.accepted_from(answer, request.client_order_id),
             rejected,
         )
@@ -108,7 +124,7 @@ class CcxtGateway:
     async def cancel(self, command: Cancel) -> Event | None:
         """OrderCancelled; None when the venue has no such open order, or when fills come before its end, by the stream."""
         symbol, name = self._symbols[command.market].symbol, command.client_order_id
-        asked = self._client.cancel_order(None, symbol, {"clientOrderId": name})
+        asked = at(Priority.EXIT, self._client.cancel_order(None, symbol, {"clientOrderId": name}))
         return await self._ask(
             f"cancel of {name}", asked, lambda answer: translate.cancelled_from(answer, name), _no_such_order
         )
@@ -116,7 +132,7 @@ class CcxtGateway:
     async def look_up(self, request: OrderRequest) -> Order | None:
         """The order as the venue has it, by client order id; None when it has none."""
         market, name = self._symbols[request.market], request.client_order_id
-        asked = self._client.fetch_order(None, market.symbol, {"clientOrderId": name})
+        asked = at(priority_of(request), self._client.fetch_order(None, market.symbol, {"clientOrderId": name}))
         return await self._ask(
             f"look-up of {name}", asked, lambda answer: translate.order_from(answer["info"], market), _no_such_order
         )
@@ -146,6 +162,16 @@ class CcxtGateway:
             self._names[venue_order_id] = order.client_order_id
         return self._names[venue_order_id]
 
+    async def open_orders(self, market: Market) -> Sequence[Order]:
+        """Every order that rests on a market, whoever made it."""
+        asked = self._client.privateGetOpenOrders({"symbol": self._client.market_id(market.symbol)})
+        return await self._ask("open orders", asked, lambda answer: translate.orders_from(answer, market))
+
+    async def rights(self) -> KeyRights:
+        """What this account's key may do."""
+        asked = self._client.sapiGetAccountApiRestrictions({})
+        return await self._ask("rights of the key", asked, translate.rights_from)
+
     async def balances(self) -> Sequence[Balance]:
         """What the account holds."""
         asked = self._client.privateGetAccount({})
@@ -159,6 +185,7 @@ class CcxtGateway:
         """Stop watching and close the client."""
         await self._stream.close()
         await self._client.close()
+        self._forget()
 
 
 def _no_such_order(error: ccxt.BaseError) -> tuple[None] | None:

@@ -11,13 +11,17 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
+from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, VenueOrderId
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
+
+FOREIGN_NAME_MAX = 64
 
 
 class BadFrame(ValueError):
@@ -120,6 +124,32 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
     )
 
 
+def orders_from(answer: Any, market: Market) -> list[Order]:
+    """Open orders as the venue's REST API shows them."""
+    return [order_from(order, market) for order in rows_from(answer)]
+
+
+def standing_from(answer: Mapping[str, Any]) -> dict[str, Trouble | None]:
+    """How symbols stand in a list of markets, by the venue's names."""
+    rows = rows_from(answer["symbols"])
+    return {_text(row["symbol"]): None if row["status"] == "TRADING" else Trouble.HALTED for row in rows}
+
+
+def rights_from(answer: Mapping[str, Any]) -> KeyRights:
+    """What a key may do; a right the venue does not speak of is not believed to be absent."""
+    until = int(answer.get("tradingAuthorityExpirationTime") or 0)
+    other = ("enableMargin", "enableFutures", "enableVanillaOptions", "enablePortfolioMarginTrading")
+    return KeyRights(
+        reading=_flag(answer["enableReading"]),
+        trading=_flag(answer["enableSpotAndMarginTrading"]),
+        withdrawals=_flag(answer["enableWithdrawals"]),
+        transfers=_flag(answer["enableInternalTransfer"]) or _flag(answer["permitsUniversalTransfer"]),
+        other_markets=any(_flag(answer.get(name, False)) for name in other),
+        listed_addresses=_flag(answer["ipRestrict"]),
+        trading_until_ms=until or None,
+    )
+
+
 def trades_from(answer: Any, account: AccountId, market: Market) -> list[tuple[Fill, str]]:
     """The account's trades by their ids, in whatever order REST shows them, each with the venue's id of its order,
     which is all that tells ours."""
@@ -148,6 +178,8 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
     kind, time_ms = report["x"], int(report["T"])
     name = ClientOrderId(report["c"])
     match kind:
+        case "NEW" if read_client_order_id(name) is None:
+            return foreign_from_report(report, market.id)
         case "NEW":
             return OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=VenueOrderId(str(report["i"])))
         case "TRADE":
@@ -158,6 +190,11 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None
+
+
+def foreign_from_report(report: Mapping[str, Any], market: MarketId) -> ForeignOrder:
+    """An execution report of an order that no deployment named, or on a market that is not traded here."""
+    return ForeignOrder(time_ms=int(report["T"]), name=_text(report["c"])[:FOREIGN_NAME_MAX], market=market)
 
 
 def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
@@ -192,6 +229,12 @@ def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
 
 def _number(value: Any) -> Decimal:
     return Decimal(str(value)).normalize()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadFrame(f"a {type(value).__name__} in place of a text")
+    return value
 
 
 def _flag(value: Any) -> bool:

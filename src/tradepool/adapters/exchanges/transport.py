@@ -1,6 +1,6 @@
 """How exchange clients reach their hosts: the internet, or a venue of our own at the same production URLs.
 
-Every client of a deployment shares one session, so connections, TLS context and the gate are shared too. With a
+Every client of a venue shares one session, so connections, TLS context, allow-list and vault are shared too. With a
 Unix socket or a loopback port every host name leads there and nowhere else: no request can reach a real exchange.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,15 @@ from pathlib import Path
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_exceptions import UnixClientConnectorError
+from aiohttp.resolver import ThreadedResolver
 from aiohttp.tracing import Trace
 
+from tradepool.adapters.exchanges.guard import Guard, GuardedConnector, GuardedTcpConnector, ListedResolver, OnAlarm
+from tradepool.adapters.exchanges.vault import Vault
+from tradepool.adapters.exchanges.venue_time import VenueTime
+from tradepool.adapters.exchanges.venues import BINANCE, Reach
+
+TLS_BUFFER_BYTES = 16 * 1024
 LOOPBACK = "127.0.0.1"
 
 
@@ -44,7 +52,7 @@ class _ToLoopback(AbstractResolver):
         """Nothing is held."""
 
 
-class _UnixTlsConnector(aiohttp.UnixConnector):
+class _UnixTlsConnector(GuardedConnector, aiohttp.UnixConnector):
     """HTTPS and WSS over a Unix socket: every host leads to one path, the certificate is still checked."""
 
     def __init__(self, path: str, tls: ssl.SSLContext) -> None:
@@ -67,20 +75,44 @@ class _UnixTlsConnector(aiohttp.UnixConnector):
 
 
 class Session:
-    """One shared HTTP session and its TLS context."""
+    """One shared HTTP session of a venue: its TLS context, `guard` (where requests may go), `vault` (keys), `time`."""
 
-    def __init__(self, transport: Transport, traces: Sequence[aiohttp.TraceConfig] = ()) -> None:
-        """Must be made inside a running loop; `traces` see every request (a replay counts those that are out)."""
+    def __init__(
+        self,
+        transport: Transport,
+        traces: Sequence[aiohttp.TraceConfig] = (),
+        reach: Reach = BINANCE.reach,
+        on_alarm: OnAlarm = lambda error: None,
+    ) -> None:
+        """Must be made inside a running loop; `traces` see every request (a replay counts those that are out).
+
+        `on_alarm` hears of requests off the list, before whoever asked does.
+        """
+        # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise: a record has 16.
+        sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
-        self.http = aiohttp.ClientSession(connector=self._connector(transport), trace_configs=list(traces))
+        self.guard = Guard(reach, self.tls, on_alarm)
+        self.vault = Vault()
+        self.time = VenueTime()
+        self.http = aiohttp.ClientSession(
+            connector=self._connector(transport),
+            trace_configs=list(traces),
+            middlewares=(self.vault.sign_request,),
+            ws_response_class=self.vault.socket_class(),
+        )
 
-    def _connector(self, transport: Transport) -> aiohttp.BaseConnector:
+    def _connector(self, transport: Transport) -> GuardedConnector:
+        connector: GuardedConnector
         if transport.unix_socket is not None:
-            return _UnixTlsConnector(str(transport.unix_socket), self.tls)
-        if transport.loopback_port is not None:
-            resolver = _ToLoopback(transport.loopback_port)
-            return aiohttp.TCPConnector(ssl=self.tls, resolver=resolver, limit=0, use_dns_cache=False)
-        return aiohttp.TCPConnector(ssl=self.tls, limit=0)
+            connector = _UnixTlsConnector(str(transport.unix_socket), self.tls)
+        elif transport.loopback_port is not None:
+            resolver = ListedResolver(self.guard, _ToLoopback(transport.loopback_port))
+            connector = GuardedTcpConnector(ssl=self.tls, resolver=resolver, limit=0, use_dns_cache=False)
+        else:
+            resolver = ListedResolver(self.guard, ThreadedResolver())
+            connector = GuardedTcpConnector(ssl=self.tls, resolver=resolver, limit=0)
+        connector.guard = self.guard
+        return connector
 
     async def close(self) -> None:
         """Close the shared connections."""

@@ -23,13 +23,17 @@ from tradepool.domain.event import (
     AccountOpened,
     CandlesClosed,
     Event,
+    ForeignOrder,
+    InstanceBegan,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
+    StreamLost,
+    StreamRestored,
 )
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import ClientOrderId, FillId, MarketId, client_order_id
+from tradepool.domain.ids import REPLAY_NAMING, ClientOrderId, FillId, MarketId, Naming, client_order_id
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
@@ -51,11 +55,19 @@ class _Entry:
 class Account:
     """One exchange account under one mandate.
 
-    `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything.
+    `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
+    `foreign` is the first order somebody else made on it: nothing is entered from then on.
     """
 
-    def __init__(self, account: AccountNoun, mandate: Mandate, markets: Sequence[Market], origin: Origin) -> None:
-        """`markets` are the mandate's, in the mandate's order; all share one quote asset."""
+    def __init__(
+        self,
+        account: AccountNoun,
+        mandate: Mandate,
+        markets: Sequence[Market],
+        origin: Origin,
+        mark: str = REPLAY_NAMING.mark,
+    ) -> None:
+        """`markets` are the mandate's, in the mandate's order; all share one quote asset. `mark` is the deployment's."""
         self.account = account
         self.mandate = mandate
         self.origin = origin
@@ -66,6 +78,9 @@ class Account:
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
         self.orders: dict[ClientOrderId, Working] = {}
         self.as_of_ms = 0
+        self.naming = Naming(mark)
+        self.foreign: ForeignOrder | None = None
+        self.listening = True
         self.opened = False
         self.changed = False
         self._fills: set[tuple[MarketId, FillId]] = set()
@@ -89,6 +104,15 @@ class Account:
                 self._cancelled(event)
             case AccountOpened():
                 self._opened(event)
+            case InstanceBegan(epoch=epoch):
+                self.changed = epoch != self.naming.epoch
+                self.naming = Naming(self.naming.mark, epoch)
+            case StreamLost():
+                self.listening, self.changed = False, self.listening
+            case StreamRestored():
+                self.listening, self.changed = True, not self.listening
+            case ForeignOrder():
+                self._order_of_others(event)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -151,14 +175,14 @@ class Account:
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
         step.start_of_day(self.wallet, equity, event.time_ms)
-        self._drop_waiting(event.time_ms)
+        self._drop_waiting(event.time_ms, "exit_not_final")
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
             if slot.held and not slot.busy and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
-                if event.late:
-                    self._refuse(slot, event.time_ms, "aged_out")
+                if event.late or self.foreign:
+                    self._refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
                 else:
                     self._waiting.append(_Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
@@ -176,9 +200,9 @@ class Account:
         else:
             self._after_cancel(slot, wish, s.time_ms)
 
-    def _drop_waiting(self, time_ms: int) -> None:
+    def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
-            self._refuse(entry.slot, time_ms, "exit_not_final")
+            self._refuse(entry.slot, time_ms, reason)
         self._waiting = []
 
     def _enter_waiting(self) -> None:
@@ -205,7 +229,7 @@ class Account:
     ) -> Working | None:
         self._order_number += 1
         request = OrderRequest(
-            client_order_id=client_order_id(self.account.number, self._order_number),
+            client_order_id=client_order_id(self.account.number, self._order_number, self.naming),
             account=self.account.id,
             mandate=self.mandate.id,
             strategy_id=self.mandate.strategy_id,
@@ -256,9 +280,23 @@ class Account:
 
     # ---- the venue's answers
 
+    def _order_of_others(self, event: ForeignOrder) -> None:
+        """Sizes and balances are no longer ours alone: protections and exits go on, nothing is entered any more."""
+        if self.foreign is None and not self.naming.whose(event.name, self.account.number).known:
+            self.foreign, self.changed = event, True
+            self._drop_waiting(event.time_ms, "foreign_order")
+            refusal = Refusal(
+                account=self.account.id, market=event.market, time_ms=event.time_ms, reason="foreign_order"
+            )
+            self._commands.append(RecordRefusal(refusal))
+
     def _accepted(self, event: OrderAccepted) -> None:
         order = self.orders.get(event.client_order_id)
-        if order is None or order.status is not OrderStatus.INTENT or order.request.type is OrderType.MARKET:
+        if order is None:
+            market = MarketId(self.account.venue)
+            self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
+            return
+        if order.status is not OrderStatus.INTENT or order.request.type is OrderType.MARKET:
             return
         order.status, self.changed = OrderStatus.ACCEPTED, True
         step.stop_rests(self.slots[order.request.market].row)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
-from tradepool.domain.event import AccountOpened, Event, OrderFilled
+from tradepool.domain.event import AccountOpened, Event, OrderFilled, StreamLost
 from tradepool.domain.ids import FillId, MarketId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest, OrderStatus
@@ -32,12 +32,15 @@ class _StreamLost:
 class AccountActor:
     """Owns one account's state. `post` takes events from anywhere in the loop; `run` handles them until cancelled."""
 
-    def __init__(self, account: Account, gateway: AccountGateway, journal: Journal, sender: Sender) -> None:
-        """The parts; `recovery.start` brings the actor up to date before `run`."""
+    def __init__(
+        self, account: Account, gateway: AccountGateway, journal: Journal, sender: Sender, epoch: int = 0
+    ) -> None:
+        """The parts, and the instance's epoch; `recovery.start` brings the actor up to date before `run`."""
         self.account = account
         self.gateway = gateway
         self.sender = sender
         self.reconnecting = Reconnecting(sender.clock)
+        self.epoch = epoch
         self.sequence = 0
         self.opened_ms = 0
         self.last_fills: dict[MarketId, FillId] = {}
@@ -65,6 +68,7 @@ class AccountActor:
             event = await self._inbox.get()
             if isinstance(event, _StreamLost):
                 log.warning("user stream lost", account=self.account.account.id, why=event.why)
+                self.handle(StreamLost(time_ms=self.sender.now_ms(), why=event.why))
                 await on_lost(self)
             else:
                 self.handle(event)
@@ -79,9 +83,11 @@ class AccountActor:
 
     def handle(self, event: Event) -> None:
         """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
-        commands = self.account.apply(event)
+        foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return
+        if self.account.foreign is not foreign:
+            log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self.sequence += 1
         self._journal.write(self._record(event, commands))
         self._note(event)

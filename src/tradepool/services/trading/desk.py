@@ -76,8 +76,16 @@ class TradingDesk:
         self._by_account[account].sender.halt()
 
     def _market_data_failed(self, task: str, error: Exception) -> None:
+        self.halt_all(error)
+
+    def halt(self, account: AccountId, error: Exception) -> None:
+        """Stop one account."""
+        self._halt(account, "account", error)
+
+    def halt_all(self, error: Exception) -> None:
+        """Stop every account for the same reason."""
         for actor in self.actors:
-            self._halt(actor.account.account.id, task, error)
+            self._halt(actor.account.account.id, "all accounts", error)
 
     def on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
         """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""

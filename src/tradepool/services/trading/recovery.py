@@ -10,8 +10,8 @@ from __future__ import annotations
 from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
-from tradepool.domain.errors import VenueError
-from tradepool.domain.event import AccountOpened, OrderFilled
+from tradepool.domain.errors import InvalidInput, VenueError
+from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, StreamRestored
 from tradepool.domain.fill import Fill
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, Refusal
 from tradepool.ports.clock import Clock
@@ -23,12 +23,20 @@ from tradepool.services.trading.account_actor import AccountActor
 
 START_TRIES = 5
 
+
+class InstanceTooOld(InvalidInput):
+    """Account {account} was taken over by instance {newer} of this deployment; this is instance {epoch}: stop it."""
+
+
 log = telemetry.logger(__name__)
 
 
 async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """Bring an actor up to date with its journal and its venue; afterwards `run` and the sender may start."""
     actor.replay(list(journal.read(actor.account.account.id)))
+    if actor.epoch < actor.account.naming.epoch:
+        raise InstanceTooOld(account=actor.account.account.id, epoch=actor.epoch, newer=actor.account.naming.epoch)
+    actor.handle(InstanceBegan(time_ms=clock.now_ms(), epoch=actor.epoch))
     backoff = Backoff(clock)
     for tries_left in reversed(range(START_TRIES)):
         try:
@@ -61,6 +69,7 @@ async def _connect(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
         balances = tuple(await actor.gateway.balances())
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
     await catch_up(actor, resend=resend)
+    actor.handle(StreamRestored(time_ms=clock.now_ms()))
 
 
 async def catch_up(actor: AccountActor, *, resend: bool) -> None:

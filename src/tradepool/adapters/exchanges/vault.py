@@ -1,0 +1,108 @@
+"""Where secrets are, and the only place that signs: ccxt is given an alias and signs with it, in vain.
+
+On its way out, beneath ccxt, a request in the name of an alias gets the key and its true signature over the very same
+parameters. So no code of an exchange client ever holds a secret, however it was changed, and cannot send one anywhere.
+HMAC keys only; an RSA or Ed25519 key is refused when it is put in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from tradepool.domain.errors import InvalidInput
+
+KEY_HEADER = "X-MBX-APIKEY"
+_SIGNATURE = "&signature="
+
+
+class KeyKindUnknown(InvalidInput):
+    """The secret of {alias} is not an HMAC secret, which is the only kind that is signed with; create an HMAC key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A trade-only API key; never printed."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Say that there is one, not which."""
+        return "Credentials(key=***, secret=***)"
+
+
+class Vault:
+    """Credentials by alias, for one venue of Binance's dialect."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._held: dict[str, Credentials] = {}
+
+    def put(self, alias: str, credentials: Credentials) -> Credentials:
+        """Keep credentials; what ccxt is given in their place. Raises KeyKindUnknown."""
+        if "PRIVATE KEY" in credentials.secret:
+            raise KeyKindUnknown(alias=alias)
+        self._held[alias] = credentials
+        return Credentials(alias, alias)
+
+    def forget(self, alias: str) -> None:
+        """Keep them no more; harmless where there are none."""
+        self._held.pop(alias, None)
+
+    async def sign_request(
+        self,
+        request: aiohttp.ClientRequest,
+        handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+    ) -> aiohttp.ClientResponse:
+        """An aiohttp middleware: the true key and signature in place of the alias and its own."""
+        held = self._held.get(request.headers.get(KEY_HEADER, ""))
+        if held is not None:
+            request.headers[KEY_HEADER] = held.key
+            if _SIGNATURE in request.url.raw_query_string:
+                signed = _signed(request.url.raw_query_string, held.secret)
+                request.url = URL(f"{request.url.origin()}{request.url.raw_path}?{signed}", encoded=True)
+            elif isinstance(request.body, aiohttp.BytesPayload) and _SIGNATURE.encode() in request.body._value:
+                # The same length, so that nothing else of the request changes.
+                await request.update_body(_signed(request.body._value.decode(), held.secret).encode())
+        return await handler(request)
+
+    def sign_message(self, text: str) -> str:
+        """A ws-api request with the true key and signature; any other text as it is."""
+        if '"signature"' not in text:
+            return text
+        message = json.loads(text)
+        params = message.get("params", {})
+        held = self._held.get(str(params.get("apiKey", "")))
+        if held is None:
+            return text
+        params["apiKey"] = held.key
+        payload = urlencode(sorted((name, value) for name, value in params.items() if name != "signature"))
+        params["signature"] = _hmac(payload, held.secret)
+        return json.dumps(message)
+
+    def socket_class(self) -> type[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket whose requests are signed here."""
+        vault = self
+
+        class SigningSocket(aiohttp.ClientWebSocketResponse):
+            async def send_str(self, data: str, compress: int | None = None) -> None:
+                await super().send_str(vault.sign_message(data), compress)
+
+        return SigningSocket
+
+
+def _signed(text: str, secret: str) -> str:
+    payload = text.rpartition(_SIGNATURE)[0]
+    return f"{payload}{_SIGNATURE}{_hmac(payload, secret)}"
+
+
+def _hmac(payload: str, secret: str) -> str:
+    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()

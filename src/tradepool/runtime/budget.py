@@ -1,0 +1,213 @@
+"""The arithmetic of rate limits: what may leave now, and if not, when to ask again. No waiting, no clock of its own.
+
+A request is charged when it leaves, but the venue counts it when it arrives, by its own clock. So a charge counts in
+every window it may still arrive in: those within `slack_ms` of now, and each one that opens before its answer is here.
+The venue's own count, where it sends one, replaces ours: its largest count in a window, plus what is still out, plus
+what came back without a count that can be told to this window, is an upper bound of what it has counted, whatever order
+the answers come in. The last part is dropped with the first count that must include it: one of a request sent later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tradepool.ports.weights import Answer, Cost, Grant, Limit, NeverFits, Priority, Use
+
+PACED = (Priority.READ, Priority.DATA)
+TOO_MANY, BANNED = 429, 418
+RETRY_DEFAULT_S = {TOO_MANY: 60, BANNED: 120}
+UNKNOWN = -1
+
+
+@dataclass(slots=True)
+class Window:
+    """One window of one limit: what each priority was charged, what is out, the venue's largest count, and what came
+    back without one (the turn it came back in, how much)."""
+
+    index: int
+    used: list[int] = field(default_factory=lambda: [0] * len(Priority))
+    out: int = 0
+    said: int = UNKNOWN
+    silent: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """What the venue may have counted at most."""
+        if self.said == UNKNOWN:
+            return sum(self.used)
+        return self.said + self.out + sum(amount for _, amount in self.silent)
+
+    def tell(self, said: int, sent: int) -> None:
+        """The venue's count, with a request of turn `sent`."""
+        self.said = max(self.said, said)
+        self.silent = [(back, amount) for back, amount in self.silent if back >= sent]
+
+
+@dataclass(slots=True)
+class Charge(Grant):
+    """A grant, the turn it was given in, and the windows it counts in, by number of the limit."""
+
+    turn: int = 0
+    windows: dict[int, list[Window]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Not now: ask again at `retry_ms`. `key` is set when only this key has to wait."""
+
+    retry_ms: int
+    key: str = ""
+
+
+class Budget:
+    """What one address may still send to one venue.
+
+    >>> from tradepool.ports.weights import Measure
+    >>> budget = Budget([Limit(name="weight", measure=Measure.WEIGHT, amount=50, length_ms=60_000)])
+    >>> charge = budget.spend(5_000, Cost(weight=40), Priority.ENTRY)
+    >>> budget.spend(6_000, Cost(weight=40), Priority.ENTRY)
+    Refusal(retry_ms=61000, key='')
+    """
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        """The venue's limits; none means that nothing is ever refused."""
+        self.limits = tuple(limits)
+        self.closed_until_ms = 0
+        self._windows: dict[tuple[int, str], dict[int, Window]] = {}
+        self._out: dict[int, Charge] = {}
+        self._turn = 0
+
+    def check(self, cost: Cost, priority: Priority) -> None:
+        """NeverFits when no window could hold a request."""
+        for limit in self.limits:
+            amount, room = cost.amount(limit.measure), limit.room(priority)
+            if amount > room:
+                raise NeverFits(amount=amount, measure=limit.measure, limit=limit.name, room=room)
+
+    def spend(self, now_ms: int, cost: Cost, priority: Priority) -> Charge | Refusal:
+        """Charge every limit that counts this request, or none."""
+        if now_ms < self.closed_until_ms:
+            return Refusal(self.closed_until_ms)
+        charge, refusal = Charge(cost, priority), None
+        for n, limit in enumerate(self.limits):
+            amount = cost.amount(limit.measure)
+            if not amount:
+                continue
+            charge.windows[n] = self._landing(now_ms, n, cost)
+            for window in charge.windows[n]:
+                retry_ms = free_at(limit, window, amount, priority, now_ms)
+                if retry_ms > now_ms and (refusal is None or retry_ms > refusal.retry_ms):
+                    refusal = Refusal(retry_ms, cost.key if limit.per_key else "")
+        if refusal is not None:
+            return refusal
+        self._add(charge, 1)
+        self._turn += 1
+        charge.turn = self._turn
+        self._out[charge.turn] = charge
+        return charge
+
+    def refund(self, charge: Charge) -> None:
+        """The request was never sent."""
+        if self._out.pop(charge.turn, None) is not None:
+            self._add(charge, -1)
+
+    def answered(self, now_ms: int, charge: Charge, answer: Answer | None) -> bool:
+        """The request is no longer out; whether the venue has just told us to be silent for a while."""
+        if charge.turn not in self._out:
+            return False
+        headers = {name.lower(): value for name, value in answer.headers.items()} if answer else {}
+        for n in charge.windows:
+            self._told(now_ms, n, charge, headers)
+        del self._out[charge.turn]
+        if answer is None or answer.status not in RETRY_DEFAULT_S:
+            return False
+        if answer.of_key:
+            self._use_up(charge)
+            return False
+        was_open = now_ms >= self.closed_until_ms
+        wait_s = _whole(headers.get("retry-after")) or RETRY_DEFAULT_S[answer.status]
+        self.closed_until_ms = max(self.closed_until_ms, now_ms + 1_000 * wait_s)
+        return was_open
+
+    def uses(self, now_ms: int) -> list[Use]:
+        """Each limit now; of a limit of keys the key that has used most."""
+        found = []
+        for n, limit in enumerate(self.limits):
+            index = now_ms // limit.length_ms
+            totals = [w[index].total for (m, _), w in self._windows.items() if m == n and index in w]
+            ends_ms = (index + 1) * limit.length_ms
+            found.append(Use(name=limit.name, amount=limit.amount, used=max(totals, default=0), ends_ms=ends_ms))
+        return found
+
+    def _use_up(self, charge: Charge) -> None:
+        """A key that has placed too many orders is its own affair: nobody else is made to wait for it.
+
+        Which of its limits it was is not said; the shortest one is over soonest, and the venue will say so again.
+        """
+        limits = [n for n in charge.windows if self.limits[n].per_key]
+        for n in limits[:1]:
+            for window in charge.windows[n]:
+                window.tell(self.limits[n].amount, charge.turn)
+
+    def _told(self, now_ms: int, n: int, charge: Charge, headers: Mapping[str, str]) -> None:
+        """The charge is out no more; the venue's count is taken for the window it can only be about."""
+        limit, windows, amount = self.limits[n], charge.windows[n], charge.cost.amount(self.limits[n].measure)
+        here = self._landing(now_ms, n, charge.cost)
+        said = _whole(headers.get(limit.header)) if limit.header else None
+        sure = said is not None and len(windows) == 1 and here == windows
+        for window in windows:
+            window.out -= amount
+            if said is not None and sure:
+                window.tell(said, charge.turn)
+            elif limit.header:
+                window.silent.append((self._turn, amount))
+
+    def _landing(self, now_ms: int, n: int, cost: Cost) -> list[Window]:
+        """The windows in which the venue may count what is sent now."""
+        limit = self.limits[n]
+        known = self._windows.setdefault((n, cost.key if limit.per_key else ""), {})
+        first, last = ((now_ms + slack) // limit.length_ms for slack in (-limit.slack_ms, limit.slack_ms))
+        return [known[i] if i in known else self._open(known, n, i, cost.key) for i in range(first, last + 1)]
+
+    def _open(self, known: dict[int, Window], n: int, index: int, key: str) -> Window:
+        """A new window; what is out may still arrive in it."""
+        for old in [i for i in known if i < index - 2]:
+            del known[old]
+        window = known[index] = Window(index)
+        limit = self.limits[n]
+        for charge in self._out.values():
+            if n in charge.windows and (not limit.per_key or charge.cost.key == key):
+                charge.windows[n].append(window)
+                _count(window, charge, charge.cost.amount(limit.measure))
+        return window
+
+    def _add(self, charge: Charge, sign: int) -> None:
+        for n, windows in charge.windows.items():
+            for window in windows:
+                _count(window, charge, sign * charge.cost.amount(self.limits[n].measure))
+
+
+def free_at(limit: Limit, window: Window, amount: int, priority: Priority, now_ms: int) -> int:
+    """When a window may take so much more for a priority: now, later in it (by the pace), or after its end."""
+    used, total, after_ms = window.used, window.total, (window.index + 1) * limit.length_ms + limit.slack_ms
+    others = (p for p in Priority if p != priority and priority is not Priority.EXIT)
+    held = sum(max(0, limit.kept_for(p) - used[p]) for p in others)
+    if total + amount + held > limit.amount:
+        return after_ms
+    if limit.head >= 100 or priority not in PACED:
+        return now_ms
+    # used + amount <= room x (head + the part of the window that has passed), solved for the time.
+    room = limit.room(priority)
+    part_ms = -(-((used[priority] + amount) * 100 - room * limit.head) * limit.length_ms // (room * 100))
+    return min(after_ms, max(now_ms, window.index * limit.length_ms + part_ms)) if part_ms > 0 else now_ms
+
+
+def _count(window: Window, charge: Charge, amount: int) -> None:
+    window.used[charge.priority] += amount
+    window.out += amount
+
+
+def _whole(text: str | None) -> int | None:
+    """A header's whole number; None when there is none or it makes no sense."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None

@@ -1,0 +1,250 @@
+"""The real ccxt clients behind a broker, before a simulated venue that counts and refuses as the real one does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.adapters.exchanges.wire_kit import buy
+from tests.simexchange.exchange_kit import flat, small_venue
+from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
+from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
+from tradepool.adapters.exchanges.rate_limits import BASE_PACE, BINANCE
+from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.domain.command import Cancel
+from tradepool.domain.errors import VenueError
+from tradepool.domain.ids import AccountId, client_order_id
+from tradepool.ports.weights import Cost, Limit, Measure, Priority
+from tradepool.runtime.clock import VirtualClock
+from tradepool.runtime.throttle import Throttle
+from tradepool.simexchange.door import TcpPort
+from tradepool.simexchange.limits import Limiter, Limits
+from tradepool.simexchange.server import Server
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.venue import Venue
+
+REAL = Limits()
+ANN = AccountId("a" * 32)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """An authority of our own."""
+    return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+class Paced:
+    """A venue that counts, a broker, a feed and one account's gateway, all on one clock."""
+
+    def __init__(self, venue: Venue, session: Session, limits: Sequence[Limit]) -> None:
+        """`limits` are what the broker believes."""
+        self.venue = venue
+        self.clock = VirtualClock(venue.now_ms)
+        self.broker = Throttle(limits, self.clock)
+        self.feed = CcxtFeed("binance", session, self.clock, self.on_time, broker=self.broker)
+        self.session = session
+
+    def on_time(self, time_ms: int) -> None:
+        """The venue's time is ours."""
+        self.clock.advance_to(max(time_ms, self.clock.now_ms()))
+
+    async def join(self) -> None:
+        """Load markets and open the account."""
+        markets = await self.feed.markets()
+        self.gateway = CcxtGateway(
+            ANN,
+            Credentials("key", "secret"),
+            self.feed.client,
+            markets,
+            self.session,
+            self.clock,
+            self.on_time,
+            broker=self.broker,
+        )
+
+    async def use(self, measure: Measure) -> int:
+        """What the broker has counted of a measure in its first window."""
+        limit = next(n for n, limit in enumerate(self.broker._budget.limits) if limit.measure is measure)
+        return (await self.broker.snapshot()).uses[limit].used
+
+    def pass_to(self, time_ms: int) -> None:
+        """Time goes on for both."""
+        self.venue.pass_time(time_ms)
+        self.clock.advance_to(time_ms)
+
+    async def close(self) -> None:
+        """Leave."""
+        await self.gateway.close()
+        await self.feed.close()
+
+
+@asynccontextmanager
+async def paced(
+    files: TlsFiles, limits: Sequence[Limit] = BINANCE, venue_limits: Limits = REAL
+) -> AsyncIterator[Paced]:
+    """Everything running, 20 seconds into a minute."""
+    venue = small_venue(flat(30))
+    venue.pass_time(venue.now_ms // 60_000 * 60_000 + 20_000)
+    venue.limiter = Limiter(venue_limits)
+    server = Server(venue, TcpPort(), files.server_context())
+    place = await server.start()
+    assert isinstance(place, TcpPort)
+    session = Session(Transport(ca_file=files.ca_file, loopback_port=place.port))
+    desk = Paced(venue, session, limits)
+    await desk.join()
+    try:
+        yield desk
+    finally:
+        await desk.close()
+        await session.close()
+        await server.stop()
+
+
+async def settled(task: asyncio.Task[Any]) -> bool:
+    """Whether a request comes back; one that waits at the broker does not, however long the loop runs."""
+    await asyncio.wait([task], timeout=0.2)
+    return task.done()
+
+
+def test_the_broker_counts_what_the_venue_counts(files: TlsFiles) -> None:
+    """Markets, account, candles, an order, its look-up, its cancel and both streams: equal sums, before any header is
+    believed."""
+
+    async def main() -> None:
+        deaf = [Limit(name=x.name, measure=x.measure, amount=x.amount, length_ms=x.length_ms) for x in BINANCE]
+        async with paced(files, deaf) as desk:
+            limiter = desk.venue.limiter
+            assert limiter is not None
+            await desk.gateway.open(lambda event: None, lambda why: None)
+            market = (await desk.feed.markets())[0]
+            await desk.feed.subscribe([market], 60_000, lambda candle: None, lambda why: None)
+            await desk.gateway.balances()
+            await desk.feed.history(market, 60_000, desk.venue.now_ms - 600_000)
+            await desk.gateway.submit(buy())
+            await desk.gateway.look_up(buy().request)
+            await desk.gateway.fills(market, None)
+            await desk.gateway.cancel(Cancel(market=market.id, client_order_id=client_order_id(1, 1)))
+            address = "127.0.0.1"
+            assert await desk.use(Measure.WEIGHT) == limiter.weight.count(address, desk.venue.now_ms) > 60
+            assert await desk.use(Measure.REQUESTS) >= limiter.requests.count(address, desk.venue.now_ms) - 2
+            assert await desk.use(Measure.CONNECTIONS) == limiter._connections.count(address, desk.venue.now_ms) == 2
+            assert await desk.use(Measure.ORDERS) == 1
+
+    asyncio.run(main())
+
+
+def test_nothing_but_the_broker_holds_a_request_back(files: TlsFiles) -> None:
+    """ccxt's own limiter is never asked and ccxt never sleeps; 200 requests take no virtual time."""
+
+    slept = list[float]()
+
+    async def sleep(milliseconds: float) -> None:
+        slept.append(milliseconds)
+
+    async def main() -> None:
+        async with paced(files) as desk:
+            for client in (desk.feed.client, desk.gateway._client):
+                client.throttler, client.sleep = SimpleNamespace(), sleep  # calling the first is a TypeError
+                assert not client.enableRateLimit
+            began_ms = desk.clock.now_ms()
+            for _ in range(100):
+                await desk.feed.time_ms()
+                await desk.gateway.cancel(Cancel(market=(buy().request.market), client_order_id=client_order_id(1, 9)))
+            assert desk.clock.now_ms() == began_ms
+            assert slept == []
+            waits = (await desk.broker.snapshot()).waits
+            assert all(each.below_ms(100) <= 1 for each in waits)
+            assert waits[Priority.EXIT].granted == 100
+            assert waits[Priority.DATA].granted > 100
+
+    asyncio.run(main())
+
+
+def test_an_order_passes_while_reads_wait(files: TlsFiles) -> None:
+    """Reads take all they may; the next one waits, an entry and a cancel do not; time lets the read go."""
+
+    async def main() -> None:
+        async with paced(files) as desk:
+            while (await desk.broker.snapshot()).waits[Priority.READ].waiting == 0:
+                read = asyncio.create_task(desk.broker.acquire(Cost(weight=20), Priority.READ))
+                await asyncio.sleep(0)
+            balances = asyncio.create_task(desk.gateway.balances())
+            assert not await settled(balances)
+            assert await desk.gateway.submit(buy())
+            await desk.gateway.cancel(Cancel(market=buy().request.market, client_order_id=client_order_id(1, 9)))
+            assert not balances.done()
+            desk.pass_to(desk.clock.now_ms() + 5_000)
+            await balances
+            await read
+
+    asyncio.run(main())
+
+
+def test_a_429_closes_the_address_until_it_is_over(files: TlsFiles) -> None:
+    """The venue's limit is lower than we believe: one refusal, then nothing leaves before Retry-After has passed."""
+
+    async def main() -> None:
+        async with paced(files, venue_limits=Limits(weight_per_minute=50)) as desk:
+            await desk.gateway.balances()
+            with pytest.raises(VenueError):
+                await desk.gateway.balances()
+            limiter = desk.venue.limiter
+            assert limiter is not None
+            seen = limiter.requests.count("127.0.0.1", desk.venue.now_ms)
+            waiting = asyncio.create_task(desk.gateway.balances())
+            order = asyncio.create_task(desk.gateway.submit(buy()))
+            assert not await settled(order)
+            assert limiter.requests.count("127.0.0.1", desk.venue.now_ms) == seen
+            closed_ms = (await desk.broker.snapshot()).closed_until_ms
+            assert closed_ms == desk.clock.now_ms() + 40_000
+            desk.pass_to(closed_ms)
+            await asyncio.gather(order, waiting)
+
+    asyncio.run(main())
+
+
+def test_one_key_that_places_too_much_stops_nobody_else(files: TlsFiles) -> None:
+    """429 with -1015: its next order waits for its window, its neighbours and its own cancels do not."""
+
+    async def main() -> None:
+        async with paced(files, venue_limits=Limits(orders_per_10_seconds=1)) as desk:
+            limiter = desk.venue.limiter
+            assert limiter is not None
+            # Another client of the same key has used it up.
+            limiter.orders[0].add("key", 1, desk.venue.now_ms)
+            with pytest.raises(VenueError):
+                await desk.gateway.submit(buy())
+            assert (await desk.broker.snapshot()).closed_until_ms == 0
+            await desk.gateway.balances()
+            order = asyncio.create_task(desk.gateway.submit(buy()))
+            assert not await settled(order)
+            desk.pass_to(desk.clock.now_ms() // 10_000 * 10_000 + 11_000)
+            assert await order
+
+    asyncio.run(main())
+
+
+def test_a_venue_nobody_knows_gets_one_request_every_half_second(files: TlsFiles) -> None:
+    """The base pace, whoever asks."""
+
+    async def main() -> None:
+        async with paced(files, BASE_PACE) as desk:
+            desk.pass_to(desk.clock.now_ms() + 10_000)
+            times = list[int]()
+            for _ in range(4):
+                asked = asyncio.create_task(desk.feed.time_ms())
+                while not await settled(asked):
+                    wake_ms = desk.clock.next_wake_ms()
+                    assert wake_ms is not None
+                    desk.pass_to(wake_ms)
+                times.append(await asked)
+            assert [after - before for before, after in pairwise(times)] == [500] * 3
+
+    asyncio.run(main())
