@@ -15,6 +15,7 @@ from tradepool.adapters.exchanges import outcome
 from tradepool.adapters.exchanges.ask import Ask
 from tradepool.adapters.exchanges.book_frames import BookReader
 from tradepool.adapters.exchanges.clients import SHARED_TABLES, new_client
+from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.stream import Stream
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.domain.depth import BookSnapshot
@@ -23,6 +24,7 @@ from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OnLost
 from tradepool.ports.market_stream import MarketEars
+from tradepool.ports.weights import WeightBroker
 
 NOBODY = AccountId("")
 # ccxt's limit of symbols a call, and so a connection; Binance itself takes 1,024 streams on one.
@@ -43,9 +45,11 @@ class CcxtBooks:
         master: Any = None,
         keep_alive_ms: int = 30_000,
         depth: int = 1_000,
+        broker: WeightBroker | None = None,
     ) -> None:
         """`master` is another client of the venue whose loaded markets are shared; a snapshot shows `depth` levels."""
         self.client: Any = new_client(venue, session, clock, keep_alive_ms)
+        self._pacer = Pacer(self.client, broker)
         self._clock = clock
         self._master = master
         self._depth = depth
@@ -75,6 +79,8 @@ class CcxtBooks:
         symbols = [market.symbol for market in markets]
         groups = [symbols[start : start + SYMBOLS_MAX] for start in range(0, len(symbols), SYMBOLS_MAX)]
         self._unanswered = len(watches) * len(groups)
+        for _ in range(self._unanswered):
+            await self._pacer.connect()
         await self._stream.open(lambda: _first_end([watch(group) for watch in watches for group in groups]), on_lost)
 
     async def snapshot(self, market: Market) -> BookSnapshot:
