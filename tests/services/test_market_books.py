@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -163,6 +164,29 @@ def test_a_snapshot_that_arrives_after_the_stream_broke_is_not_believed() -> Non
         await at.wait(2)
         assert (at.stream.subscribed, at.why(BTC), at.why(ETH)) == (2, "", "")
         assert at.books.book(BTC.id).last_id == 12
+
+    tell(story)
+
+
+def test_best_prices_are_the_books_until_the_venue_tells_newer_ones_and_unknown_after_a_loss() -> None:
+    async def story(at: Story) -> None:
+        first = at.books.quote(BTC.id)
+        assert first is not None
+        assert (first.bid_price, first.bid_quantity, first.ask_price) == (
+            Decimal("0.99"),
+            Decimal("1e-8"),
+            Decimal("1.01"),
+        )
+        assert at.stream.ears.on_quote is not None
+        newer = replace(first, time_ms=START_MS + 5, bid_price=Decimal("1.00"))
+        at.stream.ears.on_quote(newer)
+        assert at.books.quote(BTC.id) == newer
+        at.stream.on_lost("gone")
+        assert at.books.quote(BTC.id) is None
+        await at.wait(2)
+        again = at.books.quote(BTC.id)
+        assert again is not None
+        assert again.bid_price == Decimal("0.99")
 
     tell(story)
 

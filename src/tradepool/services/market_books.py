@@ -107,7 +107,7 @@ class MarketBooks:
         )
 
     def quote(self, market: MarketId) -> Quote | None:
-        """The newest best prices, None before the first; its time says how old they are."""
+        """The newest best prices; None while they are not known, after a loss too. Their time says how old they are."""
         return self._find(market).quote
 
     def listen(
@@ -155,6 +155,7 @@ class MarketBooks:
     def _on_lost(self, why: str) -> None:
         self._lost = why or "lost"
         for followed in self._followed.values():
+            followed.quote = None
             self._suspend(followed, f"stream lost: {self._lost}")
         self._wake.set()
 
@@ -229,6 +230,8 @@ class MarketBooks:
         if whole:
             self._between_snapshots.reset()
             followed.heard_ms = self._clock.now_ms()
+            # The venue tells best prices when they change; on a quiet market that may be long after the book was whole.
+            followed.quote = followed.quote or _best_of(followed.market, followed.sync.book, followed.heard_ms)
             self._tell(followed)
             return
         self._ask_for(followed)
@@ -260,3 +263,18 @@ class MarketBooks:
             self._tell(followed)
         else:
             self._ask_for(followed)
+
+
+def _best_of(market: Market, book: DepthBook, time_ms: int) -> Quote | None:
+    """A book's best prices in the market's own money; None while a side is empty."""
+    if book.best_bid is None or book.best_ask is None:
+        return None
+    (bid, bid_units), (ask, ask_units) = book.best_bid, book.best_ask
+    return Quote(
+        market=market.id,
+        time_ms=time_ms,
+        bid_price=market.price(bid),
+        bid_quantity=bid_units * market.base_unit,
+        ask_price=market.price(ask),
+        ask_quantity=ask_units * market.base_unit,
+    )
