@@ -35,6 +35,7 @@ class ReplayVenue:
         self.says: list[tuple[int, str]] = []
         self.stale: list[dict[str, Any]] = []
         self.depth_asked: list[str] = []
+        self.tapes: dict[str, list[dict[str, Any]]] = {}
         self.connections = 0
         self.mute = False
         self.transport = Transport()
@@ -93,6 +94,8 @@ class ReplayVenue:
             if self.says:
                 return self.says.pop(0)
             return self.stale.pop(0) if self.stale else self.truths[query["symbol"]].answer(int(query["limit"]))
+        if path == "/api/v3/trades":
+            return self.tapes.get(query["symbol"], [])[-int(query["limit"]) :]
         return (404, f"nothing at {path}")
 
     async def _converse(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -14,16 +14,24 @@ from tradepool.domain.depth import BookDiff, BookSnapshot
 from tradepool.domain.errors import VenueError
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
+from tradepool.domain.order import Side
+from tradepool.domain.trade_tick import TradeTick
 from tradepool.ports.exchange import OnLost, OutcomeUnknown
 from tradepool.ports.market_stream import MarketEars
 from tradepool.runtime.clock import VirtualClock
-from tradepool.services.market_books import BookSuspended, MarketBooks, NotFollowed
+from tradepool.services.market_books import PRINTS_HELD_MAX, BookSuspended, MarketBooks, NotFollowed
 
 START_MS = 1_000_000
 
 
 def failure(message: str = "no answer") -> VenueError:
     return OutcomeUnknown(venue="binance", request="depth", message=message)
+
+
+def tick(number: int) -> TradeTick:
+    return TradeTick(
+        market=BTC.id, trade_id=number, time_ms=number, price=Decimal(1), quantity=Decimal(1), taker=Side.BUY
+    )
 
 
 class Stream:
@@ -33,6 +41,7 @@ class Stream:
         self.last_id = {BTC.id: 10, ETH.id: 10}
         self.asked: list[MarketId] = []
         self.failures: list[VenueError] = []
+        self.tape: Sequence[int] = ()
         self.refusals: list[VenueError] = []
         self.while_asked: Callable[[], None] = lambda: None
         self.subscribed = 0
@@ -52,6 +61,12 @@ class Stream:
         if self.failures:
             raise self.failures.pop(0)
         return BookSnapshot(market=market.id, last_id=self.last_id[market.id], bids=((99, 1),), asks=((101, 1),))
+
+    async def prints(self, market: Market) -> Sequence[TradeTick]:
+        self.asked.append(market.id)
+        if self.failures:
+            raise self.failures.pop(0)
+        return [tick(number) for number in self.tape]
 
     async def close(self) -> None:
         pass
@@ -168,6 +183,26 @@ def test_a_snapshot_that_arrives_after_the_stream_broke_is_not_believed() -> Non
     tell(story)
 
 
+@pytest.mark.parametrize(("tape", "missed"), [(range(1, 9), 0), (range(4, 6), 1), ((), 3), (None, 3)])
+def test_prints_of_a_gap_are_told_in_their_place_or_counted(tape: Sequence[int] | None, missed: int) -> None:
+    async def story(at: Story) -> None:
+        heard: list[int] = []
+        at.books.listen(BTC.id, on_trade=lambda trade: heard.append(trade.trade_id))
+        on_trade = at.stream.ears.on_trade
+        assert on_trade is not None
+        at.stream.tape = tape or ()
+        at.stream.failures = [] if tape is not None else [failure()]
+        for number in (1, 2, 6, 7):
+            on_trade(tick(number))
+        assert heard == [1, 2]
+        await at.run()
+        on_trade(tick(8))
+        wanted = [number for number in (1, 2, 3, 4, 5, 6, 7, 8) if number not in (3, 4, 5) or number in (tape or ())]
+        assert (heard, at.books.state(BTC.id).prints_missed) == (wanted, missed)
+
+    tell(story)
+
+
 def test_best_prices_are_the_books_until_the_venue_tells_newer_ones_and_unknown_after_a_loss() -> None:
     async def story(at: Story) -> None:
         first = at.books.quote(BTC.id)
@@ -257,5 +292,20 @@ def test_a_silent_book_that_cannot_be_compared_stays_suspended() -> None:
         assert at.why(BTC) == "silent for 30 s"
         await at.wait(5)
         assert (at.why(BTC), at.why(ETH)) == ("", "")
+
+    tell(story)
+
+
+def test_prints_are_not_held_for_ever() -> None:
+    """A hole that is not answered for: at the limit they go on without it."""
+
+    async def story(at: Story) -> None:
+        heard: list[int] = []
+        at.books.listen(BTC.id, on_trade=lambda trade: heard.append(trade.trade_id))
+        assert at.stream.ears.on_trade is not None
+        for number in (1, *range(3, 3 + PRINTS_HELD_MAX)):
+            at.stream.ears.on_trade(tick(number))
+        assert heard == [1, *range(3, 3 + PRINTS_HELD_MAX)]
+        assert at.books.state(BTC.id).prints_missed == 1
 
     tell(story)

@@ -42,6 +42,10 @@ class MarketStream(Protocol):
         """The book as the venue shows it now; ask after subscribing, so that diffs can follow it."""
         ...
 
+    async def prints(self, market: Market) -> Sequence[TradeTick]:
+        """The newest prints the venue still shows, in order."""
+        ...
+
     async def close(self) -> None:
         """Leave."""
         ...

@@ -6,6 +6,9 @@ is gone. The stream only files what comes; `run` asks for snapshots, one after t
 
 Silence proves nothing on a quiet market. A book that was silent for SILENCE_S is suspended and compared with the
 venue's: the same update number makes it whole again, another one that the stream does not tell of either ends the stream.
+
+Prints are numbered too: over a hole they are held until those in between were asked for, so that readers hear each once
+and in order; `prints_missed` counts what the venue did not show any more.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from tradepool.services.backoff import Backoff, Reconnecting
 
 SILENCE_S = 30.0
 GRACE_S = 1.0
+PRINTS_HELD_MAX = 10_000
 MS_PER_S = 1_000
 
 log = telemetry.logger(__name__)
@@ -49,7 +53,8 @@ class NotFollowed(TradepoolError):
 class BookState:
     """How a book stands: `why` is empty while it is whole, `age_ms` counts from the last word of the venue on it.
 
-    `gaps` and `prints_missed` count what the stream left out since the start.
+    Since the start, `gaps` counts how often the book's stream left something out, `prints_missed` the prints that
+    were neither streamed nor to be had afterwards.
     """
 
     why: str
@@ -68,6 +73,7 @@ class _Followed:
     asked: bool = False
     quote: Quote | None = None
     last_print: int | None = None
+    held: list[TradeTick] = field(default_factory=list)
     prints_missed: int = 0
     on_trade: list[Callable[[TradeTick], None]] = field(default_factory=list)
     on_change: list[Callable[[], None]] = field(default_factory=list)
@@ -137,7 +143,18 @@ class MarketBooks:
         self._tell(followed)
 
     def _on_trade(self, trade: TradeTick) -> None:
+        """Numbers without a hole are told on; over a hole all prints are held until those in between were asked for."""
         followed = self._followed[trade.market]
+        if followed.held or (followed.last_print is not None and trade.trade_id > followed.last_print + 1):
+            followed.held.append(trade)
+            self._wake.set()
+            if len(followed.held) >= PRINTS_HELD_MAX:
+                self._release(followed, ())
+        else:
+            self._tell_print(followed, trade)
+
+    @staticmethod
+    def _tell_print(followed: _Followed, trade: TradeTick) -> None:
         if followed.last_print is not None:
             if trade.trade_id <= followed.last_print:
                 return
@@ -188,6 +205,8 @@ class MarketBooks:
                     log.warning("order book stream lost", why=self._lost)
                     await self._reconnecting.before_try()
                     await self._subscribe()
+                elif holding := next((each for each in self._followed.values() if each.held), None):
+                    await self._fetch_prints(holding)
                 elif self._asks:
                     await self._mend(self._asks.popleft())
                 elif silent := self._silent():
@@ -237,6 +256,20 @@ class MarketBooks:
         self._ask_for(followed)
         if not self._lost:
             await self._between_snapshots.wait()
+
+    async def _fetch_prints(self, followed: _Followed) -> None:
+        """Ask once for what lies between the last print told and the first one held; what is not there was missed."""
+        between: Sequence[TradeTick] = ()
+        try:
+            between = await self._stream.prints(followed.market)
+        except VenueError as error:
+            log.warning("prints of a gap can't be had", market=followed.market.id, error=str(error))
+        self._release(followed, between)
+
+    def _release(self, followed: _Followed, between: Sequence[TradeTick]) -> None:
+        held, followed.held = followed.held, []
+        for trade in [*(each for each in between if held and each.trade_id < held[0].trade_id), *held]:
+            self._tell_print(followed, trade)
 
     def _silent(self) -> _Followed | None:
         limit_ms = self._clock.now_ms() - int(SILENCE_S * MS_PER_S)

@@ -97,6 +97,11 @@ class BookReader:
             taker=Side.SELL if is_buyer_maker else Side.BUY,
         )
 
+    def print_row(self, row: Mapping[str, Any]) -> TradeTick:
+        """A print as the venue's REST API shows it."""
+        words = {"t": row["id"], "p": row["price"], "q": row["qty"], "T": row["time"], "m": row["isBuyerMaker"]}
+        return self.trade(words)
+
     def quote(self, frame: Mapping[str, Any], now_ms: int) -> Quote | None:
         """A bookTicker, None while a side is empty; spot's carries no time, so it is that of its arrival."""
         if not (canonical(frame["B"]) and canonical(frame["A"])):

@@ -17,10 +17,12 @@ from tradepool.adapters.exchanges.book_frames import BookReader
 from tradepool.adapters.exchanges.clients import SHARED_TABLES, new_client
 from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.stream import Stream
+from tradepool.adapters.exchanges.translate import rows_from
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.domain.depth import BookSnapshot
 from tradepool.domain.ids import AccountId
 from tradepool.domain.market import Market
+from tradepool.domain.trade_tick import TradeTick
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OnLost
 from tradepool.ports.market_stream import MarketEars
@@ -29,6 +31,7 @@ from tradepool.ports.weights import WeightBroker
 NOBODY = AccountId("")
 # ccxt's limit of symbols a call, and so a connection; Binance itself takes 1,024 streams on one.
 SYMBOLS_MAX = 200
+PRINTS_MAX = 1_000
 
 T = TypeVar("T")
 
@@ -87,6 +90,17 @@ class CcxtBooks:
         """The book now, by REST; OutcomeUnknown when the answer makes no sense."""
         asked = self.client.publicGetDepth({"symbol": self.client.market_id(market.symbol), "limit": self._depth})
         return await self._ask("depth", asked, BookReader(market).snapshot)
+
+    async def prints(self, market: Market) -> Sequence[TradeTick]:
+        """The last thousand prints, by REST; OutcomeUnknown when the answer makes no sense."""
+        reader = BookReader(market)
+
+        def read(answer: Any) -> list[TradeTick]:
+            found = [reader.print_row(row) for row in rows_from(answer)]
+            return sorted(found, key=lambda each: each.trade_id)
+
+        asked = self.client.publicGetTrades({"symbol": self.client.market_id(market.symbol), "limit": PRINTS_MAX})
+        return await self._ask("trades", asked, read)
 
     async def close(self) -> None:
         """Stop listening and close the client."""
