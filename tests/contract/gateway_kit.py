@@ -24,6 +24,7 @@ from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.door import TcpPort
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.records import Order
+from tradepool.simexchange.scenario import Scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
@@ -105,7 +106,7 @@ def play(files: TlsFiles, story: Story, rows: list[Row]) -> Venue:
 @asynccontextmanager
 async def desk(venue: Venue, files: TlsFiles) -> AsyncIterator[Desk]:
     """A gateway whose markets are loaded and whose key is known to work; nothing goes wrong yet."""
-    server = Server(venue, TcpPort(), files.server_context(), Faults(seed=7))
+    server = Server(venue, TcpPort(), files.server_context(), Scenario(seed=7))
     place = await server.start()
     assert isinstance(place, TcpPort)
     session = Session(Transport(ca_file=files.ca_file, loopback_port=place.port))

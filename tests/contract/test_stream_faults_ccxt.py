@@ -10,7 +10,7 @@ import pytest
 from tests.contract.gateway_kit import Desk, Story, order, play
 from tests.simexchange.exchange_kit import MINUTE, START, Row
 from tradepool.domain.errors import KeyRefused
-from tradepool.domain.event import OrderAccepted, OrderFilled
+from tradepool.domain.event import OrderAccepted, OrderFilled, OrderRejected
 from tradepool.domain.order import OrderType, Purpose, Side
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
@@ -333,5 +333,58 @@ def test_revoked_key_ends_its_stream(files: TlsFiles) -> None:
         at.venue.step_bars(1)
         await at.feed.time_ms()
         await at.gateway.open(at.events.append, at.lost.append)
+
+    tell(files, story)
+
+
+async def rules(at: Desk) -> dict[str, tuple[str, str]]:
+    """Status and least worth of every market, as the venue tells them now."""
+    told = await at.feed.client.publicGetExchangeInfo({})
+    least = {row["symbol"]: {each["filterType"]: each for each in row["filters"]} for row in told["symbols"]}
+    return {row["symbol"]: (row["status"], least[row["symbol"]]["NOTIONAL"]["minNotional"]) for row in told["symbols"]}
+
+
+def test_halted_market(files: TlsFiles) -> None:
+    """C-447: a market stands still with an order open in it: nothing new is taken, the order stays; then it trades on."""
+
+    async def story(at: Desk) -> None:
+        await at.submit(**TARGET)
+        strike(at, "market", market="BTCUSDT", state="halted", until_ms=3 * MINUTE)
+        refused = await at.submit(2)
+        assert isinstance(refused, OrderRejected)
+        assert [order.status.name for order in at.venue.orders("key")] == ["NEW"]
+        assert await rules(at) == {"BTCUSDT": ("HALT", "5.00000000")}
+        at.venue.step_bars(3)
+        assert isinstance(await at.submit(3), OrderAccepted)
+        assert await rules(at) == {"BTCUSDT": ("TRADING", "5.00000000")}
+
+    tell(files, story)
+
+
+def test_delisted_market(files: TlsFiles) -> None:
+    """C-448: a market is delisted with a position in it: its orders expire, the holding stays, nothing can be sold."""
+
+    async def story(at: Desk) -> None:
+        await at.submit()
+        await at.submit(2, **TARGET)
+        strike(at, "market", market="BTCUSDT", state="delisted")
+        await at.until(lambda: "OrderCancelled" in heard(at))
+        assert isinstance(await at.submit(3), OrderRejected)
+        (held,) = [balance for balance in await at.gateway.balances() if balance.asset == "BTC"]
+        assert (held.free, held.locked) == (Decimal("10.0999"), Decimal(0))
+        assert await rules(at) == {}
+
+    tell(files, story)
+
+
+def test_changed_filters(files: TlsFiles) -> None:
+    """C-449: the least order becomes worth more: what was enough is refused by name, and the new rule can be read."""
+
+    async def story(at: Desk) -> None:
+        strike(at, "filters", market="BTCUSDT", notional_min=Decimal(50))
+        refused = await at.submit()
+        assert isinstance(refused, OrderRejected)
+        assert refused.reason == "below_minimum"
+        assert await rules(at) == {"BTCUSDT": ("TRADING", "50.00000000")}
 
     tell(files, story)

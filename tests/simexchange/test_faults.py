@@ -102,12 +102,19 @@ def test_a_clock_that_is_wrong_and_drifts() -> None:
 
 
 def test_every_kind_can_be_written() -> None:
-    values: dict[str, object] = {"delay": "5s", "status": 503, "code": -1000, "state": "order", "account": "1"}
+    values: dict[str, object] = {
+        "delay": "5s",
+        "status": 503,
+        "code": -1000,
+        "state": "order",
+        "account": "1",
+        "market": "X",
+    }
     names = {"delay_ms": "delay"}
     for kind, row in KINDS.items():
         words = {"kind": kind} | {names.get(need, need): values[names.get(need, need)] for need in row.needs}
-        if kind == "key":
-            words["state"] = "revoked"
+        if kind in ("key", "market"):
+            words["state"] = "revoked" if kind == "key" else "halted"
         assert read_fault(words).kind == kind
         where = {"stream": "user"} if row.strikes is Strikes.FRAME else {"route": "GET *"}
         if row.strikes is not Strikes.TIME:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.contract.gate_kit import wallet_venue
 from tests.simexchange.exchange_kit import START, Recorder, bars, market, small_venue
 from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
+from tradepool.simexchange.accounts import FeePlan
 from tradepool.simexchange.errors import InsufficientBalance, NoConversion, Refused
 from tradepool.simexchange.events import BalanceMoved
 from tradepool.simexchange.listing import Listing
@@ -36,6 +37,7 @@ deeds = st.lists(
         st.tuples(st.just("dividend"), assets, amounts),
         st.tuples(st.just("dust"), st.lists(st.sampled_from(("BTC", "ETH", "USDT")), max_size=3)),
         st.tuples(st.just("order"), st.sampled_from(ASSETS[:3]), st.sampled_from(Side), st.integers(1, 2_000)),
+        st.tuples(st.just("fees"), st.sampled_from(("BNB", None))),
         st.tuples(st.just("pass"), delays),
         st.tuples(st.just("step")),
     ),
@@ -61,6 +63,8 @@ def do(venue: Venue, deed: tuple[Any, ...]) -> None:
         wallet.convert_dust(account, what[0], venue.markets, now_ms)
     elif name == "order":
         venue.place(account, NewOrder(f"{what[0]}USDT", "", what[1], Kind.MARKET, what[2]))
+    elif name == "fees":
+        account.fees = FeePlan(asset=what[0])
     elif name == "pass":
         venue.pass_time(now_ms + what[0])
     else:
@@ -105,7 +109,7 @@ def test_the_law_of_money(all_deeds: list[tuple[Any, ...]]) -> None:
     recorder = Recorder()
     venue.listen(recorder)
     opening = units(venue)
-    for deed in all_deeds:
+    for deed in [("dividend", "BNB", Decimal(100)), *all_deeds]:
         with suppress(Refused, InvalidInput):
             do(venue, deed)
         now = units(venue)
@@ -157,6 +161,7 @@ def test_what_is_due_happens_at_its_time_between_phases() -> None:
 REFUSED: list[tuple[type[Exception], Callable[[Venue], object]]] = [
     (InvalidInput, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal(0), START)),
     (InvalidInput, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal("NaN"), START)),
+    (InvalidInput, lambda venue: venue.wallet.deposit(venue.account("key"), 'B"C', Decimal(1), START)),
     (OffGrid, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal("1e-9"), START)),
     (MoneyTooLarge, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal(10**8), START)),
     (MoneyTooLarge, lambda venue: venue.wallet.deposit(venue.account("key"), "BTC", Decimal(90_071_985), START)),

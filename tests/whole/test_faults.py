@@ -271,12 +271,13 @@ def test_a_revoked_key_halts_its_account_only(plan: Plan, calm: Told, place: Pat
     taken: list[ApiKey] = []
 
     def before_step(replay: Replay) -> bool:
-        keys = replay.venue.keys
         if late(replay) and not taken:
-            taken.extend(each for each in keys if each.name == key)
-            keys.revoke(key)
-        elif taken and replay.platform.desk.halted and keys.find(key) is None:
-            keys.add(taken[0])
+            found = replay.venue.keys.find(key)
+            assert found is not None
+            taken.append(found)
+            replay.venue.keys.revoke(key)
+        elif taken and replay.platform.desk.halted and replay.venue.keys.find(key) is None:
+            replay.venue.keys.add(taken[0])
         return True
 
     told = tell(plan, place, before_step)

@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.data import data_app
+from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
@@ -50,6 +51,7 @@ config_app = App(name="config", help="The configuration in force.")
 app.command(strategies_app)
 app.command(config_app)
 app.command(data_app)
+app.command(exchange_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]

@@ -34,11 +34,10 @@ from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
-from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.limits import Limits as VenueLimits
 from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
@@ -63,15 +62,15 @@ class Player:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp`, `faults` and `venue_limits`
-    are the venue's, whose dice `seed` throws."""
+    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp`, `venue_limits` and what goes wrong
+    there (`scenario`) are the venue's."""
 
     listings: Sequence[Listing]
     players: Sequence[Player]
     slippage_bp: int = 1
     door: Door = "unix"
     seed: int = 0
-    faults: Sequence[Fault] = ()
+    scenario: Scenario = CALM
     venue_limits: VenueLimits | None = None
 
     def __post_init__(self) -> None:
@@ -161,7 +160,7 @@ class Replay:
         False holds it back for now."""
         tls = make_tls_files(self.folder)
         place: Place = UnixSocket(str(self.folder / "v")) if self.plan.door == "unix" else TcpPort()
-        server = Server(self.venue, place, tls.server_context(), Faults(self.plan.faults, self.plan.seed), self.clock)
+        self.server = server = Server(self.venue, place, tls.server_context(), self.plan.scenario, self.clock)
         place = await server.start()
         connection = open_store(self.folder / "tradepool.sqlite", "NORMAL")
         self._store_users(DatabaseUsers(connection))

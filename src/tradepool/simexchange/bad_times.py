@@ -1,17 +1,19 @@
-"""Faults of the whole venue that come with the time: everybody disconnected, everything dark, a key taken away."""
+"""Faults of the whole venue that come with the time: everybody disconnected, all dark, a key or a market taken away."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
 import orjson
 
+from tradepool.domain.errors import TradepoolError
 from tradepool.ports.clock import Clock
 from tradepool.simexchange.codecs.websocket import text_frame
-from tradepool.simexchange.errors import CannotListen
+from tradepool.simexchange.errors import CannotListen, UnknownKey
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.faults import Rule
 from tradepool.simexchange.keys import ApiKey, Keys
@@ -19,6 +21,7 @@ from tradepool.simexchange.venue import Venue
 
 RETRY_S = 1.0
 GOING_AWAY = 1001
+GRID = ("price_tick", "quantity_step", "quantity_min", "notional_min")
 
 
 class Doors(Protocol):
@@ -47,7 +50,7 @@ class BadTimes:
 
     def plan(self, rules: Iterable[Rule]) -> None:
         """Wait for the time of each rule that is not planned yet; what was planned and is gone is called off."""
-        wanted = {rule.number: rule for rule in rules if rule.fault.kind in ("reconnect", "dark", "key")}
+        wanted = {rule.number: rule for rule in rules if rule.fault.kind != "clock"}
         for number in self._plans.keys() - wanted.keys():
             self._plans.pop(number).cancel()
         for number in wanted.keys() - self._plans.keys():
@@ -62,6 +65,12 @@ class BadTimes:
     async def _carry_out(self, rule: Rule) -> None:
         await self._until(rule.from_ms)
         rule.struck[""] += 1
+        try:
+            await self._strike(rule)
+        except TradepoolError as error:
+            rule.failed = str(error)
+
+    async def _strike(self, rule: Rule) -> None:
         match rule.fault.kind:
             case "reconnect":
                 event = {"e": "serverShutdown", "E": self._clock.now_ms()}
@@ -70,6 +79,10 @@ class BadTimes:
                 await self._dark(rule)
             case "key":
                 await self._key(rule)
+            case "market":
+                await self._market(rule)
+            case "filters":
+                await self._filters(rule)
 
     async def _dark(self, rule: Rule) -> None:
         self._doors.shut()
@@ -83,7 +96,7 @@ class BadTimes:
         keys = self._venue.keys
         key = self._key_of(rule.fault)
         if key is None:
-            return
+            raise UnknownKey(key=rule.fault.account)
         change_key(keys, key, rule.fault.state)
         try:
             await self._until(rule.until_ms)
@@ -91,6 +104,27 @@ class BadTimes:
             if keys.find(key.name) is None:
                 keys.add(key)
             keys.allow(key.name, key.permissions)
+
+    async def _market(self, rule: Rule) -> None:
+        symbol = rule.fault.market
+        if rule.fault.state == "delisted":
+            return self._venue.delist(symbol)
+        self._venue.set_status(symbol, "HALT")
+        try:
+            await self._until(rule.until_ms)
+        finally:
+            self._venue.set_status(symbol, "TRADING")
+
+    async def _filters(self, rule: Rule) -> None:
+        fault, venue = rule.fault, self._venue
+        before = venue.market(fault.market).filters.market
+        wanted = {name: getattr(fault, name) for name in GRID}
+        changed = {name: value for name, value in wanted.items() if value is not None}
+        venue.change_filters(fault.market, replace(before, **changed))
+        try:
+            await self._until(rule.until_ms)
+        finally:
+            venue.change_filters(fault.market, before)
 
     def _key_of(self, fault: Fault) -> ApiKey | None:
         """The key a fault names, by itself or by its account's number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -45,6 +46,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     drift_ppm: int = 0
     multiple: int = 10
     state: str = ""
+    price_tick: Decimal | None = None
+    quantity_step: Decimal | None = None
+    quantity_min: Decimal | None = None
+    notional_min: Decimal | None = None
 
 
 class Kind(NamedTuple):
@@ -101,11 +106,14 @@ KINDS = {
     "reconnect": _time("everybody is told serverShutdown and disconnected"),
     "dark": _time("nothing is accepted, all connections end, time goes on"),
     "key": _time("an API key is revoked, narrowed (reads only) or widened (may withdraw)", "account state"),
+    "market": _time("a market is halted until then, or delisted for good", "market state"),
+    "filters": _time("a market's rules are others", "market", "price_tick quantity_step quantity_min notional_min"),
     "clock": _time("the venue's clock is wrong, or drifts by millionths", takes="offset_ms drift_ppm"),
 }
 KEY_STATES = ("revoked", "narrowed", "widened")
 GHOST_STATES = ("order", "fill")
-STATES = {"key": KEY_STATES, "ghost": GHOST_STATES}
+MARKET_STATES = ("halted", "delisted")
+STATES = {"key": KEY_STATES, "ghost": GHOST_STATES, "market": MARKET_STATES}
 CUT_CODES = (1001, 1006)
 WHERE = {
     Strikes.CALL: frozenset(("route", "account", "market")),

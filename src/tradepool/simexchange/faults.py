@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class Rule:
-    """A fault in force, and how often it matched and struck each account."""
+    """A fault in force, and how often it matched and struck each account; `failed` says why it could not strike."""
 
     def __init__(self, number: int, fault: Fault, seed: int, start_ms: int) -> None:
         """`number` names it; its times count from `start_ms` (virtual)."""
@@ -44,6 +44,7 @@ class Rule:
         self.until_ms = None if fault.until_ms is None else start_ms + fault.until_ms
         self.matched: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
+        self.failed = ""
 
     def in_time(self, now_ms: int) -> bool:
         """Whether it is in force at a virtual time."""
@@ -171,6 +172,7 @@ class Faults:
                 "until_ms": rule.until_ms,
                 "matched": rule.matched.total(),
                 "struck": dict(rule.struck),
+                "failed": rule.failed,
             }
             for rule in self
         ]

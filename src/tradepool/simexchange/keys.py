@@ -92,6 +92,10 @@ class Keys:
         """A key as it is now; None when nobody made it or it was revoked."""
         return self._keys.get(name)
 
+    def of(self, account: Account) -> list[ApiKey]:
+        """All keys of an account, oldest first."""
+        return [key for key in self if key.account is account]
+
     def __iter__(self) -> Iterator[ApiKey]:
         """All keys, in the order they were made."""
         return iter(tuple(self._keys.values()))

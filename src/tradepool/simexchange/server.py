@@ -1,6 +1,6 @@
 """The venue on the wire: HTTPS and WebSocket at one place, dispatched by the Host header as the real hosts are.
 
-Stable for others: `Server(venue, place, tls=None, faults=None, clock=None)`, `await start() -> Place`, `await stop()`,
+Stable for others: `Server(venue, place, tls=None, scenario=CALM, clock=None)`, `await start() -> Place`, `await stop()`,
 `await drain()`, `faults` (simexchange.faults), `requests`, `frames`, `connections` and `subscriptions_open` (counts). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port
 speaks plain HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
 
@@ -25,6 +25,7 @@ from tradepool.simexchange.bad_calls import BadCalls
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
+from tradepool.simexchange.codecs.binance.api_methods import ApiMethods
 from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
@@ -35,6 +36,8 @@ from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.fault_kinds import Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
+from tradepool.simexchange.moments import Moments
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.venue import Venue
 
 UNREAD_BYTES_MAX = 64 * 1024 * 1024
@@ -103,8 +106,8 @@ class FollowingHub(Hub):
 
     def __init__(self, venue: Venue) -> None:
         """Stand where the venue stands."""
-        super().__init__(venue.markets)
-        self._venue, self.clock = venue, VirtualClock(venue.now_ms)
+        super().__init__(venue)
+        self.clock = VirtualClock(venue.now_ms)
 
     def flush(self) -> None:
         """Write what was gathered; whoever waited for this time wakes."""
@@ -123,21 +126,24 @@ class Server:
         venue: Venue,
         place: Place,
         tls: ssl.SSLContext | None = None,
-        faults: Faults | None = None,
+        scenario: Scenario = CALM,
         clock: Clock | None = None,
     ) -> None:
-        """Prepare; nothing is opened before `start`. Faults wait on `clock`, by default one that steps of the venue move."""
+        """Prepare; nothing is opened before `start`. What waits, waits on `clock`: by default one that the venue's steps move."""
         self._venue = venue
         self._hub, self._rest, self._gate = FollowingHub(venue), Rest(venue), Gate(venue)
-        self.faults = faults if faults is not None else Faults()
+        self.faults = Faults(scenario.faults, scenario.seed)
         clock = clock or self._hub.clock
+        self.moments = Moments(venue, clock, scenario.moments)
         self._bad_calls = BadCalls(venue, self.faults, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
         self._bad_times = BadTimes(self, venue, clock)
+        self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self._links: set[SocketLink] = set()
         self.requests = 0
+        self.before_request: Callable[[], object] = lambda: None
 
     @property
     def frames(self) -> int:
@@ -165,6 +171,7 @@ class Server:
         self._venue.listen(self._hub)
         self.faults.on_change = lambda: self._bad_times.plan(self.faults.by_kind[Strikes.TIME])
         self.faults.begin(self._venue.now_ms)
+        self.moments.begin(self._venue.now_ms)
         self._venue.clock_offset_ms = lambda: self.faults.clock_offset_ms(self._venue.now_ms)
         return place
 
@@ -175,6 +182,7 @@ class Server:
         self._bad_calls.over.set()
         self._bad_frames.close()
         await self._bad_times.close()
+        await self.moments.close()
         for link in tuple(self._links):
             link.drop()
         await self._door.close()
@@ -206,6 +214,7 @@ class Server:
         return self._bad_frames.through(link, data) if self.faults.by_kind[Strikes.FRAME] else data
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.before_request()
         host = request.headers.get("Host", "").partition(":")[0]
         if host in REST_HOSTS:
             return await self._answer(request)
@@ -258,31 +267,38 @@ class Server:
 
     def _subscribe_by_path(self, request: web.BaseRequest, link: SocketLink) -> None:
         """`/ws/NAME/NAME` and `/stream?streams=NAME/NAME` subscribe at once; ccxt's `/ws/0` names no stream."""
-        wanted = request.query.get("streams", "") if _is_combined(request) else request.path.removeprefix("/ws/")
+        is_combined = request.path.startswith("/stream")
+        self._hub.set_combined(link, combined=is_combined)
+        wanted = request.query.get("streams", "") if is_combined else request.path.removeprefix("/ws/")
         for name in wanted.split("/"):
-            if name in self._hub.names:
-                self._hub.subscribe(name, link, combined=_is_combined(request))
+            if self._hub.knows(name):
+                self._hub.subscribe(name, link)
 
     def _on_stream_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
         ask_id: object = None
         try:
             ask = streams.read_ask(text)
             ask_id = ask.id
-            return streams.result_text(ask.id, self._stream_result(ask, link, combined=_is_combined(request)))
+            return streams.result_text(ask.id, self._stream_result(ask, link))
         except Rejection as said:
             return streams.stream_error_text(ask_id, said)
 
-    def _stream_result(self, ask: streams.Ask, link: SocketLink, *, combined: bool) -> object:
+    def _stream_result(self, ask: streams.Ask, link: SocketLink) -> object:
         if ask.method == "LIST_SUBSCRIPTIONS":
             return self._hub.subscriptions(link)
+        if ask.method == "GET_PROPERTY" and streams.property_name(ask.params):
+            return self._hub.is_combined(link)
+        if ask.method == "SET_PROPERTY":
+            self._hub.set_combined(link, combined=streams.combined_value(ask.params))
+            return None
         if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
-        names = streams.stream_names(ask.params, self._hub.names)
+        names = streams.stream_names(ask.params, self._hub.knows)
         if ask.method == "SUBSCRIBE" and self._venue.limiter:
             self._gate.check_streams(len({*self._hub.subscriptions(link), *names}))
         for name in names:
             if ask.method == "SUBSCRIBE":
-                self._hub.subscribe(name, link, combined=combined)
+                self._hub.subscribe(name, link)
             else:
                 self._hub.unsubscribe(name, link)
         return None
@@ -294,7 +310,7 @@ class Server:
             ask_id = ask.id
             address = address_of(request)
             self._gate.charge_ask(ask, address)
-            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(address))
+            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(ask, address))
         except Refused as refused:
             return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
 
@@ -303,8 +319,10 @@ class Server:
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
+        if ask.method in self._methods:
+            return self._methods.result(ask, address)
         if ask.method == user_stream.USER_SUBSCRIBE:
-            key = user_stream.user_key(self._venue, ask.params, address)
+            key, _ = user_stream.signed_key(self._venue, ask.params, address=address)
             opened = self._hub.open_user(key.account.key, link, key.name)
             link.accounts[opened] = key.account.key
             return {"subscriptionId": opened}
@@ -318,7 +336,3 @@ class Server:
 def address_of(request: web.BaseRequest) -> str:
     """Where a request comes from: the peer's host; all of a Unix socket's clients are one address."""
     return request.remote or NO_ADDRESS
-
-
-def _is_combined(request: web.BaseRequest) -> bool:
-    return request.path.startswith("/stream")

@@ -11,11 +11,13 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
 from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
 
@@ -119,6 +121,32 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         filled_quantity=Decimal(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
+    )
+
+
+def orders_from(answer: Any, market: Market) -> list[Order]:
+    """Open orders as the venue's REST API shows them."""
+    return [order_from(order, market) for order in rows_from(answer)]
+
+
+def standing_from(answer: Mapping[str, Any]) -> dict[str, Trouble | None]:
+    """How symbols stand in a list of markets, by the venue's names."""
+    rows = rows_from(answer["symbols"])
+    return {_text(row["symbol"]): None if row["status"] == "TRADING" else Trouble.HALTED for row in rows}
+
+
+def rights_from(answer: Mapping[str, Any]) -> KeyRights:
+    """What a key may do; a right the venue does not speak of is not believed to be absent."""
+    until = int(answer.get("tradingAuthorityExpirationTime") or 0)
+    other = ("enableMargin", "enableFutures", "enableVanillaOptions", "enablePortfolioMarginTrading")
+    return KeyRights(
+        reading=_flag(answer["enableReading"]),
+        trading=_flag(answer["enableSpotAndMarginTrading"]),
+        withdrawals=_flag(answer["enableWithdrawals"]),
+        transfers=_flag(answer["enableInternalTransfer"]) or _flag(answer["permitsUniversalTransfer"]),
+        other_markets=any(_flag(answer.get(name, False)) for name in other),
+        listed_addresses=_flag(answer["ipRestrict"]),
+        trading_until_ms=until or None,
     )
 
 
