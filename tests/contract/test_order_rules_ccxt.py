@@ -95,11 +95,8 @@ def test_every_filter_is_enforced(tell: Tell, name: str, change: dict[str, str])
     """C-129: an order that breaks a filter is refused with -1013 and the filter's name."""
 
     async def story(running: Exchange) -> None:
-        with pytest.raises(
-            ccxt.pro.ExchangeError, match=rf"Filter failure: {name}|lot size|price is invalid"
-        ) as caught:
+        with pytest.raises(ccxt.pro.ExchangeError, match=f'Filter failure: {name}("|$)'):
             await raw(running.client(), **change)
-        assert f'{{"code":-1013,"msg":"Filter failure: {name}"}}' in str(caught.value) or name in str(caught.value)
 
     assert not tell(make_venue(rules=RULES), story).orders("key")
 
@@ -372,4 +369,6 @@ def test_a_stop_through_a_thin_book(tell: Tell) -> None:
         assert (await client.fetch_balance())["BTC"]["free"] == 10 - found["filled"]
         assert len(await client.fetch_my_trades(PAIR)) == DEEP.levels
 
-    tell(make_venue([*flat(1), (100, 101, 90, 92), *flat(5, 92)], depth=DEEP), story)
+    tell(
+        make_venue([*flat(1), (100, 101, 90, 92), *flat(5, 92)], depth=replace(DEEP, level_notional=Decimal(50))), story
+    )
