@@ -102,7 +102,7 @@ def test_every_filter_is_enforced(tell: Tell, name: str, change: dict[str, str])
 
 
 def test_open_orders_are_counted(tell: Tell) -> None:
-    """C-130: at most so many open orders, so many of them stops; what ended makes room."""
+    """C-130: at most so many open orders (a list is two), so many of them stops; what ended makes room."""
 
     async def story(running: Exchange) -> None:
         client = running.client()
@@ -110,8 +110,15 @@ def test_open_orders_are_counted(tell: Tell) -> None:
             await order(client, "STOP_LOSS", "sell", "1", stopPrice="90", clientOrderId=name)
         with pytest.raises(ccxt.pro.BadRequest, match="MAX_NUM_ALGO_ORDERS"):
             await order(client, "STOP_LOSS", "sell", "1", stopPrice="90")
-        for _ in range(3):
+        for _ in range(2):
             await order(client, "limit", "sell", "1", "110")
+        pair = {
+            "symbol": "BTCUSDT", "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER", "abovePrice": "105",
+            "belowType": "STOP_LOSS", "belowStopPrice": "95",
+        }  # fmt: skip
+        with pytest.raises(ccxt.pro.BadRequest, match="MAX_NUM_ORDERS"):
+            await client.private_post_orderlist_oco(pair)
+        await order(client, "limit", "sell", "1", "110")
         with pytest.raises(ccxt.pro.BadRequest, match="MAX_NUM_ORDERS"):
             await order(client, "limit", "sell", "1", "110")
         assert (await order(client, "market", "buy", "1"))["status"] == "closed", "it will not be open"

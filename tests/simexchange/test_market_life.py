@@ -56,6 +56,23 @@ def test_nothing_moves_while_a_market_is_halted() -> None:
     assert [event.bar for event in seen.events if isinstance(event, KlineClosed)] == [0, 3]
 
 
+def test_after_a_halt_the_price_has_jumped_even_within_a_bar() -> None:
+    moves = [*flat(1), (100, 110, 90, 105), *flat(2, 105)]
+    venue = Venue(
+        [Listing(market(), bars([*flat(1), (80, 90, 70, 85), *flat(2, 85)])), Listing(market("ETH"), bars(moves))], 0
+    )
+    venue.listen(Recorder(books=True))
+    account = venue.open_account("key", "secret", {"BTC": Decimal(10)})
+    venue.place(account, sell(Kind.STOP_LOSS, stop=9_500))
+    venue.set_status("BTCUSDT", "HALT")
+    for _ in range(2):
+        assert venue.step()
+    assert venue.markets[1].price == 9_000, "a quarter into the bar"
+    venue.set_status("BTCUSDT", "TRADING")
+    venue.step()
+    assert [trade.ticks for trade in venue.trades("key")] == [9_000]
+
+
 def test_pushed_prices_serve_nobody_while_a_market_is_halted() -> None:
     venue = Venue([Listing(market())])
     account = venue.open_account("key", "secret", {"BTC": Decimal(10)})
@@ -78,9 +95,10 @@ def test_a_delisted_market_is_gone_for_everybody() -> None:
     venue.delist("BTCUSDT")
     assert [venue.orders(key)[0].status for key in ("key", "other")] == [Status.EXPIRED] * 2
     assert venue.balances("other")["BTC"] == (Decimal(1), Decimal(0))
-    for ask in (lambda: venue.place(other, sell()), lambda: venue.cancel(other, "BTCUSDT", 1)):
-        with pytest.raises(errors.UnknownSymbol):
-            ask()
+    with pytest.raises(errors.UnknownSymbol):
+        venue.place(other, sell())
+    with pytest.raises(errors.UnknownSymbol):
+        venue.cancel(other, "BTCUSDT", 1)
     while venue.step():
         pass
 
