@@ -290,6 +290,7 @@ class Desk:
             account.open[order.id] = order
         history.add_trade(trade)
         history.update(order)
+        self._teller.printed(market, ticks, steps, is_buyer_maker=is_maker == (order.side is Side.BUY))
         self._teller.report(account, order, trade)
         self._teller.report_balances(account, market, fee.market)
         if not order.is_open:

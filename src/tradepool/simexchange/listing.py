@@ -15,6 +15,7 @@ from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.simexchange.errors import BrokenListings
 from tradepool.simexchange.fixed import FixedPoint
 from tradepool.simexchange.rules import DEFAULT_RULES, MarketStatus, Rules
+from tradepool.simexchange.tape import Tape
 
 if TYPE_CHECKING:
     from tradepool.simexchange.filters import Filters
@@ -41,11 +42,10 @@ class ListedMarket:
     and told to the world: REST and streams show exactly those. `liquidity` is what is on offer; the venue gives it.
     A mirrored market has no candles: its prices are pushed in. `status` is TRADING, HALT or BREAK; while it does not
     trade its price stands still, and `has_halted` until it moved again. A market that is not `is_listed` any more is
-    kept for the accounts' histories only.
+    kept for the accounts' histories only. `tape` holds its public trades.
     """
 
     __slots__ = (
-        "_volume",
         "base",
         "base_text",
         "book_updates",
@@ -75,9 +75,11 @@ class ListedMarket:
         "status",
         "symbol",
         "taker_ppm",
+        "tape",
         "timeframe_ms",
         "units_per_step",
         "units_per_tick_step",
+        "volume",
     )  # fmt: skip
 
     def __init__(self, index: int, listing: Listing) -> None:
@@ -98,7 +100,7 @@ class ListedMarket:
         self.open, self.high, self.low, self.close = (
             self._ticks(column) for column in (bars.open, bars.high, bars.low, bars.close)
         )
-        self._volume = bars.volume
+        self.volume = bars.volume
         self.price: int | None = None
         self.liquidity: Liquidity
         self.filters: Filters
@@ -109,12 +111,12 @@ class ListedMarket:
         self.is_mirrored = bars is NO_BARS
         if not self.is_mirrored:
             self._check()
+        self.tape = Tape(self)
 
-    def volume_text(self, index: int) -> str:
-        """Traded base of candle `index`, as a plain decimal: eight places as the real venue writes, or as many as it takes to be exact."""
-        volume = float(self._volume[index])
-        text = f"{volume:.8f}"
-        return text if float(text) == volume else format(Decimal(repr(volume)), "f")
+    def traded_steps(self) -> NDArray[np.int64]:
+        """Traded base of each candle in whole steps, rounded to the nearest."""
+        steps = np.rint(np.clip(self.volume / float(self.market.quantity_step), 0, EXACT_MAX))
+        return steps.astype(np.int64)
 
     def _ppm(self, rate: Decimal) -> int:
         ppm = rate * MILLION

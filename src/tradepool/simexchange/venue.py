@@ -20,12 +20,11 @@ account, so the order in which different accounts' requests arrive changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
-from tradepool.domain.market import EXACT_MAX, UNIT, Market
-from tradepool.simexchange.accounts import Account
+from tradepool.domain.market import UNIT, Market
+from tradepool.simexchange.accounts import Account, whole_units
 from tradepool.simexchange.desk import Desk
 from tradepool.simexchange.errors import (
     AccountExists,
@@ -34,16 +33,21 @@ from tradepool.simexchange.errors import (
     UnknownOrder,
     UnknownSymbol,
 )
-from tradepool.simexchange.events import BookTicker, KlineClosed, Outlet
+from tradepool.simexchange.events import BookTicker, DepthShown, Outlet, TickerShown
 from tradepool.simexchange.filters import Filters
 from tradepool.simexchange.intake import Intake
+from tradepool.simexchange.keys import ApiKey, Keys
+from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.liquidity import Depth, Endless, Level
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
 from tradepool.simexchange.mirror import Mirror
+from tradepool.simexchange.public_data import show_stage, ticker
+from tradepool.simexchange.pushed import PushedCandles
 from tradepool.simexchange.records import NewList, NewOrder, Order, OrderList, Side, Status, Trade
 from tradepool.simexchange.rules import MarketStatus, Rules
 from tradepool.simexchange.telling import Teller
 from tradepool.simexchange.timeline import Phase, Stage, Timeline
+from tradepool.simexchange.wallet import Wallet
 
 
 class Venue:
@@ -55,13 +59,17 @@ class Venue:
     """
 
     def __init__(
-        self, listings: Sequence[Listing], slippage_bp: int = 1, *, strict_ids: bool = False, depth: Depth | None = None
-    ) -> None:
+        self, listings: Sequence[Listing], slippage_bp: int = 1, *, strict_ids: bool = False,
+        depth: Depth | None = None, show_forming: bool = False,
+    ) -> None:  # fmt: skip
         """Open the venue at the first candle's open; BrokenListings when the candles are not usable."""
         self.markets = list_markets(listings)
         self.timeframe_ms = self.markets[0].timeframe_ms
-        self.slippage_bp, self.strict_ids = slippage_bp, strict_ids
+        self.slippage_bp, self.strict_ids, self.show_forming = slippage_bp, strict_ids, show_forming
         self.accounts: dict[str, Account] = {}
+        self.keys = Keys()
+        self.wallet = Wallet(self._moved, self.unit)
+        self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
         self._by_symbol = {market.symbol: market for market in self.markets}
         for market, listing in zip(self.markets, listings, strict=True):
@@ -70,6 +78,7 @@ class Venue:
                 Mirror() if market.is_mirrored else depth.book(market) if depth else Endless(market, slippage_bp)
             )
         self.rule_changes = 0
+        self._pushed = {market.symbol: PushedCandles(market) for market in self.markets if market.is_mirrored}
         self._teller = Teller()
         self._outlets = self._teller.outlets
         self._desk = Desk(self.markets, self._owners, self._teller, slippage_bp)
@@ -110,13 +119,35 @@ class Venue:
         self._teller.flush()
         return phase is not None
 
+    def run_until(self, time_ms: int) -> bool:
+        """Go on through every phase up to a time, whoever listens; False when the candles are over."""
+        while (at_ms := self.next_time_ms()) is not None and at_ms <= time_ms:
+            self._next_phase()
+        self.pass_time(time_ms)
+        self._teller.flush()
+        return at_ms is not None
+
     def next_time_ms(self) -> int | None:
         """Virtual time of the next phase; None at the end of the candles."""
         return self._timeline.next_time_ms()
 
     def pass_time(self, time_ms: int) -> None:
         """Let time go on to there without a phase: clients that wait, retry and sign then do not run ahead of it."""
+        self.wallet.settle(time_ms)
         self._teller.pass_time(time_ms)
+
+    def clock_ms(self) -> int:
+        """What the venue's own clock shows: virtual time, and by how much it goes wrong."""
+        return self.now_ms + self.clock_offset_ms()
+
+    @property
+    def limiter(self) -> Limiter | None:
+        """What counts requests and orders; None: nothing does. Set another one and counting starts from zero."""
+        return self._teller.limiter
+
+    @limiter.setter
+    def limiter(self, limiter: Limiter | None) -> None:
+        self._teller.limiter = limiter
 
     def listen(self, outlet: Outlet) -> None:
         """Tell an outlet what happens from now on."""
@@ -132,9 +163,10 @@ class Venue:
         """Open an account with what it holds; amounts must be whole units of their asset (OffGrid) and not negative."""
         if key in self.accounts:
             raise AccountExists(key=key)
-        units = {asset: self._units(asset, amount) for asset, amount in balances.items()}
+        units = {asset: whole_units(asset, amount, self.unit(asset)) for asset, amount in balances.items()}
         account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
         self._owners.append(account)
+        self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
         return account
 
     def account(self, key: str) -> Account:
@@ -237,6 +269,14 @@ class Venue:
         """A market's best prices now."""
         return self._teller.best(market)
 
+    def depth(self, market: ListedMarket) -> DepthShown:
+        """A market's book now."""
+        return self._teller.depth(market)
+
+    def ticker(self, market: ListedMarket) -> TickerShown:
+        """A market's last 24 hours."""
+        return ticker(self._teller, market)
+
     # ---- a market's life
 
     def set_status(self, symbol: str, status: MarketStatus) -> None:
@@ -273,8 +313,7 @@ class Venue:
 
         Resting limits the book has come to are served. Before the first print its middle is the market's price.
         """
-        market, book = self._mirrored(symbol)
-        self.pass_time(time_ms)
+        market, book = self._mirrored(symbol, time_ms)
         for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
             (book.update if update else book.replace)(side, levels)
         if market.status == "TRADING":
@@ -291,18 +330,24 @@ class Venue:
         A limit that is better than the print is served first; one at its price when its side was hit and the queue
         before it is through.
         """
-        market, _ = self._mirrored(symbol)
-        self.pass_time(time_ms)
+        market, _ = self._mirrored(symbol, time_ms)
         if market.status != "TRADING":
             return
         self._desk.print(market, ticks, steps, buyer_is_maker=buyer_is_maker)
         market.price = ticks
+        self._pushed[symbol].add(ticks, steps, self.now_ms)
+        self._teller.printed(market, ticks, steps, is_buyer_maker=buyer_is_maker)
+        show_stage(self._teller, market, show_forming=self.show_forming)
         self._teller.flush()
 
-    def _mirrored(self, symbol: str) -> tuple[ListedMarket, Mirror]:
+    def _mirrored(self, symbol: str, time_ms: int) -> tuple[ListedMarket, Mirror]:
+        """A mirrored market whose time goes on to there."""
         market = self.market(symbol)
         if not isinstance(market.liquidity, Mirror):
             raise NotMirrored(symbol=symbol)
+        self.pass_time(time_ms)
+        if self._pushed[symbol].pass_time(self.now_ms):
+            show_stage(self._teller, market, show_forming=self.show_forming)
         return market, market.liquidity
 
     # ---- the clock of a bar
@@ -317,17 +362,18 @@ class Venue:
         else:
             for market, bar in phase.moves:
                 self._walk(market, bar, phase.stage)
+        for market, bar in phase.moves:
+            if market.status == "TRADING":
+                market.tape.reach(bar, phase.stage)
+                show_stage(self._teller, market, show_forming=self.show_forming)
         return phase
 
     def _turn(self, phase: Phase) -> None:
-        """Every price first, then the candles: who reads one of them can trade on all."""
-        moves = [(market, bar) for market, bar in phase.moves if market.status == "TRADING"]
-        for market, bar in moves:
-            self._move(market, int(market.open[bar]))
-            market.published = bar
-        for market, bar in moves:
-            if bar and any(outlet.wants_klines(market.symbol) for outlet in self._outlets):
-                self._teller.publish(KlineClosed(market, bar - 1, self.now_ms))
+        """Every price first, the candles after all of them: who reads one can trade on all."""
+        for market, bar in phase.moves:
+            if market.status == "TRADING":
+                self._move(market, int(market.open[bar]))
+                market.published = bar
 
     def _walk(self, market: ListedMarket, bar: int, stage: Stage) -> None:
         """Let resting orders meet the open, or a price on its way to the low, the high or the close."""
@@ -346,13 +392,6 @@ class Venue:
         if market.liquidity.move(ticks) or moved:
             self._teller.book_changed(market)
 
-    def _units(self, asset: str, amount: Decimal) -> int:
-        unit = self.unit(asset)
-        units, rest = divmod(amount, unit)
-        if rest:
-            raise OffGrid(what=f"balance of {asset}", value=amount, step=unit, market="this venue")
-        if units < 0:
-            raise InvalidInput(what=f"balance of {asset}", why=f"{amount} is negative", remedy="give zero or more")
-        if units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=self.unit(asset))
-        return int(units)
+    def _moved(self, account: Account, asset: str, units: int, time_ms: int) -> None:
+        account.move(asset, units)
+        self._teller.moved(account, asset, self.unit(asset), units, time_ms)

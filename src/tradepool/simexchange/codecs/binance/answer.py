@@ -1,4 +1,4 @@
-"""Orders, lists of orders, trades, balances and candles as Binance writes them; amounts are decimal strings."""
+"""Orders, lists of orders, trades and balances as Binance writes them; amounts are decimal strings."""
 
 from __future__ import annotations
 
@@ -153,9 +153,9 @@ def account_body(account: Account, market: ListedMarket, unit: Callable[[str], D
             "buyerCommission": 0,
             "sellerCommission": 0,
             "commissionRates": {**rates, "buyer": "0.00000000", "seller": "0.00000000"},
-            "canTrade": True,
-            "canWithdraw": False,
-            "canDeposit": False,
+            "canTrade": account.can_trade,
+            "canWithdraw": account.can_withdraw,
+            "canDeposit": account.can_deposit,
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
@@ -166,31 +166,6 @@ def account_body(account: Account, market: ListedMarket, unit: Callable[[str], D
             "uid": account.index + 1,
         }
     )
-
-
-def kline_row(market: ListedMarket, index: int) -> list[object]:
-    """A closed candle as the twelve columns of the klines route."""
-    price, start = market.price_text.text, int(market.open_time[index])
-    volume = market.volume_text(index)
-    return [
-        start,
-        price(int(market.open[index])),
-        price(int(market.high[index])),
-        price(int(market.low[index])),
-        price(int(market.close[index])),
-        volume,
-        start + market.timeframe_ms - 1,
-        quote_volume(market, index),
-        1,
-        volume,
-        quote_volume(market, index),
-        "0",
-    ]
-
-
-def quote_volume(market: ListedMarket, index: int) -> str:
-    """Traded quote of a candle: its base volume at its close (only its order of size is meant)."""
-    return f"{float(market.volume_text(index)) * float(market.price_text.text(int(market.close[index]))):.8f}"
 
 
 def _fill(trade: Trade) -> dict[str, object]:
