@@ -1,8 +1,10 @@
 """The venue on the wire: HTTPS and WebSocket at one place, dispatched by the Host header as the real hosts are.
 
 Stable for others: `Server(venue, place, tls=None, scenario=CALM, clock=None)`, `await start() -> Place`, `await stop()`,
-`await drain()`, `faults` (simexchange.faults), `requests`, `frames`, `connections` and `subscriptions_open` (counts). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port
-speaks plain HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
+`await drain()`, `faults` (simexchange.faults), `links` (open WebSockets), `requests`, `frames`, `connections` and
+`subscriptions_open` (counts); `before_request` is called before each request is looked at (a paced venue catches up
+with the clock there). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port speaks plain
+HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
 
 All frames of a step or of an order are handed to their sockets before `venue.step()` returns or the order is
 answered: a WebSocket frame is the same bytes for every connection, so it is written to the transport directly,
@@ -66,6 +68,7 @@ class SocketLink:
         self._through = through
         self.accounts: dict[int, str] = {}
         self.held: list[bytes] = []
+        self.late: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         """Send what faults leave of some frames."""
@@ -141,7 +144,7 @@ class Server:
         self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
-        self._links: set[SocketLink] = set()
+        self.links: set[SocketLink] = set()
         self.requests = 0
         self.before_request: Callable[[], object] = lambda: None
 
@@ -183,18 +186,18 @@ class Server:
         self._bad_frames.close()
         await self._bad_times.close()
         await self.moments.close()
-        for link in tuple(self._links):
+        for link in tuple(self.links):
             link.drop()
         await self._door.close()
 
     async def drain(self) -> None:
         """Wait until every frame written so far is with the kernel, so that no later answer can overtake it."""
-        for link in tuple(self._links):
+        for link in tuple(self.links):
             await link.drained()
 
     def hang_up(self, frame: bytes, code: int) -> None:
         """Send a last frame on every WebSocket and say goodbye."""
-        for link in tuple(self._links):
+        for link in tuple(self.links):
             link.send(frame)
             link.leave(code)
 
@@ -251,7 +254,7 @@ class Server:
             return web.Response(status=said.status, body=said.body(), headers=said.headers())
         await socket.prepare(request)
         link = SocketLink(request, self._through)
-        self._links.add(link)
+        self.links.add(link)
         self._subscribe_by_path(request, link)
         try:
             async for message in socket:
@@ -261,7 +264,7 @@ class Server:
                         break
                     link.send(text_frame(on_text(request, link, message.data)))
         finally:
-            self._links.discard(link)
+            self.links.discard(link)
             self._hub.forget(link)
         return socket
 
