@@ -143,6 +143,7 @@ class Server:
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self._links: set[SocketLink] = set()
         self.requests = 0
+        self.before_request: Callable[[], object] = lambda: None
 
     @property
     def frames(self) -> int:
@@ -213,6 +214,7 @@ class Server:
         return self._bad_frames.through(link, data) if self.faults.by_kind[Strikes.FRAME] else data
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.before_request()
         host = request.headers.get("Host", "").partition(":")[0]
         if host in REST_HOSTS:
             return await self._answer(request)
