@@ -37,7 +37,9 @@ class FeeDesk:
         if through is not None and through.price:
             worth = through.price * through.units_per_tick_step
             units = _half_up(quote * rate * keep * through.units_per_step, MILLION * MILLION * worth)
-            if units <= account.free[through.base]:
+            # What is being sold can't pay for itself.
+            given = base if side is Side.SELL and market.base == through.base else 0
+            if units <= account.free[through.base] - given:
                 return Fee(units, through)
         return Fee(fee_units(received, rate))
 

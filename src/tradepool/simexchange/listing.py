@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 _NOTHING = np.array([], dtype=np.float64)
-_NO_BARS = Bars(60_000, _NOTHING.astype(np.int64), *[_NOTHING] * 5)
+NO_BARS = Bars(60_000, _NOTHING.astype(np.int64), *[_NOTHING] * 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Listing:
     """What a venue is given to trade: a market, its candles and its rules; without candles its prices are pushed in."""
 
     market: Market
-    bars: Bars | None = None
+    bars: Bars = NO_BARS
     rules: Rules = DEFAULT_RULES
 
 
@@ -84,7 +84,7 @@ class ListedMarket:
 
     def __init__(self, index: int, listing: Listing) -> None:
         """Check the candles and turn them into ticks; BrokenListings names what is wrong."""
-        market, bars = listing.market, _NO_BARS if listing.bars is None else listing.bars
+        market, bars = listing.market, listing.bars
         self.index, self.market, self.timeframe_ms = index, market, bars.timeframe_ms
         self.symbol, self.base, self.quote = f"{market.base}{market.quote}", market.base, market.quote
         self.units_per_step, self.units_per_tick_step = market.units_per_step, market.units_per_tick_step
@@ -108,7 +108,7 @@ class ListedMarket:
         self.is_listed, self.has_halted = True, False
         self.published = 0
         self.book_updates = 0
-        self.is_mirrored = listing.bars is None
+        self.is_mirrored = bars is NO_BARS
         if not self.is_mirrored:
             self._check()
         self.tape = Tape(self)

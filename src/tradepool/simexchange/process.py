@@ -23,7 +23,7 @@ from tradepool.domain.market import FeeSchedule, Market
 from tradepool.simexchange.control import Control, NewAccount
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig
-from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.listing import NO_BARS, Listing
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
@@ -165,11 +165,11 @@ def _tls_files(config: Config) -> TlsFiles | None:
 def _write_listing(folder: Path, listing: Listing) -> ListedFile:
     market, bars = listing.market, listing.bars
     file = folder / f"{market.base}{market.quote}.npz"
-    if bars is not None:
+    if bars is not NO_BARS:
         np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
     return ListedFile(
-        bars=str(file) if bars is not None else None,
-        timeframe_ms=bars.timeframe_ms if bars is not None else 0,
+        bars=str(file) if bars is not NO_BARS else None,
+        timeframe_ms=bars.timeframe_ms,
         venue=market.venue,
         base=market.base,
         quote=market.quote,
@@ -197,15 +197,15 @@ def _read_listing(listed: ListedFile, path: Path) -> Listing:
         base_unit=listed.base_unit,
         quote_unit=listed.quote_unit,
     )
-    return Listing(market, _read_bars(listed, path) if listed.bars else None)
+    return Listing(market, _read_bars(listed.bars, listed.timeframe_ms, path) if listed.bars else NO_BARS)
 
 
-def _read_bars(listed: ListedFile, path: Path) -> Bars:
+def _read_bars(file: str, timeframe_ms: int, path: Path) -> Bars:
     try:
-        with np.load(str(listed.bars)) as columns:
-            return Bars(listed.timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
+        with np.load(file) as columns:
+            return Bars(timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
     except (OSError, ValueError, KeyError) as error:
-        raise BrokenConfig(path=path, why=f"the candles {listed.bars} can't be read: {error}") from error
+        raise BrokenConfig(path=path, why=f"the candles {file} can't be read: {error}") from error
 
 
 if __name__ == "__main__":

@@ -86,8 +86,12 @@ class Venue:
 
     @property
     def now_ms(self) -> int:
-        """Virtual time, ms UTC."""
+        """Virtual time, ms UTC; whoever drives the venue may set it."""
         return self._teller.now_ms
+
+    @now_ms.setter
+    def now_ms(self, time_ms: int) -> None:
+        self._teller.now_ms = time_ms
 
     def step(self) -> bool:
         """Go on, phase by phase, until something was published; False when the candles are over.
