@@ -15,12 +15,7 @@ from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Call, Parameters, signed_payload
 from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
-from tradepool.simexchange.events import (
-    AccountPosition,
-    BookTicker,
-    ExecutionReport,
-    KlineClosed,
-)
+from tradepool.simexchange.events import AccountPosition, BookTicker, ExecutionReport, KlineClosed
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.venue import Venue
 
