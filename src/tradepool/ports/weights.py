@@ -62,7 +62,8 @@ class Limit:
 
     `kept` (percent, one a priority) is what each priority is sure of: what it has not used of it is held back from the
     others, but nothing is held back from exits. `head` (percent) is how much of what reads and market data may use they
-    may use at once; the rest comes with time, so that late in a window there is still room for exits. 100 means no pace.
+    may use at once, if it is more than what they are sure of; the rest comes with time, so that late in a window there is
+    still room for exits. 100 means no pace.
     `slack_ms` is how far our clock may be from the venue's. `header` is where the venue tells its own count.
     """
 

@@ -195,7 +195,7 @@ def free_at(limit: Limit, window: Window, amount: int, priority: Priority, now_m
     held = sum(max(0, limit.kept_for(p) - used[p]) for p in others)
     if total + amount + held > limit.amount:
         return after_ms
-    if limit.head >= 100 or priority not in PACED:
+    if limit.head >= 100 or priority not in PACED or used[priority] + amount <= limit.kept_for(priority):
         return now_ms
     # used + amount <= room x (head + the part of the window that has passed), solved for the time.
     room = limit.room(priority)

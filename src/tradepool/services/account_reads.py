@@ -1,6 +1,8 @@
 """Reading accounts as often as their exposure asks for, and not at all what the user stream has told already.
 
-`Schedule` is pure: which account is due, in what order. `AccountReads` asks the gateways and keeps the answers, each
+`Schedule` is pure: which account is due, in what order. Who is due goes by when it would be half an interval late, so
+that those with much at stake come first, yet when the budget is too small for all, all are late and nobody is left out.
+`AccountReads` asks the gateways and keeps the answers, each
 with the time it is from.
 """
 
@@ -37,7 +39,7 @@ class Exposure(IntEnum):
 
 
 EVERY_MS: Mapping[Exposure, int] = {
-    Exposure.OPEN_ORDERS: 2 * MINUTE_MS,
+    Exposure.OPEN_ORDERS: 3 * MINUTE_MS,
     Exposure.POSITION: 5 * MINUTE_MS,
     Exposure.IDLE: 30 * MINUTE_MS,
 }
@@ -71,28 +73,34 @@ class Schedule:
     >>> for name in ("busy", "long", "idle"):
     ...     schedule.mended(AccountId(name), 0)
     ...     schedule.done(AccountId(name), 0)
-    >>> [(minute, due) for minute in range(1, 7) if (due := schedule.take(minute * 60_000, 9))]
-    [(2, ['busy']), (5, ['long'])]
+    >>> def read(now_ms: int) -> list[AccountId]:
+    ...     taken = schedule.take(now_ms, 9)
+    ...     for account in taken:
+    ...         schedule.done(account, now_ms)
+    ...     return taken
+    >>> [(minute, due) for minute in range(1, 7) if (due := read(minute * 60_000))]
+    [(3, ['busy']), (5, ['long']), (6, ['busy'])]
     """
 
     def __init__(self, every_ms: Mapping[Exposure, int] = EVERY_MS) -> None:
         """Nobody is watched yet."""
         self._every_ms = every_ms
         self._accounts: dict[AccountId, _Watched] = {}
-        self._due: dict[Exposure, list[tuple[int, int, AccountId]]] = {exposure: [] for exposure in Exposure}
+        self._waiting: list[tuple[int, int, AccountId]] = []  # by when they are due
+        self._ready: list[tuple[int, Exposure, int, AccountId]] = []  # by when they are late
         self._tickets = itertools.count(1)
 
     def watch(self, account: AccountId, exposure: Exposure, now_ms: int) -> None:
         """Watch an account from now on, or say that its exposure has changed; a new one is due at once."""
         known = self._accounts.get(account)
         if known is None:
-            known = self._accounts[account] = _Watched(exposure, now_ms)
-        elif known.exposure is exposure:
-            return
-        else:
+            self._accounts[account] = _Watched(exposure, now_ms)
+            self._queue(account, self._accounts[account], late_ms=now_ms)
+        elif known.exposure is not exposure:
             known.exposure = exposure
-            known.due_ms = now_ms if known.as_of_ms is None else max(now_ms, known.as_of_ms + self._interval_ms(known))
-        self._queue(account, known)
+            if known.as_of_ms is not None:
+                known.due_ms = max(now_ms, known.as_of_ms + self._interval_ms(known))
+                self._queue(account, known)
 
     def forget(self, account: AccountId) -> None:
         """Watch it no more."""
@@ -103,7 +111,7 @@ class Schedule:
         known = self._accounts.get(account)
         if known is not None and known.since_ms is not None:
             known.since_ms, known.due_ms = None, now_ms
-            self._queue(account, known)
+            self._queue(account, known, late_ms=now_ms)
 
     def mended(self, account: AccountId, now_ms: int) -> None:
         """Its stream tells everything again from `now_ms` on; what was read before that is read once more."""
@@ -135,23 +143,31 @@ class Schedule:
         return known is not None and known.told
 
     def take(self, now_ms: int, most: int) -> list[AccountId]:
-        """Who is due, the most exposed first, then who has waited longest; each is handed out once until it is done."""
+        """Who is due, the first to be late first; each is handed out once until it is done."""
+        while self._waiting and self._waiting[0][0] <= now_ms:
+            due_ms, ticket, account = heapq.heappop(self._waiting)
+            known = self._accounts.get(account)
+            if known is not None and known.ticket == ticket:
+                late_ms = due_ms + self._every_ms[known.exposure] // 2
+                heapq.heappush(self._ready, (late_ms, known.exposure, ticket, account))
         taken: list[AccountId] = []
-        for queue in self._due.values():
-            while queue and queue[0][0] <= now_ms and len(taken) < most:
-                _, ticket, account = heapq.heappop(queue)
-                known = self._accounts.get(account)
-                if known is not None and known.ticket == ticket:
-                    taken.append(account)
+        while self._ready and len(taken) < most:
+            _, _, ticket, account = heapq.heappop(self._ready)
+            known = self._accounts.get(account)
+            if known is not None and known.ticket == ticket:
+                taken.append(account)
         return taken
 
     def _interval_ms(self, known: _Watched) -> int:
         every_ms = self._every_ms[known.exposure]
         return every_ms if known.since_ms is not None else min(every_ms, BLIND_EVERY_MS)
 
-    def _queue(self, account: AccountId, known: _Watched) -> None:
+    def _queue(self, account: AccountId, known: _Watched, late_ms: int | None = None) -> None:
         known.ticket = next(self._tickets)
-        heapq.heappush(self._due[known.exposure], (known.due_ms, known.ticket, account))
+        if late_ms is None:
+            heapq.heappush(self._waiting, (known.due_ms, known.ticket, account))
+        else:
+            heapq.heappush(self._ready, (late_ms, known.exposure, known.ticket, account))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
