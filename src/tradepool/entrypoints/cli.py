@@ -45,9 +45,11 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 strategies_app = App(name="strategies", help="The strategies there are.")
+exchange_app = App(name="exchange", help="A simulated exchange that real clients can't tell apart.")
 config_app = App(name="config", help="The configuration in force.")
 app.command(strategies_app)
 app.command(config_app)
+app.command(exchange_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
@@ -243,6 +245,26 @@ def config_show(*, config: Config = None) -> None:
     from tradepool.presentation.config_page import config_text
 
     print(config_text(settings_from(config).model_dump(mode="json")))
+
+
+@exchange_app.command(name="limits")
+def exchange_limits(
+    venue: Annotated[str, Parameter(help="Whose limits.")] = "binance",
+    *,
+    plan: Annotated[int | None, Parameter(converter=read_whole, help="What so many users would take.")] = None,
+    socket: Annotated[Path | None, Parameter(help="Valkey socket of a running platform: use and waits now.")] = None,
+    json: Json = False,
+) -> None:
+    """The venue's rate limits: use, headroom and waits now, and what a number of users would cost."""
+    from tradepool.entrypoints.exchange_limits import USERS_MAX, limits_found
+    from tradepool.entrypoints.inputs import whole
+    from tradepool.presentation.limits_page import limits_page
+
+    found = limits_found(venue, None if plan is None else whole("--plan", plan, 1, USERS_MAX), socket)
+    if json:
+        _say(found)
+    else:
+        _show(limits_page(found))
 
 
 @app.command

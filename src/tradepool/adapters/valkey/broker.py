@@ -104,6 +104,13 @@ class SharedThrottle:
         except GONE:
             return await self._alone.snapshot()
 
+    async def answers(self) -> bool:
+        """Whether the server is there."""
+        try:
+            return bool(await self._client.ping())
+        except GONE:
+            return False
+
     async def close(self) -> None:
         """Leave; what was still to be told is told first."""
         if self._tasks:
