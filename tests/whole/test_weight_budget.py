@@ -12,7 +12,7 @@ import pytest
 from tests.whole.paced_sockets import sockets_day
 from tests.whole.thousand_users import MINUTE_MS, SHARES, Seen, day, exposures
 from tradepool.adapters.exchanges.rate_limits import BINANCE
-from tradepool.ports.weights import Measure, Priority
+from tradepool.ports.weights import Limit, Measure, Priority
 from tradepool.services.account_reads import Exposure
 from tradepool.simexchange.limits import Limits
 
@@ -66,6 +66,12 @@ def test_streams_come_up_in_the_order_of_exposure(seen: Seen, long: bool) -> Non
     came = len(seen.streams)
     assert came >= min(USERS, 55 * minutes)
     assert seen.streams[-1][0] <= 18 * MINUTE_MS
+
+
+@pytest.mark.parametrize("kept", [[], [limit for limit in BINANCE if limit.measure is not Measure.WEIGHT]])
+def test_without_the_broker_the_same_crowd_is_refused(kept: list[Limit]) -> None:
+    """The venue of this test does count: no limits, or only those on connections and orders, and it says 429."""
+    assert day(USERS, 2, seed=3, limits=kept).refused > 10
 
 
 def test_one_seed_is_one_day() -> None:

@@ -14,12 +14,12 @@ from typing import Any, cast
 
 import ccxt.pro
 
-from tradepool.adapters.exchanges.rate_limits import cost_of, limits_of, stream_cost
+from tradepool.adapters.exchanges.rate_limits import BINANCE, cost_of, stream_cost
 from tradepool.domain.balance import Balance
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.ports.exchange import AccountGateway
-from tradepool.ports.weights import Answer, Cost, Grant, Priority, WeightBroker
+from tradepool.ports.weights import Answer, Cost, Grant, Limit, Priority, WeightBroker
 from tradepool.runtime.clock import VirtualClock
 from tradepool.runtime.throttle import Throttle
 from tradepool.services.account_reads import EVERY_MS, AccountReads, Exposure, Schedule
@@ -231,12 +231,12 @@ class Crowd:
         await self._wire.request(Priority.EXIT, "POST", "order", {"symbol": "M1USDT"}, account)
 
 
-def day(users: int, minutes: int, seed: int) -> Seen:
-    """So many users for so many virtual minutes from the platform's start."""
+def day(users: int, minutes: int, seed: int, limits: Sequence[Limit] = BINANCE) -> Seen:
+    """So many users for so many virtual minutes from the platform's start; `limits` are what the broker keeps."""
 
     async def main(selector: IdleSelector) -> Seen:
         clock = VirtualClock(START_MS)
-        wire = Wire(Throttle(limits_of("binance"), clock), clock, seed, Limits())
+        wire = Wire(Throttle(limits, clock), clock, seed, Limits())
         crowd = Crowd(users, minutes, seed, clock, wire)
 
         def on_idle() -> bool:
