@@ -222,12 +222,12 @@ def test_a_user_stream_opens_for_who_proves_itself() -> None:
     venue = small_venue(flat(2))
     params: dict[str, object] = {"timestamp": START, "apiKey": "key", "recvWindow": 5000}
     params["signature"] = signature(f"apiKey=key&recvWindow=5000&timestamp={START}")
-    assert user_stream.user_account(venue, params) == "key"
+    assert user_stream.user_key(venue, params).account.key == "key"
     for change in ({"signature": "00"}, {"apiKey": "nobody"}, {"timestamp": START + 1}, {"recvWindow": 6000}):
         with pytest.raises(Rejection):
-            user_stream.user_account(venue, params | change)
+            user_stream.user_key(venue, params | change)
     with pytest.raises(Rejection):
-        user_stream.user_account(venue, None)
+        user_stream.user_key(venue, None)
 
 
 @pytest.mark.parametrize(("size", "header"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])

@@ -16,7 +16,7 @@ class TradepoolError(Exception):
         """Fill the class's docstring with the facts; they stay readable as `error.facts`.
 
         >>> str(UnknownMarket(symbol="BTC/EUR", known="BTC/USDT"))
-        'Market BTC/EUR is not known here; known: BTC/USDT.'
+        'Market BTC/EUR is not known here; the nearest known: BTC/USDT.'
         """
         self.facts = facts
         super().__init__((type(self).__doc__ or "").format(**facts))
@@ -27,7 +27,7 @@ class InvalidInput(TradepoolError):
 
 
 class UnknownMarket(InvalidInput):
-    """Market {symbol} is not known here; known: {known}."""
+    """Market {symbol} is not known here; the nearest known: {known}."""
 
 
 class OffGrid(InvalidInput):

@@ -23,8 +23,10 @@ from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
+from tradepool.core.risk.suspension import Suspensions
+from tradepool.core.risk.symbols import likely, listed_market
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.errors import InvalidInput, TradepoolError, UnknownMarket
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -34,12 +36,15 @@ from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
 from tradepool.runtime.egress import sealed
-from tradepool.runtime.supervise import guard
+from tradepool.runtime.supervise import Supervisor, guard
 from tradepool.services.market_data import MarketData
 from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
+from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
+from tradepool.services.venue_clock import VenueClock
 
 WrapGateway = Callable[[AccountGateway], AccountGateway]
 
@@ -62,7 +67,8 @@ class Wiring:
     """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request.
 
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
-    that does nothing else. `naming` marks this deployment's and instance's orders.
+    that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
+    not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
     """
 
     venue: str
@@ -79,6 +85,7 @@ class Wiring:
     journal: Journal | None = None
     wrap_gateway: WrapGateway = lambda gateway: gateway
     sealed: bool = False
+    watched: bool = False
     naming: Naming = REPLAY_NAMING
 
     def __post_init__(self) -> None:
@@ -98,6 +105,7 @@ class Platform:
         self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._alarms: list[TradepoolError] = []
+        self._keys: dict[AccountId, KeyCheck] = {}
 
     async def start(self) -> None:
         """Connect, recover, subscribe."""
@@ -112,6 +120,10 @@ class Platform:
         self._closing.append(self.feed.close)
         listed = {market.id: market for market in await self.feed.markets()}
         await self.feed.time_ms()
+        self.venue_clock = VenueClock(self.feed, w.clock)
+        self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
+        if w.watched:
+            await self.venue_clock.check()
         actors, refused = list[AccountActor](), dict[AccountId, Exception]()
         for seat in w.seats:
             account = seat.account.id
@@ -133,8 +145,23 @@ class Platform:
             [market for others in self._others.values() for market in others],
         )
         await self.desk.start(self.market_data)
+        if w.watched:
+            self._watch([actor for actor in actors if actor.account.account.id not in self.desk.halted])
         if self._alarms:
             raise self._alarms[0]
+
+    def _watch(self, actors: Sequence[AccountActor]) -> None:
+        """Look after what is beside trading, from now on."""
+        clock, supervisor = self._wiring.clock, Supervisor()
+        used = {slot.market.id: slot.market for actor in actors for slot in actor.account.slots.values()}
+        watched = [(actor, self._keys[actor.account.account.id]) for actor in actors]
+        self._closing.append(supervisor.stop)
+        for name, work in (
+            ("clock", self.venue_clock.run()),
+            ("markets", look_at_markets(self.feed, self.gate, list(used.values()), clock)),
+            ("accounts", Watch(watched, clock, self.desk.halt).run()),
+        ):
+            supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
 
     def _alarm(self, error: TradepoolError) -> None:
         """Code of an exchange client went where it must not, in whatever thread: all accounts stop."""
@@ -148,7 +175,7 @@ class Platform:
     async def _take(self, seat: Seat, listed: Mapping[MarketId, Market], actors: list[AccountActor]) -> None:
         """Make an account's actor; a key that is refused, or a market that is not there, is that account's trouble."""
         w = self._wiring
-        markets = [self._listed(listed, market) for market in seat.mandate.markets]
+        markets = [listed_market(listed, market) for market in seat.mandate.markets]
         self._look_at(seat.mandate.strategy_id, listed)
         gateway: AccountGateway = w.wrap_gateway(
             CcxtGateway(
@@ -163,18 +190,18 @@ class Platform:
             )
         )
         self._closing.append(gateway.close)
+        if w.watched:
+            account_id = seat.account.id
+            self._keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
+            await self._keys[account_id].check()
         fees = await gateway.fees()
         account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
+        sender.may_enter, sender.on_rejected = self.gate.may_enter, self.gate.rejected
         actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
         actors.append(actor)
-
-    def _listed(self, listed: Mapping[MarketId, Market], market: MarketId) -> Market:
-        if market not in listed:
-            raise UnknownMarket(symbol=market, known=", ".join(sorted(listed)[:10]))
-        return listed[market]
 
     def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
         """Find the markets a strategy reads beside its own. Raises OtherMarketMissing and what `source_of` does."""
@@ -185,7 +212,8 @@ class Platform:
         wanted = {symbol: MarketId(f"{venue}:{symbol}") for symbol in read}
         for symbol, market in wanted.items():
             if market not in listed:
-                known = ", ".join(sorted(each.symbol for each in listed.values())[:10])
+                symbols = sorted(each.symbol for each in listed.values())
+                known = " or ".join(likely(symbol, symbols)) or ", ".join(symbols[:10])
                 raise OtherMarketMissing(strategy=strategy.name, symbol=repr(symbol)[:40], venue=venue, known=known)
         self._others[strategy_id] = [listed[market] for market in wanted.values()]
 

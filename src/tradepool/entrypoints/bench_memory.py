@@ -1,4 +1,7 @@
-"""Memory of platform and simulated exchange together: the proportional set size of a process that does nothing else."""
+"""Memory: a platform and its simulated exchange together, and one more account client with its private stream.
+
+Each is the proportional set size of a process that does nothing else; the exchange of the clients is another process.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tradepool.entrypoints.bench import Figure, Measure
 SMAPS = Path("/proc/self/smaps_rollup")
 TIMEOUT_S = 300
 STEPS_BETWEEN_LOOKS = 250
+CLIENTS, AIM_KB = 1_000, 40.0
 
 
 class MemoryUnknown(TradepoolError):
@@ -20,11 +24,20 @@ class MemoryUnknown(TradepoolError):
 
 def rounds() -> Measure:
     """A fresh process each round."""
-    return lambda: [Figure("memory of platform and venue (PSS)", "MB", _in_a_process_of_its_own())]
+    return lambda: [
+        Figure("memory of platform and venue (PSS)", "MB", in_a_process_of_its_own(__spec__.name)),
+        Figure(
+            f"memory of one more account client with its stream, of {CLIENTS} (PSS)",
+            "KB",
+            in_a_process_of_its_own("tradepool.entrypoints.bench_clients", str(CLIENTS)),
+            peers={"aim": AIM_KB},
+        ),
+    ]
 
 
-def _in_a_process_of_its_own() -> float:
-    command = [sys.executable, "-m", __spec__.name]
+def in_a_process_of_its_own(module: str, *arguments: str) -> float:
+    """The number a module says when it is run. Raises MemoryUnknown."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode:
         raise MemoryUnknown(why=(done.stderr.splitlines() or ["no word"])[-1])

@@ -7,15 +7,18 @@ Adapters fit these by shape. Nothing here retries: a call ends with an answer or
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
 from tradepool.domain.command import Cancel
 from tradepool.domain.errors import VenueError
 from tradepool.domain.event import Event
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import FillId
+from tradepool.domain.ids import FillId, MarketId
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest
 
@@ -30,6 +33,16 @@ class NotPlaced(VenueError):
     """{venue} did not take {request}: {message}; it is sent again."""
 
     transient = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """The venue's clock beside ours at `time_ms` (ours): `offset_ms` is what ours lacks; half the round trip is how far
+    the comparison may be wrong."""
+
+    time_ms: int
+    offset_ms: int
+    round_trip_ms: int
 
 
 OnCandle = Callable[[Candle], None]
@@ -53,8 +66,16 @@ class CandleFeed(Protocol):
         """
         ...
 
+    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Trouble | None]:
+        """Which markets are halted or delisted; None for one that is traded."""
+        ...
+
     async def time_ms(self) -> int:
         """The venue's time."""
+        ...
+
+    async def read_clock(self) -> ClockReading:
+        """Compare our clock with the venue's; requests are signed with the venue's time from then on."""
         ...
 
     async def history(self, market: Market, timeframe_ms: int, since_ms: int) -> Sequence[Candle]:
@@ -87,6 +108,14 @@ class AccountGateway(Protocol):
 
     async def fills(self, market: Market, after: FillId | None) -> Sequence[Fill]:
         """This account's fills on a market after one already known, in the venue's order."""
+        ...
+
+    async def open_orders(self, market: Market) -> Sequence[Order]:
+        """Every order that rests on a market, whoever made it."""
+        ...
+
+    async def rights(self) -> KeyRights:
+        """What this account's key may do."""
         ...
 
     async def fees(self) -> FeeSchedule:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -26,8 +27,7 @@ class Right(Enum):
     UNIVERSAL_TRANSFER = "universal_transfer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permissions:
+class Permissions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a key is allowed; without a word it reads and trades on the spot market, from anywhere, for ever.
 
     `addresses` are the only ones it may come from (none: any), `trading_until_ms` is when it stops trading.
@@ -58,6 +58,9 @@ class Permissions:
         return not self.addresses or address in self.addresses
 
 
+READ_AND_TRADE = Permissions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """One key of an account. Either `public_key` is set, or `secret` proves who signs."""
@@ -67,7 +70,7 @@ class ApiKey:
     secret: bytes = field(default=b"", repr=False)
     public_key: Ed25519PublicKey | None = None
     created_ms: int = 0
-    permissions: Permissions = Permissions()
+    permissions: Permissions = READ_AND_TRADE
 
 
 class Keys:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
 
 from tradepool.simexchange.errors import AddressBanned, TooManyOrders, TooManyRequests
 from tradepool.simexchange.records import Order, Trade
@@ -17,25 +18,27 @@ from tradepool.simexchange.records import Order, Trade
 SECOND_MS, MINUTE_MS, DAY_MS = 1_000, 60_000, 86_400_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+Whole = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every limit of a venue; the defaults are Binance spot's.
 
     Known from its documentation: all but `strikes_max` (how many requests it lets pass with a 429 in one minute
     before it bans) and the bans between the first (2 minutes) and the last (3 days).
     """
 
-    weight_per_minute: int = 6_000
-    requests_per_5_minutes: int = 61_000
-    wallet_weight_per_minute: int = 12_000
-    wallet_account_weight_per_minute: int = 180_000
-    orders_per_10_seconds: int = 100
-    orders_per_day: int = 200_000
-    connections_per_5_minutes: int = 300
-    messages_per_second: int = 5
-    streams_max: int = 1_024
-    strikes_max: int = 10
-    bans_s: tuple[int, ...] = (120, 600, 3_600, 21_600, 86_400, 259_200)
+    weight_per_minute: Whole = 6_000
+    requests_per_5_minutes: Whole = 61_000
+    wallet_weight_per_minute: Whole = 12_000
+    wallet_account_weight_per_minute: Whole = 180_000
+    orders_per_10_seconds: Whole = 100
+    orders_per_day: Whole = 200_000
+    connections_per_5_minutes: Whole = 300
+    messages_per_second: Whole = 5
+    streams_max: Whole = 1_024
+    strikes_max: Whole = 10
+    bans_s: Annotated[tuple[Whole, ...], msgspec.Meta(min_length=1)] = (120, 600, 3_600, 21_600, 86_400, 259_200)
 
 
 BINANCE = Limits()
@@ -128,12 +131,13 @@ class Limiter:
         if now_ms < until_ms:
             raise AddressBanned(until_ms=until_ms, retry_after_s=-(-(until_ms - now_ms) // SECOND_MS))
 
-    def ban(self, address: str, now_ms: int) -> None:
-        """Ban an address, each time for longer."""
+    def ban(self, address: str, now_ms: int) -> int:
+        """Ban an address, each time for longer; answers with when the ban ends."""
         bans = self.limits.bans_s
         ban_s = bans[min(self._bans[address], len(bans) - 1)]
         self._bans[address] += 1
         self._banned_until[address] = now_ms + ban_s * SECOND_MS
+        return self._banned_until[address]
 
     def connect(self, address: str, now_ms: int) -> None:
         """Count an attempt to open a WebSocket connection; TooManyRequests, AddressBanned."""

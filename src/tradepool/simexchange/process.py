@@ -23,6 +23,7 @@ from tradepool.domain.market import FeeSchedule, Market
 from tradepool.simexchange.control import Control, NewAccount
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig
+from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -57,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_bp: int = 1
     strict_ids: bool = False
     tls_folder: str | None = None
+    limits: Limits | None = None
 
 
 def write_config(
@@ -98,6 +100,7 @@ def venue_of(config: Config, path: Path) -> Venue:
     """The venue a configuration describes, with its accounts open."""
     listings = [_read_listing(listed, path) for listed in config.listings]
     venue = Venue(listings, config.slippage_bp, strict_ids=config.strict_ids)
+    venue.limiter = Limiter(config.limits) if config.limits else None
     for account in config.accounts:
         venue.open_account(account.key, account.secret, account.balances)
     return venue

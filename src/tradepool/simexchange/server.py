@@ -88,6 +88,7 @@ class Server:
         self._venue = venue
         self._hub, self._rest, self._gate = Hub(venue.markets), Rest(venue), Gate(venue)
         self._door = Door(self._handle, place, tls)
+        venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self._links: set[SocketLink] = set()
         self.requests = 0
 
@@ -212,8 +213,8 @@ class Server:
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
         if ask.method == user_stream.USER_SUBSCRIBE:
-            account = user_stream.user_account(self._venue, ask.params, address)
-            return {"subscriptionId": self._hub.open_user(account, link)}
+            key = user_stream.user_key(self._venue, ask.params, address)
+            return {"subscriptionId": self._hub.open_user(key.account.key, link, key.name)}
         if ask.method == user_stream.USER_UNSUBSCRIBE:
             number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None
             self._hub.close_users(link, number)

@@ -51,5 +51,5 @@ class Ask:
 
 async def synchronize(client: Any) -> None:
     """Sign with the venue's time from now on; where it can't be had, the next refusal asks again."""
-    with suppress(ccxt.BaseError):
-        await client.load_time_difference()
+    with suppress(ccxt.BaseError, *outcome.NONSENSE):
+        await client.read_clock()

@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import ccxt
+
 from tradepool.adapters.exchanges import outcome, translate
 from tradepool.adapters.exchanges.ask import Ask
 from tradepool.adapters.exchanges.clients import new_client
 from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.stream import Stream
 from tradepool.adapters.exchanges.transport import Session
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.candle import Candle, timeframe_name
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import OnCandle, OnLost
+from tradepool.ports.exchange import ClockReading, OnCandle, OnLost
 from tradepool.ports.weights import WeightBroker
 from tradepool.runtime import telemetry
 
@@ -65,11 +68,35 @@ class CcxtFeed:
             log.warning("a market's rules can't be read", market=str(listing.get("symbol")), error=str(error))
             return None
 
+    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Trouble | None]:
+        """Which markets are halted or delisted; None for one that is traded."""
+        names = {self.client.market_id(market.symbol): market.id for market in markets}
+        return {names[name]: trouble for name, trouble in (await self._standing(list(names))).items()}
+
+    async def _standing(self, names: list[str]) -> dict[str, Trouble | None]:
+        """By the venue's names. One that it does not know makes it refuse the whole list: then each is asked alone."""
+
+        def unknown(error: ccxt.BaseError) -> tuple[dict[str, Trouble | None]] | None:
+            alone: dict[str, Trouble | None] = {names[0]: Trouble.DELISTED} if len(names) == 1 else {}
+            return (alone,) if isinstance(error, ccxt.BadSymbol) else None
+
+        listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
+        asked = self.client.publicGetExchangeInfo({"symbols": listed})
+        found = await self._ask("exchangeInfo", asked, translate.standing_from, unknown)
+        if found or len(names) == 1:
+            return found
+        return {name: trouble for each in names for name, trouble in (await self._standing([each])).items()}
+
     async def time_ms(self) -> int:
         """The venue's time; also told to `on_time`."""
         now = await self._ask("fetch_time", self.client.fetch_time(), int)
         self._on_time(now)
         return now
+
+    async def read_clock(self) -> ClockReading:
+        """Our clock beside the venue's; every client of the session signs with the venue's time from then on."""
+        read: ClockReading = await self._ask("fetch_time", self.client.read_clock(), lambda reading: reading)
+        return read
 
     async def subscribe(
         self, markets: Sequence[Market], timeframe_ms: int, on_candle: OnCandle, on_lost: OnLost
@@ -101,7 +128,7 @@ class CcxtFeed:
 
         def read(answer: Any) -> tuple[list[Candle], int | None]:
             """The closed candles of a page, and where the next page starts."""
-            rows = translate.rows_from(answer)
+            rows = sorted(translate.rows_from(answer), key=lambda row: int(row[0]))
             closed = [row for row in rows if int(row[0]) + timeframe_ms <= now]
             next_ms = int(rows[-1][0]) + 1 if len(rows) == HISTORY_PAGE else None
             return [translate.candle_from_row(market, timeframe_ms, row) for row in closed], next_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -20,6 +21,7 @@ from tradepool.domain.command import Cancel
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
@@ -46,6 +48,7 @@ class CcxtGateway:
     ) -> None:
         """`master` is the feed's client with its markets loaded; `markets` are those the account may trade."""
         self.account = account
+        self._forget = partial(session.vault.forget, account)
         self._client = new_account_client(master, account, credentials, session, clock, keep_alive_ms)
         self._pacer = Pacer(self._client, broker, account)
         self._markets = {self._client.market_id(m.symbol): m for m in markets}
@@ -159,6 +162,16 @@ class CcxtGateway:
             self._names[venue_order_id] = order.client_order_id
         return self._names[venue_order_id]
 
+    async def open_orders(self, market: Market) -> Sequence[Order]:
+        """Every order that rests on a market, whoever made it."""
+        asked = self._client.privateGetOpenOrders({"symbol": self._client.market_id(market.symbol)})
+        return await self._ask("open orders", asked, lambda answer: translate.orders_from(answer, market))
+
+    async def rights(self) -> KeyRights:
+        """What this account's key may do."""
+        asked = self._client.sapiGetAccountApiRestrictions({})
+        return await self._ask("rights of the key", asked, translate.rights_from)
+
     async def balances(self) -> Sequence[Balance]:
         """What the account holds."""
         asked = self._client.privateGetAccount({})
@@ -172,6 +185,7 @@ class CcxtGateway:
         """Stop watching and close the client."""
         await self._stream.close()
         await self._client.close()
+        self._forget()
 
 
 def _no_such_order(error: ccxt.BaseError) -> tuple[None] | None:

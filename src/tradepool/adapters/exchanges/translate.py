@@ -11,11 +11,13 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
+from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
 from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
+from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
 
@@ -122,10 +124,37 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
     )
 
 
+def orders_from(answer: Any, market: Market) -> list[Order]:
+    """Open orders as the venue's REST API shows them."""
+    return [order_from(order, market) for order in rows_from(answer)]
+
+
+def standing_from(answer: Mapping[str, Any]) -> dict[str, Trouble | None]:
+    """How symbols stand in a list of markets, by the venue's names."""
+    rows = rows_from(answer["symbols"])
+    return {_text(row["symbol"]): None if row["status"] == "TRADING" else Trouble.HALTED for row in rows}
+
+
+def rights_from(answer: Mapping[str, Any]) -> KeyRights:
+    """What a key may do; a right the venue does not speak of is not believed to be absent."""
+    until = int(answer.get("tradingAuthorityExpirationTime") or 0)
+    other = ("enableMargin", "enableFutures", "enableVanillaOptions", "enablePortfolioMarginTrading")
+    return KeyRights(
+        reading=_flag(answer["enableReading"]),
+        trading=_flag(answer["enableSpotAndMarginTrading"]),
+        withdrawals=_flag(answer["enableWithdrawals"]),
+        transfers=_flag(answer["enableInternalTransfer"]) or _flag(answer["permitsUniversalTransfer"]),
+        other_markets=any(_flag(answer.get(name, False)) for name in other),
+        listed_addresses=_flag(answer["ipRestrict"]),
+        trading_until_ms=until or None,
+    )
+
+
 def trades_from(answer: Any, account: AccountId, market: Market) -> list[tuple[Fill, str]]:
-    """The account's trades as the venue's REST API shows them, each with the venue's id of its order, which is all
-    that tells ours."""
-    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows_from(answer)]
+    """The account's trades by their ids, in whatever order REST shows them, each with the venue's id of its order,
+    which is all that tells ours."""
+    rows = sorted(rows_from(answer), key=lambda trade: int(trade["id"]))
+    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows]
 
 
 def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
@@ -185,8 +214,10 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 
 def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """The balances of an account answer, without the empty ones."""
+    """The balances of an account answer, without the empty ones; one below zero makes no sense of all."""
     rows = [(row["asset"], canonical(row["free"]), canonical(row["locked"])) for row in answer["balances"]]
+    if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
+        raise BadFrame(f"{below[0]} is below zero")
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
 
 

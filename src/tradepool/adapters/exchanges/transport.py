@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ from aiohttp.tracing import Trace
 
 from tradepool.adapters.exchanges.guard import Guard, GuardedConnector, GuardedTcpConnector, ListedResolver, OnAlarm
 from tradepool.adapters.exchanges.vault import Vault
+from tradepool.adapters.exchanges.venue_time import VenueTime
 from tradepool.adapters.exchanges.venues import BINANCE, Reach
 
+TLS_BUFFER_BYTES = 16 * 1024
 LOOPBACK = "127.0.0.1"
 
 
@@ -72,7 +75,7 @@ class _UnixTlsConnector(GuardedConnector, aiohttp.UnixConnector):
 
 
 class Session:
-    """One shared HTTP session of a venue: its TLS context, its `guard` (where requests may go), its `vault` (keys)."""
+    """One shared HTTP session of a venue: its TLS context, `guard` (where requests may go), `vault` (keys), `time`."""
 
     def __init__(
         self,
@@ -85,9 +88,12 @@ class Session:
 
         `on_alarm` hears of requests off the list, before whoever asked does.
         """
+        # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise: a record has 16.
+        sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
         self.guard = Guard(reach, self.tls, on_alarm)
         self.vault = Vault()
+        self.time = VenueTime()
         self.http = aiohttp.ClientSession(
             connector=self._connector(transport),
             trace_configs=list(traces),

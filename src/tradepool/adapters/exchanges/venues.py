@@ -70,7 +70,7 @@ class Reach:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFacts:
     """One venue. `finds_by_client_id` says whether a single order can be looked up by our name of it; `ids_return`
-    whether a client order id is taken again once its order is final; the limits are the venue's own, 0 if unknown."""
+    whether a client order id is taken again once its order is final. What it limits is in `rate_limits`."""
 
     id: str
     certified: bool
@@ -79,9 +79,6 @@ class VenueFacts:
     look_up_by: IdParameter = IdParameter.CLIENT_ORDER_ID
     finds_by_client_id: bool = False
     ids_return: bool = True
-    weight_per_minute: int = 0
-    orders_per_10s: int = 0
-    connects_per_5min: int = 0
 
 
 _PUBLIC = frozenset(
@@ -129,9 +126,6 @@ BINANCE = VenueFacts(
     ),
     send_id_as="newClientOrderId",
     finds_by_client_id=True,
-    weight_per_minute=6_000,
-    orders_per_10s=100,
-    connects_per_5min=300,
 )
 
 CERTIFIED: Mapping[str, VenueFacts] = {BINANCE.id: BINANCE}

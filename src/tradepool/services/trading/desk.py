@@ -78,6 +78,10 @@ class TradingDesk:
     def _market_data_failed(self, task: str, error: Exception) -> None:
         self.halt_all(error)
 
+    def halt(self, account: AccountId, error: Exception) -> None:
+        """Stop one account."""
+        self._halt(account, "account", error)
+
     def halt_all(self, error: Exception) -> None:
         """Stop every account for the same reason."""
         for actor in self.actors:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
-from tradepool.domain.event import Event
+from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
 from tradepool.ports.clock import Clock
@@ -28,7 +28,9 @@ Sendable = Submit | Cancel
 class Sender:
     """A queue in client-order-id order before a gateway; cancels of an order go before younger orders.
 
-    `wanted` is set by the account's owner: whether the account still waits for a command's answer.
+    `wanted` is set by the account's owner: whether the account still waits for a command's answer. `may_enter` is asked
+    before an entry goes out: "" or why it may not now, which is the reason it is rejected for. `on_rejected` hears what
+    the venue refused, and why.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class Sender:
     ) -> None:
         """`entry_age_ms` is how old an entry may be when it is sent; older ones are rejected as aged out."""
         self.wanted: Callable[[Sendable], bool] = lambda command: True
+        self.may_enter: Callable[[OrderRequest], str] = lambda request: ""
+        self.on_rejected: Callable[[OrderRequest, str], None] = lambda request, reason: None
         self.clock = clock
         self._gateway = gateway
         self._entry_age_ms = entry_age_ms
@@ -101,8 +105,14 @@ class Sender:
         while self._still(command):
             if self.too_old(request):
                 return reconcile.aged_out(request, self.clock.now_ms())
+            if request.purpose is Purpose.ENTRY and (reason := self.may_enter(request)):
+                name = request.client_order_id
+                return OrderRejected(time_ms=self.clock.now_ms(), client_order_id=name, reason=reason)
             try:
-                return await self._gateway.submit(command.order)
+                answer = await self._gateway.submit(command.order)
+                if isinstance(answer, OrderRejected):
+                    self.on_rejected(request, answer.reason)
+                return answer
             except NotPlaced:
                 await backoff.wait()
             except OutcomeUnknown:

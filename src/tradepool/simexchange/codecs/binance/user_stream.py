@@ -7,7 +7,7 @@ from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Parameters
 from tradepool.simexchange.events import AccountPosition, BalanceMoved, ExecutionReport
-from tradepool.simexchange.keys import Right
+from tradepool.simexchange.keys import ApiKey, Right
 from tradepool.simexchange.records import Kind, Order
 from tradepool.simexchange.venue import Venue
 
@@ -15,20 +15,24 @@ USER_SUBSCRIBE = "userDataStream.subscribe.signature"
 USER_UNSUBSCRIBE = "userDataStream.unsubscribe"
 
 
-def user_account(venue: Venue, params: object, address: str = NO_ADDRESS) -> str:
-    """Key of the account whose stream a signed request may open; Rejection when the proof fails."""
+def user_key(venue: Venue, params: object, address: str = NO_ADDRESS) -> ApiKey:
+    """The API key of the account whose stream a signed request may open; Rejection when the proof fails."""
     if not isinstance(params, dict):
         raise Rejection(-1100, "Illegal characters found in a parameter.")
     texts = {str(name): str(value) for name, value in params.items()}
     signed = "&".join(f"{name}={texts[name]}" for name in sorted(texts) if name != "signature")
     proof = signed, texts.get("signature", "")
-    key = Gate(venue).admit(texts.get("apiKey", ""), Parameters(texts), proof, address, Right.READING)
-    return key.account.key
+    return Gate(venue).admit(texts.get("apiKey", ""), Parameters(texts), proof, address, Right.READING)
 
 
 def user_envelope(subscription_id: int, text: bytes) -> bytes:
     """An account's event as the ws-api sends it."""
     return b'{"subscriptionId":%d,"event":%s}' % (subscription_id, text)
+
+
+def ended_text(time_ms: int) -> bytes:
+    """The last event of a user stream that the venue ended."""
+    return b'{"e":"eventStreamTerminated","E":%d}' % time_ms
 
 
 def report_text(event: ExecutionReport) -> bytes:

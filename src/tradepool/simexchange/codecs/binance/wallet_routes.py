@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 import orjson
@@ -14,7 +15,7 @@ from tradepool.simexchange.codecs.binance.account_routes import SAPI, amount_tex
 from tradepool.simexchange.codecs.binance.order_routes import PrivateHandler
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
 from tradepool.simexchange.codecs.binance.request import Parameters
-from tradepool.simexchange.errors import NoConversion
+from tradepool.simexchange.errors import InsufficientBalance, NoConversion
 from tradepool.simexchange.fixed import FixedPoint
 from tradepool.simexchange.venue import Venue
 from tradepool.simexchange.wallet import DUST_ASSET, Deposit, DustConversion, Withdrawal
@@ -24,7 +25,7 @@ SPAN_DAYS_MAX = 90
 PENDING, CREDITED, SUCCESS = 0, 6, 1
 REJECTED, PROCESSING, COMPLETED = 3, 4, 6
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", Deposit, Withdrawal)
 
 
 class WalletRoutes:
@@ -109,17 +110,20 @@ class WalletRoutes:
 
     def _withdraw(self, account: Account, parameters: Parameters) -> bytes:
         if not account.can_withdraw:
-            raise Rejection(-4019, "The current currency is not open for withdrawal")
+            raise Rejection(-4019, "Current asset is not open for withdrawal.")
         asset, address = parameters.text("coin"), parameters.text("address")
-        made = self._wallet.withdraw(
-            account,
-            asset,
-            self._units(parameters, "amount", asset) * self._venue.unit(asset),
-            self._venue.now_ms,
-            address=address,
-            network=parameters.optional("network"),
-            request_id=parameters.optional("withdrawOrderId"),
-        )
+        try:
+            made = self._wallet.withdraw(
+                account,
+                asset,
+                self._amount(parameters, asset),
+                self._venue.now_ms,
+                address=address,
+                network=parameters.optional("network"),
+                request_id=parameters.optional("withdrawOrderId"),
+            )
+        except InsufficientBalance as error:
+            raise Rejection(-4026, "User has insufficient balance") from error
         return orjson.dumps({"id": str(made.id)})
 
     def _listed(
@@ -136,7 +140,7 @@ class WalletRoutes:
             row
             for row in reversed(rows)
             if start <= time_of(row) <= end
-            and parameters.optional("coin") in ("", getattr(row, "asset", ""))
+            and parameters.optional("coin") in ("", row.asset)
             and parameters.optional("status") in ("", str(status_of(row, now_ms)))
         ]
         first = parameters.number("offset", 0)
@@ -144,8 +148,7 @@ class WalletRoutes:
 
     def _window(self, parameters: Parameters) -> tuple[int, int]:
         """Start and end in ms; 90 days to now without a word. Both named, they may lie 90 days apart."""
-        end = parameters.number("endTime", self._venue.clock_ms())
-        start = parameters.number("startTime", max(0, end - SPAN_DAYS_MAX * DAY_MS))
+        start, end = self._recent(parameters, SPAN_DAYS_MAX)
         if "startTime" in parameters and "endTime" in parameters and end - start > SPAN_DAYS_MAX * DAY_MS:
             raise Rejection(-4047, "Time interval must be within 0-90 days")
         return start, min(end, start + SPAN_DAYS_MAX * DAY_MS)
@@ -178,10 +181,12 @@ class WalletRoutes:
     def _transfer(self, account: Account, parameters: Parameters) -> bytes:
         source, target = self._wallets(parameters)
         asset = parameters.text("asset")
-        amount = self._units(parameters, "amount", asset) * self._venue.unit(asset)
-        return orjson.dumps(
-            {"tranId": self._wallet.transfer(account, source, target, asset, amount, self._venue.now_ms).id}
-        )
+        amount = self._amount(parameters, asset)
+        try:
+            made = self._wallet.transfer(account, source, target, asset, amount, self._venue.now_ms)
+        except InsufficientBalance as error:
+            raise Rejection(-5002, "You have insufficient balance.") from error
+        return orjson.dumps({"tranId": made.id})
 
     def _wallets(self, parameters: Parameters) -> tuple[str, str]:
         source, _, target = parameters.text("type").partition("_")
@@ -191,7 +196,7 @@ class WalletRoutes:
 
     def _recent(self, parameters: Parameters, days: int) -> tuple[int, int]:
         """Start and end in ms of a list that shows its last `days` without a word."""
-        end = parameters.number("endTime", self._venue.clock_ms())
+        end = parameters.number("endTime", self._venue.now_ms)
         return parameters.number("startTime", max(0, end - days * DAY_MS)), end
 
     def _dividends(self, account: Account, parameters: Parameters) -> bytes:
@@ -243,7 +248,7 @@ class WalletRoutes:
         for row in reversed(self._wallet.log(account).dust):
             if start <= row.time_ms <= end:
                 batches.setdefault(row.batch, []).append(row)
-        told = [self._batch(batch, rows) for batch, rows in list(batches.items())[:100]]
+        told = [self._batch(batch, rows[::-1]) for batch, rows in list(batches.items())[:100]]
         return orjson.dumps({"total": len(told), "userAssetDribblets": told})
 
     def _batch(self, batch: int, rows: Sequence[DustConversion]) -> dict[str, object]:
@@ -270,11 +275,12 @@ class WalletRoutes:
             received: self._text(DUST_ASSET, sum(row.received_units for row in rows)),
         }
 
-    def _units(self, parameters: Parameters, name: str, asset: str) -> int:
-        units = parameters.count(name, FixedPoint(self._venue.unit(asset)), "LOT_SIZE")
+    def _amount(self, parameters: Parameters, asset: str) -> Decimal:
+        unit = self._venue.unit(asset)
+        units = parameters.count("amount", FixedPoint(unit), "LOT_SIZE")
         if not 0 < units < EXACT_MAX:
-            raise MissingParameter(name)
-        return units
+            raise MissingParameter("amount")
+        return units * unit
 
     def _text(self, asset: str, units: int) -> str:
         return amount_text(self._venue, asset, units)

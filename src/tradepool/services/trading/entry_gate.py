@@ -1,0 +1,48 @@
+"""Whether an entry may go out right now: the clock is right, and its market is not suspended. One for all accounts.
+
+What the gate says no to is rejected by that reason, as an event: a restart does not ask the gate again.
+"""
+
+from __future__ import annotations
+
+from tradepool.core.risk.suspension import Suspensions, Trouble
+from tradepool.domain.ids import MarketId
+from tradepool.domain.order import OrderRequest
+from tradepool.ports.clock import Clock
+from tradepool.services.venue_clock import VenueClock
+
+CLOCK_OFF = "clock_off"
+# A reason that speaks of the market, and not of what the account has or wants.
+VENUE_REJECTED = "venue_rejected"
+
+
+class EntryGate:
+    """`suspensions` is what every account and command sees of problem markets."""
+
+    def __init__(self, venue_clock: VenueClock, suspensions: Suspensions, clock: Clock) -> None:
+        """Shared by all senders of a venue."""
+        self.suspensions = suspensions
+        self._venue_clock = venue_clock
+        self._clock = clock
+
+    def may_enter(self, request: OrderRequest) -> str:
+        """Why an entry may not go out now; "" if it may."""
+        if not self._venue_clock.right:
+            return CLOCK_OFF
+        held = self.suspensions.of(request.market, self._clock.now_ms())
+        return held.reason if held is not None else ""
+
+    def rejected(self, request: OrderRequest, reason: str) -> None:
+        """Hear that the venue refused an order."""
+        if reason == VENUE_REJECTED:
+            self.suspensions.failed(request.market, self._clock.now_ms(), reason)
+
+    def listed(self, standing: dict[MarketId, Trouble | None]) -> None:
+        """Hear how markets stand at the venue: halted, delisted, or (None) traded, which ends such a suspension."""
+        now_ms = self._clock.now_ms()
+        for market, trouble in standing.items():
+            held = self.suspensions.of(market, now_ms)
+            if trouble is not None:
+                self.suspensions.suspend(market, trouble, now_ms, "the venue's listing")
+            elif held is not None and held.trouble in (Trouble.HALTED, Trouble.DELISTED):
+                self.suspensions.lift(market)

@@ -1,0 +1,102 @@
+"""What is looked at beside trading: each key's rights, and whether somebody else orders on an account.
+
+The user stream tells foreign orders at once; while it is broken the open orders are asked for. Rounds are spread over
+their time, so that a thousand accounts do not ask in the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tradepool.core.risk import key_rights
+from tradepool.domain.errors import KeyRefused, VenueError
+from tradepool.domain.event import ForeignOrder
+from tradepool.domain.ids import AccountId
+from tradepool.domain.key import KeyRights
+from tradepool.domain.market import Market
+from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import AccountGateway, CandleFeed
+from tradepool.runtime import telemetry
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.entry_gate import EntryGate
+
+ROUND_S = 30.0
+LISTING_S = 300.0
+
+log = telemetry.logger(__name__)
+
+OnRefused = Callable[[AccountId, Exception], None]
+
+
+class KeyCheck:
+    """One key: taken or refused, and what has changed since. `rights` are as the venue told them last."""
+
+    def __init__(self, gateway: AccountGateway, venue: str, account: AccountId, clock: Clock) -> None:
+        """Nothing is known yet."""
+        self.rights: KeyRights | None = None
+        self._gateway = gateway
+        self._venue = venue
+        self._account = account
+        self._clock = clock
+
+    async def check(self) -> KeyRights:
+        """Ask and judge. Raises KeyRefused (KeyTooStrong, KeyTooWeak among them), or VenueError if it was not told."""
+        before, now = self.rights, await self._gateway.rights()
+        self.rights = now
+        changed = [] if before is None else key_rights.changes(before, now)
+        if changed:
+            log.warning("the rights of a key have changed", account=self._account, changed=changed)
+        if before is None or changed:
+            for warning in key_rights.warnings_of(now, self._clock.now_ms()):
+                log.warning("a key could be safer", account=self._account, warning=warning)
+        key_rights.check_rights(now, self._venue, self._account)
+        return now
+
+
+class Watch:
+    """Goes round all accounts every ROUND_S; `on_refused` hears whose key is not good any more."""
+
+    def __init__(self, watched: Sequence[tuple[AccountActor, KeyCheck]], clock: Clock, on_refused: OnRefused) -> None:
+        """Nobody is looked at before `run`."""
+        self._watched = list(watched)
+        self._clock = clock
+        self._on_refused = on_refused
+
+    async def run(self) -> None:
+        """Go round until cancelled, or until there is nobody left; a key that was refused is not asked for again."""
+        while self._watched:
+            pause_s = ROUND_S / len(self._watched)
+            for each in list(self._watched):
+                await self._clock.sleep(pause_s)
+                if not await self._look_at(*each):
+                    self._watched.remove(each)
+
+    async def _look_at(self, actor: AccountActor, key: KeyCheck) -> bool:
+        try:
+            await key.check()
+            if not actor.account.listening:
+                await look_for_foreign_orders(actor)
+        except KeyRefused as error:
+            self._on_refused(actor.account.account.id, error)
+            return False
+        except VenueError as error:
+            log.warning("an account could not be looked at", account=actor.account.account.id, error=str(error))
+        return True
+
+
+async def look_for_foreign_orders(actor: AccountActor) -> None:
+    """Ask for the open orders on the account's markets; the account knows its own by their names. VenueError."""
+    for slot in actor.account.slots.values():
+        for order in await actor.gateway.open_orders(slot.market):
+            found = ForeignOrder(time_ms=order.time_ms, name=order.client_order_id, market=order.market)
+            actor.handle(found)
+
+
+async def look_at_markets(feed: CandleFeed, gate: EntryGate, markets: Sequence[Market], clock: Clock) -> None:
+    """Ask how the markets in use stand, every LISTING_S, until cancelled."""
+    while True:
+        try:
+            gate.listed(await feed.standing(markets))
+        except VenueError as error:
+            log.warning("the venue does not tell its markets", error=str(error))
+        await clock.sleep(LISTING_S)
