@@ -238,6 +238,50 @@ def strategies_new(
     print(f"{file}\n{test_file}")
 
 
+@exchange_app.command(name="serve")
+def exchange_serve(
+    *,
+    candles: Files = None,
+    model: Annotated[
+        list[str] | None,
+        Parameter(consume_multiple=True, help="Symbols of the market model [default: BTC/USDT ETH/USDT]."),
+    ] = None,
+    mirror: Annotated[str | None, Parameter(help="Live prices of a real venue.")] = None,
+    scenario: Annotated[str | None, Parameter(help="What goes wrong: a TOML file, or storm, flash-crash ...")] = None,
+    port: Annotated[int, Parameter(converter=read_whole, help="Port on this machine; 0 takes a free one.")] = 8443,
+    control_port: Annotated[int, Parameter(converter=read_whole, help="Port of the control door.")] = 0,
+    speed: Annotated[str, Parameter(help="Times real time.")] = "1",
+    users: Annotated[int, Parameter(converter=read_whole, help="How many accounts are open.")] = 2,
+    limits: Annotated[str, Parameter(help="Whose request limits hold: none or binance.")] = "none",
+    seed: Annotated[
+        int, Parameter(converter=read_whole, help="Seed of the market model and of all keys.")
+    ] = SEED_DEFAULT,
+    slippage_bp: Annotated[int, Parameter(converter=read_whole, help="Basis points a market order pays.")] = 1,
+    folder: Annotated[Path | None, Parameter(help="Where the authority and two clients are written.")] = None,
+) -> None:
+    """Run a Binance of your own on this machine: say how to reach it, then trade on it with any ccxt until Ctrl-C."""
+    import time
+
+    from tradepool.entrypoints.exchange import AskedExchange, serve_plan
+    from tradepool.entrypoints.exchange_run import serve
+
+    asked = AskedExchange(
+        candles=candles,
+        model=model,
+        mirror=mirror,
+        scenario=scenario,
+        port=port,
+        control_port=control_port,
+        speed=speed,
+        users=users,
+        limits=limits,
+        seed=seed,
+        slippage_bp=slippage_bp,
+        folder=folder,
+    )
+    serve(serve_plan(asked, time.time_ns() // 1_000_000), limits)
+
+
 @config_app.command(name="show")
 def config_show(*, config: Config = None) -> None:
     """The values in force: defaults, then the file, then the environment (TRADEPOOL_SECTION__KEY)."""

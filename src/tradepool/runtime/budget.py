@@ -123,7 +123,8 @@ class Budget:
             self._use_up(charge)
         wait_s = silence_s(answer) if answer else 0
         was_open = now_ms >= self.closed_until_ms
-        self.closed_until_ms = max(self.closed_until_ms, now_ms + 1_000 * wait_s)
+        if wait_s:
+            self.closed_until_ms = max(self.closed_until_ms, now_ms + 1_000 * wait_s)
         return was_open and wait_s > 0
 
     def uses(self, now_ms: int) -> list[Use]:
