@@ -194,13 +194,13 @@ class Crowd:
     async def _market_data(self) -> None:
         """Candles and books come by stream; it breaks once a minute or so, and what was missed is fetched."""
         while True:
-            await self._clock.sleep(self._random.uniform(20, 100))
+            await self._clock.sleep(self._random.uniform(31, 90))
             broke_ms = self._clock.now_ms()
             await self._wire.connect(Priority.DATA, private=False)
             candles: list[tuple[str, Params]] = [
                 ("klines", {"symbol": f"M{n}USDT", "limit": 100}) for n in range(MARKETS)
             ]
-            books: list[tuple[str, Params]] = [("depth", {"symbol": f"M{n}USDT", "limit": 100}) for n in range(BOOKS)]
+            books: list[tuple[str, Params]] = [("depth", {"symbol": f"M{n}USDT", "limit": 500}) for n in range(BOOKS)]
             await asyncio.gather(
                 *(self._wire.request(Priority.DATA, "GET", path, params) for path, params in (*candles, *books))
             )

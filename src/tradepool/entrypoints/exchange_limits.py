@@ -31,8 +31,8 @@ TRADES_A_DAY = 10
 DAY_MINUTES = 1_440
 # Binance ends every user stream after a day; we assume that each breaks twice as often.
 RECONNECTS_A_DAY = 2
-# 40 markets' candles and 20 books fetched again once a minute, tickers of all markets twice.
-DATA_WEIGHT = 40 * 2 + 20 * 5 + 2 * 80
+# 40 markets' candles and 20 books of 500 levels fetched again every five minutes, tickers of all markets twice a minute.
+DATA_WEIGHT = (40 * 2 + 20 * 25) // 5 + 2 * 80
 
 
 class UnknownLimits(InvalidInput):

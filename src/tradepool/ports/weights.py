@@ -80,9 +80,9 @@ class Limit:
     def room(self, priority: Priority) -> int:
         """What is left for one priority when the others use all they are sure of.
 
-        >>> limit = Limit(name="weight a minute", measure=Measure.WEIGHT, amount=6000, length_ms=60_000, kept=(25, 10, 10, 10))
+        >>> limit = Limit(name="weight a minute", measure=Measure.WEIGHT, amount=6000, length_ms=60_000, kept=(20, 5, 10, 20))
         >>> [limit.room(priority) for priority in Priority]
-        [6000, 3300, 3300, 3300]
+        [6000, 3000, 3300, 3900]
         """
         others = (p for p in Priority if p != priority and priority is not Priority.EXIT)
         return self.amount - sum(self.kept_for(p) for p in others)
