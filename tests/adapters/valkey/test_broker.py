@@ -91,7 +91,7 @@ def test_two_processes_share_one_budget_and_never_exceed_it(server: EmbeddedValk
 
     async def spender(seed: int) -> list[tuple[int, int, int]]:
         path = os.pathsep.join(entry for entry in sys.path if entry)
-        words = (sys.executable, "-m", "tests.adapters.valkey.spender", str(server.socket), "2.5", str(seed))
+        words = (sys.executable, "-m", "tests.adapters.valkey.spender", str(server.socket), "1.5", str(seed))
         process = await asyncio.create_subprocess_exec(
             *words, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
         )
@@ -106,7 +106,7 @@ def test_two_processes_share_one_budget_and_never_exceed_it(server: EmbeddedValk
         for time_ms, _, weight in (*first, *second):
             spent[time_ms // LIMIT.length_ms] += weight
         assert max(spent.values()) <= LIMIT.amount
-        assert max(spent.values()) > 0.8 * LIMIT.amount
+        assert max(spent.values()) > 0.7 * LIMIT.amount
         both = [{time_ms // LIMIT.length_ms for time_ms, _, _ in spends} for spends in (first, second)]
         assert both[0] & both[1], "they did not run beside each other"
         assert {priority for _, priority, _ in (*first, *second)} == set(map(int, Priority))
