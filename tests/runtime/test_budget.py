@@ -114,13 +114,13 @@ def test_exits_may_use_the_whole_window() -> None:
 
 
 def test_reads_come_evenly_over_the_window() -> None:
-    """A tenth of their room at once, then a fifth of it every twelve seconds."""
+    """What they are sure of, or a tenth of their room, at once; then a fifth of it every twelve seconds."""
     budget, room = Budget([WEIGHT]), WEIGHT.room(Priority.READ)
     gone = 0
-    for now_ms, part in ((2_000, 0.1 + 2 / 60), (12_000, 0.3), (24_000, 0.5), (48_000, 0.9), (58_000, 1)):
+    for now_ms, part in ((2_000, 60 / room), (12_000, 0.3), (24_000, 0.5), (48_000, 0.9), (58_000, 1)):
         while isinstance(budget.spend(now_ms, Cost(), Priority.READ), Charge):
             gone += 1
-        assert gone == int(room * part)
+        assert gone == round(room * part)
 
 
 @pytest.mark.parametrize(("said", "left"), [(590, 10), (20, 580)])

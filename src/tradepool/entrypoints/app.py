@@ -35,6 +35,7 @@ from tradepool.domain.user import Account as AccountNoun
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
+from tradepool.ports.weights import WeightBroker
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
 from tradepool.services.backoff import patiently
@@ -88,6 +89,7 @@ class Wiring:
     sealed: bool = False
     watched: bool = False
     naming: Naming = REPLAY_NAMING
+    broker: WeightBroker | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -117,7 +119,7 @@ class Platform:
         self._closing.append(partial(_leave, seal))
         self.session = Session(w.transport, w.traces, reach, self._alarm)
         self._closing.append(self.session.close)
-        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms)
+        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, w.broker)
         self._closing.append(self.feed.close)
         listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
         await patiently(w.clock, self.feed.time_ms)
@@ -188,6 +190,7 @@ class Platform:
                 w.clock,
                 w.on_time,
                 w.keep_alive_ms,
+                w.broker,
             )
         )
         self._closing.append(gateway.close)

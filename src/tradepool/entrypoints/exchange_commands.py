@@ -59,3 +59,24 @@ def exchange_serve(
         folder=folder,
     )
     serve(serve_plan(asked, time.time_ns() // 1_000_000), limits)
+
+
+@exchange_app.command(name="limits")
+def exchange_limits(
+    venue: Annotated[str, Parameter(help="Whose limits.")] = "binance",
+    *,
+    plan: Annotated[int | None, Parameter(converter=read_whole, help="What so many users would take.")] = None,
+    socket: Annotated[Path | None, Parameter(help="Valkey socket of a running platform: use and waits now.")] = None,
+    json: Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")] = False,
+) -> None:
+    """The venue's rate limits: use, headroom and waits now, and what a number of users would cost."""
+    from tradepool.entrypoints.exchange_limits import USERS_MAX, limits_found
+    from tradepool.entrypoints.inputs import whole
+    from tradepool.entrypoints.saying import say, show
+    from tradepool.presentation.limits_page import limits_page
+
+    found = limits_found(venue, None if plan is None else whole("--plan", plan, 1, USERS_MAX), socket)
+    if json:
+        say(found)
+    else:
+        show(limits_page(found))

@@ -62,7 +62,8 @@ class Limit:
 
     `kept` (percent, one a priority) is what each priority is sure of: what it has not used of it is held back from the
     others, but nothing is held back from exits. `head` (percent) is how much of what reads and market data may use they
-    may use at once; the rest comes with time, so that late in a window there is still room for exits. 100 means no pace.
+    may use at once, if it is more than what they are sure of; the rest comes with time, so that late in a window there is
+    still room for exits. 100 means no pace.
     `slack_ms` is how far our clock may be from the venue's. `header` is where the venue tells its own count.
     """
 
@@ -79,9 +80,9 @@ class Limit:
     def room(self, priority: Priority) -> int:
         """What is left for one priority when the others use all they are sure of.
 
-        >>> limit = Limit(name="weight a minute", measure=Measure.WEIGHT, amount=6000, length_ms=60_000, kept=(25, 10, 10, 10))
+        >>> limit = Limit(name="weight a minute", measure=Measure.WEIGHT, amount=6000, length_ms=60_000, kept=(20, 5, 10, 20))
         >>> [limit.room(priority) for priority in Priority]
-        [6000, 3300, 3300, 3300]
+        [6000, 3000, 3300, 3900]
         """
         others = (p for p in Priority if p != priority and priority is not Priority.EXIT)
         return self.amount - sum(self.kept_for(p) for p in others)

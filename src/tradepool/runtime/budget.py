@@ -9,7 +9,7 @@ the answers come in. The last part is dropped with the first count that must inc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tradepool.ports.weights import Answer, Cost, Grant, Limit, NeverFits, Priority, Use
@@ -116,19 +116,16 @@ class Budget:
         """The request is no longer out; whether the venue has just told us to be silent for a while."""
         if charge.turn not in self._out:
             return False
-        headers = {name.lower(): value for name, value in answer.headers.items()} if answer else {}
         for n in charge.windows:
-            self._told(now_ms, n, charge, headers)
+            self._told(now_ms, n, charge, answer)
         del self._out[charge.turn]
-        if answer is None or answer.status not in RETRY_DEFAULT_S:
-            return False
-        if answer.of_key:
+        if answer is not None and answer.of_key:
             self._use_up(charge)
-            return False
+        wait_s = silence_s(answer) if answer else 0
         was_open = now_ms >= self.closed_until_ms
-        wait_s = _whole(headers.get("retry-after")) or RETRY_DEFAULT_S[answer.status]
-        self.closed_until_ms = max(self.closed_until_ms, now_ms + 1_000 * wait_s)
-        return was_open
+        if wait_s:
+            self.closed_until_ms = max(self.closed_until_ms, now_ms + 1_000 * wait_s)
+        return was_open and wait_s > 0
 
     def uses(self, now_ms: int) -> list[Use]:
         """Each limit now; of a limit of keys the key that has used most."""
@@ -150,11 +147,11 @@ class Budget:
             for window in charge.windows[n]:
                 window.tell(self.limits[n].amount, charge.turn)
 
-    def _told(self, now_ms: int, n: int, charge: Charge, headers: Mapping[str, str]) -> None:
+    def _told(self, now_ms: int, n: int, charge: Charge, answer: Answer | None) -> None:
         """The charge is out no more; the venue's count is taken for the window it can only be about."""
         limit, windows, amount = self.limits[n], charge.windows[n], charge.cost.amount(self.limits[n].measure)
         here = self._landing(now_ms, n, charge.cost)
-        said = _whole(headers.get(limit.header)) if limit.header else None
+        said = header_count(limit, answer)
         sure = said is not None and len(windows) == 1 and here == windows
         for window in windows:
             window.out -= amount
@@ -195,7 +192,7 @@ def free_at(limit: Limit, window: Window, amount: int, priority: Priority, now_m
     held = sum(max(0, limit.kept_for(p) - used[p]) for p in others)
     if total + amount + held > limit.amount:
         return after_ms
-    if limit.head >= 100 or priority not in PACED:
+    if limit.head >= 100 or priority not in PACED or used[priority] + amount <= limit.kept_for(priority):
         return now_ms
     # used + amount <= room x (head + the part of the window that has passed), solved for the time.
     room = limit.room(priority)
@@ -208,6 +205,23 @@ def _count(window: Window, charge: Charge, amount: int) -> None:
     window.out += amount
 
 
-def _whole(text: str | None) -> int | None:
-    """A header's whole number; None when there is none or it makes no sense."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+def silence_s(answer: Answer) -> int:
+    """For how many seconds the venue wants to hear nothing more from this address; 0: it does not mind.
+
+    >>> silence_s(Answer(429, {"Retry-After": "7"})), silence_s(Answer(418, {})), silence_s(Answer(200, {}))
+    (7, 120, 0)
+    """
+    if answer.status not in RETRY_DEFAULT_S or answer.of_key:
+        return 0
+    return _whole(answer, "retry-after") or RETRY_DEFAULT_S[answer.status]
+
+
+def header_count(limit: Limit, answer: Answer | None) -> int | None:
+    """The venue's own count of a limit, where its answer tells one."""
+    return _whole(answer, limit.header) if answer is not None and limit.header else None
+
+
+def _whole(answer: Answer, name: str) -> int | None:
+    """A header's whole number, whatever the case of its name; None when there is none or it makes no sense."""
+    text = next((value for header, value in answer.headers.items() if header.lower() == name), "")
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,7 +1,8 @@
 """The weight broker of one process: who may send now goes at once, the others wait in the order of their priority.
 
-Inside a priority the first to come is the first to go; only who waits for a limit of its own key is passed by. Nobody
-polls: one timer sleeps until the first waiter may try again. All is decided by the injected clock.
+Inside a priority the first to come is the first to go; only who waits for a limit of its own key is passed by, and who
+wants to connect stands in a line of its own. Nobody polls: one timer sleeps until the first waiter may try again. All is
+decided by the injected clock.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Throttle:
         """The venue's limits, and the clock they are kept by."""
         self._budget = Budget(limits)
         self._clock = clock
-        self._waiting: tuple[deque[_Waiter], ...] = tuple(deque() for _ in Priority)
+        self._lines = {(p, connects): deque[_Waiter]() for p in Priority for connects in (False, True)}
         self._timer: asyncio.Task[None] | None = None
         self._wake_ms = 0
         self._count = WaitCount()
@@ -82,14 +83,15 @@ class Throttle:
         """Wait for room. Cancelling the wait costs nothing. NeverFits when no window could hold it."""
         self._budget.check(cost, priority)
         now_ms = self._clock.now_ms()
-        if not self._waiting[priority]:
+        line = self._lines[priority, cost.connections > 0]
+        if not line:
             found = self._budget.spend(now_ms, cost, priority)
             if isinstance(found, Charge):
                 self._count.add(priority, 0)
                 return found
             self._wake_at(found.retry_ms)
         waiter = _Waiter(cost, now_ms)
-        self._waiting[priority].append(waiter)
+        line.append(waiter)
         if cost.key:
             self._serve()
         try:
@@ -107,13 +109,15 @@ class Throttle:
         if self._budget.answered(self._clock.now_ms(), grant, answer):
             wait_ms = self._budget.closed_until_ms - self._clock.now_ms()
             log.warning("the venue wants silence", status=answer and answer.status, seconds=wait_ms // 1_000)
-        if any(self._waiting):
+        if any(self._lines.values()):
             self._serve()
 
     async def snapshot(self) -> Snapshot:
         """Use and waits now."""
         now_ms = self._clock.now_ms()
-        waiting = [sum(not waiter.future.done() for waiter in queue) for queue in self._waiting]
+        waiting = [0] * len(Priority)
+        for (priority, _), line in self._lines.items():
+            waiting[priority] += sum(not waiter.future.done() for waiter in line)
         return Snapshot(
             now_ms=now_ms,
             uses=self._budget.uses(now_ms),
@@ -124,16 +128,16 @@ class Throttle:
     def _serve(self) -> None:
         """Let go whoever may, the most urgent first, and sleep until the next one may."""
         now_ms = self._clock.now_ms()
-        retries = [retry_ms for p in Priority if (retry_ms := self._serve_one(p, now_ms)) is not None]
+        found = (self._serve_line(line, priority, now_ms) for (priority, _), line in self._lines.items())
+        retries = [retry_ms for retry_ms in found if retry_ms is not None]
         if retries:
             self._wake_at(min(retries))
 
-    def _serve_one(self, priority: Priority, now_ms: int) -> int | None:
+    def _serve_line(self, line: deque[_Waiter], priority: Priority, now_ms: int) -> int | None:
         """When the first that still waits may try again."""
-        queue, passed, retry_ms = self._waiting[priority], deque[_Waiter](), list[int]()
-        keys = set[str]()
-        while queue:
-            waiter = queue.popleft()
+        passed, retry_ms, keys = deque[_Waiter](), list[int](), set[str]()
+        while line:
+            waiter = line.popleft()
             if waiter.future.done():
                 continue
             if waiter.cost.key in keys:
@@ -150,7 +154,7 @@ class Throttle:
             found.waited_ms = now_ms - waiter.since_ms
             self._count.add(priority, found.waited_ms)
             waiter.future.set_result(found)
-        queue.extendleft(reversed(passed))
+        line.extendleft(reversed(passed))
         return min(retry_ms, default=None)
 
     def _wake_at(self, wake_ms: int) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from tradepool.ports.weights import Cost, Limit, Measure
 
 SECOND_MS, MINUTE_MS, DAY_MS = 1_000, 60_000, 86_400_000
-# Exits: two requests each (cancel the stop, sell) for 750 accounts in one minute, whatever the others do.
-KEPT = (25, 10, 10, 10)
+# Exits: two requests each (cancel the stop, sell) for 600 accounts in one minute, whatever the others do, and far more
+# as long as they do less than they may. Market data: 24 order books of 1,000 levels, or all candles of 600 markets.
+KEPT = (20, 5, 10, 20)
 
 BINANCE = (
     Limit(

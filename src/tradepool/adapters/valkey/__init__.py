@@ -1,0 +1,1 @@
+"""Valkey: what several processes of one machine share and can do without."""

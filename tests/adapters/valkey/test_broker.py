@@ -1,0 +1,228 @@
+"""One budget for several processes, by a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import valkey
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from tests.adapters.valkey.spender import LIMIT
+from tradepool.adapters.valkey.broker import BACK_AFTER_MS, SharedGrant, SharedThrottle, spend_words
+from tradepool.adapters.valkey.embedded import EmbeddedValkey
+from tradepool.adapters.valkey.scripts import SPEND
+from tradepool.ports.weights import Answer, Cost, Limit, Measure, NeverFits, Priority
+from tradepool.runtime.budget import Budget, Charge
+from tradepool.runtime.clock import RealClock, VirtualClock
+
+WEIGHT = Limit(
+    name="weight a minute",
+    measure=Measure.WEIGHT,
+    amount=600,
+    length_ms=60_000,
+    kept=(25, 10, 10, 10),
+    head=10,
+    header="x-mbx-used-weight-1m",
+)
+ORDERS = Limit(name="orders", measure=Measure.ORDERS, amount=4, length_ms=10_000, per_key=True)
+DAY = Limit(name="weight a day", measure=Measure.WEIGHT, amount=100, length_ms=86_400_000, header="used")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedValkey]:
+    """One server for all tests here; each uses names of its own."""
+    with tempfile.TemporaryDirectory(prefix="vk") as name:
+        made = EmbeddedValkey(Path(name), RealClock())
+        with asyncio.Runner() as runner:
+            runner.run(made.start())
+            yield made
+            runner.run(made.stop())
+
+
+WISHES = st.lists(
+    st.tuples(
+        st.integers(0, 9_000),
+        st.sampled_from((1, 4, 20, 80)),
+        st.sampled_from(Priority),
+        st.integers(0, 1),
+        st.sampled_from("ab"),
+    ),
+    min_size=30,
+    max_size=80,
+)
+
+
+@settings(
+    phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(wishes=WISHES)
+def test_the_servers_arithmetic_is_ours(
+    server: EmbeddedValkey, wishes: list[tuple[int, int, Priority, int, str]]
+) -> None:
+    """Word by word: what the budget in memory grants, refuses and says to come back for, the script does too."""
+    client = valkey.Valkey(unix_socket_path=str(server.socket))
+    client.flushall()
+    budget, now_ms, limits = Budget([WEIGHT, ORDERS]), 1_000_000, (WEIGHT, ORDERS)
+    for after_ms, weight, priority, orders, key in wishes:
+        now_ms += after_ms
+        cost = Cost(weight=weight, orders=orders, key=key)
+        found = budget.spend(now_ms, cost, priority)
+        said = client.eval(SPEND, 1, "t", now_ms, int(priority), 0, *spend_words("t", limits, cost))
+        if isinstance(found, Charge):
+            assert said[0] == 1
+            budget.answered(now_ms, found, None)
+        else:
+            assert said[:2] == [0, found.retry_ms]
+    client.close()
+
+
+def test_two_processes_share_one_budget_and_never_exceed_it(server: EmbeddedValkey) -> None:
+    """Both spend as fast as they may; in no window of the server's clock more than the limit, and nearly all of it."""
+
+    async def spender(seed: int) -> list[tuple[int, int, int]]:
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        words = (sys.executable, "-m", "tests.adapters.valkey.spender", str(server.socket), "1.5", str(seed))
+        process = await asyncio.create_subprocess_exec(
+            *words, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        lines = (line.split() for line in out.decode().splitlines())
+        return [(int(time_ms), int(priority), int(weight)) for time_ms, priority, weight in lines]
+
+    async def main() -> None:
+        first, second = await asyncio.gather(spender(1), spender(2))
+        spent = Counter[int]()
+        for time_ms, _, weight in (*first, *second):
+            spent[time_ms // LIMIT.length_ms] += weight
+        assert max(spent.values()) <= LIMIT.amount
+        assert max(spent.values()) > 0.7 * LIMIT.amount
+        both = [{time_ms // LIMIT.length_ms for time_ms, _, _ in spends} for spends in (first, second)]
+        assert both[0] & both[1], "they did not run beside each other"
+        assert {priority for _, priority, _ in (*first, *second)} == set(map(int, Priority))
+
+    asyncio.run(main())
+
+
+def test_what_the_venue_says_raises_the_count_for_all(server: EmbeddedValkey) -> None:
+    """Others on the address have used most of it: the second broker of the same address waits."""
+
+    async def main() -> None:
+        first, second = (SharedThrottle([DAY], VirtualClock(), server.socket, "heard") for _ in range(2))
+        grant = await first.acquire(Cost(weight=1), Priority.EXIT)
+        first.answered(grant, Answer(200, {"Used": "99"}))
+        await asyncio.wait(first._tasks)
+        await second.acquire(Cost(weight=1), Priority.EXIT)
+        waiting = asyncio.create_task(second.acquire(Cost(weight=1), Priority.EXIT))
+        await asyncio.wait([waiting], timeout=0.2)
+        assert not waiting.done()
+        snapshot = await first.snapshot()
+        assert (snapshot.uses[0].used, snapshot.waits[Priority.EXIT].granted) == (100, 2)
+        assert (await second.snapshot()).waits[Priority.EXIT].waiting == 1
+        waiting.cancel()
+        with pytest.raises(NeverFits):
+            await first.acquire(Cost(weight=101), Priority.EXIT)
+        await asyncio.gather(first.close(), second.close())
+
+    asyncio.run(main())
+
+
+def test_one_429_silences_all_processes_and_is_said_once(server: EmbeddedValkey) -> None:
+    """Two answers to one process; the other one may send nothing either."""
+
+    async def main() -> None:
+        first, second = (SharedThrottle([WEIGHT], VirtualClock(), server.socket, "silence") for _ in range(2))
+        grants = [await first.acquire(Cost(), Priority.READ) for _ in range(2)]
+        with capture_logs() as lines:
+            for grant in grants:
+                first.answered(grant, Answer(429, {"Retry-After": "30"}))
+            await asyncio.wait(first._tasks)
+        assert [line["event"] for line in lines] == ["the venue wants silence"]
+        waiting = asyncio.create_task(second.acquire(Cost(), Priority.EXIT))
+        await asyncio.wait([waiting], timeout=0.2)
+        assert not waiting.done()
+        snapshot = await second.snapshot()
+        assert 25_000 < snapshot.closed_until_ms - snapshot.now_ms <= 30_000
+        waiting.cancel()
+        await asyncio.gather(first.close(), second.close())
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_request_gives_back_what_it_got(server: EmbeddedValkey) -> None:
+    """Cancelled at every moment of asking: afterwards nothing is used."""
+
+    async def main() -> None:
+        broker = SharedThrottle([DAY], VirtualClock(), server.socket, "cancelled")
+        for turns in range(40):
+            asking = asyncio.create_task(broker.acquire(Cost(weight=50), Priority.EXIT))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                grant = await asking
+                broker._refund(_done(grant), grant.cost, grant.priority)
+            await asyncio.sleep(0.01)
+        await broker.close()
+        assert await _used(server, "cancelled") == 0
+
+    asyncio.run(main())
+
+
+def _done(grant: object) -> asyncio.Future[list[int]]:
+    assert isinstance(grant, SharedGrant)
+    done = asyncio.get_running_loop().create_future()
+    done.set_result([1, 0, 0, grant.sent_ms])
+    return done
+
+
+async def _used(server: EmbeddedValkey, address: str) -> int:
+    broker = SharedThrottle([DAY], VirtualClock(), server.socket, address)
+    used = (await broker.snapshot()).uses[0].used
+    await broker.close()
+    return used
+
+
+def test_losing_the_server_loses_nothing() -> None:
+    """Each process goes on with its part and says so once; when the server is back, so is the one budget."""
+
+    async def main(folder: Path) -> None:
+        server, clock = EmbeddedValkey(folder, RealClock()), VirtualClock(5_000)
+        await server.start()
+        broker = SharedThrottle([DAY], clock, server.socket, processes_max=4)
+        first = await broker.acquire(Cost(weight=10), Priority.EXIT)
+        await server.stop()
+        with capture_logs() as lines:
+            broker.answered(first, None)
+            alone = [await broker.acquire(Cost(weight=5), Priority.EXIT) for _ in range(5)]
+            last = asyncio.create_task(broker.acquire(Cost(weight=5), Priority.EXIT))
+            await asyncio.wait([last], timeout=0.05)
+            assert not last.done(), "a quarter of a hundred is spent"
+            last.cancel()
+            assert (await broker.snapshot()).uses[0].used == 25
+            for grant in alone:
+                broker.answered(grant, None)
+            await server.start()
+            clock.advance_to(5_000 + BACK_AFTER_MS)
+            again = await broker.acquire(Cost(weight=50), Priority.EXIT)
+        assert isinstance(again, SharedGrant)
+        assert [line["event"] for line in lines] == [
+            "no Valkey: this process goes on with its share of the limits",
+            "one budget for all processes again",
+        ]
+        assert (await broker.snapshot()).uses[0].used == 60, "it remembers, too"
+        await broker.close()
+        await server.stop()
+
+    with tempfile.TemporaryDirectory(prefix="vk") as name:
+        asyncio.run(main(Path(name)))
