@@ -114,6 +114,19 @@ class Venue:
         self._teller.flush()
         return phase is not None
 
+    def run_until(self, time_ms: int) -> bool:
+        """Go on through every phase up to a time, whoever listens; False when the candles are over."""
+        while (at_ms := self.next_time_ms()) is not None and at_ms <= time_ms:
+            self._next_phase()
+        self.pass_time(time_ms)
+        self._teller.flush()
+        return at_ms is not None
+
+    @property
+    def published(self) -> int:
+        """How many events were told so far."""
+        return self._teller.published
+
     def next_time_ms(self) -> int | None:
         """Virtual time of the next phase; None at the end of the candles."""
         return self._timeline.next_time_ms()
