@@ -48,7 +48,7 @@ class Hub:
         self._wanted: dict[str, frozenset[str]] = dict.fromkeys(self._topics, NOTHING)
         # The book as the readers of its differences know it, from the moment of the first one.
         self._told: dict[str, DepthShown] = {}
-        self._tickers: dict[str, list[bytes]] = {}
+        self._tickers: dict[str, dict[str, bytes]] = {}
         self._users: dict[str, dict[Link, int]] = {}
         self._gathered: dict[Link, list[bytes]] = {}
         self.frames = 0
@@ -140,7 +140,7 @@ class Hub:
     def flush(self) -> None:
         """Write what was gathered, in the order it was published."""
         for name, texts in self._tickers.items():
-            self._to_stream(name, b"[%s]" % b",".join(texts))
+            self._to_stream(name, b"[%s]" % b",".join(texts.values()))
         self._tickers.clear()
         if self._gathered:
             gathered, self._gathered = self._gathered, {}
@@ -181,7 +181,7 @@ class Hub:
             if one in self._readers or every in self._readers:
                 text = write(event)
                 self._to_stream(one, text)
-                self._tickers.setdefault(every, []).append(text)
+                self._tickers.setdefault(every, {})[symbol] = text
 
     def _count(self, stream: Stream, change: int) -> None:
         """A stream is read from now on, or no more: what the venue is asked for follows."""
