@@ -356,7 +356,7 @@ def test_combined_streams_and_subscriptions(play: Play) -> None:
 
 def test_other_hosts_and_paths_are_not_played(play: Play) -> None:
     async def story(running: Exchange) -> None:
-        for url in ("https://fapi.binance.com/fapi/v1/ping", "https://api.binance.com/sapi/v1/capital/withdraw/apply"):
+        for url in ("https://fapi.binance.com/fapi/v1/ping", "https://api.binance.com/sapi/v1/sub-account/list"):
             async with running.session.post(url) as answer:
                 assert answer.status == 404
         async with running.session.get("https://stream.binance.com/ws") as answer:

@@ -37,12 +37,12 @@ class Client:
         text = urlencode(params | {"timestamp": self.venue.now_ms, "recvWindow": 10_000})
         text += f"&signature={signature(text)}"
         query, body = ("", text) if method == "POST" else (text, "")
-        status, answer = self.rest.answer(Call(method, f"/api/v3/{path}", query, body, "key"))
+        status, answer, _ = self.rest.answer(Call(method, f"/api/v3/{path}", query, body, "key"))
         return status, orjson.loads(answer)
 
     def public(self, path: str, query: str = "") -> tuple[int, object]:
         """One unsigned call."""
-        status, answer = self.rest.answer(Call("GET", f"/api/v3/{path}", query, "", ""))
+        status, answer, _ = self.rest.answer(Call("GET", f"/api/v3/{path}", query, "", ""))
         return status, orjson.loads(answer)
 
 
@@ -234,12 +234,12 @@ def test_a_user_stream_opens_for_who_proves_itself() -> None:
     venue = small_venue(flat(2))
     params: dict[str, object] = {"timestamp": START, "apiKey": "key", "recvWindow": 5000}
     params["signature"] = signature(f"apiKey=key&recvWindow=5000&timestamp={START}")
-    assert user_stream.user_account(venue, params) == "key"
+    assert user_stream.signed_key(venue, params)[0].account.key == "key"
     for change in ({"signature": "00"}, {"apiKey": "nobody"}, {"timestamp": START + 1}, {"recvWindow": 6000}):
         with pytest.raises(Rejection):
-            user_stream.user_account(venue, params | change)
+            user_stream.signed_key(venue, params | change)
     with pytest.raises(Rejection):
-        user_stream.user_account(venue, None)
+        user_stream.signed_key(venue, None)
 
 
 @pytest.mark.parametrize(("size", "header"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
+from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
+from tradepool.domain.market import EXACT_MAX
 from tradepool.simexchange.errors import InsufficientBalance
 from tradepool.simexchange.history import History
 from tradepool.simexchange.listing import ListedMarket
@@ -49,6 +52,7 @@ class Account:
         self.lists: list[OrderList] = []
         self.list_ids: dict[str, int] = {}
         self.fees = FeePlan()
+        self.can_trade = self.can_withdraw = self.can_deposit = True
 
     def require(self, asset: str, units: int) -> None:
         """InsufficientBalance when less than `units` are free."""
@@ -83,6 +87,13 @@ class Account:
         del self.held[order.id], self.open[order.id], self.open_ids[order.client_id]
         self.open_count[order.market.symbol] -= 1
 
+    def move(self, asset: str, units: int) -> None:
+        """Change what is free by so many units; InsufficientBalance when more would leave than is free."""
+        if self.free.get(asset, 0) + units < 0:
+            raise InsufficientBalance(asset=asset, needed=-units, free=self.free.get(asset, 0))
+        self.locked.setdefault(asset, 0)
+        self.free[asset] = self.free.get(asset, 0) + units
+
     def add_list(self, order_list: OrderList) -> None:
         """Keep a new list, or what became of one."""
         row = order_list.id - self.history.base - 1
@@ -110,3 +121,19 @@ class Account:
 def given_asset(order: Order) -> str:
     """What an order gives away: quote for a buy, base for a sell."""
     return order.market.quote if order.side is Side.BUY else order.market.base
+
+
+def whole_units(asset: str, amount: Decimal, unit: Decimal) -> int:
+    """An amount as units of its asset; InvalidInput when negative, OffGrid between two units, MoneyTooLarge.
+
+    >>> whole_units("BTC", Decimal("0.00000003"), Decimal("1e-8"))
+    3
+    """
+    if not amount.is_finite() or amount < 0:
+        raise InvalidInput(what=f"amount of {asset}", why=f"{amount} is no amount", remedy="give zero or more")
+    if amount / unit >= EXACT_MAX:
+        raise MoneyTooLarge(asset=asset, value=amount, unit=unit)
+    units, rest = divmod(amount, unit)
+    if rest:
+        raise OffGrid(what=f"amount of {asset}", value=amount, step=unit, market="this venue")
+    return int(units)

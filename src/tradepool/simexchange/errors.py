@@ -6,12 +6,15 @@ TradepoolError
 │   ├── BrokenListings      what the venue was given to trade is not usable
 │   ├── NotMirrored         a price was pushed to a market of candles
 │   ├── UnknownAccount      nobody opened an account with this key
+│   ├── UnknownKey, KeyExists, BrokenPublicKey
+│   ├── NoConversion        dust has no price in what it should become
 │   └── BrokenConfig        a process was started with a configuration that is not usable
 ├── CannotListen ── PortInUse
 └── Refused                 a user's request was refused; a codec says it with the venue's own code and words
     ├── UnknownSymbol, UnknownOrder, MarketClosed
     ├── FilterFailed, InsufficientBalance, DuplicateOrder
-    └── StopWouldTrigger, WouldTake, PricesNotRelated, CancelRestricted
+    ├── StopWouldTrigger, WouldTake, PricesNotRelated, CancelRestricted
+    └── TooManyRequests, AddressBanned, TooManyOrders
 ```
 """
 
@@ -30,6 +33,22 @@ class UnknownAccount(InvalidInput):
 
 class AccountExists(InvalidInput):
     """An account with key {key} is open already; use another key."""
+
+
+class UnknownKey(InvalidInput):
+    """No API key {key} was ever made here, or it was revoked; make it first."""
+
+
+class KeyExists(InvalidInput):
+    """API key {key} is in use already; choose another."""
+
+
+class BrokenPublicKey(InvalidInput):
+    """The public key of {key} is not an Ed25519 key in PEM; register the public half of the user's key pair."""
+
+
+class NoConversion(InvalidInput):
+    """{asset} has no price in {into} here; list a market of both with one quote asset, or convert nothing."""
 
 
 class NotMirrored(InvalidInput):
@@ -90,3 +109,15 @@ class InsufficientBalance(Refused):
 
 class DuplicateOrder(Refused):
     """Client order id {client_id} is in use."""
+
+
+class TooManyRequests(Refused):
+    """Too much {what} used: the limit is {limit} in {minutes} minutes; wait {retry_after_s} s."""
+
+
+class AddressBanned(Refused):
+    """The address went on after it was told to stop and is banned until {until_ms}; wait {retry_after_s} s."""
+
+
+class TooManyOrders(Refused):
+    """The account has placed its {limit} orders per {interval}; wait until some fill or the interval ends."""

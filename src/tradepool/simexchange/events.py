@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from tradepool.simexchange.candles import Kline, Window
@@ -102,6 +103,18 @@ class AccountPosition(NamedTuple):
     fee: tuple[ListedMarket, int, int] | None = None
 
 
+class BalanceMoved(NamedTuple):
+    """What is free of one asset changed by `delta` units for a reason that is no order, at `time_ms`."""
+
+    key: str
+    asset: str
+    unit: Decimal
+    delta: int
+    free: int
+    locked: int
+    time_ms: int
+
+
 class ListStatus(NamedTuple):
     """A list of orders was taken, or is done; `orders` as they stand."""
 
@@ -112,7 +125,7 @@ class ListStatus(NamedTuple):
 
 
 PublicEvent = KlineClosed | KlineShown | BookTicker | DepthShown | Printed | TickerShown
-Event = PublicEvent | ExecutionReport | AccountPosition | ListStatus
+Event = PublicEvent | ExecutionReport | AccountPosition | ListStatus | BalanceMoved
 
 
 class Outlet(Protocol):

@@ -13,6 +13,7 @@ from tradepool.simexchange.events import (
     DEPTH,
     NOTHING,
     AccountPosition,
+    BalanceMoved,
     BookTicker,
     DepthShown,
     Event,
@@ -50,6 +51,7 @@ class Hub:
         self._told: dict[str, DepthShown] = {}
         self._tickers: dict[str, dict[str, bytes]] = {}
         self._users: dict[str, dict[Link, int]] = {}
+        self._opened_with: dict[tuple[Link, int], str] = {}
         self._gathered: dict[Link, list[bytes]] = {}
         self.frames = 0
 
@@ -94,17 +96,30 @@ class Hub:
         """Whether it does."""
         return link in self._combined
 
-    def open_user(self, key: str, link: Link) -> int:
-        """Send an account's events to a connection; answers with the subscription's number there."""
+    def open_user(self, key: str, link: Link, opened_with: str = "") -> int:
+        """Send an account's events to a connection; answers with the subscription's number there.
+
+        `opened_with` names the API key that proved the right to it: without that key the stream ends.
+        """
         taken = {links[link] for links in self._users.values() if link in links}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
-        return self._users.setdefault(key, {}).setdefault(link, number)
+        number = self._users.setdefault(key, {}).setdefault(link, number)
+        self._opened_with[link, number] = opened_with
+        return number
+
+    def end_users(self, opened_with: str, time_ms: int) -> None:
+        """End every user stream that was opened with an API key, and say so on it."""
+        for (link, number), name in list(self._opened_with.items()):
+            if name == opened_with:
+                self._gather(link, text_frame(user_stream.user_envelope(number, user_stream.ended_text(time_ms))))
+                self.close_users(link, number)
+        self.flush()
 
     def close_users(self, link: Link, number: int | None = None) -> None:
         """End a connection's user stream of that number, or all of them."""
         for key, links in list(self._users.items()):
             if link in links and number in (None, links[link]):
-                del links[link]
+                self._opened_with.pop((link, links.pop(link)), None)
             if not links:
                 del self._users[key]
 
@@ -132,6 +147,9 @@ class Hub:
             self._to_user(event.key, user_stream.report_text(event))
         elif isinstance(event, AccountPosition):
             self._to_user(event.key, user_stream.position_text(event))
+        elif isinstance(event, BalanceMoved):
+            for text in user_stream.balance_texts(event):
+                self._to_user(event.key, text)
         elif isinstance(event, ListStatus):
             self._to_user(event.key, user_stream.list_text(event))
         else:

@@ -23,8 +23,11 @@ from tradepool.domain.market import FeeSchedule, Market
 from tradepool.simexchange.control import Control, NewAccount
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig
+from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.listing import NO_BARS, Listing
+from tradepool.simexchange.scenario import CALM, Scenario, find_scenario
 from tradepool.simexchange.server import Server
+from tradepool.simexchange.shocks import shocked
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
 
@@ -48,7 +51,10 @@ class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a venue process needs. Places are `unix:PATH` or `tcp:PORT`; with `tls_folder` the venue serves HTTPS."""
+    """What a venue process needs. Places are `unix:PATH` or `tcp:PORT`; with `tls_folder` the venue serves HTTPS.
+
+    `scenario` names what goes wrong there: a shipped scenario, or a file.
+    """
 
     listings: list[ListedFile]
     accounts: list[NewAccount]
@@ -57,6 +63,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_bp: int = 1
     strict_ids: bool = False
     tls_folder: str | None = None
+    limits: Limits | None = None
+    scenario: str | None = None
 
 
 def write_config(
@@ -68,6 +76,7 @@ def write_config(
     slippage_bp: int = 1,
     strict_ids: bool = False,
     tls_folder: Path | None = None,
+    scenario: str | None = None,
 ) -> Path:
     """Write a configuration, and the candles beside it as .npz.
 
@@ -81,6 +90,7 @@ def write_config(
         slippage_bp=slippage_bp,
         strict_ids=strict_ids,
         tls_folder=str(tls_folder) if tls_folder else None,
+        scenario=scenario,
     )
     path.write_bytes(msgspec.json.encode(config))
     return path
@@ -97,10 +107,18 @@ def read_config(path: Path) -> Config:
 def venue_of(config: Config, path: Path) -> Venue:
     """The venue a configuration describes, with its accounts open."""
     listings = [_read_listing(listed, path) for listed in config.listings]
+    start_ms = min(int(listing.bars.open_time[0]) for listing in listings) if listings else 0
+    listings = shocked(listings, scenario_in(config).shocks, start_ms)
     venue = Venue(listings, config.slippage_bp, strict_ids=config.strict_ids)
+    venue.limiter = Limiter(config.limits) if config.limits else None
     for account in config.accounts:
         venue.open_account(account.key, account.secret, account.balances)
     return venue
+
+
+def scenario_in(config: Config) -> Scenario:
+    """What goes wrong there. BrokenScenario."""
+    return find_scenario(config.scenario) if config.scenario else CALM
 
 
 def place_text(place: Place) -> str:
@@ -126,7 +144,8 @@ async def serve(config: Config, path: Path) -> None:
     """Run the venue and its control door until SIGTERM or SIGINT."""
     files = _tls_files(config)
     venue = venue_of(config, path)
-    server = Server(venue, place_of(config.venue, path), files.server_context() if files else None)
+    tls = files.server_context() if files else None
+    server = Server(venue, place_of(config.venue, path), tls, scenario_in(config))
     control = Control(venue, server, place_of(config.control, path))
     over = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.events import (
     BOOK,
@@ -9,6 +11,7 @@ from tradepool.simexchange.events import (
     NOTHING,
     TRADES,
     AccountPosition,
+    BalanceMoved,
     BookTicker,
     DepthShown,
     Event,
@@ -17,6 +20,7 @@ from tradepool.simexchange.events import (
     Outlet,
     Printed,
 )
+from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.records import Order, OrderList, Side, Trade
 
@@ -31,6 +35,7 @@ class Teller:
         self.now_ms = 0
         self.published = 0
         self.outlets: list[Outlet] = []
+        self.limiter: Limiter | None = None
 
     def pass_time(self, time_ms: int) -> None:
         """Time goes on to there, never back."""
@@ -49,6 +54,8 @@ class Teller:
 
     def report(self, account: Account, order: Order, trade: Trade | None = None, request_id: str = "") -> None:
         """An order changed."""
+        if self.limiter:
+            self.limiter.on_order(account.key, order, trade, self.now_ms)
         if any(outlet.wants_account(account.key) for outlet in self.outlets):
             self.publish(ExecutionReport(account.key, order, trade, self.now_ms, request_id))
 
@@ -68,6 +75,13 @@ class Teller:
         if any(outlet.wants_account(account.key) for outlet in self.outlets):
             orders = tuple(account.history.known(order_id) for order_id in order_list.order_ids)
             self.publish(ListStatus(account.key, order_list, orders, self.now_ms))
+
+    def moved(self, account: Account, asset: str, unit: Decimal, units: int, time_ms: int) -> None:
+        """What an account has free of an asset changed for a reason that is no order."""
+        if any(outlet.wants_account(account.key) for outlet in self.outlets):
+            free, locked = account.free[asset], account.locked[asset]
+            self.publish(BalanceMoved(account.key, asset, unit, units, free, locked, time_ms))
+            self.flush()
 
     def book_changed(self, market: ListedMarket) -> None:
         """Something in a market's book is different."""

@@ -20,12 +20,11 @@ account, so the order in which different accounts' requests arrive changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
-from tradepool.domain.market import EXACT_MAX, UNIT, Market
-from tradepool.simexchange.accounts import Account
+from tradepool.domain.market import UNIT, Market
+from tradepool.simexchange.accounts import Account, whole_units
 from tradepool.simexchange.desk import Desk
 from tradepool.simexchange.errors import (
     AccountExists,
@@ -37,6 +36,8 @@ from tradepool.simexchange.errors import (
 from tradepool.simexchange.events import BookTicker, DepthShown, Outlet, TickerShown
 from tradepool.simexchange.filters import Filters
 from tradepool.simexchange.intake import Intake
+from tradepool.simexchange.keys import ApiKey, Keys
+from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.liquidity import Depth, Endless, Level
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
 from tradepool.simexchange.mirror import Mirror
@@ -46,6 +47,7 @@ from tradepool.simexchange.records import NewList, NewOrder, Order, OrderList, S
 from tradepool.simexchange.rules import MarketStatus, Rules
 from tradepool.simexchange.telling import Teller
 from tradepool.simexchange.timeline import Phase, Stage, Timeline
+from tradepool.simexchange.wallet import Wallet
 
 
 class Venue:
@@ -65,6 +67,9 @@ class Venue:
         self.timeframe_ms = self.markets[0].timeframe_ms
         self.slippage_bp, self.strict_ids, self.show_forming = slippage_bp, strict_ids, show_forming
         self.accounts: dict[str, Account] = {}
+        self.keys = Keys()
+        self.wallet = Wallet(self._moved, self.unit)
+        self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
         self._by_symbol = {market.symbol: market for market in self.markets}
         for market, listing in zip(self.markets, listings, strict=True):
@@ -133,7 +138,21 @@ class Venue:
 
     def pass_time(self, time_ms: int) -> None:
         """Let time go on to there without a phase: clients that wait, retry and sign then do not run ahead of it."""
+        self.wallet.settle(time_ms)
         self._teller.pass_time(time_ms)
+
+    def clock_ms(self) -> int:
+        """What the venue's own clock shows: virtual time, and by how much it goes wrong."""
+        return self.now_ms + self.clock_offset_ms()
+
+    @property
+    def limiter(self) -> Limiter | None:
+        """What counts requests and orders; None: nothing does. Set another one and counting starts from zero."""
+        return self._teller.limiter
+
+    @limiter.setter
+    def limiter(self, limiter: Limiter | None) -> None:
+        self._teller.limiter = limiter
 
     def listen(self, outlet: Outlet) -> None:
         """Tell an outlet what happens from now on."""
@@ -149,9 +168,10 @@ class Venue:
         """Open an account with what it holds; amounts must be whole units of their asset (OffGrid) and not negative."""
         if key in self.accounts:
             raise AccountExists(key=key)
-        units = {asset: self._units(asset, amount) for asset, amount in balances.items()}
+        units = {asset: whole_units(asset, amount, self.unit(asset)) for asset, amount in balances.items()}
         account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
         self._owners.append(account)
+        self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
         return account
 
     def account(self, key: str) -> Account:
@@ -377,13 +397,6 @@ class Venue:
         if market.liquidity.move(ticks) or moved:
             self._teller.book_changed(market)
 
-    def _units(self, asset: str, amount: Decimal) -> int:
-        unit = self.unit(asset)
-        units, rest = divmod(amount, unit)
-        if rest:
-            raise OffGrid(what=f"balance of {asset}", value=amount, step=unit, market="this venue")
-        if units < 0:
-            raise InvalidInput(what=f"balance of {asset}", why=f"{amount} is negative", remedy="give zero or more")
-        if units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=self.unit(asset))
-        return int(units)
+    def _moved(self, account: Account, asset: str, units: int, time_ms: int) -> None:
+        account.move(asset, units)
+        self._teller.moved(account, asset, self.unit(asset), units, time_ms)

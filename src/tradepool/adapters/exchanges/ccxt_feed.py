@@ -91,7 +91,7 @@ class CcxtFeed:
 
         def read(answer: Any) -> tuple[list[Candle], int | None]:
             """The closed candles of a page, and where the next page starts."""
-            rows = translate.rows_from(answer)
+            rows = sorted(translate.rows_from(answer), key=lambda row: int(row[0]))
             closed = [row for row in rows if int(row[0]) + timeframe_ms <= now]
             next_ms = int(rows[-1][0]) + 1 if len(rows) == HISTORY_PAGE else None
             return [translate.candle_from_row(market, timeframe_ms, row) for row in closed], next_ms

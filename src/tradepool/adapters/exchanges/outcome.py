@@ -31,7 +31,7 @@ _REJECTED = (ccxt.InvalidOrder, ccxt.BadRequest, ccxt.OperationRejected, ccxt.Ar
 _REJECTED_TEXTS = ("Market is closed",)
 _KEY = frozenset(("-1002", "-1022", "-2008", "-2014", "-2015", "-2017"))
 _NOT_PLACED_CODES = frozenset(("-1003", "-1008", "-1015", "-1021"))
-_UNKNOWN_CODES = frozenset(("-1000", "-1001", "-1004", "-1006", "-1007"))
+_UNKNOWN_CODES = frozenset(("-1000", "-1001", "-1004", "-1006", "-1007", "-1016"))
 _BODY = re.compile(r'"code"\s*:\s*"?(-?\d+)"?\s*,\s*"msg"\s*:\s*"([^"]{0,200})')
 
 

@@ -121,9 +121,10 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
 
 
 def trades_from(answer: Any, account: AccountId, market: Market) -> list[tuple[Fill, str]]:
-    """The account's trades as the venue's REST API shows them, each with the venue's id of its order, which is all
-    that tells ours."""
-    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows_from(answer)]
+    """The account's trades by their ids, in whatever order REST shows them, each with the venue's id of its order,
+    which is all that tells ours."""
+    rows = sorted(rows_from(answer), key=lambda trade: int(trade["id"]))
+    return [(_fill_from_trade(trade, account, market), str(trade["orderId"])) for trade in rows]
 
 
 def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Market) -> Fill:
@@ -176,8 +177,10 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 
 def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """The balances of an account answer, without the empty ones."""
+    """The balances of an account answer, without the empty ones; one below zero makes no sense of all."""
     rows = [(row["asset"], canonical(row["free"]), canonical(row["locked"])) for row in answer["balances"]]
+    if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
+        raise BadFrame(f"{below[0]} is below zero")
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import orjson
 
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, PLACING, Gate, needed_right
 from tradepool.simexchange.codecs.binance.order_routes import PrivateHandler
 from tradepool.simexchange.codecs.binance.rejection import rejection
 from tradepool.simexchange.codecs.binance.streams import Ask
-from tradepool.simexchange.codecs.binance.user_stream import signed_account
+from tradepool.simexchange.codecs.binance.user_stream import signed_key
 from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.venue import Venue
 
@@ -28,6 +29,8 @@ METHODS = {
     "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
     "allOrderLists": ("GET", "/api/v3/allOrderList"),
     "account.status": ("GET", "/api/v3/account"),
+    "account.commission": ("GET", "/api/v3/account/commission"),
+    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
     "allOrders": ("GET", "/api/v3/allOrders"),
     "myTrades": ("GET", "/api/v3/myTrades"),
 }
@@ -38,17 +41,20 @@ class ApiMethods:
 
     def __init__(self, venue: Venue, private: Mapping[tuple[str, str], PrivateHandler]) -> None:
         """`private` are the signed REST routes; a method whose route is not there is unknown."""
-        self._venue = venue
+        self._venue, self._gate = venue, Gate(venue)
         self._handlers = {method: private[route] for method, route in METHODS.items() if route in private}
 
     def __contains__(self, method: str) -> bool:
         """Whether the method is one of these."""
         return method in self._handlers
 
-    def result(self, ask: Ask) -> object:
+    def result(self, ask: Ask, address: str = NO_ADDRESS) -> object:
         """What is sent back as `result`; Rejection when the request is refused."""
         try:
-            account, parameters = signed_account(self._venue, ask.params)
-            return orjson.Fragment(self._handlers[ask.method](account, parameters))
+            route = METHODS[ask.method]
+            key, parameters = signed_key(self._venue, ask.params, needed_right(*route), address)
+            if route in PLACING:
+                self._gate.check_placing(key.account)
+            return orjson.Fragment(self._handlers[ask.method](key.account, parameters))
         except Refused as refused:
             raise rejection(refused) from refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import orjson
@@ -11,6 +12,7 @@ from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.venue import Venue
 
 _TIME_MARK = b'"serverTime":0'
+_LIMITS_MARK = b'"rateLimits":[]'
 
 
 class ExchangeInfo:
@@ -21,11 +23,13 @@ class ExchangeInfo:
         self._venue = venue
         self._write()
 
-    def body(self, symbols: list[str] | None, now_ms: int) -> bytes:
-        """JSON for some symbols, or for all."""
+    def body(self, symbols: list[str] | None, now_ms: int, rate_limits: Sequence[Mapping[str, object]] = ()) -> bytes:
+        """JSON for some symbols, or for all, with the limits that hold now."""
         if self._changes != self._venue.rule_changes:
             self._write()
         text = self._whole if symbols is None else self._encoded(symbols)
+        if rate_limits:
+            text = text.replace(_LIMITS_MARK, b'"rateLimits":' + orjson.dumps(rate_limits), 1)
         return text.replace(_TIME_MARK, b'"serverTime":%d' % now_ms, 1)
 
     def _write(self) -> None:

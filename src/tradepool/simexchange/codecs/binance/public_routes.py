@@ -9,6 +9,7 @@ import orjson
 
 from tradepool.simexchange.candles import DAY_MS, HOUR_MS, MINUTE_MS, interval_of, recent, since, window
 from tradepool.simexchange.codecs.binance import market_rows
+from tradepool.simexchange.codecs.binance.gate import rate_limits
 from tradepool.simexchange.codecs.binance.info import ExchangeInfo
 from tradepool.simexchange.codecs.binance.market_streams import book_rows
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
@@ -65,7 +66,7 @@ class PublicRoutes:
             symbols = [market.symbol for market in self._markets(parameters)]
         elif "permissions" in parameters:
             symbols = None if PERMISSION in _names(parameters, "permissions") else []
-        return self._info.body(symbols, self._venue.now_ms)
+        return self._info.body(symbols, self._venue.clock_ms(), rate_limits(self._venue.limiter))
 
     # ---- candles
 

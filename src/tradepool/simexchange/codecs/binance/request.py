@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
-from tradepool.simexchange.accounts import Account
+from cryptography.exceptions import InvalidSignature
+
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
 from tradepool.simexchange.fixed import FixedPoint
+from tradepool.simexchange.keys import ApiKey
 
 ROWS = 500
 ROWS_MAX = 1000
 RECV_WINDOW_MS = 5_000
 RECV_WINDOW_MAX_MS = 60_000
 AHEAD_MAX_MS = 1_000
+# A timestamp may be in milliseconds or microseconds; from here on (5138 AD in milliseconds) it is the latter.
+MICROSECONDS_MIN = 10**14
 DECIMALS_MAX = 8
 NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 WHOLE_NUMBER = r"^[0-9]{1,20}$"
@@ -113,10 +119,16 @@ def raw_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def check_signature(account: Account, payload: str, signature: str) -> None:
-    """Rejected unless `signature` is the HMAC-SHA256 of the very text that was sent."""
-    expected = hmac.digest(account.secret, raw_bytes(payload), "sha256").hex()
-    if not hmac.compare_digest(expected.encode(), raw_bytes(signature)):
+def check_signature(key: ApiKey, payload: str, signature: str) -> None:
+    """Rejected unless `signature` proves the very text that was sent: HMAC-SHA256 in hex, or Ed25519 in base64."""
+    if key.public_key is not None:
+        try:
+            key.public_key.verify(base64.b64decode(unquote(signature), validate=True), raw_bytes(payload))
+        except (InvalidSignature, binascii.Error, ValueError) as error:
+            raise Rejection(-1022, "Signature for this request is not valid.") from error
+        return
+    expected = hmac.digest(key.secret, raw_bytes(payload), "sha256").hex()
+    if not hmac.compare_digest(expected.encode(), raw_bytes(signature.lower())):
         raise Rejection(-1022, "Signature for this request is not valid.")
 
 
@@ -133,6 +145,8 @@ def signed_payload(call: Call) -> tuple[str, str]:
 def check_time(parameters: Parameters, now_ms: int) -> None:
     """Rejected unless the timestamp lies inside the receive window."""
     timestamp = parameters.number("timestamp")
+    if timestamp >= MICROSECONDS_MIN:
+        timestamp //= 1_000
     window = parameters.number("recvWindow", RECV_WINDOW_MS)
     if window > RECV_WINDOW_MAX_MS:
         raise Rejection(-1131, "recvWindow must be less than 60000.")

@@ -1,31 +1,36 @@
-"""Binance's REST door over a venue: who asks, whether he may, and which table of routes answers."""
+"""Binance's REST door over a venue: what a request costs, who asks, whether he may, and which route answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from tradepool.simexchange.accounts import Account
-from tradepool.simexchange.codecs.binance.account_routes import AccountRoutes
+from tradepool.simexchange.codecs.binance.account_routes import SAPI, AccountRoutes, restrictions
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, PLACING, Gate, needed_right
 from tradepool.simexchange.codecs.binance.list_routes import ListRoutes
 from tradepool.simexchange.codecs.binance.order_routes import OrderRoutes
 from tradepool.simexchange.codecs.binance.public_routes import PublicRoutes
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
-from tradepool.simexchange.codecs.binance.request import (
-    Call,
-    Parameters,
-    check_signature,
-    check_time,
-    signed_payload,
-)
+from tradepool.simexchange.codecs.binance.request import Call, Parameters, signed_payload
+from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
+from tradepool.simexchange.codecs.binance.weights import API, request_cost
 from tradepool.simexchange.errors import Refused
+from tradepool.simexchange.limits import Cost
 from tradepool.simexchange.venue import Venue
+
+SYSTEM_STATUS = ("GET", f"{SAPI}system/status")
+KEY_RESTRICTIONS = ("GET", f"{SAPI}account/apiRestrictions")
+FREE = Cost(0)
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Answer(NamedTuple):
-    """HTTP status and JSON body."""
+    """HTTP status, JSON body, and headers beside the usual ones."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = NO_HEADERS
 
 
 class Rest:
@@ -33,31 +38,47 @@ class Rest:
 
     def __init__(self, venue: Venue) -> None:
         """Gather the tables of routes."""
-        self._venue = venue
-        self._public = PublicRoutes(venue).table
+        self._venue, self._gate = venue, Gate(venue)
+        self._public = {**PublicRoutes(venue).table, ("GET", f"{API}time"): self._time, SYSTEM_STATUS: self._status}
+        accounts, wallets = AccountRoutes(venue, self._gate), WalletRoutes(venue)
         orders = OrderRoutes(venue)
-        self.private = {**orders.table, **ListRoutes(venue, orders).table, **AccountRoutes(venue).table}
+        lists = ListRoutes(venue, orders)
+        self.private = {**orders.table, **lists.table, **accounts.table, **wallets.table}
 
-    def answer(self, call: Call) -> Answer:
-        """Answer one call; a refusal is an answer too."""
+    def answer(self, call: Call, address: str = NO_ADDRESS) -> Answer:
+        """Answer one call from an address; a refusal is an answer too, and weighs as much."""
         route = (call.method, call.path)
         try:
-            if private := self.private.get(route):
-                account, parameters = self._authenticated(call)
-                return Answer(200, private(account, parameters))
-            if public := self._public.get(route):
-                return Answer(200, public(Parameters.of(call)))
+            parameters, unread = Parameters.of(call), None
+        except Rejection as said:
+            parameters, unread = Parameters({}), said
+        cost = request_cost(*route, parameters) if self._venue.limiter else FREE
+        retry: dict[str, str] = {}
+        try:
+            self._gate.charge(cost, call.key, address)
+            if unread is not None:
+                raise unread
+            status, body = 200, self._routed(call, parameters, address)
         except Refused as refused:
-            said = rejection(refused)
-            return Answer(said.status, said.body())
-        return Answer(404, b'{"code":-1000,"msg":"The simulated exchange has no such path."}')
+            told = rejection(refused)
+            status, body, retry = told.status, told.body(), told.headers()
+        placed = status == 200 and route in PLACING
+        return Answer(status, body, self._gate.headers(cost, call.key, address, placed=placed) | retry)
 
-    def _authenticated(self, call: Call) -> tuple[Account, Parameters]:
-        account = self._venue.accounts.get(call.key)
-        if account is None:
-            raise Rejection(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
-        parameters = Parameters.of(call)
-        parameters.text("signature")
-        check_signature(account, *signed_payload(call))
-        check_time(parameters, self._venue.now_ms)
-        return account, parameters
+    def _time(self, parameters: Parameters) -> bytes:
+        return b'{"serverTime":%d}' % self._venue.clock_ms()
+
+    def _status(self, parameters: Parameters) -> bytes:
+        return b'{"status":0,"msg":"normal"}'
+
+    def _routed(self, call: Call, parameters: Parameters, address: str) -> bytes:
+        route = (call.method, call.path)
+        private = self.private.get(route)
+        if private or route == KEY_RESTRICTIONS:
+            key = self._gate.admit(call.key, parameters, signed_payload(call), address, needed_right(*route))
+            if route in PLACING:
+                self._gate.check_placing(key.account)
+            return private(key.account, parameters) if private else restrictions(key)
+        if public := self._public.get(route):
+            return public(parameters)
+        raise Rejection(-1000, "The simulated exchange has no such path.", status=404)

@@ -6,7 +6,7 @@ ws-api, on which a signed request opens the user stream of an account.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -81,11 +81,15 @@ def combined(name: str, text: bytes) -> bytes:
     return b'{"stream":"%s","data":%s}' % (name.encode(), text)
 
 
-def api_result_text(ask_id: object, result: object) -> bytes:
-    """Answer on the ws-api."""
-    return orjson.dumps({"id": ask_id, "status": 200, "result": result})
+def api_result_text(ask_id: object, result: object, used: Sequence[Mapping[str, object]] = ()) -> bytes:
+    """Answer on the ws-api, with what is `used` of the limits where there are any."""
+    limits = {"rateLimits": used} if used else {}
+    return orjson.dumps({"id": ask_id, "status": 200, "result": result} | limits)
 
 
-def api_error_text(ask_id: object, said: Rejection) -> bytes:
-    """Refusal on the ws-api."""
-    return orjson.dumps({"id": ask_id, "status": said.status, "error": said.fields()})
+def api_error_text(ask_id: object, said: Rejection, clock_ms: int = 0) -> bytes:
+    """Refusal on the ws-api; who has to wait is told until when on the venue's clock."""
+    error = said.fields()
+    if said.retry_after_s is not None:
+        error["data"] = {"serverTime": clock_ms, "retryAfter": clock_ms + said.retry_after_s * 1_000}
+    return orjson.dumps({"id": ask_id, "status": said.status, "error": error})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance.answer import fee_text
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection
-from tradepool.simexchange.codecs.binance.request import Parameters, check_signature, check_time
-from tradepool.simexchange.events import AccountPosition, ExecutionReport, ListStatus
+from tradepool.simexchange.codecs.binance.request import Parameters
+from tradepool.simexchange.events import AccountPosition, BalanceMoved, ExecutionReport, ListStatus
+from tradepool.simexchange.keys import ApiKey, Right
 from tradepool.simexchange.records import Kind, Order
 from tradepool.simexchange.venue import Venue
 
@@ -14,28 +15,29 @@ USER_SUBSCRIBE = "userDataStream.subscribe.signature"
 USER_UNSUBSCRIBE = "userDataStream.unsubscribe"
 
 
-def user_account(venue: Venue, params: object) -> str:
-    """Key of the account whose stream a signed request may open; Rejection when the proof fails."""
-    return signed_account(venue, params)[0].key
+def signed_key(
+    venue: Venue, params: object, right: Right = Right.READING, address: str = NO_ADDRESS
+) -> tuple[ApiKey, Parameters]:
+    """Whose key signed a request and what it says: the signature covers all parameters, sorted by name.
 
-
-def signed_account(venue: Venue, params: object) -> tuple[Account, Parameters]:
-    """Whose request it is and what it says: the signature covers all parameters, sorted by name."""
+    Rejection when the proof fails or the key lacks the right.
+    """
     if not isinstance(params, dict):
         raise Rejection(-1100, "Illegal characters found in a parameter.")
     texts = {str(name): _text(value) for name, value in params.items()}
-    account = venue.accounts.get(texts.get("apiKey", ""))
-    if account is None:
-        raise Rejection(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
-    signature = texts.pop("signature", "")
-    check_signature(account, "&".join(f"{name}={texts[name]}" for name in sorted(texts)), signature)
-    check_time(Parameters(texts), venue.now_ms)
-    return account, Parameters(texts)
+    signed = "&".join(f"{name}={texts[name]}" for name in sorted(texts) if name != "signature")
+    parameters, proof = Parameters(texts), (signed, texts.get("signature", ""))
+    return Gate(venue).admit(texts.get("apiKey", ""), parameters, proof, address, right), parameters
 
 
 def user_envelope(subscription_id: int, text: bytes) -> bytes:
     """An account's event as the ws-api sends it."""
     return b'{"subscriptionId":%d,"event":%s}' % (subscription_id, text)
+
+
+def ended_text(time_ms: int) -> bytes:
+    """The last event of a user stream that the venue ended."""
+    return b'{"e":"eventStreamTerminated","E":%d}' % time_ms
 
 
 def report_text(event: ExecutionReport) -> bytes:
@@ -87,6 +89,18 @@ def list_text(event: ListStatus) -> bytes:
         f'{{"e":"listStatus","E":{event.time_ms},"s":"{symbol}","g":{order_list.id},"c":"OCO","l":"{status}",'
         f'"L":"{stands}","r":"NONE","C":"{order_list.client_id}","T":{event.time_ms},"O":[{orders}]}}'
     ).encode()
+
+
+def balance_texts(event: BalanceMoved) -> tuple[bytes, bytes]:
+    """A balance that moved without an order: by how much, then what it is (who adds up ends with the truth)."""
+    asset, unit, time_ms = event.asset, event.unit, event.time_ms
+    return (
+        f'{{"e":"balanceUpdate","E":{time_ms},"a":"{asset}","d":"{event.delta * unit:f}","T":{time_ms}}}'.encode(),
+        (
+            f'{{"e":"outboundAccountPosition","E":{time_ms},"u":{time_ms},"B":['
+            f'{{"a":"{asset}","f":"{event.free * unit:f}","l":"{event.locked * unit:f}"}}]}}'
+        ).encode(),
+    )
 
 
 def _working(order: Order) -> str:
