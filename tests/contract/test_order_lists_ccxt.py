@@ -191,6 +191,8 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"belowIcebergQty": "0.1"}, "Iceberg orders are not supported for this symbol."),
     ({"abovePrice": "99"}, "The relationship of the prices for the orders is not correct."),
     ({"belowStopPrice": "101"}, "The relationship of the prices for the orders is not correct."),
+    ({"abovePrice": "100"}, "The relationship of the prices for the orders is not correct."),
+    ({"belowStopPrice": "100"}, "The relationship of the prices for the orders is not correct."),
     ({"quantity": "11"}, "Account has insufficient balance for requested action."),
     ({"quantity": "0.04"}, "NOTIONAL"),
     ({"belowClientOrderId": "target"}, "Duplicate order sent."),

@@ -95,17 +95,14 @@ def test_every_filter_is_enforced(tell: Tell, name: str, change: dict[str, str])
     """C-129: an order that breaks a filter is refused with -1013 and the filter's name."""
 
     async def story(running: Exchange) -> None:
-        with pytest.raises(
-            ccxt.pro.ExchangeError, match=rf"Filter failure: {name}|lot size|price is invalid"
-        ) as caught:
+        with pytest.raises(ccxt.pro.ExchangeError, match=f'Filter failure: {name}("|$)'):
             await raw(running.client(), **change)
-        assert f'{{"code":-1013,"msg":"Filter failure: {name}"}}' in str(caught.value) or name in str(caught.value)
 
     assert not tell(make_venue(rules=RULES), story).orders("key")
 
 
 def test_open_orders_are_counted(tell: Tell) -> None:
-    """C-130: at most so many open orders, so many of them stops; what ended makes room."""
+    """C-130: at most so many open orders (a list is two), so many of them stops; what ended makes room."""
 
     async def story(running: Exchange) -> None:
         client = running.client()
@@ -113,8 +110,15 @@ def test_open_orders_are_counted(tell: Tell) -> None:
             await order(client, "STOP_LOSS", "sell", "1", stopPrice="90", clientOrderId=name)
         with pytest.raises(ccxt.pro.BadRequest, match="MAX_NUM_ALGO_ORDERS"):
             await order(client, "STOP_LOSS", "sell", "1", stopPrice="90")
-        for _ in range(3):
+        for _ in range(2):
             await order(client, "limit", "sell", "1", "110")
+        pair = {
+            "symbol": "BTCUSDT", "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER", "abovePrice": "105",
+            "belowType": "STOP_LOSS", "belowStopPrice": "95",
+        }  # fmt: skip
+        with pytest.raises(ccxt.pro.BadRequest, match="MAX_NUM_ORDERS"):
+            await client.private_post_orderlist_oco(pair)
+        await order(client, "limit", "sell", "1", "110")
         with pytest.raises(ccxt.pro.BadRequest, match="MAX_NUM_ORDERS"):
             await order(client, "limit", "sell", "1", "110")
         assert (await order(client, "market", "buy", "1"))["status"] == "closed", "it will not be open"
@@ -372,4 +376,6 @@ def test_a_stop_through_a_thin_book(tell: Tell) -> None:
         assert (await client.fetch_balance())["BTC"]["free"] == 10 - found["filled"]
         assert len(await client.fetch_my_trades(PAIR)) == DEEP.levels
 
-    tell(make_venue([*flat(1), (100, 101, 90, 92), *flat(5, 92)], depth=DEEP), story)
+    tell(
+        make_venue([*flat(1), (100, 101, 90, 92), *flat(5, 92)], depth=replace(DEEP, level_notional=Decimal(50))), story
+    )

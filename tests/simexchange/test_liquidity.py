@@ -122,6 +122,18 @@ def test_a_price_that_only_touches_serves_one_level() -> None:
     assert now(venue).filled_steps == 2 * first.filled_steps, "the same book is there at the same price"
 
 
+def test_what_a_touch_brings_is_shared_by_all_it_touches() -> None:
+    rows: list[Row] = [*flat(1), (100, 100, 95, 100), *flat(1)]
+    alone, shared = deep(rows), deep(rows)
+    place(alone, order(Kind.LIMIT, Side.BUY, 9_000, limit=9_500))
+    for name in ("a", "b"):
+        place(shared, order(Kind.LIMIT, Side.BUY, 700, limit=9_500, name=name))
+    for venue in (alone, shared):
+        venue.step_bars(2)
+    assert 700 < now(alone).filled_steps < 1_400, "this seed's level is worth more than one of them, less than both"
+    assert [now(shared, name).filled_steps for name in ("a", "b")] == [700, now(alone).filled_steps - 700]
+
+
 def test_a_stop_walks_through_the_book_below_it() -> None:
     venue = deep([*flat(1), (100, 100, 90, 95), *flat(1, 95)])
     place(venue, order(Kind.STOP_LOSS, Side.SELL, 6_000, stop=9_500))
@@ -148,6 +160,13 @@ def test_a_mirrored_market_needs_no_candles() -> None:
     assert place(venue, order(Kind.MARKET, Side.BUY, 7_000)).status is Status.FILLED
     assert traded(venue) == [(10_100, 5_000), (10_200, 2_000)]
     assert not venue.step()
+
+
+def test_a_sell_by_quote_gets_no_more_than_asked() -> None:
+    venue = mirrored()
+    # 101 steps at 99 bring 9.999; one more at 98 would fit into 10.0975, but it would trade at 99.
+    placed = place(venue, order(Kind.MARKET, Side.SELL, 0)._replace(quote_units=1_009_750_000))
+    assert (placed.steps, placed.quote_units) == (101, 999_900_000)
 
 
 def test_before_its_first_book_it_is_closed() -> None:

@@ -10,7 +10,7 @@ from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.errors import FilterFailed, StopWouldTrigger
 from tradepool.simexchange.listing import MILLION, ListedMarket
 from tradepool.simexchange.records import Kind, NewOrder, Side, stops_falling
-from tradepool.simexchange.rules import Rules
+from tradepool.simexchange.rules import PriceBand, Rules
 
 
 class Filters:
@@ -40,12 +40,11 @@ class Filters:
     def check(self, account: Account, market: ListedMarket, new: NewOrder, price: int, *, opens: int = 1) -> None:
         """FilterFailed names the first rule the order breaks; `opens` orders come with it. `price` is the market's."""
         self._check_size(new)
-        named = [
-            ticks for has, ticks in ((new.kind.has_limit, new.limit_ticks), (new.kind.has_stop, new.stop_ticks)) if has
-        ]
-        if any(not self.tick <= ticks <= self.max_ticks or ticks % self.tick for ticks in named):
+        if (new.kind.has_limit and self._off_grid(new.limit_ticks)) or (
+            new.kind.has_stop and self._off_grid(new.stop_ticks)
+        ):
             raise FilterFailed(filter="PRICE_FILTER")
-        if new.kind.has_limit and not self._in_band(new, price):
+        if self.rules.band is not None and new.kind.has_limit and not _in_band(self.rules.band, new, price):
             raise FilterFailed(filter="PERCENT_PRICE_BY_SIDE")
         self._check_worth(market, new, price)
         self._check_counts(account, market, new, opens)
@@ -56,12 +55,8 @@ class Filters:
         if new.kind is Kind.MARKET and new.steps > self.market_max_steps:
             raise FilterFailed(filter="MARKET_LOT_SIZE")
 
-    def _in_band(self, new: NewOrder, price: int) -> bool:
-        band = self.rules.band
-        if band is None:
-            return True
-        down, up = (band.bid_down, band.bid_up) if new.side is Side.BUY else (band.ask_down, band.ask_up)
-        return price * int(down * MILLION) <= new.limit_ticks * MILLION <= price * int(up * MILLION)
+    def _off_grid(self, ticks: int) -> bool:
+        return not self.tick <= ticks <= self.max_ticks or ticks % self.tick != 0
 
     def _check_worth(self, market: ListedMarket, new: NewOrder, price: int) -> None:
         at_market = new.kind is Kind.MARKET
@@ -93,6 +88,11 @@ def check_stop(new: NewOrder, price: int) -> None:
     reached = new.stop_ticks >= price if falling else new.stop_ticks <= price
     if reached:
         raise StopWouldTrigger(stop=new.stop_ticks, price=price)
+
+
+def _in_band(band: PriceBand, new: NewOrder, price: int) -> bool:
+    down, up = (band.bid_down, band.bid_up) if new.side is Side.BUY else (band.ask_down, band.ask_up)
+    return price * int(down * MILLION) <= new.limit_ticks * MILLION <= price * int(up * MILLION)
 
 
 def _most(natural: int, limit: Decimal | None, unit: Decimal) -> int:

@@ -41,3 +41,9 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
+# What Binance asks on its large USDT markets (2025), for who wants a venue as strict as that.
+BINANCE_RULES = Rules(
+    notional_max=Decimal(9_000_000),
+    band=PriceBand(bid_down=Decimal("0.2"), bid_up=Decimal(5), ask_down=Decimal("0.2"), ask_up=Decimal(5)),
+    stops_max=5,
+)

@@ -44,6 +44,7 @@ class ExchangeInfo:
                 "serverTime": 0,
                 "rateLimits": [],
                 "exchangeFilters": [],
+                "sors": [],
                 "symbols": [self._symbols[symbol] for symbol in symbols],
             }
         )

@@ -13,7 +13,7 @@ from urllib.parse import unquote, unquote_plus
 from cryptography.exceptions import InvalidSignature
 
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
-from tradepool.simexchange.fixed import FixedPoint
+from tradepool.simexchange.fixed import FixedPoint, NotANumber
 from tradepool.simexchange.keys import ApiKey
 
 ROWS = 500
@@ -26,6 +26,7 @@ MICROSECONDS_MIN = 10**14
 DECIMALS_MAX = 8
 NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 WHOLE_NUMBER = r"^[0-9]{1,20}$"
+WHOLE_DIGITS_MAX = 20
 
 
 class Call(NamedTuple):
@@ -84,25 +85,33 @@ class Parameters:
         value = self._values.get(name)
         if not value and default is not None:
             return default
-        return min(int(self.matching(name, WHOLE_NUMBER)), maximum)
+        if not value or not (value.isascii() and value.isdigit()) or len(value) > WHOLE_DIGITS_MAX:
+            value = self.matching(name, WHOLE_NUMBER)
+        return min(int(value), maximum)
 
     def matching(self, name: str, legal: str) -> str:
         """A parameter that must be there and look like that."""
         value = self.text(name)
         if not re.fullmatch(legal, value, re.ASCII):
-            words = f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
-            raise Rejection(-1100, words)
+            raise _illegal(name, legal)
         return value
 
     def count(self, name: str, grid: FixedPoint, filter_name: str) -> int:
         """A price or quantity as whole ticks or steps; off the grid it breaks the filter."""
-        text = self.matching(name, NUMBER)
+        text = self.text(name)
+        try:
+            count = grid.count(text)
+        except NotANumber as error:
+            raise _illegal(name, NUMBER) from error
+        if count is not None:
+            return count
         if len(text.partition(".")[2].rstrip("0")) > DECIMALS_MAX:
             raise Rejection(-1111, f"Parameter '{name}' has too much precision.")
-        count = grid.count(text)
-        if count is None:
-            raise Rejection(-1013, f"Filter failure: {filter_name}")
-        return count
+        raise Rejection(-1013, f"Filter failure: {filter_name}")
+
+
+def _illegal(name: str, legal: str) -> Rejection:
+    return Rejection(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
 
 def raw_text(raw: bytes) -> str:
