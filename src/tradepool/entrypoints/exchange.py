@@ -115,7 +115,7 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
         raise BadFlag(flag="--limits", value=repr(asked.limits), wanted=" or ".join(LIMITS))
     scenario = find_scenario(asked.scenario) if asked.scenario else CALM
     listings = shocked(as_if_now(source(asked, now_ms), now_ms), scenario.shocks, now_ms)
-    venue = Venue(listings, whole("--slippage-bp", asked.slippage_bp, 0, 1_000))
+    venue = Venue(listings, whole("--slippage-bp", asked.slippage_bp, 0, 1_000), show_forming=True)
     chosen = LIMITS[asked.limits]
     venue.limiter = Limiter(chosen) if chosen else None
     venue.run_until(now_ms)

@@ -8,6 +8,7 @@ from tradepool.simexchange.candles import DAY_MS, intervals_of, just_closed, pre
 from tradepool.simexchange.events import (
     TICKER,
     TRADES,
+    BookTicker,
     KlineClosed,
     KlineShown,
     Printed,
@@ -31,11 +32,11 @@ def show_stage(teller: Teller, market: ListedMarket, *, show_forming: bool) -> N
             teller.publish(event)
 
 
-def ticker(teller: Teller, market: ListedMarket) -> TickerShown:
-    """What the market's last 24 hours looked like."""
+def ticker(best: BookTicker) -> TickerShown:
+    """What a market's last 24 hours looked like, seen from its best prices now."""
+    market, now_ms = best.market, best.time_ms
     last = market.tape.latest(1)
-    day = window(market, teller.now_ms - DAY_MS, teller.now_ms)
-    return TickerShown(market, day, last[0] if last else None, teller.best(market), teller.now_ms)
+    return TickerShown(market, window(market, now_ms - DAY_MS, now_ms), last[0] if last else None, best, now_ms)
 
 
 def _events(
@@ -56,4 +57,4 @@ def _events(
             if forming := present(market, interval):
                 yield KlineShown(market, interval.name, forming, is_closed=False, time_ms=now)
     if TICKER in wanted:
-        yield ticker(teller, market)
+        yield ticker(teller.best(market))
