@@ -85,8 +85,9 @@ def test_streams(play: Play) -> None:
         assert [each["t"] for each in prints] == [*range(prints[0]["t"], prints[0]["t"] + 25)]
         (ticker,) = await told(at, streams.symbol_ticker_socket("ETHUSDT"), 1, lambda: venue.step_bars(1))
         assert Decimal(ticker["l"]) <= Decimal(ticker["c"]) <= Decimal(ticker["h"])
-        (every,) = await told(at, streams.ticker_socket(), 1, lambda: venue.step_bars(1))
-        assert [each["s"] for each in every] == ["BTCUSDT", "ETHUSDT"]
+        for socket in (streams.ticker_socket(), streams.miniticker_socket()):
+            (every,) = await told(at, socket, 1, lambda: venue.step_bars(1))
+            assert [each["s"] for each in every] == ["BTCUSDT", "ETHUSDT"]
         names = ["btcusdt@bookTicker", "ethusdt@aggTrade"]
         frames = await told(at, streams.multiplex_socket(names), 8, lambda: venue.step_bars(1))
         assert {frame["stream"] for frame in frames} <= set(names)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tradepool.simexchange.codecs.binance import market_streams, streams, user_stream
-from tradepool.simexchange.codecs.binance.market_streams import DIFFS, PARTS, Stream
+from tradepool.simexchange.codecs.binance.market_streams import ARRAYS, DIFFS, PARTS, Stream
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.events import (
     DEPTH,
@@ -195,11 +195,12 @@ class Hub:
 
     def _publish_ticker(self, symbol: str, event: TickerShown) -> None:
         for what, write in (("ticker", market_streams.ticker_text), ("miniTicker", market_streams.mini_ticker_text)):
-            one, every = f"{symbol}@{what}", f"!{what}@arr"
-            if one in self._readers or every in self._readers:
+            one, every = f"{symbol}@{what}", [name for name in ARRAYS[what] if name in self._readers]
+            if one in self._readers or every:
                 text = write(event)
                 self._to_stream(one, text)
-                self._tickers.setdefault(every, {})[symbol] = text
+                for name in every:
+                    self._tickers.setdefault(name, {})[symbol] = text
 
     def _count(self, stream: Stream, change: int) -> None:
         """A stream is read from now on, or no more: what the venue is asked for follows."""

@@ -36,7 +36,9 @@ _TOPICS = {
     "trade": TRADES, "aggTrade": TRADES, "bookTicker": BOOK, "ticker": TICKER, "miniTicker": TICKER,
     **dict.fromkeys((*DIFFS, *PARTS), DEPTH),
 }  # fmt: skip
-_ALL_MARKETS = {"!miniTicker@arr": TICKER, "!ticker@arr": TICKER, "!bookTicker": BOOK}
+# Older clients name a speed; there is one.
+ARRAYS = {what: [f"!{what}@arr{speed}" for speed in ("", "@1000ms", "@3000ms")] for what in ("ticker", "miniTicker")}
+_ALL_MARKETS = {"!bookTicker": BOOK, **{name: TICKER for names in ARRAYS.values() for name in names}}
 _KLINE = "kline_"
 _NAMES = {interval.length_ms: name for name, interval in INTERVALS.items()}
 
