@@ -9,15 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.contract.ccxt_kit import Exchange, exchange
 from tests.simexchange.exchange_kit import MINUTE, START, bars, flat, market
+from tradepool.simexchange.control import Control
 from tradepool.simexchange.door import TcpPort, UnixSocket
+from tradepool.simexchange.fault_kinds import KINDS
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.process import read_config, scenario_in, venue_of, write_config
 from tradepool.simexchange.scenario import BrokenScenario, Scenario, Shock, find_scenario, scenario_of, shipped
+from tradepool.simexchange.server import Server
 from tradepool.simexchange.shocks import shocked
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
@@ -156,3 +161,42 @@ def test_a_venue_process_takes_a_scenario(tmp_path: Path) -> None:
     assert scenario_in(config).name == "flash-crash"
     assert int(venue_of(config, path).markets[0].low.min()) == 6_500
     assert re.match("Scenario", str(BrokenScenario(file="x", line="", why="y")))
+
+
+def test_the_guide_has_every_kind_and_its_example_is_read() -> None:
+    guide = (ROOT / "docs" / "guides" / "exchange.md").read_text(encoding="utf-8")
+    for name, row in KINDS.items():
+        assert f"| {name} | {row.does} |" in guide
+    (example,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    said = scenario_of(example, "guide")
+    assert (len(said.faults), len(said.moments), len(said.shocks)) == (1, 1, 1)
+    assert all(f"`{name}`" in guide for name in shipped())
+
+
+def test_faults_come_and_go_over_the_control_door(tmp_path: Path) -> None:
+    async def story() -> None:
+        venue = Venue([listing()])
+        server = Server(venue, UnixSocket(str(tmp_path / "v")))
+        control = Control(venue, server, TcpPort(0))
+        await server.start()
+        place = await control.start()
+        async with aiohttp.ClientSession(f"http://{place}") as http:
+            late = {"kind": "late", "delay": "5s"}
+            async with http.post("/faults", json=[late, {"kind": "dark", "from": "1m", "until": "2m"}]) as answer:
+                assert await answer.json() == {"numbers": [1, 2]}
+            async with http.get("/faults") as answer:
+                told = await answer.json()
+            assert [row["fault"]["kind"] for row in told] == ["late", "dark"]
+            assert told[1]["from_ms"] == venue.now_ms + MINUTE
+            async with http.post("/faults", json={"kind": "lat"}) as answer:
+                assert (answer.status, "did you mean late?" in (await answer.json())["error"]) == (400, True)
+            async with http.delete("/faults", json={"number": 9}) as answer:
+                assert (answer.status, "there are 1, 2" in (await answer.json())["error"]) == (400, True)
+            async with http.delete("/faults", json={"number": 1}) as answer:
+                assert await answer.json() == {"left": 1}
+            async with http.delete("/faults") as answer:
+                assert await answer.json() == {"left": 0}
+        await control.stop()
+        await server.stop()
+
+    asyncio.run(story())

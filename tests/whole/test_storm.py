@@ -51,6 +51,8 @@ CLOCKS = (
     Fault(kind="code", code=-1021, route="* /api/v3/order", share=0.02, **WHEN),
 )
 STUTTER = (
+    Fault(kind="delayed", delay_ms=800, share=0.05, **WHEN),
+    Fault(kind="lost", stream="*@kline_*", share=0.05, **WHEN),
     Fault(kind="too_many", route=ORDERS, share=0.02, **WHEN),
     Fault(kind="banned", route=ORDERS, share=0.01, **WHEN),
     Fault(kind="code", code=-1015, route="POST /api/v3/order", share=0.02, **WHEN),

@@ -26,15 +26,17 @@ PRICES = {
     "24hrMiniTicker": "c",
 }
 GHOST_ID = 10**15
+GOODBYE = 1001
 
 Fields = dict[str, object]
 
 
 class FrameLink(Protocol):
-    """A connection as frame faults see it: `accounts` maps subscription numbers to API keys."""
+    """A connection as frame faults see it: `accounts` maps subscription numbers to accounts' first keys."""
 
     accounts: dict[int, str]
     held: list[bytes]
+    late: list[bytes]
 
     def send(self, data: bytes) -> None:
         """Send bytes untouched."""
@@ -68,22 +70,30 @@ class BadFrames:
         self._late: set[asyncio.Task[None]] = set()
 
     def through(self, link: FrameLink, data: bytes) -> bytes:
-        """What of some frames goes out now."""
-        out: list[bytes] = []
+        """What of some frames goes out now. Behind a late frame all others of its connection wait, as on a slow line."""
+        now: list[bytes] = []
+        out = link.late if link.late else now
         for raw in split_frames(data):
             frame = read_frame(raw)
             if frame.number is not None and frame.number not in link.accounts:
                 continue
             rule = self._faults.on_frame(self._place(link, frame), self._venue.now_ms, raw)
-            if rule is not None and rule.fault.kind in ("cut", "terminated"):
-                return b"".join(out) + self._end(rule, link, frame)
-            if rule is not None and rule.fault.kind == "reordered":
+            kind = rule.fault.kind if rule is not None else ""
+            if rule is not None and kind == "cut":
+                link.send(b"".join(now))
+                self._cut(link, rule.fault.code)
+                return b""
+            if rule is not None and kind == "delayed" and not link.late:
+                out = link.late
+                self._send_later(link, rule.fault.delay_ms)
+            if kind == "reordered":
                 link.held.append(raw)
                 continue
             out += self._changed(rule, link, frame) if rule is not None else [raw]
             if out and link.held:
-                out, link.held = out + link.held, []
-        return b"".join(out)
+                out += link.held
+                link.held.clear()
+        return b"".join(now)
 
     def close(self) -> None:
         """Forget what is late."""
@@ -106,29 +116,27 @@ class BadFrames:
                 return [] if frame.number is None else [frame.raw]
             case "doubled":
                 return [frame.raw, frame.raw]
-            case "delayed":
-                self._send_later(link, frame.raw, rule.fault.delay_ms)
-                return []
             case "spike":
                 return [text_frame(orjson.dumps(_spiked(frame, rule.fault.multiple)))]
-            case _:
+            case "ghost":
                 return [frame.raw, *_ghosts(frame, rule.fault.state)]
+            case "terminated" if frame.number is not None:
+                link.accounts.pop(frame.number)
+                event = {"e": "eventStreamTerminated", "E": self._venue.now_ms}
+                return [text_frame(orjson.dumps({"subscriptionId": frame.number, "event": event}))]
+        return [frame.raw]
 
-    def _end(self, rule: Rule, link: FrameLink, frame: Frame) -> bytes:
-        """The events of a connection end here."""
-        if rule.fault.kind == "cut":
-            link.leave(rule.fault.code) if rule.fault.code == 1001 else link.drop()
-            return b""
-        if frame.number is None:
-            return frame.raw
-        link.accounts.pop(frame.number, None)
-        event = {"e": "eventStreamTerminated", "E": self._venue.now_ms}
-        return text_frame(orjson.dumps({"subscriptionId": frame.number, "event": event}))
+    def _cut(self, link: FrameLink, code: int) -> None:
+        if code == GOODBYE:
+            link.leave(code)
+        else:
+            link.drop()
 
-    def _send_later(self, link: FrameLink, raw: bytes, delay_ms: int) -> None:
+    def _send_later(self, link: FrameLink, delay_ms: int) -> None:
         async def send() -> None:
             await self._clock.sleep(delay_ms / 1000)
-            link.send(raw)
+            link.send(b"".join(link.late))
+            link.late.clear()
 
         task = asyncio.get_running_loop().create_task(send())
         self._late.add(task)

@@ -5,7 +5,8 @@
     POST /accounts         {"key", "secret", "balances": {asset: amount}}
     GET  /state            balances, orders and trades of every account
 
-Keys, limits and wallet life are in simexchange.gate_control, faults in simexchange.fault_control.
+Keys, limits and wallet life are in simexchange.gate_control, faults in simexchange.fault_control, markets and fees in
+simexchange.market_control.
 
 An answer leaves after every frame its step released is with the kernel.
 """
@@ -24,6 +25,7 @@ from tradepool.simexchange.codecs.binance.answer import fee_text
 from tradepool.simexchange.door import Door, Place
 from tradepool.simexchange.fault_control import FaultControl
 from tradepool.simexchange.gate_control import GateControl
+from tradepool.simexchange.market_control import MarketControl
 from tradepool.simexchange.records import Order, Trade
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.venue import Venue
@@ -45,7 +47,7 @@ class Control:
     def __init__(self, venue: Venue, server: Server, place: Place) -> None:
         """Prepare; nothing is opened before `start`."""
         self._venue, self._server = venue, server
-        self._more = {**GateControl(venue).table, **FaultControl(venue, server).table}
+        self._more = {**GateControl(venue).table, **FaultControl(venue, server).table, **MarketControl(venue).table}
         self._door = Door(self._handle, place)
 
     async def start(self) -> Place:

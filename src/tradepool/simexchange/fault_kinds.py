@@ -94,7 +94,7 @@ KINDS = {
     "lost": _frame("a frame is not sent"),
     "silent": _frame("a connection stands and says nothing"),
     "stale": _frame("market streams stop, their connections stand"),
-    "delayed": _frame("a frame comes later", "delay_ms"),
+    "delayed": _frame("a frame comes later, and all of its connection behind it", "delay_ms"),
     "doubled": _frame("a frame comes twice"),
     "reordered": _frame("a frame comes after the next one of its connection"),
     "cut": _frame("the connection ends instead: 1001 says goodbye, 1006 is a reset", takes="code"),

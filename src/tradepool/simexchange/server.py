@@ -68,6 +68,7 @@ class SocketLink:
         self._through = through
         self.accounts: dict[int, str] = {}
         self.held: list[bytes] = []
+        self.late: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         """Send what faults leave of some frames."""
