@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.contract.gate_kit import wallet_venue
 from tests.simexchange.exchange_kit import START
+from tradepool.simexchange.codecs.binance.gate import Gate
 from tradepool.simexchange.codecs.binance.request import Call
 from tradepool.simexchange.codecs.binance.rest import Answer, Rest
+from tradepool.simexchange.codecs.binance.streams import Ask
 from tradepool.simexchange.keys import Permissions
 from tradepool.simexchange.limits import BINANCE, Limiter, Limits
 from tradepool.simexchange.venue import Venue
@@ -62,6 +64,15 @@ def test_refusals_cost_as_much(query: str) -> None:
     venue.limiter = Limiter(BINANCE)
     said = Rest(venue).answer(Call("GET", "/api/v3/klines", query, "", ""))
     assert (said.status, said.headers["X-MBX-USED-WEIGHT-1M"]) == (400, "2")
+
+
+def test_lists_on_the_ws_api_weigh_by_their_length() -> None:
+    venue = wallet_venue()
+    venue.limiter = limiter = Limiter(BINANCE)
+    symbols = [f"A{number}" for number in range(21)]
+    for method, params in (("ticker.24hr", {"symbols": symbols}), ("depth", {"limit": 500}), ("ping", None)):
+        Gate(venue).charge_ask(Ask(1, method, params), "a")
+    assert limiter.weight.count("a", venue.now_ms) == 40 + 25 + 1
 
 
 def test_a_revoked_key_still_costs_its_address() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping
 
+import orjson
+
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Parameters, check_signature, check_time
@@ -66,7 +68,9 @@ class Gate:
     def charge_ask(self, ask: Ask, address: str) -> None:
         """Count a request on the ws-api."""
         params = ask.params if isinstance(ask.params, dict) else {}
-        texts = Parameters({str(name): str(value) for name, value in params.items()})
+        texts = Parameters(
+            {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in params.items()}
+        )
         self.charge(method_cost(ask.method, texts), texts.optional("apiKey"), address)
 
     def admit(self, key: str, parameters: Parameters, signed: tuple[str, str], address: str, right: Right) -> ApiKey:
