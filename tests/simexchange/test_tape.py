@@ -126,3 +126,4 @@ def test_nothing_is_made_before_somebody_asks() -> None:
     at = listed([(1.0, 3.0, 0.5, 2.0)] * 3, [np.nan, 1.0, 1.0])
     at.tape.reach(1, 2)
     assert at.tape._steps is None
+    assert at.tape.read(1, 1)[0].time_ms == START + MINUTE
