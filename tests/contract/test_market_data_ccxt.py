@@ -302,7 +302,7 @@ def test_c213(play: Play) -> None:
         order = await client.create_order(BTC, "market", "buy", Decimal(size) + Decimal("0.00001"))
         after = await client.public_get_depth(asked)
         assert after["lastUpdateId"] > before["lastUpdateId"]
-        assert after["asks"][0] == [second, f"{Decimal(more) - Decimal('0.00001'):f}"]
+        assert after["asks"][0] == [second, f"{Decimal(more) - Decimal('0.00001'):.8f}"]
         assert (after["asks"][1:], after["bids"]) == (before["asks"][2:], before["bids"])
         assert [fill["price"] for fill in order["info"]["fills"]] == [first, second]
 

@@ -100,3 +100,20 @@ def test_the_same_seed_strikes_the_same(files: TlsFiles) -> None:
     told = once()
     assert told == once()
     assert set(told[0]) == {"OrderAccepted", "NotPlaced", "OutcomeUnknown"}
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("kind", ["reset", "silence", "code"])
+def test_orders_on_the_ws_api(files: TlsFiles, kind: str, accepted: bool) -> None:
+    """C-450: an order over the ws-api, whose answer is lost or an error: no order of ours is believed, the truth is there."""
+
+    async def story(at: Desk) -> None:
+        code = -1007 if kind == "code" else 0
+        at.faults.add(Fault(kind=kind, route="WS order.place", accepted=accepted, code=code, last=1), at.venue.now_ms)
+        params = {"newClientOrderId": "x"}
+        asked = at.gateway._client.create_order_ws("BTC/USDT", "market", "buy", Decimal("0.1"), None, params)
+        with pytest.raises((ccxt.pro.NetworkError, ccxt.pro.OperationFailed, TimeoutError)):
+            await asyncio.wait_for(asked, 0.3)
+        assert [each.client_id for each in at.orders] == ["x"] * accepted
+
+    tell(files, story)

@@ -13,6 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.simexchange.exchange_kit import bars, flat, market
 from tradepool.core.graph.bars import Bars
 from tradepool.entrypoints.exchange import AskedExchange, as_if_now, serve_plan
 from tradepool.entrypoints.exchange_run import PacedClock
+from tradepool.presentation.exchange_guide import Status, status_line
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.listing import Listing
 
@@ -130,6 +132,15 @@ def test_time_passes_as_fast_as_asked() -> None:
 
     asyncio.run(story())
     assert clock.now_ms() == 1_030_000
+
+
+def test_the_status_line_says_how_it_goes() -> None:
+    now = Status(
+        time_ms=NOW_MS, symbol="BTC/USDT", price="60000.01", requests=1_234, weight=87, connections=3, faults=5
+    )
+    words = ("BTC/USDT 60000.01", "requests 1,234", "weight 87", "connections 3", "faults 5")
+    assert all(word in status_line(now).plain for word in words)
+    assert "weight" not in status_line(replace(now, weight=None)).plain
 
 
 def test_a_port_that_is_taken_is_one_line(console: Console) -> None:

@@ -121,7 +121,7 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
     else:
         _check_mirror(asked, speed, scenario)
         listings = source(asked, now_ms)
-    venue = Venue(listings, whole("--slippage-bp", asked.slippage_bp, 0, 1_000))
+    venue = Venue(listings, whole("--slippage-bp", asked.slippage_bp, 0, 1_000), show_forming=True)
     chosen = LIMITS[asked.limits]
     venue.limiter = Limiter(chosen) if chosen else None
     venue.run_until(now_ms)

@@ -13,12 +13,15 @@ from aiohttp import web
 
 from tradepool.ports.clock import Clock
 from tradepool.simexchange.codecs.binance.request import Call
+from tradepool.simexchange.codecs.binance.streams import Ask
 from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault
 from tradepool.simexchange.faults import Faults, Place, Rule
 from tradepool.simexchange.venue import Venue
 
 PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 STATUS_ROUTE = "GET /sapi/v1/system/status"
+# What may strike a request on the ws-api.
+ASK_KINDS = frozenset(("reset", "silence", "code"))
 HISTORIES = ("/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/klines")
 _SYMBOL = re.compile(r"(?:^|&)symbol=([^&]+)")
 
@@ -45,18 +48,27 @@ class BadCalls:
             return take(call)
         return await self._struck(rule, request, call, take)
 
+    def on_ask(self, ask: Ask) -> Fault | None:
+        """What strikes a request on the ws-api, whose route is written WS METHOD."""
+        params = ask.params if isinstance(ask.params, dict) else {}
+        place = self._at(f"WS {ask.method}", str(params.get("apiKey", "")), str(params.get("symbol", "")))
+        rule, _ = self.faults.on_call(place, self.venue.now_ms, ASK_KINDS)
+        return rule.fault if rule is not None else None
+
     def _place(self, call: Call) -> Place:
-        key = self.venue.keys.find(call.key)
-        account, number = (key.account.key, key.account.index + 1) if key else (call.key, 0)
         symbol = _SYMBOL.search(call.query) or _SYMBOL.search(call.body)
-        return Place(f"{call.method} {call.path}", account, number, symbol[1] if symbol else "")
+        return self._at(f"{call.method} {call.path}", call.key, symbol[1] if symbol else "")
+
+    def _at(self, name: str, key_name: str, market: str) -> Place:
+        key = self.venue.keys.find(key_name)
+        account, number = (key.account.key, key.account.index + 1) if key else (key_name, 0)
+        return Place(name, account, number, market)
 
     async def _struck(self, rule: Rule, request: web.BaseRequest, call: Call, take: Take) -> web.Response:
         fault = rule.fault
         if refusal := _refusal(fault, call, self.venue.now_ms):
             return refusal
-        accepted = KINDS[fault.kind].accepted if fault.accepted is None else fault.accepted
-        answer = take(call) if accepted else _page(200, "OK")
+        answer = take(call) if is_accepted(fault) else _page(200, "OK")
         if fault.kind == "reset":
             return _reset(request)
         if fault.kind == "silence":
@@ -75,6 +87,11 @@ class BadCalls:
             await self.clock.sleep(fault.delay_ms / 1000)
         else:
             await self.over.wait()
+
+
+def is_accepted(fault: Fault) -> bool:
+    """Whether the venue takes the request before it goes wrong."""
+    return KINDS[fault.kind].accepted if fault.accepted is None else fault.accepted
 
 
 def _refusal(fault: Fault, call: Call, now_ms: int) -> web.Response | None:

@@ -7,6 +7,7 @@ goes on. The forming candle holds what the price has walked so far.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -87,12 +88,19 @@ class Kline(NamedTuple):
 
 def interval_of(market: ListedMarket, name: str) -> Interval | None:
     """The interval of that name, if the market's candles can make it; its own candles begin where they begin."""
-    interval = INTERVALS.get(name)
-    if interval is None or not interval.holds(market.timeframe_ms):
-        return None
-    if interval.length_ms == market.timeframe_ms and not market.is_mirrored:
-        return interval._replace(offset_ms=int(market.open_time[0]) % market.timeframe_ms)
-    return interval
+    return next(iter(intervals_of(market, frozenset((name,)))), None)
+
+
+def intervals_of(market: ListedMarket, names: frozenset[str]) -> tuple[Interval, ...]:
+    """Those of the named intervals that the market's candles can make, shortest first; other names are passed over."""
+    length_ms = market.timeframe_ms
+    return _intervals(length_ms, 0 if market.is_mirrored else int(market.open_time[0]) % length_ms, names)
+
+
+@functools.lru_cache
+def _intervals(length_ms: int, offset_ms: int, names: frozenset[str]) -> tuple[Interval, ...]:
+    found = [each for name, each in INTERVALS.items() if name in names and each.holds(length_ms)]
+    return tuple(each._replace(offset_ms=offset_ms) if each.length_ms == length_ms else each for each in found)
 
 
 def closed_kline(market: ListedMarket, bar: int) -> Kline:

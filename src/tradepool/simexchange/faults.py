@@ -20,6 +20,7 @@ import msgspec
 
 from tradepool.simexchange.fault_kinds import KINDS, Fault, Strikes
 
+CALLS = frozenset(name for name, row in KINDS.items() if row.strikes is Strikes.CALL)
 _DICE_BYTES = 8
 _NORMAL = NormalDist()
 
@@ -132,11 +133,11 @@ class Faults:
         """All in force, in the order they were added."""
         return iter(sorted((rule for rules in self.by_kind.values() for rule in rules), key=lambda rule: rule.number))
 
-    def on_call(self, place: Place, now_ms: int) -> tuple[Rule | None, int]:
-        """What strikes a request, and by how many ms it is late before the venue has it."""
+    def on_call(self, place: Place, now_ms: int, among: frozenset[str] = CALLS) -> tuple[Rule | None, int]:
+        """What strikes a request, of some kinds, and by how many ms it is late before the venue has it."""
         struck, late_ms = None, 0
         for rule in self.by_kind[Strikes.CALL]:
-            if not rule.strikes(place, now_ms):
+            if rule.fault.kind not in among or not rule.strikes(place, now_ms):
                 continue
             if rule.fault.kind == "latency":
                 late_ms += rule.delay_ms(place.account)

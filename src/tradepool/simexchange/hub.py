@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tradepool.simexchange.codecs.binance import market_streams, streams, user_stream
-from tradepool.simexchange.codecs.binance.market_streams import DIFFS, PARTS, Stream
+from tradepool.simexchange.codecs.binance.market_streams import ARRAYS, DIFFS, PARTS, Stream
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.events import (
     DEPTH,
@@ -49,7 +49,7 @@ class Hub:
         self._wanted: dict[str, frozenset[str]] = dict.fromkeys(self._topics, NOTHING)
         # The book as the readers of its differences know it, from the moment of the first one.
         self._told: dict[str, DepthShown] = {}
-        self._tickers: dict[str, list[bytes]] = {}
+        self._tickers: dict[str, dict[str, bytes]] = {}
         self._users: dict[str, dict[Link, int]] = {}
         self._opened_with: dict[tuple[Link, int], str] = {}
         self._gathered: dict[Link, list[bytes]] = {}
@@ -158,7 +158,7 @@ class Hub:
     def flush(self) -> None:
         """Write what was gathered, in the order it was published."""
         for name, texts in self._tickers.items():
-            self._to_stream(name, b"[%s]" % b",".join(texts))
+            self._to_stream(name, b"[%s]" % b",".join(texts.values()))
         self._tickers.clear()
         if self._gathered:
             gathered, self._gathered = self._gathered, {}
@@ -195,11 +195,12 @@ class Hub:
 
     def _publish_ticker(self, symbol: str, event: TickerShown) -> None:
         for what, write in (("ticker", market_streams.ticker_text), ("miniTicker", market_streams.mini_ticker_text)):
-            one, every = f"{symbol}@{what}", f"!{what}@arr"
-            if one in self._readers or every in self._readers:
+            one, every = f"{symbol}@{what}", [name for name in ARRAYS[what] if name in self._readers]
+            if one in self._readers or every:
                 text = write(event)
                 self._to_stream(one, text)
-                self._tickers.setdefault(every, []).append(text)
+                for name in every:
+                    self._tickers.setdefault(name, {})[symbol] = text
 
     def _count(self, stream: Stream, change: int) -> None:
         """A stream is read from now on, or no more: what the venue is asked for follows."""

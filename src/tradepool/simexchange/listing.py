@@ -115,7 +115,7 @@ class ListedMarket:
 
     def traded_steps(self) -> NDArray[np.int64]:
         """Traded base of each candle in whole steps, rounded to the nearest."""
-        steps = np.rint(np.clip(self.volume / float(self.market.quantity_step), 0, EXACT_MAX))
+        steps = np.rint(np.clip(np.nan_to_num(self.volume / float(self.market.quantity_step)), 0, EXACT_MAX))
         return steps.astype(np.int64)
 
     def _ppm(self, rate: Decimal) -> int:

@@ -34,11 +34,11 @@ class PushedCandles:
 
     def add(self, ticks: int, steps: int, time_ms: int) -> None:
         """Somebody traded; `pass_time` has been told of that time before."""
-        market, columns = self._market, self._columns
+        market = self._market
         is_new = market.published == self._count
         if is_new:
             self._begin(ticks, time_ms - time_ms % market.timeframe_ms)
-        row = self._count - 1
+        row, columns = self._count - 1, self._columns
         columns["high"][row] = max(int(columns["high"][row]), ticks)
         columns["low"][row] = min(int(columns["low"][row]), ticks)
         columns["close"][row] = ticks

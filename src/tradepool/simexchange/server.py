@@ -23,7 +23,7 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.ports.clock import Clock
 from tradepool.runtime.clock import VirtualClock
-from tradepool.simexchange.bad_calls import BadCalls
+from tradepool.simexchange.bad_calls import BadCalls, is_accepted
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
@@ -35,7 +35,7 @@ from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import Door, Place
 from tradepool.simexchange.errors import Refused
-from tradepool.simexchange.fault_kinds import Strikes
+from tradepool.simexchange.fault_kinds import CODES, Fault, Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
 from tradepool.simexchange.moments import Moments
@@ -262,7 +262,8 @@ class Server:
                     if on_text == self._on_stream_text and not self._gate.hears(link):
                         link.drop()
                         break
-                    link.send(text_frame(on_text(request, link, message.data)))
+                    if answer := on_text(request, link, message.data):
+                        link.send(text_frame(answer))
         finally:
             self.links.discard(link)
             self._hub.forget(link)
@@ -312,10 +313,23 @@ class Server:
             ask = streams.read_ask(text)
             ask_id = ask.id
             address = address_of(request)
+            fault = self._bad_calls.on_ask(ask) if self.faults.by_kind[Strikes.CALL] else None
+            if fault is not None:
+                return self._spoil_ask(fault, ask, link, address)
             self._gate.charge_ask(ask, address)
             return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(ask, address))
         except Refused as refused:
             return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
+
+    def _spoil_ask(self, fault: Fault, ask: streams.Ask, link: SocketLink, address: str) -> bytes:
+        """A request on the ws-api that goes wrong: no answer (empty), or the venue's own error."""
+        if is_accepted(fault):
+            self._api_result(ask, link, address)
+        if fault.kind == "reset":
+            link.drop()
+        if fault.kind == "code":
+            raise Rejection(fault.code, CODES[fault.code][1], CODES[fault.code][0])
+        return b""
 
     def _api_result(self, ask: streams.Ask, link: SocketLink, address: str) -> object:
         if ask.method == "ping":

@@ -33,7 +33,7 @@ from tradepool.simexchange.errors import (
     UnknownOrder,
     UnknownSymbol,
 )
-from tradepool.simexchange.events import BookTicker, DepthShown, Outlet, TickerShown
+from tradepool.simexchange.events import BookTicker, DepthShown, Outlet
 from tradepool.simexchange.filters import Filters
 from tradepool.simexchange.intake import Intake
 from tradepool.simexchange.keys import ApiKey, Keys
@@ -41,7 +41,7 @@ from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.liquidity import Depth, Endless, Level
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
 from tradepool.simexchange.mirror import Mirror
-from tradepool.simexchange.public_data import show_stage, ticker
+from tradepool.simexchange.public_data import show_stage
 from tradepool.simexchange.pushed import PushedCandles
 from tradepool.simexchange.records import NewList, NewOrder, Order, OrderList, Side, Status, Trade
 from tradepool.simexchange.rules import MarketStatus, Rules
@@ -126,6 +126,11 @@ class Venue:
         self.pass_time(time_ms)
         self._teller.flush()
         return at_ms is not None
+
+    @property
+    def published(self) -> int:
+        """How many events were told so far."""
+        return self._teller.published
 
     def next_time_ms(self) -> int | None:
         """Virtual time of the next phase; None at the end of the candles."""
@@ -272,10 +277,6 @@ class Venue:
     def depth(self, market: ListedMarket) -> DepthShown:
         """A market's book now."""
         return self._teller.depth(market)
-
-    def ticker(self, market: ListedMarket) -> TickerShown:
-        """A market's last 24 hours."""
-        return ticker(self._teller, market)
 
     # ---- a market's life
 

@@ -10,6 +10,8 @@ from tradepool.simexchange.events import BookTicker, TickerShown
 from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.tape import Print
 
+PLACES = 8
+
 
 def volume_text(volume: float) -> str:
     """A traded amount: eight places as the real venue writes, or as many as it takes to be exact.
@@ -58,9 +60,11 @@ def aggregate_row(market: ListedMarket, printed: Print) -> dict[str, object]:
 
 
 def level_rows(market: ListedMarket, levels: Iterable[tuple[int, int]]) -> list[tuple[str, str]]:
-    """Price and quantity of each level."""
+    """Price and quantity of each level. Quantities have the real venue's eight places: clients look for 0.00000000."""
     price, quantity = market.price_text.text, market.quantity_text.text
-    return [(price(ticks), quantity(steps)) for ticks, steps in levels]
+    places = len(quantity(0).partition(".")[2])
+    zeros = ("" if places else ".") + "0" * (PLACES - places)
+    return [(price(ticks), quantity(steps) + zeros) for ticks, steps in levels]
 
 
 def change_fields(market: ListedMarket, window: Window) -> tuple[str, str, str]:

@@ -36,8 +36,11 @@ _TOPICS = {
     "trade": TRADES, "aggTrade": TRADES, "bookTicker": BOOK, "ticker": TICKER, "miniTicker": TICKER,
     **dict.fromkeys((*DIFFS, *PARTS), DEPTH),
 }  # fmt: skip
-_ALL_MARKETS = {"!miniTicker@arr": TICKER, "!ticker@arr": TICKER, "!bookTicker": BOOK}
+# Older clients name a speed; there is one.
+ARRAYS = {what: [f"!{what}@arr{speed}" for speed in ("", "@1000ms", "@3000ms")] for what in ("ticker", "miniTicker")}
+_ALL_MARKETS = {"!bookTicker": BOOK, **{name: TICKER for names in ARRAYS.values() for name in names}}
 _KLINE = "kline_"
+_NAMES = {interval.length_ms: name for name, interval in INTERVALS.items()}
 
 
 class Stream(NamedTuple):
@@ -68,8 +71,7 @@ def kline_stream(market: ListedMarket, interval: str) -> str:
 
 def own_interval(market: ListedMarket) -> str:
     """Name of the market's own timeframe; as milliseconds where the venue has no such interval."""
-    names = (name for name, each in INTERVALS.items() if each.length_ms == market.timeframe_ms)
-    return next(names, f"{market.timeframe_ms}ms")
+    return _NAMES.get(market.timeframe_ms, f"{market.timeframe_ms}ms")
 
 
 def closed_text(event: KlineClosed) -> bytes:

@@ -15,6 +15,7 @@ from tradepool.simexchange.codecs.binance.market_streams import book_rows
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
 from tradepool.simexchange.codecs.binance.request import ROWS, ROWS_MAX, Parameters
 from tradepool.simexchange.listing import ListedMarket
+from tradepool.simexchange.public_data import ticker
 from tradepool.simexchange.tape import Print
 from tradepool.simexchange.venue import Venue
 
@@ -134,7 +135,7 @@ class PublicRoutes:
         mini = _is_mini(parameters)
 
         def row(market: ListedMarket) -> dict[str, object]:
-            shown = self._venue.ticker(market)
+            shown = ticker(self._venue.best(market))
             return market_rows.mini_ticker_row(market, shown.day) if mini else market_rows.day_ticker_row(shown)
 
         return self._each(parameters, row)

@@ -13,9 +13,6 @@ import orjson
 
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 
-# What one connection may do on the real venue.
-STREAMS_MAX = 1_024
-MESSAGES_PER_S_MAX = 5
 NOT_AN_ARRAY = "Invalid request: params must be an array of strings"
 
 
