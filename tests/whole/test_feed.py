@@ -60,23 +60,7 @@ class Follower:
         """Cut whatever stream is open, every few seconds."""
         while True:
             await self.clock.sleep(self.dice.uniform(1, 8))
-            self.cuts += cut([link for links in self.server._hub._streams.values() for link in links][:1])
-
-    # ---- what moves time: a minute a step, whoever listens
-
-    def next_time_ms(self) -> int | None:
-        """The end of this minute."""
-        return self.venue.now_ms // MINUTE_MS * MINUTE_MS + MINUTE_MS
-
-    def step(self) -> bool:
-        """The venue's minute ends, whether anybody hears of it or not."""
-        more = self.venue.step_bars(1)
-        self.clock_to(self.venue.now_ms)
-        return more
-
-    def pass_time(self, time_ms: int) -> None:
-        """Time passes without a candle."""
-        self.venue.pass_time(time_ms)
+            self.cuts += cut(list(self.server.links)[:1])
 
     async def run(self, selector: IdleSelector) -> None:
         """Follow to the last candle."""
@@ -100,7 +84,7 @@ class Follower:
         await data.catch_up()
         following = asyncio.create_task(data.run())
         troubling = asyncio.create_task(self.trouble())
-        await LockStep(selector, self.clock, lambda: [task for task in [following] if task.done()]).run(self)
+        await LockStep(selector, self.clock, lambda: [task for task in [following] if task.done()]).run(self.venue)
         troubling.cancel()
         await data.catch_up()
         following.cancel()
@@ -118,7 +102,7 @@ class Follower:
             market.market.id: {
                 int(market.open_time[bar]): (
                     *(float(market.market.price(int(column[bar]))) for column in columns),
-                    float(market.volume_text(bar)),
+                    float(market.volume[bar]),
                 )
                 for bar in range(market.published)
             }

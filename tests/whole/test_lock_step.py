@@ -33,7 +33,7 @@ class Metronome:
     def next_time_ms(self) -> int | None:
         return self.clock.now_ms() + 10_000 if self.left else None
 
-    def step(self) -> bool:
+    def step(self, until_ms: int | None = None) -> bool:
         self.clock.advance_to(self.clock.now_ms() + 10_000)
         self.steps.append(self.clock.now_ms())
         self.left -= 1

@@ -34,8 +34,8 @@ class Stepper(Protocol):
         """When the venue's next phase is, None when the candles are over or it is not known."""
         ...
 
-    def step(self) -> bool:
-        """Make the venue go on; False at the end of the candles."""
+    def step(self, until_ms: int | None = None) -> bool:
+        """Make the venue go on, but not past `until_ms`; False at the end of the candles."""
         ...
 
     def pass_time(self, time_ms: int) -> None:
@@ -78,7 +78,8 @@ class LockStep:
         def go_on() -> None:
             if not self._wake(stepper, self._busy()):
                 self.steps += 1
-                if not stepper.step():
+                wake_ms = self._clock.next_wake_ms()
+                if not stepper.step(None if wake_ms is None else wake_ms - MOMENT_MS - 1):
                     done.set_result(None)
 
         await self._drive(done, go_on, before_step)
@@ -137,6 +138,7 @@ class RemoteVenue:
         self._url = url
         self._clock = clock
         self._running = True
+        self._next_ms = 0
         self._out = 0
         self._stepping: asyncio.Task[None] | None = None
 
@@ -161,23 +163,25 @@ class RemoteVenue:
         return self._out > 0 or (self._stepping is not None and not self._stepping.done())
 
     def next_time_ms(self) -> int | None:
-        """Not known here: the clock follows the venue's frames and answers."""
-        return self._clock.now_ms() if self._running else None
+        """What it said last; the clock follows the venue's frames and answers and may be further."""
+        return max(self._next_ms, self._clock.now_ms()) if self._running else None
 
-    def step(self) -> bool:
+    def step(self, until_ms: int | None = None) -> bool:
         """Ask for one step; False once the venue has said that its candles are over."""
         if self._running:
-            self._stepping = asyncio.ensure_future(self._step())
+            self._stepping = asyncio.ensure_future(self._step(until_ms))
         return self._running
 
     def pass_time(self, time_ms: int) -> None:
         """A venue in another process keeps its own time."""
 
-    async def _step(self) -> None:
-        async with self._session.post(f"{self._url}/step") as answer:
+    async def _step(self, until_ms: int | None) -> None:
+        limit = {} if until_ms is None else {"until_ms": str(until_ms)}
+        async with self._session.post(f"{self._url}/step", params=limit) as answer:
             said = await answer.json()
         self._clock.advance_to(max(int(said["now_ms"]), self._clock.now_ms()))
         self._running = bool(said["running"])
+        self._next_ms = said["next_ms"] or 0
 
 
 def run_in_lock_step(main: Callable[[IdleSelector], Coroutine[Any, Any, T]]) -> T:

@@ -32,6 +32,7 @@ from tradepool.domain.user import Account, User
 from tradepool.entrypoints.app import Platform, Seat, Wiring
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step
 from tradepool.runtime.clock import VirtualClock
+from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.limits import Limiter
@@ -170,8 +171,8 @@ class Replay:
             await loop.wait_for(self.platform.start(), self.venue)
             await loop.run(self.venue, lambda: before_step(self))
             # The last bar's walk may have shown nobody anything: read the venue's time before signing with ours.
-            await self.platform.feed.time_ms()
-            outcome = await self._outcome(server)
+            await loop.wait_for(patiently(self.clock, self.platform.feed.time_ms), self.venue)
+            outcome = await loop.wait_for(self._outcome(server), self.venue)
             await self.platform.stop()
             return outcome
         finally:
@@ -221,7 +222,7 @@ class Replay:
             trades=books.trades(seat.account.id),
             positions=actor.account.positions(),
             refusals=books.refusals(seat.account.id),
-            ledger_minus_venue=ledger_minus_venue(totals, await actor.gateway.balances()),
+            ledger_minus_venue=ledger_minus_venue(totals, await patiently(self.clock, actor.gateway.balances)),
             final_equity=self._final_equity(actor),
         )
 

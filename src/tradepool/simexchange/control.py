@@ -1,6 +1,7 @@
 """The venue's second door, for whoever drives it from another process: time, accounts and the truth, as JSON.
 
-    POST /step?count=N     step N times or to the end      {"running": bool, "now_ms": int}
+    POST /step?count=N     step N times or to the end      {"running": bool, "now_ms": int, "next_ms": int or null}
+                           (&until_ms=T: not past that time)
     POST /bars?count=N     on by N closed candles          the same
     POST /accounts         {"key", "secret", "balances": {asset: amount}}
     GET  /state            balances, orders and trades of every account
@@ -62,7 +63,8 @@ class Control:
         route = (request.method, request.path)
         try:
             if route == ("POST", "/step"):
-                return await self._go(request, self._venue.step)
+                until_ms = _whole(request.query.get("until_ms", ""))
+                return await self._go(request, lambda: self._venue.step(until_ms))
             if route == ("POST", "/bars"):
                 return await self._go(request, lambda: self._venue.step_bars(1))
             if route == ("POST", "/accounts"):
@@ -78,9 +80,8 @@ class Control:
         return _json({"error": f"no {request.method} {request.path} here"}, status=404)
 
     async def _go(self, request: web.BaseRequest, once: Callable[[], bool]) -> web.Response:
-        text = request.query.get("count", "1")
-        count = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-        if not 0 <= count <= COUNT_MAX:
+        count = _whole(request.query.get("count", "1"))
+        if count is None or count > COUNT_MAX:
             return _json({"error": f"count must be a whole number from 0 to {COUNT_MAX}"}, status=400)
         running = self._venue.next_time_ms() is not None
         for _ in range(count):
@@ -88,7 +89,11 @@ class Control:
             await self._server.drain()
             if not running:
                 break
-        return _json({"running": running, "now_ms": self._venue.now_ms})
+        return _json({"running": running, "now_ms": self._venue.now_ms, "next_ms": self._venue.next_time_ms()})
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def state(venue: Venue) -> dict[str, object]:

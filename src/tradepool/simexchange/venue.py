@@ -98,13 +98,17 @@ class Venue:
     def now_ms(self, time_ms: int) -> None:
         self._teller.now_ms = time_ms
 
-    def step(self) -> bool:
+    def step(self, until_ms: int | None = None) -> bool:
         """Go on, phase by phase, until something was published; False when the candles are over.
 
+        It stops before a phase that is later than `until_ms`: somebody wants to do something then, heard or not.
         When it returns, every frame is with its connection: whoever is answered after it, is answered after them.
         """
         seen, more = self._teller.published, True
         while more and self._teller.published == seen:
+            next_ms = self.next_time_ms()
+            if until_ms is not None and next_ms is not None and next_ms > until_ms:
+                break
             more = self._next_phase() is not None
         self._teller.flush()
         return more

@@ -189,7 +189,7 @@ def test_what_was_traded_before_the_books_opened_is_not_ours(files: TlsFiles, tm
 
 
 def test_a_start_waits_for_a_venue_that_is_down(files: TlsFiles, tmp_path: Path) -> None:
-    """Four times; then the account is given up, loudly. A refused key is not tried again."""
+    """Eight times; then the account is given up, loudly. A refused key is not tried again."""
     path = "/api/v3/account"
 
     async def patient(life: Life) -> None:
@@ -206,8 +206,8 @@ def test_a_start_waits_for_a_venue_that_is_down(files: TlsFiles, tmp_path: Path)
 
     down = Say(503, "down", content_type="text/plain")
     for story, says, asked in (
-        (patient, [down] * 4, 5),
-        (hopeless, [down] * 5, 5),
+        (patient, [down] * 8, 9),
+        (hopeless, [down] * 9, 9),
         (refused, [Say(401, '{"code":-2015,"msg":"no"}')] * 5, 1),
     ):
         fault = Fault("GET", path, says=says)
