@@ -24,7 +24,7 @@ from tradepool.adapters.exchanges.vault import Vault
 from tradepool.adapters.exchanges.venue_time import VenueTime
 from tradepool.adapters.exchanges.venues import BINANCE, Reach
 
-TLS_BUFFER_BYTES = 16 * 1024
+TLS_BUFFER_BYTES = 4 * 1024
 LOOPBACK = "127.0.0.1"
 
 
@@ -88,7 +88,7 @@ class Session:
 
         `on_alarm` hears of requests off the list, before whoever asked does.
         """
-        # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise: a record has 16.
+        # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise.
         sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
         self.guard = Guard(reach, self.tls, on_alarm)
