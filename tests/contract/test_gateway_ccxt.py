@@ -23,12 +23,15 @@ from tradepool.domain.errors import KeyRefused, UnknownMarket
 from tradepool.domain.event import ForeignOrder, OrderRejected, StreamLost, StreamRestored
 from tradepool.domain.ids import MarketId
 from tradepool.entrypoints.replay import connection_of
+from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
 from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
 MINUTE_MS = 60_000
+# User streams on a connection each, and together on one.
+SHARED = pytest.mark.parametrize("shared", [0, 2])
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +147,10 @@ def test_a_key_without_a_list_of_addresses_is_warned_of(
     tell(story, place, files, rights={0: Permissions()})
 
 
-def test_a_key_revoked_while_it_trades_stops_its_account_within_a_minute(place: Path, files: TlsFiles) -> None:
+@SHARED
+def test_a_key_revoked_while_it_trades_stops_its_account_within_a_minute(
+    place: Path, files: TlsFiles, shared: int
+) -> None:
     """C-606: with its name, though it had nothing to send."""
 
     async def story(world: World) -> None:
@@ -155,8 +161,9 @@ def test_a_key_revoked_while_it_trades_stops_its_account_within_a_minute(place: 
         assert isinstance(halted(world), KeyRefused)
         assert "-2015" in str(halted(world))
         assert halted(world, 1) is None
+        assert world.actor(1).account.listening
 
-    tell(story, place, files)
+    tell(story, place, files, accounts_per_stream=shared)
 
 
 @pytest.mark.parametrize(
@@ -274,8 +281,9 @@ def order_of_others(world: World, symbol: str = "BTCUSDT") -> None:
 
 
 @pytest.mark.parametrize(("symbol", "market"), [("BTCUSDT", BTC.id), ("ETHUSDT", "binance:ETHUSDT")])
+@SHARED
 def test_an_order_of_somebody_else_raises_an_alarm(
-    place: Path, files: TlsFiles, symbol: str, market: MarketId, capsys: pytest.CaptureFixture[str]
+    place: Path, files: TlsFiles, symbol: str, market: MarketId, shared: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """C-612: at once, by the stream, on any market; journaled; entries are off for that account, the other goes on."""
 
@@ -290,7 +298,7 @@ def test_an_order_of_somebody_else_raises_an_alarm(
         assert world.refusals() == ["foreign_order", "foreign_order"]
         assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
 
-    tell(story, place, files)
+    tell(story, place, files, accounts_per_stream=shared)
 
 
 def test_an_order_of_somebody_else_is_found_while_the_stream_is_down(
@@ -317,7 +325,8 @@ def _refuse(*_: object) -> object:
     raise Rejection(-1000, "The user stream is down.")
 
 
-def test_a_stream_that_breaks_is_two_events(place: Path, files: TlsFiles) -> None:
+@SHARED
+def test_a_stream_that_breaks_is_two_events(place: Path, files: TlsFiles, shared: int) -> None:
     """C-614: what happened between them was asked for."""
 
     async def story(world: World) -> None:
@@ -325,8 +334,49 @@ def test_a_stream_that_breaks_is_two_events(place: Path, files: TlsFiles) -> Non
             link.drop()  # type: ignore[attr-defined]
         await world.until(lambda: isinstance(world.events()[-1], StreamRestored), MINUTE_MS)
         assert [type(event) for event in world.events()[-2:]] == [StreamLost, StreamRestored]
+        await world.until(lambda: world.actor(1).account.listening, MINUTE_MS)
+        assert StreamLost.__name__ in [type(event).__name__ for event in world.events(1)] or not shared
 
-    tell(story, place, files)
+    tell(story, place, files, accounts_per_stream=shared)
+
+
+def test_one_connection_carries_the_streams_of_many_accounts(place: Path, files: TlsFiles) -> None:
+    """C-618: each hears its own; what makes no sense to one ends that one's stream and no other."""
+
+    async def story(world: World) -> None:
+        streams = world.platform.session.shared_streams
+        assert streams is not None
+        assert (streams.connections, world.server._hub.subscriptions_open) == (1, 3)
+        for number in (0, 1):
+            await world.enter(number)
+            assert world.orders(number) == ["MARKET FILLED", "STOP_LOSS NEW"]
+            assert len(world.actor(number).account.positions()) == 1
+        ((link, subscription),) = world.server._hub._users[world.key()].items()
+        event = b'{"subscriptionId":%d,"event":{"e":"executionReport","s":"BTCUSDT","x":"TRADE"}}' % subscription
+        link.write(text_frame(event))
+        await world.until(lambda: isinstance(world.events()[-1], StreamRestored), MINUTE_MS)
+        assert [type(each) for each in world.events()[-2:]] == [StreamLost, StreamRestored]
+        assert StreamLost.__name__ not in [type(each).__name__ for each in world.events(1)]
+        assert streams.connections == 1
+
+    tell(story, place, files, accounts_per_stream=2)
+
+
+@pytest.mark.parametrize("frame", [b"{", b"[]", b"7", b'{"event":7}', b'{"subscriptionId":[],"event":{}}', b"null"])
+def test_a_frame_that_makes_no_sense_ends_a_shared_connection_and_nothing_else(
+    place: Path, files: TlsFiles, frame: bytes
+) -> None:
+    """C-619: whose it was can't be told: everybody on it asks the venue."""
+
+    async def story(world: World) -> None:
+        ((link, _),) = world.server._hub._users[world.key()].items()
+        link.write(text_frame(frame))
+        for number in (0, 1):
+            await world.until(lambda n=number: isinstance(world.events(n)[-1], StreamRestored), MINUTE_MS)  # type: ignore[misc]
+        await world.enter()
+        assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    tell(story, place, files, accounts_per_stream=2)
 
 
 # ---- problem markets
