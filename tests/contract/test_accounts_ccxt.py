@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tradepool.adapters.exchanges.guard import OffTheList
 from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.event import ForeignOrder, StreamLost, StreamRestored
 from tradepool.domain.ids import MarketId
+from tradepool.runtime.egress import EgressRefused
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -205,3 +208,19 @@ def test_a_poisoned_client_stops_every_account_of_its_venue(
             assert world.orders() == []
 
     tell(story, place, files)
+
+
+def test_in_a_sealed_process_nothing_else_connects(place: Path, files: TlsFiles) -> None:
+    """C-620: the platform trades; code with a session of its own is stopped, in its thread, and every account with it."""
+
+    async def story(world: World) -> None:
+        await world.enter()
+        assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
+        with pytest.raises(EgressRefused):
+            await asyncio.to_thread(socket.create_connection, ("127.0.0.1", 9))
+        await world.until(lambda: halted(world, 1), MINUTE_MS)
+        assert [type(halted(world, number)) for number in (0, 1)] == [EgressRefused, EgressRefused]
+
+    tell(story, place, files, sealed=True)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", 9))
