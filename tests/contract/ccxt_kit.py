@@ -17,6 +17,7 @@ import ccxt.pro
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tradepool.simexchange.door import LOOPBACK, TcpPort, UnixSocket
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
@@ -92,11 +93,13 @@ class Exchange:
 
 
 @asynccontextmanager
-async def exchange(venue: Venue, way: str, folder: Path, files: TlsFiles) -> AsyncIterator[Exchange]:
-    """Serve a venue over `tcp-tls`, `unix-tls` or `unix-plain` and lead a session there."""
+async def exchange(
+    venue: Venue, way: str, folder: Path, files: TlsFiles, scenario: Scenario = CALM
+) -> AsyncIterator[Exchange]:
+    """Serve a venue over `tcp-tls`, `unix-tls` or `unix-plain` and lead a session there; the scenario says what breaks."""
     tls = files.client_context()
     place = TcpPort() if way == "tcp-tls" else UnixSocket(str(folder / "venue.sock"))
-    server = Server(venue, place, None if way == "unix-plain" else files.server_context())
+    server = Server(venue, place, None if way == "unix-plain" else files.server_context(), scenario)
     at = await server.start()
     connector: aiohttp.BaseConnector
     if isinstance(at, TcpPort):

@@ -81,9 +81,8 @@ def test_an_order_of_somebody_else_is_found_while_the_stream_is_down(
 
     async def story(world: World) -> None:
         monkeypatch.setattr(type(world.server), "_api_result", _refuse)
-        links = [link for links in world.server._hub._users.values() for link in links]
-        for link in links:
-            link.drop()  # type: ignore[attr-defined]
+        for link, _ in [*world.links(0), *world.links(1)]:
+            link.drop()
         await world.until(lambda: not world.actor().account.listening, MINUTE_MS)
         order_of_others(world)
         await world.until(lambda: world.actor().account.foreign, MINUTE_MS)
@@ -103,8 +102,8 @@ def test_a_stream_that_breaks_is_two_events(place: Path, files: TlsFiles, shared
     """C-614: what happened between them was asked for."""
 
     async def story(world: World) -> None:
-        for link in list(world.server._hub._users[world.key()]):
-            link.drop()  # type: ignore[attr-defined]
+        for link, _ in world.links():
+            link.drop()
         await world.until(lambda: isinstance(world.events()[-1], StreamRestored), MINUTE_MS)
         assert [type(event) for event in world.events()[-2:]] == [StreamLost, StreamRestored]
         await world.until(lambda: world.actor(1).account.listening, MINUTE_MS)
@@ -119,12 +118,12 @@ def test_one_connection_carries_the_streams_of_many_accounts(place: Path, files:
     async def story(world: World) -> None:
         streams = world.platform.session.shared_streams
         assert streams is not None
-        assert (streams.connections, world.server._hub.subscriptions_open) == (1, 3)
+        assert (streams.connections, world.server.subscriptions_open) == (1, 3)
         for number in (0, 1):
             await world.enter(number)
             assert world.orders(number) == ["MARKET FILLED", "STOP_LOSS NEW"]
             assert len(world.actor(number).account.positions()) == 1
-        ((link, subscription),) = world.server._hub._users[world.key()].items()
+        ((link, subscription),) = world.links()
         event = b'{"subscriptionId":%d,"event":{"e":"executionReport","s":"BTCUSDT","x":"TRADE"}}' % subscription
         link.write(text_frame(event))
         await world.until(lambda: isinstance(world.events()[-1], StreamRestored), MINUTE_MS)
@@ -142,7 +141,7 @@ def test_a_frame_that_makes_no_sense_ends_a_shared_connection_and_nothing_else(
     """C-619: whose it was can't be told: everybody on it asks the venue."""
 
     async def story(world: World) -> None:
-        ((link, _),) = world.server._hub._users[world.key()].items()
+        ((link, _),) = world.links()
         link.write(text_frame(frame))
         for number in (0, 1):
             await world.until(lambda n=number: isinstance(world.events(n)[-1], StreamRestored), MINUTE_MS)  # type: ignore[misc]

@@ -85,7 +85,7 @@ def test_candles_are_the_closed_ones(play: Play) -> None:
         until = await client.fetch_ohlcv(PAIR, "1m", params={"until": START + MINUTE})
         assert [row[0] for row in until] == [START, START + MINUTE]
         with pytest.raises(ccxt.pro.BadRequest):
-            await client.fetch_ohlcv(PAIR, "5m")
+            await client.fetch_ohlcv(PAIR, "1s")
 
     play(story)
 
@@ -178,12 +178,13 @@ REJECTIONS: list[tuple[str, int | str, type[Exception], Ask]] = [
         RAW | {"type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "99.999"})),
     ("symbol", -1121, ccxt.pro.BadSymbol, lambda client: client.private_post_order(RAW | {"symbol": "NOPE"})),
     ("missing", -1102, ccxt.pro.BadRequest, lambda client: client.private_post_order(RAW)),
-    ("malformed", -1102, ccxt.pro.BadRequest, lambda client: client.private_post_order(RAW | {"quantity": "1e1"})),
-    ("quote quantity", -1102, ccxt.pro.BadRequest, lambda client: client.private_post_order(RAW | {"quoteOrderQty": "9"})),
-    ("order id None", -1102, ccxt.pro.BadRequest, lambda client: client.fetch_order("None", PAIR)),
+    ("malformed", -1100, ccxt.pro.BadRequest, lambda client: client.private_post_order(RAW | {"quantity": "1e1"})),
+    ("quote quantity", -1106, ccxt.pro.BadRequest, lambda client: client.private_post_order(
+        RAW | {"quantity": "1", "quoteOrderQty": "9"})),
+    ("order id None", -1100, ccxt.pro.BadRequest, lambda client: client.fetch_order("None", PAIR)),
     ("type", -1116, ccxt.pro.BadRequest, lambda client: client.private_post_order(RAW | {"type": "ICEBERG"})),
     ("time in force", -1115, ccxt.pro.BadRequest, lambda client: client.private_post_order(
-        RAW | {"type": "LIMIT", "timeInForce": "IOC", "quantity": "1", "price": "99"})),
+        RAW | {"type": "LIMIT", "timeInForce": "DAY", "quantity": "1", "price": "99"})),
     ("price on a market order", -1106, ccxt.pro.BadRequest, lambda client: client.private_post_order(
         RAW | {"quantity": "1", "price": "99"})),
 ]  # fmt: skip

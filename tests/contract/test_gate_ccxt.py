@@ -221,11 +221,12 @@ def test_orders_are_counted_per_account(files: TlsFiles) -> None:
             ("DAY", 1, 200_000, 2),
         ]
         running.venue.pass_time(running.venue.now_ms + 10_000)
-        await rest_order(one)
-        assert counts(one) == ("1", "3")
+        await one.create_order_ws(PAIR, "limit", "buy", Decimal("0.1"), Decimal(50))
+        assert [each["count"] for each in await one.private_get_ratelimit_order()] == [1, 3]
         with pytest.raises(ccxt.pro.BadRequest, match="NOTIONAL"):
             await one.create_order(PAIR, "limit", "buy", Decimal("0.001"), Decimal(50))
-        assert (await one.private_get_ratelimit_order())[0]["count"] == 1
+        await rest_order(one)
+        assert counts(one) == ("2", "4")
 
     tell(story, files, BINANCE)
 
@@ -258,6 +259,8 @@ def test_too_many_orders_are_refused(files: TlsFiles) -> None:
             with pytest.raises(ccxt.pro.DDoSProtection, match=r"429.*-1015.*current limit is 3 orders per 10 SECOND\."):
                 await rest_order(client)
         assert "retry-after" not in headers(client)
+        with pytest.raises(ccxt.pro.RateLimitExceeded, match="-1015"):
+            await client.create_order_ws(PAIR, "limit", "buy", Decimal("0.1"), Decimal(50))
         await client.cancel_order(ids[0], PAIR)
         running.venue.pass_time(running.venue.now_ms + 10_000)
         await rest_order(client)

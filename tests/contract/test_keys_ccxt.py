@@ -118,13 +118,19 @@ def test_a_revoked_key_stops_at_once(files: TlsFiles) -> None:
 
 
 def test_a_narrowed_key_reads_on(files: TlsFiles) -> None:
-    """C-321: a key that may no longer trade is refused orders and cancels, still reads, and trades again when widened."""
+    """C-321: a key that may no longer trade is refused orders and cancels, by REST and ws-api; it reads on."""
 
     async def story(running: Gated) -> None:
         client, keys = running.client(), running.venue.keys
         order = await client.create_order(PAIR, "limit", "buy", Decimal("0.1"), Decimal(50))
         keys.allow("key", Permissions(trading=False))
-        for ask in (lambda: buy(client), lambda: client.cancel_order(order["id"], PAIR)):
+        asks: tuple[Callable[[], Awaitable[Any]], ...] = (
+            lambda: buy(client),
+            lambda: client.create_order_ws(PAIR, "market", "buy", Decimal("0.1")),
+            lambda: client.cancel_order(order["id"], PAIR),
+            lambda: client.cancel_order_ws(order["id"], PAIR),
+        )
+        for ask in asks:
             with pytest.raises(DENIED, match=REFUSED):
                 await ask()
         assert len(await client.fetch_open_orders(PAIR)) == 1
@@ -256,10 +262,13 @@ def test_only_a_key_with_that_right_moves_money_out(files: TlsFiles) -> None:
             assert set(await ask(running.client("dangerous"))) & {"id", "tranId"}
         assert running.venue.balances("key")["BTC"] == (Decimal(7), Decimal(0))
         for params in ({"amount": "8"}, {"amount": "0"}, {"amount": "-1"}, {}):
-            with pytest.raises(ccxt.pro.BaseError, match=r"-4026|-1102"):
+            with pytest.raises(ccxt.pro.BaseError, match=r"-4026|-1100|-1102"):
                 await running.client("dangerous").sapi_post_capital_withdraw_apply(
                     {"coin": "BTC", "address": "x"} | params
                 )
+        running.venue.account("key").can_withdraw = False
+        with pytest.raises(ccxt.pro.BadRequest, match="-4019"):
+            await asks[0](running.client("dangerous"))
 
     tell(story, files)
 

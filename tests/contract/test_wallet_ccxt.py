@@ -274,7 +274,7 @@ def test_coins_and_fees_are_told(files: TlsFiles) -> None:
         assert commission["discount"]["enabledForAccount"] is False
         assert (await client.sapi_get_bnbburn())["spotBNBBurn"] is False
         assert (await client.sapi_post_bnbburn({"spotBNBBurn": "true"}))["spotBNBBurn"] is True
-        assert running.venue.account("key").pays_fee_in == "BNB"
+        assert running.venue.account("key").fees.asset == "BNB"
         assert (await client.private_get_account_commission({"symbol": "BTCUSDT"}))["discount"]["enabledForAccount"]
         with pytest.raises(ccxt.pro.BadRequest, match="-1102"):
             await client.sapi_post_bnbburn({"spotBNBBurn": "maybe"})

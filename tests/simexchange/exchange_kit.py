@@ -9,7 +9,7 @@ import numpy as np
 
 from tradepool.core.graph.bars import Bars
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.simexchange.events import Event
+from tradepool.simexchange.events import BOOK, NOTHING, Event
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.venue import Venue
 
@@ -48,21 +48,17 @@ def flat(count: int, price: float = 100.0) -> list[Row]:
 
 
 class Recorder:
-    """An outlet that keeps every event and wants all of them, books only when asked to."""
+    """An outlet that keeps every event and wants minute candles and accounts; of the rest, what it was asked to."""
 
-    def __init__(self, *, books: bool = False) -> None:
+    def __init__(self, *, books: bool = False, wants: frozenset[str] = frozenset()) -> None:
         """Keep nothing yet."""
         self.events: list[Event] = []
         self.flushes = 0
-        self._books = books
+        self._wanted = wants | {"1m"} | ({BOOK} if books else NOTHING)
 
-    def wants_klines(self, symbol: str) -> bool:
-        """Yes."""
-        return True
-
-    def wants_book(self, symbol: str) -> bool:
-        """As told."""
-        return self._books
+    def wants(self, symbol: str) -> frozenset[str]:
+        """Closed candles, and what it was told to want."""
+        return self._wanted
 
     def wants_account(self, key: str) -> bool:
         """Yes."""

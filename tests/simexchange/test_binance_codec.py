@@ -55,12 +55,23 @@ def client() -> Client:
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}
 BAD_PARAMETERS: list[tuple[dict[str, object], int]] = [
     ({"quantity": ""}, -1102),
-    ({"quantity": "-1"}, -1102),
-    ({"quantity": "NaN"}, -1102),
-    ({"quantity": "1" * 21}, -1102),
-    ({"quantity": "\u00b2"}, -1102),
-    ({"quantity": ".5"}, -1102),
+    ({"quantity": "-1"}, -1100),
+    ({"quantity": "NaN"}, -1100),
+    ({"quantity": "1" * 21}, -1100),
+    ({"quantity": "\u00b2"}, -1100),
+    ({"quantity": ".5"}, -1100),
     ({"quantity": "0.0001"}, -1013),
+    ({"quantity": "0.000000001"}, -1111),
+    ({"quoteOrderQty": "5"}, -1106),
+    ({"quantity": "", "quoteOrderQty": "0"}, -1013),
+    ({"stopPrice": "5"}, -1106),
+    ({"newOrderRespType": "LONG"}, -1130),
+    ({"selfTradePreventionMode": "EXPIRE_TAKER"}, -1130),
+    ({"icebergQty": "0.1"}, -2010),
+    ({"type": "STOP_LOSS", "trailingDelta": "100"}, -2010),
+    ({"type": "STOP_LOSS_LIMIT", "stopPrice": "95", "price": "94"}, -1102),
+    ({"type": "TAKE_PROFIT_LIMIT", "stopPrice": "95", "price": "94", "timeInForce": "DAY"}, -1115),
+    ({"type": "LIMIT_MAKER", "price": "94", "timeInForce": "GTC"}, -1106),
     ({"quantity": "0"}, -1013),
     ({"side": "HOLD"}, -1117),
     ({"type": "OCO"}, -1116),
@@ -168,7 +179,7 @@ def test_public_routes(client: Client) -> None:
     assert client.public("exchangeInfo", 'symbols=["BTCUSDT"]')[1] == client.public("exchangeInfo")[1]
     assert client.public("exchangeInfo", "symbols=[")[0] == 400
     assert client.public("exchangeInfo", "symbol=NOPE")[0] == 400
-    assert client.public("depth")[0] == 404
+    assert client.public("nowhere")[0] == 404
     assert client.public("order")[0] == 401
 
 
@@ -201,11 +212,12 @@ def test_events_are_json_with_every_field() -> None:
             if isinstance(event, ExecutionReport)
             else user_stream.position_text(event)
             if isinstance(event, AccountPosition)
-            else market_streams.kline_text(event)
+            else market_streams.closed_text(event)
             if isinstance(event, KlineClosed)
             else market_streams.book_text(event)
         )
         for event in seen.events
+        if isinstance(event, ExecutionReport | AccountPosition | KlineClosed | BookTicker)
     ]
     reports = [text for text in texts if text.get("e") == "executionReport"]
     assert [(text["x"], text["P"], text["L"], text["N"]) for text in reports] == [
@@ -222,12 +234,12 @@ def test_a_user_stream_opens_for_who_proves_itself() -> None:
     venue = small_venue(flat(2))
     params: dict[str, object] = {"timestamp": START, "apiKey": "key", "recvWindow": 5000}
     params["signature"] = signature(f"apiKey=key&recvWindow=5000&timestamp={START}")
-    assert user_stream.user_key(venue, params).account.key == "key"
+    assert user_stream.signed_key(venue, params)[0].account.key == "key"
     for change in ({"signature": "00"}, {"apiKey": "nobody"}, {"timestamp": START + 1}, {"recvWindow": 6000}):
         with pytest.raises(Rejection):
-            user_stream.user_key(venue, params | change)
+            user_stream.signed_key(venue, params | change)
     with pytest.raises(Rejection):
-        user_stream.user_key(venue, None)
+        user_stream.signed_key(venue, None)
 
 
 @pytest.mark.parametrize(("size", "header"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])

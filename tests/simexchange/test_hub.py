@@ -26,7 +26,7 @@ class Wire:
 
 def test_the_frames_of_an_order_are_written_together_before_its_answer() -> None:
     client = Client(small_venue(flat(3)))
-    hub, wire = Hub(client.venue.markets), Wire()
+    hub, wire = Hub(client.venue), Wire()
     client.venue.listen(hub)
     hub.open_user("key", wire)
     assert client.ask("POST", "order", **ORDER)[0] == 200
@@ -37,12 +37,13 @@ def test_the_frames_of_an_order_are_written_together_before_its_answer() -> None
 
 def test_everybody_gets_the_same_bytes_in_the_form_asked_for() -> None:
     venue = small_venue(flat(4))
-    hub = Hub(venue.markets)
+    hub = Hub(venue)
     venue.listen(hub)
     one, two, wrapped, nobody = Wire(), Wire(), Wire(), Wire()
     for wire in (one, two, wrapped):
-        hub.subscribe(KLINES, wire, combined=wire is wrapped)
-    hub.subscribe(BOOK, nobody, combined=False)
+        hub.subscribe(KLINES, wire)
+    hub.set_combined(wrapped, combined=True)
+    hub.subscribe(BOOK, nobody)
     assert venue.step()
     assert one.writes == two.writes
     text = one.writes[0][4:]
@@ -57,7 +58,7 @@ def test_everybody_gets_the_same_bytes_in_the_form_asked_for() -> None:
 
 def test_user_streams_of_one_connection_have_numbers() -> None:
     venue = small_venue(flat(2))
-    hub, wire = Hub(venue.markets), Wire()
+    hub, wire = Hub(venue), Wire()
     assert [hub.open_user(key, wire) for key in ("a", "b", "a", "c")] == [0, 1, 0, 2]
     hub.close_users(wire, 1)
     assert [hub.wants_account(key) for key in "abc"] == [True, False, True]
@@ -69,6 +70,6 @@ def test_user_streams_of_one_connection_have_numbers() -> None:
 
 def test_without_readers_time_runs_to_the_end_in_one_step() -> None:
     venue = small_venue(flat(100))
-    venue.listen(Hub(venue.markets))
+    venue.listen(Hub(venue))
     assert not venue.step()
     assert venue.markets[0].published == 99

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.simexchange.exchange_kit import bars, flat, market
+from tradepool.simexchange.codecs.binance.market_rows import volume_text
 from tradepool.simexchange.listing import ListedMarket, Listing
 
 
@@ -17,6 +18,6 @@ from tradepool.simexchange.listing import ListedMarket, Listing
 def test_volumes_arrive_on_the_wire_exactly(volumes: list[float]) -> None:
     candles = replace(bars(flat(len(volumes))), volume=np.array(volumes))
     listed = ListedMarket(0, Listing(market(), candles))
-    texts = [listed.volume_text(index) for index in range(len(volumes))]
+    texts = [volume_text(float(volume)) for volume in listed.volume]
     assert [float(text) for text in texts] == volumes
     assert all(re.fullmatch(r"-?\d+(\.\d+)?", text) for text in texts)

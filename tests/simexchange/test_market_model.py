@@ -53,6 +53,7 @@ def test_listings_fit_a_venue() -> None:
     listings = model_listings(SYMBOLS, MINUTE, START, 300, seed=1, gap_share=0.1)
     venue = Venue(listings)
     for listing, listed in zip(listings, venue.markets, strict=True):
+        assert listing.bars is not None
         first = float(listing.bars.close[0])
         assert float(listing.market.quantity_step) * first <= 0.10 * 1.2
         assert np.allclose(listed.close * float(listing.market.price_tick), listing.bars.close, rtol=1e-12)

@@ -65,8 +65,8 @@ deeds = st.lists(
 
 def normal(new: NewOrder) -> NewOrder:
     """The order with only the prices its kind has."""
-    limit = new.limit_ticks if new.kind is Kind.LIMIT else 0
-    stop = new.stop_ticks if new.kind is Kind.STOP_LOSS else 0
+    limit = new.limit_ticks if new.kind.has_limit else 0
+    stop = new.stop_ticks if new.kind.has_stop else 0
     return new._replace(limit_ticks=limit, stop_ticks=stop)
 
 
@@ -136,7 +136,7 @@ def test_every_fill_keeps_its_orders_word(candles: list[Row], story: list[Deed],
             order = orders[trade.order_id]
             assert (trade.side, trade.steps, trade.id) == (order.side, order.steps, order.trade_id)
             sign = 1 if order.side is Side.BUY else -1
-            if order.kind is Kind.LIMIT:
+            if order.kind.has_limit:
                 assert sign * trade.ticks <= sign * order.limit_ticks
             if order.kind is Kind.STOP_LOSS:
                 assert sign * trade.ticks >= sign * order.stop_ticks, "a stop never fills better than its level"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
 app.command(strategies_app)
 app.command(config_app)
+app.command(exchange_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]

@@ -35,6 +35,7 @@ from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
@@ -59,13 +60,15 @@ class Player:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp` is the venue's."""
+    """What is replayed. `door` is how the platform reaches the venue; `slippage_bp` is the venue's, and so is what goes
+    wrong there (`scenario`)."""
 
     listings: Sequence[Listing]
     players: Sequence[Player]
     slippage_bp: int = 1
     door: Door = "unix"
     seed: int = 0
+    scenario: Scenario = CALM
 
     def __post_init__(self) -> None:
         """Raise NotYetLive before a venue is started for a strategy that could not trade on it."""
@@ -152,7 +155,7 @@ class Replay:
         False holds it back for now."""
         tls = make_tls_files(self.folder)
         place: Place = UnixSocket(str(self.folder / "v")) if self.plan.door == "unix" else TcpPort()
-        server = Server(self.venue, place, tls.server_context())
+        self.server = server = Server(self.venue, place, tls.server_context(), self.plan.scenario, self.clock)
         place = await server.start()
         connection = open_store(self.folder / "tradepool.sqlite", "NORMAL")
         self._store_users(DatabaseUsers(connection))

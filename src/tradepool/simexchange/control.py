@@ -5,7 +5,7 @@
     POST /accounts         {"key", "secret", "balances": {asset: amount}}
     GET  /state            balances, orders and trades of every account
 
-Keys, limits and wallet life are in simexchange.gate_control.
+Keys, limits and wallet life are in simexchange.gate_control, faults in simexchange.fault_control.
 
 An answer leaves after every frame its step released is with the kernel.
 """
@@ -22,6 +22,7 @@ from aiohttp import web
 from tradepool.domain.errors import TradepoolError
 from tradepool.simexchange.codecs.binance.answer import fee_text
 from tradepool.simexchange.door import Door, Place
+from tradepool.simexchange.fault_control import FaultControl
 from tradepool.simexchange.gate_control import GateControl
 from tradepool.simexchange.records import Order, Trade
 from tradepool.simexchange.server import Server
@@ -44,7 +45,7 @@ class Control:
     def __init__(self, venue: Venue, server: Server, place: Place) -> None:
         """Prepare; nothing is opened before `start`."""
         self._venue, self._server = venue, server
-        self._gate = GateControl(venue)
+        self._more = {**GateControl(venue).table, **FaultControl(venue, server).table}
         self._door = Door(self._handle, place)
 
     async def start(self) -> Place:
@@ -68,7 +69,7 @@ class Control:
                 return _json({"key": new.key})
             if route == ("GET", "/state"):
                 return _json(state(self._venue))
-            if handler := self._gate.table.get(route):
+            if handler := self._more.get(route):
                 return _json(handler(await request.read()))
         except (TradepoolError, msgspec.MsgspecError) as error:
             return _json({"error": str(error)}, status=400)

@@ -59,6 +59,11 @@ class Door:
     async def open(self) -> Place:
         """Listen; answers with the place, its port filled in. PortInUse, or CannotListen with the reason."""
         self._web = web.Server(self._handler, access_log=None)
+        return await self.reopen()
+
+    async def reopen(self) -> Place:
+        """Listen again after `shut`, at the same place. PortInUse, CannotListen."""
+        assert self._web is not None, "opened before"
         loop = asyncio.get_running_loop()
         try:
             if isinstance(self.place, UnixSocket):
@@ -72,6 +77,26 @@ class Door:
                 raise PortInUse(where=self.place) from error
             raise CannotListen(where=self.place, why=error.strerror or error) from error
         return self.place
+
+    @property
+    def connections(self) -> int:
+        """How many connections stand now."""
+        return len(self._web.connections) if self._web is not None else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
+
+    def shut(self) -> None:
+        """Refuse every new connection and reset those that stand; `reopen` ends it. The socket file goes too."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            _remove(self.place)
+        for connection in self._web.connections if self._web is not None else ():
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def close(self) -> None:
         """Listen no more and end every connection; the socket file goes too."""

@@ -4,6 +4,7 @@
 TradepoolError
 ├── InvalidInput
 │   ├── BrokenListings      what the venue was given to trade is not usable
+│   ├── NotMirrored         a price was pushed to a market of candles
 │   ├── UnknownAccount      nobody opened an account with this key
 │   ├── UnknownKey, KeyExists, BrokenPublicKey
 │   ├── NoConversion        dust has no price in what it should become
@@ -11,7 +12,8 @@ TradepoolError
 ├── CannotListen ── PortInUse
 └── Refused                 a user's request was refused; a codec says it with the venue's own code and words
     ├── UnknownSymbol, UnknownOrder, MarketClosed
-    ├── FilterFailed, StopWouldTrigger, InsufficientBalance, DuplicateOrder
+    ├── FilterFailed, InsufficientBalance, DuplicateOrder
+    ├── StopWouldTrigger, WouldTake, PricesNotRelated, CancelRestricted
     └── TooManyRequests, AddressBanned, TooManyOrders
 ```
 """
@@ -49,6 +51,10 @@ class NoConversion(InvalidInput):
     """{asset} has no price in {into} here; list a market of both with one quote asset, or convert nothing."""
 
 
+class NotMirrored(InvalidInput):
+    """Market {symbol} takes its prices from candles; list it without candles to push prices to it."""
+
+
 class BrokenConfig(InvalidInput):
     """The simulated exchange's configuration {path} is not usable: {why}."""
 
@@ -74,7 +80,7 @@ class UnknownOrder(Refused):
 
 
 class MarketClosed(Refused):
-    """Market {symbol} has no price yet."""
+    """Market {symbol} has no price yet, or does not trade now."""
 
 
 class FilterFailed(Refused):
@@ -83,6 +89,18 @@ class FilterFailed(Refused):
 
 class StopWouldTrigger(Refused):
     """The stop price {stop} would trigger immediately at a price of {price} (both in ticks)."""
+
+
+class WouldTake(Refused):
+    """The order may only rest, but at its limit somebody would trade with it at once."""
+
+
+class PricesNotRelated(Refused):
+    """The price {price} must lie between the two orders of the list, {below} and {above} (all in ticks)."""
+
+
+class CancelRestricted(Refused):
+    """The order is {status}, which the request's restriction does not cancel."""
 
 
 class InsufficientBalance(Refused):

@@ -1,6 +1,7 @@
 """The control door's routes for keys, limits, accounts' standing and wallet life.
 
     POST /keys             {"account", "key", "secret" or "public_key" (Ed25519, PEM), "permissions"?: {...}}
+    GET  /keys             all of them, without their secrets
     POST /keys/allow       {"key", "permissions": {...}}        narrows or widens; what is not named is as for a new key
     POST /keys/revoke      {"key"}
     POST /limits           {...} (a Limits; {} is Binance's), or null: count nothing
@@ -117,6 +118,7 @@ class GateControl:
         self._venue = venue
         self.table: Mapping[tuple[str, str], Handler] = {
             ("POST", "/keys"): lambda raw: self._add_key(_read(raw, _NewKey)),
+            ("GET", "/keys"): lambda _: {"keys": [_told(key) for key in venue.keys]},
             ("POST", "/keys/allow"): lambda raw: self._allow(_read(raw, _Allowed)),
             ("POST", "/keys/revoke"): lambda raw: self._revoke(_read(raw, _Named)),
             ("POST", "/limits"): self._limit,

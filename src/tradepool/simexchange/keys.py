@@ -5,7 +5,7 @@ A key proves itself with an HMAC secret, or with the private half of an Ed25519 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -94,7 +94,11 @@ class Keys:
 
     def of(self, account: Account) -> list[ApiKey]:
         """All keys of an account, oldest first."""
-        return [key for key in self._keys.values() if key.account is account]
+        return [key for key in self if key.account is account]
+
+    def __iter__(self) -> Iterator[ApiKey]:
+        """All keys, in the order they were made."""
+        return iter(tuple(self._keys.values()))
 
     def allow(self, name: str, permissions: Permissions) -> ApiKey:
         """Narrow or widen a key: the next request with it sees that. UnknownKey."""

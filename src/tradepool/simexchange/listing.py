@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,30 +14,72 @@ from tradepool.core.graph.bars import Bars
 from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.simexchange.errors import BrokenListings
 from tradepool.simexchange.fixed import FixedPoint
+from tradepool.simexchange.rules import DEFAULT_RULES, MarketStatus, Rules
+from tradepool.simexchange.tape import Tape
+
+if TYPE_CHECKING:
+    from tradepool.simexchange.filters import Filters
+    from tradepool.simexchange.liquidity import Liquidity
 
 MILLION = 1_000_000
+_NOTHING = np.array([], dtype=np.float64)
+NO_BARS = Bars(60_000, _NOTHING.astype(np.int64), *[_NOTHING] * 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """What a venue is given to trade: a market and its candles."""
+    """What a venue is given to trade: a market, its candles and its rules; without candles its prices are pushed in."""
 
     market: Market
-    bars: Bars
+    bars: Bars = NO_BARS
+    rules: Rules = DEFAULT_RULES
 
 
 class ListedMarket:
     """One market at the venue. Prices are ticks, quantities steps, money units of the asset.
 
     `price` is where the market stands (None before its first open), `published` counts the candles that were closed
-    and told to the world: REST and streams show exactly those.
+    and told to the world: REST and streams show exactly those. `liquidity` is what is on offer; the venue gives it.
+    A mirrored market has no candles: its prices are pushed in. `status` is TRADING, HALT or BREAK; while it does not
+    trade its price stands still, and `has_halted` until it moved again. A market that is not `is_listed` any more is
+    kept for the accounts' histories only. `tape` holds its public trades.
     """
 
     __slots__ = (
-        "_volume", "base", "base_text", "book_updates", "close", "high", "index", "low", "maker_ppm", "market",
-        "max_steps", "max_ticks", "min_notional", "min_steps", "open", "open_time", "price", "price_text", "published",
-        "quantity_text", "quote", "quote_text", "symbol", "taker_ppm", "timeframe_ms", "units_per_step",
+        "base",
+        "base_text",
+        "book_updates",
+        "close",
+        "filters",
+        "has_halted",
+        "high",
+        "index",
+        "is_listed",
+        "is_mirrored",
+        "liquidity",
+        "low",
+        "maker_ppm",
+        "market",
+        "max_steps",
+        "max_ticks",
+        "min_notional",
+        "min_steps",
+        "open",
+        "open_time",
+        "price",
+        "price_text",
+        "published",
+        "quantity_text",
+        "quote",
+        "quote_text",
+        "status",
+        "symbol",
+        "taker_ppm",
+        "tape",
+        "timeframe_ms",
+        "units_per_step",
         "units_per_tick_step",
+        "volume",
     )  # fmt: skip
 
     def __init__(self, index: int, listing: Listing) -> None:
@@ -57,17 +100,23 @@ class ListedMarket:
         self.open, self.high, self.low, self.close = (
             self._ticks(column) for column in (bars.open, bars.high, bars.low, bars.close)
         )
-        self._volume = bars.volume
+        self.volume = bars.volume
         self.price: int | None = None
+        self.liquidity: Liquidity
+        self.filters: Filters
+        self.status: MarketStatus = "TRADING"
+        self.is_listed, self.has_halted = True, False
         self.published = 0
         self.book_updates = 0
-        self._check()
+        self.is_mirrored = bars is NO_BARS
+        if not self.is_mirrored:
+            self._check()
+        self.tape = Tape(self)
 
-    def volume_text(self, index: int) -> str:
-        """Traded base of candle `index`, as a plain decimal: eight places as the real venue writes, or as many as it takes to be exact."""
-        volume = float(self._volume[index])
-        text = f"{volume:.8f}"
-        return text if float(text) == volume else format(Decimal(repr(volume)), "f")
+    def traded_steps(self) -> NDArray[np.int64]:
+        """Traded base of each candle in whole steps, rounded to the nearest."""
+        steps = np.rint(np.clip(self.volume / float(self.market.quantity_step), 0, EXACT_MAX))
+        return steps.astype(np.int64)
 
     def _ppm(self, rate: Decimal) -> int:
         ppm = rate * MILLION
@@ -101,9 +150,12 @@ def list_markets(listings: Sequence[Listing]) -> tuple[ListedMarket, ...]:
     markets = tuple(ListedMarket(index, listing) for index, listing in enumerate(listings))
     if not markets:
         raise BrokenListings(market="nothing", why="no listing was given")
+    timeframes = {market.timeframe_ms for market in markets if not market.is_mirrored}
     units: dict[str, Decimal] = {}
     for market in markets:
-        if market.timeframe_ms != markets[0].timeframe_ms:
+        if market.is_mirrored:
+            market.timeframe_ms = min(timeframes, default=market.timeframe_ms)
+        elif market.timeframe_ms != markets[0].timeframe_ms:
             raise BrokenListings(market=market.symbol, why="its timeframe differs from the other markets'")
         for asset, unit in ((market.base, market.market.base_unit), (market.quote, market.market.quote_unit)):
             if units.setdefault(asset, unit) != unit:

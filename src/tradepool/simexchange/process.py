@@ -24,16 +24,18 @@ from tradepool.simexchange.control import Control, NewAccount
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig
 from tradepool.simexchange.limits import Limiter, Limits
-from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.listing import NO_BARS, Listing
+from tradepool.simexchange.scenario import CALM, Scenario, find_scenario
 from tradepool.simexchange.server import Server
+from tradepool.simexchange.shocks import shocked
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
 
 
 class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A market's rules and the .npz file of its candles."""
+    """A market's rules and the .npz file of its candles; without it the market's prices are pushed in."""
 
-    bars: str
+    bars: str | None
     timeframe_ms: int
     venue: str
     base: str
@@ -49,7 +51,10 @@ class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a venue process needs. Places are `unix:PATH` or `tcp:PORT`; with `tls_folder` the venue serves HTTPS."""
+    """What a venue process needs. Places are `unix:PATH` or `tcp:PORT`; with `tls_folder` the venue serves HTTPS.
+
+    `scenario` names what goes wrong there: a shipped scenario, or a file.
+    """
 
     listings: list[ListedFile]
     accounts: list[NewAccount]
@@ -59,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strict_ids: bool = False
     tls_folder: str | None = None
     limits: Limits | None = None
+    scenario: str | None = None
 
 
 def write_config(
@@ -70,6 +76,7 @@ def write_config(
     slippage_bp: int = 1,
     strict_ids: bool = False,
     tls_folder: Path | None = None,
+    scenario: str | None = None,
 ) -> Path:
     """Write a configuration, and the candles beside it as .npz.
 
@@ -83,6 +90,7 @@ def write_config(
         slippage_bp=slippage_bp,
         strict_ids=strict_ids,
         tls_folder=str(tls_folder) if tls_folder else None,
+        scenario=scenario,
     )
     path.write_bytes(msgspec.json.encode(config))
     return path
@@ -99,11 +107,18 @@ def read_config(path: Path) -> Config:
 def venue_of(config: Config, path: Path) -> Venue:
     """The venue a configuration describes, with its accounts open."""
     listings = [_read_listing(listed, path) for listed in config.listings]
+    start_ms = min(int(listing.bars.open_time[0]) for listing in listings) if listings else 0
+    listings = shocked(listings, scenario_in(config).shocks, start_ms)
     venue = Venue(listings, config.slippage_bp, strict_ids=config.strict_ids)
     venue.limiter = Limiter(config.limits) if config.limits else None
     for account in config.accounts:
         venue.open_account(account.key, account.secret, account.balances)
     return venue
+
+
+def scenario_in(config: Config) -> Scenario:
+    """What goes wrong there. BrokenScenario."""
+    return find_scenario(config.scenario) if config.scenario else CALM
 
 
 def place_text(place: Place) -> str:
@@ -129,7 +144,8 @@ async def serve(config: Config, path: Path) -> None:
     """Run the venue and its control door until SIGTERM or SIGINT."""
     files = _tls_files(config)
     venue = venue_of(config, path)
-    server = Server(venue, place_of(config.venue, path), files.server_context() if files else None)
+    tls = files.server_context() if files else None
+    server = Server(venue, place_of(config.venue, path), tls, scenario_in(config))
     control = Control(venue, server, place_of(config.control, path))
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -168,9 +184,10 @@ def _tls_files(config: Config) -> TlsFiles | None:
 def _write_listing(folder: Path, listing: Listing) -> ListedFile:
     market, bars = listing.market, listing.bars
     file = folder / f"{market.base}{market.quote}.npz"
-    np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
+    if bars is not NO_BARS:
+        np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
     return ListedFile(
-        bars=str(file),
+        bars=str(file) if bars is not NO_BARS else None,
         timeframe_ms=bars.timeframe_ms,
         venue=market.venue,
         base=market.base,
@@ -187,11 +204,6 @@ def _write_listing(folder: Path, listing: Listing) -> ListedFile:
 
 
 def _read_listing(listed: ListedFile, path: Path) -> Listing:
-    try:
-        with np.load(listed.bars) as columns:
-            bars = Bars(listed.timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
-    except (OSError, ValueError, KeyError) as error:
-        raise BrokenConfig(path=path, why=f"the candles {listed.bars} can't be read: {error}") from error
     market = Market(
         venue=listed.venue,
         base=listed.base,
@@ -204,7 +216,15 @@ def _read_listing(listed: ListedFile, path: Path) -> Listing:
         base_unit=listed.base_unit,
         quote_unit=listed.quote_unit,
     )
-    return Listing(market, bars)
+    return Listing(market, _read_bars(listed.bars, listed.timeframe_ms, path) if listed.bars else NO_BARS)
+
+
+def _read_bars(file: str, timeframe_ms: int, path: Path) -> Bars:
+    try:
+        with np.load(file) as columns:
+            return Bars(timeframe_ms, columns["open_time"], *(columns[name] for name in COLUMNS))
+    except (OSError, ValueError, KeyError) as error:
+        raise BrokenConfig(path=path, why=f"the candles {file} can't be read: {error}") from error
 
 
 if __name__ == "__main__":

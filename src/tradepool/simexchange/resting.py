@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from tradepool.simexchange.records import Kind, Order, Side
+from tradepool.simexchange.records import Order, Side, stops_falling
 
 
 class Resting:
-    """Two queues: what a falling price reaches (sell stops, buy limits) and what a rising one does (the others).
+    """Two queues: what a falling price reaches (sell stops, buy limits, buy take-profits) and what a rising one does (the others).
 
     Each is sorted in the order of being reached: nearest price first, then order id. Entries are (price, id, order),
-    the price negated in the falling queue.
+    the price negated in the falling queue. An order is kept as it was when it came; the account knows how it stands.
     """
 
     __slots__ = ("_falling", "_rising")
@@ -51,6 +51,8 @@ class Resting:
             yield queue.pop(0)[2]
 
     def _place(self, order: Order) -> tuple[list[tuple[int, int, Order]], int]:
-        ticks = order.stop_ticks if order.kind is Kind.STOP_LOSS else order.limit_ticks
-        falling = (order.kind is Kind.STOP_LOSS) == (order.side is Side.SELL)
+        if order.waits:
+            ticks, falling = order.stop_ticks, stops_falling(order.side, order.kind)
+        else:
+            ticks, falling = order.limit_ticks, order.side is Side.BUY
         return (self._falling, -ticks) if falling else (self._rising, ticks)

@@ -1,9 +1,10 @@
 """The venue on the wire: HTTPS and WebSocket at one place, dispatched by the Host header as the real hosts are.
 
-Stable for others: `Server(venue, place, tls=None)`, `await start() -> Place`, `await stop()`, `await drain()`,
-`requests`, `frames` and `subscriptions_open`
-(counts). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port
-speaks plain HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
+Stable for others: `Server(venue, place, tls=None, scenario=CALM, clock=None)`, `await start() -> Place`, `await stop()`,
+`await drain()`, `faults` (simexchange.faults), `links` (open WebSockets), `requests`, `frames`, `connections` and
+`subscriptions_open` (counts); `before_request` is called before each request is looked at (a paced venue catches up
+with the clock there). `tls` is a server SSLContext (simexchange.tls); without it the Unix socket or port speaks plain
+HTTP, and clients with unchanged https:// URLs need a connector that leaves TLS out.
 
 All frames of a step or of an order are handed to their sockets before `venue.step()` returns or the order is
 answered: a WebSocket frame is the same bytes for every connection, so it is written to the transport directly,
@@ -14,12 +15,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import struct
 from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
+from tradepool.ports.clock import Clock
+from tradepool.runtime.clock import VirtualClock
+from tradepool.simexchange.bad_calls import BadCalls, is_accepted
+from tradepool.simexchange.bad_frames import BadFrames
+from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
+from tradepool.simexchange.codecs.binance.api_methods import ApiMethods
 from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, raw_text
@@ -27,7 +35,11 @@ from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import Door, Place
 from tradepool.simexchange.errors import Refused
+from tradepool.simexchange.fault_kinds import CODES, Fault, Strikes
+from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
+from tradepool.simexchange.moments import Moments
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.venue import Venue
 
 UNREAD_BYTES_MAX = 64 * 1024 * 1024
@@ -45,16 +57,25 @@ API_HOSTS = frozenset(("ws-api.binance.com",))
 class SocketLink:
     """A WebSocket connection as the hub sees it."""
 
-    def __init__(self, request: web.BaseRequest) -> None:
-        """Take the connection of an upgraded request."""
+    def __init__(self, request: web.BaseRequest, through: Callable[[SocketLink, bytes], bytes]) -> None:
+        """Take the connection of an upgraded request; `through` says what of the frames written goes out."""
         transport = request.transport
         assert transport is not None, "an upgraded request has its connection"
         # Unsent bytes pause the protocol, so that `drained` waits for the last one. Not 0: asyncio's TLS transport
         # then pauses with nothing unsent, and never wakes who waits.
         transport.set_write_buffer_limits(high=1, low=0)
         self._transport, self._protocol = transport, request.protocol
+        self._through = through
+        self.accounts: dict[int, str] = {}
+        self.held: list[bytes] = []
+        self.late: list[bytes] = []
 
     def write(self, data: bytes) -> None:
+        """Send what faults leave of some frames."""
+        if left := self._through(self, data):
+            self.send(left)
+
+    def send(self, data: bytes) -> None:
         """Send; a client that leaves UNREAD_BYTES_MAX unread is dropped, as real venues do."""
         if self._transport.is_closing():
             return
@@ -65,6 +86,12 @@ class SocketLink:
     def drop(self) -> None:
         """End the connection at once."""
         self._transport.abort()
+
+    def leave(self, code: int) -> None:
+        """Say goodbye and end the connection once that is sent."""
+        if not self._transport.is_closing():
+            self._transport.write(struct.pack("!BBH", 0x88, 2, code))
+            self._transport.close()
 
     async def drained(self) -> None:
         """Wait until the kernel has every byte; a connection that ended has nothing left to send."""
@@ -77,20 +104,49 @@ class SocketLink:
             self.drop()
 
 
+class FollowingHub(Hub):
+    """The hub of a server whose clock is the venue's: after each step it moves on."""
+
+    def __init__(self, venue: Venue) -> None:
+        """Stand where the venue stands."""
+        super().__init__(venue)
+        self.clock = VirtualClock(venue.now_ms)
+
+    def flush(self) -> None:
+        """Write what was gathered; whoever waited for this time wakes."""
+        super().flush()
+        self.clock.advance_to(max(self._venue.now_ms, self.clock.now_ms()))
+
+
 TextHandler = Callable[[web.BaseRequest, SocketLink, str], bytes]
 
 
 class Server:
     """One venue at one place."""
 
-    def __init__(self, venue: Venue, place: Place, tls: ssl.SSLContext | None = None) -> None:
-        """Prepare; nothing is opened before `start`."""
+    def __init__(
+        self,
+        venue: Venue,
+        place: Place,
+        tls: ssl.SSLContext | None = None,
+        scenario: Scenario = CALM,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare; nothing is opened before `start`. What waits, waits on `clock`: by default one that the venue's steps move."""
         self._venue = venue
-        self._hub, self._rest, self._gate = Hub(venue.markets), Rest(venue), Gate(venue)
+        self._hub, self._rest, self._gate = FollowingHub(venue), Rest(venue), Gate(venue)
+        self.faults = Faults(scenario.faults, scenario.seed)
+        clock = clock or self._hub.clock
+        self.moments = Moments(venue, clock, scenario.moments)
+        self._bad_calls = BadCalls(venue, self.faults, clock)
+        self._bad_frames = BadFrames(venue, self.faults, clock)
+        self._bad_times = BadTimes(self, venue, clock)
+        self._methods = ApiMethods(venue, self._rest.private)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
-        self._links: set[SocketLink] = set()
+        self.links: set[SocketLink] = set()
         self.requests = 0
+        self.before_request: Callable[[], object] = lambda: None
 
     @property
     def frames(self) -> int:
@@ -102,25 +158,66 @@ class Server:
         """How many streams and user streams are being read now, counted per connection."""
         return self._hub.subscriptions_open
 
+    @property
+    def connections(self) -> int:
+        """How many connections stand now."""
+        return self._door.connections
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may connect now."""
+        return self._door.is_open
+
     async def start(self) -> Place:
         """Listen and tell clients what happens; answers with the place. PortInUse, CannotListen."""
         place = await self._door.open()
         self._venue.listen(self._hub)
+        self.faults.on_change = lambda: self._bad_times.plan(self.faults.by_kind[Strikes.TIME])
+        self.faults.begin(self._venue.now_ms)
+        self.moments.begin(self._venue.now_ms)
+        self._venue.clock_offset_ms = lambda: self.faults.clock_offset_ms(self._venue.now_ms)
         return place
 
     async def stop(self) -> None:
         """End every connection and listen no more."""
         self._venue.unlisten(self._hub)
-        for link in tuple(self._links):
+        self.faults.on_change = lambda: None
+        self._bad_calls.over.set()
+        self._bad_frames.close()
+        await self._bad_times.close()
+        await self.moments.close()
+        for link in tuple(self.links):
             link.drop()
         await self._door.close()
 
     async def drain(self) -> None:
         """Wait until every frame written so far is with the kernel, so that no later answer can overtake it."""
-        for link in tuple(self._links):
+        for link in tuple(self.links):
             await link.drained()
 
+    def hang_up(self, frame: bytes, code: int) -> None:
+        """Send a last frame on every WebSocket and say goodbye."""
+        for link in tuple(self.links):
+            link.send(frame)
+            link.leave(code)
+
+    def shut(self) -> None:
+        """Accept nothing any more and reset all connections; time goes on."""
+        self._door.shut()
+
+    async def reopen(self) -> None:
+        """Accept again, at the same place. PortInUse, CannotListen."""
+        await self._door.reopen()
+
+    def _through(self, link: SocketLink, data: bytes) -> bytes:
+        """What faults leave of some frames."""
+        if self.faults.is_dark(self._venue.now_ms):
+            link.drop()
+            return b""
+        return self._bad_frames.through(link, data) if self.faults.by_kind[Strikes.FRAME] else data
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.before_request()
         host = request.headers.get("Host", "").partition(":")[0]
         if host in REST_HOSTS:
             return await self._answer(request)
@@ -135,7 +232,13 @@ class Server:
         path, _, query = request.raw_path.partition("?")
         body = raw_text(await request.read()) if request.can_read_body else ""
         key = request.headers.get("X-MBX-APIKEY", "")
-        status, text, headers = self._rest.answer(Call(request.method, path, query, body, key), address_of(request))
+        call = Call(request.method, path, query, body, key)
+        if self.faults.by_kind[Strikes.CALL] or self.faults.by_kind[Strikes.TIME]:
+            return await self._bad_calls.answer(request, call, lambda call: self._take(request, call))
+        return self._take(request, call)
+
+    def _take(self, request: web.BaseRequest, call: Call) -> web.Response:
+        status, text, headers = self._rest.answer(call, address_of(request))
         return web.Response(status=status, body=text, headers=headers, content_type="application/json")
 
     # ---- conversations
@@ -150,8 +253,8 @@ class Server:
             said = rejection(refused)
             return web.Response(status=said.status, body=said.body(), headers=said.headers())
         await socket.prepare(request)
-        link = SocketLink(request)
-        self._links.add(link)
+        link = SocketLink(request, self._through)
+        self.links.add(link)
         self._subscribe_by_path(request, link)
         try:
             async for message in socket:
@@ -159,39 +262,47 @@ class Server:
                     if on_text == self._on_stream_text and not self._gate.hears(link):
                         link.drop()
                         break
-                    link.write(text_frame(on_text(request, link, message.data)))
+                    if answer := on_text(request, link, message.data):
+                        link.send(text_frame(answer))
         finally:
-            self._links.discard(link)
+            self.links.discard(link)
             self._hub.forget(link)
         return socket
 
     def _subscribe_by_path(self, request: web.BaseRequest, link: SocketLink) -> None:
         """`/ws/NAME/NAME` and `/stream?streams=NAME/NAME` subscribe at once; ccxt's `/ws/0` names no stream."""
-        wanted = request.query.get("streams", "") if _is_combined(request) else request.path.removeprefix("/ws/")
+        is_combined = request.path.startswith("/stream")
+        self._hub.set_combined(link, combined=is_combined)
+        wanted = request.query.get("streams", "") if is_combined else request.path.removeprefix("/ws/")
         for name in wanted.split("/"):
-            if name in self._hub.names:
-                self._hub.subscribe(name, link, combined=_is_combined(request))
+            if self._hub.knows(name):
+                self._hub.subscribe(name, link)
 
     def _on_stream_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
         ask_id: object = None
         try:
             ask = streams.read_ask(text)
             ask_id = ask.id
-            return streams.result_text(ask.id, self._stream_result(ask, link, combined=_is_combined(request)))
+            return streams.result_text(ask.id, self._stream_result(ask, link))
         except Rejection as said:
             return streams.stream_error_text(ask_id, said)
 
-    def _stream_result(self, ask: streams.Ask, link: SocketLink, *, combined: bool) -> object:
+    def _stream_result(self, ask: streams.Ask, link: SocketLink) -> object:
         if ask.method == "LIST_SUBSCRIPTIONS":
             return self._hub.subscriptions(link)
+        if ask.method == "GET_PROPERTY" and streams.property_name(ask.params):
+            return self._hub.is_combined(link)
+        if ask.method == "SET_PROPERTY":
+            self._hub.set_combined(link, combined=streams.combined_value(ask.params))
+            return None
         if ask.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Rejection(2, f"Invalid request: unknown variant `{ask.method}`")
-        names = streams.stream_names(ask.params, self._hub.names)
-        if ask.method == "SUBSCRIBE":
+        names = streams.stream_names(ask.params, self._hub.knows)
+        if ask.method == "SUBSCRIBE" and self._venue.limiter:
             self._gate.check_streams(len({*self._hub.subscriptions(link), *names}))
         for name in names:
             if ask.method == "SUBSCRIBE":
-                self._hub.subscribe(name, link, combined=combined)
+                self._hub.subscribe(name, link)
             else:
                 self._hub.unsubscribe(name, link)
         return None
@@ -202,19 +313,36 @@ class Server:
             ask = streams.read_ask(text)
             ask_id = ask.id
             address = address_of(request)
+            fault = self._bad_calls.on_ask(ask) if self.faults.by_kind[Strikes.CALL] else None
+            if fault is not None:
+                return self._spoil_ask(fault, ask, link, address)
             self._gate.charge_ask(ask, address)
-            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(address))
+            return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(ask, address))
         except Refused as refused:
             return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
+
+    def _spoil_ask(self, fault: Fault, ask: streams.Ask, link: SocketLink, address: str) -> bytes:
+        """A request on the ws-api that goes wrong: no answer (empty), or the venue's own error."""
+        if is_accepted(fault):
+            self._api_result(ask, link, address)
+        if fault.kind == "reset":
+            link.drop()
+        if fault.kind == "code":
+            raise Rejection(fault.code, CODES[fault.code][1], CODES[fault.code][0])
+        return b""
 
     def _api_result(self, ask: streams.Ask, link: SocketLink, address: str) -> object:
         if ask.method == "ping":
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
+        if ask.method in self._methods:
+            return self._methods.result(ask, address)
         if ask.method == user_stream.USER_SUBSCRIBE:
-            key = user_stream.user_key(self._venue, ask.params, address)
-            return {"subscriptionId": self._hub.open_user(key.account.key, link, key.name)}
+            key, _ = user_stream.signed_key(self._venue, ask.params, address=address)
+            opened = self._hub.open_user(key.account.key, link, key.name)
+            link.accounts[opened] = key.account.key
+            return {"subscriptionId": opened}
         if ask.method == user_stream.USER_UNSUBSCRIBE:
             number = ask.params.get("subscriptionId") if isinstance(ask.params, dict) else None
             self._hub.close_users(link, number)
@@ -225,7 +353,3 @@ class Server:
 def address_of(request: web.BaseRequest) -> str:
     """Where a request comes from: the peer's host; all of a Unix socket's clients are one address."""
     return request.remote or NO_ADDRESS
-
-
-def _is_combined(request: web.BaseRequest) -> bool:
-    return request.path.startswith("/stream")

@@ -46,7 +46,9 @@ class Timeline:
     def __init__(self, markets: Sequence[ListedMarket]) -> None:
         """Begin before every market's first open."""
         self._markets = markets
-        self._heap = [(int(market.open_time[0]), Stage.TURN, market.index, 0) for market in markets]
+        self._heap = [
+            (int(market.open_time[0]), Stage.TURN, market.index, 0) for market in markets if not market.is_mirrored
+        ]
         heapq.heapify(self._heap)
 
     def next_time_ms(self) -> int | None:

@@ -2,13 +2,17 @@
 
 What others build on (stable):
 
-- `Venue(listings, slippage_bp=1, strict_ids=False)`, `Listing(market, bars)` from `simexchange.listing`
+- `Venue(listings, slippage_bp=1, strict_ids=False, depth=None)`, `Listing(market, bars)` from `simexchange.listing`
 - `open_account(key, secret, {"USDT": Decimal(1000)})`
 - `step() -> bool`: on to the next thing somebody can see; False at the end of the candles
 - `step_bars(count) -> bool`: on by so many closed candles, whatever anybody does
 - `now_ms`: virtual time; `next_time_ms()`: when `step()` may go next
 - `balances(key)`, `orders(key)`, `trades(key)`: the truth a ledger is compared with
 - `place`, `cancel`, `find_order`: one request of a user, answered at once; `Refused` says why not
+- `place_list`, `find_list`: one-cancels-the-other; `set_status`, `delist`, `change_filters`: a market's life
+- `account.fees = FeePlan(...)`: an account's own rates, and fees paid in a third asset
+- `push_book`, `push_trade`: prices of a market listed without candles, which mirrors a real one
+- `market.liquidity.levels(side, depth)`: its book; `best(market)`: the best of it
 
 `Server` (simexchange.server) puts it on a socket. Nothing here waits, reads a clock or rolls dice; ids are per
 account, so the order in which different accounts' requests arrive changes nothing.
@@ -16,37 +20,32 @@ account, so the order in which different accounts' requests arrive changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from tradepool.core.matching.bar_fill import fee_units, market_buy_price, market_sell_price
-from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
-from tradepool.domain.market import EXACT_MAX, UNIT
-from tradepool.simexchange.accounts import Account, given_asset
+from tradepool.domain.market import UNIT, Market
+from tradepool.simexchange.accounts import Account, whole_units
+from tradepool.simexchange.desk import Desk
 from tradepool.simexchange.errors import (
     AccountExists,
-    DuplicateOrder,
-    MarketClosed,
+    NotMirrored,
     UnknownAccount,
     UnknownOrder,
     UnknownSymbol,
 )
-from tradepool.simexchange.events import (
-    AccountPosition,
-    BalanceMoved,
-    BookTicker,
-    Event,
-    ExecutionReport,
-    KlineClosed,
-    Outlet,
-)
-from tradepool.simexchange.filters import check_filters, check_stop
-from tradepool.simexchange.history import ACCOUNT_SPAN
+from tradepool.simexchange.events import BookTicker, DepthShown, Outlet, TickerShown
+from tradepool.simexchange.filters import Filters
+from tradepool.simexchange.intake import Intake
 from tradepool.simexchange.keys import ApiKey, Keys
 from tradepool.simexchange.limits import Limiter
+from tradepool.simexchange.liquidity import Depth, Endless, Level
 from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
-from tradepool.simexchange.records import Kind, NewOrder, Order, Side, Status, Trade
-from tradepool.simexchange.resting import Resting
+from tradepool.simexchange.mirror import Mirror
+from tradepool.simexchange.public_data import show_stage, ticker
+from tradepool.simexchange.pushed import PushedCandles
+from tradepool.simexchange.records import NewList, NewOrder, Order, OrderList, Side, Status, Trade
+from tradepool.simexchange.rules import MarketStatus, Rules
+from tradepool.simexchange.telling import Teller
 from tradepool.simexchange.timeline import Phase, Stage, Timeline
 from tradepool.simexchange.wallet import Wallet
 
@@ -54,41 +53,60 @@ from tradepool.simexchange.wallet import Wallet
 class Venue:
     """Markets, accounts and the clock of a bar.
 
-    Depth at the price has no end; a market order pays `slippage_bp` basis points (whole ticks, rounded outward),
-    users' orders never meet each other. With `strict_ids` a client order id is good for one order for ever, else, as
+    Without `depth` there is no end of it at the price: a market order pays `slippage_bp` basis points (whole ticks,
+    rounded outward). Users' orders never meet each other, but they take from the same finite book. With `strict_ids` a client order id is good for one order for ever, else, as
     on the real venue, for one open order at a time.
     """
 
-    def __init__(self, listings: Sequence[Listing], slippage_bp: int = 1, *, strict_ids: bool = False) -> None:
+    def __init__(
+        self, listings: Sequence[Listing], slippage_bp: int = 1, *, strict_ids: bool = False,
+        depth: Depth | None = None, show_forming: bool = False,
+    ) -> None:  # fmt: skip
         """Open the venue at the first candle's open; BrokenListings when the candles are not usable."""
         self.markets = list_markets(listings)
         self.timeframe_ms = self.markets[0].timeframe_ms
-        self.slippage_bp, self.strict_ids = slippage_bp, strict_ids
+        self.slippage_bp, self.strict_ids, self.show_forming = slippage_bp, strict_ids, show_forming
         self.accounts: dict[str, Account] = {}
         self.keys = Keys()
-        self.wallet = Wallet(self.move, self.unit)
-        self.limiter: Limiter | None = None
+        self.wallet = Wallet(self._moved, self.unit)
         self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
         self._by_symbol = {market.symbol: market for market in self.markets}
-        self._resting = [Resting() for _ in self.markets]
-        self._outlets: list[Outlet] = []
-        self._visible = 0
+        for market, listing in zip(self.markets, listings, strict=True):
+            market.filters = Filters(market, market.market, listing.rules)
+            market.liquidity = (
+                Mirror() if market.is_mirrored else depth.book(market) if depth else Endless(market, slippage_bp)
+            )
+        self.rule_changes = 0
+        self._pushed = {market.symbol: PushedCandles(market) for market in self.markets if market.is_mirrored}
+        self._teller = Teller()
+        self._outlets = self._teller.outlets
+        self._desk = Desk(self.markets, self._owners, self._teller, slippage_bp)
+        self._intake = Intake(strict_ids=strict_ids)
         self._timeline = Timeline(self.markets)
-        self.now_ms = self._timeline.next_time_ms() or 0
+        self.pass_time(self._timeline.next_time_ms() or 0)
         self._next_phase()
 
     # ---- time
+
+    @property
+    def now_ms(self) -> int:
+        """Virtual time, ms UTC; whoever drives the venue may set it."""
+        return self._teller.now_ms
+
+    @now_ms.setter
+    def now_ms(self, time_ms: int) -> None:
+        self._teller.now_ms = time_ms
 
     def step(self) -> bool:
         """Go on, phase by phase, until something was published; False when the candles are over.
 
         When it returns, every frame is with its connection: whoever is answered after it, is answered after them.
         """
-        seen, more = self._visible, True
-        while more and self._visible == seen:
+        seen, more = self._teller.published, True
+        while more and self._teller.published == seen:
             more = self._next_phase() is not None
-        self._flush()
+        self._teller.flush()
         return more
 
     def step_bars(self, count: int) -> bool:
@@ -98,8 +116,16 @@ class Venue:
             phase = self._next_phase()
             while phase and not (phase.stage is Stage.TURN and any(bar for _, bar in phase.moves)):
                 phase = self._next_phase()
-        self._flush()
+        self._teller.flush()
         return phase is not None
+
+    def run_until(self, time_ms: int) -> bool:
+        """Go on through every phase up to a time, whoever listens; False when the candles are over."""
+        while (at_ms := self.next_time_ms()) is not None and at_ms <= time_ms:
+            self._next_phase()
+        self.pass_time(time_ms)
+        self._teller.flush()
+        return at_ms is not None
 
     def next_time_ms(self) -> int | None:
         """Virtual time of the next phase; None at the end of the candles."""
@@ -108,11 +134,20 @@ class Venue:
     def pass_time(self, time_ms: int) -> None:
         """Let time go on to there without a phase: clients that wait, retry and sign then do not run ahead of it."""
         self.wallet.settle(time_ms)
-        self.now_ms = max(self.now_ms, time_ms)
+        self._teller.pass_time(time_ms)
 
     def clock_ms(self) -> int:
         """What the venue's own clock shows: virtual time, and by how much it goes wrong."""
         return self.now_ms + self.clock_offset_ms()
+
+    @property
+    def limiter(self) -> Limiter | None:
+        """What counts requests and orders; None: nothing does. Set another one and counting starts from zero."""
+        return self._teller.limiter
+
+    @limiter.setter
+    def limiter(self, limiter: Limiter | None) -> None:
+        self._teller.limiter = limiter
 
     def listen(self, outlet: Outlet) -> None:
         """Tell an outlet what happens from now on."""
@@ -128,19 +163,11 @@ class Venue:
         """Open an account with what it holds; amounts must be whole units of their asset (OffGrid) and not negative."""
         if key in self.accounts:
             raise AccountExists(key=key)
-        units = {asset: self._units(asset, amount) for asset, amount in balances.items()}
+        units = {asset: whole_units(asset, amount, self.unit(asset)) for asset, amount in balances.items()}
         account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
         self._owners.append(account)
         self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
         return account
-
-    def move(self, account: Account, asset: str, units: int, time_ms: int) -> None:
-        """Change what an account has free for a reason that is no order, and tell its user stream."""
-        account.move(asset, units)
-        if any(outlet.wants_account(account.key) for outlet in self._outlets):
-            free, locked = account.free[asset], account.locked[asset]
-            self._publish(BalanceMoved(account.key, asset, self.unit(asset), units, free, locked, time_ms))
-            self._flush()
 
     def account(self, key: str) -> Account:
         """The account of a key; UnknownAccount when nobody opened it."""
@@ -160,7 +187,7 @@ class Venue:
         """Every order ever accepted from the account, oldest first."""
         history = self.account(key).history
         ids = range(history.base + 1, history.base + history.order_count + 1)
-        return [order for each in ids if (order := history.order(each))]
+        return [history.known(each) for each in ids]
 
     def trades(self, key: str) -> list[Trade]:
         """Every trade of the account, oldest first."""
@@ -170,45 +197,57 @@ class Venue:
     # ---- requests
 
     def market(self, symbol: str) -> ListedMarket:
-        """A listed market by the venue's symbol (BTCUSDT); UnknownSymbol when there is none."""
-        if symbol not in self._by_symbol:
+        """A listed market by the venue's symbol (BTCUSDT); UnknownSymbol when there is none, or none any more."""
+        market = self._by_symbol.get(symbol)
+        if market is None or not market.is_listed:
             raise UnknownSymbol(symbol=symbol)
-        return self._by_symbol[symbol]
+        return market
 
     def place(self, account: Account, new: NewOrder) -> Order:
-        """Take an order and answer with how it stands then: filled, or open. `Refused` changes nothing."""
-        market = self.market(new.symbol)
-        price = market.price
-        if price is None:
-            raise MarketClosed(symbol=new.symbol)
-        check_filters(account, market, new, price)
-        if new.client_id in account.open_ids or (self.strict_ids and account.history.knows_client_id(new.client_id)):
-            raise DuplicateOrder(client_id=new.client_id)
-        order = Order(
-            account.history.next_order_id(), new.client_id, market, new.side, new.kind, new.steps, new.limit_ticks,
-            new.stop_ticks, self.now_ms, updated_ms=self.now_ms,
-        )  # fmt: skip
-        ticks = self._taker_ticks(new, price)
-        if ticks is not None:
-            order = self._take(account, order, ticks)
-        else:
-            self._let_rest(account, order, new, price)
-        self._flush()
+        """Take an order and answer with how it stands then: filled, in part, or open. `Refused` changes nothing."""
+        order = self._desk.place(account, self.check(account, new))
+        self._teller.flush()
         return order
+
+    def check(self, account: Account, new: NewOrder) -> Order:
+        """The order that a request would make; nothing is changed. `Refused` says why it would make none."""
+        return self._intake.order(account, self.market(new.symbol), new, self.now_ms)
+
+    def place_list(self, account: Account, new: NewList) -> OrderList:
+        """Take two orders of which one cancels the other. `Refused` changes nothing."""
+        market, now_ms = self.market(new.below.symbol), self.now_ms
+        list_id = account.history.base + len(account.lists) + 1
+        legs = self._intake.pair(account, market, new, now_ms, list_id)
+        placed = OrderList(list_id, new.client_id, market, (legs[0].id, legs[1].id), now_ms, now_ms)
+        self._desk.place_list(account, placed, legs)
+        self._teller.flush()
+        return placed
 
     def cancel(
         self, account: Account, symbol: str, order_id: int | None = None, client_id: str = "", request_id: str = ""
     ) -> Order:
-        """Withdraw an open order; UnknownOrder when it is not open. `request_id` is told to the user stream."""
+        """Withdraw an open order, and with it its whole list; UnknownOrder when it is not open.
+
+        `request_id` is told to the user stream.
+        """
         market = self.market(symbol)
         wanted = order_id if order_id is not None else account.open_ids.get(client_id, 0)
         order = account.open.get(wanted)
         if order is None or order.market is not market:
             raise UnknownOrder(order=client_id or order_id)
-        self._resting[market.index].remove(order)
-        order = self._end(account, order, Status.CANCELED, request_id)
-        self._flush()
+        other = account.other_of(order)
+        order = self._desk.withdraw(account, order, Status.CANCELED, request_id)
+        if other is not None:
+            self._desk.withdraw(account, other, Status.CANCELED, request_id)
+        self._teller.flush()
         return order
+
+    def find_list(self, account: Account, list_id: int | None = None, client_id: str = "") -> OrderList:
+        """A list by id, else the latest with this client id; UnknownOrder when there is none."""
+        found = account.order_list(list_id if list_id is not None else account.list_ids.get(client_id, 0))
+        if found is None:
+            raise UnknownOrder(order=client_id or list_id)
+        return found
 
     def find_order(self, account: Account, symbol: str, order_id: int | None = None, client_id: str = "") -> Order:
         """An order by id, else the latest with this client id; UnknownOrder when there is none in this market."""
@@ -226,166 +265,133 @@ class Venue:
                 return market.market.base_unit if asset == market.base else market.market.quote_unit
         return UNIT
 
+    def best(self, market: ListedMarket) -> BookTicker:
+        """A market's best prices now."""
+        return self._teller.best(market)
+
+    def depth(self, market: ListedMarket) -> DepthShown:
+        """A market's book now."""
+        return self._teller.depth(market)
+
+    def ticker(self, market: ListedMarket) -> TickerShown:
+        """A market's last 24 hours."""
+        return ticker(self._teller, market)
+
+    # ---- a market's life
+
+    def set_status(self, symbol: str, status: MarketStatus) -> None:
+        """Let a market trade or stand still: open orders stay and may be cancelled, new ones are refused.
+
+        A market that trades again has jumped to where its price is by then.
+        """
+        market = self.market(symbol)
+        market.status, market.has_halted = status, market.has_halted or status != "TRADING"
+        self.rule_changes += 1
+
+    def delist(self, symbol: str, *, remove: bool = True) -> None:
+        """End a market: its open orders expire, balances stay. It leaves the exchangeInfo, or stays there as BREAK."""
+        market = self.market(symbol)
+        self.set_status(symbol, "BREAK")
+        for account in self._owners:
+            for order in [each for each in account.open.values() if each.market is market]:
+                self._desk.withdraw(account, order, Status.EXPIRED)
+        market.is_listed = not remove
+        self._teller.flush()
+
+    def change_filters(self, symbol: str, market: Market | None = None, rules: Rules | None = None) -> None:
+        """Other rules from now on; open orders stay as they are. The new grid is a multiple of the listed one."""
+        listed = self.market(symbol)
+        listed.filters = Filters(listed, market or listed.filters.market, rules or listed.filters.rules)
+        self.rule_changes += 1
+
+    # ---- prices from outside
+
+    def push_book(
+        self, symbol: str, bids: Iterable[Level], asks: Iterable[Level], time_ms: int, *, update: bool = False
+    ) -> None:
+        """A mirrored book is this now, or with `update` these levels of it changed (0 steps: gone); in ticks and steps.
+
+        Resting limits the book has come to are served. Before the first print its middle is the market's price.
+        """
+        market, book = self._mirrored(symbol, time_ms)
+        for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+            (book.update if update else book.replace)(side, levels)
+        if market.status == "TRADING":
+            self._desk.cross(market)
+        bid, ask = book.best(Side.BUY)[0], book.best(Side.SELL)[0]
+        if market.price is None and bid and ask:
+            market.price = (bid + ask) // 2
+        self._teller.book_changed(market)
+        self._teller.flush()
+
+    def push_trade(self, symbol: str, ticks: int, steps: int, time_ms: int, *, buyer_is_maker: bool) -> None:
+        """Somebody traded on the real venue: stops are set off, and what was printed serves resting limits.
+
+        A limit that is better than the print is served first; one at its price when its side was hit and the queue
+        before it is through.
+        """
+        market, _ = self._mirrored(symbol, time_ms)
+        if market.status != "TRADING":
+            return
+        self._desk.print(market, ticks, steps, buyer_is_maker=buyer_is_maker)
+        market.price = ticks
+        self._pushed[symbol].add(ticks, steps, self.now_ms)
+        self._teller.printed(market, ticks, steps, is_buyer_maker=buyer_is_maker)
+        show_stage(self._teller, market, show_forming=self.show_forming)
+        self._teller.flush()
+
+    def _mirrored(self, symbol: str, time_ms: int) -> tuple[ListedMarket, Mirror]:
+        """A mirrored market whose time goes on to there."""
+        market = self.market(symbol)
+        if not isinstance(market.liquidity, Mirror):
+            raise NotMirrored(symbol=symbol)
+        self.pass_time(time_ms)
+        if self._pushed[symbol].pass_time(self.now_ms):
+            show_stage(self._teller, market, show_forming=self.show_forming)
+        return market, market.liquidity
+
     # ---- the clock of a bar
 
     def _next_phase(self) -> Phase | None:
         phase = self._timeline.pop()
         if phase is None:
             return None
-        self.wallet.settle(phase.time_ms)
-        self.now_ms = max(self.now_ms, phase.time_ms)
+        self.pass_time(phase.time_ms)
         if phase.stage is Stage.TURN:
             self._turn(phase)
         else:
             for market, bar in phase.moves:
                 self._walk(market, bar, phase.stage)
+        for market, bar in phase.moves:
+            if market.status == "TRADING":
+                market.tape.reach(bar, phase.stage)
+                show_stage(self._teller, market, show_forming=self.show_forming)
         return phase
 
     def _turn(self, phase: Phase) -> None:
-        """Every price first, then the candles: who reads one of them can trade on all."""
+        """Every price first, the candles after all of them: who reads one can trade on all."""
         for market, bar in phase.moves:
-            self._move(market, int(market.open[bar]))
-            market.published = bar
-        for market, bar in phase.moves:
-            if bar and any(outlet.wants_klines(market.symbol) for outlet in self._outlets):
-                self._publish(KlineClosed(market, bar - 1, self.now_ms))
+            if market.status == "TRADING":
+                self._move(market, int(market.open[bar]))
+                market.published = bar
 
     def _walk(self, market: ListedMarket, bar: int, stage: Stage) -> None:
         """Let resting orders meet the open, or a price on its way to the low, the high or the close."""
+        if market.status != "TRADING":
+            return
         column = (market.open, market.open, market.low, market.high, market.close)[stage]
         ticks = int(column[bar])
-        resting = self._resting[market.index]
-        if len(resting):
-            # At the open the price has jumped, so a stop that was passed fills there; on a walk it was touched.
-            jump = ticks if stage is Stage.OPEN else None
-            for order in resting.reached_falling(ticks):
-                self._reach(order, jump)
-            for order in resting.reached_rising(ticks):
-                self._reach(order, jump)
+        # At the open and after a halt the price has jumped, so a stop that was passed fills there; on a walk it was
+        # touched.
+        self._desk.walk(market, ticks, jumped=stage is Stage.OPEN or market.has_halted)
+        market.has_halted = False
         self._move(market, ticks)
 
     def _move(self, market: ListedMarket, ticks: int) -> None:
         moved, market.price = market.price != ticks, ticks
-        if moved:
-            market.book_updates += 1
-            if any(outlet.wants_book(market.symbol) for outlet in self._outlets):
-                self._publish(self.book(market, ticks))
+        if market.liquidity.move(ticks) or moved:
+            self._teller.book_changed(market)
 
-    def book(self, market: ListedMarket, ticks: int) -> BookTicker:
-        """Best prices at a price of `ticks`: what a market order of any size gets."""
-        bid, ask = market_sell_price(ticks, self.slippage_bp), market_buy_price(ticks, self.slippage_bp)
-        return BookTicker(market, bid, ask, self.now_ms, market.book_updates)
-
-    # ---- orders
-
-    def _taker_ticks(self, new: NewOrder, price: int) -> int | None:
-        """What an order pays or gets at once; None when it must wait. A limit caps what slippage may cost."""
-        if new.kind is Kind.STOP_LOSS:
-            return None
-        if new.side is Side.BUY:
-            best = market_buy_price(price, self.slippage_bp)
-            return best if new.kind is Kind.MARKET else min(best, new.limit_ticks) if new.limit_ticks >= price else None
-        best = market_sell_price(price, self.slippage_bp)
-        return best if new.kind is Kind.MARKET else max(best, new.limit_ticks) if new.limit_ticks <= price else None
-
-    def _take(self, account: Account, order: Order, ticks: int) -> Order:
-        given = ticks * order.market.units_per_tick_step if order.side is Side.BUY else order.market.units_per_step
-        account.require(given_asset(order), given * order.steps)
-        account.history.add(order)
-        self._report(account, order)
-        return self._fill(account, order, ticks, is_maker=False)
-
-    def _let_rest(self, account: Account, order: Order, new: NewOrder, price: int) -> None:
-        market = order.market
-        if order.kind is Kind.STOP_LOSS:
-            check_stop(new, price)
-        worst = market_buy_price(order.stop_ticks, self.slippage_bp) if order.stop_ticks else order.limit_ticks
-        unit = worst * market.units_per_tick_step if order.side is Side.BUY else market.units_per_step
-        account.rest(order, unit * order.steps)
-        account.history.add(order)
-        self._resting[market.index].add(order)
-        self._report(account, order)
-        self._report_balances(account, market)
-
-    def _reach(self, order: Order, jump: int | None) -> None:
-        """Fill a resting order that was reached: a limit at its price, a stop there or, jumped over, at the open."""
-        account = self._owners[order.id // ACCOUNT_SPAN]
-        if order.kind is Kind.LIMIT:
-            account.release(order)
-            self._fill(account, order, order.limit_ticks, is_maker=True)
-            return
-        at = order.stop_ticks if jump is None else jump
-        price = market_sell_price if order.side is Side.SELL else market_buy_price
-        ticks = price(at, self.slippage_bp)
-        cost = ticks * order.steps * order.market.units_per_tick_step
-        spendable = account.free[order.market.quote] + account.held[order.id]
-        if order.side is Side.BUY and spendable < cost:
-            self._end(account, order, Status.EXPIRED)
-            return
-        account.release(order)
-        self._fill(account, order, ticks, is_maker=False)
-
-    def _fill(self, account: Account, order: Order, ticks: int, *, is_maker: bool) -> Order:
-        """Exchange base and quote at a price; the fee is taken from what is received."""
-        market, history = order.market, account.history
-        base, quote = order.steps * market.units_per_step, ticks * order.steps * market.units_per_tick_step
-        rate = market.maker_ppm if is_maker else market.taker_ppm
-        if order.side is Side.BUY:
-            fee = fee_units(base, rate)
-            account.exchange(market.quote, quote, market.base, base - fee)
-        else:
-            fee = fee_units(quote, rate)
-            account.exchange(market.base, base, market.quote, quote - fee)
-        trade = Trade(
-            history.next_trade_id(), order.id, order.client_id, market, order.side, ticks, order.steps, fee, is_maker,
-            self.now_ms,
-        )  # fmt: skip
-        order = order._replace(status=Status.FILLED, quote_units=quote, trade_id=trade.id, updated_ms=self.now_ms)
-        history.add_trade(trade)
-        history.update(order)
-        self._report(account, order, trade)
-        self._report_balances(account, market)
-        return order
-
-    def _end(self, account: Account, order: Order, status: Status, request_id: str = "") -> Order:
-        account.release(order)
-        order = order._replace(status=status, updated_ms=self.now_ms)
-        account.history.update(order)
-        self._report(account, order, request_id=request_id)
-        self._report_balances(account, order.market)
-        return order
-
-    # ---- telling
-
-    def _report(self, account: Account, order: Order, trade: Trade | None = None, request_id: str = "") -> None:
-        if self.limiter:
-            self.limiter.on_order(account.key, order, trade, self.now_ms)
-        if any(outlet.wants_account(account.key) for outlet in self._outlets):
-            self._publish(ExecutionReport(account.key, order, trade, self.now_ms, request_id))
-
-    def _report_balances(self, account: Account, market: ListedMarket) -> None:
-        if any(outlet.wants_account(account.key) for outlet in self._outlets):
-            free, locked, base, quote = account.free, account.locked, market.base, market.quote
-            self._publish(
-                AccountPosition(account.key, market, free[base], locked[base], free[quote], locked[quote], self.now_ms)
-            )
-
-    def _publish(self, event: Event) -> None:
-        self._visible += 1
-        for outlet in self._outlets:
-            outlet.publish(event)
-
-    def _flush(self) -> None:
-        for outlet in self._outlets:
-            outlet.flush()
-
-    def _units(self, asset: str, amount: Decimal) -> int:
-        unit = self.unit(asset)
-        units, rest = divmod(amount, unit)
-        if rest:
-            raise OffGrid(what=f"balance of {asset}", value=amount, step=unit, market="this venue")
-        if units < 0:
-            raise InvalidInput(what=f"balance of {asset}", why=f"{amount} is negative", remedy="give zero or more")
-        if units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=self.unit(asset))
-        return int(units)
+    def _moved(self, account: Account, asset: str, units: int, time_ms: int) -> None:
+        account.move(asset, units)
+        self._teller.moved(account, asset, self.unit(asset), units, time_ms)

@@ -14,14 +14,15 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
+from tradepool.domain.errors import InvalidInput, MoneyTooLarge
 from tradepool.domain.market import EXACT_MAX
-from tradepool.simexchange.accounts import Account
+from tradepool.simexchange.accounts import Account, whole_units
 from tradepool.simexchange.errors import InsufficientBalance, NoConversion
 from tradepool.simexchange.history import ACCOUNT_SPAN
 from tradepool.simexchange.listing import ListedMarket
@@ -29,6 +30,7 @@ from tradepool.simexchange.listing import ListedMarket
 SPOT = "MAIN"
 DUST_ASSET = "BNB"
 DUST_CHARGE = Fraction(2, 100)
+ASSET = re.compile(r"[A-Z0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,7 @@ class Wallet:
     ) -> Deposit:
         """Send money to an account: pending now, free after one delay, withdrawable after the longer other."""
         units = self._units(asset, amount)
-        if account.free.get(asset, 0) + units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=self._unit(asset))
+        self._check_room(account, asset, units, now_ms)
         number, tx_id = self._next(account, "deposit")
         credited_ms = now_ms + _delay(credit_after_ms)
         unlocked_ms = max(credited_ms, now_ms + _delay(unlock_after_ms))
@@ -209,6 +210,7 @@ class Wallet:
     ) -> Dividend:
         """Give an account money of the venue's."""
         units = self._units(asset, amount)
+        self._check_room(account, asset, units, now_ms)
         self._move(account, asset, units, now_ms)
         number, _ = self._next(account, "dividend")
         made = Dividend(number, asset, units, why, now_ms)
@@ -249,6 +251,13 @@ class Wallet:
             raise InsufficientBalance(asset=asset, needed=-units, free=left - units)
         held[wallet, asset] = left
 
+    def _check_room(self, account: Account, asset: str, units: int, now_ms: int) -> None:
+        """MoneyTooLarge when the account could come to hold more than is counted exactly."""
+        log = self.log(account)
+        coming = sum(row.units for row in log.deposits if row.asset == asset and row.credited_ms > now_ms)
+        if account.free.get(asset, 0) + account.locked.get(asset, 0) + coming + units >= EXACT_MAX:
+            raise MoneyTooLarge(asset=asset, value=units * self._unit(asset), unit=self._unit(asset))
+
     def _plan(self, time_ms: int, account: Account, asset: str, units: int, now_ms: int) -> None:
         heapq.heappush(self._agenda, (time_ms, next(self._order), account, asset, units))
         self.settle(now_ms)
@@ -260,15 +269,12 @@ class Wallet:
         return number, hashlib.sha256(f"{kind}/{number}".encode()).hexdigest()
 
     def _units(self, asset: str, amount: Decimal, *, zero_is_fine: bool = False) -> int:
-        unit = self._unit(asset)
-        if not amount.is_finite() or amount < 0 or (not amount and not zero_is_fine):
+        if not ASSET.fullmatch(asset):
+            raise InvalidInput(what=f"asset {asset!r}", why="it is no name", remedy="use capital letters and digits")
+        units = whole_units(asset, amount, self._unit(asset))
+        if not units and not zero_is_fine:
             raise InvalidInput(what=f"amount of {asset}", why=f"{amount} is not above zero", remedy="give more")
-        if amount / unit >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=amount, unit=unit)
-        units, rest = divmod(amount, unit)
-        if rest:
-            raise OffGrid(what=f"amount of {asset}", value=amount, step=unit, market="this venue")
-        return int(units)
+        return units
 
 
 def _delay(delay_ms: int) -> int:

@@ -16,6 +16,7 @@ from tradepool.simexchange.codecs.binance.weights import API
 from tradepool.simexchange.keys import ApiKey
 from tradepool.simexchange.listing import ListedMarket
 from tradepool.simexchange.venue import Venue
+from tradepool.simexchange.wallet import DUST_ASSET
 
 SAPI = "/sapi/v1/"
 MILLION = 1_000_000
@@ -48,18 +49,18 @@ class AccountRoutes:
 
     def _commission(self, account: Account, parameters: Parameters) -> bytes:
         market = self._venue.market(parameters.text("symbol"))
-        in_third_asset = account.pays_fee_in is not None
+        in_third_asset, fees = account.fees.asset is not None, account.fees
         return orjson.dumps(
             {
                 "symbol": market.symbol,
-                "standardCommission": rates(market) | {"buyer": "0.00000000", "seller": "0.00000000"},
+                "standardCommission": rates(market, account) | {"buyer": "0.00000000", "seller": "0.00000000"},
                 "specialCommission": NO_FEES,
                 "taxCommission": NO_FEES,
                 "discount": {
                     "enabledForAccount": in_third_asset,
                     "enabledForSymbol": in_third_asset,
-                    "discountAsset": account.pays_fee_in or "BNB",
-                    "discount": "0.75000000",
+                    "discountAsset": fees.asset or DUST_ASSET,
+                    "discount": f"{1 - fees.discount_ppm / MILLION:.8f}",
                 },
             }
         )
@@ -131,18 +132,18 @@ class AccountRoutes:
             markets = (self._venue.market(parameters.text("symbol")),)
         told = []
         for market in markets:
-            each = rates(market)
+            each = rates(market, account)
             told.append({"symbol": market.symbol, "makerCommission": each["maker"], "takerCommission": each["taker"]})
         return orjson.dumps(told)
 
     def _fee_switch(self, account: Account, parameters: Parameters) -> bytes:
-        return orjson.dumps({"spotBNBBurn": account.pays_fee_in is not None, "interestBNBBurn": False})
+        return orjson.dumps({"spotBNBBurn": account.fees.asset is not None, "interestBNBBurn": False})
 
     def _set_fee_switch(self, account: Account, parameters: Parameters) -> bytes:
         wanted = parameters.text("spotBNBBurn").lower()
         if wanted not in ("true", "false"):
             raise MissingParameter("spotBNBBurn")
-        account.pays_fee_in = "BNB" if wanted == "true" else None
+        account.fees = account.fees._replace(asset=DUST_ASSET if wanted == "true" else None)
         return self._fee_switch(account, parameters)
 
 
@@ -174,6 +175,8 @@ def amount_text(venue: Venue, asset: str, units: int) -> str:
     return f"{units * venue.unit(asset):f}"
 
 
-def rates(market: ListedMarket) -> dict[str, str]:
-    """Maker and taker fee of a market as shares of one."""
-    return {side: f"{ppm / MILLION:.8f}" for side, ppm in (("maker", market.maker_ppm), ("taker", market.taker_ppm))}
+def rates(market: ListedMarket, account: Account) -> dict[str, str]:
+    """Maker and taker fee that an account pays in a market, as shares of one."""
+    return {
+        side: f"{account.fees.rate_ppm(market, is_maker=side == 'maker') / MILLION:.8f}" for side in ("maker", "taker")
+    }

@@ -1,4 +1,4 @@
-"""Orders, trades, balances and candles as Binance writes them; amounts are decimal strings."""
+"""Orders, lists of orders, trades and balances as Binance writes them; amounts are decimal strings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.history import History
 from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Kind, Order, Side, Trade
+from tradepool.simexchange.records import Order, OrderList, Side, Trade
 
 STP = "NONE"
 
@@ -21,40 +21,38 @@ def order_fields(order: Order) -> dict[str, object]:
     fields: dict[str, object] = {
         "symbol": market.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id or -1,
         "clientOrderId": order.client_id,
         "price": market.price_text.text(order.limit_ticks),
         "origQty": market.quantity_text.text(order.steps),
         "executedQty": market.quantity_text.text(order.filled_steps),
-        "origQuoteOrderQty": market.quote_text.text(0),
+        "origQuoteOrderQty": market.quote_text.text(order.asked_units),
         "cummulativeQuoteQty": market.quote_text.text(order.quote_units),
         "status": order.status.name,
-        "timeInForce": "GTC",
+        "timeInForce": order.tif.name,
         "type": order.kind.name,
         "side": order.side.name,
         "selfTradePreventionMode": STP,
     }
-    if order.kind is Kind.STOP_LOSS:
+    if order.kind.has_stop:
         fields["stopPrice"] = market.price_text.text(order.stop_ticks)
     return fields
 
 
-def placed(order: Order, history: History, response_type: str) -> bytes:
+def placed(order: Order, history: History, response_type: str) -> dict[str, object]:
     """Answer to a new order: ACK, RESULT or FULL."""
     if response_type == "ACK":
-        return orjson.dumps(
-            {
-                "symbol": order.market.symbol,
-                "orderId": order.id,
-                "orderListId": -1,
-                "clientOrderId": order.client_id,
-                "transactTime": order.updated_ms,
-            }
-        )
-    fields = order_fields(order) | {"transactTime": order.updated_ms, "workingTime": _working_ms(order)}
+        return {
+            "symbol": order.market.symbol,
+            "orderId": order.id,
+            "orderListId": order.list_id or -1,
+            "clientOrderId": order.client_id,
+            "transactTime": order.updated_ms,
+        }
+    fields = order_fields(order) | {"transactTime": order.updated_ms, "workingTime": order.working_ms}
     if response_type == "FULL":
-        fields["fills"] = [_fill(history.trade(order.trade_id))] if order.trade_id else []
-    return orjson.dumps(fields)
+        fields["fills"] = [_fill(trade) for trade in history.fills(order)]
+    return fields
 
 
 def looked_up(order: Order) -> dict[str, object]:
@@ -64,29 +62,63 @@ def looked_up(order: Order) -> dict[str, object]:
         "icebergQty": order.market.quantity_text.text(0),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": _working_ms(order) != -1,
-        "workingTime": _working_ms(order),
+        "isWorking": order.working_ms != -1,
+        "workingTime": order.working_ms,
     }
 
 
-def cancelled(order: Order, request_id: str) -> bytes:
+def cancelled(order: Order, request_id: str) -> dict[str, object]:
     """Answer to a cancel: the request has an id of its own, the order's moves to origClientOrderId."""
-    fields = order_fields(order) | {
+    return order_fields(order) | {
         "origClientOrderId": order.client_id,
         "clientOrderId": request_id,
         "transactTime": order.updated_ms,
     }
-    return orjson.dumps(fields)
 
 
-def trade_fields(trade: Trade) -> dict[str, object]:
+def list_fields(order_list: OrderList, history: History) -> dict[str, object]:
+    """What every answer about a list of orders has in common."""
+    done = order_list.is_done
+    return {
+        "orderListId": order_list.id,
+        "contingencyType": "OCO",
+        "listStatusType": "ALL_DONE" if done else "EXEC_STARTED",
+        "listOrderStatus": "ALL_DONE" if done else "EXECUTING",
+        "listClientOrderId": order_list.client_id,
+        "transactionTime": order_list.updated_ms,
+        "symbol": order_list.market.symbol,
+        "orders": [
+            {"symbol": order.market.symbol, "orderId": order.id, "clientOrderId": order.client_id}
+            for order in list_orders(order_list, history)
+        ],
+    }
+
+
+def list_orders(order_list: OrderList, history: History) -> list[Order]:
+    """The two orders of a list as they stand."""
+    return [history.known(each) for each in order_list.order_ids]
+
+
+def list_placed(order_list: OrderList, history: History, response_type: str) -> dict[str, object]:
+    """Answer to a new list."""
+    reports = [placed(order, history, response_type) for order in list_orders(order_list, history)]
+    return list_fields(order_list, history) | {"orderReports": reports}
+
+
+def list_cancelled(order_list: OrderList, history: History, request_id: str) -> dict[str, object]:
+    """Answer to the cancel of a list, or of one of its orders."""
+    reports = [cancelled(order, request_id) for order in list_orders(order_list, history)]
+    return list_fields(order_list, history) | {"orderReports": reports}
+
+
+def trade_fields(trade: Trade, history: History) -> dict[str, object]:
     """A trade in myTrades."""
     market = trade.market
     return {
         "symbol": market.symbol,
         "id": trade.id,
         "orderId": trade.order_id,
-        "orderListId": -1,
+        "orderListId": history.known(trade.order_id).list_id or -1,
         "price": market.price_text.text(trade.ticks),
         "qty": market.quantity_text.text(trade.steps),
         "quoteQty": market.quote_text.text(trade.quote_units),
@@ -101,21 +133,23 @@ def trade_fields(trade: Trade) -> dict[str, object]:
 
 def fee_text(trade: Trade) -> str:
     """A trade's fee in its own asset."""
-    texts = trade.market.base_text if trade.side is Side.BUY else trade.market.quote_text
+    market = trade.fee_market or trade.market
+    texts = market.base_text if trade.fee_market or trade.side is Side.BUY else market.quote_text
     return texts.text(trade.fee_units)
 
 
 def account_body(account: Account, market: ListedMarket, unit: Callable[[str], Decimal], now_ms: int) -> bytes:
     """Balances and fees; `market` gives the fees, `unit` the smallest amount of an asset."""
-    rates = {side: f"{ppm / 1_000_000:.8f}" for side, ppm in (("maker", market.maker_ppm), ("taker", market.taker_ppm))}
+    maker, taker = (account.fees.rate_ppm(market, is_maker=is_maker) for is_maker in (True, False))
+    rates = {side: f"{ppm / 1_000_000:.8f}" for side, ppm in (("maker", maker), ("taker", taker))}
     balances = [
         {"asset": asset, "free": f"{free * unit(asset):f}", "locked": f"{account.locked[asset] * unit(asset):f}"}
         for asset, free in account.free.items()
     ]
     return orjson.dumps(
         {
-            "makerCommission": market.maker_ppm // 100,
-            "takerCommission": market.taker_ppm // 100,
+            "makerCommission": maker // 100,
+            "takerCommission": taker // 100,
             "buyerCommission": 0,
             "sellerCommission": 0,
             "commissionRates": {**rates, "buyer": "0.00000000", "seller": "0.00000000"},
@@ -134,31 +168,6 @@ def account_body(account: Account, market: ListedMarket, unit: Callable[[str], D
     )
 
 
-def kline_row(market: ListedMarket, index: int) -> list[object]:
-    """A closed candle as the twelve columns of the klines route."""
-    price, start = market.price_text.text, int(market.open_time[index])
-    volume = market.volume_text(index)
-    return [
-        start,
-        price(int(market.open[index])),
-        price(int(market.high[index])),
-        price(int(market.low[index])),
-        price(int(market.close[index])),
-        volume,
-        start + market.timeframe_ms - 1,
-        quote_volume(market, index),
-        1,
-        volume,
-        quote_volume(market, index),
-        "0",
-    ]
-
-
-def quote_volume(market: ListedMarket, index: int) -> str:
-    """Traded quote of a candle: its base volume at its close (only its order of size is meant)."""
-    return f"{float(market.volume_text(index)) * float(market.price_text.text(int(market.close[index]))):.8f}"
-
-
 def _fill(trade: Trade) -> dict[str, object]:
     market = trade.market
     return {
@@ -168,8 +177,3 @@ def _fill(trade: Trade) -> dict[str, object]:
         "commissionAsset": trade.fee_asset,
         "tradeId": trade.id,
     }
-
-
-def _working_ms(order: Order) -> int:
-    """When the order reached the book; a stop that was not reached has not."""
-    return order.created_ms if order.kind is not Kind.STOP_LOSS else order.updated_ms if order.trade_id else -1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping
 
+import orjson
+
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Parameters, check_signature, check_time
 from tradepool.simexchange.codecs.binance.streams import Ask
-from tradepool.simexchange.codecs.binance.weights import CONNECT_WEIGHT, method_cost
+from tradepool.simexchange.codecs.binance.weights import API, CONNECT_WEIGHT, method_cost
 from tradepool.simexchange.keys import ApiKey, Right
 from tradepool.simexchange.limits import Cost, Limiter, Window
 from tradepool.simexchange.venue import Venue
@@ -24,6 +26,13 @@ _RIGHTS: Mapping[tuple[str, str], Right] = {
     ("POST", "/sapi/v3/asset/getUserAsset"): Right.READING,
     ("POST", "/sapi/v1/bnbBurn"): Right.READING,
 }
+# Routes that place orders: they count against the account's order limits and answer with its counts.
+PLACING = frozenset(
+    ("POST", f"{API}{path}")
+    for path in ("order", "order/oco", "orderList/oco", "orderList/oto", "orderList/otoco", "order/cancelReplace")
+)
+# The same on the ws-api.
+PLACING_METHODS = frozenset(("order.place", "order.cancelReplace", "orderList.place", "orderList.place.oco"))
 _INTERVALS = ((86_400_000, "DAY", "D"), (60_000, "MINUTE", "M"), (1_000, "SECOND", "S"))
 
 
@@ -59,7 +68,9 @@ class Gate:
     def charge_ask(self, ask: Ask, address: str) -> None:
         """Count a request on the ws-api."""
         params = ask.params if isinstance(ask.params, dict) else {}
-        texts = Parameters({str(name): str(value) for name, value in params.items()})
+        texts = Parameters(
+            {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in params.items()}
+        )
         self.charge(method_cost(ask.method, texts), texts.optional("apiKey"), address)
 
     def admit(self, key: str, parameters: Parameters, signed: tuple[str, str], address: str, right: Right) -> ApiKey:
@@ -99,12 +110,16 @@ class Gate:
             headers[f"X-MBX-ORDER-COUNT-{number}{letter}"] = str(window.count(account, self._venue.now_ms))
         return headers
 
-    def used(self, address: str) -> list[dict[str, object]]:
-        """The `rateLimits` of an answer on the ws-api."""
+    def used(self, ask: Ask, address: str) -> list[dict[str, object]]:
+        """The `rateLimits` of an answer on the ws-api: weight used, and after an order how many of those."""
         limiter = self._venue.limiter
         if limiter is None:
             return []
-        return [_described("REQUEST_WEIGHT", limiter.weight, limiter.weight.count(address, self._venue.now_ms))]
+        told = [_described("REQUEST_WEIGHT", limiter.weight, limiter.weight.count(address, self._venue.now_ms))]
+        if ask.method in PLACING_METHODS and isinstance(ask.params, dict):
+            key = self._venue.keys.find(str(ask.params.get("apiKey")))
+            told += self.order_counts(key.account) if key else []
+        return told
 
     def order_counts(self, account: Account) -> list[dict[str, object]]:
         """How many unfilled orders an account has placed in each interval."""

@@ -6,16 +6,19 @@ import orjson
 
 from tradepool.simexchange.errors import (
     AddressBanned,
+    CancelRestricted,
     DuplicateOrder,
     FilterFailed,
     InsufficientBalance,
     MarketClosed,
+    PricesNotRelated,
     Refused,
     StopWouldTrigger,
     TooManyOrders,
     TooManyRequests,
     UnknownOrder,
     UnknownSymbol,
+    WouldTake,
 )
 
 _WORDS: dict[type[Refused], tuple[int, str]] = {
@@ -24,6 +27,7 @@ _WORDS: dict[type[Refused], tuple[int, str]] = {
     MarketClosed: (-1013, "Market is closed."),
     FilterFailed: (-1013, "Filter failure: {filter}"),
     StopWouldTrigger: (-2010, "Stop price would trigger immediately."),
+    WouldTake: (-2010, "Order would immediately match and take."),
     InsufficientBalance: (-2010, "Account has insufficient balance for requested action."),
     DuplicateOrder: (-2010, "Duplicate order sent."),
     TooManyRequests: (
@@ -37,6 +41,8 @@ _WORDS: dict[type[Refused], tuple[int, str]] = {
         "Please use WebSocket Streams for live updates to avoid bans.",
     ),
     TooManyOrders: (-1015, "Too many new orders; current limit is {limit} orders per {interval}."),
+    PricesNotRelated: (-2010, "The relationship of the prices for the orders is not correct."),
+    CancelRestricted: (-2011, "Order was not canceled due to cancel restrictions."),
 }
 _STATUS: dict[type[Refused], int] = {TooManyRequests: 429, TooManyOrders: 429, AddressBanned: 418}
 
@@ -50,9 +56,13 @@ class Rejection(Refused):
         self.code, self.message, self.status = code, message, status
         self.retry_after_s = retry_after_s
 
+    def fields(self) -> dict[str, object]:
+        """What a client gets."""
+        return {"code": self.code, "msg": self.message}
+
     def body(self) -> bytes:
-        """The JSON a client gets."""
-        return orjson.dumps({"code": self.code, "msg": self.message})
+        """The same as JSON."""
+        return orjson.dumps(self.fields())
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers say beside the usual: after how many seconds to try again."""

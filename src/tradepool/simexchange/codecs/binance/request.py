@@ -13,10 +13,8 @@ from urllib.parse import unquote, unquote_plus
 from cryptography.exceptions import InvalidSignature
 
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
-from tradepool.simexchange.fixed import FixedPoint, NotANumber
+from tradepool.simexchange.fixed import FixedPoint
 from tradepool.simexchange.keys import ApiKey
-from tradepool.simexchange.listing import ListedMarket
-from tradepool.simexchange.records import Kind, NewOrder, Side
 
 ROWS = 500
 ROWS_MAX = 1000
@@ -25,10 +23,9 @@ RECV_WINDOW_MAX_MS = 60_000
 AHEAD_MAX_MS = 1_000
 # A timestamp may be in milliseconds or microseconds; from here on (5138 AD in milliseconds) it is the latter.
 MICROSECONDS_MIN = 10**14
-CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}")
-
-SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-KINDS = {"MARKET": Kind.MARKET, "LIMIT": Kind.LIMIT, "STOP_LOSS": Kind.STOP_LOSS}
+DECIMALS_MAX = 8
+NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
+WHOLE_NUMBER = r"^[0-9]{1,20}$"
 
 
 class Call(NamedTuple):
@@ -66,6 +63,11 @@ class Parameters:
         """Whether the parameter was sent with a value."""
         return bool(self._values.get(name))
 
+    @property
+    def names(self) -> set[str]:
+        """Names of the parameters that were sent with a value."""
+        return {name for name, value in self._values.items() if value}
+
     def text(self, name: str) -> str:
         """A parameter that must be there."""
         value = self._values.get(name)
@@ -82,16 +84,22 @@ class Parameters:
         value = self._values.get(name)
         if not value and default is not None:
             return default
-        if not value or not (value.isascii() and value.isdigit()) or len(value) > 19:
-            raise MissingParameter(name)
-        return min(int(value), maximum)
+        return min(int(self.matching(name, WHOLE_NUMBER)), maximum)
+
+    def matching(self, name: str, legal: str) -> str:
+        """A parameter that must be there and look like that."""
+        value = self.text(name)
+        if not re.fullmatch(legal, value, re.ASCII):
+            words = f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+            raise Rejection(-1100, words)
+        return value
 
     def count(self, name: str, grid: FixedPoint, filter_name: str) -> int:
         """A price or quantity as whole ticks or steps; off the grid it breaks the filter."""
-        try:
-            count = grid.count(self.text(name))
-        except NotANumber as error:
-            raise MissingParameter(name) from error
+        text = self.matching(name, NUMBER)
+        if len(text.partition(".")[2].rstrip("0")) > DECIMALS_MAX:
+            raise Rejection(-1111, f"Parameter '{name}' has too much precision.")
+        count = grid.count(text)
         if count is None:
             raise Rejection(-1013, f"Filter failure: {filter_name}")
         return count
@@ -146,34 +154,3 @@ def check_time(parameters: Parameters, now_ms: int) -> None:
         raise Rejection(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     if now_ms - timestamp > window:
         raise Rejection(-1021, "Timestamp for this request is outside of the recvWindow.")
-
-
-def new_order(parameters: Parameters, market: ListedMarket, generated_id: str) -> NewOrder:
-    """Read an order; `generated_id` is its client id when the client names none."""
-    side = SIDES.get(parameters.text("side"))
-    if side is None:
-        raise Rejection(-1117, "Invalid side.")
-    kind = KINDS.get(parameters.text("type"))
-    if kind is None:
-        raise Rejection(-1116, "Invalid orderType.")
-    client_id = parameters.optional("newClientOrderId", generated_id)
-    if not CLIENT_ID.fullmatch(client_id):
-        legal = r"^[a-zA-Z0-9-_.:/]{1,36}$"
-        raise Rejection(-1100, f"Illegal characters found in parameter 'newClientOrderId'; legal range is '{legal}'.")
-    limit, stop = _prices(parameters, market, kind)
-    steps = parameters.count("quantity", market.quantity_text, "LOT_SIZE")
-    return NewOrder(market.symbol, client_id, side, kind, steps, limit, stop)
-
-
-def _prices(parameters: Parameters, market: ListedMarket, kind: Kind) -> tuple[int, int]:
-    """Limit and stop price of the kind, in ticks; what the kind does not take is rejected."""
-    if kind is Kind.LIMIT:
-        if parameters.text("timeInForce") != "GTC":
-            raise Rejection(-1115, "Invalid timeInForce.")
-        return parameters.count("price", market.price_text, "PRICE_FILTER"), 0
-    for name in ("price", "timeInForce"):
-        if name in parameters:
-            raise Rejection(-1106, f"Parameter '{name}' sent when not required.")
-    if kind is Kind.STOP_LOSS:
-        return 0, parameters.count("stopPrice", market.price_text, "PRICE_FILTER")
-    return 0, 0

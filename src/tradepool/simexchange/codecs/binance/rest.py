@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tradepool.simexchange.codecs.binance.account_routes import SAPI, AccountRoutes, restrictions
-from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate, needed_right
+from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, PLACING, Gate, needed_right
+from tradepool.simexchange.codecs.binance.list_routes import ListRoutes
 from tradepool.simexchange.codecs.binance.order_routes import OrderRoutes
 from tradepool.simexchange.codecs.binance.public_routes import PublicRoutes
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
@@ -15,15 +16,12 @@ from tradepool.simexchange.codecs.binance.request import Call, Parameters, signe
 from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
 from tradepool.simexchange.codecs.binance.weights import API, request_cost
 from tradepool.simexchange.errors import Refused
+from tradepool.simexchange.limits import Cost
 from tradepool.simexchange.venue import Venue
 
-# Routes that place orders: they count against the account's order limits and answer with its counts.
-PLACING = frozenset(
-    ("POST", f"{API}{path}")
-    for path in ("order", "order/oco", "orderList/oco", "orderList/oto", "orderList/otoco", "order/cancelReplace")
-)
 SYSTEM_STATUS = ("GET", f"{SAPI}system/status")
 KEY_RESTRICTIONS = ("GET", f"{SAPI}account/apiRestrictions")
+FREE = Cost(0)
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -43,7 +41,9 @@ class Rest:
         self._venue, self._gate = venue, Gate(venue)
         self._public = {**PublicRoutes(venue).table, ("GET", f"{API}time"): self._time, SYSTEM_STATUS: self._status}
         accounts, wallets = AccountRoutes(venue, self._gate), WalletRoutes(venue)
-        self._private = {**OrderRoutes(venue).table, **accounts.table, **wallets.table}
+        orders = OrderRoutes(venue)
+        lists = ListRoutes(venue, orders)
+        self.private = {**orders.table, **lists.table, **accounts.table, **wallets.table}
 
     def answer(self, call: Call, address: str = NO_ADDRESS) -> Answer:
         """Answer one call from an address; a refusal is an answer too, and weighs as much."""
@@ -52,7 +52,7 @@ class Rest:
             parameters, unread = Parameters.of(call), None
         except Rejection as said:
             parameters, unread = Parameters({}), said
-        cost = request_cost(*route, parameters)
+        cost = request_cost(*route, parameters) if self._venue.limiter else FREE
         retry: dict[str, str] = {}
         try:
             self._gate.charge(cost, call.key, address)
@@ -73,7 +73,7 @@ class Rest:
 
     def _routed(self, call: Call, parameters: Parameters, address: str) -> bytes:
         route = (call.method, call.path)
-        private = self._private.get(route)
+        private = self.private.get(route)
         if private or route == KEY_RESTRICTIONS:
             key = self._gate.admit(call.key, parameters, signed_payload(call), address, needed_right(*route))
             if route in PLACING:

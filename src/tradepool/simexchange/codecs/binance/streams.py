@@ -6,12 +6,17 @@ ws-api, on which a signed request opens the user stream of an account.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
 
 from tradepool.simexchange.codecs.binance.rejection import Rejection
+
+# What one connection may do on the real venue.
+STREAMS_MAX = 1_024
+MESSAGES_PER_S_MAX = 5
+NOT_AN_ARRAY = "Invalid request: params must be an array of strings"
 
 
 class Ask(NamedTuple):
@@ -33,13 +38,28 @@ def read_ask(text: str) -> Ask:
     return Ask(message.get("id"), message["method"], message.get("params"))
 
 
-def stream_names(params: object, known: Iterable[str]) -> list[str]:
+def stream_names(params: object, known: Callable[[str], bool]) -> list[str]:
     """The streams a SUBSCRIBE names; Rejection when one is not known."""
     if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
-        raise Rejection(2, "Invalid request: params must be an array of strings")
-    if not set(params) <= set(known):
+        raise Rejection(2, NOT_AN_ARRAY)
+    if not all(known(name) for name in params):
         raise Rejection(2, "Invalid request: invalid stream")
     return params
+
+
+def property_name(params: object) -> str:
+    """The property a SET_PROPERTY or GET_PROPERTY names; there is one, `combined`."""
+    if not isinstance(params, list) or not params or params[0] != "combined":
+        raise Rejection(0, "Unknown property")
+    return "combined"
+
+
+def combined_value(params: object) -> bool:
+    """What a SET_PROPERTY sets `combined` to; Rejection when it is not a boolean."""
+    property_name(params)
+    if not isinstance(params, list) or len(params) != 2 or not isinstance(params[1], bool):
+        raise Rejection(1, "Invalid value type: expected Boolean")
+    return params[1]
 
 
 def result_text(ask_id: object, result: object) -> bytes:
@@ -69,7 +89,7 @@ def api_result_text(ask_id: object, result: object, used: Sequence[Mapping[str, 
 
 def api_error_text(ask_id: object, said: Rejection, clock_ms: int = 0) -> bytes:
     """Refusal on the ws-api; who has to wait is told until when on the venue's clock."""
-    error: dict[str, object] = {"code": said.code, "msg": said.message}
+    error = said.fields()
     if said.retry_after_s is not None:
         error["data"] = {"serverTime": clock_ms, "retryAfter": clock_ms + said.retry_after_s * 1_000}
     return orjson.dumps({"id": ask_id, "status": said.status, "error": error})

@@ -18,7 +18,7 @@ from tradepool.simexchange.codecs.binance.request import Parameters
 from tradepool.simexchange.errors import InsufficientBalance, NoConversion
 from tradepool.simexchange.fixed import FixedPoint
 from tradepool.simexchange.venue import Venue
-from tradepool.simexchange.wallet import DUST_ASSET, Deposit, DustConversion, Withdrawal
+from tradepool.simexchange.wallet import ASSET, DUST_ASSET, Deposit, DustConversion, Withdrawal
 
 DAY_MS = 86_400_000
 SPAN_DAYS_MAX = 90
@@ -277,6 +277,8 @@ class WalletRoutes:
 
     def _amount(self, parameters: Parameters, asset: str) -> Decimal:
         unit = self._venue.unit(asset)
+        if not ASSET.fullmatch(asset):
+            raise Rejection(-1100, "Illegal characters found in a parameter.")
         units = parameters.count("amount", FixedPoint(unit), "LOT_SIZE")
         if not 0 < units < EXACT_MAX:
             raise MissingParameter("amount")

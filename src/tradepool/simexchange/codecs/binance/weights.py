@@ -94,6 +94,7 @@ _METHODS: Mapping[str, tuple[str, str]] = {
     "openOrders.cancelAll": ("DELETE", "openOrders"),
     "allOrders": ("GET", "allOrders"),
     "myTrades": ("GET", "myTrades"),
+    "orderList.place": ("POST", "order/oco"),
     "orderList.place.oco": ("POST", "orderList/oco"),
     "orderList.status": ("GET", "orderList"),
     "orderList.cancel": ("DELETE", "orderList"),

@@ -1,0 +1,167 @@
+"""`exchange serve` as its users meet it: a process, the printed program run as it was printed, Ctrl-C, and mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.entrypoints.console import Console
+from tests.simexchange.exchange_kit import bars, flat, market
+from tradepool.core.graph.bars import Bars
+from tradepool.entrypoints.exchange import AskedExchange, as_if_now, serve_plan
+from tradepool.entrypoints.exchange_run import PacedClock
+from tradepool.runtime.clock import VirtualClock
+from tradepool.simexchange.listing import Listing
+
+NOW_MS = 1_800_000_012_345
+
+
+@contextmanager
+def served(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that serves, and everything it printed when it opened; it is ended by Ctrl-C, with exit code 0."""
+    flags = ["--port", "0", *(str(argument) for argument in arguments)]
+    command = [sys.executable, "-m", "tradepool.entrypoints.cli", "exchange", "serve", *flags]
+    path = os.pathsep.join((str(Path("src").resolve()), os.environ.get("PYTHONPATH", "")))
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, **pipes) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        try:
+            printed = ""
+            for line in child.stdout:
+                printed += line
+                if "Ctrl-C ends the exchange" in line:
+                    break
+            yield child, printed
+            child.send_signal(signal.SIGINT)
+            rest, said = child.communicate(timeout=20)
+            assert (child.returncode, said) == (0, ""), said
+            assert "The exchange is closed." in rest
+        finally:
+            child.kill()
+
+
+def program(printed: str, name: str) -> str:
+    """A program, letter for letter as it was printed."""
+    return printed.partition(f"--- {name} ---\n")[2].partition(f"--- end of {name} ---")[0]
+
+
+def control(printed: str, route: str, body: object = None) -> Any:
+    """Ask the control door."""
+    found = re.search(r"control\s+(http://127\.0\.0\.1:\d+)", printed)
+    assert found is not None
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(found[1] + route, data, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("flags", [(), ("--speed", "20", "--limits", "binance", "--users", "3")])
+def test_the_printed_program_trades(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """The unmodified ccxt, over TCP and TLS, in a process of its own."""
+    with served("--model", "XRP/USDT", "--folder", tmp_path / "fx", *flags) as (_, printed):
+        code = program(printed, "client.py")
+        assert code == (tmp_path / "fx" / "client.py").read_text()
+        assert program(printed, "client.mjs") == (tmp_path / "fx" / "client.mjs").read_text()
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert ran.returncode == 0, ran.stderr
+        assert "bought" in ran.stdout
+        assert "closed" in ran.stdout
+        accounts = control(printed, "/state")["accounts"]
+        assert [len(account["orders"]) for account in accounts.values()][:2] == [1, 0]
+        assert control(printed, "/faults", {"kind": "too_many"}) == {"numbers": [1]}
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert "DDoSProtection" in ran.stderr
+        assert control(printed, "/faults")[0]["struck"]
+    assert "PRACTICE" in printed
+
+
+def test_a_recorded_file_and_a_scenario(candles: Path) -> None:
+    with served("--candles", candles, "--scenario", "key-trouble") as (_, printed):
+        assert "candles of 5m" in printed
+        assert "scenario key-trouble" in printed
+        kinds = [row["fault"]["kind"] for row in control(printed, "/faults")]
+        assert kinds == ["key", "key", "key"]
+
+
+def test_candles_are_moved_to_now_with_history_behind_them() -> None:
+    asked = AskedExchange(model=["BTC/USDT"], seed=1)
+    plan = serve_plan(asked, NOW_MS)
+    (listed,) = plan.venue.markets
+    assert plan.venue.now_ms == NOW_MS
+    assert listed.published == 1_000
+    assert int(listed.open_time[listed.published]) <= NOW_MS < int(listed.open_time[listed.published]) + 60_000
+    assert plan.venue.markets[0].price is not None
+
+
+def test_markets_move_together_and_stay_on_their_grid() -> None:
+    one = Listing(market(), bars(flat(100)))
+    later: Bars = bars(flat(100), times=list(range(20, 120)))
+    moved = as_if_now([one, Listing(market("ETH"), later)], NOW_MS)
+    starts = [int(each.bars.open_time[0]) for each in moved]
+    assert starts[1] - starts[0] == 20 * 60_000
+    assert all(bool((each.bars.open_time % 60_000 == 0).all()) for each in moved)
+    assert np.diff(moved[0].bars.open_time).tolist() == [60_000] * 99
+
+
+def test_time_passes_as_fast_as_asked() -> None:
+    real = VirtualClock(5_000)
+    clock = PacedClock(real, 1_000_000, 10.0)
+
+    async def story() -> None:
+        nap = asyncio.create_task(clock.sleep(30))
+        await asyncio.sleep(0)
+        assert real.next_wake_ms() == 8_000
+        real.advance_to(8_000)
+        await nap
+
+    asyncio.run(story())
+    assert clock.now_ms() == 1_030_000
+
+
+def test_a_port_that_is_taken_is_one_line(console: Console) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = console("exchange", "serve", "--port", port)
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        f"tradepool: Somebody else listens on 127.0.0.1:{port} already; stop that process or choose another place.\n"
+    )
+
+
+def test_mistakes_are_one_line(console: Console, tmp_path: Path) -> None:
+    broken = tmp_path / "BINANCE-BTC-USDT-5m.parquet"
+    broken.write_bytes(b"no candles")
+    scenario = tmp_path / "own.toml"
+    scenario.write_text('name = "own"\n[[faults]]\nkind = "reset"\nshares = 0.5\n')
+    for flags, word in (
+        (("--candles", broken), "BINANCE-BTC-USDT-5m.parquet"),
+        (("--scenario", scenario), "own.toml, line 4: reset: no word is called 'shares'; did you mean share?"),
+        (("--scenario", "strom"), "did you mean storm?"),
+        (("--mirror", "binance"), "--mirror binance is not there yet"),
+        (("--mirror", "binance", "--model", "BTC/USDT"), "Prices come from one source"),
+        (("--model", "BTCUSDT"), "is not a symbol like BTC/USDT"),
+        (("--speed", "0"), "--speed cannot be '0'"),
+        (("--limits", "kraken"), "--limits cannot be 'kraken'; give none or binance"),
+        (("--users", "0"), "--users cannot be 0"),
+        (("--port", "99999"), "--port cannot be 99999"),
+    ):
+        said = console("exchange", "serve", *flags)
+        assert (said.code, said.out) == (1, ""), flags
+        assert word in said.err
+        assert said.err.count("\n") == 1
