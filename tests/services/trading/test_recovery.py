@@ -95,7 +95,7 @@ class Life:
 
     def lose(self) -> None:
         """Cut the user stream; until it is open again, nothing is told."""
-        for link in list(self.at.server._links):
+        for link in list(self.at.server.links):
             link.drop()
 
     @property
