@@ -1,8 +1,7 @@
-"""The platform's side of a venue, through unmodified ccxt.pro: keys, clocks, symbols, venues and others' orders."""
+"""The platform's side of a venue, through unmodified ccxt.pro: symbols, venues, keys and clocks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,22 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from tests.adapters.exchanges.test_guard import Poisoned, Thief, other_host, thief
-from tests.contract.watch_kit import BTC, ETH, SAFE, World, tell, with_market
+from tests.contract.watch_kit import BTC, SAFE, World, tell, with_market
 from tradepool.adapters.exchanges.clients import new_account_client, new_client
-from tradepool.adapters.exchanges.guard import OffTheList
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import ReadsOnly, UnknownVenue
 from tradepool.core.risk.key_rights import KeyTooStrong, KeyTooWeak
-from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.errors import KeyRefused, UnknownMarket
-from tradepool.domain.event import ForeignOrder, OrderRejected, StreamLost, StreamRestored
-from tradepool.domain.ids import MarketId
+from tradepool.domain.event import OrderRejected
 from tradepool.entrypoints.replay import connection_of
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
-from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
 MINUTE_MS = 60_000
+# User streams on a connection each, and together on one.
+SHARED = pytest.mark.parametrize("shared", [0, 2])
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +140,10 @@ def test_a_key_without_a_list_of_addresses_is_warned_of(
     tell(story, place, files, rights={0: Permissions()})
 
 
-def test_a_key_revoked_while_it_trades_stops_its_account_within_a_minute(place: Path, files: TlsFiles) -> None:
+@SHARED
+def test_a_key_revoked_while_it_trades_stops_its_account_within_a_minute(
+    place: Path, files: TlsFiles, shared: int
+) -> None:
     """C-606: with its name, though it had nothing to send."""
 
     async def story(world: World) -> None:
@@ -155,8 +154,9 @@ def test_a_key_revoked_while_it_trades_stops_its_account_within_a_minute(place: 
         assert isinstance(halted(world), KeyRefused)
         assert "-2015" in str(halted(world))
         assert halted(world, 1) is None
+        assert world.actor(1).account.listening
 
-    tell(story, place, files)
+    tell(story, place, files, accounts_per_stream=shared)
 
 
 @pytest.mark.parametrize(
@@ -260,128 +260,5 @@ def test_a_clock_that_drifts_is_told_with_its_rate(
         assert clock.reading is not None
         assert 2_500 < clock.reading.offset_ms < 2_700
         assert halted(world) is None
-
-    tell(story, place, files)
-
-
-# ---- somebody else with the user's key
-
-
-def order_of_others(world: World, symbol: str = "BTCUSDT") -> None:
-    """A second client rests an order with the user's key."""
-    name, limit = "web_1", 9_000 if symbol == "BTCUSDT" else 900
-    world.venue.place(world.venue.account(world.key()), NewOrder(symbol, name, Side.BUY, Kind.LIMIT, 1_000, limit, 0))
-
-
-@pytest.mark.parametrize(("symbol", "market"), [("BTCUSDT", BTC.id), ("ETHUSDT", "binance:ETHUSDT")])
-def test_an_order_of_somebody_else_raises_an_alarm(
-    place: Path, files: TlsFiles, symbol: str, market: MarketId, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """C-612: at once, by the stream, on any market; journaled; entries are off for that account, the other goes on."""
-
-    async def story(world: World) -> None:
-        order_of_others(world, symbol)
-        took_ms = await world.until(lambda: world.actor().account.foreign, MINUTE_MS)
-        assert took_ms < 1_000
-        assert "somebody else orders on this account" in capsys.readouterr().err
-        assert [(e.name, e.market) for e in world.events() if isinstance(e, ForeignOrder)] == [("web_1", market)]
-        await world.enter()
-        await world.enter(1)
-        assert world.refusals() == ["foreign_order", "foreign_order"]
-        assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
-
-    tell(story, place, files)
-
-
-def test_an_order_of_somebody_else_is_found_while_the_stream_is_down(
-    place: Path, files: TlsFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """C-613: by the open orders, within a minute."""
-
-    async def story(world: World) -> None:
-        monkeypatch.setattr(type(world.server), "_api_result", _refuse)
-        links = [link for links in world.server._hub._users.values() for link in links]
-        for link in links:
-            link.drop()  # type: ignore[attr-defined]
-        await world.until(lambda: not world.actor().account.listening, MINUTE_MS)
-        order_of_others(world)
-        await world.until(lambda: world.actor().account.foreign, MINUTE_MS)
-        assert isinstance(world.events()[-1], ForeignOrder)
-
-    tell(story, place, files)
-
-
-def _refuse(*_: object) -> object:
-    from tradepool.simexchange.codecs.binance.rejection import Rejection
-
-    raise Rejection(-1000, "The user stream is down.")
-
-
-def test_a_stream_that_breaks_is_two_events(place: Path, files: TlsFiles) -> None:
-    """C-614: what happened between them was asked for."""
-
-    async def story(world: World) -> None:
-        for link in list(world.server._hub._users[world.key()]):
-            link.drop()  # type: ignore[attr-defined]
-        await world.until(lambda: isinstance(world.events()[-1], StreamRestored), MINUTE_MS)
-        assert [type(event) for event in world.events()[-2:]] == [StreamLost, StreamRestored]
-
-    tell(story, place, files)
-
-
-# ---- problem markets
-
-
-def test_a_market_that_refuses_again_and_again_is_suspended_for_all(place: Path, files: TlsFiles) -> None:
-    """C-615: five refusals; nobody enters there, with the reason, until it is over; protections go out."""
-
-    async def story(world: World) -> None:
-        await world.enter()
-        gate = world.platform.gate
-        now = world.clock.now_ms()
-        for _ in range(5):
-            gate.suspensions.failed(BTC.id, now, "venue_rejected")
-        (held,) = gate.suspensions.all(now)
-        assert (held.market, held.trouble, held.until_ms) == (BTC.id, Trouble.ERRORS, now + 15 * MINUTE_MS)
-        await world.enter(1)
-        assert world.refusals(1) == ["suspended_errors"]
-        world.tick(held.until_ms)
-        await world.enter(1)
-        assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
-
-    tell(story, place, files)
-
-
-def test_a_market_the_venue_does_not_list_any_more_is_told_from_one_it_trades(place: Path, files: TlsFiles) -> None:
-    """C-616: a name it does not know makes it refuse the whole question; each is asked alone then."""
-
-    async def story(world: World) -> None:
-        feed = world.platform.feed
-        gone = replace(BTC, base="GONE")
-        feed.client.markets["GONE/USDT"] = {**feed.client.markets["BTC/USDT"], "id": "GONEUSDT", "symbol": "GONE/USDT"}
-        assert await feed.standing([BTC, gone, ETH]) == {BTC.id: None, gone.id: Trouble.DELISTED, ETH.id: None}
-
-    tell(story, place, files)
-
-
-# ---- a bad dependency
-
-
-def test_a_poisoned_client_stops_every_account_of_its_venue(
-    place: Path, files: TlsFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """C-617: the first signed request that goes elsewhere is stopped, and everybody with it; nothing was sent."""
-    monkeypatch.setattr(ccxt.pro, "binance", Poisoned)
-    monkeypatch.setattr(Poisoned, "errand", other_host, raising=False)
-
-    async def story(world: World) -> None:
-        async with thief() as him:
-            monkeypatch.setattr(Poisoned, "him", him, raising=False)
-            await world.enter()
-            await world.until(lambda: halted(world, 1), MINUTE_MS)
-            assert [type(halted(world, number)) for number in (0, 1)] == [OffTheList, OffTheList]
-            assert isinstance(him, Thief)
-            assert him.visits == 0
-            assert world.orders() == []
 
     tell(story, place, files)

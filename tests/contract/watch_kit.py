@@ -29,7 +29,7 @@ from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
 from tradepool.simexchange.listing import Listing
-from tradepool.simexchange.server import Server
+from tradepool.simexchange.server import Server, SocketLink
 from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
@@ -91,6 +91,10 @@ class World:
     def actor(self, number: int = 0) -> AccountActor:
         """An account at work."""
         return self.platform.actor(self.seats[number].account.id)
+
+    def links(self, number: int = 0) -> list[tuple[SocketLink, int]]:
+        """The connections that carry an account's user stream, and its subscription there."""
+        return [(link, n) for link in self.server.links for n, key in link.accounts.items() if key == self.key(number)]
 
     def key(self, number: int = 0) -> str:
         """The name of a seat's key."""

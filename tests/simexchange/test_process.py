@@ -68,7 +68,11 @@ def test_a_process_is_stepped_over_its_control_door(process: dict[str, str]) -> 
 
             await stream.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
             await stream.receive()
-            assert await post("/step?count=3") == {"running": True, "now_ms": START + 3 * MINUTE}
+            assert await post("/step?count=3") == {
+                "running": True,
+                "now_ms": START + 3 * MINUTE,
+                "next_ms": START + 3 * MINUTE,
+            }
             assert [(await stream.receive_json())["k"]["t"] for _ in range(3)] == [START + n * MINUTE for n in range(3)]
             assert (await post("/bars?count=2"))["now_ms"] == START + 5 * MINUTE
             assert await post("/accounts", {"key": "new", "secret": "s", "balances": {"BTC": "1.5"}}) == {"key": "new"}

@@ -88,6 +88,7 @@ class Wiring:
     wrap_gateway: WrapGateway = lambda gateway: gateway
     sealed: bool = False
     watched: bool = False
+    accounts_per_stream: int = 0
     naming: Naming = REPLAY_NAMING
     broker: WeightBroker | None = None
 
@@ -117,7 +118,7 @@ class Platform:
         seal = sealed(reach.names, self._alarm) if w.sealed else nullcontext()
         seal.__enter__()
         self._closing.append(partial(_leave, seal))
-        self.session = Session(w.transport, w.traces, reach, self._alarm)
+        self.session = Session(w.transport, w.traces, reach, self._alarm, w.accounts_per_stream)
         self._closing.append(self.session.close)
         self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, w.broker)
         self._closing.append(self.feed.close)

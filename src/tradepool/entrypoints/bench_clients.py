@@ -30,6 +30,7 @@ from tradepool.simexchange.market_model import model_listings
 from tradepool.simexchange.process import write_config
 
 OPENING_AT_ONCE = 20
+ACCOUNTS_PER_STREAM = 50
 START_MS = 1_640_995_200_000
 MARKETS, BARS = ("AAA/USDT", "BBB/USDT", "CCC/USDT"), 20
 
@@ -46,7 +47,9 @@ def credentials(number: int) -> Credentials:
 async def kilobytes_each(count: int, folder: Path) -> float:
     """Open so many clients and their streams; what each beyond the first takes."""
     clock = VirtualClock(START_MS)
-    session = Session(Transport(ca_file=folder / "ca.pem", unix_socket=folder / "v"))
+    session = Session(
+        Transport(ca_file=folder / "ca.pem", unix_socket=folder / "v"), accounts_per_stream=ACCOUNTS_PER_STREAM
+    )
     feed = CcxtFeed(VENUE, session, clock, lambda time_ms: None, 10**9)
     markets = await feed.markets()
     await feed.read_clock()
@@ -94,7 +97,7 @@ def main() -> None:
     places = (UnixSocket(str(folder / "v")), UnixSocket(str(folder / "c")))
     config = write_config(folder / "venue.json", listings, accounts, places, tls_folder=folder)
     command = [sys.executable, "-m", "tradepool.simexchange.process", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as venue:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as venue:
         try:
             assert venue.stdout is not None, "it was asked for"
             venue.stdout.readline()

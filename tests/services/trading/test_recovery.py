@@ -18,10 +18,12 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.account.account import Account
 from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.domain.event import CandlesClosed, Event, OrderFilled
+from tradepool.domain.ids import Naming
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.recovery import InstanceTooOld
 from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -240,5 +242,26 @@ def test_a_stopped_account_protects_and_does_nothing_else(
         life.actor.sender.put(life.actor.account.cancelling())
         assert life.actor.sender.idle
         assert stop.stop_price is not None
+
+    play(files, tmp_path, Fault("NONE"), story)
+
+
+def test_an_instance_takes_an_account_over_and_an_older_one_is_refused(files: TlsFiles, tmp_path: Path) -> None:
+    """Orders are named by the epoch from then on; what was named before keeps its name."""
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.still()
+        names = [order.client_id for order in life.at.venue.orders("key")]
+        second = Life(life.at, life.journal)
+        second.actor.epoch = 2
+        await second.start()
+        assert second.actor.account.naming == Naming("sim", 2)
+        assert [request.client_order_id for request in second.actor.told()] == names[1:]
+        with pytest.raises(InstanceTooOld, match="taken over by instance 2"):
+            await Life(life.at, life.journal).start()
+        for task in second.tasks:
+            task.cancel()
 
     play(files, tmp_path, Fault("NONE"), story)

@@ -58,6 +58,7 @@ class CcxtGateway:
         self._names: dict[str, ClientOrderId] = {}
         self._ask = Ask(self._client, account)
         self._stream = Stream(self._client, "user stream", account)
+        self._shared = session.shared_streams
         self._listen()
 
     # ---- the user stream
@@ -91,6 +92,9 @@ class CcxtGateway:
     async def open(self, on_event: OnEvent, on_lost: OnLost) -> None:
         """Return once the venue streams this account's events."""
         self._on_event = on_event
+        if self._shared is not None:
+            await self._shared.open(self._client, self.account, self._on_report, on_lost, self._pacer.connect)
+            return
         await self._pacer.connect()
         await self._stream.open(self._client.watch_orders, on_lost)
 
@@ -183,6 +187,8 @@ class CcxtGateway:
 
     async def close(self) -> None:
         """Stop watching and close the client."""
+        if self._shared is not None:
+            await self._shared.close(self.account)
         await self._stream.close()
         await self._client.close()
         self._forget()

@@ -47,8 +47,8 @@ def market_from(venue: str, listing: Mapping[str, Any]) -> Market:
     limits = listing["limits"]
     return Market(
         venue=venue,
-        base=listing["base"],
-        quote=listing["quote"],
+        base=_text(listing["base"]),
+        quote=_text(listing["quote"]),
         price_tick=_number(listing["precision"]["price"]),
         quantity_step=step,
         quantity_min=_number(limits["amount"]["min"] or step),
@@ -114,7 +114,7 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
     """An order as the venue's REST API shows it."""
     created = int(answer.get("time") or answer["transactTime"])
     return Order(
-        client_order_id=ClientOrderId(answer["clientOrderId"]),
+        client_order_id=ClientOrderId(_text(answer["clientOrderId"])),
         venue_order_id=VenueOrderId(str(answer["orderId"])),
         market=market.id,
         status=STATUSES[answer["status"]],
@@ -167,7 +167,7 @@ def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Marke
         price=_positive(trade["price"]),
         quantity=_positive(trade["qty"]),
         fee=canonical(trade["commission"]),
-        fee_asset=trade["commissionAsset"],
+        fee_asset=_text(trade["commissionAsset"]),
         liquidity=Liquidity.MAKER if _flag(trade["isMaker"]) else Liquidity.TAKER,
         time_ms=int(trade["time"]),
     )
@@ -176,7 +176,7 @@ def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Marke
 def event_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Event | None:
     """An execution report of the user stream; None for reports that change nothing."""
     kind, time_ms = report["x"], int(report["T"])
-    name = ClientOrderId(report["c"])
+    name = ClientOrderId(_text(report["c"]))
     match kind:
         case "NEW" if read_client_order_id(name) is None:
             return foreign_from_report(report, market.id)
@@ -186,7 +186,7 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
             return OrderFilled(fill=_fill_from_report(report, account, market))
         case "CANCELED" | "EXPIRED" | "TRADE_PREVENTION":
             # A cancel carries an id of its own in `c`; the order it ended is in `C`.
-            return OrderCancelled(time_ms=time_ms, client_order_id=ClientOrderId(report["C"] or name))
+            return OrderCancelled(time_ms=time_ms, client_order_id=ClientOrderId(_text(report["C"]) or name))
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None
@@ -201,13 +201,13 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
     return Fill(
         fill_id=FillId(str(int(report["t"]))),
         account=account,
-        client_order_id=ClientOrderId(report["c"]),
+        client_order_id=ClientOrderId(_text(report["c"])),
         market=market.id,
         side=SIDES[report["S"]],
         price=_positive(report["L"]),
         quantity=_positive(report["l"]),
         fee=canonical(report["n"]),
-        fee_asset=report["N"] or "",
+        fee_asset=_text(report["N"] or ""),
         liquidity=Liquidity.MAKER if _flag(report["m"]) else Liquidity.TAKER,
         time_ms=int(report["T"]),
     )
@@ -215,7 +215,7 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance]:
     """The balances of an account answer, without the empty ones; one below zero makes no sense of all."""
-    rows = [(row["asset"], canonical(row["free"]), canonical(row["locked"])) for row in answer["balances"]]
+    rows = [(_text(row["asset"]), canonical(row["free"]), canonical(row["locked"])) for row in answer["balances"]]
     if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
         raise BadFrame(f"{below[0]} is below zero")
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
@@ -228,7 +228,7 @@ def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
 
 
 def _number(value: Any) -> Decimal:
-    return Decimal(str(value)).normalize()
+    return canonical(str(value))
 
 
 def _text(value: Any) -> str:

@@ -20,11 +20,12 @@ from aiohttp.resolver import ThreadedResolver
 from aiohttp.tracing import Trace
 
 from tradepool.adapters.exchanges.guard import Guard, GuardedConnector, GuardedTcpConnector, ListedResolver, OnAlarm
+from tradepool.adapters.exchanges.shared_streams import SharedStreams
 from tradepool.adapters.exchanges.vault import Vault
 from tradepool.adapters.exchanges.venue_time import VenueTime
 from tradepool.adapters.exchanges.venues import BINANCE, Reach
 
-TLS_BUFFER_BYTES = 16 * 1024
+TLS_BUFFER_BYTES = 4 * 1024
 LOOPBACK = "127.0.0.1"
 
 
@@ -83,12 +84,14 @@ class Session:
         traces: Sequence[aiohttp.TraceConfig] = (),
         reach: Reach = BINANCE.reach,
         on_alarm: OnAlarm = lambda error: None,
+        accounts_per_stream: int = 0,
     ) -> None:
         """Must be made inside a running loop; `traces` see every request (a replay counts those that are out).
 
-        `on_alarm` hears of requests off the list, before whoever asked does.
+        `on_alarm` hears of requests off the list, before whoever asked does. `accounts_per_stream` accounts share one
+        connection for their user streams; 0 gives each its own.
         """
-        # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise: a record has 16.
+        # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise.
         sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
         self.guard = Guard(reach, self.tls, on_alarm)
@@ -100,6 +103,7 @@ class Session:
             middlewares=(self.vault.sign_request,),
             ws_response_class=self.vault.socket_class(),
         )
+        self.shared_streams = SharedStreams(self.http, accounts_per_stream) if accounts_per_stream else None
 
     def _connector(self, transport: Transport) -> GuardedConnector:
         connector: GuardedConnector
