@@ -6,11 +6,13 @@ every test that asks for data fails; absent, the same tests run on the market mo
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("short", deadline=None, derandomize=True)
     settings.register_profile("long", deadline=None, max_examples=2_000, print_blob=True)
     settings.load_profile("long" if config.getoption("--long") else "short")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A test that sets up logging, as every command does, leaves it as it found it."""
+    kept, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**kept)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from tradepool.runtime import telemetry
 
 HIDDEN = "hidden0123456789"
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    kept, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.configure(**kept)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize(

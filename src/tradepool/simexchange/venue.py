@@ -74,9 +74,8 @@ class Venue:
         self._by_symbol = {market.symbol: market for market in self.markets}
         for market, listing in zip(self.markets, listings, strict=True):
             market.filters = Filters(market, market.market, listing.rules)
-            market.liquidity = (
-                Mirror() if market.is_mirrored else depth.book(market) if depth else Endless(market, slippage_bp)
-            )
+            endless = depth.book(market) if depth else Endless(market, slippage_bp)
+            market.liquidity = Mirror() if market.is_mirrored else endless
         self.rule_changes = 0
         self._pushed = {market.symbol: PushedCandles(market) for market in self.markets if market.is_mirrored}
         self._teller = Teller()
@@ -106,8 +105,7 @@ class Venue:
         """
         seen, more = self._teller.published, True
         while more and self._teller.published == seen:
-            next_ms = self.next_time_ms()
-            if until_ms is not None and next_ms is not None and next_ms > until_ms:
+            if until_ms is not None and (self.next_time_ms() or 0) > until_ms:
                 break
             more = self._next_phase() is not None
         self._teller.flush()
