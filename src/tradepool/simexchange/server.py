@@ -259,6 +259,7 @@ class Server:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
+                    self.before_request()
                     if on_text == self._on_stream_text and not self._gate.hears(link):
                         link.drop()
                         break

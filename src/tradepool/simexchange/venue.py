@@ -171,9 +171,10 @@ class Venue:
         if key in self.accounts:
             raise AccountExists(key=key)
         units = {asset: whole_units(asset, amount, self.unit(asset)) for asset, amount in balances.items()}
-        account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
-        self._owners.append(account)
+        account = Account(len(self._owners), key, secret, units, self.markets)
         self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
+        self.accounts[key] = account
+        self._owners.append(account)
         return account
 
     def account(self, key: str) -> Account:
