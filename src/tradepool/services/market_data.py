@@ -27,8 +27,10 @@ from tradepool.ports.exchange import CandleFeed
 from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Reconnecting
+from tradepool.services.candle_record import CandleRecord
 from tradepool.services.followed import Followed, Missed
 from tradepool.services.reader import Reader
+
 
 CANDLE_GRACE_S = 2.0
 CHECKPOINT_BATCHES = 256
@@ -36,7 +38,6 @@ CHECKPOINT_BATCHES = 256
 log = telemetry.logger(__name__)
 
 OnBatch = Callable[[int, Sequence[Signal]], None]
-Record = Callable[[Candle], None]
 
 
 @dataclass(slots=True)
@@ -69,13 +70,13 @@ class MarketData:
         on_batch: OnBatch,
         others: Sequence[Market] = (),
         *,
-        record: Record = lambda candle: None,
+        record: CandleRecord | None = None,
         recorded: Sequence[tuple[Market, int]] = (),
     ) -> None:
         """`follows` names each strategy and market somebody's mandate wants; `others` are read beside those.
 
-        `record` gets every candle the venue shows, in order of its market; one it shows again, the same or corrected,
-        comes again. `recorded` are markets, each with the open time its candles are wanted from, whoever reads them.
+        `record` gets every candle the venue shows; one it shows again, the same or corrected, comes again. At the start
+        it is asked for history in the venue's place. `recorded` are markets, each with the open time its candles are wanted from, whoever reads them.
         """
         self.candles = 0
         self._feed = feed
@@ -84,7 +85,7 @@ class MarketData:
         self._timeframe_ms = timeframe_ms
         self._on_batch = on_batch
         self._record = record
-        self._missed = Missed(feed, clock, timeframe_ms)
+        self._missed = Missed(feed, clock, timeframe_ms, record.history if record else None)
         self._followed = {market.id: Followed(market, since_ms) for market, since_ms in recorded}
         self._inbox: deque[Candle | int] = deque()
         self._wake = asyncio.Event()
@@ -159,10 +160,10 @@ class MarketData:
         """
         now_ms = await self._feed.time_ms()
         missed = await (self._missed_since(now_ms) if self._caught_up else self._missed.at_start(self._followed))
-        self._caught_up = True
         for followed, candles in missed:
             self._learn(followed, candles, now_ms)
             followed.prompt = True
+        self._caught_up = True
         for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
             self._deliver(time_ms)
 
@@ -230,7 +231,9 @@ class MarketData:
     def _collect(self, candle: Candle) -> _Batch | None:
         """Step over a candle and add its signals to its batch; None for a candle already seen."""
         followed = self._followed[candle.market.id]
-        self._record(candle)
+        if self._record is not None and self._caught_up:
+            # What came before was the record's own.
+            self._record.take(candle)
         if candle.open_time_ms <= followed.last_open_ms:
             return None
         if candle.close_time_ms <= followed.known_ms:

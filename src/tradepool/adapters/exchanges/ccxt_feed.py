@@ -123,22 +123,31 @@ class CcxtFeed:
     async def history(self, market: Market, timeframe_ms: int, since_ms: int) -> Sequence[Candle]:
         """All closed candles with an open time of at least `since_ms`, in order; closed by the venue's clock, not ours."""
         candles: list[Candle] = []
-        request = {"symbol": self.client.market_id(market.symbol), "interval": timeframe_name(timeframe_ms)}
-        now = await self.time_ms()
+        now_ms = await self.time_ms()
+        next_ms: int | None = since_ms
+        while next_ms is not None:
+            page, next_ms = await self._page(market, timeframe_ms, next_ms, now_ms)
+            candles += page
+        return candles
+
+    async def page(self, market: Market, timeframe_ms: int, since_ms: int, now_ms: int) -> Sequence[Candle]:
+        """A thousand of them at most, closed by `now_ms`, in order."""
+        return (await self._page(market, timeframe_ms, since_ms, now_ms))[0]
+
+    async def _page(
+        self, market: Market, timeframe_ms: int, since_ms: int, now_ms: int
+    ) -> tuple[list[Candle], int | None]:
+        """The closed candles of a page, and where the next page starts."""
 
         def read(answer: Any) -> tuple[list[Candle], int | None]:
-            """The closed candles of a page, and where the next page starts."""
             rows = sorted(translate.rows_from(answer), key=lambda row: int(row[0]))
-            closed = [row for row in rows if int(row[0]) + timeframe_ms <= now]
+            closed = [row for row in rows if int(row[0]) + timeframe_ms <= now_ms]
             next_ms = int(rows[-1][0]) + 1 if len(rows) == HISTORY_PAGE else None
             return [translate.candle_from_row(market, timeframe_ms, row) for row in closed], next_ms
 
-        next_ms: int | None = since_ms
-        while next_ms is not None:
-            asked = self.client.publicGetKlines({**request, "startTime": next_ms, "limit": HISTORY_PAGE})
-            page, next_ms = await self._ask("klines", asked, read)
-            candles += page
-        return candles
+        request = {"symbol": self.client.market_id(market.symbol), "interval": timeframe_name(timeframe_ms)}
+        asked = self.client.publicGetKlines({**request, "startTime": since_ms, "limit": HISTORY_PAGE})
+        return await self._ask("klines", asked, read)
 
     async def close(self) -> None:
         """Stop watching and close the client."""
