@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,16 +65,15 @@ class Follower:
         self.folder, self.minutes, self.seed = folder, minutes, seed
         self.venue = Venue(model_listings(SYMBOLS, MINUTE_MS, START_MS, minutes, seed, gap_share))
         self.dice = random.Random(seed)
-        self.scenario = Scenario(faults=list(faults), seed=seed)
+        self.scenario = Scenario(faults=tuple(faults), seed=seed)
         self.store = FileStore(folder / "candles")
-        self.cuts = 0
+        self.cuts = self.asked = 0
         self.cutting = cuts
 
     def live(self, begin: int = 0, end: int | None = None) -> None:
         """Follow, whole."""
         self.end_ms = START_MS + (self.minutes if end is None else end) * MINUTE_MS
-        while self.venue.now_ms < START_MS + begin * MINUTE_MS and self.venue.step():
-            pass
+        self.venue.step_bars(begin)
         self.clock = VirtualClock(self.venue.now_ms)
         run_in_lock_step(self._run)
 
@@ -94,17 +95,26 @@ class Follower:
         self.data = self.plane(markets)
         await self.data.start()
         await self.data.catch_up()
+        self.asked = self.record.kept.new + self.record.kept.same
         working = [asyncio.create_task(work) for work in (self.data.run(), self.record.run(), self._trouble())]
         lock = LockStep(selector, self.clock, lambda: [task for task in working[:2] if task.done()])
         await lock.run(self, lambda: True)
         working[2].cancel()
         await lock.wait_for(self.data.catch_up(), self)
+        await lock.wait_for(self._compare(markets), self)
         for task in working:
             task.cancel()
         self.record.close()
         await self.feed.close()
         await self.session.close()
         await self.server.stop()
+
+    async def _compare(self, markets: Sequence[Market]) -> None:
+        """What a start would read is what the venue alone would say, from wherever it is asked for."""
+        for market in markets[:3]:
+            for since_ms in (0, START_MS, START_MS + 17 * MINUTE_MS + 1, self.venue.now_ms):
+                asked = await self.feed.history(market, MINUTE_MS, since_ms)
+                assert await self.record.history(market, MINUTE_MS, since_ms) == asked
 
     def plane(self, markets: Sequence[Market]) -> MarketData:
         return MarketData(
@@ -119,10 +129,32 @@ class Follower:
             recorded=[(market, START_MS) for market in markets],
         )
 
+    def live_until_killed(self, writes: int) -> None:
+        """Live in a process of its own, which is killed at one of its writes to the store."""
+        child = os.fork()
+        if not child:
+            write = os.pwrite
+
+            def last_write(file: int, content: bytes, offset: int) -> int:
+                nonlocal writes
+                writes -= 1
+                if not writes:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return write(file, content, offset)
+
+            os.pwrite = last_write
+            try:
+                self.live()
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
+
     # ---- the venue as the lock step drives it, up to the end of this life
 
-    def next_time_ms(self) -> int | None:
-        return self.venue.next_time_ms() if self.venue.now_ms < self.end_ms else None
+    def next_time_ms(self) -> int:
+        # With None, the lock step would go on for as long as anybody sleeps, and the record always does.
+        return self.venue.next_time_ms() or self.venue.now_ms
 
     def step(self, until_ms: int | None = None) -> bool:
         return self.venue.now_ms < self.end_ms and self.venue.step(until_ms)

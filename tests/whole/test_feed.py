@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from tests.whole.feed_kit import BAD_FRAMES, Follower
+from tests.whole.feed_kit import BAD_FRAMES, SYMBOLS, Follower
 
 
 @pytest.mark.parametrize("gap_share", [0.0, 0.1])
@@ -12,20 +14,46 @@ def test_random_disconnects_lose_no_candle(
     tmp_path_factory: pytest.TempPathFactory, long: bool, gap_share: float
 ) -> None:
     """24 virtual hours of 20 markets (an hour and a half in the short form), without and with holes at the venue."""
-    follower = Follower(tmp_path_factory.mktemp("f"), 1440 if long else 90, 1, gap_share)
+    follower = Follower(tmp_path_factory.mktemp("f"), 1440 if long else 60, 1, gap_share)
     follower.live()
     assert follower.stored() == follower.shown()
     assert follower.corrections() == 0
-    assert follower.cuts > (1000 if long else 60)
+    assert follower.cuts > (1000 if long else 40)
 
 
 def test_frames_lost_doubled_reordered_and_late_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, long: bool
 ) -> None:
     """The connection stands and lies: every frame fault at once, with cuts beside them in the long form."""
-    follower = Follower(tmp_path_factory.mktemp("f"), 1440 if long else 90, 2, 0.05, BAD_FRAMES, cuts=long)
+    follower = Follower(tmp_path_factory.mktemp("f"), 1440 if long else 60, 2, 0.05, BAD_FRAMES, cuts=long)
     follower.live()
     assert follower.stored() == follower.shown()
     assert follower.corrections() == 0
     struck = {rule.fault.kind: rule.struck.total() for rule in follower.server.faults}
     assert all(count > 5 for count in struck.values()) and len(struck) == len(BAD_FRAMES), struck
+
+
+def test_a_restart_asks_only_for_what_was_missed(tmp_path_factory: pytest.TempPathFactory, long: bool) -> None:
+    """The platform is off for a quarter of the time in the middle; what it begins with is what REST alone would give."""
+    quarter = 360 if long else 12
+    place = tmp_path_factory.mktemp("f")
+    Follower(place, 4 * quarter, 3).live(end=quarter)
+    second = Follower(place, 4 * quarter, 3, cuts=False)
+    second.live(begin=2 * quarter)
+    assert second.stored() == second.shown()
+    # An answer begins with the bar before the hole.
+    assert len(SYMBOLS) * quarter <= second.asked <= len(SYMBOLS) * (quarter + 3)
+
+
+def test_a_kill_at_any_write_loses_no_candle(tmp_path_factory: pytest.TempPathFactory, long: bool) -> None:
+    """kill -9 in the middle of the store's work, then a new start over the same files."""
+    minutes = 600 if long else 20
+    for seed in range(4 if long else 1):
+        place = tmp_path_factory.mktemp("f")
+        # A candle is seven writes.
+        writes = random.Random(seed).randrange(7 * len(SYMBOLS), 7 * len(SYMBOLS) * minutes * 3 // 4)
+        Follower(place, minutes, seed, 0.05).live_until_killed(writes)
+        second = Follower(place, minutes, seed, 0.05, BAD_FRAMES)
+        second.live(begin=minutes * 4 // 5)
+        assert second.stored() == second.shown()
+        assert second.corrections() == 0
