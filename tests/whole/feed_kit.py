@@ -16,6 +16,7 @@ from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.core.graph.bars import COLUMNS
+from tradepool.domain.candle import Candle
 from tradepool.domain.market import Market
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step
 from tradepool.entrypoints.replay import connection_of
@@ -56,6 +57,18 @@ class NoCheckpoints:
         assert not checkpoints
 
 
+class Timed(CandleRecord):
+    """A record that remembers when the plane had which candle first: (close, when)."""
+
+    def __init__(self, store: FileStore, feed: CcxtFeed, clock: VirtualClock) -> None:
+        super().__init__(store, feed, clock)
+        self.came: dict[tuple[str, int], int] = {}
+
+    def take(self, candle: Candle) -> None:
+        self.came.setdefault((candle.market.id, candle.close_time_ms), self._clock.now_ms())
+        super().take(candle)
+
+
 class Follower:
     """One life of the data plane: it begins when the venue has made `begin` bars, and is over after `end` of them."""
 
@@ -91,7 +104,7 @@ class Follower:
         self.session = Session(connection_of(await self.server.start(), tls))
         self.feed = CcxtFeed("binance", self.session, self.clock, self.clock_to)
         markets = [market for market in await self.feed.markets() if market.symbol in SYMBOLS]
-        self.record = CandleRecord(self.store, self.feed, self.clock)
+        self.record = Timed(self.store, self.feed, self.clock)
         self.data = self.plane(markets)
         await self.data.start()
         await self.data.catch_up()
@@ -192,6 +205,11 @@ class Follower:
             for market in self.venue.markets
             for columns in [(market.open, market.high, market.low, market.close)]
         }
+
+    @property
+    def came(self) -> list[tuple[int, int]]:
+        """When each candle closed, and when the plane had it."""
+        return [(close_ms, came_ms) for (_, close_ms), came_ms in self.record.came.items()]
 
     def corrections(self) -> int:
         """Candles that were changed after they were stored."""

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from tests.whole.feed_kit import BAD_FRAMES, SYMBOLS, Follower
+from tests.whole.feed_kit import BAD_FRAMES, FRAMES, SYMBOLS, Follower
+from tradepool.simexchange.fault_kinds import Fault, Strikes
 
 
 @pytest.mark.parametrize("gap_share", [0.0, 0.1])
@@ -57,3 +58,20 @@ def test_a_kill_at_any_write_loses_no_candle(tmp_path_factory: pytest.TempPathFa
         second.live(begin=minutes * 4 // 5)
         assert second.stored() == second.shown()
         assert second.corrections() == 0
+
+
+def test_candles_come_in_time_while_no_stream_can_be_opened(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The stream's host refuses everybody for ten minutes: what REST alone gives is at most five seconds late."""
+    minute_ms = 60_000
+    refused = [
+        Fault(kind="cut", stream=FRAMES, code=1006, from_ms=5 * minute_ms, last=1),
+        Fault(kind="reset", route="CONNECT", from_ms=5 * minute_ms, until_ms=15 * minute_ms),
+    ]
+    follower = Follower(tmp_path_factory.mktemp("f"), 20, 1, faults=refused, cuts=False)
+    follower.live()
+    assert follower.stored() == follower.shown()
+    assert follower.server.faults.by_kind[Strikes.CALL][0].struck.total() > 10
+    # What comes by the stream comes at its time; the candles of ten ends of bars were asked for.
+    late = sorted({came - candle_ms for candle_ms, came in follower.came})
+    assert len(follower.came) == 19 * len(SYMBOLS) and late[-1] <= 5_000, late
+    assert sum(came - candle_ms >= 1_000 for candle_ms, came in follower.came) >= 10 * len(SYMBOLS)

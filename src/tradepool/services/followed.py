@@ -20,7 +20,8 @@ History = Callable[[Market, int, int], Awaitable[Sequence[Candle]]]
 
 @dataclass(slots=True)
 class Followed:
-    """A market, who reads it, the newest candle taken in, and up to when it is known which candles there are.
+    """A market, who reads it, the newest candle taken in, and up to when it is known which candles there are; then what
+    `MarketState` tells of it.
 
     `since_ms` is where its candles are wanted from even if nobody reads them (they are recorded); None: nowhere.
     A market that missed a batch is not `prompt`: nobody waits for it until it is back.
@@ -32,6 +33,11 @@ class Followed:
     last_open_ms: int = -1
     known_ms: int = -1
     prompt: bool = True
+    last: Candle | None = None
+    candles: int = 0
+    gaps: int = 0
+    filled: int = 0
+    corrected: int = 0
 
 
 class Missed:
