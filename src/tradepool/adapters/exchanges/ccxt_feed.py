@@ -22,6 +22,7 @@ from tradepool.domain.candle import Candle, timeframe_name
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
+from tradepool.domain.ticker import Ticker
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import ClockReading, OnCandle, OnLost
 from tradepool.ports.weights import WeightBroker
@@ -86,6 +87,26 @@ class CcxtFeed:
         if found or len(names) == 1:
             return found
         return {name: trouble for each in names for name, trouble in (await self._standing([each])).items()}
+
+    async def tickers(self) -> dict[MarketId, Ticker]:
+        """Every listed market that has traded in 24 hours: one request; a row that makes no sense is left out, and logged.
+
+        Ask for `markets` first.
+        """
+
+        def read(answer: Any) -> dict[MarketId, Ticker]:
+            rows = ((self._markets.get(row["symbol"]), row) for row in translate.rows_from(answer))
+            found = (self._ticker(market, row) for market, row in rows if market is not None)
+            return {ticker.market: ticker for ticker in found if ticker is not None}
+
+        return await self._ask("ticker/24hr", self.client.publicGetTicker24hr(), read)
+
+    def _ticker(self, market: Market, row: Any) -> Ticker | None:
+        try:
+            return translate.ticker_from(market, row)
+        except outcome.NONSENSE as error:
+            log.warning("a ticker can't be read", market=market.id, error=str(error))
+            return None
 
     async def time_ms(self) -> int:
         """The venue's time; also told to `on_time`."""
