@@ -18,7 +18,8 @@ from tests.adapters.exchanges.wire_kit import Say, error
 from tests.entrypoints.console import Console
 from tests.entrypoints.downloading import SERIES, Place, answer, exchange
 from tests.simexchange.exchange_kit import MINUTE, START
-from tradepool.adapters.exchanges.ccxt_candles import CandlesNotGiven, CandlesRefused, NoSuchCandles, UnknownExchange
+from tradepool.adapters.exchanges.ccxt_candles import CandlesNotGiven, CandlesRefused, NoSuchCandles
+from tradepool.adapters.exchanges.venues import UnknownVenue
 from tradepool.core.graph.bars import COLUMNS, Bars
 from tradepool.domain.candle import UnknownTimeframe
 from tradepool.ports.candles import Series, Stretch
@@ -211,7 +212,7 @@ def test_a_candle_that_the_venue_has_changed_is_corrected(files: TlsFiles, tmp_p
 @pytest.mark.parametrize(
     ("address", "refusal", "says"),
     [
-        ("binanse:BTC/USDT@1m", UnknownExchange, "did you mean binance?"),
+        ("binanse:BTC/USDT@1m", UnknownVenue, "did you mean binance"),
         ("binance:BTC/USDC@1m", NoSuchCandles, "did you mean BTC/USDT?"),
         ("binance:BTC/USDT@1w", UnknownTimeframe, "1w for a download"),
     ],
@@ -279,7 +280,7 @@ def test_the_command_says_what_is_wrong_with_what_was_typed(console: Console) ->
         (("BTC/USDT",), "is no address of candles"),
         (("binance:BTC/USDT@1m", "--since", "yesterday"), "--since cannot be 'yesterday'"),
         (("binance:BTC/USDT@1m", "--days", "0"), "--days cannot be 0"),
-        (("nowhere:BTC/USDT@1m",), "Exchange 'nowhere' is not known to ccxt"),
+        (("nowhere:BTC/USDT@1m",), "No venue is called 'nowhere'"),
     ):
         said = console("data", "download", *arguments)
         assert (said.code, said.out) == (1, "")

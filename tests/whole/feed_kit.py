@@ -9,10 +9,11 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+from typing_extensions import Buffer
 
 from tests.whole.test_faults import cut
 from tradepool.adapters.candle_store.store import FileStore
+from tradepool.adapters.candle_store.writer import read_corrections
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.core.graph.bars import COLUMNS
@@ -73,7 +74,13 @@ class Follower:
     """One life of the data plane: it begins when the venue has made `begin` bars, and is over after `end` of them."""
 
     def __init__(
-        self, folder: Path, minutes: int, seed: int, gap_share: float = 0.0, faults: Sequence[Fault] = (), cuts: bool = True
+        self,
+        folder: Path,
+        minutes: int,
+        seed: int,
+        gap_share: float = 0.0,
+        faults: Sequence[Fault] = (),
+        cuts: bool = True,
     ) -> None:
         self.folder, self.minutes, self.seed = folder, minutes, seed
         self.venue = Venue(model_listings(SYMBOLS, MINUTE_MS, START_MS, minutes, seed, gap_share))
@@ -148,7 +155,7 @@ class Follower:
         if not child:
             write = os.pwrite
 
-            def last_write(file: int, content: bytes, offset: int) -> int:
+            def last_write(file: int, content: Buffer, offset: int) -> int:
                 nonlocal writes
                 writes -= 1
                 if not writes:
@@ -161,7 +168,7 @@ class Follower:
             finally:
                 os._exit(1)
         _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
+        assert os.WTERMSIG(status) == signal.SIGKILL, status
 
     # ---- the venue as the lock step drives it, up to the end of this life
 
@@ -213,9 +220,5 @@ class Follower:
 
     def corrections(self) -> int:
         """Candles that were changed after they were stored."""
-        return sum(
-            len(np.asarray(writer.corrections()))
-            for symbol in SYMBOLS
-            for writer in [self.store.writer(Series("binance", symbol, "1m"))]
-            if writer.close() is None
-        )
+        folders = [self.store.folder_of(Series("binance", symbol, "1m")) for symbol in SYMBOLS]
+        return sum(len(read_corrections(folder)) for folder in folders)

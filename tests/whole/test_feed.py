@@ -31,7 +31,8 @@ def test_frames_lost_doubled_reordered_and_late_change_nothing(
     assert follower.stored() == follower.shown()
     assert follower.corrections() == 0
     struck = {rule.fault.kind: rule.struck.total() for rule in follower.server.faults}
-    assert all(count > 5 for count in struck.values()) and len(struck) == len(BAD_FRAMES), struck
+    assert len(struck) == len(BAD_FRAMES)
+    assert min(struck.values()) > 5, struck
 
 
 def test_a_restart_asks_only_for_what_was_missed(tmp_path_factory: pytest.TempPathFactory, long: bool) -> None:
@@ -73,5 +74,6 @@ def test_candles_come_in_time_while_no_stream_can_be_opened(tmp_path_factory: py
     assert follower.server.faults.by_kind[Strikes.CALL][0].struck.total() > 10
     # What comes by the stream comes at its time; the candles of ten ends of bars were asked for.
     late = sorted({came - candle_ms for candle_ms, came in follower.came})
-    assert len(follower.came) == 19 * len(SYMBOLS) and late[-1] <= 5_000, late
+    assert len(follower.came) == 19 * len(SYMBOLS)
+    assert late[-1] <= 5_000, late
     assert sum(came - candle_ms >= 1_000 for candle_ms, came in follower.came) >= 10 * len(SYMBOLS)

@@ -84,7 +84,9 @@ class CandleRecord:
         writer, length = self._writer(series), series.timeframe_ms
         now_ms = await self._feed.time_ms()
         span = Stretch(-(-since_ms // length) * length, now_ms // length * length)
-        done = await Download(_Pages(self._feed, market, now_ms), writer, series, self._clock, lambda bars: None).fill(span)
+        done = await Download(_Pages(self._feed, market, now_ms), writer, series, self._clock, lambda bars: None).fill(
+            span
+        )
         self.kept += done.appended
         log.info("history", series=str(series), asked=done.requests, new=done.appended.new)
         return [] if span.end_ms <= span.first_ms else _candles(market, writer.bars(span))
@@ -134,7 +136,7 @@ class CandleRecord:
         self._ailing.add(series)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Pages:
     """A feed's past candles of one market, for a download; the weight broker paces them."""
 
@@ -162,6 +164,15 @@ def _chosen(bars: Bars, marks: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ba
 def _candles(market: Market, bars: Bars) -> list[Candle]:
     rows = zip(bars.open_time.tolist(), *(getattr(bars, name).tolist() for name in COLUMNS), strict=True)
     return [
-        Candle(market=market, timeframe_ms=bars.timeframe_ms, open_time_ms=at, open=o, high=h, low=l, close=c, volume=v)
-        for at, o, h, l, c, v in rows
+        Candle(
+            market=market,
+            timeframe_ms=bars.timeframe_ms,
+            open_time_ms=time_ms,
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+        )
+        for time_ms, open_, high, low, close, volume in rows
     ]

@@ -32,7 +32,6 @@ from tradepool.services.candle_record import CandleRecord
 from tradepool.services.followed import Followed, Missed
 from tradepool.services.reader import Reader
 
-
 CANDLE_GRACE_S = 2.0
 # Later than the grace: what then is not there is missing.
 POLL_AFTER_MS = 3_000

@@ -16,7 +16,6 @@ from tradepool.simexchange.codecs.binance.request import Call
 from tradepool.simexchange.codecs.binance.streams import Ask
 from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault, Strikes
 from tradepool.simexchange.faults import Faults, Place, Rule
-
 from tradepool.simexchange.venue import Venue
 
 PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
