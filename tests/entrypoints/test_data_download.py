@@ -209,6 +209,22 @@ def test_a_candle_that_the_venue_has_changed_is_corrected(files: TlsFiles, tmp_p
     play(files, tmp_path, list(range(200)), story)
 
 
+def test_holes_that_lie_close_together_are_asked_for_together(files: TlsFiles, tmp_path: Path) -> None:
+    """Also when the venue never made bars between them: those are known by then."""
+    made = [number for number in range(200) if number != 70]
+
+    async def story(place: Place, whole: Bars) -> None:
+        await place.download(end=150)
+        with place.store.writer(SERIES) as writer:
+            writer.drop([START + number * MINUTE for number in (40, 60, 80)])
+        place.shown.clear()
+        row = await place.download(end=150)
+        assert (row.requests, row.new, row.missing, sum(place.shown)) == (1, 3, 0, 3)
+        assert same(place.bars(), whole.slice(0, 149))
+
+    play(files, tmp_path, made, story)
+
+
 @pytest.mark.parametrize(
     ("address", "refusal", "says"),
     [

@@ -141,6 +141,7 @@ class MarketData:
         finally:
             for task in working:
                 task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
         for task in ended:
             task.result()
 
