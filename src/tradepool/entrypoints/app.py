@@ -32,6 +32,7 @@ from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
+from tradepool.ports.candles import CandleStore
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
@@ -39,7 +40,9 @@ from tradepool.ports.weights import WeightBroker
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
 from tradepool.services.backoff import patiently
+from tradepool.services.candle_record import CandleRecord
 from tradepool.services.market_data import MarketData
+from tradepool.services.market_health import look_at_data
 from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
@@ -71,6 +74,7 @@ class Wiring:
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
     that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
     not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
+    `candles` is where candles are kept, and read from at a start; a replay has none.
     """
 
     venue: str
@@ -91,6 +95,7 @@ class Wiring:
     accounts_per_stream: int = 0
     naming: Naming = REPLAY_NAMING
     broker: WeightBroker | None = None
+    candles: CandleStore | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -138,6 +143,7 @@ class Platform:
         self.desk.halted.update(refused)
         self._closing.append(self.desk.stop)
         follows = {(a.account.mandate.strategy_id, m): None for a in actors for m in a.account.mandate.markets}
+        record = self._record(w.candles) if w.candles is not None else None
         self.market_data = MarketData(
             self.feed,
             w.clock,
@@ -147,6 +153,7 @@ class Platform:
             [(strategy_id, listed[market]) for strategy_id, market in follows],
             self.desk.on_batch,
             [market for others in self._others.values() for market in others],
+            record=record,
         )
         await self.desk.start(self.market_data)
         if w.watched:
@@ -154,15 +161,25 @@ class Platform:
         if self._alarms:
             raise self._alarms[0]
 
+    def _record(self, store: CandleStore) -> CandleRecord:
+        """Keep what the plane shows, from now on."""
+        record, supervisor = CandleRecord(store, self.feed, self._wiring.clock), Supervisor()
+        self._closing += [partial(_call, record.close), supervisor.stop]
+        # Trading goes on without a record; the supervisor says so.
+        supervisor.start("candle record", record.run(), lambda name, error: None)
+        return record
+
     def _watch(self, actors: Sequence[AccountActor]) -> None:
         """Look after what is beside trading, from now on."""
         clock, supervisor = self._wiring.clock, Supervisor()
         used = {slot.market.id: slot.market for actor in actors for slot in actor.account.slots.values()}
+        used |= {market.id: market for others in self._others.values() for market in others}
         watched = [(actor, self._keys[actor.account.account.id]) for actor in actors]
         self._closing.append(supervisor.stop)
         for name, work in (
             ("clock", self.venue_clock.run()),
             ("markets", look_at_markets(self.feed, self.gate, list(used.values()), clock)),
+            ("data", look_at_data(self.market_data, self.gate.suspensions, clock)),
             ("accounts", Watch(watched, clock, self.desk.halt).run()),
         ):
             supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
@@ -239,6 +256,10 @@ class Platform:
         closing, self._closing = self._closing, []
         for close in reversed(closing):
             await close()
+
+
+async def _call(close: Callable[[], None]) -> None:
+    close()
 
 
 async def _leave(seal: AbstractContextManager[None]) -> None:

@@ -82,6 +82,10 @@ class CandleFeed(Protocol):
         """All closed candles with an open time of at least `since_ms`, in order."""
         ...
 
+    async def page(self, market: Market, timeframe_ms: int, since_ms: int, now_ms: int) -> Sequence[Candle]:
+        """Those of them that the venue gives at once and that had closed by `now_ms` (its time), in order."""
+        ...
+
     async def close(self) -> None:
         """Leave."""
         ...

@@ -20,6 +20,7 @@ from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, Ven
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
+from tradepool.domain.ticker import Ticker
 
 FOREIGN_NAME_MAX = 64
 
@@ -79,6 +80,27 @@ def candle_from_row(market: Market, timeframe_ms: int, row: Sequence[Any]) -> Ca
 def candle_from_frame(market: Market, timeframe_ms: int, k: Mapping[str, Any]) -> Candle:
     """A stream's kline."""
     return candle_from_row(market, timeframe_ms, (k["t"], k["o"], k["h"], k["l"], k["c"], k["v"]))
+
+
+def ticker_from(market: Market, row: Mapping[str, Any]) -> Ticker | None:
+    """A row of ticker/24hr; None of a market that has not traded. BadFrame when its prices contradict each other."""
+    open_, high, low, last = (canonical(row[f"{name}Price"]) for name in ("open", "high", "low", "last"))
+    if not last:
+        return None
+    if not 0 < low <= last <= high or not low <= open_ <= high:
+        raise BadFrame(f"ticker of {market.id}")
+    return Ticker(
+        market=market.id,
+        time_ms=int(row["closeTime"]),
+        open=open_,
+        high=high,
+        low=low,
+        last=last,
+        base_volume=canonical(row["volume"]),
+        quote_volume=canonical(row["quoteVolume"]),
+        bid=canonical(row["bidPrice"]) or None,
+        ask=canonical(row["askPrice"]) or None,
+    )
 
 
 def rows_from(answer: Any) -> list[Any]:
