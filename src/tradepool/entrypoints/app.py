@@ -38,6 +38,7 @@ from tradepool.ports.journal import Journal
 from tradepool.ports.weights import WeightBroker
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.services.account_reads import EVERY_MS, Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.reader import source_of
@@ -71,6 +72,8 @@ class Wiring:
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
     that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
     not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
+    `broker` paces all requests; None where the venue counts nothing. `read_every_ms` is how often accounts are read; None:
+    as live ones are when `watched`, else never.
     """
 
     venue: str
@@ -91,6 +94,7 @@ class Wiring:
     accounts_per_stream: int = 0
     naming: Naming = REPLAY_NAMING
     broker: WeightBroker | None = None
+    read_every_ms: Mapping[Exposure, int] | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -134,7 +138,8 @@ class Platform:
             await guard(f"{account} seat", self._take(seat, listed, actors), partial(_note, refused, account))
         if refused and not actors:
             raise next(iter(refused.values()))
-        self.desk = TradingDesk(actors, w.clock, self.journal, w.timeframe_ms)
+        every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
+        self.desk = TradingDesk(actors, w.clock, self.journal, w.timeframe_ms, every_ms)
         self.desk.halted.update(refused)
         self._closing.append(self.desk.stop)
         follows = {(a.account.mandate.strategy_id, m): None for a in actors for m in a.account.mandate.markets}
@@ -164,6 +169,7 @@ class Platform:
             ("clock", self.venue_clock.run()),
             ("markets", look_at_markets(self.feed, self.gate, list(used.values()), clock)),
             ("accounts", Watch(watched, clock, self.desk.halt).run()),
+            ("reads", self.desk.feed.run()),
         ):
             supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
 

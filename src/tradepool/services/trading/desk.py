@@ -15,10 +15,12 @@ from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_feed import AccountFeed
 
 ENTRY_MAX_AGE_BARS = 1
 
@@ -28,9 +30,17 @@ Follows = tuple[StrategyId, tuple[MarketId, ...]]
 class TradingDesk:
     """Runs the actors beside each other. `halted` names the accounts that failed, with the error."""
 
-    def __init__(self, actors: Sequence[AccountActor], clock: Clock, journal: Journal, timeframe_ms: int) -> None:
-        """The actors are not started yet."""
+    def __init__(
+        self,
+        actors: Sequence[AccountActor],
+        clock: Clock,
+        journal: Journal,
+        timeframe_ms: int,
+        every_ms: Mapping[Exposure, int] | None = None,
+    ) -> None:
+        """The actors are not started yet. `every_ms` is how often accounts are read; None: never."""
         self.actors = actors
+        self.feed = AccountFeed(clock, every_ms, self.halt)
         self.halted: dict[AccountId, Exception] = {}
         self._clock = clock
         self._journal = journal
@@ -62,10 +72,13 @@ class TradingDesk:
             if actor.account.account.id not in self.halted:
                 self._run(actor, "events", actor.run(self._reconnect))
                 self._run(actor, "orders", actor.sender.run())
+                self.feed.admit(actor)
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
     async def _reconnect(self, actor: AccountActor) -> None:
+        self.feed.lost(actor)
         await recovery.reconnect(actor, self._clock)
+        self.feed.mended(actor)
 
     def _run(self, actor: AccountActor, what: str, work: Coroutine[object, object, None]) -> None:
         name = actor.account.account.id
@@ -75,6 +88,7 @@ class TradingDesk:
         """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
         self.halted.setdefault(account, error)
         self._by_account[account].sender.halt()
+        self.feed.drop(account)
 
     def _market_data_failed(self, task: str, error: Exception) -> None:
         self.halt_all(error)
@@ -100,8 +114,10 @@ class TradingDesk:
             for actor in actors:
                 if actor.account.account.id not in self.halted:
                     actor.post(event)
+        self.feed.after_batch()
 
     async def stop(self) -> None:
         """Stop acting; protections stay at the venue."""
+        await self.feed.stop()
         await self._supervisor.stop()
         await asyncio.gather(*(actor.gateway.close() for actor in self.actors))
