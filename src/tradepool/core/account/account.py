@@ -22,6 +22,7 @@ from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     AccountOpened,
     CandlesClosed,
+    EntriesResumed,
     Event,
     ForeignOrder,
     InstanceBegan,
@@ -56,7 +57,7 @@ class Account:
     """One exchange account under one mandate.
 
     `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
-    `foreign` is the first order somebody else made on it: nothing is entered from then on.
+    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
+            case EntriesResumed():
+                self.foreign, self.changed = None, self.foreign is not None
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):

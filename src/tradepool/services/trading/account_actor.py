@@ -95,7 +95,7 @@ class AccountActor:
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return
-        if self.account.foreign is not foreign:
+        if self.account.foreign is not foreign and self.account.foreign is not None:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self.sequence += 1
         self._journal.write(self._record(event, commands))
