@@ -186,7 +186,8 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
             return OrderFilled(fill=_fill_from_report(report, account, market))
         case "CANCELED" | "EXPIRED" | "TRADE_PREVENTION":
             # A cancel carries an id of its own in `c`; the order it ended is in `C`.
-            return OrderCancelled(time_ms=time_ms, client_order_id=ClientOrderId(_text(report["C"]) or name))
+            name, filled = ClientOrderId(_text(report["C"]) or name), canonical(report["z"])
+            return OrderCancelled(time_ms=time_ms, client_order_id=name, filled_quantity=filled)
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None

@@ -149,6 +149,8 @@ class Account:
 
     def awaited(self, held: Callable[[type[Submit | Cancel], ClientOrderId], bool]) -> bool:
         """Whether the venue owes an answer to a command that is not `held` by whoever sends it: nobody else asks."""
+        if any(order.owed for order in self.orders.values()):
+            return True
         intents = (name for name, order in self.orders.items() if order.status is OrderStatus.INTENT)
         if any(not held(Submit, name) for name in intents):
             return True
@@ -330,6 +332,10 @@ class Account:
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None:
+            return
+        filled, market = event.filled_quantity, self.slots[order.request.market].market
+        order.owed = filled is not None and market.steps(filled) > order.filled_steps
+        if order.owed:
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS:
