@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.contract.watch_kit import CASH, World, tell
 from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
+from tradepool.entrypoints.app import Platform
 from tradepool.services.account_reads import EVERY_MS, Exposure
 from tradepool.services.trading.account_feed import ANSWER_S, ON_ITS_WAY_S
 from tradepool.services.trading.desk import NothingToResume, StillStarting
@@ -176,5 +178,17 @@ def test_entries_are_on_again_when_the_owner_says_so(place: Path, files: TlsFile
         assert type(world.events()[-1]).__name__ == "EntriesResumed"
         await world.enter()
         assert world.orders()[-2:] == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    tell(story, place, files)
+
+
+def test_those_with_a_position_are_brought_up_first(place: Path, files: TlsFiles) -> None:
+    """C-636: whatever the order of the seats."""
+
+    async def story(world: World) -> None:
+        await world.enter(1)
+        again = Platform(replace(world.platform._wiring, beside=True))
+        assert [seat.account.number for seat in again._by_exposure()] == [2, 1]
+        assert [seat.account.number for seat in Platform(world.platform._wiring)._by_exposure()] == [1, 2]
 
     tell(story, place, files)

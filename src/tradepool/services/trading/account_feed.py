@@ -119,7 +119,7 @@ class AccountFeed:
         account = actor.account.account.id
         if self._reads_are_on:
             self._reads.watch(account, exposure_of(actor))
-        if not actor.account.awaited(actor.sender.holds):
+        if not actor.awaits:
             self._rest(account)
         elif account not in self._waiting:
             work = self._wait(actor)
