@@ -11,11 +11,13 @@ import pytest
 
 from tests.contract.watch_kit import CASH, World, tell
 from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
-from tradepool.entrypoints.app import Platform
+from tradepool.entrypoints.app import Platform, weight_broker
+from tradepool.entrypoints.replay import VENUE
 from tradepool.services.account_reads import EVERY_MS, Exposure
 from tradepool.services.trading.account_feed import ANSWER_S, ON_ITS_WAY_S
 from tradepool.services.trading.desk import NothingToResume, StillStarting
 from tradepool.simexchange.fault_kinds import Fault
+from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
@@ -192,3 +194,25 @@ def test_those_with_a_position_are_brought_up_first(place: Path, files: TlsFiles
         assert [seat.account.number for seat in Platform(world.platform._wiring)._by_exposure()] == [1, 2]
 
     tell(story, place, files)
+
+
+def test_a_platform_keeps_within_the_venues_limits(place: Path, files: TlsFiles) -> None:
+    """C-637: with the broker of its venue: accounts come up at the pace connections may be opened, and trade."""
+
+    def paced(world: World) -> None:
+        world.venue.limiter = Limiter(Limits())
+        broker = weight_broker(VENUE, world.clock)
+        world.platform = Platform(replace(world.platform._wiring, broker=broker, beside=True))
+
+    async def story(world: World) -> None:
+        for number in (0, 1):
+            await world.until(lambda n=number: started(world, n), MINUTE_MS)  # type: ignore[misc]
+            await world.enter(number)
+            await world.until(lambda n=number: world.orders(n) == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)  # type: ignore[misc]
+        broker = world.platform._wiring.broker
+        assert broker is not None
+        used = {use.name: use.used for use in (await broker.snapshot()).uses}
+        assert used["connections in 5 minutes"] == 3
+        assert world.platform.desk.halted == {}
+
+    tell(story, place, files, before=paced)

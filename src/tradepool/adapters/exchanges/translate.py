@@ -103,11 +103,9 @@ def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCance
     info = answer["info"]
     if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
         raise BadFrame(f"a cancelled order is {info['status']}")
-    return (
-        None
-        if Decimal(info["executedQty"])
-        else OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name)
-    )
+    if filled := canonical(info["executedQty"]):
+        return None
+    return OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name, filled_quantity=filled)
 
 
 def order_from(answer: Mapping[str, Any], market: Market) -> Order:
@@ -118,7 +116,7 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         venue_order_id=VenueOrderId(str(answer["orderId"])),
         market=market.id,
         status=STATUSES[answer["status"]],
-        filled_quantity=Decimal(answer["executedQty"]),
+        filled_quantity=canonical(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
     )
