@@ -125,11 +125,9 @@ def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCance
     info = answer["info"]
     if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
         raise BadFrame(f"a cancelled order is {info['status']}")
-    return (
-        None
-        if Decimal(info["executedQty"])
-        else OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name)
-    )
+    if filled := canonical(info["executedQty"]):
+        return None
+    return OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name, filled_quantity=filled)
 
 
 def order_from(answer: Mapping[str, Any], market: Market) -> Order:
@@ -140,7 +138,7 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         venue_order_id=VenueOrderId(str(answer["orderId"])),
         market=market.id,
         status=STATUSES[answer["status"]],
-        filled_quantity=Decimal(answer["executedQty"]),
+        filled_quantity=canonical(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
     )
@@ -208,7 +206,8 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
             return OrderFilled(fill=_fill_from_report(report, account, market))
         case "CANCELED" | "EXPIRED" | "TRADE_PREVENTION":
             # A cancel carries an id of its own in `c`; the order it ended is in `C`.
-            return OrderCancelled(time_ms=time_ms, client_order_id=ClientOrderId(_text(report["C"]) or name))
+            name, filled = ClientOrderId(_text(report["C"]) or name), canonical(report["z"])
+            return OrderCancelled(time_ms=time_ms, client_order_id=name, filled_quantity=filled)
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None
@@ -241,6 +240,14 @@ def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance
     if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
         raise BadFrame(f"{below[0]} is below zero")
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
+
+
+def balances_from_position(frame: Mapping[str, Any], account: AccountId) -> list[Balance]:
+    """What the user stream says of the assets that have changed, the empty ones too."""
+    return [
+        Balance(account=account, asset=_text(row["a"]), free=canonical(row["f"]), locked=canonical(row["l"]))
+        for row in frame["B"]
+    ]
 
 
 def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
