@@ -22,31 +22,39 @@ from tradepool.core.graph.expr import (
     crosses_above,
     crosses_below,
     is_known,
+    maximum,
     parameter,
     volume,
     was,
     where,
 )
+from tradepool.core.graph.lengths import root_of, scaled
 from tradepool.core.graph.market_step import series
 from tradepool.core.graph.primitives import (
     correlation,
     count,
     cumulative,
+    delayed,
     delta,
     ema,
     highest,
     lag,
     lowest,
+    moment,
     quantile,
     rank,
     regression,
     rolling_sum,
     since,
+    since_highest,
+    since_lowest,
     sma,
     smooth,
     variance,
     wilder,
+    wma,
 )
+from tradepool.core.graph.recursion import recursive, value_when
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.writer import Writer
@@ -225,6 +233,55 @@ def above(x: Floats, bars: Bars, n: int) -> Floats:
     return np.concatenate((np.full(min(n + 1, len(x)), np.nan), crossed[n + 1 :]))
 
 
+def from_sum(x: Floats, bars: Bars, n: int) -> Floats:
+    """Wilder's sum of n - 1 values, from then on losing its n-th part for each new value; here over n."""
+    values, total = np.full(len(x), np.nan), float(np.sum(x[: n - 1]))
+    for i in range(n - 1, len(x)):
+        total = total - total / n + x[i]
+        values[i] = total / n
+    return values
+
+
+def weighted(x: Floats) -> float:
+    """The mean of a window whose newest value weighs most."""
+    weights = np.arange(1.0, len(x) + 1.0)
+    return float(x @ weights / weights.sum())
+
+
+def central(order: int) -> Naive:
+    """A moment about the mean."""
+    return rolling(lambda w: float(np.mean(np.abs(w - w.mean()) if order == 1 else (w - w.mean()) ** order)))
+
+
+def averaged_and_bounded(x: Floats, bars: Bars, n: int) -> Floats:
+    """An average that follows by 1 / n, and the highest it has been, which fades by a tenth of the distance."""
+    average = top = x[0]
+    values = [top - average]
+    for one in x[1:]:
+        average, top = average + (one - average) / n, max(average, top + (average - top) * 0.1)
+        values.append(top - average)
+    return np.array(values)
+
+
+def bounded_average(x: Number, n: Number) -> Number:
+    """The same, as an expression."""
+    average, top = recursive(
+        (x, x), lambda average, top: (average + (x - average) / n, maximum(average, top + (average - top) * 0.1))
+    )
+    return top - average
+
+
+def at_rises(x: Floats, bars: Bars, n: int) -> Floats:
+    """The value at the last rise."""
+    last = np.maximum.accumulate(np.where(rises(x), np.arange(len(x)), -1))
+    return np.where(last < 0, np.nan, x[last])
+
+
+def newest(extreme: Callable[[Floats], float]) -> Naive:
+    """Bars since the extreme of a window, the newest of equal ones."""
+    return rolling(lambda w: float(len(w) - 1 - np.flatnonzero(w == extreme(w))[-1]))
+
+
 MEAN = rolling(lambda window: float(np.mean(window)))
 EMA = smoothed(lambda n: 2.0 / (n + 1.0))
 
@@ -235,6 +292,31 @@ TERMS: dict[str, Term] = {
     ),
     "wilder": Term(wilder, smoothed(lambda n: 1.0 / n), passes_nan=False),
     "smooth": Term(lambda x, n: smooth(x, 1.0 / (n + 0.0)), smoothed(lambda n: 1.0 / n, lambda n: 1), forgets=False),
+    "wilder from a sum": Term(lambda x, n: wilder(x, n, seed="sum"), from_sum, flat=None, passes_nan=False),
+    "delayed": Term(
+        lambda x, n: ema(delayed(x, scaled(n, multiply=2), n), n),
+        lambda x, bars, n: np.concatenate((np.full(n, np.nan), EMA(x[n:], bars, n))),
+        passes_nan=False,
+    ),
+    "half a length": Term(
+        lambda x, n: sma(x, scaled(n, divide=2, add=1)) + lag(x, root_of(n)) / root_of(n),
+        lambda x, bars, n: MEAN(x, bars, n // 2 + 1) + shifted(x, bars, int(n**0.5)) / int(n**0.5),
+        flat=None,
+    ),
+    "recursive": Term(bounded_average, averaged_and_bounded, flat=lambda value: 0.0, forgets=False),
+    "value when": Term(
+        lambda x, n: value_when(x > lag(x), x),
+        at_rises,
+        flat=lambda value: np.nan,
+        meets=lambda x, bars, n: rises(x).astype(float),
+        forgets=False,
+    ),
+    "wma": Term(wma, rolling(weighted)),
+    "mean deviation": Term(lambda x, n: moment(x, n, 1), central(1), flat=None),
+    "third moment": Term(lambda x, n: moment(x, n, 3), central(3), 3, flat=None),
+    "fourth moment": Term(lambda x, n: moment(x, n, 4), central(4), 4, flat=None),
+    "since highest": Term(since_highest, newest(np.max), 0, flat=lambda value: 0.0),
+    "since lowest": Term(since_lowest, newest(np.min), 0, flat=lambda value: 0.0),
     "rolling sum": Term(rolling_sum, rolling(lambda window: float(np.sum(window))), flat=None),
     "sma": Term(sma, MEAN),
     "variance": Term(variance, rolling(lambda window: float(np.var(window))), 2, lambda value: 0.0),

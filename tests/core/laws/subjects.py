@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.graph.samples import MINUTE_MS
 from tests.core.graph.terms import TERMS, N
-from tests.core.indicators.found import INDICATORS
+from tests.core.indicators.found import BY_GROUP
 from tradepool.core.graph.expr import Expr, close, crosses_above, high, low, parameter, square_root, where
 from tradepool.core.graph.primitives import ema, highest, lag, quantile, sma, smooth, variance
 from tradepool.core.graph.scope import of, on
@@ -75,7 +75,7 @@ BATCHES: dict[str, Batch] = {
     "of a price": batch_of(of_terms(where(close > low, close, high))),
     "of an average": batch_of(of_terms(ema(close, FAST))),
     "mixed": batch_of(MIXED),
-    "indicators": batch_of(INDICATORS),
+    **{f"indicators, {group}": batch_of(lines) for group, lines in BY_GROUP.items()},
     **{name: batch_of_strategy(name) for name in names()},
 }
 SUBJECTS: Sequence[tuple[str, str]] = [

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tradepool.core.compiler.program import NameClash, Program
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.expr import SCOPES, Boolean, Expr, External, Number, constant, walk
+from tradepool.core.graph.lengths import bars_in, longest
 from tradepool.core.graph.memory import WRITE
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.scope import write_scope
@@ -244,8 +245,7 @@ def write_nodes(writer: Writer, *roots: Expr) -> None:
             inner.setdefault((expr.op, expr.value), []).append(expr)
         elif expr.op == "window":
             source, bars = expr.args
-            most = int(bars.value.high) if isinstance(bars.value, Parameter) else int(str(bars.value))
-            scope.sizes[source] = max(most, scope.sizes.get(source, 0))
+            scope.sizes[source] = max(longest(bars), scope.sizes.get(source, 0))
     for nodes in inner.values():
         write_scope(writer, nodes, write_nodes)
     for expr in order:
@@ -263,6 +263,8 @@ def _atom(writer: Writer, expr: Expr) -> str:
         return writer.local(price, expr) if "[" in price else price
     if isinstance(expr.value, External):
         return writer.local(f"x{writer.externals.index(expr.value)}[i]", expr)
+    if expr.op == "length":
+        return writer.hoist(f"to_float({writer.whole(bars_in(expr))})")
     return "" if isinstance(expr.value, Parameter) or expr.op == "window" else repr(expr.value)
 
 

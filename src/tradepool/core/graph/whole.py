@@ -7,9 +7,11 @@ numbers beside its parameters.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -25,11 +27,12 @@ class NotAMultiple(InvalidInput):
     """Bars of {longer} cannot be made of bars of {shorter}; use a whole multiple of {shorter}."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Term:
     """A parameter by name, a ratio by the longer timeframe in ms, or `+`, `*`, `max` of two; `never` without end.
 
-    `most` is the largest of one number over all parameter sets.
+    `//` is a part, rounded down, `less` what one exceeds another by (or 0), `root` a square root, rounded down. `most`
+    is the largest of one number over all parameter sets.
     """
 
     op: str
@@ -37,12 +40,17 @@ class Term:
 
     def __str__(self) -> str:
         """As it would be written."""
-        if self.op in "+*":
-            inner = [f"({a})" if self.op == "*" and isinstance(a, Term) and a.op == "+" else f"{a}" for a in self.args]
+        if self.op in ("+", "*", "//"):
+            inner = [f"({a})" if self.op != "+" and isinstance(a, Term) and a.op == "+" else f"{a}" for a in self.args]
             return f" {self.op} ".join(inner).replace("+ -", "- ")
         if self.op == "ratio":
             return f"bars in {timeframe_name(int(str(self.args[0])))}"
-        return f"max({', '.join(map(str, self.args))})" if self.op == "max" else str(self.args[0])
+        named = self.op in ("max", "less", "root")
+        return f"{self.op}({', '.join(map(str, self.args))})" if named else str(self.args[0])
+
+    def __repr__(self) -> str:
+        """As it would be written."""
+        return str(self)
 
 
 Whole: TypeAlias = int | Term
@@ -79,6 +87,21 @@ def times(a: Whole, b: Whole) -> Whole:
     if isinstance(a, int) and isinstance(b, int):
         return a * b
     return a if b == 1 else b if a == 1 else Term("*", (a, b))
+
+
+def part(whole: Whole, divisor: int) -> Whole:
+    """The whole over a divisor, rounded down."""
+    return whole // divisor if isinstance(whole, int) else whole if divisor == 1 else Term("//", (whole, divisor))
+
+
+def less(a: Whole, b: Whole) -> Whole:
+    """By how much the one exceeds the other, or 0."""
+    return max(a - b, 0) if isinstance(a, int) and isinstance(b, int) else Term("less", (a, b))
+
+
+def root(whole: Whole) -> Whole:
+    """The square root, rounded down."""
+    return isqrt(whole) if isinstance(whole, int) else Term("root", (whole,))
 
 
 def _addends(whole: Whole) -> tuple[Counter[Term], int]:
@@ -139,10 +162,33 @@ def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timefram
     if whole.op == "most":
         assert not isinstance(whole.args[0], str)
         return int(np.max(at(whole.args[0], values, timeframe_ms)))
-    a, b = (at(item, values, timeframe_ms) for item in whole.args if not isinstance(item, str))
-    if whole.op == "max":
-        return np.maximum(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else max(a, b)
-    return a + b if whole.op == "+" else a * b
+    found = [at(item, values, timeframe_ms) for item in whole.args if not isinstance(item, str)]
+    return applied(whole.op, *found)
+
+
+def applied(op: str, a: Count, b: Count = 0) -> Count:
+    """An operation of a term, done to numbers."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return _APPLIED_TO_MANY[op](a, b)
+    return _APPLIED[op](a, b)
+
+
+_APPLIED: Mapping[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "max": max,
+    "less": lambda a, b: max(a - b, 0),
+    "root": lambda a, b: isqrt(a),
+}
+_APPLIED_TO_MANY: Mapping[str, Callable[[Count, Count], NDArray[np.int64]]] = {
+    "+": np.add,
+    "*": np.multiply,
+    "//": np.floor_divide,
+    "max": np.maximum,
+    "less": lambda a, b: np.maximum(np.subtract(a, b), 0),
+    "root": lambda a, b: np.array([isqrt(int(one)) for one in np.ravel(a)], np.int64),
+}
 
 
 def ratio(longer_ms: int, shorter_ms: int) -> int:
