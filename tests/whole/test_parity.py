@@ -8,6 +8,7 @@ longest.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -48,6 +49,7 @@ SERIES = (
 SHORT_BARS = 5_000
 LONGEST_BARS = 50_000
 STRATEGIES = ("moving_average_cross", "bollinger_breakout", "trend_pullback")
+LIBRARY = tuple(name for name in catalog.names() if name not in STRATEGIES)
 PAIRS = (
     ("BITFINEX-ETH-USD-1m", "BITFINEX-BTC-USD-1m"),
     ("BINANCEUSDM-ETH-USDT-5m", "BINANCEUSDM-BTC-USDT-5m"),
@@ -62,7 +64,7 @@ SETTLE_MS = 14 * 86_400_000
 GRACE_MS = 5_000
 
 
-def players(listing: Listing, limits: Limits = NO_LIMITS) -> list[Player]:
+def players(listing: Listing, limits: Limits = NO_LIMITS, names: Sequence[str] = STRATEGIES) -> list[Player]:
     """One user a strategy."""
     return [
         Player(
@@ -73,7 +75,7 @@ def players(listing: Listing, limits: Limits = NO_LIMITS) -> list[Player]:
             weight=WEIGHT,
             limits=limits,
         )
-        for name in STRATEGIES
+        for name in names
     ]
 
 
@@ -147,6 +149,15 @@ def test_replay_and_backtest_give_the_same_trades(series: Series, long: bool, na
     listing = listing_of(series(name), longest if long else SHORT_BARS)
     trades = check_parity(Plan(listings=[listing], players=players(listing)))
     assert {trade.exit_reason.value for trade in trades} >= {"signal_exit", "trailing", "stop"}
+
+
+@pytest.mark.parametrize("name", ["BINANCE-BTC-USDT-1h", "OKXPERP-BTC-USDT-5m", "BYBITPERP-SOL-USDT-5m"])
+def test_every_strategy_of_the_library_gives_the_same_trades(series: Series, long: bool, name: str) -> None:
+    """Each trades, and what stops at a line of its own is re-levelled by the live stack as by the kernel."""
+    listing = listing_of(series(name), None if long else SHORT_BARS)
+    plan = Plan(listings=[listing], players=players(listing, names=LIBRARY))
+    strategies = {trade.strategy_id for trade in check_parity(plan)}
+    assert len(strategies) == len(LIBRARY)
 
 
 def led(listings: list[Listing]) -> list[Player]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from math import isqrt
 from typing import TypeAlias
 
@@ -37,6 +38,15 @@ class Term:
 
     op: str
     args: tuple[Whole | str, ...]
+    _hash: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Hash it once: terms share their parts, and a hash that looked into them again and again would take for ever."""
+        object.__setattr__(self, "_hash", hash((self.op, self.args)))
+
+    def __hash__(self) -> int:
+        """The same for equal terms."""
+        return self._hash
 
     def __str__(self) -> str:
         """As it would be written."""
@@ -132,15 +142,22 @@ def largest(*wholes: Whole) -> Whole:
     >>> print(largest(plus(n, 5), plus(plus(n, n), 4)))
     n + n + 4
     """
-    most: Whole = 0
+    kept: list[Whole] = []
     for whole in wholes:
-        if NEVER in (most, whole):
-            most = NEVER
-        elif _covers(whole, most):
-            most = whole
-        elif not _covers(most, whole) and not (isinstance(most, Term) and most.op == "max" and whole in most.args):
-            most = Term("max", (most, whole))
-    return most
+        # Of what is the largest of many itself, each is weighed: else terms would grow with every operation.
+        for item in _operands(whole):
+            if not any(_covers(other, item) for other in kept):
+                kept = [*(other for other in kept if not _covers(item, other)), item]
+    if NEVER in kept:
+        return NEVER
+    return reduce(lambda most, item: Term("max", (most, item)), kept) if kept else 0
+
+
+def _operands(whole: Whole) -> list[Whole]:
+    """What a number is the largest of."""
+    if isinstance(whole, Term) and whole.op == "max":
+        return [item for arg in whole.args if not isinstance(arg, str) for item in _operands(arg)]
+    return [whole]
 
 
 def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timeframe_ms: int) -> Count:
