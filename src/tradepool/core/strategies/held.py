@@ -22,8 +22,15 @@ class Held(NamedTuple):
     best: Number
 
 
+def level_of(enter: Boolean, leave: Boolean) -> Boolean:
+    """Whether it holds: raised by `enter`, cleared by `leave`, which wins. It is what the market part calls exposure."""
+    begins = where(enter & ~leave, 1.0, 0.0)
+    (level,) = recursive((begins,), lambda level: (where(leave, 0.0, where(enter, 1.0, level)),))
+    return level > 0.0
+
+
 def held(enter: Boolean, leave: Boolean) -> Held:
-    """The level of a strategy as an expression: raised by `enter`, cleared by `leave`, which wins.
+    """The level of a strategy, and what a position of it knows.
 
     >>> held(close > 2, close < 1).entry.unit == close.unit
     True

@@ -24,7 +24,8 @@ def strategy() -> Strategy:
     found = divergence(strength, left=neighbours, right=neighbours, within=parameter("within", 60, 5, 400, 1))
     wild = wildness()
     weakest = lowest(strength, parameter("weak_bars", 15, 2, 100, 1))
-    enter = found.bullish & (weakest < parameter("weak", 45, 10, 60, 1) / wild)
+    weak = parameter("weak", 45, 10, 60, 1) / wild
+    enter = found.bullish & (weakest < weak)
     leave = found.bearish | (strength > parameter("strong", 70, 50, 95, 1))
     bottom = lowest(low, parameter("stop_bars", 12, 2, 100, 1)) - parameter("margin", 0.5, 0.0, 5.0, 0.1) * wild * atr()
     return Strategy(
@@ -38,5 +39,6 @@ def strategy() -> Strategy:
             found.bearish: "bearish RSI divergence",
             strength: "RSI",
             weakest: "the lowest RSI of late",
+            weak: "what is weak now",
         },
     )

@@ -38,7 +38,7 @@ def recommended(points: float) -> str:
 
 def recommendation(levels: SupportResistance, reach: Number) -> Recommendation:
     """A point for each that holds, one less for each that speaks against it; `reach` is what counts as near."""
-    strength, trend = rsi(), ema(length=50)
+    strength, trend = rsi(length=14), ema(length=50)
     room = levels.resistance - close
     in_favour = (
         close - levels.support <= reach,
@@ -69,18 +69,24 @@ def strategy() -> Strategy:
     levels = support_resistance(left=neighbours, right=neighbours, tolerance=parameter("tolerance", 0.7, 0.1, 5.0, 0.1))
     reach = parameter("near_atrs", 1.0, 0.1, 5.0, 0.1) * wildness() * atr()
     found = recommendation(levels, reach)
-    good, bad = found.in_favour, found.against
+    said = zip(
+        (*found.in_favour, *found.against),
+        (
+            *("near support", "support held 3 times", "room above", "above its average", "RSI weak"),
+            *("near resistance", "resistance held 3 times", "no support below", "below its average", "RSI strong"),
+        ),
+        strict=True,
+    )
     return Strategy(
         name="support_resistance",
         version=1,
-        enter=(found.points >= parameter("buy_points", 3, 1, 5, 1)) & good[0],
+        enter=(found.points >= parameter("buy_points", 3, 1, 5, 1)) & found.in_favour[0],
         exit=found.points <= parameter("sell_points", -2, -5, -1, 1),
         exits=stop_atrs(parameter("stop_atrs", 2.0, 0.5, 10.0, 0.1))
         + trail_atrs(parameter("trail_atrs", 3.0, 0.5, 20.0, 0.1)),
         confidence=(found.points + 5.0) / 10.0,
         words={
             found.points: "{:.0f} points for it",
-            **dict(zip(good, ("near support", "support held 3 times", "room above", "above its average", "RSI weak"), strict=True)),
-            **dict(zip(bad, ("near resistance", "resistance held 3 times", "no support below", "below its average", "RSI strong"), strict=True)),
+            **dict(said),
         },
     )

@@ -34,5 +34,5 @@ def strategy() -> Strategy:
         enter=enter,
         exit=leave,
         exits=follow_levels(even) + stop,
-        words={top: "the range", busy: "volume {:.1f} sigma", average: "its average"},
+        words={top: "the range", busy: "volume {:.1f} sigma", sigma: "what is unusual now", average: "its average"},
     )
