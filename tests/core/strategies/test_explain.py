@@ -32,7 +32,9 @@ def test_the_entry_holds_where_the_step_enters(name: str) -> None:
     assert len(edges) > 2
     for index in edges.tolist():
         found = explainer.at(index)
-        assert found.holds and found.reason and 0.0 <= found.confidence <= 1.0
+        assert found.holds
+        assert found.reason
+        assert 0.0 <= found.confidence <= 1.0
     for index in range(-40, 0):
         found = explainer.at(index)
         top = [row for row in found.rows if row.depth == 1] if found.rows[0].text == "all of" else found.rows[:1]

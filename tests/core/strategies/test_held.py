@@ -33,7 +33,8 @@ def test_it_follows_the_level() -> None:
     for index in range(61, len(BARS)):
         if level[index] and not level[index - 1]:
             assert (bars[index], entry[index], best[index]) == (0.0, BARS.close[index], BARS.close[index])
-            assert enters[index] and not leaves[index]
+            assert enters[index]
+            assert not leaves[index]
         elif level[index]:
             assert bars[index] == bars[index - 1] + 1.0
             assert entry[index] == entry[index - 1]
