@@ -74,6 +74,10 @@ def plus(a: Whole, b: Whole) -> Whole:
     """
     if NEVER in (a, b):
         return NEVER
+    # Kept as the largest of sums, so that what is compared often does not grow each time.
+    (several, other) = (a, b) if isinstance(a, Term) and a.op == "max" else (b, a)
+    if isinstance(several, Term) and several.op == "max" and not (isinstance(other, Term) and other.op == "max"):
+        return largest(*(plus(item, other) for item in _alternatives(several)))
     (a, more), (b, yet_more) = _parts(a), _parts(b)
     terms, constant = [item for item in (a, b) if item != 0], more + yet_more
     whole: Whole = Term("+", (a, b)) if len(terms) == 2 else terms[0] if terms else 0
@@ -132,15 +136,23 @@ def largest(*wholes: Whole) -> Whole:
     >>> print(largest(plus(n, 5), plus(plus(n, n), 4)))
     n + n + 4
     """
-    most: Whole = 0
-    for whole in wholes:
-        if NEVER in (most, whole):
-            most = NEVER
-        elif _covers(whole, most):
-            most = whole
-        elif not _covers(most, whole) and not (isinstance(most, Term) and most.op == "max" and whole in most.args):
-            most = Term("max", (most, whole))
+    kept: list[Whole] = []
+    for item in (part for whole in wholes for part in _alternatives(whole)):
+        if item == NEVER:
+            return NEVER
+        if not any(_covers(other, item) for other in kept):
+            kept = [*(other for other in kept if not _covers(item, other)), item]
+    most: Whole = kept[0] if kept else 0
+    for item in kept[1:]:
+        most = Term("max", (most, item))
     return most
+
+
+def _alternatives(whole: Whole) -> list[Whole]:
+    """The numbers of which it is the largest."""
+    if isinstance(whole, int) or whole.op != "max":
+        return [whole]
+    return [part for item in whole.args if not isinstance(item, str) for part in _alternatives(item)]
 
 
 def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timeframe_ms: int) -> Count:
