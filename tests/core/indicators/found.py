@@ -30,7 +30,5 @@ def lines(page: Page) -> dict[str, Expr]:
 
 
 PAGES = pages()
-BY_GROUP: dict[str, dict[str, Expr]] = {}
-for _page in PAGES.values():
-    BY_GROUP.setdefault(_page.group, {}).update(lines(_page))
-INDICATORS: dict[str, Expr] = {name: line for group in BY_GROUP.values() for name, line in group.items()}
+LINES: dict[str, dict[str, Expr]] = {name: lines(page) for name, page in PAGES.items()}
+INDICATORS: dict[str, Expr] = {name: line for each in LINES.values() for name, line in each.items()}

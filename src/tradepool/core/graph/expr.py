@@ -348,7 +348,7 @@ def describe(expr: Expr, depth: int = _TEXT_DEPTH) -> str:
     >>> describe((close - open_) * 2 > high)
     '((close - open) * 2.0) > high'
     """
-    text = _describe(expr, depth)
+    text = _describe(expr, depth, {})
     return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 3] + "..."
 
 
@@ -356,14 +356,22 @@ def _sign(expr: Expr) -> str:
     return OPERATIONS[expr.op][0] if expr.op in OPERATIONS else ""
 
 
-def _describe(expr: Expr, depth: int) -> str:
+def _describe(expr: Expr, depth: int, known: dict[tuple[int, int], str]) -> str:
+    # Kept by node, and no longer than it can be shown: terms are shared, so that the whole text may be without end.
+    key = id(expr), depth
+    if key not in known:
+        known[key] = _written(expr, depth, known)[: _TEXT_MAX + 1]
+    return known[key]
+
+
+def _written(expr: Expr, depth: int, known: dict[tuple[int, int], str]) -> str:
     if isinstance(expr.value, Parameter):
         return expr.value.name
     if not expr.args or expr.op == "length":
         return str(expr.value)
     if depth == 0:
         return "..."
-    args = [_describe(arg, depth - 1) for arg in expr.args]
+    args = [_describe(arg, depth - 1, known) for arg in expr.args]
     if isinstance(expr, Window):
         return ", ".join(args)
     if not _sign(expr):

@@ -10,8 +10,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import reduce
+from dataclasses import dataclass
 from math import isqrt
 from typing import TypeAlias
 
@@ -38,15 +37,6 @@ class Term:
 
     op: str
     args: tuple[Whole | str, ...]
-    _hash: int = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Hash it once: terms share their parts, and a hash that looked into them again and again would take for ever."""
-        object.__setattr__(self, "_hash", hash((self.op, self.args)))
-
-    def __hash__(self) -> int:
-        """The same for equal terms."""
-        return self._hash
 
     def __str__(self) -> str:
         """As it would be written."""
@@ -84,6 +74,10 @@ def plus(a: Whole, b: Whole) -> Whole:
     """
     if NEVER in (a, b):
         return NEVER
+    # Kept as the largest of sums, so that what is compared often does not grow each time.
+    (several, other) = (a, b) if isinstance(a, Term) and a.op == "max" else (b, a)
+    if isinstance(several, Term) and several.op == "max" and not (isinstance(other, Term) and other.op == "max"):
+        return largest(*(plus(item, other) for item in _alternatives(several)))
     (a, more), (b, yet_more) = _parts(a), _parts(b)
     terms, constant = [item for item in (a, b) if item != 0], more + yet_more
     whole: Whole = Term("+", (a, b)) if len(terms) == 2 else terms[0] if terms else 0
@@ -143,21 +137,22 @@ def largest(*wholes: Whole) -> Whole:
     n + n + 4
     """
     kept: list[Whole] = []
-    for whole in wholes:
-        # Of what is the largest of many itself, each is weighed: else terms would grow with every operation.
-        for item in _operands(whole):
-            if not any(_covers(other, item) for other in kept):
-                kept = [*(other for other in kept if not _covers(item, other)), item]
-    if NEVER in kept:
-        return NEVER
-    return reduce(lambda most, item: Term("max", (most, item)), kept) if kept else 0
+    for item in (part for whole in wholes for part in _alternatives(whole)):
+        if item == NEVER:
+            return NEVER
+        if not any(_covers(other, item) for other in kept):
+            kept = [*(other for other in kept if not _covers(item, other)), item]
+    most: Whole = kept[0] if kept else 0
+    for item in kept[1:]:
+        most = Term("max", (most, item))
+    return most
 
 
-def _operands(whole: Whole) -> list[Whole]:
-    """What a number is the largest of."""
-    if isinstance(whole, Term) and whole.op == "max":
-        return [item for arg in whole.args if not isinstance(arg, str) for item in _operands(arg)]
-    return [whole]
+def _alternatives(whole: Whole) -> list[Whole]:
+    """The numbers of which it is the largest."""
+    if isinstance(whole, int) or whole.op != "max":
+        return [whole]
+    return [part for item in whole.args if not isinstance(item, str) for part in _alternatives(item)]
 
 
 def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timeframe_ms: int) -> Count:
