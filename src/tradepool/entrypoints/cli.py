@@ -19,6 +19,7 @@ from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
+from tradepool.entrypoints.universe import universe_app
 
 if TYPE_CHECKING:
     from tradepool.presentation.finished_run import FinishedRun
@@ -52,6 +53,7 @@ app.command(strategies_app)
 app.command(config_app)
 app.command(data_app)
 app.command(exchange_app)
+app.command(universe_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
