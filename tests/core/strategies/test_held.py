@@ -13,7 +13,7 @@ from tradepool.core.graph.primitives import lowest, sma
 from tradepool.core.graph.step import EXPOSURE
 from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.strategies.exits import stop_at
-from tradepool.core.strategies.held import break_even, follow_levels, held, level_of, or_after
+from tradepool.core.strategies.held import break_even, follow_levels, held, held_for, level_of
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.simexchange.market_model import model_listings
 
@@ -42,7 +42,7 @@ def test_it_follows_the_level() -> None:
 
 
 def test_a_time_exit_leaves_after_so_many_bars() -> None:
-    strategy = Strategy("timed", 1, ENTER, or_after(LEAVE, ENTER, 12))
+    strategy = Strategy("timed", 1, ENTER, LEAVE | held_for(ENTER, LEAVE, 12))
     exposure = MarketStep(strategy, 300_000).advance(BARS)[:, EXPOSURE]
     turns = np.flatnonzero(np.diff(exposure))
     lengths = (turns[1:] - turns[:-1])[exposure[turns[:-1] + 1] == 1.0]

@@ -19,11 +19,17 @@ def strategy() -> Strategy:
     bottom = lag(lowest(low, parameter("exit_length", 10, 3, 200, 1)))
     unit = atr(length=parameter("atr_length", 20, 2, 100, 1))
     reach = parameter("stop_atrs", 2.0, 0.5, 10.0, 0.1) * wildness() * unit
+    line = maximum(bottom, close - reach)
     return Strategy(
         name="donchian_turtle",
         version=1,
         enter=crosses_above(close, top),
         exit=crosses_below(close, bottom),
-        exits=stop_at(maximum(bottom, close - reach), step=unit * 0.25),
-        words={top: "the highest high of the channel", bottom: "the lowest low of the channel"},
+        exits=stop_at(line, step=unit * 0.25),
+        words={
+            top: "the highest high of the channel",
+            bottom: "the lowest low of the channel",
+            unit: "average true range",
+            line: "the channel's low, or what volatility allows",
+        },
     )

@@ -210,15 +210,16 @@ class Explainer:
             name = _name(self._words[item.expr])
             return name if item.wanted else f"not {name}"
         if item.left is None or item.right is None:
-            text = self._told(item.expr)
+            text = self.told(item.expr)
             return text if item.wanted else f"not ({text})"
-        left, right = (self._told(side) for side in (item.left, item.right))
+        left, right = (self.told(side) for side in (item.left, item.right))
         if item.sign.startswith("crosses"):
             return f"{left} {item.sign} {right}" if item.wanted else f"not ({left} {item.sign} {right})"
         sign = item.sign if item.wanted else _OPPOSITE[item.sign]
         return f"{left} {OPERATIONS[sign][0]} {right}"
 
-    def _told(self, expr: Expr, depth: int = 3) -> str:
+    def told(self, expr: Expr, depth: int = 3) -> str:
+        """An expression as it would be said: by its word, else as it would be written, out of what has words."""
         if expr in self._words:
             return _name(self._words[expr])
         if isinstance(expr.value, Parameter):
@@ -231,7 +232,7 @@ class Explainer:
         return describe(expr)
 
     def _inside(self, expr: Expr, depth: int) -> str:
-        text = self._told(expr, depth)
+        text = self.told(expr, depth)
         is_sum = expr.op in OPERATIONS and OPERATIONS[expr.op][0] and len(expr.args) == 2 and expr not in self._words
         return f"({text})" if is_sum else text
 
@@ -251,7 +252,7 @@ class Explainer:
         if item.sign.startswith("crosses") and item.wanted:
             return row.text
         sign = item.sign if item.wanted else _OPPOSITE.get(item.sign, "")
-        return f"{self._told(item.left)} {_SAYS.get(sign, 'not beyond')} {self._told(item.right)}{since}"
+        return f"{self.told(item.left)} {_SAYS.get(sign, 'not beyond')} {self.told(item.right)}{since}"
 
 
 @cache

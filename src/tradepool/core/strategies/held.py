@@ -51,12 +51,12 @@ def held(enter: Boolean, leave: Boolean) -> Held:
     return Held(level > 0.0, bars, entry, best)
 
 
-def or_after(leave: Boolean, enter: Boolean, bars: int | Number) -> Boolean:
-    """The exit, or the bar at which a position has been held for so many bars: a time exit.
+def held_for(enter: Boolean, leave: Boolean, bars: int | Number) -> Boolean:
+    """The bar at which a position has been held for so many bars: a time exit, to be joined to `leave` by `|`.
 
     Where `enter` is a state and not an event it enters again at the next bar; give one that crosses something.
     """
-    most = as_number(bars, "or_after")
+    most = as_number(bars, "held_for")
 
     def follow(level: Number, count: Number, over: Number) -> tuple[Number, ...]:
         ends = (level > 0.0) & (count + 1.0 >= most)
@@ -65,7 +65,7 @@ def or_after(leave: Boolean, enter: Boolean, bars: int | Number) -> Boolean:
         return where(stays | begins, 1.0, 0.0), where(stays, count + 1.0, 0.0), where(ends, 1.0, 0.0)
 
     begins = where(enter & ~leave, 1.0, 0.0)
-    return leave | (recursive((begins, constant(0.0), constant(0.0)), follow)[2] > 0.0)
+    return recursive((begins, constant(0.0), constant(0.0)), follow)[2] > 0.0
 
 
 def break_even(position: Held, after: Number, *, cost_percent: float | Number = 0.2) -> Number:

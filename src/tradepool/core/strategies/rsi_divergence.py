@@ -9,7 +9,7 @@ from tradepool.core.indicators.divergence import divergence
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.strategies.adapt import wildness
 from tradepool.core.strategies.exits import stop_at
-from tradepool.core.strategies.held import or_after
+from tradepool.core.strategies.held import held_for
 from tradepool.core.strategies.strategy import Strategy
 
 
@@ -27,12 +27,13 @@ def strategy() -> Strategy:
     weak = parameter("weak", 45, 10, 60, 1) / wild
     enter = found.bullish & (weakest < weak)
     leave = found.bearish | (strength > parameter("strong", 70, 50, 95, 1))
+    late = held_for(enter, leave, parameter("bars_most", 120, 4, 2_000, 1))
     bottom = lowest(low, parameter("stop_bars", 12, 2, 100, 1)) - parameter("margin", 0.5, 0.0, 5.0, 0.1) * wild * atr()
     return Strategy(
         name="rsi_divergence",
         version=1,
         enter=enter,
-        exit=or_after(leave, enter, parameter("bars_most", 120, 4, 2_000, 1)),
+        exit=leave | late,
         exits=stop_at(bottom, step=close * 0.001),
         words={
             found.bullish: "bullish RSI divergence",
@@ -40,5 +41,7 @@ def strategy() -> Strategy:
             strength: "RSI",
             weakest: "the lowest RSI of late",
             weak: "what is weak now",
+            late: "held for bars_most bars",
+            bottom: "a little below the newest low",
         },
     )

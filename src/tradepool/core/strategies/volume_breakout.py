@@ -9,7 +9,7 @@ from tradepool.core.indicators.exponential_moving_average import ema
 from tradepool.core.indicators.volume_z_score import volume_z_score
 from tradepool.core.strategies.adapt import wildness
 from tradepool.core.strategies.exits import stop_atrs
-from tradepool.core.strategies.held import break_even, follow_levels, held, or_after
+from tradepool.core.strategies.held import break_even, follow_levels, held, held_for
 from tradepool.core.strategies.strategy import Strategy
 
 
@@ -24,7 +24,8 @@ def strategy() -> Strategy:
     sigma = parameter("sigma", 2.0, 0.5, 6.0, 0.1) * wildness()
     average = ema(length=parameter("average", 20, 2, 200, 1))
     enter = crosses_above(close, top) & (busy > sigma)
-    leave = or_after(close < average, enter, parameter("bars_most", 96, 4, 2_000, 1))
+    late = held_for(enter, close < average, parameter("bars_most", 96, 4, 2_000, 1))
+    leave = (close < average) | late
     unit = atr()
     stop = stop_atrs(parameter("stop_atrs", 2.5, 0.5, 10.0, 0.1))
     even = break_even(held(enter, leave), parameter("even_atrs", 2.0, 0.5, 20.0, 0.1) * unit)
@@ -34,5 +35,12 @@ def strategy() -> Strategy:
         enter=enter,
         exit=leave,
         exits=follow_levels(even) + stop,
-        words={top: "the range", busy: "volume {:.1f} sigma", sigma: "what is unusual now", average: "its average"},
+        words={
+            top: "the range",
+            busy: "volume {:.1f} sigma",
+            sigma: "what is unusual now",
+            average: "its average",
+            late: "held for bars_most bars",
+            even: "the entry and its fees, once far enough ahead",
+        },
     )
