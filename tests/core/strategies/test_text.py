@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 
 from tests.core.graph.samples import bars_of, bits
-from tradepool.core.indicators.page import pages
 from tradepool.core.graph.expr import (
     close,
     crosses_above,
@@ -31,6 +29,7 @@ from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.exponential_moving_average import ema
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
+from tradepool.core.indicators.page import pages
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.strategies import exits
 from tradepool.core.strategies.catalog import named
