@@ -32,3 +32,12 @@ def lines(page: Page) -> dict[str, Expr]:
 PAGES = pages()
 LINES: dict[str, dict[str, Expr]] = {name: lines(page) for name, page in PAGES.items()}
 INDICATORS: dict[str, Expr] = {name: line for each in LINES.values() for name, line in each.items()}
+
+
+def usual(page: Page) -> dict[str, Expr]:
+    """An indicator's lines by name with its default parameters, what has none being USUAL."""
+    given = {item.name: USUAL for item in page.arguments if item.is_required}
+    return {name if name == page.name else f"{page.name} {name}": line for name, line in page.lines(**given).items()}
+
+
+USUAL_LINES: dict[str, Expr] = {name: line for page in PAGES.values() for name, line in usual(page).items()}

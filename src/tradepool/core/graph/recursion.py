@@ -19,6 +19,7 @@ from tradepool.core.graph.writer import Writer
 
 Values: TypeAlias = Sequence[Number | float]
 
+
 class Recursion(Expr):
     """All values of one recursion together: what they start as, how they follow, and what stands for the bar before."""
 
@@ -84,7 +85,9 @@ def write_recursive(writer: Writer, expr: Expr) -> str:
     starts, following, memory = (expr.args[at : at + count] for at in (0, count, 2 * count))
     states = [writer.atom(item) for item in memory]
     # Copied first: a value may follow from another one's bar before.
-    found = [writer.local(writer.atom(item), f"next {name.value}") for item, name in zip(following, memory, strict=True)]
+    found = [
+        writer.local(writer.atom(item), f"next {name.value}") for item, name in zip(following, memory, strict=True)
+    ]
     lost = [f"is_nan({name})" for name in found] if writer.unsure(expr) else []
     begins = writer.local(
         " or ".join([f"{writer.scope.bar} <= {writer.whole(expr.first_valid)}", *lost]), "whether it starts anew"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradepool.core.graph.expr import Number, close
-from tradepool.core.indicators.moving_average_convergence_divergence import fast_and_slow
+from tradepool.core.graph.primitives import ema
 from tradepool.core.indicators.page import LENGTH, indicator
 
 
@@ -14,5 +14,5 @@ def apo(source: Number = close, *, fast: int | Number = 12, slow: int | Number =
     >>> apo().lookback
     25
     """
-    quick, sluggish = fast_and_slow(source, fast, slow)
+    quick, sluggish = ema(source, fast), ema(source, slow)
     return quick - sluggish

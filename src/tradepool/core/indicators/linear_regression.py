@@ -34,7 +34,7 @@ def _degrees(slope: Number) -> Number:
     span=("about that of the source", "any, about 0", "-90 to 90", "0 to 1"),
     source="Legendre, 1805",
     flat=(SAME, 0.0, 0.0, NOTHING),
-    twin="LINEARREG LINEARREG_SLOPE LINEARREG_ANGLE",
+    twin="LINEARREG LINEARREG_SLOPE",
     length=LENGTH_FROM_2,
 )
 def linear_regression(source: Number = close, *, length: int | Number = 14) -> LinearRegression:

@@ -17,11 +17,6 @@ class Macd(NamedTuple):
     histogram: Number
 
 
-def fast_and_slow(source: Number, fast: int | Number, slow: int | Number) -> tuple[Number, Number]:
-    """A fast and a slow exponential average that both have their first value at the same bar, as TA-Lib's have."""
-    return ema(delayed(source, slow, fast), fast), ema(source, slow)
-
-
 @indicator(
     "momentum",
     span="any, about 0",
@@ -38,7 +33,7 @@ def macd(source: Number = close, *, fast: int | Number = 12, slow: int | Number 
     >>> macd().line.lookback, macd().signal.lookback
     (25, 33)
     """
-    quick, sluggish = fast_and_slow(source, fast, slow)
-    line = quick - sluggish
+    # Both averages have their first value at the same bar, as TA-Lib's have.
+    line = ema(delayed(source, slow, fast), fast) - ema(source, slow)
     average = ema(line, signal)
     return Macd(line, average, line - average)

@@ -56,6 +56,11 @@ class Argument:
     limits: Limits | None
 
     @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+    @property
     def is_whole(self) -> bool:
         """Whether it is a whole number, such as a length."""
         return self.kind.startswith("int")

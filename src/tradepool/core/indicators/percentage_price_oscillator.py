@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from tradepool.core.graph.expr import Number, close
 from tradepool.core.graph.primitives import ema
-from tradepool.core.indicators.moving_average_convergence_divergence import fast_and_slow
 from tradepool.core.indicators.page import LENGTH, indicator
 
 
@@ -34,7 +33,7 @@ def ppo(source: Number = close, *, fast: int | Number = 12, slow: int | Number =
     >>> ppo().line.lookback, ppo().signal.lookback
     (25, 33)
     """
-    quick, sluggish = fast_and_slow(source, fast, slow)
+    quick, sluggish = ema(source, fast), ema(source, slow)
     line = 100.0 * ((quick - sluggish) / sluggish)
     average = ema(line, signal)
     return Ppo(line, average, line - average)

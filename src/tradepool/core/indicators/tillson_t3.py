@@ -16,10 +16,10 @@ from tradepool.core.indicators.page import LENGTH, SAME, indicator
     length=LENGTH,
     factor=(0.0, 1.0),
 )
-def t3(source: Number = close, *, length: int | Number = 5, factor: float | Number = 0.7) -> Number:
+def tillson_t3(source: Number = close, *, length: int | Number = 5, factor: float | Number = 0.7) -> Number:
     """Six exponential averages in a row, summed so that the delay goes; `factor` 0 leaves three in a row.
 
-    >>> t3().lookback
+    >>> tillson_t3().lookback
     24
     """
     averages = [ema(source, length)]
