@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.combined import COMBINED
 from tests.conftest import Series
 from tests.leader import with_leader
 from tests.windows import around_largest_move
@@ -158,6 +159,16 @@ def test_every_strategy_of_the_library_gives_the_same_trades(series: Series, lon
     plan = Plan(listings=[listing], players=players(listing, names=LIBRARY))
     strategies = {trade.strategy_id for trade in check_parity(plan)}
     assert len(strategies) == len(LIBRARY)
+
+
+@pytest.mark.parametrize("name", ["BINANCE-BTC-USDT-1h", "BYBITPERP-SOL-USDT-5m"])
+def test_a_combination_gives_the_same_trades(series: Series, long: bool, name: str) -> None:
+    """It is one strategy with one step, so nothing else is to be expected; recursions of its parts stand side by side."""
+    listing = listing_of(series(name), None if long else SHORT_BARS)
+    (seat,) = players(listing, names=("supertrend",))
+    users = [replace(seat, name=each.name, strategy=each) for each in COMBINED.values()]
+    trades = check_parity(Plan(listings=[listing], players=users))
+    assert len({trade.strategy_id for trade in trades}) == len(COMBINED)
 
 
 def led(listings: list[Listing]) -> list[Player]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.combined import COMBINED
 from tests.core.graph.samples import MINUTE_MS
 from tests.core.graph.terms import TERMS, N
 from tests.core.indicators.found import LINES
@@ -17,6 +18,7 @@ from tradepool.core.graph.scope import of, on
 from tradepool.core.graph.step import COLUMNS, StepSource, market_step, series_step
 from tradepool.core.graph.whole import Whole
 from tradepool.core.strategies.catalog import named, names
+from tradepool.core.strategies.strategy import Strategy
 
 FAST = parameter("fast", 3, 1, 20, 1)
 SHARE = parameter("share", 0.5, 0.0, 1.0, 0.125)
@@ -46,9 +48,9 @@ def batch_of(expressions: dict[str, Expr], every: int = 1, first: int = 0) -> Ba
     return Batch(tuple(expressions), settled, lambda varying: step(frozenset(varying)), every=every, first=first)
 
 
-def batch_of_strategy(name: str) -> Batch:
+def batch_of_strategy(strategy: Strategy) -> Batch:
     """The market part of a strategy."""
-    graph = named(name).graph
+    name, graph = strategy.name, strategy.graph
 
     def step(varying: Collection[str]) -> StepSource:
         return market_step(graph, timeframe_ms=MINUTE_MS, varying=varying)
@@ -87,7 +89,8 @@ BATCHES: dict[str, Batch] = {
     "mixed": batch_of(MIXED),
     # A few together, of all kinds: what one of many would take to compile is more than they take apart.
     **{f"indicators {at}": batch_of(together, 3, at % 3) for at, together in enumerate(INDICATORS)},
-    **{name: batch_of_strategy(name) for name in names()},
+    **{name: batch_of_strategy(named(name)) for name in names()},
+    **{name: batch_of_strategy(strategy) for name, strategy in COMBINED.items()},
 }
 SUBJECTS: Sequence[tuple[str, str]] = [
     (name, column) for name, batch in BATCHES.items() for column in dict.fromkeys(batch.columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tradepool.core.graph.bars import COLUMNS
 from tradepool.core.graph.expr import close, crosses_above, open_, parameter, where
 from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.primitives import since, sma
@@ -14,10 +15,12 @@ from tradepool.core.indicators.moving_average_convergence_divergence import macd
 from tradepool.core.indicators.volume_z_score import volume_z_score
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.combine import vote
-from tradepool.core.strategies.explain import Explainer, split
+from tradepool.core.strategies.explain import Explainer, NoSuchBar, explained, split
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.core.strategies.support_resistance import recommended
-from tradepool.simexchange.market_model import model_bars
+from tradepool.domain.candle import Candle
+from tradepool.services.reader import Reader
+from tradepool.simexchange.market_model import model_bars, model_market
 
 HOUR_MS = 3_600_000
 BARS = model_bars(["BTC/USDT"], HOUR_MS, 0, 3_000, seed=7)["BTC/USDT"]
@@ -85,6 +88,25 @@ def test_the_sentence_of_a_combination() -> None:
     assert all(r.startswith("MACD above its signal") and "bullish RSI divergence" in r for r in reasons)
     assert all(r.split("; ")[2].startswith("volume ") and r.endswith(" sigma") for r in reasons)
     assert {round(item.confidence * 3) for item in found} == {0, 1, 2, 3}
+
+
+def test_a_signal_is_given_its_reason() -> None:
+    """From a reader's bars up to that signal, it is what the whole series says there."""
+    strategy = named("support_resistance")
+    reader = Reader(strategy.strategy_id(HOUR_MS), strategy, model_market("BTC/USDT"), HOUR_MS, {})
+    whole, entered = Explainer(strategy, BARS), 0
+    for index in range(len(BARS)):
+        prices = {name: float(getattr(BARS, name)[index]) for name in COLUMNS}
+        candle = Candle(market=reader.market, timeframe_ms=HOUR_MS, open_time_ms=int(BARS.open_time[index]), **prices)
+        signal = reader.advance(candle)
+        if signal.enters and entered < 5:
+            entered += 1
+            told = explained(signal, strategy, BARS.slice(0, index + 1))
+            assert (told.confidence, told.reason) == (whole.at(index).confidence, whole.at(index).reason)
+            assert told.exposure == signal.exposure == 1.0
+            with pytest.raises(NoSuchBar, match="give those up to it"):
+                explained(signal, strategy, BARS.slice(0, index))
+    assert entered == 5
 
 
 def test_what_is_told_of_a_crossing_and_of_a_part() -> None:

@@ -27,7 +27,7 @@ def length(value: int | Number, what: str) -> Number:
         raise WrongLength(what=what, length=repr(value)[:60], most=LENGTH_MAX)
     lowest, highest = _extent(known, bars)
     if lowest < 1 or highest > LENGTH_MAX:
-        raise WrongLength(what=what, length=f"{lowest} to {highest}", most=LENGTH_MAX)
+        raise WrongLength(what=what, length=lowest if lowest == highest else f"{lowest} to {highest}", most=LENGTH_MAX)
     return known
 
 

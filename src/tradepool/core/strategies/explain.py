@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.units import OPERATIONS
 from tradepool.core.indicators.page import pages
 from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.signal import Signal
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _OPPOSITE = {"less": "greater_equal", "less_equal": "greater", "greater": "less_equal", "greater_equal": "less"}
@@ -31,6 +33,10 @@ _DEPTH_MAX = 40
 # Characters from which on an expression is better called than written.
 _LONG = 40
 _VOTE_OPS = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
+
+
+class NoSuchBar(InvalidInput):
+    """The signal on {market} is of the bar that closed at {time} and the bars given end at {ends}; give those up to it."""
 
 
 class Condition(NamedTuple):
@@ -253,6 +259,18 @@ class Explainer:
             return row.text
         sign = item.sign if item.wanted else _OPPOSITE.get(item.sign, "")
         return f"{self.told(item.left)} {_SAYS.get(sign, 'not beyond')} {self.told(item.right)}{since}"
+
+
+def explained(signal: Signal, strategy: Strategy, bars: Bars, others: Mapping[str, Bars] | None = None) -> Signal:
+    """A signal with its confidence and the sentence that explains it, out of the bars up to its own.
+
+    Raises NoSuchBar where the bars end elsewhere.
+    """
+    if not len(bars) or bars.close_time(-1) != signal.time_ms:
+        ends = f"{bars.close_time(-1)}" if len(bars) else "before any"
+        raise NoSuchBar(market=signal.market, time=signal.time_ms, ends=ends)
+    found = Explainer(strategy, bars, others).at(-1)
+    return replace(signal, confidence=found.confidence, reason=found.reason)
 
 
 @cache
