@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -136,7 +136,7 @@ def divergence(b: Bars) -> tuple[Floats, ...]:
         (1, 3, peaks(b.high, 5, 5), b.high, -1),
     ):
         places = [i for i in np.flatnonzero(found) if i >= 19]
-        for first, second in zip(places, places[1:], strict=False):
+        for first, second in pairwise(places):
             moved = sign * (price[second - 5] - price[first - 5])
             gained = sign * (value[second - 5] - value[first - 5])
             if second - first <= 60:

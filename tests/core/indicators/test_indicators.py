@@ -9,7 +9,6 @@ from tests.core.graph.samples import bars_of, changed_after, examples
 from tests.core.indicators.found import PAGES, USUAL, USUAL_LINES, usual
 from tests.core.indicators.naive_others import NAIVE as OTHERS
 from tests.core.indicators.naive_prices import NAIVE as PRICES
-from tests.core.indicators.twins import TWINS
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import WrongOperand, close, high, low, parameter
 from tradepool.core.graph.market_step import series
@@ -20,6 +19,7 @@ from tradepool.core.indicators.page import NOTHING, SAME, WrongArgument
 from tradepool.core.indicators.parabolic_stop_and_reverse import parabolic_sar
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.indicators.simple_moving_average import sma
+from tradepool.entrypoints.bench_indicators_twins import TWINS
 
 NAIVE = PRICES | OTHERS
 SEEDS = range(examples(2).max_examples)
@@ -72,8 +72,10 @@ def test_nothing_that_was_published_ever_changes(name: str, seed: int) -> None:
 @every_page
 def test_a_page_says_everything(name: str) -> None:
     page, lines = PAGES[name], usual(PAGES[name])
-    assert page.title and page.source and all(page.span)
-    assert len(page.span) in (1, len(lines)) and len(page.flat) in (1, len(lines))
+    assert page.title
+    assert page.source
+    assert all(page.span)
+    assert {len(page.span), len(page.flat)} <= {1, len(lines)}
     for item in page.arguments:
         assert (item.limits is not None) == (item.kind.startswith(("int", "float")))
 

@@ -283,7 +283,8 @@ def write_scan(writer: Writer, expr: Expr) -> str:
     views = [View(writer, window) for window in expr.args if isinstance(window, Window)]
     n = views[0].n
     names = {letter: writer.fresh("n") for letter in letters}
-    names |= {"m": writer.atom(item) for item in expr.args if not isinstance(item, Window)}
+    if not isinstance(expr.args[-1], Window):
+        names["m"] = writer.atom(expr.args[-1])
     names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share}
     if "{middle}" in lines[0]:
         names["middle"] = writer.hoist(f"(to_float({n}) + 1.0) * 0.5")
