@@ -36,6 +36,7 @@ REASONS = {
     "patterns": "usual sizes are anchored sums, computed at every bar; TA-Lib stops at the first condition that fails",
 }
 _Run = Callable[[], object]
+Work = tuple[Page, _Run, list[Callable[[Bars], object]]]
 
 
 class TwinMissing(TradepoolError):
@@ -49,7 +50,7 @@ def rounds() -> Measure:
     except ImportError:
         raise TwinMissing from None
     bars = random_bars(BARS)
-    works = []
+    works: list[Work] = []
     for page in pages().values():
         lines = {name if name == page.name else f"{page.name} {name}": line for name, line in usual(page).items()}
         paired = {name: line for name, line in lines.items() if name in TWINS}
@@ -81,7 +82,7 @@ def ours(lines: list[Expr], bars: Bars) -> _Run:
     return lambda: run(np.zeros(source.state_size), np.zeros(0), parameters, np.zeros(0), *reads, 0, len(bars), outputs)
 
 
-def measured(works: list[tuple[Page, _Run, list[Callable[[Bars], object]]]], bars: Bars) -> Iterator[Figure]:
+def measured(works: list[Work], bars: Bars) -> Iterator[Figure]:
     """Both, one after the other; CPU time."""
     for page, run, calls in works:
         mine = milliseconds(run)

@@ -28,7 +28,8 @@ def garman_klass(b: Bars) -> tuple[Floats, ...]:
 
 
 def rogers_satchell(b: Bars) -> Floats:
-    return np.log(b.high / b.close) * np.log(b.high / b.open) + np.log(b.low / b.close) * np.log(b.low / b.open)
+    found: Floats = np.log(b.high / b.close) * np.log(b.high / b.open)
+    return found + np.log(b.low / b.close) * np.log(b.low / b.open)
 
 
 def yang_zhang(b: Bars) -> tuple[Floats, ...]:
@@ -184,7 +185,8 @@ def half_life(b: Bars) -> tuple[Floats, ...]:
 
 
 def returns(b: Bars) -> Floats:
-    return np.log(b.close / ago(b.close))
+    found: Floats = np.log(b.close / ago(b.close))
+    return found
 
 
 def standard(w: Floats) -> Floats:

@@ -35,7 +35,7 @@ def test_constant_in_gives_the_stated_constant_out(name: str, value: float) -> N
     stated = PAGES[name].flat * (1 if len(PAGES[name].flat) > 1 else len(lines))
     found = series(list(lines.values()), flat, "native")
     for line, got, said in zip(lines.values(), found.T, stated, strict=True):
-        expected = {SAME: value, NOTHING: np.nan}.get(said, said) if isinstance(said, str) else said
+        expected = {SAME: value, NOTHING: np.nan}[said] if isinstance(said, str) else said
         np.testing.assert_allclose(got[line.lookback :], expected, rtol=1e-9, atol=1e-9)
 
 

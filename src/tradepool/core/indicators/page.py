@@ -131,7 +131,8 @@ def indicator(
                     given[item.name] = _checked(name, item, given[item.name])
             return function(**given)
 
-        spans, flats = (part if isinstance(part, tuple) else (part,) for part in (span, flat))
+        spans = span if isinstance(span, tuple) else (span,)
+        flats = flat if isinstance(flat, tuple) else (flat,)
         call = cast("Callable[..., Made]", checked)
         title = (module.__doc__ or "").strip().rstrip(".")
         _PAGES[name] = Page(name, group, title, call, arguments, spans, source, flats, twin)
