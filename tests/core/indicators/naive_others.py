@@ -28,8 +28,9 @@ def garman_klass(b: Bars) -> tuple[Floats, ...]:
 
 
 def rogers_satchell(b: Bars) -> Floats:
-    found: Floats = np.log(b.high / b.close) * np.log(b.high / b.open)
-    return found + np.log(b.low / b.close) * np.log(b.low / b.open)
+    upper, lower = np.log(b.high / b.close) * np.log(b.high / b.open), np.log(b.low / b.close) * np.log(b.low / b.open)
+    found: Floats = upper + lower
+    return found
 
 
 def yang_zhang(b: Bars) -> tuple[Floats, ...]:
@@ -190,7 +191,8 @@ def returns(b: Bars) -> Floats:
 
 
 def standard(w: Floats) -> Floats:
-    return (w - w.mean()) / w.std()
+    found: Floats = (w - w.mean()) / w.std()
+    return found
 
 
 NAIVE: dict[str, Naive] = {
