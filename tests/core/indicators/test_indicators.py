@@ -15,7 +15,7 @@ from tradepool.core.graph.market_step import series
 from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
-from tradepool.core.indicators.page import NOTHING, SAME, WrongArgument
+from tradepool.core.indicators.page import NOTHING, SAME, BeyondLimits
 from tradepool.core.indicators.parabolic_stop_and_reverse import parabolic_sar
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.indicators.simple_moving_average import sma
@@ -82,7 +82,7 @@ def test_a_page_says_everything(name: str) -> None:
 
 @pytest.mark.parametrize("length", [0, -1, 100_001, parameter("n", 5, 0, 9, 1)])
 def test_a_length_beyond_its_limits_is_refused_by_name(length: int) -> None:
-    with pytest.raises(WrongArgument, match=r"rsi\(length=.*length cannot be .*; give one from 1 to 100000"):
+    with pytest.raises(BeyondLimits, match=r"rsi\(length=.*length cannot be .*; give one from 1 to 100000"):
         rsi(length=length)
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_number_is_refused_by_name() -> None:
         rsi("close", length=14)  # type: ignore[arg-type]  # that is the point
     with pytest.raises(WrongOperand):
         bollinger(close > low)  # type: ignore[arg-type]  # that is the point
-    with pytest.raises(WrongArgument, match="cannot be 2"):
+    with pytest.raises(BeyondLimits, match="cannot be 2"):
         parabolic_sar(limit=2.0)
     with pytest.raises(WrongOperand):
         bollinger(width="2")  # type: ignore[arg-type]  # that is the point
