@@ -11,6 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.core.graph.plain_terms import (
+    Naive,
+    at_rises,
+    averaged_and_bounded,
+    bounded_average,
+    central,
+    from_sum,
+    newest,
+    rises,
+    rolling,
+    weighted,
+)
 from tests.core.graph.samples import MINUTE_MS
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
@@ -22,7 +34,6 @@ from tradepool.core.graph.expr import (
     crosses_above,
     crosses_below,
     is_known,
-    maximum,
     parameter,
     volume,
     was,
@@ -54,7 +65,7 @@ from tradepool.core.graph.primitives import (
     wilder,
     wma,
 )
-from tradepool.core.graph.recursion import recursive, value_when
+from tradepool.core.graph.recursion import value_when
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.writer import Writer
@@ -64,8 +75,6 @@ N = parameter("n", 14, 1, LONGEST, 1)
 OTHER = "OTHER/USDT"
 SCORE = "score"
 Make = Callable[[Number, Number], Expr]
-# Of the source's values, the bars and n.
-Naive = Callable[[Floats, Bars, int], Floats]
 
 
 class Term(NamedTuple):
@@ -83,15 +92,6 @@ class Term(NamedTuple):
     passes_nan: bool = True
 
 
-def rolling(function: Callable[[Floats], float]) -> Naive:
-    """A function of each whole window, written as plainly as can be."""
-
-    def naive(x: Floats, bars: Bars, n: int) -> Floats:
-        return np.array([function(x[i - n + 1 : i + 1]) if i + 1 >= n else np.nan for i in range(len(x))])
-
-    return naive
-
-
 def smoothed(weight: Callable[[int], float], seed: Callable[[int], int] = lambda n: n) -> Naive:
     """An average seeded by the mean of so many values."""
 
@@ -107,11 +107,6 @@ def smoothed(weight: Callable[[int], float], seed: Callable[[int], int] = lambda
 def shifted(x: Floats, bars: Bars, n: int) -> Floats:
     """The value n bars ago."""
     return np.concatenate((np.full(min(n, len(x)), np.nan), x[: max(len(x) - n, 0)]))
-
-
-def rises(x: Floats) -> NDArray[np.bool_]:
-    """Whether a value is above the one before."""
-    return np.append(False, x[1:] > x[:-1])
 
 
 def from_second(values: Floats) -> Floats:
@@ -231,55 +226,6 @@ def above(x: Floats, bars: Bars, n: int) -> Floats:
     is_above = x > high
     crossed = (is_above & ~np.concatenate(([False], is_above[:-1]))).astype(float)
     return np.concatenate((np.full(min(n + 1, len(x)), np.nan), crossed[n + 1 :]))
-
-
-def from_sum(x: Floats, bars: Bars, n: int) -> Floats:
-    """Wilder's sum of n - 1 values, from then on losing its n-th part for each new value; here over n."""
-    values, total = np.full(len(x), np.nan), float(np.sum(x[: n - 1]))
-    for i in range(n - 1, len(x)):
-        total = total - total / n + x[i]
-        values[i] = total / n
-    return values
-
-
-def weighted(x: Floats) -> float:
-    """The mean of a window whose newest value weighs most."""
-    weights = np.arange(1.0, len(x) + 1.0)
-    return float(x @ weights / weights.sum())
-
-
-def central(order: int) -> Naive:
-    """A moment about the mean."""
-    return rolling(lambda w: float(np.mean(np.abs(w - w.mean()) if order == 1 else (w - w.mean()) ** order)))
-
-
-def averaged_and_bounded(x: Floats, bars: Bars, n: int) -> Floats:
-    """An average that follows by 1 / n, and the highest it has been, which fades by a tenth of the distance."""
-    average = top = x[0]
-    values = [top - average]
-    for one in x[1:]:
-        average, top = average + (one - average) / n, max(average, top + (average - top) * 0.1)
-        values.append(top - average)
-    return np.array(values)
-
-
-def bounded_average(x: Number, n: Number) -> Number:
-    """The same, as an expression."""
-    average, top = recursive(
-        (x, x), lambda average, top: (average + (x - average) / n, maximum(average, top + (average - top) * 0.1))
-    )
-    return top - average
-
-
-def at_rises(x: Floats, bars: Bars, n: int) -> Floats:
-    """The value at the last rise."""
-    last = np.maximum.accumulate(np.where(rises(x), np.arange(len(x)), -1))
-    return np.where(last < 0, np.nan, x[last])
-
-
-def newest(extreme: Callable[[Floats], float]) -> Naive:
-    """Bars since the extreme of a window, the newest of equal ones."""
-    return rolling(lambda w: float(len(w) - 1 - np.flatnonzero(w == extreme(w))[-1]))
 
 
 MEAN = rolling(lambda window: float(np.mean(window)))

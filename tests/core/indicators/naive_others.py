@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -28,7 +28,9 @@ def garman_klass(b: Bars) -> tuple[Floats, ...]:
 
 
 def rogers_satchell(b: Bars) -> Floats:
-    return np.log(b.high / b.close) * np.log(b.high / b.open) + np.log(b.low / b.close) * np.log(b.low / b.open)
+    upper, lower = np.log(b.high / b.close) * np.log(b.high / b.open), np.log(b.low / b.close) * np.log(b.low / b.open)
+    found: Floats = upper + lower
+    return found
 
 
 def yang_zhang(b: Bars) -> tuple[Floats, ...]:
@@ -136,7 +138,7 @@ def divergence(b: Bars) -> tuple[Floats, ...]:
         (1, 3, peaks(b.high, 5, 5), b.high, -1),
     ):
         places = [i for i in np.flatnonzero(found) if i >= 19]
-        for first, second in zip(places, places[1:], strict=False):
+        for first, second in pairwise(places):
             moved = sign * (price[second - 5] - price[first - 5])
             gained = sign * (value[second - 5] - value[first - 5])
             if second - first <= 60:
@@ -184,11 +186,13 @@ def half_life(b: Bars) -> tuple[Floats, ...]:
 
 
 def returns(b: Bars) -> Floats:
-    return np.log(b.close / ago(b.close))
+    found: Floats = np.log(b.close / ago(b.close))
+    return found
 
 
 def standard(w: Floats) -> Floats:
-    return (w - w.mean()) / w.std()
+    found: Floats = (w - w.mean()) / w.std()
+    return found
 
 
 NAIVE: dict[str, Naive] = {

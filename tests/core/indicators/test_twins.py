@@ -11,10 +11,10 @@ import pytest
 from tests.conftest import Series
 from tests.core.graph.samples import bars_of
 from tests.core.indicators.found import PAGES, USUAL_LINES
-from tests.core.indicators.twins import TWINS
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.market_step import series as series_of
+from tradepool.entrypoints.bench_indicators_twins import TWINS
 
 SERIES = ("BINANCE-BTC-USDT-5m", "BINANCE-BTC-USDT-1h", "BINANCE-ETH-USDT-1d")
 MOST, MOST_LONG = 100_000, 1_000_000

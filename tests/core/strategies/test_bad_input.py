@@ -18,7 +18,7 @@ from tradepool.core.graph.scope import of, on, session
 from tradepool.core.graph.step import TimeframeTooFine
 from tradepool.core.graph.units import WrongUnit
 from tradepool.core.indicators.bollinger_bands import bollinger
-from tradepool.core.indicators.page import WrongArgument
+from tradepool.core.indicators.page import BeyondLimits
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.strategies.exits import Exits
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
@@ -57,11 +57,11 @@ WRONG: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
     "a window of zero": (lambda: sma(close, 0), WrongLength, "sma cannot look over 0 bars"),
     "a window that may be zero": (
         lambda: rsi(length=parameter("n", 5, 0, 9, 1)),
-        WrongArgument,
+        BeyondLimits,
         r"rsi\(length=n\): .*0 to 9",
     ),
     "half a bar": (lambda: sma(close, 2.5), WrongLength, "over 2.5 bars"),  # type: ignore[arg-type]
-    "a negative width": (lambda: bollinger(width=-1), WrongArgument, r"bollinger\(width=-1\): width cannot be -1"),
+    "a negative width": (lambda: bollinger(width=-1), BeyondLimits, r"bollinger\(width=-1\): width cannot be -1"),
     "a default out of range": (lambda: parameter("n", 5, 6, 9, 1), WrongParameter, "n has no usable range"),
     "a value out of range": (
         lambda: strategy(close > parameter("n", 5, 1, 9, 1)).with_parameters({"n": 10}),

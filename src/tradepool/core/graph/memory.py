@@ -200,22 +200,35 @@ def write_extreme_age(writer: Writer, expr: Expr) -> str:
 
 
 def write_extreme(writer: Writer, expr: Expr) -> str:
-    """Take what is more extreme; look through the window only when the extreme leaves it. A nan is passed over."""
+    """The extreme of this block of n values, and of those of the block before that are still in the window.
+
+    The latter are found once a block, going back from its end (van Herk, 1992). A nan is passed over.
+    """
     (window,) = expr.args
-    sign, view, bar = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.scope.bar
-    leaving, state = view.leaving, writer.keep(expr)
-    # It is nan only while every value of the window is.
-    rescan = oldest_to_newest(
-        writer, [view], [f"{state} = where({{y}} {sign} {state} or is_nan({state}), {{y}}, {state})"]
-    )
-    lines = [
-        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state} or is_nan({state}):",
-        f"    {state} = {view.x}",
-        f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
-        *indented([f"{state} = {view.x}", *rescan]),
+    sign, view, varies = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.varies(window)
+    n, state, place = view.n, writer.keep(expr), writer.state(f"place in its block {expr!r}", kind="int", varies=varies)
+    array, first = writer.rows_of(f"from there to the end of the block {expr!r}", view.ring.size, varies=varies)
+    best, k, y = (writer.fresh(letter) for letter in "nkn")
+    # Adding zero makes one zero of both, whichever came first.
+    x = writer.local(f"{view.x} + 0.0", f"{view.source!r} + 0.0")
+    begins = [f"if {place} == 0 or {x} {sign} {state} or is_nan({state}):", f"    {state} = {x}"]
+    writer.scope.lines += writer.since(view.source.first_valid, begins)
+    old = writer.local(f"{array}[{first} + minimum({place} + 1, {n} - 1)]", f"what is left of the block before {expr!r}")
+    is_newer = f"{place} == {n} - 1 or {state} {sign} {old} or is_nan({old})"
+    found = writer.local(f"where({is_newer}, {state}, {old})", expr)
+    ends = [
+        f"{place} += 1",
+        f"if {place} == {n}:",
+        f"    {place} = 0",
+        f"    {best} = {x}",
+        f"    {array}[{first} + {n} - 1] = {best}",
+        f"    for {k} in range(1, {n}):",
+        f"        {y} = {view.ring.back(k)} + 0.0",
+        f"        {best} = where({y} {sign} {best} or is_nan({best}), {y}, {best})",
+        f"        {array}[{first} + {n} - 1 - {k}] = {best}",
     ]
-    writer.scope.lines += writer.since(view.source.first_valid, lines)
-    return state
+    writer.scope.lines += writer.since(view.source.first_valid, ends)
+    return found
 
 
 def write_quantile(writer: Writer, expr: Expr) -> str:
@@ -283,7 +296,8 @@ def write_scan(writer: Writer, expr: Expr) -> str:
     views = [View(writer, window) for window in expr.args if isinstance(window, Window)]
     n = views[0].n
     names = {letter: writer.fresh("n") for letter in letters}
-    names |= {"m": writer.atom(item) for item in expr.args if not isinstance(item, Window)}
+    if not isinstance(expr.args[-1], Window):
+        names["m"] = writer.atom(expr.args[-1])
     names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share}
     if "{middle}" in lines[0]:
         names["middle"] = writer.hoist(f"(to_float({n}) + 1.0) * 0.5")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradepool.core.graph.expr import Number, close
-from tradepool.core.graph.primitives import regression
+from tradepool.core.graph.primitives import sma, wma
 from tradepool.core.indicators.page import LENGTH_FROM_2, SAME, indicator
 
 
@@ -21,4 +21,5 @@ def lsma(source: Number = close, *, length: int | Number = 14) -> Number:
     >>> lsma().lookback
     13
     """
-    return regression(source, length).value
+    # Which is three times the weighted mean less twice the simple one.
+    return 3.0 * wma(source, length) - 2.0 * sma(source, length)

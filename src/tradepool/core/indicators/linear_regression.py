@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tradepool.core.graph.expr import Number, close, constant, square_root
 from tradepool.core.graph.primitives import regression
+from tradepool.core.indicators.least_squares_moving_average import lsma
 from tradepool.core.indicators.page import LENGTH_FROM_2, NOTHING, SAME, indicator
 
 
@@ -46,4 +47,4 @@ def linear_regression(source: Number = close, *, length: int | Number = 14) -> L
     13
     """
     line = regression(source, length)
-    return LinearRegression(line.value, line.slope, _degrees(line.slope), line.r2)
+    return LinearRegression(lsma(source, length=length), line.slope, _degrees(line.slope), line.r2)

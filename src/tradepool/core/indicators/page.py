@@ -42,7 +42,7 @@ WIDTH: Limits = (0.0, 1_000.0)
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-class WrongArgument(InvalidInput):
+class BeyondLimits(InvalidInput):
     """{call}: {name} cannot be {value}; give one from {low} to {high}."""
 
 
@@ -112,7 +112,7 @@ def indicator(
 ) -> Callable[[_Function], _Function]:
     """Put a function into the table and check what it is given: kinds, and that numbers keep their limits.
 
-    A parameter keeps them with its whole range. The function then raises WrongArgument or WrongOperand.
+    A parameter keeps them with its whole range. The function then raises BeyondLimits or WrongOperand.
     """
 
     def enter(function: _Function) -> _Function:
@@ -131,7 +131,8 @@ def indicator(
                     given[item.name] = _checked(name, item, given[item.name])
             return function(**given)
 
-        spans, flats = (part if isinstance(part, tuple) else (part,) for part in (span, flat))
+        spans = span if isinstance(span, tuple) else (span,)
+        flats = flat if isinstance(flat, tuple) else (flat,)
         call = cast("Callable[..., Made]", checked)
         title = (module.__doc__ or "").strip().rstrip(".")
         _PAGES[name] = Page(name, group, title, call, arguments, spans, source, flats, twin)
@@ -163,7 +164,7 @@ def _checked(call: str, argument: Argument, value: object) -> object:
         fits = not isinstance(end, int | float) or (not isinstance(end, bool) and low <= end <= high)
         if not fits:
             shown = f"{value!r} ({ends[0]} to {ends[-1]})" if len(ends) > 1 else f"{value!r:.40}"
-            raise WrongArgument(
+            raise BeyondLimits(
                 call=f"{call}({argument.name}={value!r:.40})",
                 name=argument.name,
                 value=shown,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradepool.core.graph.expr import Number, close
-from tradepool.core.graph.primitives import regression
+from tradepool.core.graph.primitives import sma, wma
 from tradepool.core.indicators.page import LENGTH_FROM_2, SAME, indicator
 
 
@@ -16,5 +16,6 @@ def time_series_forecast(source: Number = close, *, length: int | Number = 14) -
     >>> time_series_forecast().lookback
     13
     """
-    line = regression(source, length)
-    return line.value + line.slope
+    # The line's middle is the mean, and its rise follows from the weighted mean.
+    ahead = 3.0 * (length + 1.0) * (1.0 / (length - 1.0))
+    return sma(source, length) + ahead * (wma(source, length) - sma(source, length))

@@ -1,7 +1,7 @@
 """What a strategy costs: arithmetic operations a bar and floats of state, estimated from its expressions.
 
 An addition is one operation; the other weights are what they take beside it on a processor. A window's sums are computed
-anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n leaves it once in
+anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n, where it is asked how old it is, leaves it once in
 about sqrt(n) bars of a random walk, and then n values are looked through. An operation that is not listed is taken to
 look at all of its window.
 """
@@ -32,7 +32,8 @@ _ELEMENTWISE = {
 _REMEMBERING = {
     **dict.fromkeys(("was", "previous", "lag", "external"), 1),
     **dict.fromkeys(("ema", "ema_from_first", "wilder", "smooth", "window", "rolling_sum", "sma", "since"), 4),
-    **dict.fromkeys(("highest", "lowest", "cumulative", "session", "on", "of"), 4),
+    **dict.fromkeys(("cumulative", "session", "on", "of"), 4),
+    **dict.fromkeys(("highest", "lowest"), 10),
     **dict.fromkeys(("wma", "since_highest", "since_lowest"), 8),
     "variance": 12,
     "before": 1,
@@ -42,11 +43,11 @@ _REMEMBERING = {
 _SCANNING = {"rank": 3, "slope": 4, "fitted": 5, "r2": 7, "correlation": 11, "quantile": 5}
 _SCANNING |= {"moment_1": 3, "moment_3": 4, "moment_4": 4}
 _SUMS_ANEW = {"rolling_sum": 1, "sma": 1, "variance": 4, "wma": 3}
-_EXTREMES = ("highest", "lowest", "since_highest", "since_lowest")
+_EXTREMES = ("since_highest", "since_lowest")
 # A sort of its own each: what it takes to compile is charged here.
 _QUANTILE_OPERATIONS = 500
 _UNLISTED_OPERATIONS = 20
-_WITH_RING = ("window", "quantile")
+_WITH_RING = ("window", "quantile", "highest", "lowest")
 _SMALL_STATE_FLOATS = 3
 
 

@@ -1,4 +1,7 @@
-"""What TA-Lib says, for every line of ours that it has a twin of, with the default parameters of our page."""
+"""What TA-Lib says, for every line of ours that it has a twin of, with the default parameters of our page.
+
+Needs TA-Lib, which only the bench and the tests do.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,25 @@ from tradepool.core.graph.bars import Bars
 Twin = Callable[[Bars], Floats]
 
 
+def named(function: Callable[..., Floats], twin: Twin) -> Twin:
+    """The twin, called as the function that it calls."""
+    twin.__name__ = function.__name__
+    return twin
+
+
 def of_close(function: Callable[..., Floats], *args: float, **kwargs: float) -> Twin:
     """A function of the close."""
-    return lambda bars: function(bars.close, *args, **kwargs)
+    return named(function, lambda bars: function(bars.close, *args, **kwargs))
 
 
 def of_bar(function: Callable[..., Floats], *args: float) -> Twin:
     """A function of high, low and close."""
-    return lambda bars: function(bars.high, bars.low, bars.close, *args)
+    return named(function, lambda bars: function(bars.high, bars.low, bars.close, *args))
 
 
 def of_range(function: Callable[..., Floats], *args: float) -> Twin:
     """A function of high and low."""
-    return lambda bars: function(bars.high, bars.low, *args)
+    return named(function, lambda bars: function(bars.high, bars.low, *args))
 
 
 def pattern(name: str) -> Twin:
@@ -36,7 +45,12 @@ def pattern(name: str) -> Twin:
 
 def part(function: Callable[..., tuple[Floats, ...]], at: int) -> Callable[..., Floats]:
     """One output of several."""
-    return lambda *args, **kwargs: function(*args, **kwargs)[at]
+
+    def one(*args: object, **kwargs: object) -> Floats:
+        return function(*args, **kwargs)[at]
+
+    one.__name__ = function.__name__
+    return one
 
 
 TWINS: dict[str, Twin] = {
