@@ -23,7 +23,6 @@ from tradepool.core.graph.market_step import series
 from tradepool.core.graph.step import market_step
 from tradepool.core.graph.units import PRICE
 from tradepool.core.strategies import catalog
-from tradepool.core.strategies.cost import operations_a_bar
 from tradepool.core.strategies.explain import Explainer
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.trade import Trade
@@ -134,7 +133,6 @@ def page(strategy: Strategy, bars: Bars) -> str:
             *rows,
             "",
             f"First signal after {step.lookback(strategy.values)} earlier bars of 15 min; a later start gives the same after: {settled}.",
-            f"About {operations_a_bar(strategy.graph.roots, strategy.values):,} operations a bar, {len(step.state_rows)} numbers of state.",
             "",
             "Modelled candles are no market: the picture shows when it acts, not whether it earns. This page and its picture",
             "are written by `docs/images/draw_strategies.py`.",
