@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from tradepool.presentation.why_page import AllWhyJson, ConditionRow, PastSignal
 
 SIGNALS_SHOWN = 10
 AFTER_BARS = 10
+# Every condition is kept for every bar, so of a longer series only its end is read: about 100 MB for 25 conditions.
+BARS_MAX = 500_000
 
 
 class NoCandlesOf(InvalidInput):
@@ -90,6 +93,8 @@ def _stored(market: str, config: Path | None) -> Path:
 
 def _explained(job: Job, asked: str, file: Path) -> WhyJson:
     _refuse_another(job.market, asked, file)
+    if len(job.bars) > BARS_MAX:
+        job = replace(job, bars=job.bars.slice(len(job.bars) - BARS_MAX, len(job.bars)))
     strategy, bars = job.strategy, job.bars
     step = MarketStep(strategy, bars.timeframe_ms, job.runner)
     if len(bars) <= step.lookback:
