@@ -43,13 +43,13 @@ class TwinMissing(TradepoolError):
     """TA-Lib is not installed here; install the development requirements."""
 
 
-def rounds() -> Measure:
-    """Compile every step and run all once. Raises TwinMissing."""
+def rounds(count: int = BARS) -> Measure:
+    """Compile every step and run all once, over so many bars. Raises TwinMissing."""
     try:
         from tradepool.entrypoints.bench_indicators_twins import TWINS
     except ImportError:
         raise TwinMissing from None
-    bars = random_bars(BARS)
+    bars = random_bars(count)
     works: list[Work] = []
     for page in pages().values():
         lines = {name if name == page.name else f"{page.name} {name}": line for name, line in usual(page).items()}
