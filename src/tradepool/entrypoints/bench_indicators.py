@@ -32,7 +32,7 @@ REASONS = {
     "elementwise": "one pass over a column at memory speed; the step also counts bars and tells known from unknown",
     "window": "the window is a ring in the state row, so that a saved row is whole; TA-Lib reads back in the column",
     "scan": "the window is looked through at each bar in order, to the same bits in every runner; TA-Lib's sums are not",
-    "state": "all outputs follow each other bar by bar; TA-Lib keeps one of them in registers at a time",
+    "state": "each bar also asks whether an average is seeded and whether a nan is to be got over, and the next bar waits",
     "patterns": "usual sizes are anchored sums, computed at every bar; TA-Lib stops at the first condition that fails",
 }
 _Run = Callable[[], object]
@@ -43,13 +43,13 @@ class TwinMissing(TradepoolError):
     """TA-Lib is not installed here; install the development requirements."""
 
 
-def rounds() -> Measure:
-    """Compile every step and run all once. Raises TwinMissing."""
+def rounds(count: int = BARS) -> Measure:
+    """Compile every step and run all once, over so many bars. Raises TwinMissing."""
     try:
         from tradepool.entrypoints.bench_indicators_twins import TWINS
     except ImportError:
         raise TwinMissing from None
-    bars = random_bars(BARS)
+    bars = random_bars(count)
     works: list[Work] = []
     for page in pages().values():
         lines = {name if name == page.name else f"{page.name} {name}": line for name, line in usual(page).items()}
@@ -98,9 +98,10 @@ def kind(page: Page) -> str:
     ops = {part.op for line in usual(page).values() for part in walk(line)}
     if ops & {"slope", "fitted", "r2", "correlation", "moment_1"}:
         return "scan"
-    if "window" in ops:
+    if "window" in ops and "recursion" not in ops:
         return "window"
-    return "state" if ops & {"recursion", "ema", "wilder", "cumulative", "wilder_from_sum"} else "elementwise"
+    averages = {"recursion", "ema", "ema_from_first", "wilder", "wilder_from_sum", "cumulative"}
+    return "state" if ops & averages else "elementwise"
 
 
 def milliseconds(run: _Run) -> float:

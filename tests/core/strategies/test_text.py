@@ -265,5 +265,5 @@ def test_state_is_never_more_than_estimated() -> None:
 
 
 def test_a_longer_window_costs_more() -> None:
-    short, long = (strategy_of(f"name: x\nenter: close > highest(high, {n})\nexit: close < 1") for n in (20, 2_000))
+    short, long = (strategy_of(f"name: x\nenter: rank(high, {n}) > 0.9\nexit: close < 1") for n in (20, 2_000))
     assert operations_a_bar(short.graph.roots, {}) < operations_a_bar(long.graph.roots, {})

@@ -202,29 +202,31 @@ def write_extreme_age(writer: Writer, expr: Expr) -> str:
 def write_extreme(writer: Writer, expr: Expr) -> str:
     """The extreme of this block of n values, and of those of the block before that are still in the window.
 
-    The latter are found once a block, going back from its end (van Herk, 1992). A nan is passed over.
+    The latter are found once a block, going back from its end (van Herk, 1992). A nan is passed over: either word gives
+    its second operand then, and nothing known is an infinity until the end.
     """
     (window,) = expr.args
-    sign, view, varies = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.varies(window)
+    word, sign = ("maximum", "-") if expr.op == "highest" else ("minimum", "")
+    view, varies, nothing = View(writer, window), writer.varies(window), writer.hoist(f"{sign}1e308 * 10.0")
     n, state, place = view.n, writer.keep(expr), writer.state(f"place in its block {expr!r}", kind="int", varies=varies)
     array, first = writer.rows_of(f"from there to the end of the block {expr!r}", view.ring.size, varies=varies)
-    best, k, y = (writer.fresh(letter) for letter in "nkn")
+    best, k = (writer.fresh(letter) for letter in "nk")
     # Adding zero makes one zero of both, whichever came first.
     x = writer.local(f"{view.x} + 0.0", f"{view.source!r} + 0.0")
-    begins = [f"if {place} == 0 or {x} {sign} {state} or is_nan({state}):", f"    {state} = {x}"]
-    writer.scope.lines += writer.since(view.source.first_valid, begins)
-    old = writer.local(f"{array}[{first} + minimum({place} + 1, {n} - 1)]", f"what is left of the block before {expr!r}")
-    is_newer = f"{place} == {n} - 1 or {state} {sign} {old} or is_nan({old})"
-    found = writer.local(f"where({is_newer}, {state}, {old})", expr)
+    begins = f"{state} = {word}({x}, where({place} == 0, {nothing}, {state}))"
+    writer.scope.lines += writer.since(view.source.first_valid, [begins])
+    older = f"{array}[{first} + minimum({place} + 1, {n} - 1)]"
+    old = writer.local(f"{nothing} if {place} == {n} - 1 else {older}", f"what is left of the block before {expr!r}")
+    both = writer.local(f"{word}({state}, {old})", f"known {expr!r}")
+    found = writer.local(f"where({both} == {nothing}, {writer.hoist('divide(0.0, 0.0)')}, {both})", expr)
     ends = [
         f"{place} += 1",
         f"if {place} == {n}:",
         f"    {place} = 0",
-        f"    {best} = {x}",
+        f"    {best} = {word}({x}, {nothing})",
         f"    {array}[{first} + {n} - 1] = {best}",
         f"    for {k} in range(1, {n}):",
-        f"        {y} = {view.ring.back(k)} + 0.0",
-        f"        {best} = where({y} {sign} {best} or is_nan({best}), {y}, {best})",
+        f"        {best} = {word}({view.ring.back(k)} + 0.0, {best})",
         f"        {array}[{first} + {n} - 1 - {k}] = {best}",
     ]
     writer.scope.lines += writer.since(view.source.first_valid, ends)

@@ -42,7 +42,7 @@ def recursive(start: Values, step: Callable[..., Values]) -> tuple[Number, ...]:
     """
     names, starts = tuple(inspect.signature(step).parameters), [as_number(item, "recursive") for item in start]
     memory = [Number("before", (), name, 0, 0, item.unit) for name, item in zip(names, starts, strict=False)]
-    following = [as_number(item, "recursive") for item in step(*memory)]
+    following = [as_number(item, "recursive") for item in step(*memory)] if len(memory) == len(names) else []
     if not len(names) == len(starts) == len(following):
         why = f"{len(starts)} values start, {len(names)} are remembered and {len(following)} follow"
         raise WrongOperand(expression=f"recursive{names}", why=why, remedy="give as many of each")

@@ -1,9 +1,9 @@
 """What a strategy costs: arithmetic operations a bar and floats of state, estimated from its expressions.
 
 An addition is one operation; the other weights are what they take beside it on a processor. A window's sums are computed
-anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n, where it is asked how old it is, leaves it once in
-about sqrt(n) bars of a random walk, and then n values are looked through. An operation that is not listed is taken to
-look at all of its window.
+anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n, where its age is asked for,
+leaves it once in about sqrt(n) bars of a random walk, and then n values are looked through. An operation that is not
+listed is taken to look at all of its window.
 """
 
 from __future__ import annotations
