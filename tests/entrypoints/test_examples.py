@@ -37,6 +37,8 @@ def test_what_the_guide_shows_runs(kind: str, text: str, tmp_path: Path) -> None
 def test_the_guide_names_the_five_and_what_it_maps() -> None:
     assert len(FILES) >= 7
     assert [file.name for file in FILES if file.suffix == ".strategy" and file.name not in GUIDE] == []
-    wanted = ("populate_indicators", "populate_entry_trend", "populate_exit_trend", "minimal_roi", "stoploss")
-    wanted += ("trailing_stop", "@informative", "should_long", "go_long", "update_position", "startup_candle_count")
-    assert [word for word in wanted if word not in GUIDE] == []
+    wanted = (
+        "populate_indicators populate_entry_trend populate_exit_trend minimal_roi stoploss trailing_stop @informative"
+    )
+    jesse = "should_long go_long update_position"
+    assert [word for word in f"{wanted} {jesse} startup_candle_count".split() if word not in GUIDE] == []
