@@ -19,6 +19,7 @@ from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
+from tradepool.entrypoints.universe import universe_app
 
 if TYPE_CHECKING:
     from tradepool.presentation.finished_run import FinishedRun
@@ -52,6 +53,7 @@ app.command(strategies_app)
 app.command(config_app)
 app.command(data_app)
 app.command(exchange_app)
+app.command(universe_app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
@@ -165,6 +167,30 @@ def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:
         _say(run_json(finished))
     else:
         _show(report(finished, title))
+
+
+@app.command
+def why(
+    market: Annotated[str, Parameter(help="BTC/USDT, or stored candles: binance:BTC/USDT@1h.")],
+    *,
+    strategy: Annotated[str | None, Parameter(help="Name or file [default: every built-in one].")] = None,
+    candles: Annotated[Path | None, Parameter(help="Candle file, or stored ones [default: the store's].")] = None,
+    param: Annotated[list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value.")] = None,
+    with_: Annotated[
+        list[Path] | None, Parameter(name="--with", consume_multiple=True, help="Candles of the markets it reads.")
+    ] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Why it would enter now or not: each condition, what is missing, and what became of the last ten signals."""
+    from tradepool.entrypoints.why import why as explain
+    from tradepool.presentation.why_page import why_page
+
+    found = explain(market, strategy, candles, param=param or (), beside=with_ or (), config=config)
+    if json:
+        _say(found)
+    else:
+        _show(why_page(found.strategies))
 
 
 @strategies_app.command(name="list")
