@@ -8,6 +8,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.entrypoints.deployment_settings import (
+    AccountSettings,
+    DeploymentSettings,
+    MandateSettings,
+    UserSettings,
+    VenueSettings,
+)
+
 
 class LogSettings(BaseModel):
     """What is logged, and for whom: people (`console`) or machines (`json`).
@@ -51,3 +59,8 @@ class Settings(BaseModel):
     backtest: BacktestSettings = BacktestSettings()
     strategies: StrategiesSettings = StrategiesSettings()
     candles: CandlesSettings = CandlesSettings()
+    deployment: DeploymentSettings = DeploymentSettings()
+    venue: VenueSettings = VenueSettings()
+    users: dict[str, UserSettings] = {}
+    accounts: dict[str, AccountSettings] = {}
+    mandates: dict[str, MandateSettings] = {}
