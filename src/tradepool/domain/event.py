@@ -102,6 +102,14 @@ class ForeignOrder:
     market: MarketId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenAsked:
+    """A person wants these markets' positions sold now, whatever their strategies say."""
+
+    time_ms: int
+    markets: tuple[MarketId, ...]
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -113,4 +121,5 @@ Event = (
     | StreamLost
     | StreamRestored
     | ForeignOrder
+    | FlattenAsked
 )

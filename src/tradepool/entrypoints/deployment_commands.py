@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tradepool.entrypoints.inputs import Config
+
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 
 
@@ -40,6 +42,17 @@ def init(
     print(f"Next: tradepool start --config {file}")
 
 
+def start(*, config: Config = None) -> None:
+    """Trade every active mandate until Ctrl-C, SIGTERM or `stop`; protections rest at the venue meanwhile and after."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.keys import keys_of
+    from tradepool.entrypoints.trading import start as trade
+
+    deployed = deployed_from(config)
+    trade(deployed, keys_of(deployed))
+
+
 def add_to(app: App) -> None:
     """Give the command line these commands."""
-    app.command(init)
+    for command in (init, start):
+        app.command(command)

@@ -7,13 +7,12 @@ with its commands ignored. An event that says nothing new leaves `changed` false
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import position_of
-from tradepool.core.account.slot import Slot, Working
+from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.risk.review import review
@@ -23,6 +22,7 @@ from tradepool.domain.event import (
     AccountOpened,
     CandlesClosed,
     Event,
+    FlattenAsked,
     ForeignOrder,
     InstanceBegan,
     OrderAccepted,
@@ -41,15 +41,6 @@ from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry that waits for the exits of its batch to be final."""
-
-    slot: Slot
-    signal: Signal
-    equity: int
 
 
 class Account:
@@ -85,7 +76,7 @@ class Account:
         self.changed = False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self._order_number = 0
-        self._waiting: list[_Entry] = []
+        self._waiting: list[Entry] = []
         self._commands: list[Command] = []
 
     def apply(self, event: Event) -> list[Command]:
@@ -113,6 +104,9 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
+            case FlattenAsked():
+                for slot in to_flatten(self.slots.values(), event.markets):
+                    self._leave(slot, step.SELL, event.time_ms)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -184,7 +178,7 @@ class Account:
                 if event.late or self.foreign:
                     self._refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
                 else:
-                    self._waiting.append(_Entry(slot, signals[market], equity))
+                    self._waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
@@ -192,13 +186,16 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
         )
-        if wish == step.NOTHING:
-            return
+        if wish != step.NOTHING:
+            self._leave(slot, wish, s.time_ms)
+
+    def _leave(self, slot: Slot, wish: int, time_ms: int) -> None:
+        """Do what is wished once the stop has left the book."""
         if slot.stop is not None:
             slot.after_cancel = wish
             self._commands.append(Cancel(slot.stop, slot.market.id))
         else:
-            self._after_cancel(slot, wish, s.time_ms)
+            self._after_cancel(slot, wish, time_ms)
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
@@ -267,7 +264,7 @@ class Account:
         slot.after_cancel = step.NOTHING
         slot.row[step.RESTING] = 0
         if wish == step.SELL:
-            self._sell(slot, Purpose.SIGNAL_EXIT, time_ms)
+            self._sell(slot, slot.take_sell_purpose(), time_ms)
             return
         if wish == step.RELEVEL:
             step.relevel(slot.row)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
-from tradepool.domain.ids import ClientOrderId
+from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.market import Market
-from tradepool.domain.order import OrderRequest, OrderStatus
+from tradepool.domain.order import OrderRequest, OrderStatus, Purpose
+from tradepool.domain.signal import Signal
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Slot:
     stop: ClientOrderId | None = None
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
+    sell_purpose: Purpose = Purpose.SIGNAL_EXIT
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
@@ -68,6 +71,11 @@ class Slot:
         gained = self.worth() + self.row[step.EXIT_PROCEEDS] - self.row[step.EXIT_FEE]
         return gained - fee_units(self.worth(), self.terms[step.TAKER_PPM]) - self.row[step.ENTRY_COST]
 
+    def take_sell_purpose(self) -> Purpose:
+        """Why the next sale happens: a person's wish is for one sale only."""
+        purpose, self.sell_purpose = self.sell_purpose, Purpose.SIGNAL_EXIT
+        return purpose
+
     def steps(self) -> int:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
@@ -87,3 +95,28 @@ class Slot:
             row[step.EXIT_REASON],
             row[step.SIDE],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry that waits for the exits of its batch to be final."""
+
+    slot: Slot
+    signal: Signal
+    equity: int
+
+
+def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
+    """What a person wants sold and is not being sold yet; its sale will say whose wish it was.
+
+    A stop that is just being replaced is not put back: the cancel that is on its way is followed by the sale.
+    """
+    found = []
+    for slot in slots:
+        if slot.market.id not in markets or not slot.held or slot.exit is not None:
+            continue
+        slot.sell_purpose = Purpose.FLATTEN
+        if slot.after_cancel == step.NOTHING:
+            found.append(slot)
+        slot.after_cancel = step.SELL if slot.after_cancel != step.NOTHING else step.NOTHING
+    return found
