@@ -52,7 +52,92 @@ def start(*, config: Config = None) -> None:
     trade(deployed, keys_of(deployed))
 
 
+def stop(
+    *,
+    keep_protections: Annotated[bool, Parameter(help="They always rest at the venue; said for clarity.")] = True,
+    exchange: Annotated[bool, Parameter(help="End the practice exchange too, and its play money.")] = False,
+    config: Config = None,
+) -> None:
+    """End the trading process; open positions keep their protections at the venue."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import stop as end
+
+    del keep_protections
+    end(deployed_from(config), exchange=exchange)
+
+
+def status(*, json: Json = False, config: Config = None) -> None:
+    """Am I safe? Positions without a stop, orders without an answer, books against venue, age of data; exit code 1 if not."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import refuse_unless_safe
+    from tradepool.entrypoints.emergency import status as look
+    from tradepool.entrypoints.saying import show
+    from tradepool.presentation.status_page import status_json, status_page
+
+    found = look(deployed_from(config))
+    if json:
+        print(status_json(found), flush=True)
+    else:
+        show(status_page(found))
+    refuse_unless_safe(found)
+
+
+All = Annotated[bool, Parameter(name="--all", help="The whole platform.")]
+OfUser = Annotated[str | None, Parameter(help="One user.")]
+OnMarket = Annotated[str | None, Parameter(help="One market, such as BTC/USDT.")]
+Reason = Annotated[str | None, Parameter(help="Why; it is written down.")]
+
+
+def halt(
+    *,
+    everything: All = False,
+    user: OfUser = None,
+    market: OnMarket = None,
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Enter nothing more until `resume`; exits and protections go on. The name is typed back."""
+    _do("halt", everything, user, market, reason, config)
+
+
+def resume(
+    *,
+    everything: All = False,
+    user: OfUser = None,
+    market: OnMarket = None,
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Lift a halt. The name is typed back."""
+    _do("resume", everything, user, market, reason, config)
+
+
+def flatten(
+    *,
+    everything: All = False,
+    user: OfUser = None,
+    market: OnMarket = None,
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Halt, take back the stops and sell everything there, at market. The name is typed back."""
+    _do("flatten", everything, user, market, reason, config)
+
+
+def _do(
+    what: str, everything: bool, user: str | None, market: str | None, reason: str | None, config: Path | None
+) -> None:
+    from tradepool.entrypoints import emergency
+    from tradepool.entrypoints.deployment import deployed_from
+
+    deployed = deployed_from(config)
+    scope = emergency.scope_of(deployed, everything=everything, user=user, market=market)
+    wish = emergency.confirmed(what, scope, reason)
+    act = {"halt": emergency.halt, "resume": emergency.resume, "flatten": emergency.flatten}[what]
+    print(act(deployed, wish))
+
+
 def add_to(app: App) -> None:
     """Give the command line these commands."""
-    for command in (init, start):
+    for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)

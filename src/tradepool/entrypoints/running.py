@@ -54,7 +54,7 @@ def books_of(deployed: Deployed, world: str) -> Connection:
     """The deployment's database. Play money that began anew begins new books; the old ones stay beside them."""
     connection = open_store(deployed.database)
     rows = DatabaseDeployment(connection, deployed.deployment)
-    old = rows.world
+    old, halts = rows.world, rows.halts()
     if world and old not in ("", world):
         dispose(connection)
         aside = deployed.database.with_name(f"tradepool-{old}.sqlite")
@@ -62,6 +62,8 @@ def books_of(deployed: Deployed, world: str) -> Connection:
         print(f"The practice exchange began anew, so do the books; the old ones are in {aside}.", file=sys.stderr)
         connection = open_store(deployed.database)
         rows = DatabaseDeployment(connection, deployed.deployment)
+        for halt in halts:
+            rows.halt(halt, "halt kept")
     if world:
         rows.enter(world)
     return connection

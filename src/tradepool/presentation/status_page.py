@@ -12,7 +12,7 @@ from tradepool.presentation.results import SCHEMA
 
 
 class AccountSafety(msgspec.Struct, frozen=True):
-    """One account. `unprotected` and `unknown_orders` name markets and orders, `difference` is ledger minus venue by
+    """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
     nothing is decided for it any more, "" while it trades."""
 
@@ -20,7 +20,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     user: str
     mandate: str
     mode: str
-    positions: int
+    positions: list[str]
     unprotected: list[str]
     unsellable: list[str]
     unknown_orders: list[str]
@@ -96,7 +96,7 @@ def status_page(status: StatusJson) -> Group:
         table.add_column(title)
     for row in status.accounts:
         off = "not asked" if row.difference is None else ", ".join(f"{v} {a}" for a, v in row.difference.items()) or "0"
-        figures = (str(row.positions), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
+        figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
         table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
     halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
     return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, table)
