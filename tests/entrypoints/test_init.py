@@ -111,7 +111,7 @@ def test_a_database_belongs_to_one_deployment(tmp_path: Path) -> None:
     DatabaseDeployment(connection, ours)
     rows = DatabaseDeployment(connection, ours)
     for other in (Deployment(id="aaaaaaaa", kind=Kind.LIVE), Deployment(id="bbbbbbbb", kind=Kind.PRACTICE)):
-        with pytest.raises(WrongDatabase, match="nothing was changed"):
+        with pytest.raises(WrongDatabase, match="nothing was done"):
             DatabaseDeployment(connection, other)
     user = User(id=UserId("ann"), name="Ann")
     numbers = [rows.account(user, AccountId(name), "binance").number for name in ("one", "two", "one")]

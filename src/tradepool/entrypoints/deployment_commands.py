@@ -48,8 +48,7 @@ def start(*, config: Config = None) -> None:
     from tradepool.entrypoints.keys import keys_of
     from tradepool.entrypoints.trading import start as trade
 
-    deployed = deployed_from(config)
-    trade(deployed, keys_of(deployed))
+    trade(deployed_from(config), keys_of)
 
 
 def stop(

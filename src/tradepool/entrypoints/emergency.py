@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -269,9 +269,11 @@ async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
         now = msgspec.json.decode(ask(deployed.socket, {"do": "status"}, ANSWER_S) or "null", type=StatusJson | None)
         if now is None:
             raise Hangs(pid=running_pid(deployed))
-        held = _held(now, scope, users)
+        held = _held(now, scope, users, lambda row: row.positions)
         if not held:
             return
+        if held == _held(now, scope, users, lambda row: row.unsellable):
+            raise NotFlat(left=f"too small to be sold: {', '.join(held)}")
         if clock.now_ms() > until_ms:
             raise NotFlat(left=", ".join(held))
         # Asked again: what an entry on its way has bought meanwhile is sold too.
@@ -283,11 +285,13 @@ class _Told(msgspec.Struct):
     deaf: list[str]
 
 
-def _held(now: StatusJson, scope: Scope, users: Mapping[AccountId, UserId]) -> list[str]:
+def _held(
+    now: StatusJson, scope: Scope, users: Mapping[AccountId, UserId], markets: Callable[[AccountSafety], Sequence[str]]
+) -> list[str]:
     return [
         f"{row.account} {market}"
         for row in now.accounts
-        for market in row.positions
+        for market in markets(row)
         if scope.covers(users[AccountId(row.account)], MarketId(market))
     ]
 

@@ -21,6 +21,7 @@ from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.venues import facts_of
+from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.deployment import Kind, Scope
@@ -140,10 +141,13 @@ class OwnHands:
             supervisor.start("orders", actor.sender.run(), note)
             until_ms = self._clock.now_ms() + int(FLAT_S * 1_000)
             slots = [actor.account.slots[market] for market in markets]
-            while any(slot.held or slot.busy for slot in slots) and self._clock.now_ms() < until_ms and not failed:
-                # Asked again: what an entry on its way has bought meanwhile is sold too.
+            while True:
+                # Asked again and again: what an entry on its way has bought meanwhile is sold too.
                 actor.post(FlattenAsked(time_ms=self._clock.now_ms(), markets=tuple(markets)))
                 await self._clock.sleep(LOOK_S)
+                wait = any(slot.busy or (slot.held and not slot.row[step.UNSELLABLE]) for slot in slots)
+                if not wait or failed or self._clock.now_ms() > until_ms:
+                    break
             return failed or [str(slot.market.id) for slot in slots if slot.held]
         except TradepoolError as error:
             return [str(error)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
@@ -93,3 +95,13 @@ def _difference(seat: Seated, books: DatabaseBooks, balances: Sequence[Balance])
 def halt_rows(halts: Sequence[Halt]) -> list[HaltRow]:
     """Halts as they are shown."""
     return [HaltRow(scope=str(h.scope), since=iso(h.since_ms), by=h.by, reason=h.reason) for h in halts]
+
+
+def lasting(first: AccountSafety, again: AccountSafety) -> AccountSafety:
+    """What is still so a moment later: an order that was on its way in one of two looks is no worry."""
+    return msgspec.structs.replace(
+        again,
+        unprotected=[market for market in again.unprotected if market in first.unprotected],
+        unknown_orders=[name for name in again.unknown_orders if name in first.unknown_orders],
+        difference={} if first.difference == {} else again.difference,
+    )

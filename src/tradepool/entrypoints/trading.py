@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import msgspec
@@ -34,7 +34,7 @@ from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.running import books_of, only_one
-from tradepool.entrypoints.safety import halt_rows, not_started, safety_of, unprotected
+from tradepool.entrypoints.safety import halt_rows, lasting, not_started, safety_of, unprotected
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
@@ -64,8 +64,11 @@ class Replaced(TradepoolError):
     """Instance {newer} has taken this deployment over; this one, {epoch}, trades no more: start again."""
 
 
-def start(deployed: Deployed, key_of: KeyOf) -> None:
-    """Trade until SIGTERM, SIGINT or `stop`. RunsAlready, NothingToTrade, Replaced, and what connecting raises."""
+def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
+    """Trade until SIGTERM, SIGINT or `stop`; keys are asked for once the database is known to be the right one.
+
+    RunsAlready, NothingToTrade, WrongDatabase, NoKey, Replaced, and what connecting raises.
+    """
     if not deployed.seats:
         raise NothingToTrade(file=deployed.file)
     # Before the seal, which lets no library be loaded.
@@ -75,7 +78,7 @@ def start(deployed: Deployed, key_of: KeyOf) -> None:
         connection = books_of(deployed, world)
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
-            asyncio.run(Trading(deployed, connection, clock, transport, key_of).run())
+            asyncio.run(Trading(deployed, connection, clock, transport, keys_of(deployed)).run())
         finally:
             dispose(connection)
 
@@ -210,9 +213,11 @@ class Trading:
         return [(seat, by_account.get(seat.account_id)) for seat in self._deployed.seats]
 
     async def _status(self) -> StatusJson:
-        if any(actor is not None and unprotected(actor.account) for _, actor in self._actors()):
-            await self._real.sleep(AGAIN_S)
         rows = [await self._account(seat, actor) for seat, actor in self._actors()]
+        if any(row.unprotected or row.unknown_orders or row.difference for row in rows):
+            await self._real.sleep(AGAIN_S)
+            again = [await self._account(seat, actor) for seat, actor in self._actors()]
+            rows = [lasting(*both) for both in zip(rows, again, strict=True)]
         return StatusJson(
             deployment=self._deployed.deployment.id,
             kind=self._deployed.deployment.kind,

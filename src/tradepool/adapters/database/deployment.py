@@ -20,7 +20,7 @@ from tradepool.domain.user import Account, User
 
 
 class WrongDatabase(TradepoolError):
-    """The database {path} belongs to the {held_kind} deployment {held}, and the configuration is of the {kind} deployment {id}; correct deployment.folder: nothing was changed."""
+    """The database {path} belongs to the {held_kind} deployment {held}, and the configuration is of the {kind} deployment {id}; correct deployment.folder: nothing was done with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

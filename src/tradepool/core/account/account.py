@@ -106,6 +106,7 @@ class Account:
                 self._order_of_others(event)
             case FlattenAsked():
                 for slot in to_flatten(self.slots.values(), event.markets):
+                    self.changed = True
                     self._leave(slot, step.SELL, event.time_ms)
             case _:
                 assert_never(event)
@@ -190,10 +191,11 @@ class Account:
             self._leave(slot, wish, s.time_ms)
 
     def _leave(self, slot: Slot, wish: int, time_ms: int) -> None:
-        """Do what is wished once the stop has left the book."""
+        """Do what is wished once the stop has left the book; its cancel may be on its way for another wish."""
         if slot.stop is not None:
+            if not slot.after_cancel:
+                self._commands.append(Cancel(slot.stop, slot.market.id))
             slot.after_cancel = wish
-            self._commands.append(Cancel(slot.stop, slot.market.id))
         else:
             self._after_cancel(slot, wish, time_ms)
 

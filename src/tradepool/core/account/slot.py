@@ -107,16 +107,8 @@ class Entry:
 
 
 def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
-    """What a person wants sold and is not being sold yet; its sale will say whose wish it was.
-
-    A stop that is just being replaced is not put back: the cancel that is on its way is followed by the sale.
-    """
-    found = []
-    for slot in slots:
-        if slot.market.id not in markets or not slot.held or slot.exit is not None:
-            continue
+    """What a person wants sold and is not being sold yet, as far as it can be; its sale will say whose wish it was."""
+    found = [s for s in slots if s.market.id in markets and s.held and not s.exiting and not s.row[step.UNSELLABLE]]
+    for slot in found:
         slot.sell_purpose = Purpose.FLATTEN
-        if slot.after_cancel == step.NOTHING:
-            found.append(slot)
-        slot.after_cancel = step.SELL if slot.after_cancel != step.NOTHING else step.NOTHING
     return found
