@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.core.account.test_account import BTC, ETH, LEAVE, Story, cancels, orders, signal
+from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.nouns import BTC, ETH, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.command import Command, RecordTrade
 from tradepool.domain.event import FlattenAsked
@@ -16,15 +17,19 @@ def flatten(story: Story, *markets: Any) -> list[Command]:
     return story.account.apply(FlattenAsked(time_ms=story.time, markets=tuple(m.id for m in markets)))
 
 
+def changed(story: Story) -> bool:
+    return story.account.changed
+
+
 def test_the_stop_leaves_the_book_then_all_is_sold() -> None:
     story = Story()
     stop = story.enter()
     assert flatten(story, ETH) == []
-    assert not story.account.changed
+    assert not changed(story)
     assert cancels(flatten(story, BTC, ETH)) == [stop.client_order_id]
-    assert story.account.changed
+    assert changed(story)
     assert flatten(story, BTC) == []
-    assert not story.account.changed
+    assert not changed(story)
     (sale,) = orders(story.cancelled(stop.client_order_id))
     assert (sale.type, sale.purpose) == (OrderType.MARKET, Purpose.FLATTEN)
     assert flatten(story, BTC) == []

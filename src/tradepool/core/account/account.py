@@ -295,14 +295,14 @@ class Account:
             market = MarketId(self.account.venue)
             self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
             return
-        if order.status is not OrderStatus.INTENT or order.request.type is OrderType.MARKET:
+        if order.request.type is OrderType.MARKET or not order.accepted():
             return
-        order.status, self.changed = OrderStatus.ACCEPTED, True
+        self.changed = True
         step.stop_rests(self.slots[order.request.market].row)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self.orders.get(event.client_order_id)
-        if order is None or order.status is not OrderStatus.INTENT:
+        if order is None or not order.rejected():
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS and event.reason == "would_trigger":
@@ -314,7 +314,7 @@ class Account:
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
-        if order is None:
+        if order is None or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS:
@@ -342,9 +342,7 @@ class Account:
         self.changed = True
         slot = self.slots[fill.market]
         steps = slot.market.steps(fill.quantity)
-        order.status = OrderStatus.ACCEPTED
-        order.filled_steps += steps
-        if order.filled_steps >= slot.market.steps(order.request.quantity):
+        if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
         if fill.side is Side.BUY:
             self._bought(slot, fill, steps)

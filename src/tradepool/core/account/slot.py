@@ -11,7 +11,7 @@ from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.market import Market
-from tradepool.domain.order import OrderRequest, OrderStatus, Purpose
+from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
 from tradepool.domain.signal import Signal
 
 
@@ -23,6 +23,30 @@ class Working:
     status: OrderStatus = OrderStatus.INTENT
     filled_steps: int = 0
     reserved: int = 0
+
+    def accepted(self) -> bool:
+        """Hear that the venue has it; whether that is news."""
+        return self._hear(OrderNews.ACCEPTED)
+
+    def rejected(self) -> bool:
+        """Hear that the venue will not have it; whether that is news."""
+        return self._hear(OrderNews.REJECTED)
+
+    def cancelled(self) -> bool:
+        """Hear that it left the book; whether that is news."""
+        return self._hear(OrderNews.CANCELLED)
+
+    def filled(self, steps: int, wanted: int) -> bool:
+        """Hear of one more fill; whether that was the last of the `wanted` steps."""
+        self.filled_steps += steps
+        self._hear(OrderNews.FILLED if self.filled_steps >= wanted else OrderNews.FILLED_IN_PART)
+        return self.status.final
+
+    def _hear(self, news: OrderNews) -> bool:
+        """Go where the table of an order's life leads; nothing changes when this is no news to it."""
+        after = ORDER_LIFE.get((self.status, news))
+        self.status = after or self.status
+        return after is not None
 
 
 @dataclass(slots=True)
