@@ -258,3 +258,22 @@ def test_what_is_missing_is_said_in_one_line(place: Place) -> None:
         said = place("start")
         assert (said.returncode, said.stdout) == (1, "")
         assert words in said.stderr.splitlines()[-1]
+
+
+def test_without_an_exchange_it_starts_one_that_outlives_it(place: Place) -> None:
+    place.config(re.sub(r'exchange = ".*"\n', "", place.text))
+    with place.trading() as process:
+        assert place("stop").returncode == 0
+        assert process.wait(timeout=60) == 0
+    assert place.status()[1]["process"] == "stopped"
+    place("halt", "--user", "ann", "--reason", "kept", typed="ann\n")
+    ended = place("stop", "--exchange")
+    assert "its play money" in ended.stdout, ended.stderr
+    until(lambda: not (place.folder / "d" / "exchange" / "exchange.json").exists())
+    code, found = place.status()
+    assert (code, found["accounts"][0]["difference"]) == (1, None)
+    assert "it is not running" in found["worries"][0]
+    with place.trading():
+        assert len(list((place.folder / "d").glob("tradepool-*.sqlite"))) == 1
+        assert [row["reason"] for row in place.status()[1]["halts"]] == ["kept"]
+    assert place("stop", "--exchange").returncode == 0

@@ -29,7 +29,7 @@ from tradepool.entrypoints.keys import keys_of
 from tradepool.entrypoints.own_hands import own_hands
 from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
 from tradepool.entrypoints.running import running_pid
-from tradepool.entrypoints.safety import halt_rows, not_started
+from tradepool.entrypoints.safety import halt_rows, not_seen
 from tradepool.ports.clock import Clock
 from tradepool.presentation.formats import iso
 from tradepool.presentation.status_page import AccountSafety, StatusJson
@@ -156,7 +156,7 @@ def _looked(deployed: Deployed) -> tuple[Clock, list[AccountSafety]]:
         clock, transport = _place(deployed)
         key_of = keys_of(deployed)
     except TradepoolError as error:
-        return RealClock(), [not_started(seat, str(error)) for seat in deployed.seats]
+        return RealClock(), [not_seen(seat, str(error)) for seat in deployed.seats]
 
     async def look() -> list[AccountSafety]:
         async with own_hands(deployed, connection, (clock, transport), key_of) as hands:
@@ -167,7 +167,7 @@ def _looked(deployed: Deployed) -> tuple[Clock, list[AccountSafety]]:
     try:
         return clock, asyncio.run(look())
     except TradepoolError as error:
-        return clock, [not_started(seat, str(error)) for seat in deployed.seats]
+        return clock, [not_seen(seat, str(error)) for seat in deployed.seats]
     finally:
         dispose(connection)
 

@@ -14,8 +14,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.books import DatabaseBooks
-from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.rate_limits import limits_of
@@ -32,7 +31,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
-from tradepool.entrypoints.safety import not_started, safety_of
+from tradepool.entrypoints.safety import not_seen, safety_of
 from tradepool.entrypoints.trading import seat_of
 from tradepool.ports.clock import Clock
 from tradepool.presentation.status_page import AccountSafety
@@ -56,7 +55,8 @@ class OwnHands:
     ) -> None:
         """Use `own_hands`."""
         self._deployed, self._clock, self._key_of, self._session = deployed, clock, key_of, session
-        self._rows, self._journal = DatabaseDeployment(connection, deployed.deployment), DatabaseJournal(connection)
+        self._connection, self._rows = connection, DatabaseDeployment(connection, deployed.deployment)
+        self._journal = FencedJournal(connection, self._rows.epoch)
         self._books = DatabaseBooks(connection)
         self._broker = Throttle(limits_of(deployed.venue.id), clock)
         venue = deployed.venue.id
@@ -99,7 +99,7 @@ class OwnHands:
         try:
             actor = await self._actor(seat, self._rows.epoch)
         except TradepoolError as error:
-            return not_started(seat, str(error))
+            return not_seen(seat, str(error))
         account, gateway = actor.account, actor.gateway
         try:
             actor.replay(list(self._journal.read(seat.account_id)))
@@ -117,6 +117,7 @@ class OwnHands:
     async def flatten(self, scope: Scope) -> dict[AccountId, list[str]]:
         """Take the accounts in scope over and sell what they hold there; what could not be sold, by account."""
         epoch = self._rows.next_epoch()
+        self._journal = FencedJournal(self._connection, epoch)
         left: dict[AccountId, list[str]] = {}
         for seat in self._deployed.seats:
             markets = tuple(m for m in seat.mandate.markets if scope.covers(seat.user.id, m))

@@ -69,8 +69,8 @@ def safety_of(
     )
 
 
-def not_started(seat: Seated, why: str) -> AccountSafety:
-    """The row of an account that could not even be started."""
+def not_seen(seat: Seated, why: str, stopped: str = "") -> AccountSafety:
+    """The row of an account that could not even be looked at, or was never started."""
     return AccountSafety(
         account=seat.account_id,
         user=seat.user.id,
@@ -81,8 +81,8 @@ def not_started(seat: Seated, why: str) -> AccountSafety:
         unsellable=[],
         unknown_orders=[],
         difference=None,
-        stopped=why,
-        why="it was not started",
+        stopped=stopped,
+        why=why,
     )
 
 

@@ -18,7 +18,7 @@ import structlog
 from rich.live import Live
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
 from tradepool.adapters.database.engine import dispose
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
@@ -34,7 +34,7 @@ from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.running import books_of, only_one
-from tradepool.entrypoints.safety import halt_rows, lasting, not_started, safety_of, unprotected
+from tradepool.entrypoints.safety import halt_rows, lasting, not_seen, safety_of, unprotected
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
@@ -58,10 +58,6 @@ log = telemetry.logger(__name__)
 
 class NothingToTrade(TradepoolError):
     """No mandate in {file} is active; set active = true in one of [mandates]."""
-
-
-class Replaced(TradepoolError):
-    """Instance {newer} has taken this deployment over; this one, {epoch}, trades no more: start again."""
 
 
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
@@ -119,6 +115,7 @@ class Trading:
                 connection=connection,
                 strategies={seat.mandate.strategy_id: seat.strategy for seat in deployed.seats},
                 seats=[seat_of(seat, self._rows, deployed.venue.id, key_of) for seat in deployed.seats],
+                journal=FencedJournal(connection, self._epoch),
                 origin=Origin.PRACTICE if deployed.deployment.kind is Kind.PRACTICE else Origin.REAL,
                 wrap_gateway=self._gated,
                 sealed=True,
@@ -234,7 +231,7 @@ class Trading:
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:
         stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self._ready else "it is being started"
         if actor is None:
-            return not_started(seat, stopped or "it is being started")
+            return not_seen(seat, "it was not started", stopped or "it is being started")
         balances, why = None, ""
         try:
             balances = await actor.gateway.balances()

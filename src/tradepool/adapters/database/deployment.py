@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
@@ -21,6 +22,10 @@ from tradepool.domain.user import Account, User
 
 class WrongDatabase(TradepoolError):
     """The database {path} belongs to the {held_kind} deployment {held}, and the configuration is of the {kind} deployment {id}; correct deployment.folder: nothing was done with it."""
+
+
+class Replaced(TradepoolError):
+    """Instance {newer} has taken this deployment over; this one, {epoch}, trades no more: start again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +150,18 @@ class DatabaseDeployment:
         rows = self._connection.execute(select(t.time_ms, t.by, t.what, t.scope, t.reason).order_by(t.id)).all()
         self._connection.rollback()
         return [Deed(time_ms=at, by=by, what=what, scope=scope, reason=reason) for at, by, what, scope, reason in rows]
+
+
+class FencedJournal(DatabaseJournal):
+    """The journal of one instance: once a newer one has begun, nothing more is written, so no order follows from it."""
+
+    def __init__(self, connection: Connection, epoch: int) -> None:
+        """`epoch` is the instance's own."""
+        super().__init__(connection)
+        self._fenced, self._epoch = connection, epoch
+
+    def fence(self) -> None:
+        """Raise Replaced when there is a newer instance."""
+        newest = int(self._fenced.execute(select(tables.deployment.c.epoch)).scalar_one())
+        if newest != self._epoch:
+            raise Replaced(newer=newest, epoch=self._epoch)
