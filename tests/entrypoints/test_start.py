@@ -167,6 +167,10 @@ def test_killed_and_started_again_it_is_safe_and_goes_on(place: Place, exchange:
     assert not (place.folder / "d" / "control.sock").exists()
     said = place("status")
     assert said.stdout.startswith("SAFE")
+    text = place.text.replace('symbols = ["BTC/USDT"', 'symbols = ["XRP/USDT", "BTC/USDT"')
+    place.config(re.sub(r"markets = .*", 'markets = ["XRP/USDT"]', text))
+    said = place("start")
+    assert (said.returncode, "which it names no more" in said.stderr) == (1, True)
 
 
 def test_a_halt_holds_over_restarts_until_a_person_lifts_it(place: Place) -> None:

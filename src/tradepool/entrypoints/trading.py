@@ -20,10 +20,11 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
 from tradepool.adapters.database.engine import dispose
+from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
-from tradepool.domain.errors import TradepoolError, VenueError
+from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import FlattenAsked
 from tradepool.domain.ids import Naming
 from tradepool.domain.order import OrderRequest
@@ -60,6 +61,10 @@ class NothingToTrade(TradepoolError):
     """No mandate in {file} is active; set active = true in one of [mandates]."""
 
 
+class MarketGone(InvalidInput):
+    """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
+
+
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     """Trade until SIGTERM, SIGINT or `stop`; keys are asked for once the database is known to be the right one.
 
@@ -87,6 +92,13 @@ def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
     return clock_of(served), transport_of(served), served.world
 
 
+def refuse_lost_markets(seat: Seated, journal: DatabaseJournal) -> None:
+    """Raise MarketGone when the journal speaks of a market that the mandate names no more."""
+    gone = {intent.market for intent in journal.intents(seat.account_id)} - set(seat.mandate.markets)
+    if gone:
+        raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+
+
 def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
     """What the platform takes: the account with its number, the mandate, the key."""
     account = rows.account(seat.user, seat.account_id, venue)
@@ -105,6 +117,9 @@ class Trading:
         self._epoch = self._rows.epoch
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
+        journal = FencedJournal(connection, self._epoch)
+        for seat in deployed.seats:
+            refuse_lost_markets(seat, journal)
         self._ready = False
         self._platform = Platform(
             Wiring(
@@ -115,7 +130,7 @@ class Trading:
                 connection=connection,
                 strategies={seat.mandate.strategy_id: seat.strategy for seat in deployed.seats},
                 seats=[seat_of(seat, self._rows, deployed.venue.id, key_of) for seat in deployed.seats],
-                journal=FencedJournal(connection, self._epoch),
+                journal=journal,
                 origin=Origin.PRACTICE if deployed.deployment.kind is Kind.PRACTICE else Origin.REAL,
                 wrap_gateway=self._gated,
                 sealed=True,
