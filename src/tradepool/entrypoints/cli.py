@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.data import data_app
+from tradepool.entrypoints.deployment_commands import add_to
 from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.saying import console as _console
@@ -54,6 +55,7 @@ app.command(config_app)
 app.command(data_app)
 app.command(exchange_app)
 app.command(universe_app)
+add_to(app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
@@ -273,6 +275,24 @@ def config_show(*, config: Config = None) -> None:
     from tradepool.presentation.config_page import config_text
 
     print(config_text(settings_from(config).model_dump(mode="json")))
+
+
+@config_app.command(name="explain")
+def config_explain(
+    key: Annotated[str, Parameter(help="A setting or a section, such as mandates.ann; all when none is named.")] = "",
+    *,
+    config: Config = None,
+) -> None:
+    """Each value in force and who said so; a configuration with a deployment is checked as start would."""
+    from tradepool.entrypoints.deployment import deployed
+    from tradepool.entrypoints.inputs import settings_from
+    from tradepool.presentation.config_page import origin_table
+    from tradepool.runtime.config import explained
+
+    settings = settings_from(config)
+    if config is not None and settings.deployment.id:
+        deployed(settings, config)
+    _show(origin_table(explained(settings, config, key)))
 
 
 @app.command

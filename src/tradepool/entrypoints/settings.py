@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.entrypoints.deployment_settings import (
+    AccountSettings,
+    DeploymentSettings,
+    MandateSettings,
+    UserSettings,
+    VenueSettings,
+)
+
 if TYPE_CHECKING:
     from tradepool.core.universe.rules import Rules
 
@@ -98,3 +106,8 @@ class Settings(BaseModel):
     strategies: StrategiesSettings = StrategiesSettings()
     candles: CandlesSettings = CandlesSettings()
     universe: UniverseSettings = UniverseSettings()
+    deployment: DeploymentSettings = DeploymentSettings()
+    venue: VenueSettings = VenueSettings()
+    users: dict[str, UserSettings] = {}
+    accounts: dict[str, AccountSettings] = {}
+    mandates: dict[str, MandateSettings] = {}
