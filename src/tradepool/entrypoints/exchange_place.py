@@ -13,9 +13,11 @@ from pathlib import Path
 import msgspec
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.simexchange.control import TOKEN_HEADER
 
 PLACE_FILE = "exchange.json"
 ANSWER_S = 5.0
+PRIVATE_MODE = 0o600
 
 
 class ExchangeAway(TradepoolError):
@@ -23,13 +25,14 @@ class ExchangeAway(TradepoolError):
 
 
 class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`world` is new with every start: accounts and prices of another one are others. The exchange's time was `start_ms`
+    """`token` opens the control door: the file is its owner's alone. `world` is new with every start: accounts and prices of another one are others. The exchange's time was `start_ms`
     at the machine's `began_ms`, and passes `speed` times as fast."""
 
     world: str
     pid: int
     port: int
     control_port: int
+    token: str
     ca_file: str
     start_ms: int
     began_ms: int
@@ -37,9 +40,11 @@ class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_place(file: Path, served: Served) -> None:
-    """Write it at once and whole."""
+    """Write it at once and whole, for nobody else to read."""
     written = file.with_suffix(".new")
-    written.write_bytes(msgspec.json.encode(served))
+    written.unlink(missing_ok=True)
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "wb") as file_open:
+        file_open.write(msgspec.json.encode(served))
     written.replace(file)
 
 
@@ -71,7 +76,8 @@ class _State(msgspec.Struct):
 def _control(folder: Path, served: Served, path: str, body: Mapping[str, object] | None = None) -> bytes:
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{served.control_port}{path}", data, timeout=ANSWER_S) as answer:
+        url, token = f"http://127.0.0.1:{served.control_port}{path}", {TOKEN_HEADER: served.token}
+        with urllib.request.urlopen(urllib.request.Request(url, data, token), timeout=ANSWER_S) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
         raise ExchangeAway(folder=folder, why=error.read().decode(errors="replace")[:200]) from error

@@ -132,6 +132,7 @@ def _served(opened: Opened, clock: PacedClock) -> Served:
         pid=os.getpid(),
         port=opened.port,
         control_port=opened.control_port,
+        token=opened.token,
         ca_file=opened.ca_file,
         start_ms=opened.start_ms,
         began_ms=clock.began_ms,
