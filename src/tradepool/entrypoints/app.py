@@ -127,6 +127,7 @@ class Platform:
         self.venue_clock = VenueClock(self.feed, w.clock)
         self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
         if w.watched:
+            self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
         actors, refused = list[AccountActor](), dict[AccountId, Exception]()
         for seat in w.seats:

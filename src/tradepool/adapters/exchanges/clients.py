@@ -14,9 +14,10 @@ import ccxt.async_support
 import ccxt.pro
 
 from tradepool.adapters.exchanges.transport import Session
-from tradepool.adapters.exchanges.vault import Credentials as Credentials
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of, require_certified
 from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import RECV_WINDOW_MS
 
 TIMEOUT_MS = 60_000
 SHARED_TABLES = (
@@ -35,7 +36,7 @@ OPTIONS = {
     "fetchMarkets": {"types": ["spot"]},
     "fetchCurrencies": False,
     "fetchMargins": False,
-    "recvWindow": 5_000,
+    "recvWindow": RECV_WINDOW_MS,
     "ws": {"compress": 0, "cost": 5},
 }
 
@@ -43,7 +44,7 @@ OPTIONS = {
 def new_client(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any:
     """A public ccxt client of any venue ccxt knows (else UnknownVenue); ccxt is untyped, its objects stay in here."""
     facts_of(venue)
-    return _make(venue, session, clock, keep_alive_ms, {})
+    return _make(venue, session, clock, keep_alive_ms)
 
 
 def new_account_client(
@@ -71,7 +72,7 @@ def _light_class(
 
     Nobody writes into what is shared: options are set once here, and ids of requests may be counted by all together.
     """
-    pattern = _make(master.id, session, clock, keep_alive_ms, {})
+    pattern = _make(master.id, session, clock, keep_alive_ms)
     for table in SHARED_TABLES:
         setattr(pattern, table, getattr(master, table))
     pattern.set_markets_from_exchange(master)
@@ -87,7 +88,7 @@ def _light_class(
     return type(type(pattern).__name__, (type(pattern),), shared), own
 
 
-def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: dict[str, str]) -> Any:
+def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any:
     options = {**OPTIONS, "ws": {**OPTIONS["ws"], "keepAlive": keep_alive_ms}}  # type: ignore[dict-item]
     # Some venues are known to ccxt without streams.
     client = getattr(ccxt.pro if venue in ccxt.pro.exchanges else ccxt.async_support, venue)(
@@ -98,7 +99,6 @@ def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: 
             "number": Decimal,
             "timeout": TIMEOUT_MS,
             "options": options,
-            **keys,
         }
     )
     # The one time ccxt signs with; without this a replay's requests would carry the machine's.

@@ -69,6 +69,15 @@ def named(error: ccxt.BaseError, venue: str, request: str, account: AccountId) -
     return OutcomeUnknown(venue=venue, request=request, message=message)
 
 
+def out_of_time(error: ccxt.BaseError) -> bool:
+    """Whether a request was refused for the time it was signed with.
+
+    >>> out_of_time(ccxt.ExchangeError('binance {"code":-1021,"msg":"Timestamp"}'))
+    True
+    """
+    return isinstance(error, ccxt.InvalidNonce) or _said(error)[0] == "-1021"
+
+
 def nonsense(error: Exception, venue: str, request: str) -> OutcomeUnknown:
     """The error of an answer of an unexpected shape (a page of HTML with status 200, cut JSON, a missing field)."""
     return OutcomeUnknown(venue=venue, request=request, message=f"the answer makes no sense ({type(error).__name__})")

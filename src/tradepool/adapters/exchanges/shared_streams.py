@@ -19,7 +19,7 @@ import aiohttp
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
-from tradepool.adapters.exchanges.ask import synchronize
+from tradepool.adapters.exchanges.ask import refused
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import OnLost, OutcomeUnknown
 
@@ -94,7 +94,8 @@ class SharedStreams:
             raise OutcomeUnknown(venue=client.id, request=NAME, message=type(error).__name__) from None
         if seat.number is None:
             await self.close(account)
-            raise await _refused(client, account, answer)
+            error = ccxt.ExchangeError(json.dumps(answer.get("error"), separators=(",", ":")))
+            raise await refused(error, client, NAME, account)
 
     async def close(self, account: AccountId) -> None:
         """Leave; nobody is told. The last one closes the connection."""
@@ -198,11 +199,3 @@ class SharedStreams:
         if line is not None and seat.number is not None and line.seats.pop(seat.number, None) is seat:
             seat.number = None
             seat.on_lost(why)
-
-
-async def _refused(client: Any, account: AccountId, answer: Any) -> Exception:
-    error = ccxt.ExchangeError(json.dumps(answer.get("error"), separators=(",", ":")))
-    failure = outcome.named(error, client.id, NAME, account)
-    if '"code":-1021' in str(error):
-        await synchronize(client)
-    return failure
