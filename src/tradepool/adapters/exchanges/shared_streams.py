@@ -94,8 +94,8 @@ class SharedStreams:
             raise OutcomeUnknown(venue=client.id, request=NAME, message=type(error).__name__) from None
         if seat.number is None:
             await self.close(account)
-            error = ccxt.ExchangeError(json.dumps(answer.get("error"), separators=(",", ":")))
-            raise await refused(error, client, NAME, account)
+            said = ccxt.ExchangeError(json.dumps(answer.get("error"), separators=(",", ":")))
+            raise await refused(said, client, NAME, account)
 
     async def close(self, account: AccountId) -> None:
         """Leave; nobody is told. The last one closes the connection."""
