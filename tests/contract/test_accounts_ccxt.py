@@ -168,6 +168,7 @@ def test_a_market_that_refuses_again_and_again_is_suspended_for_all(place: Path,
         await world.enter(1)
         assert world.refusals(1) == ["suspended_errors"]
         world.tick(held.until_ms)
+        await world.until(lambda: world.platform.venue_clock.right)
         await world.enter(1)
         assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
 

@@ -227,7 +227,11 @@ def test_losing_the_server_loses_nothing() -> None:
             "one budget for all processes again",
         ]
         shares = client_of(server).hgetall(next(iter(client_of(server).scan_iter("*:0::*"))))
-        assert {int(p): int(used) for p, used in shares.items()} == {Priority.READ: 60, Priority.EXIT: 11, Priority.DATA: 10}
+        assert {int(p): int(used) for p, used in shares.items()} == {
+            Priority.READ: 60,
+            Priority.EXIT: 11,
+            Priority.DATA: 10,
+        }
         await asyncio.gather(first.close(), second.close())
         await server.stop()
 

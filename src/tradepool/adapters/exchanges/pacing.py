@@ -55,10 +55,10 @@ class Pacer:
         if broker is not None:
             self._tie(client, broker)
 
-    async def connect(self) -> None:
-        """Wait for leave to try to open a stream."""
+    async def connect(self, connects: bool = True) -> None:
+        """Wait for leave to try to open a stream, with a connection of its own or (not `connects`) on one that stands."""
         if self._broker is not None:
-            cost = stream_cost(self._client.id, private=bool(self._key))
+            cost = stream_cost(self._client.id, private=bool(self._key), connects=connects)
             self._broker.answered(await self._broker.acquire(cost, self._priority), None)
 
     @property

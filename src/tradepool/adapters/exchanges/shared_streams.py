@@ -2,7 +2,8 @@
 
 A TLS connection for each of a thousand accounts would take some 60 KB each, and a quarter of an hour to come up under
 the venue's limit of connection attempts. ccxt ignores subscription ids, so the frames are read here; what they say goes
-to the same handlers, and an end is told to each account on the connection.
+to the same handlers, and an end is told to each account on the connection. A connection that does not answer our pings
+has ended: without them one whose other end is gone without a word would be believed in for ever.
 """
 
 from __future__ import annotations
@@ -77,13 +78,14 @@ class SharedStreams:
         account: AccountId,
         on_report: OnReport,
         on_lost: OnLost,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[bool], Awaitable[None]],
     ) -> None:
-        """Return once the venue streams an account's events. `leave` is awaited before a connection is tried."""
+        """Return once the venue streams an account's events. `leave` is awaited before each subscription, and told
+        whether a connection is tried for it. It is pinged as often as the client's own would be."""
         await self.close(account)
         seat = _Seat(account, on_report, on_lost)
         try:
-            seat.line = line = await self._line(leave)
+            seat.line = line = await self._line(leave, client.options["ws"]["keepAlive"] / 1_000)
             line.taken += 1
             self._seats[account] = seat
             params = {"apiKey": client.apiKey, "recvWindow": client.options["recvWindow"]}
@@ -117,13 +119,14 @@ class SharedStreams:
         if not line.taken:
             await self._hang_up(line)
 
-    async def _line(self, leave: Callable[[], Awaitable[None]]) -> _Line:
+    async def _line(self, leave: Callable[[bool], Awaitable[None]], ping_s: float) -> _Line:
         async with self._connecting:
-            for line in self._lines:
-                if line.taken < self._room:
-                    return line
-            await leave()
-            line = _Line(await self._http.ws_connect(URL, max_msg_size=FRAME_BYTES_MAX))
+            while found := next((each for each in self._lines if each.taken < self._room), None):
+                await leave(False)
+                if found in self._lines:
+                    return found
+            await leave(True)
+            line = _Line(await self._http.ws_connect(URL, max_msg_size=FRAME_BYTES_MAX, heartbeat=ping_s))
             line.reading = asyncio.create_task(self._read(line), name="user streams")
             self._lines.append(line)
             return line

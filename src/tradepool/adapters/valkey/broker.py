@@ -41,7 +41,7 @@ class SharedGrant(Grant):
     sent_ms: int = field(kw_only=True)
 
 
-class _Connection(valkey.asyncio.UnixDomainSocketConnection):
+class _Connection(valkey.asyncio.UnixDomainSocketConnection):  # type: ignore[misc]
     """To our own server's socket: where a sealed process may go too."""
 
     async def _connect(self) -> None:
