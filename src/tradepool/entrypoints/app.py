@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
+from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
@@ -38,6 +39,7 @@ from tradepool.ports.journal import Journal
 from tradepool.ports.weights import WeightBroker
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.runtime.throttle import Throttle
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.reader import source_of
@@ -70,7 +72,7 @@ class Wiring:
 
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
     that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
-    not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
+    not in a replay, whose time such questions would cost, and without a `broker` gets the venue's limits. `naming` marks this deployment's and instance's orders.
     """
 
     venue: str
@@ -114,13 +116,15 @@ class Platform:
     async def start(self) -> None:
         """Connect, recover, subscribe."""
         w = self._wiring
+        # Nobody may ask a real venue as often as they like.
+        self._broker = w.broker or (Throttle(limits_of(w.venue), w.clock) if w.watched else None)
         reach, self._loop = facts_of(w.venue).reach, asyncio.get_running_loop()
         seal = sealed(reach.names, self._alarm) if w.sealed else nullcontext()
         seal.__enter__()
         self._closing.append(partial(_leave, seal))
         self.session = Session(w.transport, w.traces, reach, self._alarm, w.accounts_per_stream)
         self._closing.append(self.session.close)
-        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, w.broker)
+        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, self._broker)
         self._closing.append(self.feed.close)
         listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
         await patiently(w.clock, self.feed.time_ms)
@@ -192,7 +196,7 @@ class Platform:
                 w.clock,
                 w.on_time,
                 w.keep_alive_ms,
-                w.broker,
+                self._broker,
             )
         )
         self._closing.append(gateway.close)
@@ -237,9 +241,11 @@ class Platform:
 
     async def close(self) -> None:
         """Disconnect whatever is connected; harmless twice, and after a start that failed."""
-        closing, self._closing = self._closing, []
-        for close in reversed(closing):
-            await close()
+        async with AsyncExitStack() as stack:
+            # Each is called, whatever another one raises.
+            for close in self._closing:
+                stack.push_async_callback(close)
+            self._closing = []
 
 
 async def _leave(seal: AbstractContextManager[None]) -> None:

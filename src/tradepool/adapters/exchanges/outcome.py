@@ -13,6 +13,7 @@ import aiohttp
 import ccxt
 
 from tradepool.domain.errors import KeyRefused, VenueError
+from tradepool.domain.event import VENUE_REJECTED
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.runtime.telemetry import redact_text
@@ -20,7 +21,6 @@ from tradepool.runtime.telemetry import redact_text
 WOULD_TRIGGER = "would_trigger"
 BELOW_MINIMUM = "below_minimum"
 INSUFFICIENT_CASH = "insufficient_cash"
-VENUE_REJECTED = "venue_rejected"
 
 # What reading an answer or a frame of an unexpected shape raises.
 NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
