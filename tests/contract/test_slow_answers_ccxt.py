@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 
 import ccxt.pro
 import pytest
 
+from tests.contract.ccxt_kit import exchange
 from tests.contract.gateway_kit import Desk, order, play
 from tests.contract.test_outcomes_ccxt import ORDER, files, strike, tell
-from tests.simexchange.exchange_kit import MINUTE, START, flat
+from tests.simexchange.exchange_kit import MINUTE, START, flat, small_venue
 from tradepool.adapters.exchanges.clients import OPTIONS
 from tradepool.domain.event import OrderAccepted
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
@@ -104,16 +106,22 @@ def test_the_same_seed_strikes_the_same(files: TlsFiles) -> None:
 
 @pytest.mark.parametrize("accepted", [True, False])
 @pytest.mark.parametrize("kind", ["reset", "silence", "code"])
-def test_orders_on_the_ws_api(files: TlsFiles, kind: str, accepted: bool) -> None:
-    """C-450: an order over the ws-api, whose answer is lost or an error: no order of ours is believed, the truth is there."""
+def test_orders_on_the_ws_api(files: TlsFiles, tmp_path: Path, kind: str, accepted: bool) -> None:
+    """C-450: an order over the ws-api, whose answer is lost or an error: no order of ours is believed, the truth is there.
 
-    async def story(at: Desk) -> None:
-        code = -1007 if kind == "code" else 0
-        at.faults.add(Fault(kind=kind, route="WS order.place", accepted=accepted, code=code, last=1), at.venue.now_ms)
-        params = {"newClientOrderId": "x"}
-        asked = at.gateway._client.create_order_ws("BTC/USDT", "market", "buy", Decimal("0.1"), None, params)
-        with pytest.raises((ccxt.pro.NetworkError, ccxt.pro.OperationFailed, TimeoutError)):
-            await asyncio.wait_for(asked, 0.3)
-        assert [each.client_id for each in at.orders] == ["x"] * accepted
+    The client is ccxt's own: the platform's signs nothing there but its streams.
+    """
 
-    tell(files, story)
+    async def tell() -> None:
+        async with exchange(small_venue(flat(30)), "tcp-tls", tmp_path, files) as at:
+            code = -1007 if kind == "code" else 0
+            fault = Fault(kind=kind, route="WS order.place", accepted=accepted, code=code, last=1)
+            at.server.faults.add(fault, at.venue.now_ms)
+            client = at.client()
+            await client.load_markets()
+            asked = client.create_order_ws("BTC/USDT", "market", "buy", Decimal("0.1"), None, {"newClientOrderId": "x"})
+            with pytest.raises((ccxt.pro.NetworkError, ccxt.pro.OperationFailed, TimeoutError)):
+                await asyncio.wait_for(asked, 0.3)
+            assert [each.client_id for each in at.venue.orders("key")] == ["x"] * accepted
+
+    asyncio.run(tell())

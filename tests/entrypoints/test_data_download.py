@@ -18,7 +18,8 @@ from tests.adapters.exchanges.wire_kit import Say, error
 from tests.entrypoints.console import Console
 from tests.entrypoints.downloading import SERIES, Place, answer, exchange
 from tests.simexchange.exchange_kit import MINUTE, START
-from tradepool.adapters.exchanges.ccxt_candles import CandlesNotGiven, CandlesRefused, NoSuchCandles, UnknownExchange
+from tradepool.adapters.exchanges.ccxt_candles import CandlesNotGiven, CandlesRefused, NoSuchCandles
+from tradepool.adapters.exchanges.venues import UnknownVenue
 from tradepool.core.graph.bars import COLUMNS, Bars
 from tradepool.domain.candle import UnknownTimeframe
 from tradepool.ports.candles import Series, Stretch
@@ -208,10 +209,26 @@ def test_a_candle_that_the_venue_has_changed_is_corrected(files: TlsFiles, tmp_p
     play(files, tmp_path, list(range(200)), story)
 
 
+def test_holes_that_lie_close_together_are_asked_for_together(files: TlsFiles, tmp_path: Path) -> None:
+    """Also when the venue never made bars between them: those are known by then."""
+    made = [number for number in range(200) if number != 70]
+
+    async def story(place: Place, whole: Bars) -> None:
+        await place.download(end=150)
+        with place.store.writer(SERIES) as writer:
+            writer.drop([START + number * MINUTE for number in (40, 60, 80)])
+        place.shown.clear()
+        row = await place.download(end=150)
+        assert (row.requests, row.new, row.missing, sum(place.shown)) == (1, 3, 0, 3)
+        assert same(place.bars(), whole.slice(0, 149))
+
+    play(files, tmp_path, made, story)
+
+
 @pytest.mark.parametrize(
     ("address", "refusal", "says"),
     [
-        ("binanse:BTC/USDT@1m", UnknownExchange, "did you mean binance?"),
+        ("binanse:BTC/USDT@1m", UnknownVenue, "did you mean binance"),
         ("binance:BTC/USDC@1m", NoSuchCandles, "did you mean BTC/USDT?"),
         ("binance:BTC/USDT@1w", UnknownTimeframe, "1w for a download"),
     ],
@@ -279,7 +296,7 @@ def test_the_command_says_what_is_wrong_with_what_was_typed(console: Console) ->
         (("BTC/USDT",), "is no address of candles"),
         (("binance:BTC/USDT@1m", "--since", "yesterday"), "--since cannot be 'yesterday'"),
         (("binance:BTC/USDT@1m", "--days", "0"), "--days cannot be 0"),
-        (("nowhere:BTC/USDT@1m",), "Exchange 'nowhere' is not known to ccxt"),
+        (("nowhere:BTC/USDT@1m",), "No venue is called 'nowhere'"),
     ):
         said = console("data", "download", *arguments)
         assert (said.code, said.out) == (1, "")

@@ -118,5 +118,5 @@ def test_a_venue_that_is_not_there_keeps_the_others_from_nothing(store: FileStor
                 writer.drop([START + number * MINUTE for number in numbers])
         ours, theirs = repaired(store, [], way, do=True, offline=False).steps
         assert ours.result == "1 came, 0 never made"
-        assert "not done: Exchange 'bybitperp' is not known to ccxt" in theirs.result
+        assert "not done: No venue is called 'bybitperp'" in theirs.result
         assert same(store, whole)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,10 +66,32 @@ def program(printed: str, name: str) -> str:
 def control(printed: str, route: str, body: object = None) -> Any:
     """Ask the control door."""
     found = re.search(r"control\s+(http://127\.0\.0\.1:\d+)", printed)
+    token = re.search(r"token\s+([0-9a-f]{32})", printed)
     assert found is not None
+    assert token is not None
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(found[1] + route, data, timeout=10) as answer:
+    asked = urllib.request.Request(found[1] + route, data, {"X-Control-Token": token[1]})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         return json.load(answer)
+
+
+def test_the_control_door_is_the_operators_alone(tmp_path: Path) -> None:
+    """Nobody without the token, no page in a browser, and nobody moves a time that passes by itself."""
+    with served("--folder", tmp_path) as (_, printed):
+        url = re.search(r"control\s+(http://127\.0\.0\.1:\d+)", printed)
+        token = re.search(r"token\s+([0-9a-f]{32})", printed)
+        assert url is not None
+        assert token is not None
+        mine = {"X-Control-Token": token[1]}
+        for route, headers in (
+            ("/state", {}),
+            ("/state", {"X-Control-Token": "0" * 32}),
+            ("/state", mine | {"Origin": "http://evil.example"}),
+            ("/step", mine),
+        ):
+            data = b"" if route == "/step" else None
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(urllib.request.Request(url[1] + route, data, headers), timeout=10)
 
 
 @pytest.mark.parametrize("flags", [(), ("--speed", "20", "--limits", "binance", "--users", "3")])

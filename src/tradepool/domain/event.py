@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.fill import Fill
@@ -66,10 +67,11 @@ class OrderFilled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled:
-    """An order left the book without (the rest of) its fill."""
+    """An order left the book without (the rest of) its fill; `filled_quantity` is what it had filled, if that was said."""
 
     time_ms: int
     client_order_id: ClientOrderId
+    filled_quantity: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,13 @@ class ForeignOrder:
     market: MarketId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesResumed:
+    """The owner says that nobody else orders on the account any more: entries are on again."""
+
+    time_ms: int
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -115,4 +124,5 @@ Event = (
     | StreamLost
     | StreamRestored
     | ForeignOrder
+    | EntriesResumed
 )

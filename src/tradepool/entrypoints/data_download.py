@@ -10,14 +10,18 @@ from rich.progress import Progress
 
 from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.exchanges.ccxt_candles import CcxtCandles
+from tradepool.adapters.exchanges.rate_limits import LIMITS
 from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.domain.candle import TIMEFRAMES_MS, UnknownTimeframe
 from tradepool.ports.candles import Series, Stretch
 from tradepool.ports.clock import Clock
+from tradepool.ports.weights import WeightBroker
 from tradepool.presentation.data_page import DownloadJson, DownloadRow
 from tradepool.presentation.formats import iso
 from tradepool.presentation.results import SCHEMA
 from tradepool.runtime.clock import RealClock
+from tradepool.runtime.throttle import Throttle
 from tradepool.services.candle_download import Download, Downloaded
 
 DAY_MS = 86_400_000
@@ -26,17 +30,50 @@ DAYS_DEFAULT = 30
 Show = Callable[[Series, int, int], None]
 
 
+class Venues:
+    """A guarded session and a weight broker for each venue that a command asks, for as long as it runs."""
+
+    def __init__(self, transport: Transport, clock: Clock) -> None:
+        """Must be made inside a running loop."""
+        self._transport, self._clock = transport, clock
+        self._sessions: dict[str, Session] = {}
+        self._brokers: dict[str, WeightBroker] = {}
+
+    def session(self, venue: str) -> Session:
+        """The one that reaches this venue and no other. Raises UnknownVenue."""
+        if venue not in self._sessions:
+            self._sessions[venue] = Session(self._transport, reach=facts_of(venue).reach)
+        return self._sessions[venue]
+
+    def broker(self, venue: str) -> WeightBroker | None:
+        """The one that keeps this venue's limits; None where they are not known."""
+        if venue in LIMITS and venue not in self._brokers:
+            self._brokers[venue] = Throttle(LIMITS[venue], self._clock)
+        return self._brokers.get(venue)
+
+    async def close(self) -> None:
+        """Leave all of them."""
+        for session in self._sessions.values():
+            await session.close()
+
+
 def downloaded(
     store: FileStore, wanted: Sequence[Series], since_ms: int | None, until_ms: int | None, transport: Transport
 ) -> DownloadJson:
     """Fill series from their venues, one after the other, with a progress bar. Raises what a venue or the store says."""
 
     async def run(show: Show) -> list[DownloadRow]:
-        session, clock = Session(transport), RealClock()
+        clock = RealClock()
+        venues = Venues(transport, clock)
         try:
-            return [await download_one(store, each, since_ms, until_ms, session, clock, show) for each in wanted]
+            return [
+                await download_one(
+                    store, each, since_ms, until_ms, venues.session(each.venue), clock, show, venues.broker(each.venue)
+                )
+                for each in wanted
+            ]
         finally:
-            await session.close()
+            await venues.close()
 
     with Progress(transient=True, disable=not sys.stderr.isatty()) as progress:
         tasks = {each: progress.add_task(str(each), total=None) for each in wanted}
@@ -55,12 +92,13 @@ async def download_one(
     session: Session,
     clock: Clock,
     show: Show,
+    broker: WeightBroker | None = None,
 ) -> DownloadRow:
     """Fill one series: from `since_ms` (without it from where the store begins, else thirty days back) up to `until_ms`
     or the last bar that is over. Raises what the venue or the store says; what came before that is stored."""
     if series.timeframe not in TIMEFRAMES_MS:
         raise UnknownTimeframe(name=f"{series.timeframe} for a download", known=", ".join(TIMEFRAMES_MS))
-    pages = CcxtCandles(series.venue, session, clock)
+    pages = CcxtCandles(series.venue, session, clock, broker)
     try:
         await pages.check(series)
         length, now_ms = series.timeframe_ms, await pages.time_ms()
@@ -81,10 +119,15 @@ async def download_one(
 
 
 async def refill(
-    store: FileStore, series: Series, holes: Sequence[Stretch], session: Session, clock: Clock
+    store: FileStore,
+    series: Series,
+    holes: Sequence[Stretch],
+    session: Session,
+    clock: Clock,
+    broker: WeightBroker | None = None,
 ) -> Downloaded:
     """Ask for the bars of holes once more. Raises what the venue or the store says."""
-    pages = CcxtCandles(series.venue, session, clock)
+    pages = CcxtCandles(series.venue, session, clock, broker)
     try:
         await pages.check(series)
         with store.writer(series) as writer:

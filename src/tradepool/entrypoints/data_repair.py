@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from tradepool.adapters.candle_store.store import FileStore
-from tradepool.adapters.exchanges.ccxt_candles import UnknownExchange
-from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.transport import Transport
 from tradepool.domain.errors import InvalidInput, VenueError
 from tradepool.entrypoints.data_check import holes_of, mended
-from tradepool.entrypoints.data_download import refill
+from tradepool.entrypoints.data_download import Venues, refill
 from tradepool.ports.candles import Series, Stretch
 from tradepool.presentation.data_page import RepairJson, RepairRow
 from tradepool.presentation.formats import iso
@@ -28,11 +27,11 @@ def repaired(store: FileStore, wanted: Sequence[str], transport: Transport, *, d
     holes = [] if offline or (wanted and not left) else holes_of(store, left)
 
     async def run() -> list[RepairRow]:
-        session = Session(transport)
+        venues = Venues(transport, RealClock())
         try:
-            return [await _refilled(store, series, stretches, session) for series, stretches in holes]
+            return [await _refilled(store, series, stretches, venues) for series, stretches in holes]
         finally:
-            await session.close()
+            await venues.close()
 
     rows += asyncio.run(run()) if do and holes else [_told(series, stretches) for series, stretches in holes]
     return RepairJson(SCHEMA, do, rows)
@@ -44,9 +43,10 @@ def _told(series: Series, holes: Sequence[Stretch], result: str = "") -> RepairR
     return RepairRow(str(series), what, count, iso(holes[0].first_ms), iso(holes[-1].end_ms), result)
 
 
-async def _refilled(store: FileStore, series: Series, holes: Sequence[Stretch], session: Session) -> RepairRow:
+async def _refilled(store: FileStore, series: Series, holes: Sequence[Stretch], venues: Venues) -> RepairRow:
     try:
-        done = await refill(store, series, holes, session, RealClock())
-    except (VenueError, InvalidInput, UnknownExchange) as error:
+        session, broker = venues.session(series.venue), venues.broker(series.venue)
+        done = await refill(store, series, holes, session, RealClock(), broker)
+    except (VenueError, InvalidInput) as error:
         return _told(series, holes, f"not done: {' '.join(str(error).split())}")
     return _told(series, holes, f"{done.appended.new:,} came, {done.never_made:,} never made")

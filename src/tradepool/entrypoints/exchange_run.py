@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import signal
 import sys
@@ -78,14 +79,15 @@ async def _serve(plan: ServePlan, folder: Path, limits: str) -> None:
     server = Server(venue, TcpPort(plan.port), files.server_context(), plan.scenario, clock)
     # A client's clock is never ahead of the venue's, however fast time passes.
     server.before_request = lambda: _catch_up(plan, clock)
-    control = Control(venue, server, TcpPort(plan.control_port))
+    token = secrets.token_hex(16)
+    control = Control(venue, server, TcpPort(plan.control_port), token, steps=False)
     place = await server.start()
     try:
         control_place = await control.start()
         assert isinstance(place, TcpPort)
         assert isinstance(control_place, TcpPort)
         async with mirrored(venue, plan.wire, real, over.set):
-            opened = _opened(plan, place.port, control_place.port, files.ca_file, folder, limits, began_s)
+            opened = _opened(plan, (place.port, control_place.port, token), files.ca_file, folder, limits, began_s)
             (folder / "client.py").write_text(program(PYTHON, opened), encoding="utf-8")
             (folder / "client.mjs").write_text(program(JAVASCRIPT, opened), encoding="utf-8")
             print(guide(opened), flush=True)
@@ -132,13 +134,15 @@ def _status(plan: ServePlan, server: Server) -> Status:
 
 
 def _opened(
-    plan: ServePlan, port: int, control_port: int, ca_file: Path, folder: Path, limits: str, began_s: float
+    plan: ServePlan, doors: tuple[int, int, str], ca_file: Path, folder: Path, limits: str, began_s: float
 ) -> Opened:
+    port, control_port, token = doors
     first = plan.venue.markets[0]
     quotes = dict.fromkeys(market.quote for market in plan.venue.markets)
     return Opened(
         port=port,
         control_port=control_port,
+        token=token,
         ca_file=str(ca_file),
         folder=str(folder),
         users=[(user.name, user.key, user.secret) for user in plan.users],

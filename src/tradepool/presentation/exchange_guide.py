@@ -105,6 +105,7 @@ class Opened:
 
     port: int
     control_port: int
+    token: str
     ca_file: str
     folder: str
     users: list[tuple[str, str, str]]
@@ -156,7 +157,7 @@ def guide(opened: Opened) -> str:
     users = "\n".join(
         f"  {name}: key {key}\n  {' ' * len(name)}  secret {secret}" for name, key, secret in opened.users
     )
-    faults = f"http://127.0.0.1:{opened.control_port}/faults"
+    faults = f"-H 'X-Control-Token: {opened.token}' http://127.0.0.1:{opened.control_port}/faults"
     parts = [
         "PRACTICE - simulated exchange, play money; it listens on this machine only",
         f"Binance spot at 127.0.0.1:{opened.port} (TLS); trust {opened.ca_file}, keep every host name",
@@ -164,7 +165,8 @@ def guide(opened: Opened) -> str:
         f"scenario {opened.scenario}; limits {opened.limits}",
         f"accounts with {opened.cash} each:",
         users,
-        f"control  http://127.0.0.1:{opened.control_port}  (/state, /accounts, /faults, /keys, /deposits ...), such as",
+        f"control  http://127.0.0.1:{opened.control_port}  (/state, /accounts, /faults, /keys, /deposits ...)",
+        f"  token  {opened.token}  (whoever has it owns the exchange), such as",
         f"""  curl -X POST {faults} -d '{{"kind": "late", "delay": "5s", "route": "POST *", "share": 0.5}}'""",
         f"  curl -X DELETE {faults}",
         "",

@@ -7,7 +7,7 @@ for never made: an answer that begins late or ends early proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,8 @@ from tradepool.services.backoff import Backoff
 TRIES = 6
 # How far to look on where a venue answers with nothing.
 EMPTY_BARS = 1_000
+# Holes that lie no further apart are asked for together: one answer holds them all.
+JOINED_BARS = 500
 
 OnProgress = Callable[[int], None]
 
@@ -50,12 +52,22 @@ class Download:
 
     async def fill(self, span: Stretch) -> Downloaded:
         """Ask for all that is not known of a span. Raises the venue's error when it persists; what came is stored."""
-        for hole in self._writer.holes(span):
+        for hole in self._joined(self._writer.holes(span)):
             await self._fill(hole)
         return self.done
 
+    def _joined(self, holes: Sequence[Stretch]) -> list[Stretch]:
+        """Holes and what is known between them, where that is short."""
+        joined: list[Stretch] = []
+        for hole in holes:
+            if joined and hole.first_ms - joined[-1].end_ms <= JOINED_BARS * self._length:
+                joined[-1] = Stretch(joined[-1].first_ms, hole.end_ms)
+            else:
+                joined.append(hole)
+        return joined
+
     async def _fill(self, hole: Stretch) -> None:
-        at = hole.first_ms
+        at, missing = hole.first_ms, self._writer.holes(hole)
         while at < hole.end_ms:
             since = self._from(at)
             bars = await self._ask(since, known=since < at)
@@ -67,12 +79,11 @@ class Download:
                 bars = max(bars, again, key=lambda each: int(each.open_time[-1]) if len(each) else 0)
             self._store(bars, hole)
             for gap in sorted(gaps):
-                within = Stretch(max(gap.first_ms, hole.first_ms), min(gap.end_ms, hole.end_ms))
-                self.done.never_made += self._writer.mark_never_made(within)
+                self.done.never_made += self._writer.mark_never_made(_shared(gap, hole))
             self._writer.flush()
             last = int(bars.open_time[-1]) + self._length if len(bars) else 0
             go_on = min(hole.end_ms, last if last > at else at + EMPTY_BARS * self._length)
-            self._on_progress((go_on - at) // self._length)
+            self._on_progress(sum(_shared(each, Stretch(at, go_on)).bars(self._length) for each in missing))
             at = go_on
 
     def _from(self, at_ms: int) -> int:
@@ -99,11 +110,11 @@ class Download:
         raise AssertionError("the last try returns or raises")
 
     def _gaps(self, bars: Bars, hole: Stretch) -> set[Stretch]:
-        """Bars of a hole that an answer leaves out between two that it has."""
+        """Bars of a hole that are not known and that an answer leaves out between two that it has."""
         at = np.flatnonzero(np.diff(bars.open_time) > self._length)
         begins, ends = bars.open_time[at] + self._length, bars.open_time[at + 1]
         found = (Stretch(first, end) for first, end in zip(begins.tolist(), ends.tolist(), strict=True))
-        return {each for each in found if each.first_ms < hole.end_ms and each.end_ms > hole.first_ms}
+        return {each for each in found if self._writer.holes(_shared(each, hole))}
 
     def _store(self, bars: Bars, hole: Stretch) -> None:
         """Take in what belongs to a hole, or to the bar before it; a bar that cannot be stays a hole."""
@@ -113,3 +124,13 @@ class Download:
         take = wanted & ~bad
         kept = Bars(self._length, bars.open_time[take], *(getattr(bars, name)[take] for name in COLUMNS))
         self.done.appended += self._writer.append(kept, self._clock.now_ms())
+
+
+def _shared(one: Stretch, other: Stretch) -> Stretch:
+    """What two stretches have in common; empty when that is nothing.
+
+    >>> _shared(Stretch(0, 5), Stretch(3, 9)), _shared(Stretch(0, 5), Stretch(7, 9))
+    (Stretch(first_ms=3, end_ms=5), Stretch(first_ms=7, end_ms=7))
+    """
+    first_ms = max(one.first_ms, other.first_ms)
+    return Stretch(first_ms, max(first_ms, min(one.end_ms, other.end_ms)))

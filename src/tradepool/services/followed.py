@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tradepool.domain.candle import Candle
@@ -14,11 +14,14 @@ from tradepool.services.reader import Reader
 
 # (bars, until): at least so many candles that opened no later than then.
 Need = tuple[int, int]
+# CandleFeed.history, or what answers in its place.
+History = Callable[[Market, int, int], Awaitable[Sequence[Candle]]]
 
 
 @dataclass(slots=True)
 class Followed:
-    """A market, who reads it, the newest candle taken in, and up to when it is known which candles there are.
+    """A market, who reads it, the newest candle taken in, and up to when it is known which candles there are; then what
+    `MarketState` tells of it.
 
     `since_ms` is where its candles are wanted from even if nobody reads them (they are recorded); None: nowhere.
     A market that missed a batch is not `prompt`: nobody waits for it until it is back.
@@ -30,14 +33,20 @@ class Followed:
     last_open_ms: int = -1
     known_ms: int = -1
     prompt: bool = True
+    last: Candle | None = None
+    candles: int = 0
+    gaps: int = 0
+    filled: int = 0
+    corrected: int = 0
 
 
 class Missed:
     """Asks a venue for the candles that a followed market lacks."""
 
-    def __init__(self, feed: CandleFeed, clock: Clock, timeframe_ms: int) -> None:
-        """Nothing is asked yet."""
+    def __init__(self, feed: CandleFeed, clock: Clock, timeframe_ms: int, past: History | None = None) -> None:
+        """`past` answers at a start in place of the venue: from what was recorded."""
         self._feed = feed
+        self._past = past or feed.history
         self._clock = clock
         self._timeframe_ms = timeframe_ms
 
@@ -72,7 +81,7 @@ class Missed:
         while True:
             starts = [*wanted, *(until_ms - span * self._timeframe_ms for _, until_ms in needs)]
             since_ms = max(0, min(starts, default=self._clock.now_ms()))
-            candles = await self._feed.history(followed.market, self._timeframe_ms, since_ms)
+            candles = await self._past(followed.market, self._timeframe_ms, since_ms)
             # Finding no more proves nothing: a halt may be longer than the span was stretched by.
             if not since_ms or _met(needs, candles):
                 return candles

@@ -91,7 +91,24 @@ class MarketBooks:
         self._between_snapshots = Backoff(clock)
         self._asks: deque[_Followed] = deque()
         self._wake = asyncio.Event()
-        self._lost = ""
+        self._lost, self._running = "", False
+
+    # ---- whom it follows
+
+    def add(self, markets: Sequence[Market]) -> None:
+        """Follow more markets; all those added before `run` goes on cost one new subscription, and every book a snapshot:
+        until then they are suspended, as after a lost connection."""
+        new = [market for market in markets if market.id not in self._followed]
+        self._followed |= {market.id: _Followed(market, self._clock.now_ms()) for market in new}
+        if new and self._running:
+            self._on_lost("markets were added")
+
+    def remove(self, market: MarketId) -> None:
+        """Follow a market no longer: its listeners hear nothing more. Its frames end with the next subscription."""
+        followed = self._find(market)
+        del self._followed[market]
+        if followed in self._asks:
+            self._asks.remove(followed)
 
     # ---- reading
 
@@ -136,7 +153,9 @@ class MarketBooks:
     # ---- what the stream files
 
     def _on_diff(self, diff: BookDiff) -> None:
-        followed = self._followed[diff.market]
+        followed = self._followed.get(diff.market)
+        if followed is None:
+            return
         followed.heard_ms = self._clock.now_ms()
         if not followed.sync.take(diff):
             self._ask_for(followed)
@@ -144,7 +163,9 @@ class MarketBooks:
 
     def _on_trade(self, trade: TradeTick) -> None:
         """Numbers without a hole are told on; over a hole all prints are held until those in between were asked for."""
-        followed = self._followed[trade.market]
+        followed = self._followed.get(trade.market)
+        if followed is None:
+            return
         if followed.held or (followed.last_print is not None and trade.trade_id > followed.last_print + 1):
             followed.held.append(trade)
             self._wake.set()
@@ -164,10 +185,12 @@ class MarketBooks:
             tell(trade)
 
     def _on_quote(self, quote: Quote) -> None:
-        self._followed[quote.market].quote = quote
+        if quote.market in self._followed:
+            self._followed[quote.market].quote = quote
 
     def _on_bad(self, market: MarketId, why: str) -> None:
-        self._suspend(self._followed[market], why)
+        if market in self._followed:
+            self._suspend(self._followed[market], why)
 
     def _on_lost(self, why: str) -> None:
         self._lost = why or "lost"
@@ -182,7 +205,7 @@ class MarketBooks:
         self._tell(followed)
 
     def _ask_for(self, followed: _Followed) -> None:
-        if not followed.asked:
+        if not followed.asked and self._followed.get(followed.market.id) is followed:
             log.info("order book suspended", market=followed.market.id, why=followed.sync.why)
             followed.asked = True
             self._asks.append(followed)
@@ -198,6 +221,7 @@ class MarketBooks:
     async def run(self) -> None:
         """Subscribe, make every book whole and keep it so, until cancelled."""
         ticking = asyncio.create_task(self._tick(), name="silence")
+        self._running = True
         try:
             await self._subscribe()
             while True:
@@ -215,6 +239,7 @@ class MarketBooks:
                     await self._wake.wait()
                     self._wake.clear()
         finally:
+            self._running = False
             ticking.cancel()
 
     async def _tick(self) -> None:

@@ -25,18 +25,24 @@ from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import CandleFeed
 from tradepool.ports.journal import Journal
+from tradepool.ports.market_state import MarketState, PlaneState
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Reconnecting
+from tradepool.services.candle_record import CandleRecord
 from tradepool.services.followed import Followed, Missed
 from tradepool.services.reader import Reader
 
 CANDLE_GRACE_S = 2.0
+# Later than the grace: what then is not there is missing.
+POLL_AFTER_MS = 3_000
+# Markets that are asked at once for what they lack.
+ASKED_AT_ONCE = 8
+MS_PER_S = 1_000
 CHECKPOINT_BATCHES = 256
 
 log = telemetry.logger(__name__)
 
 OnBatch = Callable[[int, Sequence[Signal]], None]
-Record = Callable[[Candle], None]
 
 
 @dataclass(slots=True)
@@ -69,13 +75,13 @@ class MarketData:
         on_batch: OnBatch,
         others: Sequence[Market] = (),
         *,
-        record: Record = lambda candle: None,
+        record: CandleRecord | None = None,
         recorded: Sequence[tuple[Market, int]] = (),
     ) -> None:
         """`follows` names each strategy and market somebody's mandate wants; `others` are read beside those.
 
-        `record` gets every candle the venue shows, in order of its market; one it shows again, the same or corrected,
-        comes again. `recorded` are markets, each with the open time its candles are wanted from, whoever reads them.
+        `record` gets every candle the venue shows; one it shows again, the same or corrected, comes again. At the start
+        it is asked for history in the venue's place. `recorded` are markets, each with the open time its candles are wanted from, whoever reads them.
         """
         self.candles = 0
         self._feed = feed
@@ -84,11 +90,11 @@ class MarketData:
         self._timeframe_ms = timeframe_ms
         self._on_batch = on_batch
         self._record = record
-        self._missed = Missed(feed, clock, timeframe_ms)
+        self._missed = Missed(feed, clock, timeframe_ms, record.history if record else None)
         self._followed = {market.id: Followed(market, since_ms) for market, since_ms in recorded}
         self._inbox: deque[Candle | int] = deque()
         self._wake = asyncio.Event()
-        self._lost, self._caught_up = "", False
+        self._lost, self._down, self._caught_up = "", "", False
         self._reconnecting = Reconnecting(clock)
         self._collecting: dict[int, _Batch] = {}
         self._delivered_ms = -1
@@ -128,6 +134,18 @@ class MarketData:
                 await self._take(self._inbox.popleft())
 
     async def _mend(self) -> None:
+        """Open the stream anew. Until it stands candles are asked for, so that nobody waits for it."""
+        working = [asyncio.create_task(self._open_anew()), asyncio.create_task(self._poll())]
+        try:
+            ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+        for task in ended:
+            task.result()
+
+    async def _open_anew(self) -> None:
         while self._lost:
             log.warning("candle stream lost", why=self._lost)
             await self._reconnecting.before_try()
@@ -136,20 +154,52 @@ class MarketData:
                 await self._subscribe()
                 await self.catch_up()
             except VenueError as error:
-                self._lost = str(error)
+                self._lost = self._down = str(error)
+
+    async def _poll(self) -> None:
+        """Ask for each bar POLL_AFTER_MS after its end."""
+        while True:
+            now_ms = self._clock.now_ms()
+            await self._clock.sleep((self._timeframe_ms - (now_ms - POLL_AFTER_MS) % self._timeframe_ms) / MS_PER_S)
+            try:
+                await self.catch_up()
+            except VenueError as error:
+                log.warning("candles can't be asked for either", why=str(error))
 
     async def _subscribe(self) -> None:
         markets = [followed.market for followed in self._followed.values()]
         await self._feed.subscribe(markets, self._timeframe_ms, self._post, self._on_lost)
         self._reconnecting.connected()
+        self._down = self._lost
 
     def _post(self, item: Candle | int) -> None:
         self._inbox.append(item)
         self._wake.set()
 
     def _on_lost(self, why: str) -> None:
-        self._lost = why or "lost"
+        self._lost = self._down = why or "lost"
         self._wake.set()
+
+    def reopen(self, why: str) -> None:
+        """Take the stream for broken, whatever it says of itself."""
+        self._on_lost(why)
+
+    def state(self) -> PlaneState:
+        """How every market stands now."""
+        markets = [
+            MarketState(
+                market=market,
+                newest_ms=-1 if each.last is None else each.last.close_time_ms,
+                known_ms=each.known_ms,
+                gaps=each.gaps,
+                filled=each.filled,
+                corrected=each.corrected,
+            )
+            for market, each in self._followed.items()
+        ]
+        return PlaneState(
+            now_ms=self._clock.now_ms(), timeframe_ms=self._timeframe_ms, lost=self._down, markets=markets
+        )
 
     async def catch_up(self) -> None:
         """Step over the candles that closed since the steps were saved; later ones come by the stream.
@@ -158,25 +208,45 @@ class MarketData:
         streamed, and a market's candle up to it that is not there now does not exist.
         """
         now_ms = await self._feed.time_ms()
-        missed = await (self._missed_since(now_ms) if self._caught_up else self._missed.at_start(self._followed))
-        self._caught_up = True
-        for followed, candles in missed:
-            self._learn(followed, candles, now_ms)
-            followed.prompt = True
+        if self._caught_up:
+            await self._learn_missed(now_ms)
+        else:
+            for followed, candles in await self._missed.at_start(self._followed):
+                self._learn(followed, candles, now_ms)
+                followed.prompt = True
+            self._caught_up = True
         for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
             self._deliver(time_ms)
 
-    async def _missed_since(self, now_ms: int) -> list[tuple[Followed, Sequence[Candle]]]:
-        """What closed while the stream was down, of the markets that had time to close a candle."""
-        after_ms = now_ms - self._timeframe_ms
-        behind = [each for each in self._followed.values() if each.known_ms <= after_ms]
-        return [(followed, await self._missed.of_known(followed)) for followed in behind]
+    async def _learn_missed(self, now_ms: int) -> None:
+        """Learn what closed while the stream was down, of the markets of which a bar has ended since they were known.
+
+        What one market's venue says stays learnt when another's can't be asked: then its error is raised.
+        """
+        ended_ms = now_ms - now_ms % self._timeframe_ms
+        behind = [each for each in self._followed.values() if each.known_ms < ended_ms]
+        failed: BaseException | None = None
+        for start in range(0, len(behind), ASKED_AT_ONCE):
+            some = behind[start : start + ASKED_AT_ONCE]
+            asked = await asyncio.gather(*map(self._missed.of_known, some), return_exceptions=True)
+            for followed, found in zip(some, asked, strict=True):
+                if isinstance(found, BaseException):
+                    failed = found
+                else:
+                    self._learn(followed, found, now_ms)
+                    followed.prompt = True
+            if failed is not None:
+                raise failed
 
     def _learn(self, followed: Followed, candles: Sequence[Candle], now_ms: int) -> None:
         """Take in what the venue has of a market; up to `now_ms` there is nothing else."""
+        before = followed.candles
         for candle in candles:
             if candle.close_time_ms <= now_ms:
                 self._collect(candle)
+        if self._caught_up and followed.candles > before:
+            followed.gaps += 1
+            followed.filled += followed.candles - before
         followed.known_ms = max(followed.known_ms, now_ms)
 
     # ---- candles
@@ -230,13 +300,20 @@ class MarketData:
     def _collect(self, candle: Candle) -> _Batch | None:
         """Step over a candle and add its signals to its batch; None for a candle already seen."""
         followed = self._followed[candle.market.id]
-        self._record(candle)
+        if self._record is not None and self._caught_up:
+            # What came before was the record's own.
+            self._record.take(candle)
         if candle.open_time_ms <= followed.last_open_ms:
+            if candle.open_time_ms == followed.last_open_ms and candle != followed.last:
+                log.warning("the venue has corrected a candle", market=candle.market.id, time=candle.close_time_ms)
+                followed.last = candle
+                followed.corrected += 1
             return None
         if candle.close_time_ms <= followed.known_ms:
             # Its own market's steps take it; who reads it from another market has gone on without it.
             log.warning("a candle came that the venue did not have", market=candle.market.id, time=candle.close_time_ms)
-        followed.last_open_ms = candle.open_time_ms
+        followed.last, followed.last_open_ms = candle, candle.open_time_ms
+        followed.candles += 1
         followed.known_ms = max(followed.known_ms, candle.close_time_ms)
         self.candles += 1
         batch = self._collecting.setdefault(candle.close_time_ms, _Batch())

@@ -14,7 +14,7 @@ from aiohttp import web
 from tradepool.ports.clock import Clock
 from tradepool.simexchange.codecs.binance.request import Call
 from tradepool.simexchange.codecs.binance.streams import Ask
-from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault
+from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault, Strikes
 from tradepool.simexchange.faults import Faults, Place, Rule
 from tradepool.simexchange.venue import Venue
 
@@ -23,6 +23,8 @@ STATUS_ROUTE = "GET /sapi/v1/system/status"
 # What may strike a request on the ws-api.
 ASK_KINDS = frozenset(("reset", "silence", "code"))
 HISTORIES = ("/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/klines")
+# The route of whoever opens a WebSocket; a fault strikes it only by this name, and always as a reset.
+CONNECT = "CONNECT"
 _SYMBOL = re.compile(r"(?:^|&)symbol=([^&]+)")
 
 Take = Callable[[Call], web.Response]
@@ -43,10 +45,15 @@ class BadCalls:
         if late_ms:
             await self.clock.sleep(late_ms / 1000)
         if self.faults.is_dark(self.venue.now_ms):
-            return _reset(request)
+            return reset(request)
         if rule is None:
             return take(call)
         return await self._struck(rule, request, call, take)
+
+    def refuses_streams(self) -> bool:
+        """Whether streams can't be opened now, by a rule whose route says so: CONNECT."""
+        rules = [rule for rule in self.faults.by_kind[Strikes.CALL] if rule.fault.route == CONNECT]
+        return any(rule.strikes(Place(CONNECT), self.venue.now_ms) for rule in rules)
 
     def on_ask(self, ask: Ask) -> Fault | None:
         """What strikes a request on the ws-api, whose route is written WS METHOD."""
@@ -70,10 +77,10 @@ class BadCalls:
             return refusal
         answer = take(call) if is_accepted(fault) else _page(200, "OK")
         if fault.kind == "reset":
-            return _reset(request)
+            return reset(request)
         if fault.kind == "silence":
             await self._silence(fault)
-            return _reset(request)
+            return reset(request)
         if fault.kind == "late":
             await self.clock.sleep(fault.delay_ms / 1000)
             return answer
@@ -155,7 +162,7 @@ def _shuffled(body: bytes, dice: float) -> bytes:
     return orjson.dumps(rows)
 
 
-def _reset(request: web.BaseRequest) -> web.Response:
+def reset(request: web.BaseRequest) -> web.Response:
     """Abort the connection: the client sees a reset. The answer goes nowhere."""
     if request.transport is not None:
         request.transport.abort()

@@ -9,11 +9,13 @@
 Keys, limits and wallet life are in simexchange.gate_control, faults in simexchange.fault_control, markets and fees in
 simexchange.market_control.
 
+Whoever may reach the port and has the token, where one was set, owns the exchange; a browser's page never gets in.
 An answer leaves after every frame its step released is with the kernel.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -32,6 +34,7 @@ from tradepool.simexchange.server import Server
 from tradepool.simexchange.venue import Venue
 
 COUNT_MAX = 10_000_000
+TOKEN_HEADER = "X-Control-Token"
 
 
 class NewAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,9 +48,13 @@ class NewAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Control:
     """Serves the control door of a venue that a server shows to clients."""
 
-    def __init__(self, venue: Venue, server: Server, place: Place) -> None:
-        """Prepare; nothing is opened before `start`."""
+    def __init__(self, venue: Venue, server: Server, place: Place, token: str = "", *, steps: bool = True) -> None:
+        """Prepare; nothing is opened before `start`.
+
+        With a `token` every request must bring it as X-Control-Token. Without `steps` nobody moves time here.
+        """
         self._venue, self._server = venue, server
+        self._token, self._steps = token, steps
         self._more = {**GateControl(venue).table, **FaultControl(venue, server).table, **MarketControl(venue).table}
         self._door = Door(self._handle, place)
 
@@ -61,6 +68,10 @@ class Control:
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         route = (request.method, request.path)
+        if self._is_foreign(request):
+            return _json({"error": f"send the token that was printed at the start as {TOKEN_HEADER}"}, status=403)
+        if route[1] in ("/step", "/bars") and not self._steps:
+            return _json({"error": "time passes by itself here"}, status=403)
         try:
             if route == ("POST", "/step"):
                 until_ms = _whole(request.query.get("until_ms", ""))
@@ -78,6 +89,12 @@ class Control:
         except (TradepoolError, msgspec.MsgspecError) as error:
             return _json({"error": str(error)}, status=400)
         return _json({"error": f"no {request.method} {request.path} here"}, status=404)
+
+    def _is_foreign(self, request: web.BaseRequest) -> bool:
+        """Whether a request may come from a page in a browser, or from another user of this machine."""
+        if "Origin" in request.headers:
+            return True
+        return bool(self._token) and not hmac.compare_digest(request.headers.get(TOKEN_HEADER, ""), self._token)
 
     async def _go(self, request: web.BaseRequest, once: Callable[[], bool]) -> web.Response:
         count = _whole(request.query.get("count", "1"))

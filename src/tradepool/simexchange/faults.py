@@ -59,10 +59,7 @@ class Rule:
         self.matched[place.account] = count
         if count < fault.first or (fault.last is not None and count > fault.last):
             return False
-        if fault.share < 1.0 and self.dice(place.account, said if said else count) >= fault.share:
-            return False
-        self.struck[place.account] += 1
-        return True
+        return fault.share >= 1.0 or self.dice(place.account, said if said else count) < fault.share
 
     def dice(self, account: str, what: bytes | int) -> float:
         """A number from 0 to below 1 that depends on nothing else than these and the seed."""
@@ -140,16 +137,22 @@ class Faults:
             if rule.fault.kind not in among or not rule.strikes(place, now_ms):
                 continue
             if rule.fault.kind == "latency":
+                rule.struck[place.account] += 1
                 late_ms += rule.delay_ms(place.account)
             else:
                 struck = struck or rule
+        if struck is not None:
+            struck.struck[place.account] += 1
         return struck, late_ms
 
     def on_frame(self, place: Place, now_ms: int, said: bytes) -> Rule | None:
         """What strikes a frame."""
         decides = b"" if place.account else said
         struck = [rule for rule in self.by_kind[Strikes.FRAME] if rule.strikes(place, now_ms, decides)]
-        return struck[0] if struck else None
+        if not struck:
+            return None
+        struck[0].struck[place.account] += 1
+        return struck[0]
 
     def is_dark(self, now_ms: int) -> bool:
         """Whether the venue accepts nothing now."""

@@ -23,7 +23,7 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.ports.clock import Clock
 from tradepool.runtime.clock import VirtualClock
-from tradepool.simexchange.bad_calls import BadCalls, is_accepted
+from tradepool.simexchange.bad_calls import BadCalls, is_accepted, reset
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
@@ -247,6 +247,8 @@ class Server:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="Only WebSocket connections are served here.")
+        if self._bad_calls.refuses_streams():
+            return reset(request)
         try:
             self._gate.connect(address_of(request), is_api=on_text == self._on_api_text)
         except Refused as refused:
@@ -259,6 +261,7 @@ class Server:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
+                    self.before_request()
                     if on_text == self._on_stream_text and not self._gate.hears(link):
                         link.drop()
                         break

@@ -44,11 +44,16 @@ class TlsFiles:
 
 
 def make_tls_files(folder: Path) -> TlsFiles:
-    """Write a fresh authority and server certificate into a folder; files are readable by their owner only."""
+    """An authority and a server certificate in a folder, readable by their owner only.
+
+    Those that are there already are used again: whoever trusts them goes on doing so.
+    """
+    files = TlsFiles(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
+    if all(file.is_file() for file in (files.ca_file, files.certificate_file, files.key_file)):
+        return files
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(ca_key)
     certificate = _certificate(server_key, authority, ca_key)
-    files = TlsFiles(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
     _write(files.ca_file, authority.public_bytes(serialization.Encoding.PEM))
     _write(files.certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
     _write(

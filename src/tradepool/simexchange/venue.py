@@ -79,7 +79,6 @@ class Venue:
         self.rule_changes = 0
         self._pushed = {market.symbol: PushedCandles(market) for market in self.markets if market.is_mirrored}
         self._teller = Teller()
-        self._outlets = self._teller.outlets
         self._desk = Desk(self.markets, self._owners, self._teller, slippage_bp)
         self._intake = Intake(strict_ids=strict_ids)
         self._timeline = Timeline(self.markets)
@@ -158,11 +157,11 @@ class Venue:
 
     def listen(self, outlet: Outlet) -> None:
         """Tell an outlet what happens from now on."""
-        self._outlets.append(outlet)
+        self._teller.outlets.append(outlet)
 
     def unlisten(self, outlet: Outlet) -> None:
         """Tell it no more."""
-        self._outlets.remove(outlet)
+        self._teller.outlets.remove(outlet)
 
     # ---- accounts
 
@@ -171,9 +170,10 @@ class Venue:
         if key in self.accounts:
             raise AccountExists(key=key)
         units = {asset: whole_units(asset, amount, self.unit(asset)) for asset, amount in balances.items()}
-        account = self.accounts[key] = Account(len(self._owners), key, secret, units, self.markets)
-        self._owners.append(account)
+        account = Account(len(self._owners), key, secret, units, self.markets)
         self.keys.add(ApiKey(name=key, account=account, secret=secret.encode(), created_ms=self.now_ms))
+        self.accounts[key] = account
+        self._owners.append(account)
         return account
 
     def account(self, key: str) -> Account:

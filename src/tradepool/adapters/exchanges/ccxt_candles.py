@@ -7,16 +7,18 @@ from typing import Any, TypeVar
 
 import aiohttp
 import ccxt
-import ccxt.pro
 import numpy as np
 
 from tradepool.adapters.exchanges import outcome
-from tradepool.adapters.exchanges.clients import TIMEOUT_MS
+from tradepool.adapters.exchanges.clients import new_client
+from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.transport import Session
+from tradepool.adapters.exchanges.venues import BINANCE
 from tradepool.core.graph.bars import Bars
 from tradepool.domain.errors import InvalidInput, VenueError
 from tradepool.ports.candles import Series
 from tradepool.ports.clock import Clock
+from tradepool.ports.weights import WeightBroker
 from tradepool.runtime.config import nearest
 from tradepool.runtime.telemetry import redact_text
 
@@ -24,13 +26,9 @@ PAGE = 1_000
 MS_PER_S = 1_000
 # Where an exchange says nothing of its limits.
 PAUSE_S = 0.5
-OPTIONS = {"binance": {"fetchMarkets": {"types": ["spot"]}}}
+NEVER_MS = 10**9
 
 T = TypeVar("T")
-
-
-class UnknownExchange(InvalidInput):
-    """Exchange {name} is not known to ccxt{hint}; give one of its ids, such as binance."""
 
 
 class NoSuchCandles(InvalidInput):
@@ -50,23 +48,17 @@ class CandlesNotGiven(VenueError):
 class CcxtCandles:
     """One exchange."""
 
-    def __init__(self, venue: str, session: Session, clock: Clock) -> None:
-        """`venue` is a ccxt id. Raises UnknownExchange."""
-        if venue not in ccxt.exchanges:
-            raise UnknownExchange(name=repr(venue)[:40], hint=nearest(venue, ccxt.exchanges).split(" (known")[0])
-        kind = getattr(ccxt.pro, venue, None) or getattr(ccxt.async_support, venue)
-        self.client: Any = kind(
-            {
-                "session": session.http,
-                "ssl_context": session.tls,
-                "enableRateLimit": False,
-                "timeout": TIMEOUT_MS,
-                "options": {"fetchCurrencies": False, **OPTIONS.get(venue, {})},
-            }
-        )
-        self.client.timeout_on_exit = 0
+    def __init__(self, venue: str, session: Session, clock: Clock, broker: WeightBroker | None = None) -> None:
+        """`venue` is a ccxt id, of whose `reach` the session must be. Raises UnknownVenue.
+
+        Without a broker, for a venue whose limits are not known, `pause_s` between requests is what ccxt takes for polite.
+        """
+        # Binance's own id is spot only here: its futures are venues of their own.
+        self.client: Any = new_client(venue, session, clock, NEVER_MS, spot=venue == BINANCE.id)
+        Pacer(self.client, broker)
         self._venue, self._clock = venue, clock
-        self.pause_s = float(self.client.rateLimit) / MS_PER_S if self.client.rateLimit else PAUSE_S
+        limit_ms = float(self.client.rateLimit or PAUSE_S * MS_PER_S)
+        self.pause_s = 0.0 if broker is not None else limit_ms / MS_PER_S
 
     async def time_ms(self) -> int:
         """The exchange's time; the machine's where the exchange does not tell."""

@@ -22,6 +22,7 @@ from tradepool.domain.candle import Candle, timeframe_name
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
+from tradepool.domain.ticker import Ticker
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import ClockReading, OnCandle, OnLost
 from tradepool.ports.weights import WeightBroker
@@ -87,6 +88,26 @@ class CcxtFeed:
             return found
         return {name: trouble for each in names for name, trouble in (await self._standing([each])).items()}
 
+    async def tickers(self) -> dict[MarketId, Ticker]:
+        """Every listed market that has traded in 24 hours: one request; a row that makes no sense is left out, and logged.
+
+        Ask for `markets` first.
+        """
+
+        def read(answer: Any) -> dict[MarketId, Ticker]:
+            rows = ((self._markets.get(row["symbol"]), row) for row in translate.rows_from(answer))
+            found = (self._ticker(market, row) for market, row in rows if market is not None)
+            return {ticker.market: ticker for ticker in found if ticker is not None}
+
+        return await self._ask("ticker/24hr", self.client.publicGetTicker24hr(), read)
+
+    def _ticker(self, market: Market, row: Any) -> Ticker | None:
+        try:
+            return translate.ticker_from(market, row)
+        except outcome.NONSENSE as error:
+            log.warning("a ticker can't be read", market=market.id, error=str(error))
+            return None
+
     async def time_ms(self) -> int:
         """The venue's time; also told to `on_time`."""
         now = await self._ask("fetch_time", self.client.fetch_time(), int)
@@ -123,22 +144,31 @@ class CcxtFeed:
     async def history(self, market: Market, timeframe_ms: int, since_ms: int) -> Sequence[Candle]:
         """All closed candles with an open time of at least `since_ms`, in order; closed by the venue's clock, not ours."""
         candles: list[Candle] = []
-        request = {"symbol": self.client.market_id(market.symbol), "interval": timeframe_name(timeframe_ms)}
-        now = await self.time_ms()
+        now_ms = await self.time_ms()
+        next_ms: int | None = since_ms
+        while next_ms is not None:
+            page, next_ms = await self._page(market, timeframe_ms, next_ms, now_ms)
+            candles += page
+        return candles
+
+    async def page(self, market: Market, timeframe_ms: int, since_ms: int, now_ms: int) -> Sequence[Candle]:
+        """A thousand of them at most, closed by `now_ms`, in order."""
+        return (await self._page(market, timeframe_ms, since_ms, now_ms))[0]
+
+    async def _page(
+        self, market: Market, timeframe_ms: int, since_ms: int, now_ms: int
+    ) -> tuple[list[Candle], int | None]:
+        """The closed candles of a page, and where the next page starts."""
 
         def read(answer: Any) -> tuple[list[Candle], int | None]:
-            """The closed candles of a page, and where the next page starts."""
             rows = sorted(translate.rows_from(answer), key=lambda row: int(row[0]))
-            closed = [row for row in rows if int(row[0]) + timeframe_ms <= now]
+            closed = [row for row in rows if int(row[0]) + timeframe_ms <= now_ms]
             next_ms = int(rows[-1][0]) + 1 if len(rows) == HISTORY_PAGE else None
             return [translate.candle_from_row(market, timeframe_ms, row) for row in closed], next_ms
 
-        next_ms: int | None = since_ms
-        while next_ms is not None:
-            asked = self.client.publicGetKlines({**request, "startTime": next_ms, "limit": HISTORY_PAGE})
-            page, next_ms = await self._ask("klines", asked, read)
-            candles += page
-        return candles
+        request = {"symbol": self.client.market_id(market.symbol), "interval": timeframe_name(timeframe_ms)}
+        asked = self.client.publicGetKlines({**request, "startTime": since_ms, "limit": HISTORY_PAGE})
+        return await self._ask("klines", asked, read)
 
     async def close(self) -> None:
         """Stop watching and close the client."""

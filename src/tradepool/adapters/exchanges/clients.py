@@ -41,10 +41,19 @@ OPTIONS = {
 }
 
 
-def new_client(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any:
-    """A public ccxt client of any venue ccxt knows (else UnknownVenue); ccxt is untyped, its objects stay in here."""
+def new_client(venue: str, session: Session, clock: Clock, keep_alive_ms: int, *, spot: bool = True) -> Any:
+    """A public ccxt client of any venue ccxt knows (else UnknownVenue); ccxt is untyped, its objects stay in here.
+
+    Without `spot` it knows all kinds of markets that ccxt loads for this id.
+    """
     facts_of(venue)
-    return _make(venue, session, clock, keep_alive_ms)
+    client = _make(venue, session, clock, keep_alive_ms)
+    if not spot:
+        own = type(client)({}).options
+        for name in ("defaultType", "fetchMarkets"):
+            client.options.pop(name)
+            client.options |= {name: own[name]} if name in own else {}
+    return client
 
 
 def new_account_client(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -29,7 +29,7 @@ NAME = "user stream"
 SUBSCRIBE, UNSUBSCRIBE = "userDataStream.subscribe.signature", "userDataStream.unsubscribe"
 ANSWER_TIMEOUT_S = 30.0
 FRAME_BYTES_MAX = 1024 * 1024
-OnReport = Callable[[Any, Any], None]
+Hears = Mapping[str, Callable[[Any, Any], None]]
 _BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -38,7 +38,7 @@ class _Seat:
     """An account on a connection. `number` is its subscription there, None while it has none."""
 
     account: AccountId
-    on_report: OnReport
+    hears: Hears
     on_lost: OnLost
     line: _Line | None = None
     number: int | None = None
@@ -76,14 +76,14 @@ class SharedStreams:
         self,
         client: Any,
         account: AccountId,
-        on_report: OnReport,
+        hears: Hears,
         on_lost: OnLost,
         leave: Callable[[bool], Awaitable[None]],
     ) -> None:
-        """Return once the venue streams an account's events. `leave` is awaited before each subscription, and told
-        whether a connection is tried for it. It is pinged as often as the client's own would be."""
+        """Return once the venue streams an account's events, to those who hear each kind. `leave` is awaited before each
+        subscription, and told whether a connection is tried for it. It is pinged as often as the client's own would be."""
         await self.close(account)
-        seat = _Seat(account, on_report, on_lost)
+        seat = _Seat(account, hears, on_lost)
         try:
             seat.line = line = await self._line(leave, client.options["ws"]["keepAlive"] / 1_000)
             line.taken += 1
@@ -190,8 +190,8 @@ class SharedStreams:
         """An account's event; one that makes no sense ends this account's stream and no other."""
         try:
             kind = event["e"]
-            if kind == "executionReport":
-                seat.on_report(None, event)
+            if kind in seat.hears:
+                seat.hears[kind](None, event)
             elif kind == "eventStreamTerminated":
                 self._end(seat, "the venue ended it")
         except outcome.NONSENSE as error:

@@ -20,6 +20,7 @@ from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, Ven
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
+from tradepool.domain.ticker import Ticker
 
 FOREIGN_NAME_MAX = 64
 
@@ -81,6 +82,27 @@ def candle_from_frame(market: Market, timeframe_ms: int, k: Mapping[str, Any]) -
     return candle_from_row(market, timeframe_ms, (k["t"], k["o"], k["h"], k["l"], k["c"], k["v"]))
 
 
+def ticker_from(market: Market, row: Mapping[str, Any]) -> Ticker | None:
+    """A row of ticker/24hr; None of a market that has not traded. BadFrame when its prices contradict each other."""
+    open_, high, low, last = (canonical(row[f"{name}Price"]) for name in ("open", "high", "low", "last"))
+    if not last:
+        return None
+    if not 0 < low <= last <= high or not low <= open_ <= high:
+        raise BadFrame(f"ticker of {market.id}")
+    return Ticker(
+        market=market.id,
+        time_ms=int(row["closeTime"]),
+        open=open_,
+        high=high,
+        low=low,
+        last=last,
+        base_volume=canonical(row["volume"]),
+        quote_volume=canonical(row["quoteVolume"]),
+        bid=canonical(row["bidPrice"]) or None,
+        ask=canonical(row["askPrice"]) or None,
+    )
+
+
 def rows_from(answer: Any) -> list[Any]:
     """An answer that must be a list."""
     if not isinstance(answer, list):
@@ -103,11 +125,9 @@ def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCance
     info = answer["info"]
     if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
         raise BadFrame(f"a cancelled order is {info['status']}")
-    return (
-        None
-        if Decimal(info["executedQty"])
-        else OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name)
-    )
+    if filled := canonical(info["executedQty"]):
+        return None
+    return OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name, filled_quantity=filled)
 
 
 def order_from(answer: Mapping[str, Any], market: Market) -> Order:
@@ -118,7 +138,7 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         venue_order_id=VenueOrderId(str(answer["orderId"])),
         market=market.id,
         status=STATUSES[answer["status"]],
-        filled_quantity=Decimal(answer["executedQty"]),
+        filled_quantity=canonical(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
     )
@@ -186,7 +206,8 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
             return OrderFilled(fill=_fill_from_report(report, account, market))
         case "CANCELED" | "EXPIRED" | "TRADE_PREVENTION":
             # A cancel carries an id of its own in `c`; the order it ended is in `C`.
-            return OrderCancelled(time_ms=time_ms, client_order_id=ClientOrderId(_text(report["C"]) or name))
+            name, filled = ClientOrderId(_text(report["C"]) or name), canonical(report["z"])
+            return OrderCancelled(time_ms=time_ms, client_order_id=name, filled_quantity=filled)
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None
@@ -219,6 +240,14 @@ def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance
     if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
         raise BadFrame(f"{below[0]} is below zero")
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
+
+
+def balances_from_position(frame: Mapping[str, Any], account: AccountId) -> list[Balance]:
+    """What the user stream says of the assets that have changed, the empty ones too."""
+    return [
+        Balance(account=account, asset=_text(row["a"]), free=canonical(row["f"]), locked=canonical(row["l"]))
+        for row in frame["B"]
+    ]
 
 
 def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:

@@ -22,6 +22,7 @@ from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     AccountOpened,
     CandlesClosed,
+    EntriesResumed,
     Event,
     ForeignOrder,
     InstanceBegan,
@@ -56,7 +57,7 @@ class Account:
     """One exchange account under one mandate.
 
     `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
-    `foreign` is the first order somebody else made on it: nothing is entered from then on.
+    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
+            case EntriesResumed():
+                self.foreign, self.changed = None, self.foreign is not None
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -143,6 +146,10 @@ class Account:
     def cancelling(self) -> list[Cancel]:
         """Cancels the venue has not answered."""
         return [Cancel(s.stop, s.market.id) for s in self.slots.values() if s.after_cancel and s.stop is not None]
+
+    def booked(self, market: MarketId, fill: FillId) -> bool:
+        """Whether a fill is in the books."""
+        return (market, fill) in self._fills
 
     def positions(self) -> list[Position]:
         """Open positions, in the mandate's order of markets."""
@@ -316,6 +323,10 @@ class Account:
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None:
+            return
+        filled, market = event.filled_quantity, self.slots[order.request.market].market
+        order.owed = filled is not None and market.steps(filled) > order.filled_steps
+        if order.owed:
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS:
