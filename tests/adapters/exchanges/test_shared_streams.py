@@ -63,7 +63,7 @@ def test_who_shares_a_connection_pays_for_its_subscription_and_hears_of_a_silent
         client = new_client("binance", session, clock, PING_MS)
         pacer, lost = Pacer(client, broker, ANN), asyncio.Queue[str]()
         for name in "abc":
-            await streams.open(client, AccountId(name), lambda c, r: None, lost.put_nowait, pacer.connect)
+            await streams.open(client, AccountId(name), {}, lost.put_nowait, pacer.connect)
         used = {use.name: use.used for use in (await broker.snapshot()).uses}
         assert (used["weight a minute"], used["connections in 5 minutes"]) == (2 + 3 * 2, 1)
         await asyncio.sleep(3 * PING_MS / 1_000)
