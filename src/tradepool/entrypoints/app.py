@@ -24,6 +24,7 @@ from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
+from tradepool.core.compiler.runners import why_not_native
 from tradepool.core.risk.suspension import Suspensions
 from tradepool.core.risk.symbols import likely, listed_market
 from tradepool.core.strategies.strategy import Strategy
@@ -140,6 +141,8 @@ class Platform:
         # Nobody may ask a real venue as often as they like.
         self._broker = w.broker or (weight_broker(w.venue, w.clock) if w.watched else None)
         reach, self._loop = facts_of(w.venue).reach, asyncio.get_running_loop()
+        # The compiler of strategies is a foreign library: it is loaded before nobody may.
+        why_not_native()
         seal = sealed(reach.names, self._alarm) if w.sealed else nullcontext()
         seal.__enter__()
         self._closing.append(partial(_leave, seal))
