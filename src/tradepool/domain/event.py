@@ -113,6 +113,14 @@ class EntriesResumed:
     time_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenAsked:
+    """A person wants these markets' positions sold now, whatever their strategies say."""
+
+    time_ms: int
+    markets: tuple[MarketId, ...]
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -125,4 +133,5 @@ Event = (
     | StreamRestored
     | ForeignOrder
     | EntriesResumed
+    | FlattenAsked
 )
