@@ -12,8 +12,8 @@ from tests.nouns import request
 from tests.simexchange.exchange_kit import START, Row, market, small_venue
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.clients import Credentials
 from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.risk.review import review
 from tradepool.domain.candle import Candle
 from tradepool.domain.event import Event

@@ -16,7 +16,7 @@ from tests.contract.watch_kit import BTC, ETH, World, tell
 from tradepool.adapters.exchanges.guard import OffTheList
 from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.event import ForeignOrder, StreamLost, StreamRestored
-from tradepool.domain.ids import MarketId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.runtime.egress import EgressRefused
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.records import Kind, NewOrder, Side
@@ -155,19 +155,20 @@ def test_a_frame_that_makes_no_sense_ends_a_shared_connection_and_nothing_else(
 
 
 def test_a_market_that_refuses_again_and_again_is_suspended_for_all(place: Path, files: TlsFiles) -> None:
-    """C-615: five refusals; nobody enters there, with the reason, until it is over; protections go out."""
+    """C-615: five accounts are refused; nobody enters there, with the reason, until it is over; protections go out."""
 
     async def story(world: World) -> None:
         await world.enter()
         gate = world.platform.gate
         now = world.clock.now_ms()
-        for _ in range(5):
-            gate.suspensions.failed(BTC.id, now, "venue_rejected")
+        for name in "abcde":
+            gate.suspensions.failed(BTC.id, AccountId(name), now, "venue_rejected")
         (held,) = gate.suspensions.all(now)
         assert (held.market, held.trouble, held.until_ms) == (BTC.id, Trouble.ERRORS, now + 15 * MINUTE_MS)
         await world.enter(1)
         assert world.refusals(1) == ["suspended_errors"]
         world.tick(held.until_ms)
+        await world.until(lambda: world.platform.venue_clock.right)
         await world.enter(1)
         assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
 

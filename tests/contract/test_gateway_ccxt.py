@@ -18,6 +18,7 @@ from tradepool.core.risk.key_rights import KeyTooStrong, KeyTooWeak
 from tradepool.domain.errors import KeyRefused, UnknownMarket
 from tradepool.domain.event import OrderRejected
 from tradepool.entrypoints.replay import connection_of
+from tradepool.ports.exchange import NotPlaced
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -240,6 +241,19 @@ def test_a_clock_ten_seconds_off_stops_entries_and_nothing_else(
         await world.until(lambda: world.platform.venue_clock.right, MINUTE_MS)
         await world.enter(1)
         assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    tell(story, place, files)
+
+
+def test_a_refusal_for_the_time_stops_entries_at_once(place: Path, files: TlsFiles) -> None:
+    """Whoever asks the venue for its time, the gate hears of it, minutes before it would have asked itself."""
+
+    async def story(world: World) -> None:
+        world.skew_ms = 10_000
+        world.tick(world.clock.now_ms())
+        with pytest.raises(NotPlaced, match="-1021"):
+            await world.actor().gateway.balances()
+        assert not world.platform.venue_clock.right
 
     tell(story, place, files)
 

@@ -136,6 +136,18 @@ async def test_who_waits_for_its_own_key_is_passed_by(desk: Desk) -> None:
     await asyncio.gather(*tasks)
 
 
+@on_a_desk(WEIGHT, ORDERS)
+async def test_a_keys_cancels_pass_its_own_orders(desk: Desk) -> None:
+    """They count against no limit of orders; nor does what belongs to nobody wait for one."""
+    work = [(n, Cost(orders=1, key="a")) for n in ("a1", "a2", "a3")]
+    work += [("cancel", Cost(key="a")), ("public", Cost())]
+    tasks = [asyncio.create_task(desk.send(name, cost, Priority.EXIT)) for name, cost in work]
+    await settle()
+    assert [name for name, _ in desk.went] == ["a1", "a2", "cancel", "public"]
+    await desk.run(11_000)
+    await asyncio.gather(*tasks)
+
+
 @on_a_desk(WEIGHT)
 async def test_room_that_the_venue_gives_back_is_used_at_once(desk: Desk) -> None:
     """Its count is below ours: who waits goes now, not with the next window."""

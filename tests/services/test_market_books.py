@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from tests.nouns import BTC, ETH
-from tradepool.domain.depth import BookDiff, BookSnapshot
+from tradepool.domain.depth import BookDiff, BookSnapshot, Levels
 from tradepool.domain.errors import VenueError
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
@@ -39,6 +39,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.last_id = {BTC.id: 10, ETH.id: 10}
+        self.asks: Levels = ((101, 1),)
         self.asked: list[MarketId] = []
         self.failures: list[VenueError] = []
         self.tape: Sequence[int] = ()
@@ -60,7 +61,8 @@ class Stream:
         self.while_asked()
         if self.failures:
             raise self.failures.pop(0)
-        return BookSnapshot(market=market.id, last_id=self.last_id[market.id], bids=((99, 1),), asks=((101, 1),))
+        last_id, depth = self.last_id[market.id], len(self.asks)
+        return BookSnapshot(market=market.id, last_id=last_id, bids=((99, 1),), asks=self.asks, depth=max(depth, 2))
 
     async def prints(self, market: Market) -> Sequence[TradeTick]:
         self.asked.append(market.id)
@@ -105,9 +107,10 @@ class Story:
         return self.books.state(market.id).why
 
 
-def tell(story: Callable[[Story], Awaitable[None]], *, start: bool = True) -> None:
+def tell(story: Callable[[Story], Awaitable[None]], *, start: bool = True, asks: Levels = ((101, 1),)) -> None:
     async def all_of_it() -> None:
         at = Story()
+        at.stream.asks = asks
         running = asyncio.create_task(at.books.run())
         if start:
             await at.run()
@@ -309,3 +312,24 @@ def test_prints_are_not_held_for_ever() -> None:
         assert at.books.state(BTC.id).prints_missed == 1
 
     tell(story)
+
+
+def test_a_book_whose_price_nears_its_edge_is_renewed_without_a_break() -> None:
+    """Ten asks known, eight lifted: another snapshot is asked for, and readers never see the book suspended."""
+
+    async def story(at: Story) -> None:
+        book = at.books.book(BTC.id)
+        asked = len(at.stream.asked)
+        for number in range(11, 19):
+            lifted = ((number + 90, 0),)
+            at.stream.last_id[BTC.id] = number
+            assert at.stream.ears.on_diff is not None
+            at.stream.ears.on_diff(BookDiff(market=BTC.id, first_id=number, last_id=number, bids=(), asks=lifted))
+            assert at.why() == ""
+        at.stream.asks = tuple((109 + n, 1) for n in range(10))
+        await at.run()
+        assert (at.stream.asked[asked:], at.why()) == ([BTC.id], "")
+        assert len(list(book.asks())) == 10
+
+    asks = tuple((101 + n, 1) for n in range(10))
+    tell(story, asks=asks)

@@ -17,12 +17,14 @@ Levels = tuple[Level, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookSnapshot:
-    """All levels the venue shows, as of update `last_id`; in any order."""
+    """All levels the venue shows, as of update `last_id`; in any order. It was asked for `depth` levels a side (0: all): a
+    side that has fewer is all there is."""
 
     market: MarketId
     last_id: int
     bids: Levels
     asks: Levels
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

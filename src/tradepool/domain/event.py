@@ -11,6 +11,8 @@ from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
 from tradepool.domain.signal import Signal
 
 SCHEMA = 1
+# Why an order was rejected, when the venue does not say more: it may be the market.
+VENUE_REJECTED = "venue_rejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,6 +24,7 @@ from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
+from tradepool.core.compiler.runners import why_not_native
 from tradepool.core.risk.suspension import Suspensions
 from tradepool.core.risk.symbols import likely, listed_market
 from tradepool.core.strategies.strategy import Strategy
@@ -86,7 +87,7 @@ class Wiring:
     not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
-    `broker` paces all requests; None where the venue counts nothing. `read_every_ms` is how often accounts are read; None:
+    `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
     as live ones are when `watched`, else never.
     """
 
@@ -137,19 +138,24 @@ class Platform:
     async def start(self) -> None:
         """Connect, recover, subscribe."""
         w = self._wiring
+        # Nobody may ask a real venue as often as they like.
+        self._broker = w.broker or (weight_broker(w.venue, w.clock) if w.watched else None)
         reach, self._loop = facts_of(w.venue).reach, asyncio.get_running_loop()
+        # The compiler of strategies is a foreign library: it is loaded before nobody may.
+        why_not_native()
         seal = sealed(reach.names, self._alarm) if w.sealed else nullcontext()
         seal.__enter__()
         self._closing.append(partial(_leave, seal))
         self.session = Session(w.transport, w.traces, reach, self._alarm, w.accounts_per_stream)
         self._closing.append(self.session.close)
-        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, w.broker)
+        self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, self._broker)
         self._closing.append(self.feed.close)
         listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
         await patiently(w.clock, self.feed.time_ms)
         self.venue_clock = VenueClock(self.feed, w.clock)
         self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
         if w.watched:
+            self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
         self._closing.append(self._close_gateways)
         every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
@@ -274,7 +280,7 @@ class Platform:
                 w.clock,
                 w.on_time,
                 w.keep_alive_ms,
-                w.broker,
+                self._broker,
             )
         )
         self._gateways.append(gateway)
@@ -319,9 +325,11 @@ class Platform:
 
     async def close(self) -> None:
         """Disconnect whatever is connected; harmless twice, and after a start that failed."""
-        closing, self._closing = self._closing, []
-        for close in reversed(closing):
-            await close()
+        async with AsyncExitStack() as stack:
+            # Each is called, whatever another one raises.
+            for close in self._closing:
+                stack.push_async_callback(close)
+            self._closing = []
 
 
 async def _call(close: Callable[[], None]) -> None:

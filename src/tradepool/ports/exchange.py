@@ -22,6 +22,9 @@ from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest
 
+# For how long after it was signed the venue takes a request.
+RECV_WINDOW_MS = 5_000
+
 
 class OutcomeUnknown(VenueError):
     """{venue} may or may not have taken {request}: {message}; it is looked up by its client order id."""

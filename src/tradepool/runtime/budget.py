@@ -89,18 +89,29 @@ class Budget:
         """Charge every limit that counts this request, or none."""
         if now_ms < self.closed_until_ms:
             return Refusal(self.closed_until_ms)
-        charge, refusal = Charge(cost, priority), None
-        for n, limit in enumerate(self.limits):
-            amount = cost.amount(limit.measure)
-            if not amount:
-                continue
-            charge.windows[n] = self._landing(now_ms, n, cost)
-            for window in charge.windows[n]:
-                retry_ms = free_at(limit, window, amount, priority, now_ms)
+        windows, refusal = self._windows_of(now_ms, cost), None
+        for n, landing in windows.items():
+            limit = self.limits[n]
+            for window in landing:
+                retry_ms = free_at(limit, window, cost.amount(limit.measure), priority, now_ms)
                 if retry_ms > now_ms and (refusal is None or retry_ms > refusal.retry_ms):
                     refusal = Refusal(retry_ms, cost.key if limit.per_key else "")
-        if refusal is not None:
-            return refusal
+        return refusal or self._charge(Charge(cost, priority, windows=windows))
+
+    def charge(self, now_ms: int, cost: Cost, priority: Priority) -> Charge:
+        """Charge what somebody else has granted, room or not."""
+        return self._charge(Charge(cost, priority, windows=self._windows_of(now_ms, cost)))
+
+    def ends_ms(self, now_ms: int) -> int:
+        """When the last of the windows that are running, of those all keys share, is over for sure."""
+        shared = (limit for limit in self.limits if not limit.per_key)
+        return max(((now_ms // x.length_ms + 1) * x.length_ms + x.slack_ms for x in shared), default=now_ms)
+
+    def _windows_of(self, now_ms: int, cost: Cost) -> dict[int, list[Window]]:
+        counts = (n for n, limit in enumerate(self.limits) if cost.amount(limit.measure))
+        return {n: self._landing(now_ms, n, cost) for n in counts}
+
+    def _charge(self, charge: Charge) -> Charge:
         self._add(charge, 1)
         self._turn += 1
         charge.turn = self._turn

@@ -1,7 +1,7 @@
 """Who in this process may open a connection. Once it is sealed, only code inside `passing()` may.
 
-CPython tells an audit hook of every connect, look-up of a name, datagram, child process and foreign library before it
-happens, and takes an exception for a no. So code that brings its own session, `requests` or a bare socket is stopped
+CPython tells an audit hook of every internet socket, connect, look-up of a name, datagram, child process and foreign
+library before it happens, and takes an exception for a no. So code that brings its own session, `requests` or a bare socket is stopped
 as well, in whatever thread it runs.
 
 What this does **not** stop, and only walls outside of the process can (a firewall, a signer of its own): code in C that
@@ -12,16 +12,20 @@ code that knows this module and takes the seal off. Keys are safe from the latte
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from tradepool.domain.errors import TradepoolError
 
 OnAlarm = Callable[[TradepoolError], None]
 
-_CONNECTS = frozenset(("socket.connect", "socket.sendto", "socket.sendmsg"))
+_CONNECTS = frozenset(("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"))
+# There is no word of `listen`: a socket that is not bound listens as well.
+_MADE, _INTERNET = "socket.__new__", (socket.AF_INET, socket.AF_INET6)
 _LOOK_UPS = frozenset(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"))
 _ELSEWHERE = frozenset(
     (
@@ -29,7 +33,8 @@ _ELSEWHERE = frozenset(
         *("pty.spawn", "ctypes.dlopen"),
     )
 )
-_WATCHED = _CONNECTS | _LOOK_UPS | _ELSEWHERE
+_FOREIGN = "ctypes.dlsym"
+_WATCHED = _CONNECTS | _LOOK_UPS | _ELSEWHERE | {_MADE, _FOREIGN}
 
 
 class EgressRefused(TradepoolError):
@@ -80,9 +85,18 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         return
     if event in _LOOK_UPS and _text(arguments[0]) in _seal.names:
         return
+    if event == _MADE and arguments[1] not in _INTERNET:
+        return
+    if event == _FOREIGN and _ours(arguments[0]):
+        return
     error = EgressRefused(what=event)
     on_alarm(error)
     raise error
+
+
+def _ours(library: object) -> bool:
+    """The compiler of strategies, the only foreign library that works in a sealed process."""
+    return Path(str(getattr(library, "_name", ""))).name.startswith("libllvmlite")
 
 
 def _text(name: object) -> str:

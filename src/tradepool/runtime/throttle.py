@@ -1,7 +1,7 @@
 """The weight broker of one process: who may send now goes at once, the others wait in the order of their priority.
 
-Inside a priority the first to come is the first to go; only who waits for a limit of its own key is passed by, and who
-wants to connect stands in a line of its own. Nobody polls: one timer sleeps until the first waiter may try again. All is
+Inside a priority the first to come is the first to go; only who waits for a limit of its own key is passed by, by that
+key's cancels too, and who wants to connect stands in a line of its own. Nobody polls: one timer sleeps until the first waiter may try again. All is
 decided by the injected clock.
 """
 
@@ -92,8 +92,8 @@ class Throttle:
             self._wake_at(found.retry_ms)
         waiter = _Waiter(cost, now_ms)
         line.append(waiter)
-        if cost.key:
-            self._serve()
+        # Those before it may wait for a limit of their own key only.
+        self._serve()
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -140,7 +140,7 @@ class Throttle:
             waiter = line.popleft()
             if waiter.future.done():
                 continue
-            if waiter.cost.key in keys:
+            if waiter.cost.orders and waiter.cost.key in keys:
                 passed.append(waiter)
                 continue
             found = self._budget.spend(now_ms, waiter.cost, priority)

@@ -157,7 +157,7 @@ class MarketBooks:
         if followed is None:
             return
         followed.heard_ms = self._clock.now_ms()
-        if not followed.sync.take(diff):
+        if not followed.sync.take(diff) or followed.sync.near_edge:
             self._ask_for(followed)
         self._tell(followed)
 
@@ -206,7 +206,8 @@ class MarketBooks:
 
     def _ask_for(self, followed: _Followed) -> None:
         if not followed.asked and self._followed.get(followed.market.id) is followed:
-            log.info("order book suspended", market=followed.market.id, why=followed.sync.why)
+            why = followed.sync.why or "its best price nears the last one known"
+            log.info("an order book needs a snapshot", market=followed.market.id, why=why)
             followed.asked = True
             self._asks.append(followed)
             self._wake.set()
@@ -262,8 +263,9 @@ class MarketBooks:
     async def _mend(self, followed: _Followed) -> None:
         """A snapshot for one book; if that does not make it whole it is the last one's turn again, a little later."""
         followed.asked = False
-        if followed.sync.whole:
+        if followed.sync.whole and not followed.sync.near_edge:
             return
+        followed.sync.refresh()
         whole = False
         try:
             snapshot = await self._stream.snapshot(followed.market)

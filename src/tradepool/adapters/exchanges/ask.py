@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
+from tradepool.domain.errors import VenueError
 from tradepool.domain.ids import AccountId
 
 T = TypeVar("T")
@@ -34,22 +35,23 @@ class Ask:
 
         It is raised outside of the `except`: chained to ccxt's, a traceback would carry the signed address.
         """
+        failure: VenueError
         try:
             return read(await asked)
         except ccxt.BaseError as error:
             answer = instead(error)
             if answer is not None:
                 return answer[0]
-            failure = outcome.named(error, self._client.id, request, self._account)
-            out_of_time = isinstance(error, ccxt.InvalidNonce)
+            failure = await refused(error, self._client, request, self._account)
         except outcome.NONSENSE as error:
-            failure, out_of_time = outcome.nonsense(error, self._client.id, request), False
-        if out_of_time:
-            await synchronize(self._client)
+            failure = outcome.nonsense(error, self._client.id, request)
         raise failure
 
 
-async def synchronize(client: Any) -> None:
-    """Sign with the venue's time from now on; where it can't be had, the next refusal asks again."""
-    with suppress(ccxt.BaseError, *outcome.NONSENSE):
-        await client.read_clock()
+async def refused(error: ccxt.BaseError, client: Any, request: str, account: AccountId) -> VenueError:
+    """The named error of one of ccxt's. If it was the time, what is signed from now on has the venue's; where that
+    can't be had, the next refusal asks again."""
+    if outcome.out_of_time(error):
+        with suppress(ccxt.BaseError, VenueError, *outcome.NONSENSE):
+            await client.read_clock()
+    return outcome.named(error, client.id, request, account)

@@ -74,13 +74,14 @@ class BookReader:
             asks=self._levels(frame["a"]),
         )
 
-    def snapshot(self, answer: Mapping[str, Any]) -> BookSnapshot:
-        """The answer to a request for depth."""
+    def snapshot(self, answer: Mapping[str, Any], depth: int = 0) -> BookSnapshot:
+        """The answer to a request for so many levels a side (0: all)."""
         return BookSnapshot(
             market=self.market.id,
             last_id=_number(answer["lastUpdateId"]),
             bids=self._levels(answer["bids"]),
             asks=self._levels(answer["asks"]),
+            depth=depth,
         )
 
     def trade(self, frame: Mapping[str, Any]) -> TradeTick:

@@ -89,7 +89,7 @@ class CcxtBooks:
     async def snapshot(self, market: Market) -> BookSnapshot:
         """The book now, by REST; OutcomeUnknown when the answer makes no sense."""
         asked = self.client.publicGetDepth({"symbol": self.client.market_id(market.symbol), "limit": self._depth})
-        return await self._ask("depth", asked, BookReader(market).snapshot)
+        return await self._ask("depth", asked, lambda answer: BookReader(market).snapshot(answer, self._depth))
 
     async def prints(self, market: Market) -> Sequence[TradeTick]:
         """The last thousand prints, by REST; OutcomeUnknown when the answer makes no sense."""

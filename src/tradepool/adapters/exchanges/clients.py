@@ -14,9 +14,10 @@ import ccxt.async_support
 import ccxt.pro
 
 from tradepool.adapters.exchanges.transport import Session
-from tradepool.adapters.exchanges.vault import Credentials as Credentials
+from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of, require_certified
 from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import RECV_WINDOW_MS
 
 TIMEOUT_MS = 60_000
 SHARED_TABLES = (
@@ -35,7 +36,7 @@ OPTIONS = {
     "fetchMarkets": {"types": ["spot"]},
     "fetchCurrencies": False,
     "fetchMargins": False,
-    "recvWindow": 5_000,
+    "recvWindow": RECV_WINDOW_MS,
     "ws": {"compress": 0, "cost": 5},
 }
 
@@ -46,7 +47,7 @@ def new_client(venue: str, session: Session, clock: Clock, keep_alive_ms: int, *
     Without `spot` it knows all kinds of markets that ccxt loads for this id.
     """
     facts_of(venue)
-    client = _make(venue, session, clock, keep_alive_ms, {})
+    client = _make(venue, session, clock, keep_alive_ms)
     if not spot:
         own = type(client)({}).options
         for name in ("defaultType", "fetchMarkets"):
@@ -80,7 +81,7 @@ def _light_class(
 
     Nobody writes into what is shared: options are set once here, and ids of requests may be counted by all together.
     """
-    pattern = _make(master.id, session, clock, keep_alive_ms, {})
+    pattern = _make(master.id, session, clock, keep_alive_ms)
     for table in SHARED_TABLES:
         setattr(pattern, table, getattr(master, table))
     pattern.set_markets_from_exchange(master)
@@ -96,7 +97,7 @@ def _light_class(
     return type(type(pattern).__name__, (type(pattern),), shared), own
 
 
-def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: dict[str, str]) -> Any:
+def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any:
     options = {**OPTIONS, "ws": {**OPTIONS["ws"], "keepAlive": keep_alive_ms}}  # type: ignore[dict-item]
     # Some venues are known to ccxt without streams.
     client = getattr(ccxt.pro if venue in ccxt.pro.exchanges else ccxt.async_support, venue)(
@@ -107,7 +108,6 @@ def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int, keys: 
             "number": Decimal,
             "timeout": TIMEOUT_MS,
             "options": options,
-            **keys,
         }
     )
     # The one time ccxt signs with; without this a replay's requests would carry the machine's.

@@ -21,6 +21,20 @@ from tradepool.runtime import egress, telemetry
 log = telemetry.logger(__name__)
 
 OnAlarm = Callable[[TradepoolError], None]
+# What a request to a certified venue carries; a header may mean another method, path or length to whoever reads it there.
+HEADERS = frozenset(
+    (
+        *("host", "accept", "accept-encoding", "user-agent", "connection", "content-type", "content-length"),
+        *(
+            "x-mbx-apikey",
+            "upgrade",
+            "origin",
+            "sec-websocket-version",
+            "sec-websocket-key",
+            "sec-websocket-extensions",
+        ),
+    )
+)
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 
 
@@ -59,6 +73,11 @@ class Guard:
             return "it goes through a proxy"
         if request.ssl not in (True, self._tls) or request.server_hostname is not None:
             return "its certificate is not checked"
+        if self.reach.routes and not {name.lower() for name in request.headers} <= HEADERS:
+            return "a header"
+        size = request.body.size if isinstance(request.body, aiohttp.Payload) else len(request.body)
+        if "Transfer-Encoding" in request.headers or request.headers.get("Content-Length", "0") != str(size):
+            return "its length is not its body's"
         return ""
 
 

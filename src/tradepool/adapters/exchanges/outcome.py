@@ -13,6 +13,7 @@ import aiohttp
 import ccxt
 
 from tradepool.domain.errors import KeyRefused, VenueError
+from tradepool.domain.event import VENUE_REJECTED
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.runtime.telemetry import redact_text
@@ -20,7 +21,6 @@ from tradepool.runtime.telemetry import redact_text
 WOULD_TRIGGER = "would_trigger"
 BELOW_MINIMUM = "below_minimum"
 INSUFFICIENT_CASH = "insufficient_cash"
-VENUE_REJECTED = "venue_rejected"
 
 # What reading an answer or a frame of an unexpected shape raises.
 NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
@@ -67,6 +67,15 @@ def named(error: ccxt.BaseError, venue: str, request: str, account: AccountId) -
     if isinstance(error, _NOT_PLACED) or code in _NOT_PLACED_CODES or _not_sent(error):
         return NotPlaced(venue=venue, request=request, message=message)
     return OutcomeUnknown(venue=venue, request=request, message=message)
+
+
+def out_of_time(error: ccxt.BaseError) -> bool:
+    """Whether a request was refused for the time it was signed with.
+
+    >>> out_of_time(ccxt.ExchangeError('binance {"code":-1021,"msg":"Timestamp"}'))
+    True
+    """
+    return isinstance(error, ccxt.InvalidNonce) or _said(error)[0] == "-1021"
 
 
 def nonsense(error: Exception, venue: str, request: str) -> OutcomeUnknown:

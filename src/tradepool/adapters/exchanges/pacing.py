@@ -6,7 +6,7 @@ says about limits is taken from ccxt's hook, which sees each answer inside the t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -21,16 +21,21 @@ ORDERS_CODE = '"code":-1015'
 ENTRIES = (Purpose.ENTRY, Purpose.MANUAL)
 
 _priority: ContextVar[Priority | None] = ContextVar("priority", default=None)
+_on_leave: ContextVar[Callable[[], None]] = ContextVar("on_leave", default=lambda: None)
 _answers: ContextVar[list[Answer] | None] = ContextVar("answers", default=None)
 
 
-async def at(priority: Priority, asked: Awaitable[T]) -> T:
-    """Await a request at this priority; without it, clients with a key read at READ, others at DATA."""
-    token = _priority.set(priority)
+async def at(priority: Priority, asked: Awaitable[T], on_leave: Callable[[], None] = lambda: None) -> T:
+    """Await a request at this priority; without it, clients with a key read at READ, others at DATA.
+
+    `on_leave` hears when it goes out, after all waiting for leave.
+    """
+    tokens = _priority.set(priority), _on_leave.set(on_leave)
     try:
         return await asked
     finally:
-        _priority.reset(token)
+        _priority.reset(tokens[0])
+        _on_leave.reset(tokens[1])
 
 
 def priority_of(request: OrderRequest) -> Priority:
@@ -50,11 +55,16 @@ class Pacer:
         if broker is not None:
             self._tie(client, broker)
 
-    async def connect(self, priority: Priority | None = None) -> None:
-        """Wait for leave to try to open a stream."""
+    async def connect(self, connects: bool = True) -> None:
+        """Wait for leave to try to open a stream, with a connection of its own or (not `connects`) on one that stands."""
         if self._broker is not None:
-            cost = stream_cost(self._client.id, private=bool(self._key))
-            self._broker.answered(await self._broker.acquire(cost, priority or self._default), None)
+            cost = stream_cost(self._client.id, private=bool(self._key), connects=connects)
+            self._broker.answered(await self._broker.acquire(cost, self._priority), None)
+
+    @property
+    def _priority(self) -> Priority:
+        """What `at` says; EXIT is 0, and as good a word as any."""
+        return self._default if (said := _priority.get()) is None else said
 
     def _tie(self, client: Any, broker: WeightBroker) -> None:
         fetch, respond = client.fetch2, client.on_rest_response
@@ -66,7 +76,8 @@ class Pacer:
             ccxt_cost = client.calculate_rate_limiter_cost(api, method, path, params, config)
             section = api if isinstance(api, str) else api[0]
             cost = cost_of(client.id, self._key, section, method, path, params, ccxt_cost)
-            grant = await broker.acquire(cost, self._default if (now := _priority.get()) is None else now)
+            grant = await broker.acquire(cost, self._priority)
+            _on_leave.get()()
             heard: list[Answer] = []
             token = _answers.set(heard)
             try:

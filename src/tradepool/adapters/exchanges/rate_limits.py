@@ -114,7 +114,11 @@ def cost_of(
     return Cost(weight=weight, orders=ORDERS.get(path, 0) if method == "POST" else 0, key=key)
 
 
-def stream_cost(venue: str, *, private: bool) -> Cost:
-    """What opening a stream costs; on Binance a private one weighs too."""
-    weight = CONNECT_WEIGHT + SUBSCRIBE_WEIGHT if private and venue == "binance" else 0
-    return Cost(weight=weight, requests=0, connections=1)
+def stream_cost(venue: str, *, private: bool, connects: bool = True) -> Cost:
+    """What opening a stream costs; on Binance a private one weighs too, on a connection that stands (not `connects`) less.
+
+    >>> stream_cost("binance", private=True, connects=False)
+    Cost(weight=2, requests=0, orders=0, connections=0, key='')
+    """
+    weight = CONNECT_WEIGHT * connects + SUBSCRIBE_WEIGHT if private and venue == "binance" else 0
+    return Cost(weight=weight, requests=0, connections=int(connects))

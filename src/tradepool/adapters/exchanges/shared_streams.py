@@ -2,7 +2,8 @@
 
 A TLS connection for each of a thousand accounts would take some 60 KB each, and a quarter of an hour to come up under
 the venue's limit of connection attempts. ccxt ignores subscription ids, so the frames are read here; what they say goes
-to the same handlers, and an end is told to each account on the connection.
+to the same handlers, and an end is told to each account on the connection. A connection that does not answer our pings
+has ended: without them one whose other end is gone without a word would be believed in for ever.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import aiohttp
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
-from tradepool.adapters.exchanges.ask import synchronize
+from tradepool.adapters.exchanges.ask import refused
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import OnLost, OutcomeUnknown
 
@@ -77,13 +78,14 @@ class SharedStreams:
         account: AccountId,
         hears: Hears,
         on_lost: OnLost,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[bool], Awaitable[None]],
     ) -> None:
-        """Return once the venue streams an account's events, to those who hear each kind. `leave` is awaited before a connection is tried."""
+        """Return once the venue streams an account's events, to those who hear each kind. `leave` is awaited before each
+        subscription, and told whether a connection is tried for it. It is pinged as often as the client's own would be."""
         await self.close(account)
         seat = _Seat(account, hears, on_lost)
         try:
-            seat.line = line = await self._line(leave)
+            seat.line = line = await self._line(leave, client.options["ws"]["keepAlive"] / 1_000)
             line.taken += 1
             self._seats[account] = seat
             params = {"apiKey": client.apiKey, "recvWindow": client.options["recvWindow"]}
@@ -94,7 +96,8 @@ class SharedStreams:
             raise OutcomeUnknown(venue=client.id, request=NAME, message=type(error).__name__) from None
         if seat.number is None:
             await self.close(account)
-            raise await _refused(client, account, answer)
+            said = ccxt.ExchangeError(json.dumps(answer.get("error"), separators=(",", ":")))
+            raise await refused(said, client, NAME, account)
 
     async def close(self, account: AccountId) -> None:
         """Leave; nobody is told. The last one closes the connection."""
@@ -116,13 +119,14 @@ class SharedStreams:
         if not line.taken:
             await self._hang_up(line)
 
-    async def _line(self, leave: Callable[[], Awaitable[None]]) -> _Line:
+    async def _line(self, leave: Callable[[bool], Awaitable[None]], ping_s: float) -> _Line:
         async with self._connecting:
-            for line in self._lines:
-                if line.taken < self._room:
-                    return line
-            await leave()
-            line = _Line(await self._http.ws_connect(URL, max_msg_size=FRAME_BYTES_MAX))
+            while found := next((each for each in self._lines if each.taken < self._room), None):
+                await leave(False)
+                if found in self._lines:
+                    return found
+            await leave(True)
+            line = _Line(await self._http.ws_connect(URL, max_msg_size=FRAME_BYTES_MAX, heartbeat=ping_s))
             line.reading = asyncio.create_task(self._read(line), name="user streams")
             self._lines.append(line)
             return line
@@ -198,11 +202,3 @@ class SharedStreams:
         if line is not None and seat.number is not None and line.seats.pop(seat.number, None) is seat:
             seat.number = None
             seat.on_lost(why)
-
-
-async def _refused(client: Any, account: AccountId, answer: Any) -> Exception:
-    error = ccxt.ExchangeError(json.dumps(answer.get("error"), separators=(",", ":")))
-    failure = outcome.named(error, client.id, NAME, account)
-    if '"code":-1021' in str(error):
-        await synchronize(client)
-    return failure

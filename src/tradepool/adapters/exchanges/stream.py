@@ -14,7 +14,7 @@ from typing import Any
 import ccxt
 
 from tradepool.adapters.exchanges import outcome
-from tradepool.adapters.exchanges.ask import synchronize
+from tradepool.adapters.exchanges.ask import refused
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import OnLost, OutcomeUnknown
 
@@ -87,10 +87,8 @@ class Stream:
 
     async def _refused(self, watching: asyncio.Task[object]) -> Exception:
         error = _error_of(watching)
-        if isinstance(error, ccxt.InvalidNonce):
-            await synchronize(self._client)
         if isinstance(error, ccxt.BaseError):
-            return outcome.named(error, self._client.id, self._name, self._account)
+            return await refused(error, self._client, self._name, self._account)
         message = self._why or (type(error).__name__ if error else "no acknowledgement")
         return OutcomeUnknown(venue=self._client.id, request=self._name, message=message)
 

@@ -14,7 +14,15 @@ from typing import Any
 from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
 from tradepool.domain.candle import Candle
-from tradepool.domain.event import Event, ForeignOrder, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
+from tradepool.domain.event import (
+    VENUE_REJECTED,
+    Event,
+    ForeignOrder,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+)
 from tradepool.domain.fill import Fill, Liquidity
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
 from tradepool.domain.key import KeyRights
@@ -209,7 +217,7 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
             name, filled = ClientOrderId(_text(report["C"]) or name), canonical(report["z"])
             return OrderCancelled(time_ms=time_ms, client_order_id=name, filled_quantity=filled)
         case "REJECTED":
-            return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
+            return OrderRejected(time_ms=time_ms, client_order_id=name, reason=VENUE_REJECTED)
     return None
 
 

@@ -95,13 +95,15 @@ class Session:
         sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
         self.guard = Guard(reach, self.tls, on_alarm)
-        self.vault = Vault()
+        self.vault = Vault(reach)
         self.time = VenueTime()
         self.http = aiohttp.ClientSession(
             connector=self._connector(transport),
             trace_configs=list(traces),
-            middlewares=(self.vault.sign_request,),
+            middlewares=(self.vault.middleware(),),
             ws_response_class=self.vault.socket_class(),
+            # One user's cookies are nothing for the next one.
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         self.shared_streams = SharedStreams(self.http, accounts_per_stream) if accounts_per_stream else None
 

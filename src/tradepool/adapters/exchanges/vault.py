@@ -1,7 +1,8 @@
 """Where secrets are, and the only place that signs: ccxt is given an alias and signs with it, in vain.
 
 On its way out, beneath ccxt, a request in the name of an alias gets the key and its true signature over the very same
-parameters. So no code of an exchange client ever holds a secret, however it was changed, and cannot send one anywhere.
+parameters, if it is one that may be signed. So a client is handed no secret and no true key. What it can see is the
+signature of its own request, in the answer's address; and code that searches this process's memory finds anything.
 HMAC keys only; an RSA or Ed25519 key is refused when it is put in.
 """
 
@@ -12,15 +13,20 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
 
+from tradepool.adapters.exchanges.venues import Reach
 from tradepool.domain.errors import InvalidInput
 
 KEY_HEADER = "X-MBX-APIKEY"
 _SIGNATURE = "&signature="
+# Of the ws-api: orders and reads go by REST.
+MESSAGES = frozenset(("userDataStream.subscribe.signature",))
+Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
 
 class KeyKindUnknown(InvalidInput):
@@ -29,7 +35,7 @@ class KeyKindUnknown(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A trade-only API key; never printed."""
+    """A trade-only API key; never printed, never pickled or copied into a file."""
 
     key: str
     secret: str
@@ -38,13 +44,18 @@ class Credentials:
         """Say that there is one, not which."""
         return "Credentials(key=***, secret=***)"
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled."""
+        raise TypeError("credentials are not pickled")
+
 
 class Vault:
     """Credentials by alias, for one venue of Binance's dialect."""
 
-    def __init__(self) -> None:
-        """Empty."""
+    def __init__(self, reach: Reach) -> None:
+        """Empty; signs what `reach` says may be signed."""
         self._held: dict[str, Credentials] = {}
+        self._reach = reach
 
     def put(self, alias: str, credentials: Credentials) -> Credentials:
         """Keep credentials; what ccxt is given in their place. Raises KeyKindUnknown."""
@@ -57,31 +68,32 @@ class Vault:
         """Keep them no more; harmless where there are none."""
         self._held.pop(alias, None)
 
-    async def sign_request(
-        self,
-        request: aiohttp.ClientRequest,
-        handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
-    ) -> aiohttp.ClientResponse:
-        """An aiohttp middleware: the true key and signature in place of the alias and its own."""
-        held = self._held.get(request.headers.get(KEY_HEADER, ""))
-        if held is not None:
-            request.headers[KEY_HEADER] = held.key
-            if _SIGNATURE in request.url.raw_query_string:
-                signed = _signed(request.url.raw_query_string, held.secret)
-                request.url = URL(f"{request.url.origin()}{request.url.raw_path}?{signed}", encoded=True)
-            elif isinstance(request.body, aiohttp.BytesPayload) and _SIGNATURE.encode() in request.body._value:
-                # The same length, so that nothing else of the request changes.
-                await request.update_body(_signed(request.body._value.decode(), held.secret).encode())
-        return await handler(request)
+    def middleware(self) -> Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]:
+        """For aiohttp: the true key and signature in place of the alias and its own, while the request is sent."""
+        of, signs = self._held.get, self._reach.signs
+
+        async def sign(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+            alias = request.headers.get(KEY_HEADER, "")
+            held = of(alias)
+            if held is None or not signs(request.method, request.url):
+                return await handler(request)
+            await _sign(request, held)
+            try:
+                return await handler(request)
+            finally:
+                # The answer shows whoever asked what was sent.
+                request.headers[KEY_HEADER] = alias
+
+        return sign
 
     def sign_message(self, text: str) -> str:
-        """A ws-api request with the true key and signature; any other text as it is."""
+        """A ws-api request of MESSAGES with the true key and signature; any other text as it is."""
         if '"signature"' not in text:
             return text
         message = json.loads(text)
         params = message.get("params", {})
         held = self._held.get(str(params.get("apiKey", "")))
-        if held is None:
+        if held is None or message.get("method") not in MESSAGES:
             return text
         params["apiKey"] = held.key
         payload = urlencode(sorted((name, value) for name, value in params.items() if name != "signature"))
@@ -97,6 +109,16 @@ class Vault:
                 await super().send_str(vault.sign_message(data), compress)
 
         return SigningSocket
+
+
+async def _sign(request: aiohttp.ClientRequest, held: Credentials) -> None:
+    request.headers[KEY_HEADER] = held.key
+    if _SIGNATURE in request.url.raw_query_string:
+        signed = _signed(request.url.raw_query_string, held.secret)
+        request.url = URL(f"{request.url.origin()}{request.url.raw_path}?{signed}", encoded=True)
+    elif isinstance(request.body, aiohttp.BytesPayload) and _SIGNATURE.encode() in request.body._value:
+        # The same length, so that nothing else of the request changes.
+        await request.update_body(_signed(request.body._value.decode(), held.secret).encode())
 
 
 def _signed(text: str, secret: str) -> str:

@@ -1,4 +1,4 @@
-"""What is known of each venue: where its clients may go, how it takes client order ids, and how far it is supported.
+"""What is known of each venue: where its clients may go, and how far it is supported.
 
 A venue that is not listed here is any other id of ccxt: its public data may be read, nothing may be signed.
 """
@@ -6,9 +6,9 @@ A venue that is not listed here is any other id of ccxt: its public data may be 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import ccxt.pro
 from yarl import URL
@@ -17,6 +17,8 @@ from tradepool.domain.errors import InvalidInput
 
 HTTPS_PORT = 443
 _GET, _POST, _DELETE = "GET", "POST", "DELETE"
+# No dots and no percent signs: a path that means another one elsewhere.
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_@!-]+)+")
 
 
 class UnknownVenue(InvalidInput):
@@ -27,24 +29,16 @@ class ReadsOnly(InvalidInput):
     """{venue} is not certified: its markets, candles and tickers can be read, but no key is sent there and no order; use a certified venue ({certified})."""
 
 
-class IdParameter(StrEnum):
-    """How a look-up by client order id names it (`CLIENT_ORDER_ID` is ccxt's own word)."""
-
-    CLIENT_ORDER_ID = "clientOrderId"
-    ORDER_LINK_ID = "orderLinkId"
-    CLIENT_OID = "clientOid"
-    CL_ORD_ID = "cl_ord_id"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Where requests of a venue may go. `routes` are (method, path) by host; `sockets` are the starts of a WebSocket's
-    path by `host:port`; on `read_hosts` anything may be read, unsigned."""
+    """Where requests of a venue may go. `routes` are (method, path) by host, and of those only `signed` ones may be
+    signed; `sockets` are the starts of a WebSocket's path by `host:port`; on `read_hosts` anything may be read."""
 
     venue: str
     routes: Mapping[str, frozenset[tuple[str, str]]]
     sockets: Mapping[str, tuple[str, ...]]
     read_hosts: frozenset[str] = frozenset()
+    signed: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def names(self) -> frozenset[str]:
@@ -61,24 +55,29 @@ class Reach:
         """
         host = url.raw_host or ""
         if url.scheme == "wss":
-            return url.raw_path.startswith(self.sockets.get(f"{host}:{url.port}", ()))
+            starts = self.sockets.get(f"{host}:{url.port}", ())
+            within = any(url.raw_path == start or url.raw_path.startswith(f"{start}/") for start in starts)
+            return method == _GET and within and _PLAIN_PATH.fullmatch(url.raw_path) is not None
         if url.scheme != "https" or url.port != HTTPS_PORT:
             return False
         return (method, url.raw_path) in self.routes.get(host, ()) or (method == _GET and host in self.read_hosts)
 
+    def signs(self, method: str, url: URL) -> bool:
+        """Whether a request may be signed.
+
+        >>> BINANCE.reach.signs("GET", URL("https://api.binance.com/api/v3/time"))
+        False
+        """
+        return url.scheme == "https" and (method, url.raw_path) in self.signed and self.allows(method, url)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFacts:
-    """One venue. `finds_by_client_id` says whether a single order can be looked up by our name of it; `ids_return`
-    whether a client order id is taken again once its order is final. What it limits is in `rate_limits`."""
+    """One venue. What it limits is in `rate_limits`."""
 
     id: str
     certified: bool
     reach: Reach
-    send_id_as: str = "clientOrderId"
-    look_up_by: IdParameter = IdParameter.CLIENT_ORDER_ID
-    finds_by_client_id: bool = False
-    ids_return: bool = True
 
 
 _PUBLIC = frozenset(
@@ -123,22 +122,11 @@ BINANCE = VenueFacts(
             "ws-api.binance.com:443": ("/ws-api/v3",),
             "ws-api.binance.com:9443": ("/ws-api/v3",),
         },
+        signed=_ACCOUNT_READS | _ORDERS,
     ),
-    send_id_as="newClientOrderId",
-    finds_by_client_id=True,
 )
 
 CERTIFIED: Mapping[str, VenueFacts] = {BINANCE.id: BINANCE}
-
-# What was found out about venues that are read only so far: kept for the day they are certified.
-_ID_RULES: Mapping[str, tuple[str, IdParameter, bool]] = {
-    "mexc": ("newClientOrderId", IdParameter.CLIENT_ORDER_ID, True),
-    "bybit": ("orderLinkId", IdParameter.ORDER_LINK_ID, False),
-    "okx": ("clOrdId", IdParameter.CLIENT_ORDER_ID, True),
-    "kraken": ("cl_ord_id", IdParameter.CL_ORD_ID, False),
-    "kucoin": ("clientOid", IdParameter.CLIENT_OID, True),
-    "gate": ("text", IdParameter.CLIENT_ORDER_ID, True),
-}
 
 
 def facts_of(venue: str) -> VenueFacts:
@@ -152,15 +140,8 @@ def facts_of(venue: str) -> VenueFacts:
     if venue not in ccxt.pro.exchanges and venue not in ccxt.exchanges:
         likely = difflib.get_close_matches(venue.lower(), ccxt.exchanges, n=3, cutoff=0.5)
         raise UnknownVenue(venue=repr(venue)[:40], likely=" or ".join(likely or sorted(CERTIFIED)))
-    send, look_up, finds = _ID_RULES.get(venue, ("clientOrderId", IdParameter.CLIENT_ORDER_ID, False))
-    return VenueFacts(
-        id=venue,
-        certified=False,
-        reach=Reach(venue=venue, routes={}, sockets={}, read_hosts=_hosts(venue)),
-        send_id_as=send,
-        look_up_by=look_up,
-        finds_by_client_id=finds,
-    )
+    reach = Reach(venue=venue, routes={}, sockets={}, read_hosts=_hosts(venue))
+    return VenueFacts(id=venue, certified=False, reach=reach)
 
 
 def require_certified(venue: str) -> VenueFacts:

@@ -93,6 +93,23 @@ return news
 """
 )
 
+# ARGV: now, then for each limit of each request that was granted without the server: window name, amount, length, slack,
+# priority, how many ms ago.
+OWED = (
+    TIME
+    + """
+for i = 2, #ARGV, 6 do
+  local length, slack, sent = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), now - tonumber(ARGV[i + 5])
+  for index = math.floor((sent - slack) / length), math.floor((sent + slack) / length) do
+    local window = ARGV[i] .. ':' .. index
+    redis.call('HINCRBY', window, ARGV[i + 4], ARGV[i + 1])
+    redis.call('PEXPIRE', window, 2 * length + slack)
+  end
+end
+return 0
+"""
+)
+
 # ARGV: now, priority, sent when, then for each limit: window name, amount, length, slack.
 REFUND_FIELDS = 4
 REFUND = """

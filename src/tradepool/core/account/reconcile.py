@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
+from tradepool.domain.event import VENUE_REJECTED, Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
 
 AGED_OUT = "aged_out"
-VENUE_REJECTED = "venue_rejected"
 
 
 def too_old(request: OrderRequest, now_ms: int, entry_age_ms: int) -> bool:

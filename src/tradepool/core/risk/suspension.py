@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tradepool.domain.ids import MarketId
+from tradepool.domain.ids import AccountId, MarketId
 
 MINUTE_MS = 60_000
 FOR_EVER_MS = 2**62
@@ -24,14 +24,17 @@ class Trouble(StrEnum):
     DELISTED = "delisted"
 
 
+# How often the venue's listing is asked for; two answers may be missed before a halted market is believed to be open.
+LISTING_MS = 5 * MINUTE_MS
 # How long each trouble suspends from when it was last seen: a delisted market does not come back by waiting.
 LASTS_MS: Mapping[Trouble, int] = {
     Trouble.ERRORS: 15 * MINUTE_MS,
     Trouble.STALE: 5 * MINUTE_MS,
-    Trouble.HALTED: 5 * MINUTE_MS,
+    Trouble.HALTED: 3 * LISTING_MS,
     Trouble.DELISTED: FOR_EVER_MS,
 }
-ERRORS_MAX = 5
+# So many different accounts: what one of them does wrong, however often, says nothing about the market.
+ACCOUNTS_MAX = 5
 ERRORS_WITHIN_MS = 5 * MINUTE_MS
 
 
@@ -69,7 +72,7 @@ class Suspensions:
     def __init__(self) -> None:
         """Nothing is suspended."""
         self._held: dict[MarketId, Suspension] = {}
-        self._errors: dict[MarketId, list[int]] = {}
+        self._errors: dict[MarketId, dict[AccountId, int]] = {}
 
     def suspend(self, market: MarketId, trouble: Trouble, now_ms: int, note: str = "") -> None:
         """Suspend a market, or go on doing so; a trouble that lasts longer is kept."""
@@ -79,11 +82,11 @@ class Suspensions:
         since_ms = held.since_ms if held is not None and held.trouble is trouble else now_ms
         self._held[market] = Suspension(market=market, trouble=trouble, since_ms=since_ms, until_ms=until_ms, note=note)
 
-    def failed(self, market: MarketId, now_ms: int, note: str = "") -> None:
-        """Count an error on a market: ERRORS_MAX of them within ERRORS_WITHIN_MS suspend it."""
-        recent = [at for at in self._errors.get(market, ()) if at > now_ms - ERRORS_WITHIN_MS]
-        self._errors[market] = [*recent, now_ms][-ERRORS_MAX:]
-        if len(self._errors[market]) == ERRORS_MAX:
+    def failed(self, market: MarketId, account: AccountId, now_ms: int, note: str = "") -> None:
+        """Count who had an error on a market: ACCOUNTS_MAX of them within ERRORS_WITHIN_MS suspend it."""
+        recent = {each: at for each, at in self._errors.get(market, {}).items() if at > now_ms - ERRORS_WITHIN_MS}
+        self._errors[market] = {**recent, account: now_ms}
+        if len(self._errors[market]) >= ACCOUNTS_MAX:
             self.suspend(market, Trouble.ERRORS, now_ms, note)
 
     def lift(self, market: MarketId) -> None:

@@ -6,14 +6,13 @@ What the gate says no to is rejected by that reason, as an event: a restart does
 from __future__ import annotations
 
 from tradepool.core.risk.suspension import Suspensions, Trouble
+from tradepool.domain.event import VENUE_REJECTED
 from tradepool.domain.ids import MarketId
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.clock import Clock
 from tradepool.services.venue_clock import VenueClock
 
 CLOCK_OFF = "clock_off"
-# A reason that speaks of the market, and not of what the account has or wants.
-VENUE_REJECTED = "venue_rejected"
 
 
 class EntryGate:
@@ -33,9 +32,10 @@ class EntryGate:
         return held.reason if held is not None else ""
 
     def rejected(self, request: OrderRequest, reason: str) -> None:
-        """Hear that the venue refused an order."""
+        """Hear that the venue refused an order. Only one reason may speak of the market, and not of what the account has
+        or wants."""
         if reason == VENUE_REJECTED:
-            self.suspensions.failed(request.market, self._clock.now_ms(), reason)
+            self.suspensions.failed(request.market, request.account, self._clock.now_ms(), reason)
 
     def listed(self, standing: dict[MarketId, Trouble | None]) -> None:
         """Hear how markets stand at the venue: halted, delisted, or (None) traded, which ends such a suspension."""

@@ -1,0 +1,43 @@
+"""What a platform leaves behind: nothing, whatever one part of it raises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.watch_kit import World, tell
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """An authority of our own."""
+    return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+def test_one_that_can_not_close_keeps_nobody_else_from_it(tmp_path: Path, files: TlsFiles) -> None:
+    """The last one opened fails; the session, opened first, is closed all the same, and the error is told."""
+
+    async def story(world: World) -> None:
+        async def fail() -> None:
+            raise RuntimeError("can not close")
+
+        world.platform._closing.append(fail)
+        with pytest.raises(RuntimeError, match="can not close"):
+            await world.platform.close()
+        assert world.platform.session.http.closed
+        await world.platform.close()
+
+    tell(story, tmp_path, files)
+
+
+def test_who_trades_live_asks_within_the_venues_limits(tmp_path: Path, files: TlsFiles) -> None:
+    """Without a broker of its own a watched platform counts what it asks."""
+
+    async def story(world: World) -> None:
+        assert world.platform._broker is not None
+        uses = (await world.platform._broker.snapshot()).uses
+        assert next(use.used for use in uses if use.name == "requests in 5 minutes") > 5
+
+    tell(story, tmp_path, files)
