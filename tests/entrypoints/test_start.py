@@ -130,8 +130,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, exchange: Path) -> Place:
 
 def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
     """At the venue, by market: what stops rest for, less what is held (locked or free) in whole steps; of all accounts."""
-    door = json.loads((exchange / "exchange.json").read_text())["control_port"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{door}/state", timeout=10) as answer:
+    place = json.loads((exchange / "exchange.json").read_text())
+    url, token = f"http://127.0.0.1:{place['control_port']}/state", {"X-Control-Token": place["token"]}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=10) as answer:
         accounts = json.load(answer)["accounts"]
     mark, found = f"o{place.id[:3]}", dict[str, Decimal]()
     for account in accounts.values():
