@@ -35,7 +35,7 @@ from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, RemoteVenue, run_in_lock_step
 from tradepool.entrypoints.replay import FOREVER_MS, VENUE, Plan
-from tradepool.ports.exchange import AccountGateway
+from tradepool.ports.exchange import AccountGateway, IsKnown
 from tradepool.ports.journal import Record
 from tradepool.runtime.clock import VirtualClock
 
@@ -84,9 +84,9 @@ class FatalGateway:
         self._fate.pass_by("asked")
         return await self._gateway.look_up(request)
 
-    async def fills(self, market: Market, after: FillId | None) -> Sequence[Fill]:
+    async def fills(self, market: Market, after: FillId | None, is_known: IsKnown) -> Sequence[Fill]:
         self._fate.pass_by("asked")
-        return await self._gateway.fills(market, after)
+        return await self._gateway.fills(market, after, is_known)
 
 
 def fatal_trace(fate: Fate) -> aiohttp.TraceConfig:

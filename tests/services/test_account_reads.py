@@ -77,14 +77,15 @@ def test_a_broken_stream_is_read_at_once_and_again_when_it_is_mended() -> None:
 
 
 def test_a_new_exposure_changes_when_an_account_is_due() -> None:
-    """An order is opened 4 minutes after an idle account was read: it is due now."""
+    """An order is opened 4 minutes after an idle account was read: it is due an interval later, not in the rush now."""
     schedule = Schedule()
     schedule.watch(ANN, Exposure.IDLE, 0)
     schedule.mended(ANN, 0)
     read_all(schedule, 0)
     assert schedule.take(4 * MINUTE_MS, 9) == []
     schedule.watch(ANN, Exposure.OPEN_ORDERS, 4 * MINUTE_MS)
-    assert read_all(schedule, 4 * MINUTE_MS) == [ANN]
+    assert read_all(schedule, 7 * MINUTE_MS - 1) == []
+    assert read_all(schedule, 7 * MINUTE_MS) == [ANN]
     schedule.later(ANN, 10 * MINUTE_MS)
     assert schedule.take(9 * MINUTE_MS, 9) == []
     schedule.forget(ANN)

@@ -53,6 +53,10 @@ CLOCKS = (
 STUTTER = (
     Fault(kind="delayed", delay_ms=800, share=0.05, **WHEN),
     Fault(kind="lost", stream="*@kline_*", share=0.05, **WHEN),
+    Fault(kind="lost", stream="user", share=0.05, **WHEN),
+    # Streams that stand and say nothing: for half a day, whatever is opened anew.
+    Fault(kind="silent", stream="user", from_ms=120 * BAR_MS, until_ms=160 * BAR_MS),
+    Fault(kind="silent", stream="user", share=0.5, from_ms=300 * BAR_MS, until_ms=340 * BAR_MS),
     Fault(kind="too_many", route=ORDERS, share=0.02, **WHEN),
     Fault(kind="banned", route=ORDERS, share=0.01, **WHEN),
     Fault(kind="code", code=-1015, route="POST /api/v3/order", share=0.02, **WHEN),

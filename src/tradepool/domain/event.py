@@ -102,6 +102,13 @@ class ForeignOrder:
     market: MarketId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesResumed:
+    """The owner says that nobody else orders on the account any more: entries are on again."""
+
+    time_ms: int
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -113,4 +120,5 @@ Event = (
     | StreamLost
     | StreamRestored
     | ForeignOrder
+    | EntriesResumed
 )

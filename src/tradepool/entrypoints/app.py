@@ -19,6 +19,7 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
+from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
@@ -30,14 +31,18 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
+from tradepool.domain.order import Side
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
 from tradepool.ports.weights import WeightBroker
+from tradepool.runtime import telemetry
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.runtime.throttle import Throttle
+from tradepool.services.account_reads import EVERY_MS, Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.reader import source_of
@@ -47,6 +52,11 @@ from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
 from tradepool.services.venue_clock import VenueClock
+
+log = telemetry.logger(__name__)
+
+# How many accounts are brought up at a time; how fast that goes is up to the weight broker.
+STARTING_MAX = 20
 
 WrapGateway = Callable[[AccountGateway], AccountGateway]
 
@@ -71,6 +81,9 @@ class Wiring:
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
     that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
     not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
+    `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
+    `broker` paces all requests; None where the venue counts nothing. `read_every_ms` is how often accounts are read; None:
+    as live ones are when `watched`, else never.
     """
 
     venue: str
@@ -88,9 +101,11 @@ class Wiring:
     wrap_gateway: WrapGateway = lambda gateway: gateway
     sealed: bool = False
     watched: bool = False
+    beside: bool = False
     accounts_per_stream: int = 0
     naming: Naming = REPLAY_NAMING
     broker: WeightBroker | None = None
+    read_every_ms: Mapping[Exposure, int] | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -110,6 +125,9 @@ class Platform:
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._alarms: list[TradepoolError] = []
         self._keys: dict[AccountId, KeyCheck] = {}
+        self._gateways: list[AccountGateway] = []
+        self._supervisor = Supervisor()
+        self._starting = asyncio.Semaphore(STARTING_MAX)
 
     async def start(self) -> None:
         """Connect, recover, subscribe."""
@@ -128,16 +146,15 @@ class Platform:
         self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
         if w.watched:
             await patiently(w.clock, self.venue_clock.check)
-        actors, refused = list[AccountActor](), dict[AccountId, Exception]()
-        for seat in w.seats:
-            account = seat.account.id
-            await guard(f"{account} seat", self._take(seat, listed, actors), partial(_note, refused, account))
-        if refused and not actors:
-            raise next(iter(refused.values()))
-        self.desk = TradingDesk(actors, w.clock, self.journal, w.timeframe_ms)
-        self.desk.halted.update(refused)
+        self._closing.append(self._close_gateways)
+        every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
+        self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
         self._closing.append(self.desk.stop)
-        follows = {(a.account.mandate.strategy_id, m): None for a in actors for m in a.account.mandate.markets}
+        self._closing.append(self._supervisor.stop)
+        seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
+        if w.seats and not seats:
+            raise next(iter(self.desk.halted.values()))
+        follows = {(seat.mandate.strategy_id, m): None for seat in seats for m in seat.mandate.markets}
         self.market_data = MarketData(
             self.feed,
             w.clock,
@@ -148,24 +165,72 @@ class Platform:
             self.desk.on_batch,
             [market for others in self._others.values() for market in others],
         )
-        await self.desk.start(self.market_data)
+        self._watching = Watch((), w.clock, self.desk.halt)
+        await self.desk.listen(self.market_data)
+        await self._bring_all_up(seats, listed)
+        await self.desk.run(self.market_data)
         if w.watched:
-            self._watch([actor for actor in actors if actor.account.account.id not in self.desk.halted])
+            self._watch([listed[market] for market in dict.fromkeys(market for _, market in follows)])
         if self._alarms:
             raise self._alarms[0]
 
-    def _watch(self, actors: Sequence[AccountActor]) -> None:
+    def _by_exposure(self) -> Sequence[Seat]:
+        """Those that seem to have a position first, by their last fills, if everybody is brought up together."""
+        if not self._wiring.beside:
+            return self._wiring.seats
+
+        def is_flat(seat: Seat) -> bool:
+            newest = {fill.market: fill for fill in reversed(self.books.last_fills(seat.account.id))}
+            return not any(fill.side is Side.BUY for fill in newest.values())
+
+        return sorted(self._wiring.seats, key=is_flat)
+
+    def _expect(self, seat: Seat, listed: Mapping[MarketId, Market]) -> bool:
+        """Whether an account's markets are there; if not, that is its own trouble."""
+        try:
+            for market in seat.mandate.markets:
+                listed_market(listed, market)
+            self._look_at(seat.mandate.strategy_id, listed)
+        except InvalidInput as error:
+            log.warning("an account cannot start", account=seat.account.id, error=str(error))
+            self.desk.refuse(seat.account.id, error)
+            return False
+        self.desk.expect(seat.mandate)
+        return True
+
+    async def _bring_all_up(self, seats: Sequence[Seat], listed: Mapping[MarketId, Market]) -> None:
+        """One after the other, before anybody trades; or STARTING_MAX at a time, each trading as soon as it is up."""
+        if self._wiring.beside:
+            for seat in seats:
+                work, name = self._bring_up(seat, listed), f"{seat.account.id} start"
+                self._supervisor.start(name, work, partial(self._refuse, seat.account.id))
+            return
+        for seat in seats:
+            work = self._bring_up(seat, listed)
+            await guard(f"{seat.account.id} start", work, partial(self._refuse, seat.account.id))
+        if self.desk.halted and not self.desk.actors:
+            raise next(iter(self.desk.halted.values()))
+
+    def _refuse(self, account: AccountId, task: str, error: Exception) -> None:
+        self.desk.refuse(account, error)
+
+    async def _bring_up(self, seat: Seat, listed: Mapping[MarketId, Market]) -> None:
+        async with self._starting:
+            await self.desk.bring_up(await self._take(seat, listed))
+        account = seat.account.id
+        if self._wiring.watched and account not in self.desk.halted:
+            self._watching.add(self.desk.actor(account), self._keys[account])
+
+    def _watch(self, used: Sequence[Market]) -> None:
         """Look after what is beside trading, from now on."""
-        clock, supervisor = self._wiring.clock, Supervisor()
-        used = {slot.market.id: slot.market for actor in actors for slot in actor.account.slots.values()}
-        watched = [(actor, self._keys[actor.account.account.id]) for actor in actors]
-        self._closing.append(supervisor.stop)
+        clock = self._wiring.clock
         for name, work in (
             ("clock", self.venue_clock.run()),
-            ("markets", look_at_markets(self.feed, self.gate, list(used.values()), clock)),
-            ("accounts", Watch(watched, clock, self.desk.halt).run()),
+            ("markets", look_at_markets(self.feed, self.gate, used, clock)),
+            ("accounts", self._watching.run()),
+            ("reads", self.desk.feed.run()),
         ):
-            supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
+            self._supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
 
     def _alarm(self, error: TradepoolError) -> None:
         """Code of an exchange client went where it must not, in whatever thread: all accounts stop."""
@@ -176,11 +241,10 @@ class Platform:
         if hasattr(self, "desk"):
             self.desk.halt_all(error)
 
-    async def _take(self, seat: Seat, listed: Mapping[MarketId, Market], actors: list[AccountActor]) -> None:
-        """Make an account's actor; a key that is refused, or a market that is not there, is that account's trouble."""
+    async def _take(self, seat: Seat, listed: Mapping[MarketId, Market]) -> AccountActor:
+        """Make an account's actor; a key that is refused is that account's trouble."""
         w = self._wiring
         markets = [listed_market(listed, market) for market in seat.mandate.markets]
-        self._look_at(seat.mandate.strategy_id, listed)
         gateway: AccountGateway = w.wrap_gateway(
             CcxtGateway(
                 seat.account.id,
@@ -194,7 +258,7 @@ class Platform:
                 w.broker,
             )
         )
-        self._closing.append(gateway.close)
+        self._gateways.append(gateway)
         if w.watched:
             account_id = seat.account.id
             self._keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
@@ -206,7 +270,7 @@ class Platform:
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
         sender.may_enter, sender.on_rejected = self.gate.may_enter, self.gate.rejected
         actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
-        actors.append(actor)
+        return actor
 
     def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
         """Find the markets a strategy reads beside its own. Raises OtherMarketMissing and what `source_of` does."""
@@ -223,16 +287,16 @@ class Platform:
         self._others[strategy_id] = [listed[market] for market in wanted.values()]
 
     def actor(self, account: AccountId) -> AccountActor:
-        """The actor of an account; what refused the account, where it could not even be started."""
-        for actor in self.desk.actors:
-            if actor.account.account.id == account:
-                return actor
-        raise self.desk.halted[account]
+        """The actor of an account; what refused the account, where it could not be started, or StillStarting."""
+        return self.desk.actor(account)
 
     async def stop(self) -> None:
         """Save where the market steps stand and disconnect; protections stay at the venue."""
         self.market_data.save()
         await self.close()
+
+    async def _close_gateways(self) -> None:
+        await asyncio.gather(*(gateway.close() for gateway in self._gateways))
 
     async def close(self) -> None:
         """Disconnect whatever is connected; harmless twice, and after a start that failed."""
@@ -241,9 +305,10 @@ class Platform:
             await close()
 
 
+def weight_broker(venue: str, clock: Clock) -> WeightBroker:
+    """What paces a process of its own before a real venue, by the venue's limits."""
+    return Throttle(limits_of(venue), clock)
+
+
 async def _leave(seal: AbstractContextManager[None]) -> None:
     seal.__exit__(None, None, None)
-
-
-def _note(refused: dict[AccountId, Exception], account: AccountId, task: str, error: Exception) -> None:
-    refused[account] = error

@@ -122,6 +122,9 @@ class LockStep:
             now_ms = max(wake_ms, self._clock.now_ms())
             if waiting:
                 stepper.pass_time(now_ms)
+            elif now_ms > self._clock.now_ms() + MOMENT_MS:
+                # Whoever wakes may sign a request with that time; but no phase is passed by.
+                stepper.pass_time(now_ms if next_ms is None else min(now_ms, next_ms))
             self._clock.advance_to(now_ms)
             return True
         if waiting:

@@ -32,6 +32,7 @@ from tradepool.domain.user import Account, User
 from tradepool.entrypoints.app import Platform, Seat, Wiring
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step
 from tradepool.runtime.clock import VirtualClock
+from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
@@ -45,6 +46,8 @@ from tradepool.simexchange.venue import Venue
 
 VENUE = "binance"
 FOREVER_MS = 10**12
+# In a replay whose streams go wrong, an account is read after so many bars; in any other its stream tells everything.
+READ_EVERY_BARS = 8
 
 Door = Literal["unix", "tcp"]
 
@@ -181,6 +184,7 @@ class Replay:
             dispose(connection)
 
     def _wiring(self, transport: Transport, connection: Connection) -> Wiring:
+        every_ms = READ_EVERY_BARS * self.plan.timeframe_ms
         return Wiring(
             venue=VENUE,
             timeframe_ms=self.plan.timeframe_ms,
@@ -192,6 +196,7 @@ class Replay:
             origin=Origin.PRACTICE,
             on_time=lambda time_ms: self.clock.advance_to(max(time_ms, self.clock.now_ms())),
             keep_alive_ms=FOREVER_MS,
+            read_every_ms=dict.fromkeys(Exposure, every_ms) if self.plan.scenario.faults else None,
         )
 
     def _store_users(self, users: DatabaseUsers) -> None:

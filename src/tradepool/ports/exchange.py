@@ -48,6 +48,8 @@ class ClockReading:
 OnCandle = Callable[[Candle], None]
 OnEvent = Callable[[Event], None]
 OnLost = Callable[[str], None]
+OnBalances = Callable[[Sequence[Balance], int], None]
+IsKnown = Callable[[FillId], bool]
 
 
 class CandleFeed(Protocol):
@@ -90,8 +92,9 @@ class CandleFeed(Protocol):
 class AccountGateway(Protocol):
     """One user's account on one venue."""
 
-    async def open(self, on_event: OnEvent, on_lost: OnLost) -> None:
-        """Return once the venue streams this account's events; `on_lost` tells of a broken stream."""
+    async def open(self, on_event: OnEvent, on_lost: OnLost, on_balances: OnBalances) -> None:
+        """Return once the venue streams this account's events; `on_lost` tells of a broken stream, `on_balances` what
+        the account holds of some assets now, and the venue's time of it."""
         ...
 
     async def submit(self, order: ApprovedOrder) -> Event:
@@ -106,8 +109,8 @@ class AccountGateway(Protocol):
         """The order as the venue has it, by client order id; None when it has none."""
         ...
 
-    async def fills(self, market: Market, after: FillId | None) -> Sequence[Fill]:
-        """This account's fills on a market after one already known, in the venue's order."""
+    async def fills(self, market: Market, after: FillId | None, is_known: IsKnown) -> Sequence[Fill]:
+        """This account's fills on a market after one of them, in the venue's order, without those that are known."""
         ...
 
     async def open_orders(self, market: Market) -> Sequence[Order]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.errors import VenueError
@@ -28,6 +29,9 @@ RETRY_MS = 10_000
 READING_MAX = 32
 
 log = telemetry.logger(__name__)
+
+Look = Callable[[AccountId], Awaitable[None]]
+OnFailed = Callable[[AccountId, Exception], None]
 
 
 class Exposure(IntEnum):
@@ -97,9 +101,12 @@ class Schedule:
             self._accounts[account] = _Watched(exposure, now_ms)
             self._queue(account, self._accounts[account], late_ms=now_ms)
         elif known.exposure is not exposure:
-            known.exposure = exposure
+            more, known.exposure = exposure < known.exposure, exposure
             if known.as_of_ms is not None:
-                known.due_ms = max(now_ms, known.as_of_ms + self._interval_ms(known))
+                every_ms = self._interval_ms(known)
+                # Whoever has just ordered has been told of it: he is read an interval later, not in the rush of all.
+                due_ms = min(known.due_ms, now_ms + every_ms) if more else max(now_ms, known.as_of_ms + every_ms)
+                known.due_ms = due_ms
                 self._queue(account, known)
 
     def forget(self, account: AccountId) -> None:
@@ -142,6 +149,10 @@ class Schedule:
         known = self._accounts.get(account)
         return known is not None and known.told
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether anybody is to be read now."""
+        return bool(self._ready) or (bool(self._waiting) and self._waiting[0][0] <= now_ms)
+
     def take(self, now_ms: int, most: int) -> list[AccountId]:
         """Who is due, the first to be late first; each is handed out once until it is done."""
         while self._waiting and self._waiting[0][0] <= now_ms:
@@ -182,17 +193,31 @@ class Holdings:
 
 @dataclass(slots=True)
 class _Known:
-    """When the whole was said last, and each asset with its own time."""
+    """When something was said last, when the venue was asked for the whole, and each asset with its own time."""
 
     as_of_ms: int
+    read_ms: int
     assets: dict[str, tuple[int, Balance]]
 
 
 class AccountReads:
     """Reads the accounts of one venue by the schedule."""
 
-    def __init__(self, gateways: Mapping[AccountId, AccountGateway], clock: Clock, schedule: Schedule) -> None:
-        """`gateways` may grow and shrink; an account is read while it is in there and watched."""
+    def __init__(
+        self,
+        gateways: Mapping[AccountId, AccountGateway],
+        clock: Clock,
+        schedule: Schedule,
+        look: Look | None = None,
+        on_failed: OnFailed = lambda account, error: None,
+    ) -> None:
+        """`gateways` may grow and shrink; an account is read while it is in there and watched.
+
+        `look` asks what became of an account's orders, with each read; what it holds is then asked for only where the
+        stream does not tell it. `on_failed` hears what no later try will mend.
+        """
+        self._look = look
+        self._on_failed = on_failed
         self._gateways = gateways
         self._clock = clock
         self._schedule = schedule
@@ -204,10 +229,25 @@ class AccountReads:
         """Read what is due, for ever."""
         try:
             while True:
-                self._start()
+                self.read_due()
                 await self._clock.sleep(TICK_S)
         finally:
-            await self._supervisor.stop()
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End the reads that are under way."""
+        await self._supervisor.stop()
+
+    def is_due(self) -> bool:
+        """Whether anybody is to be read now."""
+        return self._schedule.is_due(self._clock.now_ms())
+
+    def read_due(self) -> None:
+        """Begin to read whoever is due."""
+        for account in self._schedule.take(self._clock.now_ms(), READING_MAX - len(self._reading)):
+            if account not in self._reading:
+                self._reading.add(account)
+                self._supervisor.start(f"read {account}", self._due(account), partial(self._failed, account))
 
     def watch(self, account: AccountId, exposure: Exposure) -> None:
         """Watch an account, or say that its exposure has changed."""
@@ -221,19 +261,24 @@ class AccountReads:
     def lost(self, account: AccountId) -> None:
         """Its user stream broke: it is read at once."""
         self._schedule.broke(account, self._clock.now_ms())
-        self._start()
+        self.read_due()
 
     def mended(self, account: AccountId) -> None:
         """Its user stream tells everything again."""
         self._schedule.mended(account, self._clock.now_ms())
-        self._start()
+        self.read_due()
 
-    def streamed(self, account: AccountId, balances: Sequence[Balance]) -> None:
-        """The stream told what the account holds of some assets now."""
+    def streamed(self, account: AccountId, balances: Sequence[Balance], time_ms: int | None = None) -> None:
+        """The stream told what the account holds of some assets, at the venue's `time_ms` (None: now)."""
         known, now_ms = self._known.get(account), self._clock.now_ms()
-        if known is not None:
-            known.as_of_ms = now_ms
-            known.assets.update({balance.asset: (now_ms, balance) for balance in balances})
+        if known is None:
+            return
+        as_of_ms = now_ms if time_ms is None else min(time_ms, now_ms)
+        known.as_of_ms = max(known.as_of_ms, as_of_ms)
+        for balance in balances:
+            told = known.assets.get(balance.asset)
+            if told is None or told[0] <= as_of_ms:
+                known.assets[balance.asset] = (as_of_ms, balance)
 
     def holdings(self, account: AccountId) -> Holdings | None:
         """What is known without asking; None when the account was not read yet."""
@@ -250,20 +295,21 @@ class AccountReads:
             await self._read(account)
         return self.holdings(account)
 
-    def _start(self) -> None:
-        for account in self._schedule.take(self._clock.now_ms(), READING_MAX - len(self._reading)):
-            self._reading.add(account)
-            self._supervisor.start(f"read {account}", self._due(account), lambda name, error: None)
+    def _failed(self, account: AccountId, task: str, error: Exception) -> None:
+        self._schedule.forget(account)
+        self._on_failed(account, error)
 
     async def _due(self, account: AccountId) -> None:
         try:
             await self._read(account)
         except VenueError as error:
+            if not error.transient:
+                raise
             log.warning("an account can't be read", account=account, error=str(error))
             self._schedule.later(account, self._clock.now_ms() + RETRY_MS)
         finally:
             self._reading.discard(account)
-        self._start()
+        self.read_due()
 
     async def _read(self, account: AccountId) -> None:
         gateway = self._gateways.get(account)
@@ -271,8 +317,20 @@ class AccountReads:
             return
         # The answer is at least as new as the moment it was asked for; what streamed meanwhile is newer than it.
         asked_ms = self._clock.now_ms()
+        if self._look is not None:
+            await self._look(account)
+        if self._look is None or not self._told_lately(account, asked_ms):
+            await self._read_balances(account, gateway, asked_ms)
+        self._schedule.done(account, asked_ms)
+
+    def _told_lately(self, account: AccountId, now_ms: int) -> bool:
+        """Whether its unbroken stream need not be compared with the venue's word on what it holds yet."""
+        known = self._known.get(account)
+        lately = known is not None and now_ms - known.read_ms < EVERY_MS[Exposure.IDLE]
+        return lately and self._schedule.unbroken(account)
+
+    async def _read_balances(self, account: AccountId, gateway: AccountGateway, asked_ms: int) -> None:
         assets = {balance.asset: (asked_ms, balance) for balance in await gateway.balances()}
         known = self._known.get(account)
         newer = {asset: told for asset, told in known.assets.items() if told[0] > asked_ms} if known else {}
-        self._known[account] = _Known(asked_ms, {**assets, **newer})
-        self._schedule.done(account, asked_ms)
+        self._known[account] = _Known(asked_ms, asked_ms, {**assets, **newer})

@@ -9,10 +9,14 @@ from sqlalchemy import Connection, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
+from tradepool.domain.event import OrderFilled
+from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.ledger import LedgerCode, Transfer, TransferCode
 from tradepool.domain.order import Refusal
 from tradepool.domain.trade import Trade
+
+LAST_FILLS = 20
 
 
 class DatabaseBooks:
@@ -39,6 +43,14 @@ class DatabaseBooks:
                 amount=Decimal(amount),
                 code=TransferCode(code),
             )
+
+    def last_fills(self, account: AccountId, most: int = LAST_FILLS) -> list[Fill]:
+        """The newest fills of an account, the newest first."""
+        t = tables.event.c
+        query = select(t.body).where(t.account == account, t.kind == OrderFilled.__name__)
+        rows = self._connection.execute(query.order_by(t.sequence.desc()).limit(most)).all()
+        self._connection.rollback()
+        return [decode(body, OrderFilled).fill for (body,) in rows]
 
     def trades(self, account: AccountId) -> list[Trade]:
         """Closed trades of an account, in the order they closed."""

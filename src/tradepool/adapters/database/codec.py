@@ -25,6 +25,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.StreamLost,
         events.StreamRestored,
         events.ForeignOrder,
+        events.EntriesResumed,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

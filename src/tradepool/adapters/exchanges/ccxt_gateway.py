@@ -25,10 +25,11 @@ from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import OnEvent, OnLost
+from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost
 from tradepool.ports.weights import Priority, WeightBroker
 
 FILLS_PAGE = 1_000
+POSITION = "outboundAccountPosition"
 
 
 class CcxtGateway:
@@ -55,6 +56,7 @@ class CcxtGateway:
         self._symbols: Mapping[MarketId, Market] = {m.id: m for m in markets}
         self._on_time = on_time
         self._on_event: OnEvent = lambda event: None
+        self._on_balances: OnBalances = lambda balances, time_ms: None
         self._names: dict[str, ClientOrderId] = {}
         self._ask = Ask(self._client, account)
         self._stream = Stream(self._client, "user stream", account)
@@ -74,7 +76,7 @@ class CcxtGateway:
 
         client.handle_user_data_stream_subscribe = on_subscribed
         client.handle_order_update = self._on_report
-        client.handle_balance = lambda connection, frame: None
+        client.handle_balance = self._on_position
         # Binance may end the events and leave the connection open; ccxt does not tell those who wait for orders.
         client.handle_event_stream_terminated = lambda connection, frame: stream.fail("the venue ended it")
 
@@ -89,11 +91,19 @@ class CcxtGateway:
         if event is not None:
             self._on_event(event)
 
-    async def open(self, on_event: OnEvent, on_lost: OnLost) -> None:
-        """Return once the venue streams this account's events."""
-        self._on_event = on_event
+    def _on_position(self, connection: Any, frame: Any) -> None:
+        """What the account holds of the assets that an order or a deposit has changed."""
+        if frame["e"] == POSITION:
+            self._on_balances(translate.balances_from_position(frame, self.account), int(frame["E"]))
+
+    async def open(
+        self, on_event: OnEvent, on_lost: OnLost, on_balances: OnBalances = lambda balances, time_ms: None
+    ) -> None:
+        """Return once the venue streams this account's events and balances."""
+        self._on_event, self._on_balances = on_event, on_balances
         if self._shared is not None:
-            await self._shared.open(self._client, self.account, self._on_report, on_lost, self._pacer.connect)
+            hears = {"executionReport": self._on_report, POSITION: self._on_position}
+            await self._shared.open(self._client, self.account, hears, on_lost, self._pacer.connect)
             return
         await self._pacer.connect()
         await self._stream.open(self._client.watch_orders, on_lost)
@@ -143,14 +153,18 @@ class CcxtGateway:
 
     # ---- what became of them
 
-    async def fills(self, market: Market, after: FillId | None) -> Sequence[Fill]:
-        """This account's fills on a market after one already known, in the venue's order."""
+    async def fills(
+        self, market: Market, after: FillId | None, is_known: IsKnown = lambda fill: False
+    ) -> Sequence[Fill]:
+        """This account's fills on a market after one of them, in the venue's order, without those that are known."""
         since, found = int(after) + 1 if after is not None else 0, list[Fill]()
         symbol = self._client.market_id(market.symbol)
         while True:
             asked = self._client.privateGetMyTrades({"symbol": symbol, "fromId": since, "limit": FILLS_PAGE})
             page = await self._ask("fills", asked, lambda answer: translate.trades_from(answer, self.account, market))
             for fill, venue_order_id in page:
+                if is_known(fill.fill_id):
+                    continue
                 found.append(replace(fill, client_order_id=await self._client_order_id(market, venue_order_id)))
             if len(page) < FILLS_PAGE:
                 return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -28,7 +28,7 @@ NAME = "user stream"
 SUBSCRIBE, UNSUBSCRIBE = "userDataStream.subscribe.signature", "userDataStream.unsubscribe"
 ANSWER_TIMEOUT_S = 30.0
 FRAME_BYTES_MAX = 1024 * 1024
-OnReport = Callable[[Any, Any], None]
+Hears = Mapping[str, Callable[[Any, Any], None]]
 _BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -37,7 +37,7 @@ class _Seat:
     """An account on a connection. `number` is its subscription there, None while it has none."""
 
     account: AccountId
-    on_report: OnReport
+    hears: Hears
     on_lost: OnLost
     line: _Line | None = None
     number: int | None = None
@@ -75,13 +75,13 @@ class SharedStreams:
         self,
         client: Any,
         account: AccountId,
-        on_report: OnReport,
+        hears: Hears,
         on_lost: OnLost,
         leave: Callable[[], Awaitable[None]],
     ) -> None:
-        """Return once the venue streams an account's events. `leave` is awaited before a connection is tried."""
+        """Return once the venue streams an account's events, to those who hear each kind. `leave` is awaited before a connection is tried."""
         await self.close(account)
-        seat = _Seat(account, on_report, on_lost)
+        seat = _Seat(account, hears, on_lost)
         try:
             seat.line = line = await self._line(leave)
             line.taken += 1
@@ -186,8 +186,8 @@ class SharedStreams:
         """An account's event; one that makes no sense ends this account's stream and no other."""
         try:
             kind = event["e"]
-            if kind == "executionReport":
-                seat.on_report(None, event)
+            if kind in seat.hears:
+                seat.hears[kind](None, event)
             elif kind == "eventStreamTerminated":
                 self._end(seat, "the venue ended it")
         except outcome.NONSENSE as error:

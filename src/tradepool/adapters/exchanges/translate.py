@@ -221,6 +221,14 @@ def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance
     return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
 
 
+def balances_from_position(frame: Mapping[str, Any], account: AccountId) -> list[Balance]:
+    """What the user stream says of the assets that have changed, the empty ones too."""
+    return [
+        Balance(account=account, asset=_text(row["a"]), free=canonical(row["f"]), locked=canonical(row["l"]))
+        for row in frame["B"]
+    ]
+
+
 def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:
     """The rates of an account answer."""
     rates = answer["commissionRates"]

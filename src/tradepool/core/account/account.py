@@ -6,7 +6,7 @@ with its commands ignored. An event that says nothing new leaves `changed` false
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
@@ -22,6 +22,7 @@ from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     AccountOpened,
     CandlesClosed,
+    EntriesResumed,
     Event,
     ForeignOrder,
     InstanceBegan,
@@ -56,7 +57,7 @@ class Account:
     """One exchange account under one mandate.
 
     `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
-    `foreign` is the first order somebody else made on it: nothing is entered from then on.
+    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
+            case EntriesResumed():
+                self.foreign, self.changed = None, self.foreign is not None
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -143,6 +146,17 @@ class Account:
     def cancelling(self) -> list[Cancel]:
         """Cancels the venue has not answered."""
         return [Cancel(s.stop, s.market.id) for s in self.slots.values() if s.after_cancel and s.stop is not None]
+
+    def awaited(self, held: Callable[[type[Submit | Cancel], ClientOrderId], bool]) -> bool:
+        """Whether the venue owes an answer to a command that is not `held` by whoever sends it: nobody else asks."""
+        intents = (name for name, order in self.orders.items() if order.status is OrderStatus.INTENT)
+        if any(not held(Submit, name) for name in intents):
+            return True
+        return any(not held(Cancel, cancel.client_order_id) for cancel in self.cancelling())
+
+    def booked(self, market: MarketId, fill: FillId) -> bool:
+        """Whether a fill is in the books."""
+        return (market, fill) in self._fills
 
     def positions(self) -> list[Position]:
         """Open positions, in the mandate's order of markets."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
-from tradepool.domain.event import AccountOpened, Event, OrderFilled, StreamLost
-from tradepool.domain.ids import FillId, MarketId
+from tradepool.domain.event import AccountOpened, CandlesClosed, Event, OrderFilled, StreamLost
+from tradepool.domain.ids import ClientOrderId, FillId, MarketId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest, OrderStatus
-from tradepool.ports.exchange import AccountGateway
+from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Reconnecting
@@ -43,10 +43,14 @@ class AccountActor:
         self.epoch = epoch
         self.sequence = 0
         self.opened_ms = 0
-        self.last_fills: dict[MarketId, FillId] = {}
+        self.on_change: Callable[[AccountActor], None] = lambda actor: None
+        self.on_balances: OnBalances = lambda balances, time_ms: None
+        self._last_fills: dict[MarketId, FillId] = {}
+        self._fills_before: dict[ClientOrderId, FillId | None] = {}
+        self._lost = False
         self._journal = journal
         self._inbox: asyncio.Queue[Event | _StreamLost] = asyncio.Queue()
-        sender.wanted = self._wants
+        sender.wanted, sender.on_done = self._wants, self._settled
 
     @property
     def busy(self) -> bool:
@@ -59,8 +63,10 @@ class AccountActor:
         self._inbox.put_nowait(event)
 
     def lost(self, why: str) -> None:
-        """Hear that the user stream broke."""
-        self._inbox.put_nowait(_StreamLost(why))
+        """Hear that the user stream broke, or that it has kept something to itself; once, until that is mended."""
+        if not self._lost:
+            self._lost = True
+            self._inbox.put_nowait(_StreamLost(why))
 
     async def run(self, on_lost: Callable[[AccountActor], Awaitable[None]]) -> None:
         """Handle events until cancelled; any error ends this actor, and only this one. `on_lost` mends the stream."""
@@ -68,29 +74,32 @@ class AccountActor:
             event = await self._inbox.get()
             if isinstance(event, _StreamLost):
                 log.warning("user stream lost", account=self.account.account.id, why=event.why)
+                self._lost = False
                 self.handle(StreamLost(time_ms=self.sender.now_ms(), why=event.why))
                 await on_lost(self)
             else:
                 self.handle(event)
+            if self.account.changed or not isinstance(event, CandlesClosed):
+                self._settled()
 
     def replay(self, events: Sequence[tuple[int, int, Event]]) -> None:
         """Apply what the journal holds; its commands were sent before, or are found unanswered later."""
         for sequence, as_of_ms, event in events:
-            self.account.apply(event)
+            commands = self.account.apply(event)
             self.account.as_of_ms = max(self.account.as_of_ms, as_of_ms)
             self.sequence = sequence
-            self._note(event)
+            self._note(event, commands)
 
     def handle(self, event: Event) -> None:
         """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return
-        if self.account.foreign is not foreign:
+        if self.account.foreign is not foreign and self.account.foreign is not None:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self.sequence += 1
         self._journal.write(self._record(event, commands))
-        self._note(event)
+        self._note(event, commands)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
 
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:
@@ -113,11 +122,21 @@ class AccountActor:
                 return [fill_entry(fill, self.account.slots[fill.market].market)]
         return []
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: Event, commands: Sequence[Command]) -> None:
         if isinstance(event, OrderFilled):
-            self.last_fills[event.fill.market] = event.fill.fill_id
+            self._last_fills[event.fill.market] = event.fill.fill_id
         elif isinstance(event, AccountOpened):
             self.opened_ms = event.time_ms
+        for command in commands:
+            if isinstance(command, Submit):
+                request, orders = command.order.request, self.account.orders
+                self._fills_before = {name: fill for name, fill in self._fills_before.items() if name in orders}
+                self._fills_before[request.client_order_id] = self._last_fills.get(request.market)
+
+    def _settled(self) -> None:
+        """Tell of a change when nothing waits that may change it again at once."""
+        if self._inbox.empty():
+            self.on_change(self)
 
     # ---- what is still open
 
@@ -125,6 +144,16 @@ class AccountActor:
         """Working orders the venue was told of, by name: those whose sending the sender has no hand in (any more)."""
         working = sorted(self.account.orders.items())
         return [order.request for name, order in working if not self.sender.holds(Submit, name)]
+
+    def fills_after(self, market: MarketId) -> FillId | None:
+        """A fill on a market that all which may not be booked come after; None where any may be missing.
+
+        What is missing belongs to an order that is not final here, and the oldest of those was made after that fill. The
+        last one booked would not do: fills may overtake each other, and one of two that come together may be lost.
+        """
+        orders = self.account.orders
+        open_here = [name for name, order in orders.items() if order.request.market == market]
+        return self._fills_before[min(open_here)] if open_here else self._last_fills.get(market)
 
     def waits_for(self, request: OrderRequest) -> bool:
         """Whether an order is not final yet."""

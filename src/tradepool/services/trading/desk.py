@@ -9,63 +9,114 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 
-from tradepool.domain.event import CandlesClosed
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.event import CandlesClosed, EntriesResumed
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import Supervisor, guard
+from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_feed import AccountFeed
 
 ENTRY_MAX_AGE_BARS = 1
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
 
+class StillStarting(TradepoolError):
+    """Account {account} is still starting; ask again in a moment."""
+
+
+class NothingToResume(InvalidInput):
+    """Account {account} has no entries switched off; there is nothing to resume."""
+
+
 class TradingDesk:
     """Runs the actors beside each other. `halted` names the accounts that failed, with the error."""
 
-    def __init__(self, actors: Sequence[AccountActor], clock: Clock, journal: Journal, timeframe_ms: int) -> None:
-        """The actors are not started yet."""
-        self.actors = actors
+    def __init__(
+        self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
+    ) -> None:
+        """Nobody is expected yet. `every_ms` is how often accounts are read; None: never."""
+        self.actors: list[AccountActor] = []
         self.halted: dict[AccountId, Exception] = {}
+        self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
         self._journal = journal
         self._timeframe_ms = timeframe_ms
         self._supervisor = Supervisor()
-        self._by_account = {actor.account.account.id: actor for actor in actors}
-        self._followers: dict[Follows, list[AccountActor]] = {}
-        for actor in actors:
-            mandate = actor.account.mandate
-            self._followers.setdefault((mandate.strategy_id, tuple(mandate.markets)), []).append(actor)
+        self._by_account: dict[AccountId, AccountActor] = {}
+        self._followers: dict[Follows, list[AccountId]] = {}
+        self._kept: dict[AccountId, list[CandlesClosed]] = {}
+        self._closes: Mapping[MarketId, float] = {}
+        self._runs = False
 
     @property
     def busy(self) -> list[AccountId]:
         """Accounts that were told or sent something that is not answered yet."""
-        return [a.account.account.id for a in self.actors if a.account.account.id not in self.halted and a.busy]
+        return [account for account, actor in self._by_account.items() if account not in self.halted and actor.busy]
 
-    async def start(self, market_data: MarketData) -> None:
-        """Recover every account and the market steps, then let everything run."""
-        closes = await patiently(self._clock, market_data.start)
-        for actor in self.actors:
-            name = actor.account.account.id
-            await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
-            # After the journal, whose last candle may be older than the last checkpoint.
-            for market, close in closes.items():
-                if market in actor.account.slots:
-                    actor.account.mark(market, close)
+    def actor(self, account: AccountId) -> AccountActor:
+        """The actor of an account; raises what refused it, or StillStarting."""
+        if account in self._by_account:
+            return self._by_account[account]
+        raise self.halted.get(account) or StillStarting(account=account)
+
+    # ---- starting
+
+    def expect(self, mandate: Mandate) -> None:
+        """An account will come: what its mandate follows is kept for it until then."""
+        self._followers.setdefault((mandate.strategy_id, tuple(mandate.markets)), []).append(mandate.account)
+        self._kept[mandate.account] = []
+
+    def refuse(self, account: AccountId, error: Exception) -> None:
+        """An account that was expected will not come."""
+        self._kept.pop(account, None)
+        self.halted.setdefault(account, error)
+
+    async def listen(self, market_data: MarketData) -> None:
+        """Let market data begin; from now on nothing that closes is missed."""
+        self._closes = await patiently(self._clock, market_data.start)
+
+    async def bring_up(self, actor: AccountActor) -> None:
+        """Recover an account and give it what was kept for it; it trades at once if the desk runs."""
+        name = actor.account.account.id
+        self.actors.append(actor)
+        self._by_account[name] = actor
+        for event in self._kept.pop(name, ()):
+            actor.post(event)
+        await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
+        # After the journal, whose last candle may be older than the last checkpoint.
+        for market, close in self._closes.items():
+            if market in actor.account.slots:
+                actor.account.mark(market, close)
+        if self._runs:
+            self._go(actor)
+
+    async def run(self, market_data: MarketData) -> None:
+        """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
         await patiently(self._clock, market_data.catch_up)
+        self._runs = True
         for actor in self.actors:
-            if actor.account.account.id not in self.halted:
-                self._run(actor, "events", actor.run(self._reconnect))
-                self._run(actor, "orders", actor.sender.run())
+            self._go(actor)
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
+    def _go(self, actor: AccountActor) -> None:
+        if actor.account.account.id not in self.halted:
+            self._run(actor, "events", actor.run(self._reconnect))
+            self._run(actor, "orders", actor.sender.run())
+            self.feed.admit(actor)
+
     async def _reconnect(self, actor: AccountActor) -> None:
+        self.feed.lost(actor)
         await recovery.reconnect(actor, self._clock)
+        self.feed.mended(actor)
 
     def _run(self, actor: AccountActor, what: str, work: Coroutine[object, object, None]) -> None:
         name = actor.account.account.id
@@ -74,7 +125,9 @@ class TradingDesk:
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
         self.halted.setdefault(account, error)
-        self._by_account[account].sender.halt()
+        if account in self._by_account:
+            self._by_account[account].sender.halt()
+        self.feed.drop(account)
 
     def _market_data_failed(self, task: str, error: Exception) -> None:
         self.halt_all(error)
@@ -85,23 +138,39 @@ class TradingDesk:
 
     def halt_all(self, error: Exception) -> None:
         """Stop every account for the same reason."""
-        for actor in self.actors:
-            self._halt(actor.account.account.id, "all accounts", error)
+        for account in [*self._by_account, *self._kept]:
+            self._halt(account, "all accounts", error)
 
     def on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
         """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""
         by_key: Mapping[tuple[StrategyId, MarketId], Signal] = {(s.strategy_id, s.market): s for s in signals}
         late = self._clock.now_ms() >= time_ms + ENTRY_MAX_AGE_BARS * self._timeframe_ms
-        for (strategy_id, markets), actors in self._followers.items():
+        for (strategy_id, markets), accounts in self._followers.items():
             mine = tuple(by_key[strategy_id, m] for m in markets if (strategy_id, m) in by_key)
             if not mine:
                 continue
             event = CandlesClosed(time_ms=time_ms, signals=mine, late=late)
-            for actor in actors:
-                if actor.account.account.id not in self.halted:
-                    actor.post(event)
+            for account in accounts:
+                if account in self._kept:
+                    self._kept[account].append(event)
+                elif account not in self.halted:
+                    self._by_account[account].post(event)
+        self.feed.after_batch()
+
+    def resume(self, account: AccountId) -> None:
+        """Let an account enter again after somebody else had ordered on it: its owner says that this is over.
+
+        Raises NothingToResume where entries are not off, and what halted the account where it is.
+        """
+        if account in self.halted:
+            raise self.halted[account]
+        actor = self.actor(account)
+        if actor.account.foreign is None:
+            raise NothingToResume(account=account)
+        actor.post(EntriesResumed(time_ms=self._clock.now_ms()))
 
     async def stop(self) -> None:
         """Stop acting; protections stay at the venue."""
+        await self.feed.stop()
         await self._supervisor.stop()
         await asyncio.gather(*(actor.gateway.close() for actor in self.actors))

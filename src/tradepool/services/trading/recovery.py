@@ -7,6 +7,8 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
+from functools import partial
+
 from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
@@ -52,7 +54,7 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
 
 
 async def _connect(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
-    await actor.gateway.open(actor.post, actor.lost)
+    await actor.gateway.open(actor.post, actor.lost, lambda balances, time_ms: actor.on_balances(balances, time_ms))
     actor.reconnecting.connected()
     if not actor.account.opened:
         balances = tuple(await actor.gateway.balances())
@@ -69,7 +71,9 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
     """
     found = [(request, await actor.gateway.look_up(request)) for request in actor.told()]
     for slot in actor.account.slots.values():
-        for fill in await actor.gateway.fills(slot.market, actor.last_fills.get(slot.market.id)):
+        market = slot.market.id
+        known = partial(actor.account.booked, market)
+        for fill in await actor.gateway.fills(slot.market, actor.fills_after(market), known):
             if not _history(actor, fill):
                 actor.handle(OrderFilled(fill=fill))
     for request, order in found:

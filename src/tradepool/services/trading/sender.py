@@ -30,7 +30,7 @@ class Sender:
 
     `wanted` is set by the account's owner: whether the account still waits for a command's answer. `may_enter` is asked
     before an entry goes out: "" or why it may not now, which is the reason it is rejected for. `on_rejected` hears what
-    the venue refused, and why.
+    the venue refused, and why; `on_done` that a command has left the queue, answered or not.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Sender:
         self.wanted: Callable[[Sendable], bool] = lambda command: True
         self.may_enter: Callable[[OrderRequest], str] = lambda request: ""
         self.on_rejected: Callable[[OrderRequest, str], None] = lambda request, reason: None
+        self.on_done: Callable[[], None] = lambda: None
         self.clock = clock
         self._gateway = gateway
         self._entry_age_ms = entry_age_ms
@@ -84,6 +85,7 @@ class Sender:
                 heapq.heapify(self._queue)
                 if event is not None:
                     self._on_event(event)
+                self.on_done()
             self._wake.clear()
 
     def _still(self, command: Sendable) -> bool:

@@ -57,14 +57,21 @@ class Watch:
     """Goes round all accounts every ROUND_S; `on_refused` hears whose key is not good any more."""
 
     def __init__(self, watched: Sequence[tuple[AccountActor, KeyCheck]], clock: Clock, on_refused: OnRefused) -> None:
-        """Nobody is looked at before `run`."""
+        """Nobody is looked at before `run`; `add` may bring more later."""
         self._watched = list(watched)
         self._clock = clock
         self._on_refused = on_refused
 
+    def add(self, actor: AccountActor, key: KeyCheck) -> None:
+        """Look after one more."""
+        self._watched.append((actor, key))
+
     async def run(self) -> None:
-        """Go round until cancelled, or until there is nobody left; a key that was refused is not asked for again."""
-        while self._watched:
+        """Go round until cancelled; a key that was refused is not asked for again."""
+        while True:
+            if not self._watched:
+                await self._clock.sleep(ROUND_S)
+                continue
             pause_s = ROUND_S / len(self._watched)
             for each in list(self._watched):
                 await self._clock.sleep(pause_s)

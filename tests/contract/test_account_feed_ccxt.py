@@ -1,0 +1,179 @@
+"""What a user stream keeps to itself, through unmodified ccxt.pro: noticed by time, by reads, and mended by a reconnect."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.contract.watch_kit import CASH, World, tell
+from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
+from tradepool.services.account_reads import EVERY_MS, Exposure
+from tradepool.services.trading.account_feed import ANSWER_S, ON_ITS_WAY_S
+from tradepool.services.trading.desk import NothingToResume, StillStarting
+from tradepool.simexchange.fault_kinds import Fault
+from tradepool.simexchange.records import Kind, NewOrder, Side
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+
+MINUTE_MS = 60_000
+READ_MS = EVERY_MS[Exposure.OPEN_ORDERS] + int(ON_ITS_WAY_S * 1_000) + 2_000
+SHARED = pytest.mark.parametrize("shared", [0, 2])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """One authority for all."""
+    return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a path short enough for a socket."""
+    return tmp_path_factory.mktemp("w")
+
+
+def lose(world: World, number: int = 0, **words: object) -> int:
+    """From now on an account's stream tells nothing, whatever is opened anew; the fault's number."""
+    fault = Fault(kind="lost", stream="user", account=world.key(number), **words)  # type: ignore[arg-type]
+    return world.server.faults.add(fault, world.venue.now_ms).number
+
+
+def kinds(world: World, number: int = 0) -> Counter[str]:
+    """How many events of each kind the journal holds."""
+    return Counter(type(event).__name__ for event in world.events(number))
+
+
+@SHARED
+def test_a_fill_that_is_not_told_is_asked_for(place: Path, files: TlsFiles, shared: int) -> None:
+    """C-630: the answer has come and the fill has not: after ANSWER_S the stream is opened anew; nobody else notices."""
+
+    async def story(world: World) -> None:
+        number = lose(world)
+        await world.enter()
+        assert world.actor().account.positions() == []
+        took_ms = await world.until(lambda: world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)
+        assert took_ms <= ANSWER_S * 1_000 + 1_000
+        await world.until(lambda: isinstance(world.events()[-1], StreamRestored | OrderFilled), MINUTE_MS)
+        assert kinds(world)["OrderFilled"] == 1
+        assert (kinds(world)["StreamLost"], kinds(world, 1)["StreamLost"]) == (1, 0)
+        world.server.faults.remove(number)
+        await world.until(lambda: world.actor().account.listening and not world.actor().busy, MINUTE_MS)
+        order_of_others(world)
+        assert await world.until(lambda: world.actor().account.foreign, MINUTE_MS) < 1_000, "it tells again"
+
+    tell(story, place, files, accounts_per_stream=shared)
+
+
+def order_of_others(world: World) -> None:
+    """A second client rests an order with the user's key."""
+    order = NewOrder("BTCUSDT", "web_1", Side.BUY, Kind.LIMIT, 1_000, 9_000, 0)
+    world.venue.place(world.venue.account(world.key()), order)
+
+
+def test_an_order_that_ends_unheard_of_is_found_by_a_read(place: Path, files: TlsFiles) -> None:
+    """C-631: nothing is owed, so only a look at the open orders tells; the position is protected again."""
+
+    async def story(world: World) -> None:
+        await world.enter()
+        account = world.venue.account(world.key())
+        lose(world, last=8)
+        world.venue.cancel(account, "BTCUSDT", world.venue.orders(world.key())[-1].id)
+        stops = ["MARKET FILLED", "STOP_LOSS CANCELED", "STOP_LOSS NEW"]
+        await world.until(lambda: world.orders() == stops, READ_MS)
+        lost = [event for event in world.events() if isinstance(event, StreamLost)]
+        assert [event.why for event in lost] == [f"it did not tell of {world.venue.orders(world.key())[1].client_id}"]
+        await world.until(lambda: not world.actor().busy, MINUTE_MS)
+
+    tell(story, place, files)
+
+
+def test_a_stream_that_is_silent_for_good_costs_time_and_nothing_else(place: Path, files: TlsFiles) -> None:
+    """C-632: entry, stop and a stop's end, by REST alone; an order of somebody else is found as well."""
+
+    async def story(world: World) -> None:
+        fault = Fault(kind="silent", stream="user", account=world.key())
+        world.server.faults.add(fault, world.venue.now_ms)
+        await world.enter()
+        await world.until(lambda: world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)
+        order_of_others(world)
+        await world.until(lambda: world.actor().account.foreign, READ_MS)
+        assert [event.name for event in world.events() if isinstance(event, ForeignOrder)] == ["web_1"]
+        account = world.venue.account(world.key())
+        world.venue.cancel(account, "BTCUSDT", world.venue.orders(world.key())[1].id)
+        await world.until(lambda: world.orders()[-1] == "STOP_LOSS NEW" and len(world.orders()) == 4, READ_MS)
+        assert world.platform.desk.halted == {}
+
+    tell(story, place, files)
+
+
+@SHARED
+def test_balances_come_with_the_stream_and_say_how_old_they_are(place: Path, files: TlsFiles, shared: int) -> None:
+    """C-633: read once; an order changes them without a question."""
+
+    async def story(world: World) -> None:
+        feed, account = world.platform.desk.feed, world.seats[0].account.id
+        await world.until(lambda: feed.holdings(account), MINUTE_MS)
+        first = feed.holdings(account)
+        assert first is not None
+        assert first.unbroken
+        assert {b.asset: b.total for b in first.balances} == {"USDT": CASH, "BTC": Decimal(1)}
+        world.tick(world.clock.now_ms() + 20_000)
+        never = Fault(kind="code", code=-1000, route="GET /api/v3/account", share=0.0)
+        asked = world.server.faults.add(never, world.venue.now_ms).matched
+        await world.enter()
+        told = await feed.for_deposits(account)
+        assert told is not None
+        truth = {asset: sum(amounts) for asset, amounts in world.venue.balances(world.key()).items()}
+        assert {b.asset: b.total for b in told.balances} == truth
+        assert asked.total() == 0, "the stream had told it"
+        assert first.as_of_ms + 20_000 <= told.as_of_ms <= world.clock.now_ms()
+
+    tell(story, place, files, accounts_per_stream=shared)
+
+
+def test_an_account_that_cannot_start_yet_keeps_nobody_waiting(place: Path, files: TlsFiles) -> None:
+    """C-634: brought up beside trading, each trades as soon as it is up, with what closed meanwhile."""
+
+    def slow(world: World) -> None:
+        fault = Fault(kind="status", status=503, route="GET /api/v3/account", account=world.key(), until_ms=30_000)
+        world.server.faults.add(fault, world.venue.now_ms)
+
+    async def story(world: World) -> None:
+        await world.until(lambda: 1 in [n for n in (0, 1) if started(world, n)], MINUTE_MS)
+        with pytest.raises(StillStarting):
+            world.actor()
+        await world.enter(1)
+        assert world.orders(1) == ["MARKET FILLED", "STOP_LOSS NEW"]
+        await world.until(lambda: started(world, 0), 2 * MINUTE_MS)
+        await world.enter()
+        assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    tell(story, place, files, before=slow, beside=True)
+
+
+def started(world: World, number: int) -> bool:
+    """Whether an account is up."""
+    account = world.seats[number].account.id
+    return any(a.account.account.id == account and a.account.opened for a in world.platform.desk.actors)
+
+
+def test_entries_are_on_again_when_the_owner_says_so(place: Path, files: TlsFiles) -> None:
+    """C-635: an event; a restart knows it too."""
+
+    async def story(world: World) -> None:
+        desk, account = world.platform.desk, world.seats[0].account.id
+        with pytest.raises(NothingToResume):
+            desk.resume(account)
+        order_of_others(world)
+        await world.until(lambda: world.actor().account.foreign, MINUTE_MS)
+        await world.enter()
+        assert "foreign_order" in world.refusals()
+        desk.resume(account)
+        await world.settle()
+        assert type(world.events()[-1]).__name__ == "EntriesResumed"
+        await world.enter()
+        assert world.orders()[-2:] == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    tell(story, place, files)
