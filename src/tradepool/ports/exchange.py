@@ -45,6 +45,10 @@ class ClockReading:
     round_trip_ms: int
 
 
+# How long a request may be carried out after it was signed; clients sign for no longer.
+REQUEST_VALID_MS = 5_000
+
+Still = Callable[[], bool]
 OnCandle = Callable[[Candle], None]
 OnEvent = Callable[[Event], None]
 OnLost = Callable[[str], None]
@@ -97,8 +101,11 @@ class AccountGateway(Protocol):
         the account holds of some assets now, and the venue's time of it."""
         ...
 
-    async def submit(self, order: ApprovedOrder) -> Event:
-        """OrderAccepted or OrderRejected; OutcomeUnknown when neither can be told."""
+    async def submit(self, order: ApprovedOrder, still: Still) -> Event:
+        """OrderAccepted or OrderRejected; OutcomeUnknown when neither can be told.
+
+        `still` is asked right before the order leaves, after all waiting: False means that it must not, and NotPlaced.
+        """
         ...
 
     async def cancel(self, command: Cancel) -> Event | None:

@@ -25,7 +25,7 @@ from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost
+from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
 
 FILLS_PAGE = 1_000
@@ -110,7 +110,7 @@ class CcxtGateway:
 
     # ---- orders
 
-    async def submit(self, order: ApprovedOrder) -> Event:
+    async def submit(self, order: ApprovedOrder, still: Still = lambda: True) -> Event:
         """OrderAccepted or OrderRejected; NotPlaced, KeyRefused or OutcomeUnknown when neither can be told."""
         request = order.request
         params: dict[str, object] = {"newClientOrderId": request.client_order_id}
@@ -130,6 +130,7 @@ class CcxtGateway:
             at(
                 priority_of(request),
                 self._client.create_order(symbol, kind, request.side, request.quantity, request.price, params),
+                still,
             ),
             lambda answer: translate.accepted_from(answer, request.client_order_id),
             rejected,

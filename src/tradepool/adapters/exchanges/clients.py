@@ -17,6 +17,7 @@ from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.vault import Credentials as Credentials
 from tradepool.adapters.exchanges.venues import facts_of, require_certified
 from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import REQUEST_VALID_MS
 
 TIMEOUT_MS = 60_000
 SHARED_TABLES = (
@@ -35,7 +36,7 @@ OPTIONS = {
     "fetchMarkets": {"types": ["spot"]},
     "fetchCurrencies": False,
     "fetchMargins": False,
-    "recvWindow": 5_000,
+    "recvWindow": REQUEST_VALID_MS,
     "ws": {"compress": 0, "cost": 5},
 }
 

@@ -11,31 +11,36 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from tradepool.adapters.exchanges.rate_limits import cost_of, stream_cost
-from tradepool.domain.order import OrderRequest, Purpose
+from tradepool.domain.order import OrderRequest
+from tradepool.ports.exchange import NotPlaced, Still
 from tradepool.ports.weights import Answer, Priority, WeightBroker
 
 T = TypeVar("T")
 
 # The code of "too many new orders": that is one key's affair.
 ORDERS_CODE = '"code":-1015'
-ENTRIES = (Purpose.ENTRY, Purpose.MANUAL)
 
 _priority: ContextVar[Priority | None] = ContextVar("priority", default=None)
+_still: ContextVar[Still | None] = ContextVar("still", default=None)
 _answers: ContextVar[list[Answer] | None] = ContextVar("answers", default=None)
 
 
-async def at(priority: Priority, asked: Awaitable[T]) -> T:
-    """Await a request at this priority; without it, clients with a key read at READ, others at DATA."""
-    token = _priority.set(priority)
+async def at(priority: Priority, asked: Awaitable[T], still: Still | None = None) -> T:
+    """Await a request at this priority; without it, clients with a key read at READ, others at DATA.
+
+    NotPlaced where `still` says no when it may leave.
+    """
+    tokens = _priority.set(priority), _still.set(still)
     try:
         return await asked
     finally:
-        _priority.reset(token)
+        _priority.reset(tokens[0])
+        _still.reset(tokens[1])
 
 
 def priority_of(request: OrderRequest) -> Priority:
     """What opens a position can wait; what closes or protects one can't."""
-    return Priority.ENTRY if request.purpose in ENTRIES else Priority.EXIT
+    return Priority.ENTRY if request.adds_risk else Priority.EXIT
 
 
 class Pacer:
@@ -67,6 +72,9 @@ class Pacer:
             section = api if isinstance(api, str) else api[0]
             cost = cost_of(client.id, self._key, section, method, path, params, ccxt_cost)
             grant = await broker.acquire(cost, self._default if (now := _priority.get()) is None else now)
+            if (still := _still.get()) is not None and not still():
+                broker.refund(grant)
+                raise NotPlaced(venue=client.id, request=f"{method} {path}", message="it waited and is not wanted any more")
             heard: list[Answer] = []
             token = _answers.set(heard)
             try:
