@@ -109,7 +109,8 @@ class AccountGateway(Protocol):
         ...
 
     async def cancel(self, command: Cancel) -> Event | None:
-        """OrderCancelled, or None when the venue has no such open order (its end is told by the stream or `look_up`)."""
+        """OrderCancelled, CancelRefused, or None when the venue has no such open order (its end is told by the stream or
+        `look_up`)."""
         ...
 
     async def look_up(self, request: OrderRequest) -> Order | None:

@@ -14,7 +14,7 @@ from tests.adapters.exchanges.wire_kit import Desk, Fault, Say, buy, desk, error
 from tests.simexchange.exchange_kit import MINUTE
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import KeyRefused
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
+from tradepool.domain.event import CancelRefused, Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.services.trading.sender import Sender
@@ -288,3 +288,20 @@ def test_an_order_that_vanishes_again_and_again_is_tried_on_if_it_protects(files
         assert at.server.fault.asked == 12
 
     play(files, Fault(says=[Say(503)] * 11), story)
+
+
+def test_a_cancel_that_is_refused_is_answered(files: TlsFiles) -> None:
+    """A closed or delisted market: refused for good, not unknown for ever; the order stays."""
+
+    async def story(at: Desk) -> None:
+        await at.gateway.submit(buy())
+        stop = buy(2, **STOP)
+        await at.gateway.submit(stop)
+        for _ in range(2):
+            event = await at.gateway.cancel(Cancel(stop.request.client_order_id, stop.request.market))
+            assert isinstance(event, CancelRefused)
+            assert event.client_order_id == stop.request.client_order_id
+        assert at.venue.orders("key")[-1].is_open
+
+    says = [error(-1121, "Invalid symbol."), error(-1013, "Market is closed.")]
+    play(files, Fault("DELETE", says=says), story)

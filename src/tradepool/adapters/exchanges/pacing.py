@@ -74,7 +74,9 @@ class Pacer:
             grant = await broker.acquire(cost, self._default if (now := _priority.get()) is None else now)
             if (still := _still.get()) is not None and not still():
                 broker.refund(grant)
-                raise NotPlaced(venue=client.id, request=f"{method} {path}", message="it waited and is not wanted any more")
+                raise NotPlaced(
+                    venue=client.id, request=f"{method} {path}", message="it waited and is not wanted any more"
+                )
             heard: list[Answer] = []
             token = _answers.set(heard)
             try:

@@ -21,6 +21,7 @@ from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     AccountOpened,
+    CancelRefused,
     CandlesClosed,
     EntriesResumed,
     Event,
@@ -103,6 +104,8 @@ class Account:
                 self._rejected(event)
             case OrderCancelled():
                 self._cancelled(event)
+            case CancelRefused():
+                self._cancel_refused(event)
             case AccountOpened():
                 self._opened(event)
             case InstanceBegan(epoch=epoch):
@@ -206,6 +209,8 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
         )
+        if wish == step.NOTHING and self._covers_too_little(slot):
+            wish, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
         if wish == step.NOTHING:
             return
         if slot.stop is not None:
@@ -213,6 +218,11 @@ class Account:
             self._commands.append(Cancel(slot.stop, slot.market.id))
         else:
             self._after_cancel(slot, wish, s.time_ms)
+
+    def _covers_too_little(self, slot: Slot) -> bool:
+        """Whether the stop rests for less than is held: its cancel was refused when the rest of an entry filled."""
+        stop = self.orders.get(slot.stop) if slot.stop is not None else None
+        return stop is not None and slot.market.steps(stop.request.quantity) - stop.filled_steps < slot.steps()
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
@@ -335,6 +345,16 @@ class Account:
         if order.request.type is OrderType.STOP_LOSS:
             self._after_cancel(slot, slot.after_cancel, event.time_ms)
 
+    def _cancel_refused(self, event: CancelRefused) -> None:
+        """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
+        order = self.orders.get(event.client_order_id)
+        if order is None:
+            return
+        slot = self.slots[order.request.market]
+        if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
+            slot.after_cancel, self.changed = step.NOTHING, True
+            self._refuse(slot, event.time_ms, "cancel_refused")
+
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
         del self.orders[name]
@@ -391,7 +411,5 @@ class Account:
         self._commands.append(RecordTrade(trade))
 
     def _fee_in(self, fill: Fill, asset: str) -> Decimal:
-        if fill.fee and fill.fee_asset != asset:
-            facts = f"fill {fill.fill_id} pays its fee in {fill.fee_asset}, not {asset}; switch that off at the venue"
-            raise BrokenLaw(law="a fee is taken from what is received", facts=facts)
-        return fill.fee
+        """What a fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""
+        return fill.fee if fill.fee_asset == asset else Decimal(0)
