@@ -80,14 +80,19 @@ def test_a_halted_account_books_its_fills_and_protects_what_they_bought(place: P
     tell(story, place, files)
 
 
-def test_a_key_that_is_refused_once_leaves_no_position_unprotected(place: Path, files: TlsFiles) -> None:
-    """C-643: refused at the stop: the account is halted, and its stop is sent until the key works again."""
+def test_a_key_that_is_refused_for_a_while_leaves_no_position_unprotected(place: Path, files: TlsFiles) -> None:
+    """C-643: refused when a stop must be placed again: the account is halted, and that stop is sent until it is taken."""
 
     async def story(world: World) -> None:
-        fault = Fault(kind="code", code=-1022, route="POST /api/v3/order", account=world.key(), first=2, last=3)
-        world.server.faults.add(fault, world.venue.now_ms)
         await world.enter()
-        await world.until(lambda: world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)
+        fault = world.server.faults.add(Fault(kind="key", account=world.key(), state="narrowed"), world.venue.now_ms)
+        stop = world.venue.orders(world.key())[-1]
+        world.venue.cancel(world.venue.account(world.key()), "BTCUSDT", stop.id)
+        await world.until(lambda: world.platform.desk.halted, MINUTE_MS)
+        assert world.orders() == ["MARKET FILLED", "STOP_LOSS CANCELED"]
+        world.server.faults.remove(fault.number)
+        stops = ["MARKET FILLED", "STOP_LOSS CANCELED", "STOP_LOSS NEW"]
+        await world.until(lambda: world.orders() == stops, MINUTE_MS)
         assert list(world.platform.desk.halted) == [world.seats[0].account.id]
 
     tell(story, place, files)
