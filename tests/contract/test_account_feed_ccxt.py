@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 
 from tests.contract.watch_kit import CASH, World, tell
 from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
+from tradepool.entrypoints.app import Platform, weight_broker
+from tradepool.entrypoints.replay import VENUE
 from tradepool.services.account_reads import EVERY_MS, Exposure
 from tradepool.services.trading.account_feed import ANSWER_S, ON_ITS_WAY_S
 from tradepool.services.trading.desk import NothingToResume, StillStarting
 from tradepool.simexchange.fault_kinds import Fault
+from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
@@ -125,7 +129,8 @@ def test_balances_come_with_the_stream_and_say_how_old_they_are(place: Path, fil
         await world.enter()
         told = await feed.for_deposits(account)
         assert told is not None
-        truth = {asset: sum(amounts) for asset, amounts in world.venue.balances(world.key()).items()}
+        held = world.venue.balances(world.key()).items()
+        truth = {asset: sum(amounts) for asset, amounts in held if any(amounts)}
         assert {b.asset: b.total for b in told.balances} == truth
         assert asked.total() == 0, "the stream had told it"
         assert first.as_of_ms + 20_000 <= told.as_of_ms <= world.clock.now_ms()
@@ -177,3 +182,37 @@ def test_entries_are_on_again_when_the_owner_says_so(place: Path, files: TlsFile
         assert world.orders()[-2:] == ["MARKET FILLED", "STOP_LOSS NEW"]
 
     tell(story, place, files)
+
+
+def test_those_with_a_position_are_brought_up_first(place: Path, files: TlsFiles) -> None:
+    """C-636: whatever the order of the seats."""
+
+    async def story(world: World) -> None:
+        await world.enter(1)
+        again = Platform(replace(world.platform._wiring, beside=True))
+        assert [seat.account.number for seat in again._by_exposure()] == [2, 1]
+        assert [seat.account.number for seat in Platform(world.platform._wiring)._by_exposure()] == [1, 2]
+
+    tell(story, place, files)
+
+
+def test_a_platform_keeps_within_the_venues_limits(place: Path, files: TlsFiles) -> None:
+    """C-637: with the broker of its venue: accounts come up at the pace connections may be opened, and trade."""
+
+    def paced(world: World) -> None:
+        world.venue.limiter = Limiter(Limits())
+        broker = weight_broker(VENUE, world.clock)
+        world.platform = Platform(replace(world.platform._wiring, broker=broker, beside=True))
+
+    async def story(world: World) -> None:
+        for number in (0, 1):
+            await world.until(lambda n=number: started(world, n), MINUTE_MS)  # type: ignore[misc]
+            await world.enter(number)
+            await world.until(lambda n=number: world.orders(n) == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)  # type: ignore[misc]
+        broker = world.platform._wiring.broker
+        assert broker is not None
+        used = {use.name: use.used for use in (await broker.snapshot()).uses}
+        assert used["connections in 5 minutes"] == 3
+        assert world.platform.desk.halted == {}
+
+    tell(story, place, files, before=paced)

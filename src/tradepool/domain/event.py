@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.fill import Fill
@@ -64,10 +65,11 @@ class OrderFilled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled:
-    """An order left the book without (the rest of) its fill."""
+    """An order left the book without (the rest of) its fill; `filled_quantity` is what it had filled, if that was said."""
 
     time_ms: int
     client_order_id: ClientOrderId
+    filled_quantity: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ NAME = request().client_order_id
 VENUE_ID = VenueOrderId("7")
 FOUND = [
     (OrderStatus.ACCEPTED, OrderAccepted(time_ms=1, client_order_id=NAME, venue_order_id=VENUE_ID)),
-    (OrderStatus.CANCELLED, OrderCancelled(time_ms=2, client_order_id=NAME)),
+    (OrderStatus.CANCELLED, OrderCancelled(time_ms=2, client_order_id=NAME, filled_quantity=Decimal(0))),
     (OrderStatus.REJECTED, OrderRejected(time_ms=2, client_order_id=NAME, reason="venue_rejected")),
     (OrderStatus.FILLED, None),
 ]

@@ -111,11 +111,9 @@ def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCance
     info = answer["info"]
     if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
         raise BadFrame(f"a cancelled order is {info['status']}")
-    return (
-        None
-        if Decimal(info["executedQty"])
-        else OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name)
-    )
+    if filled := canonical(info["executedQty"]):
+        return None
+    return OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name, filled_quantity=filled)
 
 
 def order_from(answer: Mapping[str, Any], market: Market) -> Order:
@@ -126,7 +124,7 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         venue_order_id=VenueOrderId(str(answer["orderId"])),
         market=market.id,
         status=STATUSES[answer["status"]],
-        filled_quantity=Decimal(answer["executedQty"]),
+        filled_quantity=canonical(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
     )
@@ -209,7 +207,8 @@ def _event_from_report(report: Mapping[str, Any], account: AccountId, market: Ma
             # It was kept from trading with itself in part: the rest goes on.
             return None
         case "CANCELED" | "EXPIRED" | "TRADE_PREVENTION":
-            return OrderCancelled(time_ms=time_ms, client_order_id=ClientOrderId(_text(report["C"]) or name))
+            name, filled = ClientOrderId(_text(report["C"]) or name), canonical(report["z"])
+            return OrderCancelled(time_ms=time_ms, client_order_id=name, filled_quantity=filled)
         case "REJECTED":
             return OrderRejected(time_ms=time_ms, client_order_id=name, reason="venue_rejected")
     return None

@@ -6,7 +6,7 @@ with its commands ignored. An event that says nothing new leaves `changed` false
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
@@ -149,13 +149,6 @@ class Account:
     def cancelling(self) -> list[Cancel]:
         """Cancels the venue has not answered."""
         return [Cancel(s.stop, s.market.id) for s in self.slots.values() if s.after_cancel and s.stop is not None]
-
-    def awaited(self, held: Callable[[type[Submit | Cancel], ClientOrderId], bool]) -> bool:
-        """Whether the venue owes an answer to a command that is not `held` by whoever sends it: nobody else asks."""
-        intents = (name for name, order in self.orders.items() if order.status is OrderStatus.INTENT)
-        if any(not held(Submit, name) for name in intents):
-            return True
-        return any(not held(Cancel, cancel.client_order_id) for cancel in self.cancelling())
 
     def booked(self, market: MarketId, fill: FillId) -> bool:
         """Whether a fill is in the books."""
@@ -340,6 +333,10 @@ class Account:
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None:
+            return
+        filled, market = event.filled_quantity, self.slots[order.request.market].market
+        order.owed = filled is not None and market.steps(filled) > order.filled_steps
+        if order.owed:
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS:

@@ -26,7 +26,8 @@ def answer(order: Order) -> Event | None:
         case OrderStatus.ACCEPTED:
             return OrderAccepted(time_ms=order.time_ms, client_order_id=name, venue_order_id=order.venue_order_id)
         case OrderStatus.CANCELLED:
-            return OrderCancelled(time_ms=order.updated_ms, client_order_id=name)
+            filled = order.filled_quantity
+            return OrderCancelled(time_ms=order.updated_ms, client_order_id=name, filled_quantity=filled)
         case OrderStatus.REJECTED:
             return OrderRejected(time_ms=order.updated_ms, client_order_id=name, reason=VENUE_REJECTED)
     return None

@@ -15,12 +15,13 @@ from tradepool.domain.order import OrderRequest, OrderStatus
 
 @dataclass(slots=True)
 class Working:
-    """An order that is not final yet."""
+    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet."""
 
     request: OrderRequest
     status: OrderStatus = OrderStatus.INTENT
     filled_steps: int = 0
     reserved: int = 0
+    owed: bool = False
 
 
 @dataclass(slots=True)

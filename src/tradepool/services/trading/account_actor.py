@@ -145,6 +145,16 @@ class AccountActor:
         working = sorted(self.account.orders.items())
         return [order.request for name, order in working if not self.sender.holds(Submit, name)]
 
+    @property
+    def awaits(self) -> bool:
+        """Whether the venue owes an answer, or fills, that the sender does not ask for (any more)."""
+        orders, holds = self.account.orders.items(), self.sender.holds
+        if any(
+            order.owed or (order.status is OrderStatus.INTENT and not holds(Submit, name)) for name, order in orders
+        ):
+            return True
+        return any(not holds(Cancel, cancel.client_order_id) for cancel in self.account.cancelling())
+
     def fills_after(self, market: MarketId) -> FillId | None:
         """A fill on a market that all which may not be booked come after; None where any may be missing.
 

@@ -52,6 +52,7 @@ class AccountFeed:
         self._actors: dict[AccountId, AccountActor] = {}
         self._gateways: dict[AccountId, AccountGateway] = {}
         self._waiting: dict[AccountId, asyncio.Task[None]] = {}
+        self._kept: dict[AccountId, tuple[list[ClientOrderId], int]] = {}
         self._supervisor = Supervisor()
         self._reads_are_on = every_ms is not None
         schedule = Schedule(every_ms) if every_ms is not None else Schedule()
@@ -118,7 +119,7 @@ class AccountFeed:
         account = actor.account.account.id
         if self._reads_are_on:
             self._reads.watch(account, exposure_of(actor))
-        if not actor.account.awaited(actor.sender.holds):
+        if not actor.awaits:
             self._rest(account)
         elif account not in self._waiting:
             work = self._wait(actor)
@@ -161,7 +162,18 @@ class AccountFeed:
             await self._clock.sleep(ON_ITS_WAY_S)
             kept = [name for name, steps in resting(actor).items() if unheard.get(name) == steps]
             if kept and actor.account.listening:
-                actor.lost(f"it did not tell of {', '.join(kept)}")
+                self._blame(actor, kept)
+            return
+        self._kept.pop(account, None)
+
+    def _blame(self, actor: AccountActor, kept: list[ClientOrderId]) -> None:
+        """The stream is opened anew, which asks for everything; NeverAnswered where that has not helped ASKED_MAX times."""
+        account = actor.account.account.id
+        before, times = self._kept.get(account, ([], 0))
+        self._kept[account] = kept, times + 1 if kept == before else 1
+        if self._kept[account][1] > ASKED_MAX:
+            raise NeverAnswered(orders=", ".join(kept), times=ASKED_MAX)
+        actor.lost(f"it did not tell of {', '.join(kept)}")
 
     async def _unheard(self, actor: AccountActor) -> dict[ClientOrderId, int]:
         """Our resting orders, with their booked steps, that are gone at the venue, or have filled further there."""
