@@ -156,14 +156,9 @@ class Account:
 
     def positions(self) -> list[Position]:
         """Open positions, in the mandate's order of markets."""
+        m = self.mandate
         return [
-            position_of(
-                slot.row,
-                account=self.account.id,
-                mandate=self.mandate.id,
-                strategy_id=self.mandate.strategy_id,
-                market=slot.market,
-            )
+            position_of(slot.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=slot.market)
             for slot in self.slots.values()
             if slot.held
         ]
@@ -202,7 +197,7 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
         )
-        if wish == step.NOTHING and self._covers_too_little(slot):
+        if wish == step.NOTHING and slot.stop is not None and slot.covered_by(self.orders[slot.stop]) < slot.steps():
             wish, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
         if wish == step.NOTHING:
             return
@@ -211,11 +206,6 @@ class Account:
             self._commands.append(Cancel(slot.stop, slot.market.id))
         else:
             self._after_cancel(slot, wish, s.time_ms)
-
-    def _covers_too_little(self, slot: Slot) -> bool:
-        """Whether the stop rests for less than is held: its cancel was refused when the rest of an entry filled."""
-        stop = self.orders.get(slot.stop) if slot.stop is not None else None
-        return stop is not None and slot.market.steps(stop.request.quantity) - stop.filled_steps < slot.steps()
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
@@ -344,13 +334,10 @@ class Account:
 
     def _cancel_refused(self, event: CancelRefused) -> None:
         """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
-        order = self.orders.get(event.client_order_id)
-        if order is None:
-            return
-        slot = self.slots[order.request.market]
-        if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
-            slot.after_cancel, self.changed = step.NOTHING, True
-            self._refuse(slot, event.time_ms, "cancel_refused")
+        for slot in self.slots.values():
+            if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
+                slot.after_cancel, self.changed = step.NOTHING, True
+                self._refuse(slot, event.time_ms, "cancel_refused")
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
