@@ -20,6 +20,7 @@ from tradepool.domain.order import ApprovedOrder
 from tradepool.entrypoints import app
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, PlatformStuck, run_in_lock_step
 from tradepool.entrypoints.replay import Plan, Player, Replay, on_our_venue
+from tradepool.ports.exchange import Still
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.market_model import model_listings
 
@@ -110,7 +111,7 @@ def test_a_gateway_that_never_answers_is_found_out(tmp_path: Path, monkeypatch: 
     """In the whole stack: the first order is sent into nothing, and the replay fails instead of hanging."""
 
     class Silent(CcxtGateway):
-        async def submit(self, order: ApprovedOrder) -> Event:
+        async def submit(self, order: ApprovedOrder, still: Still = lambda: True) -> Event:
             await asyncio.Event().wait()
             raise AssertionError("nobody wakes this")
 

@@ -75,6 +75,15 @@ class OrderCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRefused:
+    """The venue will not take an order from the book (its market is closed, or gone); `reason` is one word."""
+
+    time_ms: int
+    client_order_id: ClientOrderId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceBegan:
     """Another instance of the deployment took the account over: orders are named by its epoch from now on."""
 
@@ -128,6 +137,7 @@ Event = (
     | OrderRejected
     | OrderFilled
     | OrderCancelled
+    | CancelRefused
     | InstanceBegan
     | StreamLost
     | StreamRestored

@@ -118,6 +118,15 @@ def client_order_id(account_number: int, order_number: int, naming: Naming = REP
     return ClientOrderId(f"{who}{base36(account_number, ACCOUNT_WIDTH)}{base36(order_number, ORDER_WIDTH)}")
 
 
+def cancel_id(name: str) -> str:
+    """The name of our request to cancel an order: with any other, somebody else has cancelled it.
+
+    >>> cancel_id(client_order_id(7, 1))
+    'csim00000070000001'
+    """
+    return f"c{name[1:]}"
+
+
 def read_client_order_id(name: str) -> ReadName | None:
     """What one of our names says; None for a name that no deployment gives.
 

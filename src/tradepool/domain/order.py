@@ -108,6 +108,12 @@ class OrderRequest:
     price: Decimal | None = None
     stop_price: Decimal | None = None
 
+    @property
+    def adds_risk(self) -> bool:
+        """Whether it opens or adds to a position, whoever wished it. On spot every buy does and no sell: what is sold is
+        held."""
+        return self.side is Side.BUY
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovedOrder:

@@ -22,7 +22,7 @@ from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest
 
-# For how long after it was signed the venue takes a request.
+# How long a request may be carried out after it was signed; clients sign for no longer.
 RECV_WINDOW_MS = 5_000
 
 
@@ -48,6 +48,7 @@ class ClockReading:
     round_trip_ms: int
 
 
+Still = Callable[[], bool]
 OnCandle = Callable[[Candle], None]
 OnEvent = Callable[[Event], None]
 OnLost = Callable[[str], None]
@@ -104,12 +105,16 @@ class AccountGateway(Protocol):
         the account holds of some assets now, and the venue's time of it."""
         ...
 
-    async def submit(self, order: ApprovedOrder) -> Event:
-        """OrderAccepted or OrderRejected; OutcomeUnknown when neither can be told."""
+    async def submit(self, order: ApprovedOrder, still: Still) -> Event:
+        """OrderAccepted or OrderRejected; OutcomeUnknown when neither can be told.
+
+        `still` is asked right before the order leaves, after all waiting: False means that it must not, and NotPlaced.
+        """
         ...
 
     async def cancel(self, command: Cancel) -> Event | None:
-        """OrderCancelled, or None when the venue has no such open order (its end is told by the stream or `look_up`)."""
+        """OrderCancelled, CancelRefused, or None when the venue has no such open order (its end is told by the stream or
+        `look_up`)."""
         ...
 
     async def look_up(self, request: OrderRequest) -> Order | None:

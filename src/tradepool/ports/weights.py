@@ -165,6 +165,10 @@ class WeightBroker(Protocol):
         """The request came back, with what the venue said; None when nothing came (it counts as received)."""
         ...
 
+    def refund(self, grant: Grant) -> None:
+        """The request was never sent."""
+        ...
+
     async def snapshot(self) -> Snapshot:
         """Use and waits now."""
         ...

@@ -112,6 +112,12 @@ class Throttle:
         if any(self._lines.values()):
             self._serve()
 
+    def refund(self, grant: Grant) -> None:
+        """The request was never sent."""
+        assert isinstance(grant, Charge)
+        self._budget.refund(grant)
+        self._serve()
+
     async def snapshot(self) -> Snapshot:
         """Use and waits now."""
         now_ms = self._clock.now_ms()

@@ -28,10 +28,14 @@ class Backoff:
         self._clock = clock
         self._next_s = FIRST_S
 
+    def next_s(self) -> float:
+        """How long to wait before the next try, in seconds; each call means one try."""
+        wait_s, self._next_s = self._next_s, min(2 * self._next_s, MAX_S)
+        return wait_s
+
     async def wait(self) -> None:
         """Wait before the next try."""
-        wait_s, self._next_s = self._next_s, min(2 * self._next_s, MAX_S)
-        await self._clock.sleep(wait_s)
+        await self._clock.sleep(self.next_s())
 
     def reset(self) -> None:
         """The trouble is over: the next wait is the shortest again."""

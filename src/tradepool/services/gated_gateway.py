@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.order import ApprovedOrder, OrderRequest, Purpose
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import AccountGateway
+from tradepool.ports.exchange import AccountGateway, Still
 
 MayEnter = Callable[[OrderRequest], str]
 
@@ -24,11 +24,11 @@ class GatedGateway:
         """What is not asked here is asked there."""
         return getattr(self._gateway, name)
 
-    async def submit(self, order: ApprovedOrder) -> Event:
+    async def submit(self, order: ApprovedOrder, still: Still) -> Event:
         """OrderRejected for an entry that may not go out; else the gateway's answer."""
         request = order.request
         reason = self._may_enter(request) if request.purpose is Purpose.ENTRY else ""
         if reason:
             name = request.client_order_id
             return OrderRejected(time_ms=self._clock.now_ms(), client_order_id=name, reason=reason)
-        return await self._gateway.submit(order)
+        return await self._gateway.submit(order, still)

@@ -14,7 +14,7 @@ from tests.adapters.exchanges.wire_kit import Desk, Fault, Say, buy, desk, error
 from tests.simexchange.exchange_kit import MINUTE
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import KeyRefused
-from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
+from tradepool.domain.event import CancelRefused, Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.services.trading.sender import Sender
@@ -276,12 +276,32 @@ def test_a_stop_that_filled_cannot_be_cancelled(files: TlsFiles) -> None:
     play(files, Fault("NONE"), story)
 
 
-def test_an_order_that_vanishes_again_and_again_stops_the_account(files: TlsFiles) -> None:
-    """Five times unknown and denied: raised, which halts the account, instead of for ever repeated."""
+def test_an_order_that_vanishes_again_and_again_is_tried_on_if_it_protects(files: TlsFiles) -> None:
+    """Five times unknown and denied halts the account; an entry ends there, a stop is sent until it is taken."""
 
     async def story(at: Desk) -> None:
-        with pytest.raises(OutcomeUnknown):
-            await send(at, [Submit(buy(**STOP))])
+        assert await send(at, [Submit(buy())], age_ms=10**9) == []
         assert at.server.fault.asked == 5
+        assert at.venue.orders("key") == []
+        (event,) = await send(at, [Submit(buy(2, **STOP))])
+        assert isinstance(event, OrderAccepted)
+        assert at.server.fault.asked == 12
 
-    play(files, Fault(says=[Say(503)] * 9), story)
+    play(files, Fault(says=[Say(503)] * 11), story)
+
+
+def test_a_cancel_that_is_refused_is_answered(files: TlsFiles) -> None:
+    """A closed or delisted market: refused for good, not unknown for ever; the order stays."""
+
+    async def story(at: Desk) -> None:
+        await at.gateway.submit(buy())
+        stop = buy(2, **STOP)
+        await at.gateway.submit(stop)
+        for _ in range(2):
+            event = await at.gateway.cancel(Cancel(stop.request.client_order_id, stop.request.market))
+            assert isinstance(event, CancelRefused)
+            assert event.client_order_id == stop.request.client_order_id
+        assert at.venue.orders("key")[-1].is_open
+
+    says = [error(-1121, "Invalid symbol."), error(-1013, "Market is closed.")]
+    play(files, Fault("DELETE", says=says), story)

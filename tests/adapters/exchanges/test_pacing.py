@@ -11,10 +11,11 @@ import pytest
 from tests.adapters.exchanges.pacing_kit import paced, settled
 from tests.adapters.exchanges.wire_kit import buy
 from tradepool.adapters.exchanges.rate_limits import BASE_PACE, BINANCE
-from tradepool.domain.command import Cancel
+from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import VenueError
 from tradepool.domain.ids import client_order_id
 from tradepool.ports.weights import Cost, Limit, Measure, Priority
+from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.limits import Limits
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
@@ -95,6 +96,35 @@ def test_an_order_passes_while_reads_wait(files: TlsFiles) -> None:
             desk.pass_to(desk.clock.now_ms() + 5_000)
             await balances
             await read
+
+    asyncio.run(main())
+
+
+def test_an_entry_that_waited_is_not_sent_once_it_may_not_be(files: TlsFiles) -> None:
+    """Its account was halted while it waited for leave: nothing reaches the venue, and the leave is given back."""
+
+    async def main() -> None:
+        async with paced(files) as desk:
+            others = []
+            while (await desk.broker.snapshot()).waits[Priority.ENTRY].waiting == 0:
+                others.append(asyncio.create_task(desk.broker.acquire(Cost(weight=20), Priority.ENTRY)))
+                await asyncio.sleep(0)
+            sender = Sender(desk.gateway, desk.clock, 10**9, lambda event: None)
+            sender.put([Submit(buy())])
+            task = asyncio.create_task(sender.run())
+            assert not await settled(task)
+            assert (await desk.broker.snapshot()).waits[Priority.ENTRY].waiting == 2
+            sender.halt()
+            for other in others[:-1]:
+                desk.broker.answered(await other, None)
+            for _ in range(60):
+                desk.pass_to(desk.clock.now_ms() + 1_000)
+                await asyncio.sleep(0.001)
+            assert sender.idle
+            await others[-1]
+            task.cancel()
+            assert desk.venue.orders("key") == []
+            assert await desk.use(Measure.ORDERS) == 0
 
     asyncio.run(main())
 

@@ -17,7 +17,8 @@ from tradepool.adapters.database.codec import decode, encode
 from tradepool.adapters.exchanges import translate
 from tradepool.adapters.exchanges.outcome import NONSENSE
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.ids import client_order_id
+from tradepool.domain.event import Event, ForeignOrder, OrderCancelled
+from tradepool.domain.ids import cancel_id, client_order_id
 
 NAME = client_order_id(1, 1)
 REPORT: dict[str, Any] = {
@@ -49,9 +50,9 @@ RATES = {"commissionRates": {"maker": "0.001", "taker": "0.001"}}
 SYMBOLS = {"symbols": [{"symbol": "BTCUSDT", "status": "TRADING"}, {"symbol": "ETHUSDT", "status": "BREAK"}]}
 
 READERS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "report": (REPORT, lambda it: translate.event_from_report(it, ACCOUNT.id, BTC)),
-    "new": (REPORT | {"x": "NEW"}, lambda it: translate.event_from_report(it, ACCOUNT.id, BTC)),
-    "cancelled": (REPORT | {"x": "CANCELED"}, lambda it: translate.event_from_report(it, ACCOUNT.id, BTC)),
+    "report": (REPORT, lambda it: translate.events_from_report(it, ACCOUNT.id, BTC)),
+    "new": (REPORT | {"x": "NEW"}, lambda it: translate.events_from_report(it, ACCOUNT.id, BTC)),
+    "cancelled": (REPORT | {"x": "CANCELED"}, lambda it: translate.events_from_report(it, ACCOUNT.id, BTC)),
     "foreign": (REPORT, lambda it: translate.foreign_from_report(it, BTC.id)),
     "order": (ORDER, lambda it: translate.order_from(it, BTC)),
     "orders": ([ORDER], lambda it: translate.orders_from(it, BTC)),
@@ -126,3 +127,21 @@ def test_what_is_bent_becomes_a_noun_or_a_named_error(kind: str, data: st.DataOb
     with suppress(InvalidInput, *NONSENSE):
         found = read(bent)
     check_nouns(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"c": cancel_id(NAME), "C": NAME}, [OrderCancelled]),
+        ({"c": NAME, "C": ""}, [OrderCancelled]),
+        ({"c": "web_thief_1", "C": NAME}, [ForeignOrder, OrderCancelled]),
+        ({"c": NAME, "C": "", "x": "TRADE_PREVENTION", "X": "EXPIRED_IN_MATCH"}, [OrderCancelled]),
+        ({"c": NAME, "C": "", "x": "TRADE_PREVENTION", "X": "PARTIALLY_FILLED"}, []),
+    ],
+)
+def test_who_ended_an_order_and_whether_it_ended(changes: dict[str, str], kinds: list[type[Event]]) -> None:
+    """A cancel we did not name is somebody else's; an order kept from trading with itself in part goes on."""
+    report = REPORT | {"x": "CANCELED", "X": "CANCELED"} | changes
+    events = translate.events_from_report(report, ACCOUNT.id, BTC)
+    assert [type(event) for event in events] == kinds
+    assert all(event.client_order_id == NAME for event in events if isinstance(event, OrderCancelled))

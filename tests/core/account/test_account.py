@@ -12,6 +12,7 @@ from tradepool.core.account.account import Account
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
+    CancelRefused,
     CandlesClosed,
     ForeignOrder,
     InstanceBegan,
@@ -315,12 +316,45 @@ def test_a_stream_is_lost_once_and_restored_once() -> None:
     assert news == [False, True, False, True, False]
 
 
-def test_a_fee_in_a_third_asset_is_refused_by_name() -> None:
-    """Until that is booked, it must not be booked wrongly."""
+def test_a_fee_in_a_third_asset_lessens_no_position() -> None:
+    """All that was bought is protected, all that was sold is received; the fee is in the ledger alone."""
     story = Story()
     (entry,) = orders(story.candles(signal()))
-    with pytest.raises(BrokenLaw, match="BNB"):
-        story.fill(entry, "100.00", fee_asset="BNB")
+    (stop,) = orders(story.fill(entry, "100.00", fee_asset="BNB"))
+    assert (stop.purpose, stop.quantity) == (Purpose.STOP, entry.quantity)
+    story.accept(stop)
+    (command,) = story.fill(stop, "95.00", fee_asset="BNB")
+    assert isinstance(command, RecordTrade)
+    assert (command.trade.entry_fee, command.trade.exit_fee) == (0, 0)
+    assert command.trade.pnl == -5 * entry.quantity
+
+
+def test_a_cancel_that_is_refused_leaves_the_stop_and_is_wished_again() -> None:
+    """At the next candle, as long as the signal says so."""
+    story = Story()
+    stop = story.enter()
+    refused = CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="venue_rejected")
+    for _ in range(2):
+        assert cancels(story.candles(signal(**LEAVE))) == [stop.client_order_id]
+        assert refusals(story.account.apply(refused)) == ["cancel_refused"]
+        assert story.account.cancelling() == []
+    story.account.apply(refused)
+    assert not story.account.changed
+
+
+def test_a_stop_whose_cancel_was_refused_is_enlarged_at_the_next_candle() -> None:
+    """The rest of an entry filled, and the stop for its first part would not leave the book."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    half = BTC.quantity(BTC.steps(entry.quantity) // 2)
+    (stop,) = orders(story.fill(entry, "100.00", quantity=half))
+    story.accept(stop)
+    assert cancels(story.fill(entry, "100.00", quantity=entry.quantity - half)) == [stop.client_order_id]
+    story.account.apply(CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="x"))
+    assert cancels(story.candles(signal(**HOLD))) == [stop.client_order_id]
+    (larger,) = orders(story.cancelled(stop.client_order_id))
+    assert larger.stop_price == stop.stop_price
+    assert larger.quantity > stop.quantity
 
 
 def test_a_sell_that_is_too_small_is_kept_and_tried_again() -> None:

@@ -10,7 +10,7 @@ from tests.nouns import BTC, MINUTE_MS, request
 from tradepool.core.account.reconcile import aged_out, answer, too_old
 from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.ids import VenueOrderId
-from tradepool.domain.order import Order, OrderStatus, Purpose
+from tradepool.domain.order import Order, OrderStatus, Purpose, Side
 
 NAME = request().client_order_id
 VENUE_ID = VenueOrderId("7")
@@ -38,17 +38,21 @@ def test_the_venues_word_is_taken(status: OrderStatus, event: Event | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("purpose", "age_ms", "again"),
+    ("purpose", "side", "age_ms", "again"),
     [
-        (Purpose.ENTRY, MINUTE_MS - 1, True),
-        (Purpose.ENTRY, MINUTE_MS, False),
-        (Purpose.STOP, 10**9, True),
-        (Purpose.SIGNAL_EXIT, 10**9, True),
+        (Purpose.ENTRY, Side.BUY, MINUTE_MS - 1, True),
+        (Purpose.ENTRY, Side.BUY, MINUTE_MS, False),
+        (Purpose.MANUAL, Side.BUY, MINUTE_MS, False),
+        (Purpose.MANUAL, Side.SELL, 10**9, True),
+        (Purpose.STOP, Side.SELL, 10**9, True),
+        (Purpose.SIGNAL_EXIT, Side.SELL, 10**9, True),
     ],
 )
-def test_an_unknown_order_goes_out_again_unless_it_is_a_stale_entry(purpose: Purpose, age_ms: int, again: bool) -> None:
+def test_an_unknown_order_goes_out_again_unless_it_is_a_stale_entry(
+    purpose: Purpose, side: Side, age_ms: int, again: bool
+) -> None:
     """What reduces risk is never too old."""
-    asked = request(purpose=purpose)
+    asked = request(purpose=purpose, side=side)
     assert too_old(asked, asked.time_ms + age_ms, MINUTE_MS) is not again
 
 

@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 
-from tests.nouns import BTC, MINUTE_MS, request
+import pytest
+
+from tests.nouns import BTC, ETH, MINUTE_MS, request
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
+from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.ids import ClientOrderId, VenueOrderId, client_order_id
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, OrderType, Purpose, Side
-from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
+from tradepool.ports.exchange import RECV_WINDOW_MS, NotPlaced, OutcomeUnknown, Still
 from tradepool.runtime.clock import VirtualClock
+from tradepool.runtime.supervise import Supervisor
 from tradepool.services.trading.sender import Sender
 
 UNKNOWN = OutcomeUnknown(venue="binance", request="order", message="it hung")
@@ -29,7 +33,7 @@ class Wire:
         self.taken: list[str] = []
         self.asked: list[str] = []
 
-    async def submit(self, order: ApprovedOrder) -> Event:
+    async def submit(self, order: ApprovedOrder, still: Still) -> Event:
         name = order.request.client_order_id
         self.asked.append(f"submit {name[-1]}")
         failure = self.failures.pop(0) if self.failures else None
@@ -120,12 +124,148 @@ def test_an_unknown_order_that_was_taken_is_not_sent_again() -> None:
 
 
 def test_an_unknown_stop_that_was_not_taken_is_sent_again_under_its_name() -> None:
-    """Only after the venue has denied it three times: one denial right after a create proves nothing."""
+    """Only when no request for it can be carried out any more: until then a denial proves nothing."""
     wire = Wire(UNKNOWN)
     (event,) = send(wire, submit(1, **STOP))
-    assert wire.asked == ["submit 1", "look up 1", "look up 1", "look up 1", "submit 1"]
+    assert wire.asked == ["submit 1", *["look up 1"] * 4, "submit 1"]
     assert isinstance(event, OrderAccepted)
     assert wire.taken == [named(1)]
+
+
+class SlowVenue(Wire):
+    """Loses the connection at once and carries the request out `after_ms` later."""
+
+    def __init__(self, clock: VirtualClock, after_ms: int) -> None:
+        super().__init__()
+        self.clock, self.after_ms = clock, after_ms
+        self.due_ms: list[int] = []
+
+    async def submit(self, order: ApprovedOrder, still: Still) -> Event:
+        self.due_ms.append(self.clock.now_ms() + self.after_ms)
+        raise UNKNOWN
+
+    async def look_up(self, request: OrderRequest) -> Order | None:
+        if self.due_ms and self.clock.now_ms() >= self.due_ms[0]:
+            self.taken = [request.client_order_id]
+        return await super().look_up(request)
+
+
+@pytest.mark.parametrize("unsure", [False, True])
+def test_a_request_that_may_still_be_carried_out_is_waited_for(unsure: bool) -> None:
+    """A filled order's name is taken again: what is sent twice is bought twice. After a start (`unsure`), too."""
+
+    async def story() -> None:
+        clock = VirtualClock(MINUTE_MS)
+        wire = SlowVenue(clock, RECV_WINDOW_MS)
+        if unsure:
+            wire.due_ms = [MINUTE_MS + RECV_WINDOW_MS]
+        sender = Sender(wire, clock, MINUTE_MS, lambda event: None)  # type: ignore[arg-type]
+        sender.put([submit(1)], unsure=unsure)
+        task = asyncio.create_task(sender.run())
+        await until(lambda: sender.idle, clock)
+        task.cancel()
+        assert len(wire.due_ms) == 1
+
+    asyncio.run(story())
+
+
+class DeafToCancels(Wire):
+    """Answers no cancel."""
+
+    async def cancel(self, command: Cancel) -> Event | None:
+        self.asked.append(f"cancel {command.client_order_id[-1]}")
+        raise UNKNOWN
+
+
+def test_what_waits_for_its_next_try_lets_other_markets_pass() -> None:
+    """A cancel that is never answered holds up its own market, and no other's exit."""
+
+    async def story() -> None:
+        clock, wire = VirtualClock(MINUTE_MS), DeafToCancels()
+        sender = Sender(wire, clock, MINUTE_MS, lambda event: None)  # type: ignore[arg-type]
+        sender.put([Cancel(named(1), ETH.id), Cancel(named(2), ETH.id), submit(3, **STOP)])
+        task = asyncio.create_task(sender.run())
+        await until(lambda: len(wire.asked) == 4, clock)
+        sender.put([submit(4, **STOP)])
+        await until(lambda: len(wire.taken) == 2, clock)
+        task.cancel()
+        assert wire.asked[:2] == ["cancel 1", "submit 3"]
+        assert wire.taken == [named(3), named(4)]
+        assert "cancel 2" not in wire.asked
+
+    asyncio.run(story())
+
+
+KEY_REFUSED = KeyRefused(venue="binance", request="order", account="a", message="-1022")
+
+
+@pytest.mark.parametrize("error", [KEY_REFUSED, ZeroDivisionError("unforeseen")])
+def test_after_a_failure_what_protects_is_still_sent(error: Exception) -> None:
+    """The entry is not; the stop is tried again until it is taken, while the key is refused as well."""
+
+    async def story() -> None:
+        clock, told = VirtualClock(MINUTE_MS), list[Exception]()
+        wire = Wire(error, error, error)
+        sender, supervisor = Sender(wire, clock, MINUTE_MS, lambda event: None), Supervisor()  # type: ignore[arg-type]
+        sender.on_failed = told.append
+
+        def failed(name: str, error: Exception) -> None:
+            sender.halt()
+            told.append(error)
+            supervisor.start(name, sender.run(), failed)
+
+        supervisor.start("orders", sender.run(), failed)
+        sender.put([submit(1)])
+        await until(lambda: bool(told), clock)
+        sender.put([submit(2, **STOP), submit(3)])
+        await until(lambda: sender.idle, clock)
+        await supervisor.stop()
+        assert wire.taken == [named(2)]
+        assert wire.asked == ["submit 1", "submit 2", "submit 2", "submit 2"]
+        assert told == [error] * 3
+
+    asyncio.run(story())
+
+
+def test_an_order_that_may_be_there_is_looked_up_after_a_halt() -> None:
+    """An entry the venue took is heard of, one it did not take is not sent again."""
+    for takes, kinds in ((True, ["OrderAccepted"]), (False, [])):
+        wire, events = Wire(UNKNOWN, takes_before_failing=takes), list[Event]()
+
+        async def story(wire: Wire = wire, events: list[Event] = events) -> None:
+            clock = VirtualClock(MINUTE_MS)
+            sender = Sender(wire, clock, MINUTE_MS, events.append)  # type: ignore[arg-type]
+            sender.put([submit(1)])
+            task = asyncio.create_task(sender.run())
+            await until(lambda: bool(wire.asked), clock)
+            sender.halt()
+            await until(lambda: sender.idle, clock)
+            task.cancel()
+
+        asyncio.run(story())
+        assert [type(event).__name__ for event in events] == kinds
+        assert wire.asked.count("submit 1") == 1
+
+
+def test_what_reduces_risk_is_told_by_its_side() -> None:
+    """Somebody's own buy is stopped by the gate, by age and by a halt, as an entry is; his sell is not."""
+
+    async def story() -> None:
+        clock, events, wire = VirtualClock(MINUTE_MS), list[Event](), Wire()
+        sender = Sender(wire, clock, MINUTE_MS, events.append)  # type: ignore[arg-type]
+        sender.may_enter = lambda request: "clock_off"
+        manual = {"purpose": Purpose.MANUAL}
+        sender.put([submit(1, **manual), submit(2, side=Side.SELL, **manual)])
+        task = asyncio.create_task(sender.run())
+        await until(lambda: sender.idle, clock)
+        sender.halt()
+        sender.put([submit(3, **manual), submit(4, side=Side.SELL, **manual)])
+        await until(lambda: sender.idle, clock)
+        task.cancel()
+        assert wire.taken == [named(2), named(4)]
+        assert [event.reason for event in events if isinstance(event, OrderRejected)] == ["clock_off"]
+
+    asyncio.run(story())
 
 
 def test_an_entry_ages_out_instead_of_being_sent_late() -> None:

@@ -27,6 +27,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.ForeignOrder,
         events.EntriesResumed,
         events.FlattenAsked,
+        events.CancelRefused,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -18,14 +18,14 @@ from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
-from tradepool.domain.event import Event, OrderRejected
+from tradepool.domain.event import CancelRefused, Event, OrderRejected
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, cancel_id
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost
+from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
 
 FILLS_PAGE = 1_000
@@ -81,14 +81,14 @@ class CcxtGateway:
         client.handle_event_stream_terminated = lambda connection, frame: stream.fail("the venue ended it")
 
     def _on_report(self, connection: Any, report: Any) -> None:
-        market, event = self._markets.get(report["s"]), None
+        market, events = self._markets.get(report["s"]), list[Event]()
         if market is not None:
-            event = translate.event_from_report(report, self.account, market)
+            events = translate.events_from_report(report, self.account, market)
         elif report["x"] in ("NEW", "TRADE"):
             # No order of ours is on a market the account may not trade.
-            event = translate.foreign_from_report(report, MarketId(f"{self._client.id}:{report['s']}"))
+            events = [translate.foreign_from_report(report, MarketId(f"{self._client.id}:{report['s']}"))]
         self._on_time(int(report["E"]))
-        if event is not None:
+        for event in events:
             self._on_event(event)
 
     def _on_position(self, connection: Any, frame: Any) -> None:
@@ -110,7 +110,7 @@ class CcxtGateway:
 
     # ---- orders
 
-    async def submit(self, order: ApprovedOrder) -> Event:
+    async def submit(self, order: ApprovedOrder, still: Still = lambda: True) -> Event:
         """OrderAccepted or OrderRejected; NotPlaced, KeyRefused or OutcomeUnknown when neither can be told."""
         request = order.request
         params: dict[str, object] = {"newClientOrderId": request.client_order_id}
@@ -130,17 +130,27 @@ class CcxtGateway:
             at(
                 priority_of(request),
                 self._client.create_order(symbol, kind, request.side, request.quantity, request.price, params),
+                still,
             ),
             lambda answer: translate.accepted_from(answer, request.client_order_id),
             rejected,
         )
 
     async def cancel(self, command: Cancel) -> Event | None:
-        """OrderCancelled; None when the venue has no such open order, or when fills come before its end, by the stream."""
+        """OrderCancelled or CancelRefused; None when the venue has no such open order, or when fills come before its end,
+        by the stream."""
         symbol, name = self._symbols[command.market].symbol, command.client_order_id
-        asked = at(Priority.EXIT, self._client.cancel_order(None, symbol, {"clientOrderId": name}))
+        params = {"clientOrderId": name, "newClientOrderId": cancel_id(name)}
+        asked = at(Priority.EXIT, self._client.cancel_order(None, symbol, params))
+
+        def refused(error: ccxt.BaseError) -> tuple[Event | None] | None:
+            if isinstance(error, ccxt.OrderNotFound):
+                return (None,)
+            reason, now = outcome.rejection(error), self._client.milliseconds()
+            return (CancelRefused(time_ms=now, client_order_id=name, reason=reason),) if reason else None
+
         return await self._ask(
-            f"cancel of {name}", asked, lambda answer: translate.cancelled_from(answer, name), _no_such_order
+            f"cancel of {name}", asked, lambda answer: translate.cancelled_from(answer, name), refused
         )
 
     async def look_up(self, request: OrderRequest) -> Order | None:

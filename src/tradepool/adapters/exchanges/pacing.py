@@ -11,36 +11,43 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from tradepool.adapters.exchanges.rate_limits import cost_of, stream_cost
-from tradepool.domain.order import OrderRequest, Purpose
+from tradepool.domain.order import OrderRequest
+from tradepool.ports.exchange import NotPlaced, Still
 from tradepool.ports.weights import Answer, Priority, WeightBroker
 
 T = TypeVar("T")
 
 # The code of "too many new orders": that is one key's affair.
 ORDERS_CODE = '"code":-1015'
-ENTRIES = (Purpose.ENTRY, Purpose.MANUAL)
 
 _priority: ContextVar[Priority | None] = ContextVar("priority", default=None)
 _on_leave: ContextVar[Callable[[], None]] = ContextVar("on_leave", default=lambda: None)
+_still: ContextVar[Still | None] = ContextVar("still", default=None)
 _answers: ContextVar[list[Answer] | None] = ContextVar("answers", default=None)
 
 
-async def at(priority: Priority, asked: Awaitable[T], on_leave: Callable[[], None] = lambda: None) -> T:
+async def at(
+    priority: Priority,
+    asked: Awaitable[T],
+    still: Still | None = None,
+    on_leave: Callable[[], None] = lambda: None,
+) -> T:
     """Await a request at this priority; without it, clients with a key read at READ, others at DATA.
 
-    `on_leave` hears when it goes out, after all waiting for leave.
+    When it may leave, after all waiting: NotPlaced where `still` says no, else `on_leave` hears of it.
     """
-    tokens = _priority.set(priority), _on_leave.set(on_leave)
+    tokens = _priority.set(priority), _still.set(still), _on_leave.set(on_leave)
     try:
         return await asked
     finally:
         _priority.reset(tokens[0])
-        _on_leave.reset(tokens[1])
+        _still.reset(tokens[1])
+        _on_leave.reset(tokens[2])
 
 
 def priority_of(request: OrderRequest) -> Priority:
     """What opens a position can wait; what closes or protects one can't."""
-    return Priority.ENTRY if request.purpose in ENTRIES else Priority.EXIT
+    return Priority.ENTRY if request.adds_risk else Priority.EXIT
 
 
 class Pacer:
@@ -77,6 +84,11 @@ class Pacer:
             section = api if isinstance(api, str) else api[0]
             cost = cost_of(client.id, self._key, section, method, path, params, ccxt_cost)
             grant = await broker.acquire(cost, self._priority)
+            if (still := _still.get()) is not None and not still():
+                broker.refund(grant)
+                raise NotPlaced(
+                    venue=client.id, request=f"{method} {path}", message="it waited and is not wanted any more"
+                )
             _on_leave.get()()
             heard: list[Answer] = []
             token = _answers.set(heard)

@@ -24,7 +24,15 @@ from tradepool.domain.event import (
     OrderRejected,
 )
 from tradepool.domain.fill import Fill, Liquidity
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, read_client_order_id
+from tradepool.domain.ids import (
+    AccountId,
+    ClientOrderId,
+    FillId,
+    MarketId,
+    VenueOrderId,
+    cancel_id,
+    read_client_order_id,
+)
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
 from tradepool.domain.order import Order, OrderStatus, Side
@@ -201,8 +209,21 @@ def _fill_from_trade(trade: Mapping[str, Any], account: AccountId, market: Marke
     )
 
 
-def event_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Event | None:
-    """An execution report of the user stream; None for reports that change nothing."""
+def events_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> list[Event]:
+    """What an execution report of the user stream says; nothing, where it changes nothing.
+
+    Who cancels gives his request a name of its own, in `c`; the order it ended is in `C`. A name that we don't give is
+    somebody else at our orders.
+    """
+    event = _event_from_report(report, account, market)
+    events = [] if event is None else [event]
+    name, original = _text(report["c"]), _text(report["C"])
+    if report["x"] == "CANCELED" and original and name not in (original, cancel_id(original)):
+        events.insert(0, foreign_from_report(report, market.id))
+    return events
+
+
+def _event_from_report(report: Mapping[str, Any], account: AccountId, market: Market) -> Event | None:
     kind, time_ms = report["x"], int(report["T"])
     name = ClientOrderId(_text(report["c"]))
     match kind:
@@ -212,8 +233,10 @@ def event_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
             return OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=VenueOrderId(str(report["i"])))
         case "TRADE":
             return OrderFilled(fill=_fill_from_report(report, account, market))
+        case "TRADE_PREVENTION" if STATUSES[report["X"]] is OrderStatus.ACCEPTED:
+            # It was kept from trading with itself in part: the rest goes on.
+            return None
         case "CANCELED" | "EXPIRED" | "TRADE_PREVENTION":
-            # A cancel carries an id of its own in `c`; the order it ended is in `C`.
             name, filled = ClientOrderId(_text(report["C"]) or name), canonical(report["z"])
             return OrderCancelled(time_ms=time_ms, client_order_id=name, filled_quantity=filled)
         case "REJECTED":

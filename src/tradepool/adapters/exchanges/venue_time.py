@@ -43,7 +43,7 @@ class VenueTime:
             nonlocal left_ms
             left_ms = clock.now_ms()
 
-        told_ms = int(await at(Priority.EXIT, client.fetch_time(), left))
+        told_ms = int(await at(Priority.EXIT, client.fetch_time(), on_leave=left))
         came_ms = clock.now_ms()
         round_trip_ms = came_ms - left_ms
         if round_trip_ms > ROUND_TRIP_MAX_MS:

@@ -110,6 +110,14 @@ class SharedThrottle:
         if isinstance(grant, SharedGrant):
             self._beside(self._told(grant, answer))
 
+    def refund(self, grant: Grant) -> None:
+        """The request was never sent; the server is told beside it."""
+        charge = grant.charge if isinstance(grant, SharedGrant) else grant
+        assert isinstance(charge, Charge)
+        self._alone.refund(charge)
+        if isinstance(grant, SharedGrant):
+            self._refund(grant.sent_ms, grant.cost, grant.priority)
+
     async def snapshot(self) -> Snapshot:
         """Use of all processes and their waits; of this process alone while the server is gone."""
         try:
@@ -155,7 +163,7 @@ class SharedThrottle:
         try:
             granted, retry_ms, _, now_ms = await asyncio.shield(asking)
         except asyncio.CancelledError:
-            asking.add_done_callback(lambda done: self._refund(done, cost, priority))
+            asking.add_done_callback(lambda done: self._unasked(done, cost, priority))
             raise
         except GONE as error:
             self._go_alone(error)
@@ -228,11 +236,13 @@ class SharedThrottle:
         except GONE as error:
             self._go_alone(error)
 
-    def _refund(self, done: asyncio.Future[list[int]], cost: Cost, priority: Priority) -> None:
+    def _unasked(self, done: asyncio.Future[list[int]], cost: Cost, priority: Priority) -> None:
         """Whoever asked was cancelled before the server's word came; a grant goes back."""
-        if done.cancelled() or done.exception() is not None or not done.result()[0]:
-            return
-        words: list[object] = ["", int(priority), done.result()[3]]
+        if not done.cancelled() and done.exception() is None and done.result()[0]:
+            self._refund(done.result()[3], cost, priority)
+
+    def _refund(self, sent_ms: int, cost: Cost, priority: Priority) -> None:
+        words: list[object] = ["", int(priority), sent_ms]
         for n, limit in enumerate(self._limits):
             if amount := cost.amount(limit.measure):
                 words += [window_name(self._name, n, limit, cost.key), amount, limit.length_ms, limit.slack_ms]

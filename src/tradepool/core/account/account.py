@@ -20,6 +20,7 @@ from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     AccountOpened,
+    CancelRefused,
     CandlesClosed,
     EntriesResumed,
     Event,
@@ -94,6 +95,8 @@ class Account:
                 self._rejected(event)
             case OrderCancelled():
                 self._cancelled(event)
+            case CancelRefused():
+                self._cancel_refused(event)
             case AccountOpened():
                 self._opened(event)
             case InstanceBegan(epoch=epoch):
@@ -148,14 +151,9 @@ class Account:
 
     def positions(self) -> list[Position]:
         """Open positions, in the mandate's order of markets."""
+        m = self.mandate
         return [
-            position_of(
-                slot.row,
-                account=self.account.id,
-                mandate=self.mandate.id,
-                strategy_id=self.mandate.strategy_id,
-                market=slot.market,
-            )
+            position_of(slot.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=slot.market)
             for slot in self.slots.values()
             if slot.held
         ]
@@ -194,6 +192,8 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
         )
+        if wish == step.NOTHING and slot.stop is not None and slot.covered_by(self.orders[slot.stop]) < slot.steps():
+            wish, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
         if wish != step.NOTHING:
             self._leave(slot, wish, s.time_ms)
 
@@ -331,6 +331,13 @@ class Account:
         if order.request.type is OrderType.STOP_LOSS:
             self._after_cancel(slot, slot.after_cancel, event.time_ms)
 
+    def _cancel_refused(self, event: CancelRefused) -> None:
+        """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
+        for slot in self.slots.values():
+            if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
+                slot.after_cancel, self.changed = step.NOTHING, True
+                self._refuse(slot, event.time_ms, "cancel_refused")
+
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
         del self.orders[name]
@@ -385,7 +392,5 @@ class Account:
         self._commands.append(RecordTrade(trade))
 
     def _fee_in(self, fill: Fill, asset: str) -> Decimal:
-        if fill.fee and fill.fee_asset != asset:
-            facts = f"fill {fill.fill_id} pays its fee in {fill.fee_asset}, not {asset}; switch that off at the venue"
-            raise BrokenLaw(law="a fee is taken from what is received", facts=facts)
-        return fill.fee
+        """What a fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""
+        return fill.fee if fill.fee_asset == asset else Decimal(0)

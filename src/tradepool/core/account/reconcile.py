@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tradepool.domain.event import VENUE_REJECTED, Event, OrderAccepted, OrderCancelled, OrderRejected
-from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.order import Order, OrderRequest, OrderStatus
 
 AGED_OUT = "aged_out"
 
 
 def too_old(request: OrderRequest, now_ms: int, entry_age_ms: int) -> bool:
-    """Whether an entry's time has passed; what reduces risk is never too old."""
-    return request.purpose is Purpose.ENTRY and now_ms - request.time_ms >= entry_age_ms
+    """Whether the time of an order that adds risk has passed; what reduces risk is never too old."""
+    return request.adds_risk and now_ms - request.time_ms >= entry_age_ms
 
 
 def aged_out(request: OrderRequest, now_ms: int) -> OrderRejected:

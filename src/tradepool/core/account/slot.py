@@ -105,6 +105,10 @@ class Slot:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
 
+    def covered_by(self, stop: Working) -> int:
+        """Steps its stop still stands for: fewer than are held when it could not be replaced as an entry filled further."""
+        return self.market.steps(stop.request.quantity) - stop.filled_steps
+
     def round_trip(self) -> RoundTrip:
         """The round trip recorded in the row."""
         row = self.row

@@ -6,7 +6,7 @@ One account's failure stops that account, loudly, and no other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from tradepool.domain.errors import InvalidInput, TradepoolError
@@ -109,8 +109,9 @@ class TradingDesk:
 
     def _go(self, actor: AccountActor) -> None:
         if actor.account.account.id not in self.halted:
-            self._run(actor, "events", actor.run(self._reconnect))
-            self._run(actor, "orders", actor.sender.run())
+            actor.sender.on_failed = partial(self.halt, actor.account.account.id)
+            self._run(actor, "events", lambda: actor.run(self._reconnect))
+            self._run(actor, "orders", actor.sender.run)
             self.feed.admit(actor)
 
     async def _reconnect(self, actor: AccountActor) -> None:
@@ -118,9 +119,17 @@ class TradingDesk:
         await recovery.reconnect(actor, self._clock)
         self.feed.mended(actor)
 
-    def _run(self, actor: AccountActor, what: str, work: Coroutine[object, object, None]) -> None:
+    def _run(self, actor: AccountActor, what: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Run a part of an account. Whatever ends it halts the account; fills and protections go on all the same."""
         name = actor.account.account.id
-        self._supervisor.start(f"{name} {what}", work, partial(self._halt, name))
+
+        def failed(task: str, error: Exception) -> None:
+            self._halt(name, task, error)
+            if not actor.account.listening:
+                actor.lost("it could not be opened again")
+            self._run(actor, what, work)
+
+        self._supervisor.start(f"{name} {what}", work(), failed)
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""

@@ -100,17 +100,16 @@ def _settle(actor: AccountActor, request: OrderRequest, order: Order) -> None:
 
 
 def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None:
-    """An order the venue does not know: after a start, send it now under its name or let an entry age out."""
+    """An order the venue does not know: after a start it is sent under its name, or an entry ages out."""
     if not resend:
         # Its refusal may wait in the inbox; and right after an order was taken a venue may not show it yet.
         log.warning("the venue does not show an order it was sent", order=request.client_order_id)
     elif not actor.unanswered(request):
         name = f"order {request.client_order_id}"
         raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
-    elif actor.sender.too_old(request):
-        actor.handle(reconcile.aged_out(request, actor.sender.now_ms()))
     else:
-        actor.sender.put([Submit(_approved(actor, request))])
+        # A request of the life before may still be carried out: the sender looks until that is over.
+        actor.sender.put([Submit(_approved(actor, request))], unsure=True)
 
 
 def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder:

@@ -1,28 +1,58 @@
 """Sends one account's commands, one after the other, and brings the answers back as events.
 
-An order whose outcome is unknown is looked up by its client id before anything else is sent for this account. Before
-each try the account is asked whether it still waits: its stream may have told the answer meanwhile.
+An order whose outcome is unknown is looked up by its client id before anything else is sent for its market; what waits
+for its next try lets the other markets pass. Before each try the account is asked whether it still waits: its stream may
+have told the answer meanwhile. A sender that has failed is halted: what protects a position is still sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
+from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.event import Event, OrderRejected
-from tradepool.domain.ids import ClientOrderId
-from tradepool.domain.order import Order, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.order import Order, OrderRequest, OrderStatus
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import AccountGateway, NotPlaced, OutcomeUnknown
+from tradepool.ports.exchange import RECV_WINDOW_MS, AccountGateway, NotPlaced, OutcomeUnknown
+from tradepool.runtime import telemetry
 from tradepool.services.backoff import Backoff
 
-LOOK_UPS_BEFORE_ABSENT = 3
+# A venue that denies an order is believed when a request for it can't be carried out any more, with a second for clocks.
+ABSENT_AFTER_MS = RECV_WINDOW_MS + 1_000
 UNKNOWN_MAX = 5
 
 Sendable = Submit | Cancel
+
+log = telemetry.logger(__name__)
+
+
+@dataclass(slots=True)
+class _Item:
+    """A command on its way, not tried before `due_ms`. `unknown_ms` is when a request for it was out last, None when the
+    venue can have none; `unknown` counts how often that was so."""
+
+    command: Sendable
+    backoff: Backoff
+    due_ms: int = 0
+    unknown_ms: int | None = None
+    unknown: int = 0
+
+    @property
+    def market(self) -> MarketId:
+        """Where it belongs."""
+        return self.command.market if isinstance(self.command, Cancel) else self.command.order.request.market
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A command is answered; with None the answer comes, or came, by the stream."""
+
+    event: Event | None = None
 
 
 class Sender:
@@ -30,7 +60,8 @@ class Sender:
 
     `wanted` is set by the account's owner: whether the account still waits for a command's answer. `may_enter` is asked
     before an entry goes out: "" or why it may not now, which is the reason it is rejected for. `on_rejected` hears what
-    the venue refused, and why; `on_done` that a command has left the queue, answered or not.
+    the venue refused, and why; `on_done` that a command has left the queue, answered or not; `on_failed` why the sender
+    has halted itself.
     """
 
     def __init__(
@@ -41,33 +72,35 @@ class Sender:
         self.may_enter: Callable[[OrderRequest], str] = lambda request: ""
         self.on_rejected: Callable[[OrderRequest, str], None] = lambda request, reason: None
         self.on_done: Callable[[], None] = lambda: None
+        self.on_failed: Callable[[Exception], None] = lambda error: None
         self.clock = clock
         self._gateway = gateway
         self._entry_age_ms = entry_age_ms
         self._on_event = on_event
-        self._queue: list[tuple[ClientOrderId, int, Sendable]] = []
-        self._count = 0
+        self._queue: list[_Item] = []
         self._halted = False
         self._wake = asyncio.Event()
 
-    def put(self, commands: Iterable[Sendable]) -> None:
-        """Queue commands; they go out once `run` runs."""
+    def put(self, commands: Iterable[Sendable], *, unsure: bool = False) -> None:
+        """Queue commands; they go out once `run` runs. `unsure`: they may have gone out before, up to now."""
+        unknown_ms = self.clock.now_ms() if unsure else None
         for command in commands:
-            if not self._halted or _protects(command):
-                self._count += 1
-                heapq.heappush(self._queue, (command_name(command), self._count, command))
+            item = _Item(command, Backoff(self.clock), unknown_ms=unknown_ms)
+            if self._goes_on(item):
+                self._queue.append(item)
+        self._queue.sort(key=lambda item: command_name(item.command))
         if self._queue:
             self._wake.set()
 
     def holds(self, kind: type[Sendable], name: ClientOrderId) -> bool:
         """Whether a command of this kind for this order is on its way: its answer will come from here."""
-        return any(each == name and isinstance(command, kind) for each, _, command in self._queue)
+        return any(command_name(item.command) == name and isinstance(item.command, kind) for item in self._queue)
 
     def halt(self) -> None:
-        """The account is stopped: only what protects a position goes out from now on, no entry and no cancel."""
+        """The account is stopped: only what protects a position goes out from now on, no entry and no cancel, those
+        that wait for leave to be sent included. What may be at the venue is still looked up."""
         self._halted = True
-        self._queue = [item for item in self._queue if _protects(item[2])]
-        heapq.heapify(self._queue)
+        self._wake.set()
 
     @property
     def idle(self) -> bool:
@@ -75,70 +108,122 @@ class Sender:
         return not self._queue
 
     async def run(self) -> None:
-        """Send until cancelled."""
+        """Send until cancelled. An error nobody foresaw ends it; run again, it goes on, after a while with what failed."""
         while True:
-            await self._wake.wait()
-            while self._queue:
-                command = self._queue[0][2]
-                event = await (self._cancel(command) if isinstance(command, Cancel) else self._submit(command))
-                self._queue = [item for item in self._queue if item[2] is not command]
-                heapq.heapify(self._queue)
-                if event is not None:
-                    self._on_event(event)
-                self.on_done()
-            self._wake.clear()
-
-    def _still(self, command: Sendable) -> bool:
-        return (not self._halted or _protects(command)) and self.wanted(command)
-
-    async def _cancel(self, command: Cancel) -> Event | None:
-        backoff = Backoff(self.clock)
-        while self._still(command):
-            try:
-                return await self._gateway.cancel(command)
-            except (NotPlaced, OutcomeUnknown):
-                # Cancelling twice is harmless: the second one finds nothing.
-                await backoff.wait()
-        return None
-
-    async def _submit(self, command: Submit) -> Event | None:
-        """The answer; None when the stream tells it. An order that vanishes UNKNOWN_MAX times is raised, not repeated."""
-        request, backoff, unknown = command.order.request, Backoff(self.clock), 0
-        while self._still(command):
-            if self.too_old(request):
-                return reconcile.aged_out(request, self.clock.now_ms())
-            if request.purpose is Purpose.ENTRY and (reason := self.may_enter(request)):
-                name = request.client_order_id
-                return OrderRejected(time_ms=self.clock.now_ms(), client_order_id=name, reason=reason)
-            try:
-                answer = await self._gateway.submit(command.order)
-                if isinstance(answer, OrderRejected):
-                    self.on_rejected(request, answer.reason)
-                return answer
-            except NotPlaced:
-                await backoff.wait()
-            except OutcomeUnknown:
-                found = await self._find(command)
-                if found is not None:
-                    return answer_of(found)
-                unknown += 1
-                if unknown == UNKNOWN_MAX:
-                    raise
-        return None
-
-    async def _find(self, command: Submit) -> Order | None:
-        """Look an order up until the venue shows it, or has denied it often enough to be believed."""
-        denied, backoff = 0, Backoff(self.clock)
-        while denied < LOOK_UPS_BEFORE_ABSENT and self._still(command):
-            await backoff.wait()
-            try:
-                found = await self._gateway.look_up(command.order.request)
-            except (NotPlaced, OutcomeUnknown):
+            item, done = self._next(), None
+            if item is None:
+                await self._rest()
                 continue
-            if found is not None:
-                return found
-            denied += 1
+            try:
+                done = await self._try(item)
+            finally:
+                if done is None:
+                    item.due_ms = self.clock.now_ms() + int(item.backoff.next_s() * 1_000)
+                else:
+                    self._queue.remove(item)
+            if done is not None:
+                if done.event is not None:
+                    self._on_event(done.event)
+                self.on_done()
+
+    # ---- whose turn it is
+
+    def _next(self) -> _Item | None:
+        """The first that is due and has nothing of its market before it."""
+        now_ms, waiting = self.clock.now_ms(), set[MarketId]()
+        for item in self._queue:
+            if item.market not in waiting and (item.due_ms <= now_ms or not self._still(item)):
+                return item
+            waiting.add(item.market)
         return None
+
+    async def _rest(self) -> None:
+        """Until something is put, or due."""
+        self._wake.clear()
+        heads = dict[MarketId, int]()
+        for item in self._queue:
+            heads.setdefault(item.market, item.due_ms)
+        if not heads:
+            await self._wake.wait()
+            return
+        wait_s = (min(heads.values()) - self.clock.now_ms()) / 1_000
+        both = asyncio.ensure_future(self.clock.sleep(wait_s)), asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in both:
+                each.cancel()
+
+    def _goes_on(self, item: _Item) -> bool:
+        return not self._halted or _protects(item.command) or item.unknown_ms is not None
+
+    def _still(self, item: _Item) -> bool:
+        return self._goes_on(item) and self.wanted(item.command)
+
+    def _not_now(self, request: OrderRequest) -> OrderRejected | None:
+        """Why an order must not go out, as the answer to it."""
+        if self.too_old(request):
+            return reconcile.aged_out(request, self.clock.now_ms())
+        reason = self.may_enter(request) if request.adds_risk else ""
+        if not reason:
+            return None
+        return OrderRejected(time_ms=self.clock.now_ms(), client_order_id=request.client_order_id, reason=reason)
+
+    # ---- one try: None means that there will be another
+
+    async def _try(self, item: _Item) -> _Done | None:
+        if not self._still(item):
+            return _Done()
+        try:
+            if isinstance(item.command, Cancel):
+                return _Done(await self._gateway.cancel(item.command))
+            if item.unknown_ms is not None:
+                return await self._look_up(item, item.command, item.unknown_ms)
+            return await self._submit(item, item.command)
+        except (NotPlaced, OutcomeUnknown):
+            # Cancelling twice is harmless: the second one finds nothing.
+            return None
+        except KeyRefused as error:
+            self._fail(error)
+            return None
+
+    async def _submit(self, item: _Item, command: Submit) -> _Done | None:
+        request = command.order.request
+        refused = self._not_now(request)
+        if refused is not None:
+            return _Done(refused)
+        try:
+            answer = await self._gateway.submit(
+                command.order, lambda: self._still(item) and self._not_now(request) is None
+            )
+        except OutcomeUnknown as error:
+            item.unknown_ms, item.unknown = self.clock.now_ms(), item.unknown + 1
+            if item.unknown < UNKNOWN_MAX:
+                item.backoff.reset()
+            else:
+                self._fail(error)
+            return None
+        if isinstance(answer, OrderRejected):
+            self.on_rejected(request, answer.reason)
+        return _Done(answer)
+
+    async def _look_up(self, item: _Item, command: Submit, unknown_ms: int) -> _Done | None:
+        """The venue's word on an order; one that is absent for sure goes out, under its name."""
+        asked_ms = self.clock.now_ms()
+        found = await self._gateway.look_up(command.order.request)
+        if found is not None:
+            return _Done(answer_of(found))
+        if asked_ms < unknown_ms + ABSENT_AFTER_MS:
+            return None
+        item.unknown_ms = None
+        return await self._submit(item, command) if self._still(item) else _Done()
+
+    def _fail(self, error: VenueError) -> None:
+        """Nothing that adds risk goes out any more; what protects is tried on, ever more slowly."""
+        if not self._halted:
+            log.error("orders fail: only what protects is sent from now on", error=str(error))
+        self.halt()
+        self.on_failed(error)
 
     def now_ms(self) -> int:
         """The time on the sender's clock."""
@@ -155,7 +240,7 @@ def command_name(command: Sendable) -> ClientOrderId:
 
 
 def _protects(command: Sendable) -> bool:
-    return isinstance(command, Submit) and command.order.request.purpose is not Purpose.ENTRY
+    return isinstance(command, Submit) and not command.order.request.adds_risk
 
 
 def answer_of(order: Order) -> Event | None:

@@ -17,11 +17,14 @@ from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway, CandleFeed
 from tradepool.runtime import telemetry
+from tradepool.runtime.supervise import Supervisor
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.entry_gate import EntryGate
 
 ROUND_S = 30.0
 LISTING_S = 300.0
+# With 1,000 accounts a look may take a second before somebody has to wait for the next round.
+LOOKING_MAX = 32
 
 log = telemetry.logger(__name__)
 
@@ -58,37 +61,55 @@ class Watch:
 
     def __init__(self, watched: Sequence[tuple[AccountActor, KeyCheck]], clock: Clock, on_refused: OnRefused) -> None:
         """Nobody is looked at before `run`; `add` may bring more later."""
-        self._watched = list(watched)
+        self._watched = {actor.account.account.id: (actor, key) for actor, key in watched}
         self._clock = clock
         self._on_refused = on_refused
+        self._looking: set[AccountId] = set()
+        self._supervisor = Supervisor()
 
     def add(self, actor: AccountActor, key: KeyCheck) -> None:
         """Look after one more."""
-        self._watched.append((actor, key))
+        self._watched[actor.account.account.id] = actor, key
 
     async def run(self) -> None:
-        """Go round until cancelled; a key that was refused is not asked for again."""
-        while True:
-            if not self._watched:
-                await self._clock.sleep(ROUND_S)
-                continue
-            pause_s = ROUND_S / len(self._watched)
-            for each in list(self._watched):
-                await self._clock.sleep(pause_s)
-                if not await self._look_at(*each):
-                    self._watched.remove(each)
+        """Go round until cancelled; a key that was refused is not asked for again. A slow answer holds nobody up."""
+        try:
+            next_ms = self._clock.now_ms()
+            while True:
+                accounts = list(self._watched)
+                if not accounts:
+                    await self._clock.sleep(ROUND_S)
+                for number, account in enumerate(accounts, 1):
+                    due_ms = next_ms + int(ROUND_S * 1_000 * number / len(accounts))
+                    await self._clock.sleep((due_ms - self._clock.now_ms()) / 1_000)
+                    self._look(account)
+                next_ms = self._clock.now_ms()
+        finally:
+            await self._supervisor.stop()
 
-    async def _look_at(self, actor: AccountActor, key: KeyCheck) -> bool:
+    def _look(self, account: AccountId) -> None:
+        """Begin to look at an account, unless that is still going on or too many are looked at."""
+        if account not in self._looking and len(self._looking) < LOOKING_MAX and account in self._watched:
+            self._looking.add(account)
+            work = self._look_at(*self._watched[account])
+            self._supervisor.start(f"{account} watch", work, lambda name, error: self._refuse(account, error))
+
+    def _refuse(self, account: AccountId, error: Exception) -> None:
+        self._watched.pop(account, None)
+        self._on_refused(account, error)
+
+    async def _look_at(self, actor: AccountActor, key: KeyCheck) -> None:
+        account = actor.account.account.id
         try:
             await key.check()
             if not actor.account.listening:
                 await look_for_foreign_orders(actor)
         except KeyRefused as error:
-            self._on_refused(actor.account.account.id, error)
-            return False
+            self._refuse(account, error)
         except VenueError as error:
-            log.warning("an account could not be looked at", account=actor.account.account.id, error=str(error))
-        return True
+            log.warning("an account could not be looked at", account=account, error=str(error))
+        finally:
+            self._looking.discard(account)
 
 
 async def look_for_foreign_orders(actor: AccountActor) -> None:
@@ -96,7 +117,7 @@ async def look_for_foreign_orders(actor: AccountActor) -> None:
     for slot in actor.account.slots.values():
         for order in await actor.gateway.open_orders(slot.market):
             found = ForeignOrder(time_ms=order.time_ms, name=order.client_order_id, market=order.market)
-            actor.handle(found)
+            actor.post(found)
 
 
 async def look_at_markets(feed: CandleFeed, gate: EntryGate, markets: Sequence[Market], clock: Clock) -> None:
