@@ -145,6 +145,40 @@ def test_a_stop_walks_through_the_book_below_it() -> None:
     assert prices[0] < 9_500
 
 
+def sold_by_stops(stops: list[int], size: int) -> tuple[int, Decimal]:
+    """Steps sold, and the quote they brought, when so many stops share a size and the price falls from 100 to 90 and on."""
+    venue = deep([*flat(1), (100, 100, 90, 95), *flat(1, 95)])
+    for number, stop in enumerate(stops):
+        place(venue, order(Kind.STOP_LOSS, Side.SELL, size // len(stops), stop=stop, name=f"s{number}"))
+    venue.step_bars(2)
+    return sum(each.filled_steps for each in venue.orders("key")), venue.balances("key")["USDT"][0] - CASH["USDT"]
+
+
+def test_many_small_stops_get_no_more_of_a_book_than_a_large_one() -> None:
+    one = sold_by_stops([9_500], 50_000)
+    assert 0 < one[0] < 20_000, "five levels of 100 to 300 at about 95"
+    steps, quote = sold_by_stops([9_500] * 10, 50_000)
+    assert (steps, quote) == one
+    spread_out, _ = sold_by_stops([9_500 - number for number in range(10)], 50_000)
+    assert spread_out < 2 * one[0], "ten cents further down it is hardly another book"
+    far_apart, _ = sold_by_stops([9_500, 9_200], 50_000)
+    assert far_apart > 1.5 * one[0], "three percent further down it is"
+
+
+def test_a_price_that_goes_through_a_limit_serves_what_is_between() -> None:
+    rows: list[Row] = [*flat(1), (100, 100, 99.80, 100), *flat(1)]
+    whole, parts = deep(rows), deep(rows)
+    place(whole, order(Kind.LIMIT, Side.BUY, 900_000, limit=9_999))
+    for number in range(9):
+        place(parts, order(Kind.LIMIT, Side.BUY, 100_000, limit=9_999 - number // 3, name=f"a{number}"))
+    for venue in (whole, parts):
+        venue.step_bars(2)
+    served = now(whole).filled_steps
+    # From 99.99 to 99.80 there are five levels, each worth 100 to 300.
+    assert 5_000 <= served <= 15_100
+    assert sum(each.filled_steps for each in parts.orders("key")) == served
+
+
 def test_impossible_depths_are_refused() -> None:
     for depth in (Depth(-1, Decimal(1)), Depth(1, Decimal(0)), Depth(1, Decimal(1), levels=0)):
         with pytest.raises(BadDepth):

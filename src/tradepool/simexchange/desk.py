@@ -92,10 +92,8 @@ class Desk:
         def reach(account: Account, order: Order) -> None:
             if order.waits:
                 self._set_off(account, order, ticks if jumped else order.stop_ticks)
-            elif order.limit_ticks != ticks:
-                self._serve(account, order, order.left_steps)
             else:
-                self._serve(account, order, market.liquidity.touch(order, order.left_steps))
+                self._serve(account, order, market.liquidity.reached(order, ticks, order.left_steps))
 
         self._reached(market, ticks, ticks, reach)
 
@@ -108,14 +106,11 @@ class Desk:
             if order.waits:
                 self._set_off(account, order, ticks)
                 return
-            reaches = printed
-            if order.limit_ticks == ticks:
-                # Only who is hit queues: a buy when somebody sold into the bids.
-                hit = (order.side is Side.BUY) == buyer_is_maker
-                reaches = market.liquidity.touch(order, printed) if hit else 0
-            served = min(order.left_steps, reaches)
-            printed -= served
-            self._serve(account, order, served)
+            # At its own price only who is hit is served: a buy when somebody sold into the bids.
+            if order.limit_ticks != ticks or (order.side is Side.BUY) == buyer_is_maker:
+                served = min(order.left_steps, market.liquidity.reached(order, ticks, printed))
+                printed -= served
+                self._serve(account, order, served)
 
         self._reached(market, ticks, ticks, reach)
 
@@ -155,7 +150,7 @@ class Desk:
         """A stop was reached: it is a market order, or a limit order, at a price of `at`."""
         market = order.market
         self._go_first(account, order)
-        market.liquidity.move(at)
+        market.liquidity.follow(at)
         order = order._replace(working_ms=self._teller.now_ms, updated_ms=self._teller.now_ms)
         offered = self._offered(order)
         more = self._needed(order, offered) - account.held[order.id]
