@@ -32,7 +32,7 @@ class Desk:
         self, markets: Sequence[ListedMarket], owners: Sequence[Account], teller: Teller, slippage_bp: int
     ) -> None:
         """No orders yet; `owners` are the accounts by their index."""
-        self._resting = [Resting() for _ in markets]
+        self._resting = [Resting(by_arrival=market.liquidity.finite) for market in markets]
         self._owners, self._teller, self._slippage_bp = owners, teller, slippage_bp
         self._fees = FeeDesk(markets)
 
@@ -79,9 +79,7 @@ class Desk:
 
     def withdraw(self, account: Account, order: Order, status: Status, request_id: str = "") -> Order:
         """Take an open order out of its market."""
-        self._resting[order.market.index].remove(order)
-        if not order.waits:
-            order.market.liquidity.leave(order)
+        self._leave(order)
         return self.end(account, order, status, request_id)
 
     # ---- what prices do
@@ -127,11 +125,10 @@ class Desk:
         self._reached(market, ask or None, bid or None, reach)
 
     def _reached(self, market: ListedMarket, falling: int | None, rising: int | None, reach: Reach) -> None:
-        """Let each order meet the price that has come to it; who is still open then waits on, in the same place."""
+        """Let each order meet the price that has come to it; who is not through with then waits on, in the same place."""
         resting = self._resting[market.index]
         if not len(resting):
             return
-        met: list[Order] = []
         for queue in (
             resting.reached_falling(falling) if falling is not None else (),
             resting.reached_rising(rising) if rising is not None else (),
@@ -139,18 +136,13 @@ class Desk:
             for order in queue:
                 account = self._owners[order.id // ACCOUNT_SPAN]
                 reach(account, account.open[order.id])
-                met.append(order)
-        for order in met:
-            now = self._owners[order.id // ACCOUNT_SPAN].open.get(order.id)
-            # A stop that was set off and rests as a limit is in its new place already.
-            if now is not None and now.waits == order.waits:
-                resting.add(now)
 
     def _set_off(self, account: Account, order: Order, at: int) -> None:
         """A stop was reached: it is a market order, or a limit order, at a price of `at`."""
         market = order.market
         self._go_first(account, order)
         market.liquidity.follow(at)
+        self._leave(order)
         order = order._replace(working_ms=self._teller.now_ms, updated_ms=self._teller.now_ms)
         offered = self._offered(order)
         more = self._needed(order, offered) - account.held[order.id]
@@ -199,6 +191,11 @@ class Desk:
         if not order.waits:
             order.market.liquidity.join(order)
 
+    def _leave(self, order: Order) -> None:
+        self._resting[order.market.index].remove(order)
+        if not order.waits:
+            order.market.liquidity.leave(order)
+
     def _work(self, account: Account, order: Order, offered: Sequence[Level]) -> Order:
         """Trade at once with what is offered; what is left rests or, where it may not, ends."""
         order.market.liquidity.consume(order.side, offered)
@@ -218,7 +215,7 @@ class Desk:
             self._go_first(account, order)
             order = self._fill(account, order, order.limit_ticks, steps, is_maker=True)
         if not order.left_steps:
-            order.market.liquidity.leave(order)
+            self._leave(order)
 
     # ---- lists
 

@@ -15,7 +15,8 @@ What others build on (stable):
 - `market.liquidity.levels(side, depth)`: its book; `best(market)`: the best of it
 
 `Server` (simexchange.server) puts it on a socket. Nothing here waits, reads a clock or rolls dice; ids are per
-account, so the order in which different accounts' requests arrive changes nothing.
+account. With endless depth the order in which different accounts' requests arrive therefore changes nothing that an
+account sees of its own; a finite book serves at each price who came first, and what one took another does not get.
 """
 
 from __future__ import annotations
