@@ -319,7 +319,7 @@ def test_at_one_price_a_finite_book_serves_who_came_first(first: str) -> None:
             venue.step_bars(2)
         served = {key: venue.orders(key)[0].filled_steps for key in ("key", "other")}
         second = served.pop("other" if first == "key" else "key")
-        assert list(served.values())[0] > second
+        assert next(iter(served.values())) > second
 
 
 def test_a_stop_that_rests_is_behind_who_rested_before_it_was_set_off() -> None:

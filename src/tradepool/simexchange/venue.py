@@ -40,7 +40,7 @@ from tradepool.simexchange.intake import Intake
 from tradepool.simexchange.keys import ApiKey, Keys
 from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.liquidity import Depth, Endless, Level
-from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
+from tradepool.simexchange.listing import ListedMarket, Listing, asset_units, list_markets
 from tradepool.simexchange.mirror import Mirror
 from tradepool.simexchange.public_data import show_stage
 from tradepool.simexchange.pushed import PushedCandles
@@ -69,6 +69,7 @@ class Venue:
         self.slippage_bp, self.strict_ids, self.show_forming = slippage_bp, strict_ids, show_forming
         self.accounts: dict[str, Account] = {}
         self.keys = Keys()
+        self._units = asset_units(self.markets)
         self.wallet = Wallet(self._moved, self.unit)
         self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
@@ -268,10 +269,7 @@ class Venue:
 
     def unit(self, asset: str) -> Decimal:
         """Smallest amount of an asset here."""
-        for market in self.markets:
-            if asset in (market.base, market.quote):
-                return market.market.base_unit if asset == market.base else market.market.quote_unit
-        return UNIT
+        return self._units.get(asset, UNIT)
 
     def best(self, market: ListedMarket) -> BookTicker:
         """A market's best prices now."""
