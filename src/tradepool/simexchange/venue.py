@@ -205,10 +205,10 @@ class Venue:
 
     # ---- requests
 
-    def market(self, symbol: str) -> ListedMarket:
-        """A listed market by the venue's symbol (BTCUSDT); UnknownSymbol when there is none, or none any more."""
+    def market(self, symbol: str, *, or_gone: bool = False) -> ListedMarket:
+        """A listed market by the venue's symbol (BTCUSDT), `or_gone` one that was; UnknownSymbol when there is none."""
         market = self._by_symbol.get(symbol)
-        if market is None or not market.is_listed:
+        if market is None or not (market.is_listed or or_gone):
             raise UnknownSymbol(symbol=symbol)
         return market
 
@@ -259,8 +259,8 @@ class Venue:
         return found
 
     def find_order(self, account: Account, symbol: str, order_id: int | None = None, client_id: str = "") -> Order:
-        """An order by id, else the latest with this client id; UnknownOrder when there is none in this market."""
-        market = self.market(symbol)
+        """An order by id, else the latest with this client id; UnknownOrder when this market, gone or not, has none."""
+        market = self.market(symbol, or_gone=True)
         wanted = order_id if order_id is not None else account.history.id_of(client_id) or 0
         order = account.history.order(wanted)
         if order is None or order.market is not market:
