@@ -216,6 +216,10 @@ def test_a_delisted_market(tell: Tell, remove: bool) -> None:
             await order(client, "market", "sell", "1")
         venue.step_bars(2)
         assert await client.fetch_open_orders() == []
+        # What became of the orders can still be asked: else nobody could tell why they are gone.
+        assert (await look_up(client, "rests"))["status"] == "expired"
+        assert [each["status"] for each in await client.fetch_orders(PAIR)] == ["expired"] * 3
+        assert (await client.fetch_open_orders(PAIR), await client.fetch_my_trades(PAIR)) == ([], [])
 
     tell(make_venue(), story)
 

@@ -102,6 +102,23 @@ def test_answers_come_as_short_as_asked(client: Client) -> None:
     assert (ack["clientOrderId"], full["fills"][0]["tradeId"]) == ("sim3", 1)
 
 
+def test_a_generated_name_is_nobody_elses(client: Client) -> None:
+    """Whatever the user called other orders and lists, each leg of a list included."""
+    resting = ORDER | {"type": "LIMIT", "price": "90", "timeInForce": "GTC"}
+    pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "1", "belowType": "STOP_LOSS", "belowStopPrice": "90"}
+    pair |= {"aboveType": "LIMIT_MAKER", "abovePrice": "110"}
+    for name in ("sim3", "sim5", "sim5x"):
+        assert client.ask("POST", "order", **resting, newClientOrderId=name)[0] == 200
+    assert client.ask("POST", "orderList/oco", **pair, listClientOrderId="simlist2")[0] == 200
+    assert client.ask("POST", "orderList/oco", **pair)[0] == 200
+    _, named = client.ask("POST", "order", **resting, newClientOrderId="sim9")
+    _, unnamed = client.ask("POST", "order", **resting)
+    assert isinstance(named, dict)
+    assert isinstance(unnamed, dict)
+    assert (unnamed["orderId"], unnamed["clientOrderId"]) == (9, "sim9x")
+    assert [order.client_id for order in client.venue.orders("key")[3:7]] == ["sim4", "sim5xx", "sim6", "sim7"]
+
+
 def test_the_signature_covers_the_raw_text(client: Client) -> None:
     text = f"symbol=BTC%55SDT&timestamp={client.venue.now_ms}"
     signed = Call("GET", "/api/v3/openOrders", f"{text}&signature={signature(text)}", "", "key")

@@ -8,6 +8,10 @@ from statistics import median
 
 import pytest
 
+from tests.simexchange.exchange_kit import flat, small_venue
+from tradepool.runtime.clock import RealClock
+from tradepool.simexchange.bad_calls import BadCalls
+from tradepool.simexchange.codecs.binance.streams import Ask
 from tradepool.simexchange.fault_kinds import KINDS, Fault, Strikes
 from tradepool.simexchange.fault_reading import BrokenFault, read_fault
 from tradepool.simexchange.faults import Faults, Place
@@ -58,6 +62,15 @@ def test_a_fault_strikes_where_and_when_it_is_told_to() -> None:
 def test_the_nth_to_the_mth_request_of_each_account() -> None:
     struck = ask_all(faults_of(Fault(kind="empty", first=2, last=3)), list("abababab"))
     assert struck == {"a": [False, True, True, False], "b": [False, True, True, False]}
+
+
+def test_a_key_that_nobody_has_leaves_no_trace() -> None:
+    """However many are made up: they are counted as one that is nobody."""
+    calls = BadCalls(small_venue(flat(2)), faults_of(Fault(kind="reset", first=3)), RealClock())
+    for name in ("made-up-1", "key", "made-up-2", "made-up-3"):
+        calls.on_ask(Ask(1, "order.place", {"apiKey": name}))
+    (rule,) = calls.faults
+    assert (dict(rule.matched), dict(rule.struck)) == ({"": 3, "key": 1}, {"": 1})
 
 
 def test_a_fault_counts_on_while_another_strikes() -> None:

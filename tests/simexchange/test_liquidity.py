@@ -13,7 +13,7 @@ from tradepool.simexchange import errors
 from tradepool.simexchange.events import BookTicker
 from tradepool.simexchange.liquidity import BadDepth, Depth
 from tradepool.simexchange.listing import Listing
-from tradepool.simexchange.records import Kind, NewOrder, Order, Side, Status
+from tradepool.simexchange.records import Kind, NewList, NewOrder, Order, Side, Status
 from tradepool.simexchange.venue import Venue
 
 DEPTH = Depth(spread_bp=10, level_notional=Decimal(200), levels=5, gap_bp=5, seed=7)
@@ -145,6 +145,40 @@ def test_a_stop_walks_through_the_book_below_it() -> None:
     assert prices[0] < 9_500
 
 
+def sold_by_stops(stops: list[int], size: int) -> tuple[int, Decimal]:
+    """Steps sold, and the quote they brought, when so many stops share a size and the price falls from 100 to 90 and on."""
+    venue = deep([*flat(1), (100, 100, 90, 95), *flat(1, 95)])
+    for number, stop in enumerate(stops):
+        place(venue, order(Kind.STOP_LOSS, Side.SELL, size // len(stops), stop=stop, name=f"s{number}"))
+    venue.step_bars(2)
+    return sum(each.filled_steps for each in venue.orders("key")), venue.balances("key")["USDT"][0] - CASH["USDT"]
+
+
+def test_many_small_stops_get_no_more_of_a_book_than_a_large_one() -> None:
+    one = sold_by_stops([9_500], 50_000)
+    assert 0 < one[0] < 20_000, "five levels of 100 to 300 at about 95"
+    steps, quote = sold_by_stops([9_500] * 10, 50_000)
+    assert (steps, quote) == one
+    spread_out, _ = sold_by_stops([9_500 - number for number in range(10)], 50_000)
+    assert spread_out < 2 * one[0], "ten cents further down it is hardly another book"
+    far_apart, _ = sold_by_stops([9_500, 9_200], 50_000)
+    assert far_apart > 1.5 * one[0], "three percent further down it is"
+
+
+def test_a_price_that_goes_through_a_limit_serves_what_is_between() -> None:
+    rows: list[Row] = [*flat(1), (100, 100, 99.80, 100), *flat(1)]
+    whole, parts = deep(rows), deep(rows)
+    place(whole, order(Kind.LIMIT, Side.BUY, 900_000, limit=9_999))
+    for number in range(9):
+        place(parts, order(Kind.LIMIT, Side.BUY, 100_000, limit=9_999 - number // 3, name=f"a{number}"))
+    for venue in (whole, parts):
+        venue.step_bars(2)
+    served = now(whole).filled_steps
+    # From 99.99 to 99.80 there are five levels, each worth 100 to 300.
+    assert 5_000 <= served <= 15_100
+    assert sum(each.filled_steps for each in parts.orders("key")) == served
+
+
 def test_impossible_depths_are_refused() -> None:
     for depth in (Depth(-1, Decimal(1)), Depth(1, Decimal(0)), Depth(1, Decimal(1), levels=0)):
         with pytest.raises(BadDepth):
@@ -242,6 +276,73 @@ def test_prints_set_off_stops_books_do_not() -> None:
     assert now(venue).status is Status.FILLED
     assert traded(venue) == [(9_700, 4_000), (9_600, 2_000)]
     assert (venue.now_ms, venue.markets[0].price) == (3_000, 9_790)
+
+
+def test_a_crossed_book_meets_both_orders_of_a_list() -> None:
+    """Its ask has come to the stop, which prints alone set off, and its bid to the limit, which is served."""
+    venue = mirrored()
+    stop = order(Kind.STOP_LOSS, Side.SELL, 1_000, stop=9_800, name="stop")
+    venue.place_list(
+        venue.account("key"), NewList("list", stop, order(Kind.LIMIT_MAKER, Side.SELL, 1_000, limit=10_300))
+    )
+    venue.push_book("BTCUSDT", [(10_400, 400)], [(9_700, 400)], 2_000)
+    assert (now(venue, "stop").status, now(venue).filled_steps) == (Status.EXPIRED, 400)
+    venue.push_book("BTCUSDT", [(10_400, 600)], [(10_500, 400)], 3_000)
+    assert now(venue).status is Status.FILLED
+    assert venue.balances("key")["BTC"] == (Decimal(999), Decimal(0))
+
+
+def test_who_is_met_by_a_crossed_book_can_still_withdraw() -> None:
+    venue = mirrored()
+    legs = order(Kind.STOP_LOSS, Side.SELL, 1_000, stop=9_800, name="stop"), order(Kind.LIMIT, Side.BUY, 1_000, 9_750)
+    for each in legs:
+        place(venue, each)
+    venue.push_book("BTCUSDT", [(10_400, 400)], [(9_700, 400)], 2_000)
+    for name in ("stop", "a"):
+        assert venue.cancel(venue.account("key"), "BTCUSDT", client_id=name).status is Status.CANCELED
+    assert venue.balances("key")["BTC"] == (Decimal("1000.3996"), Decimal(0))
+
+
+# ---- who comes first
+
+
+@pytest.mark.parametrize("first", ["key", "other"])
+def test_at_one_price_a_finite_book_serves_who_came_first(first: str) -> None:
+    """Whatever account opened first; who is set off later, or takes what is left over, comes later."""
+    for venue in (deep([*flat(1), (100, 100, 95, 100), *flat(1)]), mirrored()):
+        venue.open_account("other", "secret", CASH)
+        for key in (first, "other" if first == "key" else "key"):
+            venue.place(venue.account(key), order(Kind.LIMIT, Side.BUY, 2_000, limit=9_500))
+        if venue.markets[0].is_mirrored:
+            venue.push_trade("BTCUSDT", 9_500, 2_500, 2_000, buyer_is_maker=True)
+        else:
+            venue.step_bars(2)
+        served = {key: venue.orders(key)[0].filled_steps for key in ("key", "other")}
+        second = served.pop("other" if first == "key" else "key")
+        assert next(iter(served.values())) > second
+
+
+def test_a_stop_that_rests_is_behind_who_rested_before_it_was_set_off() -> None:
+    venue = mirrored()
+    place(venue, order(Kind.TAKE_PROFIT_LIMIT, Side.SELL, 1_000, limit=10_300, stop=10_200, name="set off"))
+    place(venue, order(Kind.LIMIT, Side.SELL, 1_000, limit=10_300, name="rests"))
+    venue.push_trade("BTCUSDT", 10_200, 1, 2_000, buyer_is_maker=False)
+    venue.push_trade("BTCUSDT", 10_400, 1_500, 3_000, buyer_is_maker=False)
+    assert [now(venue, name).filled_steps for name in ("rests", "set off")] == [1_000, 500]
+
+
+def test_with_endless_depth_arrival_changes_nothing() -> None:
+    """The public trades included: a replay of many accounts is the same whoever was quicker."""
+    tapes = []
+    for keys in (("key", "other"), ("other", "key")):
+        venue = Venue([Listing(market(), bars([*flat(1), (100, 100, 90, 95), *flat(1, 95)]))])
+        for key in ("key", "other"):
+            venue.open_account(key, "secret", CASH)
+        for key in keys:
+            venue.place(venue.account(key), order(Kind.LIMIT, Side.BUY, 1_000 + len(key), limit=9_500))
+        venue.step_bars(2)
+        tapes.append(venue.markets[0].tape.latest(100))
+    assert tapes[0] == tapes[1]
 
 
 def test_a_withdrawn_order_leaves_its_queue() -> None:

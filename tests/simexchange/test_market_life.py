@@ -172,3 +172,39 @@ def test_what_is_sold_cannot_pay_its_own_fee() -> None:
     trade = venue.trades("key")[0]
     assert (trade.fee_asset, trade.fee_units) == ("USDT", 30_000_000)
     assert venue.balances("key")["BNB"] == (Decimal(0), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        sell(symbol="BNBUSDT", steps=3_000),
+        sell(Kind.LIMIT, limit=29_700, symbol="BNBUSDT", steps=3_000),
+        sell(Kind.LIMIT, limit=29_998, symbol="BNBUSDT", steps=3_000),
+        sell(Kind.STOP_LOSS, stop=29_990, symbol="BNBUSDT", steps=3_000),
+        sell(Kind.STOP_LOSS_LIMIT, limit=29_995, stop=29_996, symbol="BNBUSDT", steps=3_000),
+    ],
+    ids=["market", "limit", "limit that rests", "stop", "stop that rests"],
+)
+def test_no_fee_is_paid_with_what_an_order_still_owes(new: NewOrder) -> None:
+    """All there is of the fee's asset is sold, level by level: every level is paid, and the fee is taken from the proceeds."""
+    venue = Venue([Listing(market("BNB"))])
+    venue.open_account("key", "secret", {"BNB": Decimal(3)}).fees = FeePlan(asset="BNB")
+    book = [(29_999 - each, 1_000) for each in range(5)], [(30_001 + each, 1_000) for each in range(5)]
+    venue.push_book("BNBUSDT", *book, START)
+    venue.place(venue.account("key"), new)
+    venue.push_trade("BNBUSDT", 29_990, 1, START + 1, buyer_is_maker=True)
+    venue.push_trade("BNBUSDT", 30_100, 9_000, START + 2, buyer_is_maker=False)
+    order = venue.orders("key")[0]
+    assert (order.status, order.left_steps) == (Status.FILLED, 0)
+    assert venue.balances("key")["BNB"] == (Decimal(0), Decimal(0))
+    assert {trade.fee_asset for trade in venue.trades("key")} == {"USDT"}
+
+
+def test_what_is_free_beside_an_order_pays_its_fees() -> None:
+    """A little more than the order is there: it pays the fees of as many levels as it can."""
+    venue = Venue([Listing(market("BNB"))])
+    venue.open_account("key", "secret", {"BNB": Decimal("3.001")}).fees = FeePlan(asset="BNB")
+    venue.push_book("BNBUSDT", [(29_999 - each, 1_000) for each in range(5)], [(30_001, 1_000)], START)
+    venue.place(venue.account("key"), sell(symbol="BNBUSDT", steps=3_000))
+    assert [trade.fee_asset for trade in venue.trades("key")] == ["BNB", "USDT", "USDT"]
+    assert venue.balances("key")["BNB"] == (Decimal("0.00025002"), Decimal(0))

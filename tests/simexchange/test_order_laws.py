@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -10,7 +9,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.simexchange.exchange_kit import Recorder, Row, bars, flat, market
+from tests.simexchange.exchange_kit import Recorder, Row, bars, market
 from tradepool.simexchange.accounts import Account, FeePlan, given_asset
 from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.events import ExecutionReport, ListStatus
@@ -23,7 +22,9 @@ KEYS = ("ann", "bob")
 CENTS = st.integers(9_700, 10_300)
 DEPTHS = (None, Depth(10, Decimal(60), levels=4, gap_bp=20, seed=3), Depth(0, Decimal(15), levels=2, gap_bp=1))
 PLANS = (FeePlan(), FeePlan(asset="BNB"), FeePlan(maker_ppm=0, taker_ppm=2_500, asset="BNB", discount_ppm=100_000))
-HELD = {"USDT": Decimal(3_000), "BTC": Decimal(25), "BNB": Decimal("0.02")}
+HELD = {"USDT": Decimal(3_000), "BTC": Decimal(25), "BNB": Decimal("1.5")}
+# The fee asset's own market too: what pays the fee is then what is bought and sold.
+SYMBOLS = st.sampled_from(("BTCUSDT", "BNBUSDT"))
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,13 @@ class Deed:
 def orders(draw: st.DrawFn) -> NewOrder:
     """An order of any type with the prices its type has."""
     kind = draw(st.sampled_from(Kind))
-    quote = draw(st.integers(0, 400)) * 10**8 if kind is Kind.MARKET else 0
+    quote = draw(st.one_of(st.just(0), st.integers(1, 400))) * 10**8 if kind is Kind.MARKET else 0
     return NewOrder(
-        "BTCUSDT",
+        draw(SYMBOLS),
         draw(st.sampled_from("abcd")),
         draw(st.sampled_from(Side)),
         kind,
-        0 if quote else draw(st.integers(50, 4_000)),
+        0 if quote else draw(st.one_of(st.integers(50, 4_000), st.just(1_500))),
         draw(CENTS) if kind.has_limit else 0,
         draw(CENTS) if kind.has_stop else 0,
         draw(st.sampled_from(Tif)) if kind in (Kind.LIMIT, Kind.STOP_LOSS_LIMIT, Kind.TAKE_PROFIT_LIMIT) else Tif.GTC,
@@ -55,13 +56,13 @@ def orders(draw: st.DrawFn) -> NewOrder:
 @st.composite
 def lists(draw: st.DrawFn) -> NewList:
     """A limit on one side of 100 and a stop on the other."""
-    side, steps = draw(st.sampled_from(Side)), draw(st.integers(50, 3_000))
+    symbol, side, steps = draw(SYMBOLS), draw(st.sampled_from(Side)), draw(st.integers(50, 3_000))
     stop = draw(st.sampled_from((Kind.STOP_LOSS, Kind.STOP_LOSS_LIMIT)))
     low, high = draw(st.integers(9_750, 9_990)), draw(st.integers(10_010, 10_250))
     near, far = (low, high) if side is Side.BUY else (high, low)
-    limit = NewOrder("BTCUSDT", draw(st.sampled_from("ef")), side, Kind.LIMIT_MAKER, steps, near)
+    limit = NewOrder(symbol, draw(st.sampled_from("ef")), side, Kind.LIMIT_MAKER, steps, near)
     worst = far + draw(st.integers(-40, 40)) if stop is Kind.STOP_LOSS_LIMIT else 0
-    other = NewOrder("BTCUSDT", draw(st.sampled_from("gh")), side, stop, steps, worst, far)
+    other = NewOrder(symbol, draw(st.sampled_from("gh")), side, stop, steps, worst, far)
     below, above = (limit, other) if side is Side.BUY else (other, limit)
     return NewList(draw(st.sampled_from("xy")), below, above)
 
@@ -87,7 +88,7 @@ stories = st.lists(
 
 def play(rows: list[Row], story: list[Deed], depth: Depth | None, plan: FeePlan) -> tuple[Venue, Recorder]:
     """Run a story to the end of the candles, holding the laws of every moment."""
-    listings = [Listing(market(), bars(rows)), Listing(market("BNB"), bars(flat(len(rows), 300)))]
+    listings = [Listing(market(), bars(rows)), Listing(market("BNB"), bars(rows))]
     venue = Venue(listings, 10, depth=depth)
     for key in KEYS:
         venue.open_account(key, "secret", HELD)
@@ -95,8 +96,12 @@ def play(rows: list[Row], story: list[Deed], depth: Depth | None, plan: FeePlan)
     seen = Recorder(books=True)
     venue.listen(seen)
     for deed in story:
-        with contextlib.suppress(Refused):
+        before = state(venue)
+        try:
             act(venue, deed)
+        except Refused:
+            assert deed.who is not None, "a step refuses nobody"
+            assert state(venue) == before, "what is refused changes nothing"
         check_moment(venue)
     while venue.step():
         check_moment(venue)
@@ -112,7 +117,14 @@ def act(venue: Venue, deed: Deed) -> None:
     elif isinstance(deed.what, NewList):
         venue.place_list(venue.account(deed.who), deed.what)
     else:
-        venue.cancel(venue.account(deed.who), "BTCUSDT", client_id=deed.what)
+        account = venue.account(deed.who)
+        order = account.open.get(account.open_ids.get(deed.what, 0))
+        venue.cancel(account, order.market.symbol if order else "BTCUSDT", client_id=deed.what)
+
+
+def state(venue: Venue) -> list[object]:
+    """What a refused request must leave as it was."""
+    return [(venue.balances(key), venue.orders(key), len(venue.trades(key))) for key in KEYS]
 
 
 def check_moment(venue: Venue) -> None:
@@ -151,7 +163,7 @@ def test_balances_follow_from_trades_alone(
         expected = {asset: Fraction(amount) for asset, amount in HELD.items()}
         for trade in venue.trades(key):
             sign = 1 if trade.side is Side.BUY else -1
-            expected["BTC"] += sign * Fraction(trade.steps, 1000)
+            expected[trade.market.base] += sign * Fraction(trade.steps, 1000)
             expected["USDT"] -= sign * Fraction(trade.ticks, 100) * Fraction(trade.steps, 1000)
             expected[trade.fee_asset] -= Fraction(trade.fee_units, 10**8)
         assert {asset: Fraction(free + locked) for asset, (free, locked) in venue.balances(key).items()} == expected

@@ -175,7 +175,7 @@ def test_resting_orders_come_out_in_the_order_they_are_reached(
     waiting: list[tuple[int, Side, bool]], low: int, high: int
 ) -> None:
     venue = Venue([Listing(market(), bars([(100, 100, 100, 100)]))])
-    resting = Resting()
+    resting = Resting(by_arrival=False)
     orders = []
     for number, (ticks, side, is_stop) in enumerate(waiting):
         limit, stop = (0, ticks) if is_stop else (ticks, 0)

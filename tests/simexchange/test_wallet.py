@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.contract.gate_kit import wallet_venue
 from tests.simexchange.exchange_kit import START, Recorder, bars, market, small_venue
 from tradepool.domain.errors import InvalidInput, MoneyTooLarge, OffGrid
-from tradepool.simexchange.accounts import FeePlan
+from tradepool.simexchange.accounts import Account, FeePlan
 from tradepool.simexchange.errors import InsufficientBalance, NoConversion, Refused
 from tradepool.simexchange.events import BalanceMoved
 from tradepool.simexchange.listing import Listing
@@ -185,6 +185,42 @@ def test_what_cannot_be_is_refused_by_name(error: type[Exception], ask: Callable
         ask(venue)
     assert venue.balances("key")["BTC"] == (Decimal(10), Decimal(0))
     assert venue.wallet.log(venue.account("key")) in (WalletLog(), WalletLog(count=1))
+
+
+FULL = Decimal(90_000_000)
+
+
+def at_the_brim() -> tuple[Venue, Account]:
+    """An account that has almost all that can be counted of USDT, all of it in one wallet."""
+    venue = wallet_venue()
+    return venue, venue.open_account("rich", "secret", {"USDT": FULL, "BTC": Decimal(1)})
+
+
+def test_what_is_in_another_wallet_or_comes_back_has_its_room_kept() -> None:
+    """Neither can come home to more than is counted exactly."""
+    venue, account = at_the_brim()
+    venue.wallet.transfer(account, "MAIN", "FUNDING", "USDT", FULL, START)
+    with pytest.raises(MoneyTooLarge, match=r"90100000.* USDT"):
+        venue.wallet.deposit(account, "USDT", Decimal(100_000), START)
+    venue, account = at_the_brim()
+    venue.wallet.withdraw(account, "USDT", FULL, START, done_after_ms=SECOND, rejected=True)
+    with pytest.raises(MoneyTooLarge):
+        venue.wallet.pay_dividend(account, "USDT", Decimal(100_000), START)
+    venue.pass_time(START + SECOND)
+    assert venue.balances("rich")["USDT"] == (FULL, Decimal(0))
+
+
+def test_what_trading_brought_does_not_let_a_transfer_pass_what_is_counted() -> None:
+    """Full in one wallet and traded rich in the other: the two do not go into one."""
+    venue, account = at_the_brim()
+    venue.step()
+    venue.wallet.transfer(account, "MAIN", "FUNDING", "USDT", FULL, START)
+    account.move("USDT", 2**53 - 1 - int(FULL) * 10**8)
+    venue.place(account, NewOrder("BTCUSDT", "a", Side.SELL, Kind.MARKET, 1_000))
+    before = venue.balances("rich")["USDT"]
+    with pytest.raises(MoneyTooLarge):
+        venue.wallet.transfer(account, "FUNDING", "MAIN", "USDT", FULL, START)
+    assert venue.balances("rich")["USDT"] == before
 
 
 def test_dust_needs_a_price() -> None:

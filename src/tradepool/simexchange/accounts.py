@@ -54,14 +54,11 @@ class Account:
         self.fees = FeePlan()
         self.can_trade = self.can_withdraw = self.can_deposit = True
 
-    def require(self, asset: str, units: int) -> None:
-        """InsufficientBalance when less than `units` are free."""
+    def accept(self, order: Order, units: int) -> None:
+        """Open an order, and let it hold all it may give away; InsufficientBalance when that is not free."""
+        asset = given_asset(order)
         if self.free[asset] < units:
             raise InsufficientBalance(asset=asset, needed=units, free=self.free[asset])
-
-    def rest(self, order: Order, units: int) -> None:
-        """Let an open order hold `units` of what it would give away; they must be free."""
-        self.require(given_asset(order), units)
         self.held[order.id] = 0
         self.hold(order, units)
         self.open[order.id] = order
@@ -111,10 +108,10 @@ class Account:
         ids = order_list.order_ids if order_list else ()
         return next((self.open[each] for each in ids if each != order.id and each in self.open), None)
 
-    def exchange(self, given: str, given_units: int, received: str, received_units: int) -> None:
-        """Pay and receive; the payment must be free."""
-        self.require(given, given_units)
-        self.free[given] -= given_units
+    def pay(self, order: Order, units: int, received: str, received_units: int) -> None:
+        """An open order pays out of what it holds, and gets something for it that is free."""
+        self.held[order.id] -= units
+        self.locked[given_asset(order)] -= units
         self.free[received] += received_units
 
 

@@ -67,7 +67,8 @@ class BadCalls:
 
     def _at(self, name: str, key_name: str, market: str) -> Place:
         key = self.venue.keys.find(key_name)
-        account, number = (key.account.key, key.account.index + 1) if key else (key_name, 0)
+        # Who has no account is counted as nobody: a key that somebody made up leaves no trace.
+        account, number = (key.account.key, key.account.index + 1) if key else ("", 0)
         return Place(name, account, number, market)
 
     async def _struck(self, rule: Rule, request: web.BaseRequest, call: Call, take: Take) -> web.Response:

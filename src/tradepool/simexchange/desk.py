@@ -32,7 +32,7 @@ class Desk:
         self, markets: Sequence[ListedMarket], owners: Sequence[Account], teller: Teller, slippage_bp: int
     ) -> None:
         """No orders yet; `owners` are the accounts by their index."""
-        self._resting = [Resting() for _ in markets]
+        self._resting = [Resting(by_arrival=market.liquidity.finite) for market in markets]
         self._owners, self._teller, self._slippage_bp = owners, teller, slippage_bp
         self._fees = FeeDesk(markets)
 
@@ -43,43 +43,33 @@ class Desk:
         offered = self._offered(order)
         if order.kind is Kind.LIMIT_MAKER and offered:
             raise WouldTake
-        left = order.steps - sum(steps for _, steps in offered)
-        rests = left > 0 and (order.waits or (order.kind.has_limit and order.tif is Tif.GTC))
-        spent, held = self._given(order, offered), self._per_step(order) * left if rests else 0
-        account.require(given_asset(order), spent + held)
+        account.accept(order, self._needed(order, offered))
         account.history.add(order)
-        if not rests or offered:
-            self._teller.report(account, order)
-        order = self._take(account, order, offered)
-        if rests:
-            self._rest(account, order, held)
-            if not offered:
-                self._teller.report(account, order)
+        self._teller.report(account, order)
+        order = self._work(account, order, offered)
+        if order.is_open:
             self._teller.report_balances(account, order.market)
-        elif left:
-            order = self.end(account, order, Status.EXPIRED)
         return order
 
     def place_list(self, account: Account, order_list: OrderList, legs: tuple[Order, Order]) -> OrderList:
         """Let both orders of a list rest; what they may give away is held once, by the first. `Refused` changes nothing."""
-        held = max(self._per_step(leg) * leg.steps for leg in legs)
-        account.require(given_asset(legs[0]), held)
         if any(leg.kind is Kind.LIMIT_MAKER and self._offered(leg) for leg in legs):
             raise WouldTake
+        held = max(self._per_step(leg) * leg.steps for leg in legs)
+        for leg, units in zip(legs, (held, 0), strict=True):
+            account.accept(leg, units)
         account.add_list(order_list)
         for leg in legs:
             account.history.add(leg)
-            self._rest(account, leg, held)
+            self._rest(leg)
             self._teller.report(account, leg)
-            held = 0
         self._teller.report_list(account, order_list)
         self._teller.report_balances(account, order_list.market)
         return order_list
 
     def end(self, account: Account, order: Order, status: Status, request_id: str = "") -> Order:
         """What is left of an order is over."""
-        if order.id in account.open:
-            account.release(order)
+        account.release(order)
         order = order._replace(status=status, updated_ms=self._teller.now_ms)
         account.history.update(order)
         self._teller.report(account, order, request_id=request_id)
@@ -89,9 +79,7 @@ class Desk:
 
     def withdraw(self, account: Account, order: Order, status: Status, request_id: str = "") -> Order:
         """Take an open order out of its market."""
-        self._resting[order.market.index].remove(order)
-        if not order.waits:
-            order.market.liquidity.leave(order)
+        self._leave(order)
         return self.end(account, order, status, request_id)
 
     # ---- what prices do
@@ -102,10 +90,8 @@ class Desk:
         def reach(account: Account, order: Order) -> None:
             if order.waits:
                 self._set_off(account, order, ticks if jumped else order.stop_ticks)
-            elif order.limit_ticks != ticks:
-                self._serve(account, order, order.left_steps)
             else:
-                self._serve(account, order, market.liquidity.touch(order, order.left_steps))
+                self._serve(account, order, market.liquidity.reached(order, ticks, order.left_steps))
 
         self._reached(market, ticks, ticks, reach)
 
@@ -118,14 +104,11 @@ class Desk:
             if order.waits:
                 self._set_off(account, order, ticks)
                 return
-            reaches = printed
-            if order.limit_ticks == ticks:
-                # Only who is hit queues: a buy when somebody sold into the bids.
-                hit = (order.side is Side.BUY) == buyer_is_maker
-                reaches = market.liquidity.touch(order, printed) if hit else 0
-            served = min(order.left_steps, reaches)
-            printed -= served
-            self._serve(account, order, served)
+            # At its own price only who is hit is served: a buy when somebody sold into the bids.
+            if order.limit_ticks != ticks or (order.side is Side.BUY) == buyer_is_maker:
+                served = min(order.left_steps, market.liquidity.reached(order, ticks, printed))
+                printed -= served
+                self._serve(account, order, served)
 
         self._reached(market, ticks, ticks, reach)
 
@@ -142,11 +125,10 @@ class Desk:
         self._reached(market, ask or None, bid or None, reach)
 
     def _reached(self, market: ListedMarket, falling: int | None, rising: int | None, reach: Reach) -> None:
-        """Let each order meet the price that has come to it; who is still open then waits on, in the same place."""
+        """Let each order meet the price that has come to it; who is not through with then waits on, in the same place."""
         resting = self._resting[market.index]
         if not len(resting):
             return
-        met: list[Order] = []
         for queue in (
             resting.reached_falling(falling) if falling is not None else (),
             resting.reached_rising(rising) if rising is not None else (),
@@ -154,42 +136,25 @@ class Desk:
             for order in queue:
                 account = self._owners[order.id // ACCOUNT_SPAN]
                 reach(account, account.open[order.id])
-                met.append(order)
-        for order in met:
-            now = self._owners[order.id // ACCOUNT_SPAN].open.get(order.id)
-            # A stop that was set off and rests as a limit is in its new place already.
-            if now is not None and now.waits == order.waits:
-                resting.add(now)
 
     def _set_off(self, account: Account, order: Order, at: int) -> None:
         """A stop was reached: it is a market order, or a limit order, at a price of `at`."""
         market = order.market
         self._go_first(account, order)
-        market.liquidity.move(at)
+        market.liquidity.follow(at)
+        self._leave(order)
         order = order._replace(working_ms=self._teller.now_ms, updated_ms=self._teller.now_ms)
         offered = self._offered(order)
-        if order.kind.has_limit:
-            self._work(account, order, offered)
-            return
-        # A stop may spend what is free beside what it held.
-        account.release(order)
-        if account.free[given_asset(order)] < self._given(order, offered):
-            offered = []
-        order = self._take(account, order, offered)
-        if order.left_steps:
-            self.end(account, order, Status.EXPIRED)
-
-    def _work(self, account: Account, order: Order, offered: Sequence[Level]) -> None:
-        """A stop with a limit is on the book now: it takes, and what is left rests or, where it may not, ends."""
+        more = self._needed(order, offered) - account.held[order.id]
+        # A market order may spend what is free beside what it held; a limit never costs more than it held.
+        if account.free[given_asset(order)] < more:
+            offered, more = (), 0
+        account.hold(order, more)
         account.open[order.id] = order
-        account.history.update(order)
-        self._teller.report(account, order)
-        order = self._take(account, order, offered)
-        if order.left_steps and order.tif is Tif.GTC:
-            self._resting[order.market.index].add(order)
-            order.market.liquidity.join(order)
-        elif order.left_steps:
-            self.end(account, order, Status.EXPIRED)
+        if order.kind.has_limit:
+            account.history.update(order)
+            self._teller.report(account, order)
+        self._work(account, order, offered)
 
     # ---- what changes hands
 
@@ -201,6 +166,11 @@ class Desk:
         if order.tif is Tif.FOK and sum(steps for _, steps in offered) < order.left_steps:
             return ()
         return offered
+
+    def _needed(self, order: Order, offered: Sequence[Level]) -> int:
+        """The most an order gives away, in units: for what it gets at once, and for the rest if that may rest."""
+        left = order.left_steps - sum(steps for _, steps in offered) if _may_rest(order) else 0
+        return self._given(order, offered) + self._per_step(order) * left
 
     def _given(self, order: Order, offered: Sequence[Level]) -> int:
         """What an order gives away for so much, in units."""
@@ -216,19 +186,27 @@ class Desk:
         worst = order.limit_ticks or market_buy_price(order.stop_ticks, self._slippage_bp)
         return worst * market.units_per_tick_step
 
-    def _rest(self, account: Account, order: Order, held: int) -> None:
-        account.rest(order, held)
+    def _rest(self, order: Order) -> None:
         self._resting[order.market.index].add(order)
         if not order.waits:
             order.market.liquidity.join(order)
 
-    def _take(self, account: Account, order: Order, offered: Sequence[Level]) -> Order:
-        """Trade at once with what is offered."""
+    def _leave(self, order: Order) -> None:
+        self._resting[order.market.index].remove(order)
+        if not order.waits:
+            order.market.liquidity.leave(order)
+
+    def _work(self, account: Account, order: Order, offered: Sequence[Level]) -> Order:
+        """Trade at once with what is offered; what is left rests or, where it may not, ends."""
         order.market.liquidity.consume(order.side, offered)
         for ticks, steps in offered:
             order = self._fill(account, order, ticks, steps, is_maker=False)
         if offered and order.market.liquidity.finite:
             self._teller.book_changed(order.market)
+        if order.left_steps and _may_rest(order):
+            self._rest(order)
+        elif order.left_steps:
+            order = self.end(account, order, Status.EXPIRED)
         return order
 
     def _serve(self, account: Account, order: Order, steps: int) -> None:
@@ -237,7 +215,7 @@ class Desk:
             self._go_first(account, order)
             order = self._fill(account, order, order.limit_ticks, steps, is_maker=True)
         if not order.left_steps:
-            order.market.liquidity.leave(order)
+            self._leave(order)
 
     # ---- lists
 
@@ -261,22 +239,17 @@ class Desk:
     # ---- money
 
     def _fill(self, account: Account, order: Order, ticks: int, steps: int, *, is_maker: bool) -> Order:
-        """Exchange base and quote at a price; the fee is taken from what is received, or paid in a third asset."""
+        """Exchange base and quote at a price; the fee is taken from what is received, or from what is free of a third asset."""
         market, history, now_ms = order.market, account.history, self._teller.now_ms
-        if order.id in account.open:
-            if steps == order.left_steps:
-                account.release(order)
-            else:
-                account.hold(order, -self._per_step(order) * steps)
         base, quote = steps * market.units_per_step, ticks * steps * market.units_per_tick_step
         fee = self._fees.of(account, market, order.side, base, quote, is_maker=is_maker)
         taken = 0 if fee.market else fee.units
         if order.side is Side.BUY:
-            account.exchange(market.quote, quote, market.base, base - taken)
+            account.pay(order, quote, market.base, base - taken)
         else:
-            account.exchange(market.base, base, market.quote, quote - taken)
+            account.pay(order, base, market.quote, quote - taken)
         if fee.market:
-            account.exchange(fee.market.base, fee.units, fee.market.base, 0)
+            account.move(fee.market.base, -fee.units)
         trade = Trade(
             history.next_trade_id(), order.id, order.client_id, market, order.side, ticks, steps, fee.units, is_maker,
             now_ms, order.trade_id, fee.market,
@@ -286,8 +259,10 @@ class Desk:
             quote_units=order.quote_units + quote, trade_id=trade.id, updated_ms=now_ms,
             filled_steps=order.filled_steps + steps,
         )  # fmt: skip
-        if order.id in account.open:
+        if order.left_steps:
             account.open[order.id] = order
+        else:
+            account.release(order)
         history.add_trade(trade)
         history.update(order)
         self._teller.printed(market, ticks, steps, is_buyer_maker=is_maker == (order.side is Side.BUY))
@@ -296,3 +271,8 @@ class Desk:
         if not order.is_open:
             self._close_list(account, order)
         return order
+
+
+def _may_rest(order: Order) -> bool:
+    """Whether what an order does not get at once waits for more."""
+    return order.waits or (order.kind.has_limit and order.tif is Tif.GTC)

@@ -37,9 +37,8 @@ class FeeDesk:
         if through is not None and through.price:
             worth = through.price * through.units_per_tick_step
             units = _half_up(quote * rate * keep * through.units_per_step, MILLION * MILLION * worth)
-            # What is being sold can't pay for itself.
-            given = base if side is Side.SELL and market.base == through.base else 0
-            if units <= account.free[through.base] - given:
+            # What orders hold is not free, the one that trades included: what is being sold can't pay for itself.
+            if units <= account.free[through.base]:
                 return Fee(units, through)
         return Fee(fee_units(received, rate))
 

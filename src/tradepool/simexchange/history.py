@@ -1,7 +1,8 @@
 """All orders and trades of one account, packed: about 300 bytes an order with its client id and its index.
 
-Order and trade ids are the account's base plus a counter, so the counter is the row. An open order's row is kept up
-to date by whoever changes it; nothing here is ever scanned, ranges are found by bisection.
+Order and trade ids are the account's base plus a counter, so the counter is the row, and they do not depend on who
+else trades when. (A real venue numbers all trades of a market in one row; here only its tape does.) An open order's
+row is kept up to date by whoever changes it; nothing here is ever scanned, ranges are found by bisection.
 """
 
 from __future__ import annotations

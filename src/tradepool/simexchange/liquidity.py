@@ -1,7 +1,7 @@
 """What is on offer around a market's price, and what of it was taken: the cost of size.
 
     Endless   any quantity at the price plus slippage: replays, parity with the backtest (the default)
-    Layered   a seeded book of finite levels around the candles' price; what was taken is back with its next move
+    Layered   a seeded book of finite levels around the candles' price; what was taken is back when it has moved
     Mirror    a real venue's book, pushed in from outside (simexchange.mirror)
 
 A level is (ticks, steps). Sides of the book are named by who waits there: `Side.BUY` are the bids. All accounts of a
@@ -41,6 +41,10 @@ class Liquidity(Protocol):
         """The market's price is there now; whether that changed what is on offer."""
         ...
 
+    def follow(self, ticks: int) -> None:
+        """The price passes there on its way: offers stand around it, and what was taken stays taken."""
+        ...
+
     def best(self, side: Side) -> Level:
         """The best bid or ask; (0, 0) when there is none."""
         ...
@@ -57,8 +61,8 @@ class Liquidity(Protocol):
         """Remember what was taken of what was `offered`."""
         ...
 
-    def touch(self, order: Order, steps: int) -> int:
-        """How many of `steps` a resting order gets from a price that comes to its limit and goes no further."""
+    def reached(self, order: Order, ticks: int, steps: int) -> int:
+        """How many of `steps` a resting order gets when the price comes to its limit, or through it, and ends at `ticks`."""
         ...
 
     def join(self, order: Order) -> None:
@@ -84,6 +88,10 @@ class Endless:
         changed, self._price = self._price != ticks, ticks
         return changed
 
+    def follow(self, ticks: int) -> None:
+        """Offer at another price."""
+        self._price = ticks
+
     def best(self, side: Side) -> Level:
         """What a market order of any size gets; the size told is the largest lot."""
         if not self._price:
@@ -108,7 +116,7 @@ class Endless:
     def consume(self, taker: Side, taken: Sequence[Level]) -> None:
         """Nothing is missed."""
 
-    def touch(self, order: Order, steps: int) -> int:
+    def reached(self, order: Order, ticks: int, steps: int) -> int:
         """Everything."""
         return steps
 
@@ -189,13 +197,16 @@ class Depth:
 class Layered(FiniteBook):
     """A book around the candles' price, the same for the same seed; each move of the price makes it anew.
 
+    On the way of one move it follows the price and stays as taken from as it is: many small stops get no more of it
+    than one large one.
     Sizes are a hash of (seed, market, price, side, level): nothing is drawn, so looking changes nothing.
     """
 
     def __init__(self, market: ListedMarket, depth: Depth) -> None:
         """No price yet."""
         super().__init__()
-        self._depth, self._price, self._touched = depth, 0, 0
+        self._depth, self._price = depth, 0
+        self._flow: dict[Side, int] = {}
         self._seed = depth.seed << 32 ^ zlib.crc32(market.symbol.encode())
         self._level_units = int(depth.level_notional / market.market.quote_unit)
         self._tick_step_units = market.units_per_tick_step
@@ -203,9 +214,14 @@ class Layered(FiniteBook):
     def move(self, ticks: int) -> bool:
         """The book of that price; what was taken is back."""
         changed = self._price != ticks or bool(self._taken)
-        self._price, self._touched = ticks, 0
+        self._price = ticks
         self._taken.clear()
+        self._flow.clear()
         return changed
+
+    def follow(self, ticks: int) -> None:
+        """The book around that price, less what was taken at each level."""
+        self._price = ticks
 
     def standing(self, side: Side) -> Iterator[Level]:
         """Levels outward from the price; asks begin at least a tick above the best bid."""
@@ -224,11 +240,14 @@ class Layered(FiniteBook):
                 return
             yield last, self._size(side, number, last)
 
-    def touch(self, order: Order, steps: int) -> int:
-        """At most one level's size for all orders that one move of the price touches."""
-        size = self._size(order.side, self._depth.levels, order.limit_ticks)
-        got = max(0, min(steps, size - self._touched))
-        self._touched += got
+    def reached(self, order: Order, ticks: int, steps: int) -> int:
+        """At most a level's size for every level from the limit to where the price is: that much flowed by, for all of them."""
+        limit = order.limit_ticks
+        levels = 1 + abs(limit - ticks) // max(1, limit * self._depth.gap_bp // 10_000)
+        flowed = self._size(order.side, self._depth.levels, limit) * levels
+        flow = min(flowed, self._flow.get(order.side, flowed))
+        got = min(steps, flow)
+        self._flow[order.side] = flow - got
         return got
 
     def join(self, order: Order) -> None:
@@ -236,6 +255,19 @@ class Layered(FiniteBook):
 
     def leave(self, order: Order) -> None:
         """Resting orders are nobody's offer here."""
+
+    def _left(self, side: Side) -> Iterator[Level]:
+        """Between a level and the one before it, a book that followed the price misses what was taken when it was elsewhere."""
+        if not self._taken:
+            yield from self.standing(side)
+            return
+        before = self._price + (1 if side is Side.BUY else -1)
+        for ticks, steps in self.standing(side):
+            between = range(ticks, before) if side is Side.BUY else range(before + 1, ticks + 1)
+            left = steps - sum(gone for (of, at), gone in self._taken.items() if of is side and at in between)
+            if left > 0:
+                yield ticks, left
+            before = ticks
 
     def _size(self, side: Side, number: int, ticks: int) -> int:
         share = _mixed(self._seed, self._price, side, number) % 1_000 + 500

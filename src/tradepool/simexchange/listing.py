@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -151,15 +151,24 @@ def list_markets(listings: Sequence[Listing]) -> tuple[ListedMarket, ...]:
     if not markets:
         raise BrokenListings(market="nothing", why="no listing was given")
     timeframes = {market.timeframe_ms for market in markets if not market.is_mirrored}
-    units: dict[str, Decimal] = {}
+    units = asset_units(markets)
     for market in markets:
         if market.is_mirrored:
             market.timeframe_ms = min(timeframes, default=market.timeframe_ms)
         elif market.timeframe_ms != markets[0].timeframe_ms:
             raise BrokenListings(market=market.symbol, why="its timeframe differs from the other markets'")
         for asset, unit in ((market.base, market.market.base_unit), (market.quote, market.market.quote_unit)):
-            if units.setdefault(asset, unit) != unit:
+            if units[asset] != unit:
                 raise BrokenListings(market=market.symbol, why=f"its unit of {asset} differs from another market's")
     if len({market.symbol for market in markets}) < len(markets):
         raise BrokenListings(market=", ".join(market.symbol for market in markets), why="a symbol is listed twice")
     return markets
+
+
+def asset_units(markets: Iterable[ListedMarket]) -> dict[str, Decimal]:
+    """The smallest amount of every asset; where markets differ, the first one's."""
+    units: dict[str, Decimal] = {}
+    for market in markets:
+        units.setdefault(market.base, market.market.base_unit)
+        units.setdefault(market.quote, market.market.quote_unit)
+    return units

@@ -52,13 +52,18 @@ class Mirror(FiniteBook):
         """Prices come with pushes."""
         return False
 
+    def follow(self, ticks: int) -> None:
+        """Prices come with pushes."""
+
     def standing(self, side: Side) -> Iterator[Level]:
         """Levels as the real venue tells them, best first."""
         steps, ticks = self._steps[side], self._ticks[side]
         return ((each, steps[each]) for each in (reversed(ticks) if side is Side.BUY else ticks))
 
-    def touch(self, order: Order, steps: int) -> int:
-        """Of `steps` printed at the order's limit, what the queue ahead of it leaves."""
+    def reached(self, order: Order, ticks: int, steps: int) -> int:
+        """All that was printed beyond the limit; of what was printed at it, what the queue ahead leaves."""
+        if order.limit_ticks != ticks:
+            return steps
         ahead = self._ahead[order.side, order.limit_ticks]
         served = min(steps, ahead[order.id])
         ahead[order.id] -= served

@@ -15,7 +15,8 @@ What others build on (stable):
 - `market.liquidity.levels(side, depth)`: its book; `best(market)`: the best of it
 
 `Server` (simexchange.server) puts it on a socket. Nothing here waits, reads a clock or rolls dice; ids are per
-account, so the order in which different accounts' requests arrive changes nothing.
+account. With endless depth the order in which different accounts' requests arrive therefore changes nothing that an
+account sees of its own; a finite book serves at each price who came first, and what one took another does not get.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from tradepool.simexchange.intake import Intake
 from tradepool.simexchange.keys import ApiKey, Keys
 from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.liquidity import Depth, Endless, Level
-from tradepool.simexchange.listing import ListedMarket, Listing, list_markets
+from tradepool.simexchange.listing import ListedMarket, Listing, asset_units, list_markets
 from tradepool.simexchange.mirror import Mirror
 from tradepool.simexchange.public_data import show_stage
 from tradepool.simexchange.pushed import PushedCandles
@@ -68,6 +69,7 @@ class Venue:
         self.slippage_bp, self.strict_ids, self.show_forming = slippage_bp, strict_ids, show_forming
         self.accounts: dict[str, Account] = {}
         self.keys = Keys()
+        self._units = asset_units(self.markets)
         self.wallet = Wallet(self._moved, self.unit)
         self.clock_offset_ms: Callable[[], int] = lambda: 0
         self._owners: list[Account] = []
@@ -203,10 +205,10 @@ class Venue:
 
     # ---- requests
 
-    def market(self, symbol: str) -> ListedMarket:
-        """A listed market by the venue's symbol (BTCUSDT); UnknownSymbol when there is none, or none any more."""
+    def market(self, symbol: str, *, or_gone: bool = False) -> ListedMarket:
+        """A listed market by the venue's symbol (BTCUSDT), `or_gone` one that was; UnknownSymbol when there is none."""
         market = self._by_symbol.get(symbol)
-        if market is None or not market.is_listed:
+        if market is None or not (market.is_listed or or_gone):
             raise UnknownSymbol(symbol=symbol)
         return market
 
@@ -257,8 +259,8 @@ class Venue:
         return found
 
     def find_order(self, account: Account, symbol: str, order_id: int | None = None, client_id: str = "") -> Order:
-        """An order by id, else the latest with this client id; UnknownOrder when there is none in this market."""
-        market = self.market(symbol)
+        """An order by id, else the latest with this client id; UnknownOrder when this market, gone or not, has none."""
+        market = self.market(symbol, or_gone=True)
         wanted = order_id if order_id is not None else account.history.id_of(client_id) or 0
         order = account.history.order(wanted)
         if order is None or order.market is not market:
@@ -267,10 +269,7 @@ class Venue:
 
     def unit(self, asset: str) -> Decimal:
         """Smallest amount of an asset here."""
-        for market in self.markets:
-            if asset in (market.base, market.quote):
-                return market.market.base_unit if asset == market.base else market.market.quote_unit
-        return UNIT
+        return self._units.get(asset, UNIT)
 
     def best(self, market: ListedMarket) -> BookTicker:
         """A market's best prices now."""

@@ -150,7 +150,7 @@ class Wallet:
     ) -> Deposit:
         """Send money to an account: pending now, free after one delay, withdrawable after the longer other."""
         units = self._units(asset, amount)
-        self._check_room(account, asset, units, now_ms)
+        self._check_room(account, asset, units)
         number, tx_id = self._next(account, "deposit")
         credited_ms = now_ms + _delay(credit_after_ms)
         unlocked_ms = max(credited_ms, now_ms + _delay(unlock_after_ms))
@@ -198,6 +198,7 @@ class Wallet:
         if source == target:
             raise InvalidInput(what="transfer", why=f"{source} is both its wallets", remedy="name two")
         log = self.log(account)
+        self._check_room(account, asset, 0)
         self._shift(account, source, asset, -units, now_ms)
         self._shift(account, target, asset, units, now_ms)
         number, _ = self._next(account, "transfer")
@@ -210,7 +211,7 @@ class Wallet:
     ) -> Dividend:
         """Give an account money of the venue's."""
         units = self._units(asset, amount)
-        self._check_room(account, asset, units, now_ms)
+        self._check_room(account, asset, units)
         self._move(account, asset, units, now_ms)
         number, _ = self._next(account, "dividend")
         made = Dividend(number, asset, units, why, now_ms)
@@ -251,12 +252,17 @@ class Wallet:
             raise InsufficientBalance(asset=asset, needed=-units, free=left - units)
         held[wallet, asset] = left
 
-    def _check_room(self, account: Account, asset: str, units: int, now_ms: int) -> None:
-        """MoneyTooLarge when the account could come to hold more than is counted exactly."""
-        log = self.log(account)
-        coming = sum(row.units for row in log.deposits if row.asset == asset and row.credited_ms > now_ms)
-        if account.free.get(asset, 0) + account.locked.get(asset, 0) + coming + units >= EXACT_MAX:
-            raise MoneyTooLarge(asset=asset, value=units * self._unit(asset), unit=self._unit(asset))
+    def _check_room(self, account: Account, asset: str, units: int) -> None:
+        """MoneyTooLarge when the account would come to have more than is counted exactly, wherever it has it.
+
+        That is what is in every wallet, and what is under way: deposits and rejected withdrawals.
+        """
+        here = account.free.get(asset, 0) + account.locked.get(asset, 0)
+        elsewhere = sum(held for (_, of), held in self.log(account).elsewhere.items() if of == asset)
+        coming = sum(row[4] for row in self._agenda if row[2] is account and row[3] == asset)
+        total = here + elsewhere + coming + units
+        if total >= EXACT_MAX:
+            raise MoneyTooLarge(asset=asset, value=total * self._unit(asset), unit=self._unit(asset))
 
     def _plan(self, time_ms: int, account: Account, asset: str, units: int, now_ms: int) -> None:
         heapq.heappush(self._agenda, (time_ms, next(self._order), account, asset, units))

@@ -60,7 +60,7 @@ def new_list(parameters: Parameters, market: ListedMarket, account: Account) -> 
     _check_places(side, below, above)
     names = ("price", "stopPrice", "timeInForce", "icebergQty", "trailingDelta")
     legs = [
-        _order(parameters, market, side, kind, f"sim{account.history.next_order_id() + number}", {
+        _order(parameters, market, side, kind, generated_id(account, number), {
             "newClientOrderId": f"{where}ClientOrderId",
             **{name: f"{where}{name[0].upper()}{name[1:]}" for name in names},
         })
@@ -73,7 +73,6 @@ def old_list(parameters: Parameters, market: ListedMarket, account: Account) -> 
     """Read an OCO as the deprecated `order/oco` takes it: a limit, and a stop with or without a limit."""
     side = _side(parameters)
     stop_kind = Kind.STOP_LOSS_LIMIT if "stopLimitPrice" in parameters else Kind.STOP_LOSS
-    first = account.history.next_order_id()
     stop_names = {
         "newClientOrderId": "stopClientOrderId", "price": "stopLimitPrice", "timeInForce": "stopLimitTimeInForce",
         "icebergQty": "stopIcebergQty",
@@ -82,10 +81,18 @@ def old_list(parameters: Parameters, market: ListedMarket, account: Account) -> 
         "newClientOrderId": "limitClientOrderId", "stopPrice": "", "timeInForce": "", "icebergQty": "limitIcebergQty",
     }  # fmt: skip
     stop_number = 0 if side is Side.SELL else 1
-    stop = _order(parameters, market, side, stop_kind, f"sim{first + stop_number}", stop_names)
-    limit = _order(parameters, market, side, Kind.LIMIT_MAKER, f"sim{first + 1 - stop_number}", limit_names)
+    stop = _order(parameters, market, side, stop_kind, generated_id(account, stop_number), stop_names)
+    limit = _order(parameters, market, side, Kind.LIMIT_MAKER, generated_id(account, 1 - stop_number), limit_names)
     below, above = (stop, limit) if side is Side.SELL else (limit, stop)
     return NewList(_list_id(parameters, account), below, above)
+
+
+def generated_id(account: Account, ahead: int = 0) -> str:
+    """A name for the order that comes `ahead` orders after the next one; none that the account has ever used."""
+    name = f"sim{account.history.next_order_id() + ahead}"
+    while account.history.knows_client_id(name):
+        name += "x"
+    return name
 
 
 def client_id(parameters: Parameters, name: str, generated_id: str) -> str:
@@ -102,7 +109,10 @@ def _side(parameters: Parameters) -> Side:
 
 
 def _list_id(parameters: Parameters, account: Account) -> str:
-    return client_id(parameters, "listClientOrderId", f"simlist{len(account.lists) + 1}")
+    name = f"simlist{len(account.lists) + 1}"
+    while name in account.list_ids:
+        name += "x"
+    return client_id(parameters, "listClientOrderId", name)
 
 
 def _check_places(side: Side, below: Kind, above: Kind) -> None:

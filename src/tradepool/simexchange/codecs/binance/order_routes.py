@@ -8,7 +8,7 @@ import orjson
 
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance import answer
-from tradepool.simexchange.codecs.binance.order_request import client_id, new_order, response_type
+from tradepool.simexchange.codecs.binance.order_request import client_id, generated_id, new_order, response_type
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import ROWS, ROWS_MAX, Parameters
 from tradepool.simexchange.errors import CancelRestricted, UnknownOrder
@@ -53,7 +53,7 @@ class OrderRoutes:
     def asked(self, account: Account, parameters: Parameters) -> NewOrder:
         """The order a request asks for."""
         market = self._venue.market(parameters.text("symbol"))
-        return new_order(parameters, market, f"sim{account.history.next_order_id()}")
+        return new_order(parameters, market, generated_id(account))
 
     def _look_up(self, account: Account, parameters: Parameters) -> bytes:
         symbol, order_id, name = self._named(parameters)
@@ -94,7 +94,7 @@ class OrderRoutes:
         return orjson.dumps(gone)
 
     def _named(self, parameters: Parameters) -> tuple[str, int | None, str]:
-        symbol = self._venue.market(parameters.text("symbol")).symbol
+        symbol = self._venue.market(parameters.text("symbol"), or_gone=True).symbol
         if "orderId" in parameters:
             return symbol, parameters.number("orderId"), ""
         if "origClientOrderId" not in parameters:
@@ -105,7 +105,7 @@ class OrderRoutes:
     def _open_orders(self, account: Account, parameters: Parameters) -> bytes:
         orders = list(account.open.values())
         if "symbol" in parameters:
-            market = self._venue.market(parameters.text("symbol"))
+            market = self._venue.market(parameters.text("symbol"), or_gone=True)
             orders = [order for order in orders if order.market is market]
         return orjson.dumps([answer.looked_up(order) for order in orders])
 
@@ -128,7 +128,8 @@ class OrderRoutes:
         return orjson.dumps([answer.trade_fields(trade, history) for trade in trades])
 
     def _market_and_limit(self, parameters: Parameters) -> tuple[ListedMarket, int]:
-        return self._venue.market(parameters.text("symbol")), parameters.number("limit", ROWS, ROWS_MAX)
+        market = self._venue.market(parameters.text("symbol"), or_gone=True)
+        return market, parameters.number("limit", ROWS, ROWS_MAX)
 
 
 def restriction(parameters: Parameters) -> Status | None:
