@@ -39,6 +39,7 @@ from tradepool.simexchange.fault_kinds import CODES, Fault, Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
 from tradepool.simexchange.moments import Moments
+from tradepool.simexchange.pings import Pings
 from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.venue import Venue
 
@@ -138,6 +139,7 @@ class Server:
         self.faults = Faults(scenario.faults, scenario.seed)
         clock = clock or self._hub.clock
         self.moments = Moments(venue, clock, scenario.moments)
+        self._pings = Pings(clock, lambda: tuple(self.links))
         self._bad_calls = BadCalls(venue, self.faults, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
         self._bad_times = BadTimes(self, venue, clock)
@@ -175,6 +177,7 @@ class Server:
         self.faults.on_change = lambda: self._bad_times.plan(self.faults.by_kind[Strikes.TIME])
         self.faults.begin(self._venue.now_ms)
         self.moments.begin(self._venue.now_ms)
+        self._pings.begin()
         self._venue.clock_offset_ms = lambda: self.faults.clock_offset_ms(self._venue.now_ms)
         return place
 
@@ -186,6 +189,7 @@ class Server:
         self._bad_frames.close()
         await self._bad_times.close()
         await self.moments.close()
+        await self._pings.close()
         for link in tuple(self.links):
             link.drop()
         await self._door.close()
