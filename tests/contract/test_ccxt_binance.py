@@ -393,16 +393,3 @@ def test_other_hosts_and_paths_are_not_played(play: Play) -> None:
             assert answer.status == 400
 
     play(story)
-
-
-def test_markets_load_with_ccxts_own_options(play: Play) -> None:
-    """C-817: with keys and ccxt's own options (spot markets alone) everything that loading asks for is answered."""
-
-    async def story(running: Exchange) -> None:
-        client = running.client(options={"fetchMarkets": {"types": ["spot"]}})
-        assert client.options["fetchMargins"] is True
-        market = (await client.load_markets())[PAIR]
-        assert (market["spot"], market["margin"]) == (True, False)
-        assert set(client.currencies) >= {"BTC", "USDT"}
-
-    play(story)
