@@ -139,7 +139,7 @@ def test_a_bad_flag(flags: list[str], says: str, candles: Path, console: Console
 
 def test_an_unknown_strategy_is_told_the_nearest(candles: Path, console: Console) -> None:
     check(console, "backtest", "moving_average_cros", "--candles", candles, says="did you mean moving_average_cross?")
-    check(console, "strategies", "show", "nope", says="known: bollinger_breakout, moving_average_cross, trend_pullback")
+    check(console, "strategies", "show", "nope", says="known: bollinger_breakout, donchian_turtle, macd_trend, ")
 
 
 @pytest.mark.parametrize(

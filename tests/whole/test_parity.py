@@ -8,6 +8,7 @@ longest.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.combined import COMBINED
 from tests.conftest import Series
 from tests.leader import with_leader
 from tests.windows import around_largest_move
@@ -48,6 +50,7 @@ SERIES = (
 SHORT_BARS = 5_000
 LONGEST_BARS = 50_000
 STRATEGIES = ("moving_average_cross", "bollinger_breakout", "trend_pullback")
+LIBRARY = tuple(name for name in catalog.names() if name not in STRATEGIES)
 PAIRS = (
     ("BITFINEX-ETH-USD-1m", "BITFINEX-BTC-USD-1m"),
     ("BINANCEUSDM-ETH-USDT-5m", "BINANCEUSDM-BTC-USDT-5m"),
@@ -62,7 +65,7 @@ SETTLE_MS = 14 * 86_400_000
 GRACE_MS = 5_000
 
 
-def players(listing: Listing, limits: Limits = NO_LIMITS) -> list[Player]:
+def players(listing: Listing, limits: Limits = NO_LIMITS, names: Sequence[str] = STRATEGIES) -> list[Player]:
     """One user a strategy."""
     return [
         Player(
@@ -73,7 +76,7 @@ def players(listing: Listing, limits: Limits = NO_LIMITS) -> list[Player]:
             weight=WEIGHT,
             limits=limits,
         )
-        for name in STRATEGIES
+        for name in names
     ]
 
 
@@ -147,6 +150,25 @@ def test_replay_and_backtest_give_the_same_trades(series: Series, long: bool, na
     listing = listing_of(series(name), longest if long else SHORT_BARS)
     trades = check_parity(Plan(listings=[listing], players=players(listing)))
     assert {trade.exit_reason.value for trade in trades} >= {"signal_exit", "trailing", "stop"}
+
+
+@pytest.mark.parametrize("name", ["BINANCE-BTC-USDT-1h", "OKXPERP-BTC-USDT-5m", "BYBITPERP-SOL-USDT-5m"])
+def test_every_strategy_of_the_library_gives_the_same_trades(series: Series, long: bool, name: str) -> None:
+    """Each trades, and what stops at a line of its own is re-levelled by the live stack as by the kernel."""
+    listing = listing_of(series(name), None if long else SHORT_BARS)
+    plan = Plan(listings=[listing], players=players(listing, names=LIBRARY))
+    strategies = {trade.strategy_id for trade in check_parity(plan)}
+    assert len(strategies) == len(LIBRARY)
+
+
+@pytest.mark.parametrize("name", ["BINANCE-BTC-USDT-1h", "BYBITPERP-SOL-USDT-5m"])
+def test_a_combination_gives_the_same_trades(series: Series, long: bool, name: str) -> None:
+    """It is one strategy with one step, so nothing else is to be expected; recursions of its parts stand side by side."""
+    listing = listing_of(series(name), None if long else SHORT_BARS)
+    (seat,) = players(listing, names=("supertrend",))
+    users = [replace(seat, name=each.name, strategy=each) for each in COMBINED.values()]
+    trades = check_parity(Plan(listings=[listing], players=users))
+    assert len({trade.strategy_id for trade in trades}) == len(COMBINED)
 
 
 def led(listings: list[Listing]) -> list[Player]:

@@ -111,6 +111,14 @@ class EntriesResumed:
     time_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenAsked:
+    """A person wants these markets' positions sold now, whatever their strategies say."""
+
+    time_ms: int
+    markets: tuple[MarketId, ...]
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -123,4 +131,5 @@ Event = (
     | StreamRestored
     | ForeignOrder
     | EntriesResumed
+    | FlattenAsked
 )

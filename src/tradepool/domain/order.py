@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -50,6 +51,44 @@ class OrderStatus(StrEnum):
     def final(self) -> bool:
         """Whether nothing more can happen to the order."""
         return self in (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
+
+
+class OrderNews(StrEnum):
+    """What may be heard of an order, by whatever way: an answer, the stream, a look-up."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    FILLED_IN_PART = "filled in part"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+
+
+# The life of an order: what becomes of it on what news. Whatever is not here is no news: it was heard before, or comes
+# too late, and changes nothing. A fill may overtake the acceptance; a final order hears nothing more.
+ORDER_LIFE: Mapping[tuple[OrderStatus, OrderNews], OrderStatus] = {
+    (OrderStatus.INTENT, OrderNews.ACCEPTED): OrderStatus.ACCEPTED,
+    (OrderStatus.INTENT, OrderNews.REJECTED): OrderStatus.REJECTED,
+    (OrderStatus.INTENT, OrderNews.FILLED_IN_PART): OrderStatus.ACCEPTED,
+    (OrderStatus.INTENT, OrderNews.FILLED): OrderStatus.FILLED,
+    (OrderStatus.INTENT, OrderNews.CANCELLED): OrderStatus.CANCELLED,
+    (OrderStatus.ACCEPTED, OrderNews.FILLED_IN_PART): OrderStatus.ACCEPTED,
+    (OrderStatus.ACCEPTED, OrderNews.FILLED): OrderStatus.FILLED,
+    (OrderStatus.ACCEPTED, OrderNews.CANCELLED): OrderStatus.CANCELLED,
+}
+
+
+def order_life_drawing() -> str:
+    """The table as a Mermaid state diagram, for the documentation.
+
+    >>> order_life_drawing().splitlines()[:3]
+    ['stateDiagram-v2', '    [*] --> intent', '    intent --> accepted: accepted, filled in part']
+    """
+    news: dict[tuple[OrderStatus, OrderStatus], list[str]] = {}
+    for (before, heard), after in ORDER_LIFE.items():
+        news.setdefault((before, after), []).append(heard)
+    lines = [f"{before} --> {after}: {', '.join(heard)}" for (before, after), heard in news.items()]
+    ends = [f"{status} --> [*]" for status in OrderStatus if status.final]
+    return "\n    ".join(["stateDiagram-v2", "[*] --> intent", *lines, *ends])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

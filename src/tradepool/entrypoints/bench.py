@@ -45,6 +45,7 @@ Measure = Callable[[], list[Figure]]
 WORKS = {
     "backtest": "bench_backtest",
     "compile": "bench_compile",
+    "indicators": "bench_indicators",
     "long_series": "bench_long_series",
     "replay": "bench_replay",
     "memory": "bench_memory",

@@ -14,11 +14,13 @@ from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.data import data_app
+from tradepool.entrypoints.deployment_commands import add_to
 from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
+from tradepool.entrypoints.universe import universe_app
 
 if TYPE_CHECKING:
     from tradepool.presentation.finished_run import FinishedRun
@@ -52,6 +54,8 @@ app.command(strategies_app)
 app.command(config_app)
 app.command(data_app)
 app.command(exchange_app)
+app.command(universe_app)
+add_to(app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, help="Candle files of one timeframe.")]
@@ -167,6 +171,30 @@ def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:
         _show(report(finished, title))
 
 
+@app.command
+def why(
+    market: Annotated[str, Parameter(help="BTC/USDT, or stored candles: binance:BTC/USDT@1h.")],
+    *,
+    strategy: Annotated[str | None, Parameter(help="Name or file [default: every built-in one].")] = None,
+    candles: Annotated[Path | None, Parameter(help="Candle file, or stored ones [default: the store's].")] = None,
+    param: Annotated[list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value.")] = None,
+    with_: Annotated[
+        list[Path] | None, Parameter(name="--with", consume_multiple=True, help="Candles of the markets it reads.")
+    ] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Why it would enter now or not: each condition, what is missing, and what became of the last ten signals."""
+    from tradepool.entrypoints.why import why as explain
+    from tradepool.presentation.why_page import why_page
+
+    found = explain(market, strategy, candles, param=param or (), beside=with_ or (), config=config)
+    if json:
+        _say(found)
+    else:
+        _show(why_page(found.strategies))
+
+
 @strategies_app.command(name="list")
 def strategies_list(*, json: Json = False, config: Config = None) -> None:
     """Names, what each one does, and where it comes from: built in, your folder, an installed package."""
@@ -247,6 +275,24 @@ def config_show(*, config: Config = None) -> None:
     from tradepool.presentation.config_page import config_text
 
     print(config_text(settings_from(config).model_dump(mode="json")))
+
+
+@config_app.command(name="explain")
+def config_explain(
+    key: Annotated[str, Parameter(help="A setting or a section, such as mandates.ann; all when none is named.")] = "",
+    *,
+    config: Config = None,
+) -> None:
+    """Each value in force and who said so; a configuration with a deployment is checked as start would."""
+    from tradepool.entrypoints.deployment import deployed
+    from tradepool.entrypoints.inputs import settings_from
+    from tradepool.presentation.config_page import origin_table
+    from tradepool.runtime.config import explained
+
+    settings = settings_from(config)
+    if config is not None and settings.deployment.id:
+        deployed(settings, config)
+    _show(origin_table(explained(settings, config, key)))
 
 
 @app.command

@@ -58,6 +58,12 @@ STYLES = (
     Style("bollinger_breakout", {"length": 96, "width": 2.0, "stop_percent": 1.5}, 20_000, Decimal("0.5")),
     Style("moving_average_cross", {"fast": 20, "slow": 100, "stop_atrs": 2.0}, 2_500, Decimal("0.9")),
     Style("bollinger_breakout", {"length": 30, "width": 2.5, "trail_percent": 2.0}, 7_500, Decimal(1)),
+    Style("supertrend", {"length": 48, "ranges": 5.0}, 10_000, Decimal(1)),
+    Style("donchian_turtle", {"length": 144, "exit_length": 72, "stop_atrs": 6.0}, 5_000, Decimal(1)),
+    Style("macd_trend", {"fast": 24, "slow": 72, "trend": 288}, 3_000, Decimal("0.9")),
+    Style("rsi_divergence", {"neighbours": 3, "within": 120}, 8_000, Decimal(1)),
+    Style("support_resistance", {"neighbours": 6, "stop_atrs": 4.0, "trail_atrs": 6.0}, 4_000, Decimal("0.8")),
+    Style("volume_breakout", {"range": 48, "average": 48, "sigma": 1.5}, 6_000, Decimal(1)),
 )  # fmt: skip
 
 

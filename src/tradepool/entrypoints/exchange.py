@@ -26,7 +26,7 @@ from tradepool.simexchange.shocks import shocked
 from tradepool.simexchange.venue import Venue
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
-MODEL_TIMEFRAME_MS, MODEL_DAYS, DAY_MS = 60_000, 8, 86_400_000
+MODEL_TIMEFRAME_MS, MODEL_DAYS, DAY_MS = 60_000, 90, 86_400_000
 FILE_DAYS = 3_650
 HISTORY_BARS = 1_000
 USERS_MAX, PORT_MAX = 10_000, 65_535

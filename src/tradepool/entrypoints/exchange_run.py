@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import signal
@@ -19,6 +20,7 @@ from rich.live import Live
 from tradepool.domain.candle import timeframe_name
 from tradepool.entrypoints.exchange import CASH, ServePlan
 from tradepool.entrypoints.exchange_mirror import mirrored
+from tradepool.entrypoints.exchange_place import PLACE_FILE, Served, write_place
 from tradepool.ports.clock import Clock
 from tradepool.presentation.exchange_guide import JAVASCRIPT, PYTHON, Opened, Status, guide, program, status_line
 from tradepool.runtime.clock import RealClock
@@ -35,14 +37,14 @@ LEAST_WORTH = 20
 class PacedClock:
     """The venue's time: the machine's, faster or slower, from a start of its own."""
 
-    def __init__(self, real: Clock, start_ms: int, speed: float) -> None:
-        """It is `start_ms` now."""
+    def __init__(self, real: Clock, start_ms: int, speed: float, began_ms: int | None = None) -> None:
+        """It is `start_ms` now, or was at the machine's `began_ms`."""
         self._real, self._start_ms, self._speed = real, start_ms, speed
-        self._began_ms = real.now_ms()
+        self.began_ms = real.now_ms() if began_ms is None else began_ms
 
     def now_ms(self) -> int:
         """Virtual ms UTC."""
-        return self._start_ms + int((self._real.now_ms() - self._began_ms) * self._speed)
+        return self._start_ms + int((self._real.now_ms() - self.began_ms) * self._speed)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for virtual seconds."""
@@ -90,8 +92,13 @@ async def _serve(plan: ServePlan, folder: Path, limits: str) -> None:
             opened = _opened(plan, (place.port, control_place.port, token), files.ca_file, folder, limits, began_s)
             (folder / "client.py").write_text(program(PYTHON, opened), encoding="utf-8")
             (folder / "client.mjs").write_text(program(JAVASCRIPT, opened), encoding="utf-8")
+            place_file = folder / PLACE_FILE
+            write_place(place_file, _served(opened, clock))
             print(guide(opened), flush=True)
-            await _go(plan, server, clock, real, over)
+            try:
+                await _go(plan, server, clock, real, over)
+            finally:
+                place_file.unlink(missing_ok=True)
     finally:
         await control.stop()
         await server.stop()
@@ -117,6 +124,19 @@ async def _go(plan: ServePlan, server: Server, clock: PacedClock, real: Clock, o
 def _catch_up(plan: ServePlan, clock: Clock) -> bool:
     """Let the venue's time pass to now; False when the candles are over. Live prices never are."""
     return plan.venue.run_until(clock.now_ms()) or plan.wire is not None
+
+
+def _served(opened: Opened, clock: PacedClock) -> Served:
+    return Served(
+        world=f"{opened.start_ms}-{os.getpid()}",
+        pid=os.getpid(),
+        port=opened.port,
+        control_port=opened.control_port,
+        ca_file=opened.ca_file,
+        start_ms=opened.start_ms,
+        began_ms=clock.began_ms,
+        speed=opened.speed,
+    )
 
 
 def _status(plan: ServePlan, server: Server) -> Status:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from tradepool.entrypoints.deployment_settings import (
+    AccountSettings,
+    DeploymentSettings,
+    MandateSettings,
+    UserSettings,
+    VenueSettings,
+)
+
+if TYPE_CHECKING:
+    from tradepool.core.universe.rules import Rules
 
 
 class LogSettings(BaseModel):
@@ -43,6 +54,49 @@ class CandlesSettings(BaseModel):
     folder: Path = Path("~/.local/share/tradepool/candles")
 
 
+class UniverseSettings(BaseModel):
+    """Which markets may be traded; see `core.universe.rules`. A rule that is left out asks for nothing.
+
+    Volume is in the quote asset a day, range, volatility, price step and spread in percent, age in days of candles.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    quotes: list[str] = []
+    statuses: list[str] = []
+    volume_min: float | None = Field(default=None, ge=0)
+    range_min: float | None = Field(default=None, ge=0)
+    range_max: float | None = Field(default=None, ge=0)
+    volatility_min: float | None = Field(default=None, ge=0)
+    volatility_max: float | None = Field(default=None, ge=0)
+    age_min: float | None = Field(default=None, ge=0)
+    step_max: float | None = Field(default=None, ge=0)
+    spread_max: float | None = Field(default=None, ge=0)
+    conditions: list[str] = []
+    allow: list[str] = []
+    deny: list[str] = []
+
+    @property
+    def rules(self) -> Rules:
+        """The same as the core knows them. Raises WrongRule."""
+        from tradepool.core.universe.rules import Rules
+
+        return Rules(
+            quotes=self.quotes,
+            statuses=self.statuses,
+            bounds={
+                "volume": (self.volume_min, None),
+                "range": (self.range_min, self.range_max),
+                "volatility": (self.volatility_min, self.volatility_max),
+                "age": (self.age_min, None),
+                "step": (None, self.step_max),
+                "spread": (None, self.spread_max),
+            },
+            conditions=self.conditions,
+            allow=self.allow,
+            deny=self.deny,
+        )
+
+
 class Settings(BaseModel):
     """All of it."""
 
@@ -51,3 +105,9 @@ class Settings(BaseModel):
     backtest: BacktestSettings = BacktestSettings()
     strategies: StrategiesSettings = StrategiesSettings()
     candles: CandlesSettings = CandlesSettings()
+    universe: UniverseSettings = UniverseSettings()
+    deployment: DeploymentSettings = DeploymentSettings()
+    venue: VenueSettings = VenueSettings()
+    users: dict[str, UserSettings] = {}
+    accounts: dict[str, AccountSettings] = {}
+    mandates: dict[str, MandateSettings] = {}

@@ -10,8 +10,9 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
@@ -85,6 +86,13 @@ def _sections(settings_class: type[BaseModel]) -> Mapping[str, type[BaseModel] |
     return {n: k if isinstance(k, type) and issubclass(k, BaseModel) else None for n, k in kinds.items()}
 
 
+def _named_sections(settings_class: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The class of the sections that a key holds by names of the user's own, such as `[users.ann]`; else None."""
+    kind = settings_class.model_fields[key].annotation
+    held = get_args(kind)[1] if get_origin(kind) is dict else None
+    return held if isinstance(held, type) and issubclass(held, BaseModel) else None
+
+
 def _refuse_unknown(
     settings_class: type[BaseModel], given: Mapping[str, object], source: str, above: tuple[str, ...]
 ) -> None:
@@ -95,6 +103,11 @@ def _refuse_unknown(
         section = known[key]
         if section is not None and isinstance(value, Mapping):
             _refuse_unknown(section, value, source, (*above, key))
+        named = _named_sections(settings_class, key)
+        if named is not None and isinstance(value, Mapping):
+            for name, held in value.items():
+                if isinstance(held, Mapping):
+                    _refuse_unknown(named, held, source, (*above, key, name))
 
 
 def _refuse_unknown_environment(settings_class: type[BaseModel], environment: Mapping[str, str]) -> None:
@@ -140,3 +153,47 @@ def _holds(given: object, path: tuple[str, ...]) -> bool:
             return False
         given = given[key]
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A setting in force: its dotted key, its value as JSON can hold it, and who said so."""
+
+    key: str
+    value: object
+    source: str
+
+
+def origins(settings: BaseModel, file: Path | None = None) -> list[Origin]:
+    """Every setting with where its value comes from: the environment, the file, or the default.
+
+    >>> class Log(BaseModel):
+    ...     level: str = "info"
+    >>> origins(Log())
+    [Origin(key='level', value='info', source='default')]
+    """
+    written = {} if file is None else _read(file)
+    surroundings = _environment_source(type(settings))()
+
+    def source(path: tuple[str, ...]) -> str:
+        return "environment" if _holds(surroundings, path) else str(file) if _holds(written, path) else "default"
+
+    return [Origin(".".join(path), value, source(path)) for path, value in _leaves(settings.model_dump(mode="json"))]
+
+
+def explained(settings: BaseModel, file: Path | None, key: str) -> list[Origin]:
+    """The origins of one setting, or of all under a key ("": of everything). Raises UnknownSetting."""
+    everything = origins(settings, file)
+    found = [row for row in everything if not key or row.key == key or row.key.startswith(f"{key}.")]
+    if not found:
+        hint = nearest(key, [row.key for row in everything])
+        raise UnknownSetting(key=key, source="the configuration", hint=hint)
+    return found
+
+
+def _leaves(tree: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], object]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value

@@ -106,6 +106,8 @@ def configure(level: str = "INFO", style: Literal["console", "json"] = "console"
         )
     )
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    # Each opening of the database would be told in three lines.
+    logging.getLogger("alembic").setLevel(max(threshold, logging.WARNING))
 
 
 def _renderer(style: Literal["console", "json"]) -> Processor:

@@ -107,6 +107,11 @@ class MarketData:
 
     # ---- starting, and starting again
 
+    @property
+    def known_ms(self) -> int:
+        """Up to when every market is known; the one that is furthest behind counts. -1: nothing is."""
+        return min((followed.known_ms for followed in self._followed.values()), default=-1)
+
     async def start(self) -> dict[MarketId, float]:
         """Load the saved steps, subscribe, and take in what was missed; the last closes known before that."""
         saved = {(each.strategy_id, each.market): each for each in self._journal.checkpoints()}

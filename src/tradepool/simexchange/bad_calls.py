@@ -14,7 +14,7 @@ from aiohttp import web
 from tradepool.ports.clock import Clock
 from tradepool.simexchange.codecs.binance.request import Call
 from tradepool.simexchange.codecs.binance.streams import Ask
-from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault, Strikes
+from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault
 from tradepool.simexchange.faults import Faults, Place, Rule
 from tradepool.simexchange.venue import Venue
 
@@ -52,8 +52,7 @@ class BadCalls:
 
     def refuses_streams(self) -> bool:
         """Whether streams can't be opened now, by a rule whose route says so: CONNECT."""
-        rules = [rule for rule in self.faults.by_kind[Strikes.CALL] if rule.fault.route == CONNECT]
-        return any(rule.strikes(Place(CONNECT), self.venue.now_ms) for rule in rules)
+        return self.faults.on_call(Place(CONNECT), self.venue.now_ms)[0] is not None
 
     def on_ask(self, ask: Ask) -> Fault | None:
         """What strikes a request on the ws-api, whose route is written WS METHOD."""

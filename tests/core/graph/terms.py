@@ -11,6 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.core.graph.plain_terms import (
+    Naive,
+    at_rises,
+    averaged_and_bounded,
+    bounded_average,
+    central,
+    from_sum,
+    newest,
+    rises,
+    rolling,
+    weighted,
+)
 from tests.core.graph.samples import MINUTE_MS
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
@@ -27,26 +39,33 @@ from tradepool.core.graph.expr import (
     was,
     where,
 )
+from tradepool.core.graph.lengths import root_of, scaled
 from tradepool.core.graph.market_step import series
 from tradepool.core.graph.primitives import (
     correlation,
     count,
     cumulative,
+    delayed,
     delta,
     ema,
     highest,
     lag,
     lowest,
+    moment,
     quantile,
     rank,
     regression,
     rolling_sum,
     since,
+    since_highest,
+    since_lowest,
     sma,
     smooth,
     variance,
     wilder,
+    wma,
 )
+from tradepool.core.graph.recursion import value_when
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.writer import Writer
@@ -56,8 +75,6 @@ N = parameter("n", 14, 1, LONGEST, 1)
 OTHER = "OTHER/USDT"
 SCORE = "score"
 Make = Callable[[Number, Number], Expr]
-# Of the source's values, the bars and n.
-Naive = Callable[[Floats, Bars, int], Floats]
 
 
 class Term(NamedTuple):
@@ -75,15 +92,6 @@ class Term(NamedTuple):
     passes_nan: bool = True
 
 
-def rolling(function: Callable[[Floats], float]) -> Naive:
-    """A function of each whole window, written as plainly as can be."""
-
-    def naive(x: Floats, bars: Bars, n: int) -> Floats:
-        return np.array([function(x[i - n + 1 : i + 1]) if i + 1 >= n else np.nan for i in range(len(x))])
-
-    return naive
-
-
 def smoothed(weight: Callable[[int], float], seed: Callable[[int], int] = lambda n: n) -> Naive:
     """An average seeded by the mean of so many values."""
 
@@ -99,11 +107,6 @@ def smoothed(weight: Callable[[int], float], seed: Callable[[int], int] = lambda
 def shifted(x: Floats, bars: Bars, n: int) -> Floats:
     """The value n bars ago."""
     return np.concatenate((np.full(min(n, len(x)), np.nan), x[: max(len(x) - n, 0)]))
-
-
-def rises(x: Floats) -> NDArray[np.bool_]:
-    """Whether a value is above the one before."""
-    return np.append(False, x[1:] > x[:-1])
 
 
 def from_second(values: Floats) -> Floats:
@@ -235,6 +238,31 @@ TERMS: dict[str, Term] = {
     ),
     "wilder": Term(wilder, smoothed(lambda n: 1.0 / n), passes_nan=False),
     "smooth": Term(lambda x, n: smooth(x, 1.0 / (n + 0.0)), smoothed(lambda n: 1.0 / n, lambda n: 1), forgets=False),
+    "wilder from a sum": Term(lambda x, n: wilder(x, n, seed="sum"), from_sum, flat=None, passes_nan=False),
+    "delayed": Term(
+        lambda x, n: ema(delayed(x, scaled(n, multiply=2), n), n),
+        lambda x, bars, n: np.concatenate((np.full(n, np.nan), EMA(x[n:], bars, n))),
+        passes_nan=False,
+    ),
+    "half a length": Term(
+        lambda x, n: sma(x, scaled(n, divide=2, add=1)) + lag(x, root_of(n)) / root_of(n),
+        lambda x, bars, n: MEAN(x, bars, n // 2 + 1) + shifted(x, bars, int(n**0.5)) / int(n**0.5),
+        flat=None,
+    ),
+    "recursive": Term(bounded_average, averaged_and_bounded, flat=lambda value: 0.0, forgets=False),
+    "value when": Term(
+        lambda x, n: value_when(x > lag(x), x),
+        at_rises,
+        flat=lambda value: np.nan,
+        meets=lambda x, bars, n: rises(x).astype(float),
+        forgets=False,
+    ),
+    "wma": Term(wma, rolling(weighted)),
+    "mean deviation": Term(lambda x, n: moment(x, n, 1), central(1), flat=None),
+    "third moment": Term(lambda x, n: moment(x, n, 3), central(3), 3, flat=None),
+    "fourth moment": Term(lambda x, n: moment(x, n, 4), central(4), 4, flat=None),
+    "since highest": Term(since_highest, newest(np.max), 0, flat=lambda value: 0.0),
+    "since lowest": Term(since_lowest, newest(np.min), 0, flat=lambda value: 0.0),
     "rolling sum": Term(rolling_sum, rolling(lambda window: float(np.sum(window))), flat=None),
     "sma": Term(sma, MEAN),
     "variance": Term(variance, rolling(lambda window: float(np.var(window))), 2, lambda value: 0.0),

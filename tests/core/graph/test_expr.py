@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tradepool.core.graph import expr
 from tradepool.core.graph.expr import (
     Expr,
-    WrongLength,
     WrongOperand,
     absolute,
     close,
@@ -34,6 +33,7 @@ from tradepool.core.graph.expr import (
     was,
     where,
 )
+from tradepool.core.graph.lengths import WrongLength
 from tradepool.core.graph.parameter import Parameter, WrongParameter, declare
 from tradepool.core.graph.primitives import (
     correlation,

@@ -1,46 +1,43 @@
-"""Every indicator there is, found by walking the package: its lines as expressions over parameters of their own."""
+"""Every indicator there is, from their own table: its lines as expressions over parameters of their own."""
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from math import floor
 
-from tradepool.core import indicators
-from tradepool.core.graph.expr import Expr, parameter
+from tradepool.core.graph.expr import Expr, Number, parameter
+from tradepool.core.indicators.page import Argument, Page, pages
 
 LONGEST = 60
 USUAL = 14
 
 
-def functions() -> Iterator[Callable[..., Expr | tuple[Expr, ...]]]:
-    """The public functions of the indicators' modules."""
-    for module in pkgutil.walk_packages(indicators.__path__, f"{indicators.__name__}."):
-        members = vars(import_module(module.name)).items()
-        yield from (
-            value
-            for name, value in members
-            if inspect.isfunction(value) and value.__module__ == module.name and not name.startswith("_")
-        )
+def varied(page: Page, argument: Argument) -> Number:
+    """A parameter for an argument, around its default and within its limits."""
+    assert argument.limits is not None
+    name, (low, high) = f"{page.name}_{argument.name}", argument.limits
+    if argument.is_whole:
+        default = argument.default if isinstance(argument.default, int) else USUAL
+        return parameter(name, min(default, LONGEST), int(low), min(int(high), LONGEST), 1)
+    assert isinstance(argument.default, float)
+    step = argument.default / 4.0
+    return parameter(name, argument.default, low, low + step * floor((min(high, 16 * step) - low) / step), step)
 
 
-def lines(function: Callable[..., Expr | tuple[Expr, ...]]) -> Iterator[tuple[str, Expr]]:
+def lines(page: Page) -> dict[str, Expr]:
     """An indicator's lines by name, with a parameter for each argument that may be one."""
-    given: dict[str, Expr] = {}
-    for argument in inspect.signature(function).parameters.values():
-        default = argument.default
-        if argument.annotation == "int | Number":
-            given[argument.name] = parameter(argument.name, USUAL, 1, LONGEST, 1)
-        elif argument.annotation == "float | Number" and isinstance(default, float):
-            name = f"{function.__name__}_{argument.name}"
-            given[argument.name] = parameter(name, default, 0.0, 4.0 * default, default / 4.0)
-    made = function(**given)
-    if isinstance(made, Expr):
-        yield function.__name__, made
-    else:
-        fields = getattr(made, "_fields", None) or [str(index) for index in range(len(made))]
-        yield from ((f"{function.__name__} {name}", line) for name, line in zip(fields, made, strict=True))
+    found = page.lines(**{item.name: varied(page, item) for item in page.arguments if item.may_vary})
+    return {name if name == page.name else f"{page.name} {name}": line for name, line in found.items()}
 
 
-INDICATORS: dict[str, Expr] = dict(line for function in functions() for line in lines(function))
+PAGES = pages()
+LINES: dict[str, dict[str, Expr]] = {name: lines(page) for name, page in PAGES.items()}
+INDICATORS: dict[str, Expr] = {name: line for each in LINES.values() for name, line in each.items()}
+
+
+def usual(page: Page) -> dict[str, Expr]:
+    """An indicator's lines by name with its default parameters, what has none being USUAL."""
+    given = {item.name: USUAL for item in page.arguments if item.is_required}
+    return {name if name == page.name else f"{page.name} {name}": line for name, line in page.lines(**given).items()}
+
+
+USUAL_LINES: dict[str, Expr] = {name: line for page in PAGES.values() for name, line in usual(page).items()}

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import pytest
 
+from tests.combined import COMBINED
 from tests.core.graph.samples import MINUTE_MS
 from tests.core.graph.terms import TERMS, N
-from tests.core.indicators.found import INDICATORS
+from tests.core.indicators.found import LINES
 from tradepool.core.graph.expr import Expr, close, crosses_above, high, low, parameter, square_root, where
 from tradepool.core.graph.primitives import ema, highest, lag, quantile, sma, smooth, variance
 from tradepool.core.graph.scope import of, on
 from tradepool.core.graph.step import COLUMNS, StepSource, market_step, series_step
 from tradepool.core.graph.whole import Whole
 from tradepool.core.strategies.catalog import named, names
+from tradepool.core.strategies.strategy import Strategy
 
 FAST = parameter("fast", 3, 1, 20, 1)
 SHARE = parameter("share", 0.5, 0.0, 1.0, 0.125)
+APART = 24
 
 
 class Batch(NamedTuple):
@@ -28,20 +32,25 @@ class Batch(NamedTuple):
     settled: tuple[Whole, ...]
     step: Callable[[Collection[str]], StepSource]
     is_strategy: bool = False
+    # Of so many cases one is computed, the first of them this one; the long form has as many times more.
+    every: int = 1
+    first: int = 0
 
 
-def batch_of(expressions: dict[str, Expr]) -> Batch:
+def batch_of(expressions: dict[str, Expr], every: int = 1, first: int = 0) -> Batch:
     """Expressions in one step."""
 
-    def step(varying: Collection[str]) -> StepSource:
+    @cache
+    def step(varying: frozenset[str]) -> StepSource:
         return series_step(list(expressions.values()), timeframe_ms=MINUTE_MS, varying=varying)
 
-    return Batch(tuple(expressions), tuple(item.settled for item in expressions.values()), step)
+    settled = tuple(item.settled for item in expressions.values())
+    return Batch(tuple(expressions), settled, lambda varying: step(frozenset(varying)), every=every, first=first)
 
 
-def batch_of_strategy(name: str) -> Batch:
+def batch_of_strategy(strategy: Strategy) -> Batch:
     """The market part of a strategy."""
-    graph = named(name).graph
+    name, graph = strategy.name, strategy.graph
 
     def step(varying: Collection[str]) -> StepSource:
         return market_step(graph, timeframe_ms=MINUTE_MS, varying=varying)
@@ -71,12 +80,17 @@ MIXED: dict[str, Expr] = {
     + quantile(close, 1, SHARE),
 }
 
+INDICATORS: Sequence[dict[str, Expr]] = [
+    {name: line for each in list(LINES.values())[at::APART] for name, line in each.items()} for at in range(APART)
+]
 BATCHES: dict[str, Batch] = {
     "of a price": batch_of(of_terms(where(close > low, close, high))),
     "of an average": batch_of(of_terms(ema(close, FAST))),
     "mixed": batch_of(MIXED),
-    "indicators": batch_of(INDICATORS),
-    **{name: batch_of_strategy(name) for name in names()},
+    # A few together, of all kinds: what one of many would take to compile is more than they take apart.
+    **{f"indicators {at}": batch_of(together, 3, at % 3) for at, together in enumerate(INDICATORS)},
+    **{name: batch_of_strategy(named(name)) for name in names()},
+    **{name: batch_of_strategy(strategy) for name, strategy in COMBINED.items()},
 }
 SUBJECTS: Sequence[tuple[str, str]] = [
     (name, column) for name, batch in BATCHES.items() for column in dict.fromkeys(batch.columns)

@@ -161,7 +161,7 @@ def numbers() -> list[Hostile]:
         Hostile("division by zero", enter("close / 0 > 1"), errors.NotComputable, "the divisor is zero"),
         Hostile("zero over zero", enter("close > 0 / 0"), errors.NotComputable, "the divisor is zero"),
         Hostile("division by a zero made", enter("close / (1 - 1) > 1"), errors.NotComputable, "the divisor is zero"),
-        Hostile("window 0", enter("sma(close, 0) > 1"), errors.NotComputable, "cannot look over 0"),
+        Hostile("window 0", enter("sma(close, 0) > 1"), errors.NotComputable, "length cannot be 0; give one from 1"),
         Hostile("window -1", enter("lag(close, -1) > 1"), errors.NotComputable, "cannot look over -1"),
         Hostile("window 1.5", enter("sma(close, 1.5) > 1"), errors.NotComputable, "cannot look over 1.5"),
         Hostile("window of prices", enter("sma(close, close) > 1"), errors.NotComputable, "cannot look over close"),
@@ -171,7 +171,7 @@ def numbers() -> list[Hostile]:
         Hostile("a negative stop", enter("close > 1") + "stop: -2 percent", errors.WrongDistance, "-2 is none"),
         Hostile("a stop of all", enter("close > 1") + "stop: 100 percent", errors.WrongDistance, "below 100 percent"),
         Hostile("a stop without unit", enter("close > 1") + "stop: 2", errors.WrongDistance, "no unit"),
-        Hostile("a stop over no bars", enter("close > 1") + "stop: 2 atrs(0)", errors.NotComputable, "look over 0"),
+        Hostile("a stop over no bars", enter("close > 1") + "stop: 2 atrs(0)", errors.NotComputable, "cannot be 0"),
         Hostile(
             "a stop over prices", enter("close > 1") + "stop: 2 atrs(open)", errors.NotComputable, "over open bars"
         ),

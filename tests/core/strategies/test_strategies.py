@@ -107,9 +107,10 @@ def test_a_new_strategy_is_a_few_lines() -> None:
 
 
 def test_the_catalog_knows_its_files() -> None:
-    assert names() == ("bollinger_breakout", "moving_average_cross", "trend_pullback")
+    known = "bollinger_breakout donchian_turtle macd_trend moving_average_cross rsi_divergence supertrend"
+    assert names() == (*known.split(), "support_resistance", "trend_pullback", "volume_breakout")
     assert all(named(name).name == name for name in names())
     with pytest.raises(UnknownStrategy, match="did you mean bollinger_breakout"):
         named("bolinger")
-    with pytest.raises(UnknownStrategy, match="known: bollinger_breakout, moving_average_cross, trend_pullback"):
+    with pytest.raises(UnknownStrategy, match="known: bollinger_breakout, donchian_turtle, macd_trend, "):
         named("strategy")

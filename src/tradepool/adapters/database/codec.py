@@ -26,6 +26,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.StreamRestored,
         events.ForeignOrder,
         events.EntriesResumed,
+        events.FlattenAsked,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

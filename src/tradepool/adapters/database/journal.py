@@ -51,6 +51,10 @@ class DatabaseJournal:
                 run(_TRADE, [_trade_row(record, n) for n in range(len(record.trades))])
             if record.refusals:
                 run(_REFUSAL, [_refusal_row(record, n) for n in range(len(record.refusals))])
+            self.fence()
+
+    def fence(self) -> None:
+        """Asked last inside each record's transaction, which holds the write lock by then: may this process write?"""
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -130,3 +130,37 @@ checkpoint = Table(
     PrimaryKeyConstraint("strategy_id", "market"),
     sqlite_strict=True,
 )
+
+deployment = Table(
+    "deployment",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("world", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    sqlite_strict=True,
+)
+
+halt = Table(
+    "halt",
+    METADATA,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+    sqlite_strict=True,
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("time_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_strict=True,
+)

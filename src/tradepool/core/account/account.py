@@ -7,13 +7,12 @@ with its commands ignored. An event that says nothing new leaves `changed` false
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import position_of
-from tradepool.core.account.slot import Slot, Working
+from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.risk.review import review
@@ -24,6 +23,7 @@ from tradepool.domain.event import (
     CandlesClosed,
     EntriesResumed,
     Event,
+    FlattenAsked,
     ForeignOrder,
     InstanceBegan,
     OrderAccepted,
@@ -42,15 +42,6 @@ from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry that waits for the exits of its batch to be final."""
-
-    slot: Slot
-    signal: Signal
-    equity: int
 
 
 class Account:
@@ -86,7 +77,7 @@ class Account:
         self.changed = False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self._order_number = 0
-        self._waiting: list[_Entry] = []
+        self._waiting: list[Entry] = []
         self._commands: list[Command] = []
 
     def apply(self, event: Event) -> list[Command]:
@@ -116,6 +107,10 @@ class Account:
                 self._order_of_others(event)
             case EntriesResumed():
                 self.foreign, self.changed = None, self.foreign is not None
+            case FlattenAsked():
+                for slot in to_flatten(self.slots.values(), event.markets):
+                    self.changed = True
+                    self._leave(slot, step.SELL, event.time_ms)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -191,7 +186,7 @@ class Account:
                 if event.late or self.foreign:
                     self._refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
                 else:
-                    self._waiting.append(_Entry(slot, signals[market], equity))
+                    self._waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
@@ -199,13 +194,17 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
         )
-        if wish == step.NOTHING:
-            return
+        if wish != step.NOTHING:
+            self._leave(slot, wish, s.time_ms)
+
+    def _leave(self, slot: Slot, wish: int, time_ms: int) -> None:
+        """Do what is wished once the stop has left the book; its cancel may be on its way for another wish."""
         if slot.stop is not None:
+            if not slot.after_cancel:
+                self._commands.append(Cancel(slot.stop, slot.market.id))
             slot.after_cancel = wish
-            self._commands.append(Cancel(slot.stop, slot.market.id))
         else:
-            self._after_cancel(slot, wish, s.time_ms)
+            self._after_cancel(slot, wish, time_ms)
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
@@ -274,7 +273,7 @@ class Account:
         slot.after_cancel = step.NOTHING
         slot.row[step.RESTING] = 0
         if wish == step.SELL:
-            self._sell(slot, Purpose.SIGNAL_EXIT, time_ms)
+            self._sell(slot, slot.take_sell_purpose(), time_ms)
             return
         if wish == step.RELEVEL:
             step.relevel(slot.row)
@@ -303,14 +302,14 @@ class Account:
             market = MarketId(self.account.venue)
             self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
             return
-        if order.status is not OrderStatus.INTENT or order.request.type is OrderType.MARKET:
+        if order.request.type is OrderType.MARKET or not order.accepted():
             return
-        order.status, self.changed = OrderStatus.ACCEPTED, True
+        self.changed = True
         step.stop_rests(self.slots[order.request.market].row)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self.orders.get(event.client_order_id)
-        if order is None or order.status is not OrderStatus.INTENT:
+        if order is None or not order.rejected():
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS and event.reason == "would_trigger":
@@ -326,7 +325,7 @@ class Account:
             return
         filled, market = event.filled_quantity, self.slots[order.request.market].market
         order.owed = filled is not None and market.steps(filled) > order.filled_steps
-        if order.owed:
+        if order.owed or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is OrderType.STOP_LOSS:
@@ -354,9 +353,7 @@ class Account:
         self.changed = True
         slot = self.slots[fill.market]
         steps = slot.market.steps(fill.quantity)
-        order.status = OrderStatus.ACCEPTED
-        order.filled_steps += steps
-        if order.filled_steps >= slot.market.steps(order.request.quantity):
+        if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
         if fill.side is Side.BUY:
             self._bought(slot, fill, steps)

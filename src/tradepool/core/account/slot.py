@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
-from tradepool.domain.ids import ClientOrderId
+from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.market import Market
-from tradepool.domain.order import OrderRequest, OrderStatus
+from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.signal import Signal
 
 
 @dataclass(slots=True)
@@ -22,6 +24,30 @@ class Working:
     filled_steps: int = 0
     reserved: int = 0
     owed: bool = False
+
+    def accepted(self) -> bool:
+        """Hear that the venue has it; whether that is news."""
+        return self._hear(OrderNews.ACCEPTED)
+
+    def rejected(self) -> bool:
+        """Hear that the venue will not have it; whether that is news."""
+        return self._hear(OrderNews.REJECTED)
+
+    def cancelled(self) -> bool:
+        """Hear that it left the book; whether that is news."""
+        return self._hear(OrderNews.CANCELLED)
+
+    def filled(self, steps: int, wanted: int) -> bool:
+        """Hear of one more fill; whether that was the last of the `wanted` steps."""
+        self.filled_steps += steps
+        self._hear(OrderNews.FILLED if self.filled_steps >= wanted else OrderNews.FILLED_IN_PART)
+        return self.status.final
+
+    def _hear(self, news: OrderNews) -> bool:
+        """Go where the table of an order's life leads; nothing changes when this is no news to it."""
+        after = ORDER_LIFE.get((self.status, news))
+        self.status = after or self.status
+        return after is not None
 
 
 @dataclass(slots=True)
@@ -38,6 +64,7 @@ class Slot:
     stop: ClientOrderId | None = None
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
+    sell_purpose: Purpose = Purpose.SIGNAL_EXIT
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
@@ -69,6 +96,11 @@ class Slot:
         gained = self.worth() + self.row[step.EXIT_PROCEEDS] - self.row[step.EXIT_FEE]
         return gained - fee_units(self.worth(), self.terms[step.TAKER_PPM]) - self.row[step.ENTRY_COST]
 
+    def take_sell_purpose(self) -> Purpose:
+        """Why the next sale happens: a person's wish is for one sale only."""
+        purpose, self.sell_purpose = self.sell_purpose, Purpose.SIGNAL_EXIT
+        return purpose
+
     def steps(self) -> int:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
@@ -88,3 +120,20 @@ class Slot:
             row[step.EXIT_REASON],
             row[step.SIDE],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry that waits for the exits of its batch to be final."""
+
+    slot: Slot
+    signal: Signal
+    equity: int
+
+
+def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
+    """What a person wants sold and is not being sold yet, as far as it can be; its sale will say whose wish it was."""
+    found = [s for s in slots if s.market.id in markets and s.held and not s.exiting and not s.row[step.UNSELLABLE]]
+    for slot in found:
+        slot.sell_purpose = Purpose.FLATTEN
+    return found

@@ -21,6 +21,7 @@ REASONS = {
     step.STOP_HIT: Purpose.STOP,
     step.TRAILING_HIT: Purpose.TRAILING,
     step.TARGET_HIT: Purpose.TARGET,
+    step.FLATTENED: Purpose.FLATTEN,
 }
 REASON_CODES = {purpose: code for code, purpose in REASONS.items()}
 

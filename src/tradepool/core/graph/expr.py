@@ -19,17 +19,12 @@ from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, VOLUME, Unit, com
 from tradepool.core.graph.whole import MINUTE_MS, NEVER, Count, Term, Whole, at, largest, plus
 from tradepool.domain.errors import InvalidInput
 
-LENGTH_MAX = 100_000
 _TEXT_MAX = 160
 _TEXT_DEPTH = 8
 
 
 class WrongOperand(InvalidInput):
     """In {expression}: {why}; {remedy}."""
-
-
-class WrongLength(InvalidInput):
-    """{what} cannot look over {length} bars; give a whole number from 1 to {most}, or an integer parameter."""
 
 
 class External(NamedTuple):
@@ -39,7 +34,7 @@ class External(NamedTuple):
     max_age_ms: int
 
 
-Payload: TypeAlias = str | int | float | Parameter | External | None
+Payload: TypeAlias = str | int | float | Parameter | External | Term | None
 Node = TypeVar("Node", bound="Expr")
 _nodes: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
 
@@ -208,24 +203,6 @@ def parameter(name: str, default: float, low: float, high: float, step: float) -
     return node(Number, "parameter", (), declare(name, default, low, high, step))
 
 
-def length(value: int | Number, what: str) -> Number:
-    """A window length as a node: a constant whole number or an integer parameter. Raises WrongLength."""
-    if isinstance(value, Number) and isinstance(value.value, Parameter) and value.value.is_integer:
-        lowest, highest = value.value.low, value.value.high
-    elif type(value) is int:
-        lowest = highest = value
-    else:
-        raise WrongLength(what=what, length=repr(value)[:60], most=LENGTH_MAX)
-    if lowest < 1 or highest > LENGTH_MAX:
-        raise WrongLength(what=what, length=f"{lowest} to {highest}", most=LENGTH_MAX)
-    return value if isinstance(value, Number) else node(Number, "length", (), int(lowest))
-
-
-def bars_in(length: Expr) -> Whole:
-    """A window length as a whole number."""
-    return Term("parameter", (length.value.name,)) if isinstance(length.value, Parameter) else int(str(length.value))
-
-
 def as_number(value: object, place: str) -> Number:
     """A number as it is, or a Python number as a constant. Raises WrongOperand for a condition."""
     if isinstance(value, Number):
@@ -371,7 +348,7 @@ def describe(expr: Expr, depth: int = _TEXT_DEPTH) -> str:
     >>> describe((close - open_) * 2 > high)
     '((close - open) * 2.0) > high'
     """
-    text = _describe(expr, depth)
+    text = _describe(expr, depth, {})
     return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 3] + "..."
 
 
@@ -379,14 +356,22 @@ def _sign(expr: Expr) -> str:
     return OPERATIONS[expr.op][0] if expr.op in OPERATIONS else ""
 
 
-def _describe(expr: Expr, depth: int) -> str:
+def _describe(expr: Expr, depth: int, known: dict[tuple[int, int], str]) -> str:
+    # Kept by node, and no longer than it can be shown: terms are shared, so that the whole text may be without end.
+    key = id(expr), depth
+    if key not in known:
+        known[key] = _written(expr, depth, known)[: _TEXT_MAX + 1]
+    return known[key]
+
+
+def _written(expr: Expr, depth: int, known: dict[tuple[int, int], str]) -> str:
     if isinstance(expr.value, Parameter):
         return expr.value.name
-    if not expr.args:
+    if not expr.args or expr.op == "length":
         return str(expr.value)
     if depth == 0:
         return "..."
-    args = [_describe(arg, depth - 1) for arg in expr.args]
+    args = [_describe(arg, depth - 1, known) for arg in expr.args]
     if isinstance(expr, Window):
         return ", ".join(args)
     if not _sign(expr):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tradepool.core.graph.expr import Expr, Number, bars_in
+from tradepool.core.graph.expr import Expr, Number, Window
+from tradepool.core.graph.lengths import bars_in
+from tradepool.core.graph.recursion import write_before, write_component, write_recursive
 from tradepool.core.graph.whole import plus
 from tradepool.core.graph.writer import Ring, Writer, indented
 
@@ -66,7 +68,7 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
     source, bars = expr.args
     n, x = writer.whole(bars_in(bars)), writer.atom(source)
     mean = writer.hoist(f"divide(1.0, to_float({n}))")
-    weight = mean if expr.op == "wilder" else writer.hoist(f"divide(2.0, to_float({n}) + 1.0)")
+    weight = mean if expr.op.startswith("wilder") else writer.hoist(f"divide(2.0, to_float({n}) + 1.0)")
     decay = writer.hoist(f"1.0 - {weight}")
     state, bar = writer.keep(expr), writer.scope.bar
     start, seeded = writer.whole(source.first_valid), writer.whole(expr.first_valid)
@@ -77,7 +79,9 @@ def write_recursion(writer: Writer, expr: Expr) -> str:
         f"    {following}",
         "else:" if start == "0" else f"elif {bar} >= {start}:",
     ]
-    seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = {state} * {mean}"]
+    # From a sum: that of all but the last value has decayed once.
+    first = f"{state} - ({state} - {x}) * {mean}" if expr.op == "wilder_from_sum" else state
+    seeding = [f"{state} += {x}", f"if {bar} == {seeded}:", f"    {state} = ({first}) * {mean}"]
     lines += indented([f"{state} = {x}"] if expr.op == "ema_from_first" else seeding)
     writer.scope.lines += writer.once_past(seeded_before, [following], lines)
     writer.scope.lines += _start_over(writer, expr, state, x)
@@ -155,23 +159,78 @@ def write_variance(writer: Writer, expr: Expr) -> str:
     return writer.local(f"maximum({squares} * {view.share} - {mean} * {mean}, 0.0)", expr)
 
 
-def write_extreme(writer: Writer, expr: Expr) -> str:
-    """Take what is more extreme; look through the window only when the extreme leaves it. A nan is passed over."""
+def write_wma(writer: Writer, expr: Expr) -> str:
+    """A running sum, and one in which each value loses one weight a bar; both anchored."""
     (window,) = expr.args
-    sign, view, bar = ">=" if expr.op == "highest" else "<=", View(writer, window), writer.scope.bar
-    leaving, state = view.leaving, writer.keep(expr)
-    # It is nan only while every value of the window is.
-    rescan = oldest_to_newest(
-        writer, [view], [f"{state} = where({{y}} {sign} {state} or is_nan({state}), {{y}}, {state})"]
-    )
+    view = View(writer, window)
+    leaving, total, weighted = view.leaving, writer.keep(expr, "sum of"), writer.keep(expr, "weighted sum of")
+    most, k = writer.hoist(f"to_float({view.n})"), writer.fresh("n")
+    again = [f"{k} += 1.0", f"{weighted} += {k} * {{y}}", f"{total} += {{y}}"]
     lines = [
-        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state} or is_nan({state}):",
-        f"    {state} = {view.x}",
-        f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {leaving} == {state}:",
-        *indented([f"{state} = {view.x}", *rescan]),
+        f"{weighted} += {most} * {view.x} - {total}",
+        f"{total} += {view.x} - {leaving}",
+        _when_anew(writer, window, total),
+        f"    {total} = 0.0",
+        f"    {weighted} = 0.0",
+        f"    {k} = 0.0",
+        *indented(oldest_to_newest(writer, [view], again)),
     ]
     writer.scope.lines += writer.since(view.source.first_valid, lines)
-    return state
+    share = writer.hoist(f"divide(2.0, {most} * ({most} + 1.0))")
+    return writer.local(f"{weighted} * {share}", expr)
+
+
+def write_extreme_age(writer: Writer, expr: Expr) -> str:
+    """The same as for the extreme itself, which is kept beside its age."""
+    (window,) = expr.args
+    sign, view, bar = ">=" if expr.op == "since_highest" else "<=", View(writer, window), writer.scope.bar
+    state, age, k = writer.keep(expr, "extreme of"), writer.keep(expr), writer.fresh("n")
+    take = [f"if {{y}} {sign} {state} or is_nan({state}):", f"    {state} = {{y}}", f"    {age} = {k}"]
+    rescan = oldest_to_newest(writer, [view], [f"{k} -= 1.0", *take])
+    newest = [f"{state} = {view.x}", f"{age} = 0.0"]
+    lines = [
+        f"{age} += 1.0",
+        f"if {bar} == {writer.whole(view.source.first_valid)} or {view.x} {sign} {state} or is_nan({state}):",
+        *indented(newest),
+        f"elif {bar} >= {writer.whole(plus(window.first_valid, 1))} and {age} >= to_float({view.n}):",
+        *indented([f"{state} = {writer.hoist('divide(0.0, 0.0)')}", f"{k} = to_float({view.n})", *rescan]),
+    ]
+    writer.scope.lines += writer.since(view.source.first_valid, lines)
+    return age
+
+
+def write_extreme(writer: Writer, expr: Expr) -> str:
+    """The extreme of this block of n values, and of those of the block before that are still in the window.
+
+    The latter are found once a block, going back from its end (van Herk, 1992). A nan is passed over: either word gives
+    its second operand then, and nothing known is an infinity until the end.
+    """
+    (window,) = expr.args
+    word, sign = ("maximum", "-") if expr.op == "highest" else ("minimum", "")
+    view, varies, nothing = View(writer, window), writer.varies(window), writer.hoist(f"{sign}1e308 * 10.0")
+    n, state, place = view.n, writer.keep(expr), writer.state(f"place in its block {expr!r}", kind="int", varies=varies)
+    array, first = writer.rows_of(f"from there to the end of the block {expr!r}", view.ring.size, varies=varies)
+    best, k = (writer.fresh(letter) for letter in "nk")
+    # Adding zero makes one zero of both, whichever came first.
+    x = writer.local(f"{view.x} + 0.0", f"{view.source!r} + 0.0")
+    begins = f"{state} = {word}({x}, where({place} == 0, {nothing}, {state}))"
+    writer.scope.lines += writer.since(view.source.first_valid, [begins])
+    older = f"{array}[{first} + minimum({place} + 1, {n} - 1)]"
+    old = writer.local(f"{nothing} if {place} == {n} - 1 else {older}", f"what is left of the block before {expr!r}")
+    both = writer.local(f"{word}({state}, {old})", f"known {expr!r}")
+    found = writer.local(f"where({both} == {nothing}, {writer.hoist('divide(0.0, 0.0)')}, {both})", expr)
+    ends = [
+        f"{place} += 1",
+        f"if {place} == {n}:",
+        f"    {place} = 0",
+        f"    {best} = {word}({x}, {nothing})",
+        f"    {array}[{first} + {n} - 1] = {best}",
+        f"    for {k} in range(1, {n}):",
+        f"        {best} = {word}({view.ring.back(k)} + 0.0, {best})",
+        f"        {array}[{first} + {n} - 1 - {k}] = {best}",
+    ]
+    writer.scope.lines += writer.since(view.source.first_valid, ends)
+    return found
 
 
 def write_quantile(writer: Writer, expr: Expr) -> str:
@@ -212,12 +271,16 @@ def write_quantile(writer: Writer, expr: Expr) -> str:
     return writer.local(f"{below} + ({above} - {below}) * ({place} - to_float({h}))", expr)
 
 
-# Sums over the whole window at each bar: {x} and {u} are this bar's values, {y} and {w} each value, {a} ... the sums.
+# Sums over the whole window at each bar: {x} and {u} are this bar's values, {y} and {w} each value, {a} ... the sums,
+# {m} the mean.
 _LINE = ["{a} += (to_float({k}) - {middle}) * ({y} - {x})", "{b} += {y} - {x}", "{c} += ({y} - {x}) * ({y} - {x})"]
 _PAIR = [*_LINE[1:], "{a} += {w} - {u}", "{d} += ({w} - {u}) * ({w} - {u})", "{e} += ({y} - {x}) * ({w} - {u})"]
 _SPREADS = "square_root({c} - {b} * {b} * {share}) * square_root({d} - {a} * {a} * {share})"
 _SCANS: dict[str, tuple[str, list[str], str]] = {
     "rank": ("a", ["{a} += where({y} < {x}, 1.0, where({y} == {x}, 0.5, 0.0))"], "{a} * {share} + ({x} - {x})"),
+    "moment_1": ("a", ["{a} += absolute({y} - {m})"], "{a} * {share}"),
+    "moment_3": ("a", ["{a} += ({y} - {m}) * ({y} - {m}) * ({y} - {m})"], "{a} * {share}"),
+    "moment_4": ("a", ["{a} += (({y} - {m}) * ({y} - {m})) * (({y} - {m}) * ({y} - {m}))"], "{a} * {share}"),
     "slope": ("a", _LINE[:1], "{a} * {spread}"),
     "fitted": ("ab", _LINE[:2], "{x} + {b} * {share} + {a} * {spread} * (to_float({n}) - {middle})"),
     "r2": ("abc", _LINE, "minimum(1.0, divide({a} * {a} * {spread}, {c} - {b} * {b} * {share}))"),
@@ -232,9 +295,11 @@ _SCANS: dict[str, tuple[str, list[str], str]] = {
 def write_scan(writer: Writer, expr: Expr) -> str:
     """Look at every value of the window: nothing is remembered beside the ring, so nothing drifts."""
     letters, lines, result = _SCANS[expr.op]
-    views = [View(writer, window) for window in expr.args]
+    views = [View(writer, window) for window in expr.args if isinstance(window, Window)]
     n = views[0].n
     names = {letter: writer.fresh("n") for letter in letters}
+    if not isinstance(expr.args[-1], Window):
+        names["m"] = writer.atom(expr.args[-1])
     names |= {letter: view.x for letter, view in zip("xu", views, strict=False)} | {"n": n, "share": views[0].share}
     if "{middle}" in lines[0]:
         names["middle"] = writer.hoist(f"(to_float({n}) + 1.0) * 0.5")
@@ -277,10 +342,18 @@ WRITE: dict[str, Callable[[Writer, Expr], str]] = {
     "ema": write_recursion,
     "ema_from_first": write_recursion,
     "wilder": write_recursion,
+    "wilder_from_sum": write_recursion,
+    "delayed": lambda writer, expr: writer.atom(expr.args[0]),
+    "before": write_before,
+    "recursion": write_recursive,
+    "component": write_component,
     "smooth": write_smooth,
     "lag": write_lag,
     "rolling_sum": write_sum,
     "sma": write_sum,
+    "wma": write_wma,
+    "since_highest": write_extreme_age,
+    "since_lowest": write_extreme_age,
     "variance": write_variance,
     "highest": write_extreme,
     "lowest": write_extreme,

@@ -7,8 +7,8 @@ running total, a path) has no warm-up: only the same first bar gives the same bi
 
 A nan (of a division by zero, or of another market not yet known) is got over: an average starts over at the next known
 value, a window forgets it once it has left, `highest` and `lowest` look at the known values, a running total adds
-nothing. A window length is a whole number or an integer parameter. `rank`, `regression` and `correlation` look at their
-whole window at each bar.
+nothing. A window length is a whole number or an integer parameter. `rank`, `moment`, `regression` and `correlation`
+look at their whole window at each bar.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from tradepool.core.graph.expr import (
     after,
     as_boolean,
     as_number,
-    bars_in,
-    length,
     node,
     where,
 )
+from tradepool.core.graph.lengths import bars_in, excess, length
 from tradepool.core.graph.units import combined
 from tradepool.core.graph.whole import NEVER, Term, plus, times
 from tradepool.domain.candle import TIMEFRAMES_MS
@@ -58,9 +57,19 @@ def ema(source: Number, n: int | Number, *, seed: Literal["mean", "first"] = "me
     return _recursion("ema" if seed == "mean" else "ema_from_first", source, n, EMA_FORGETS)
 
 
-def wilder(source: Number, n: int | Number) -> Number:
-    """Wilder's average, weight 1 / n, seeded by the mean of the first n values (Wilder, 1978)."""
-    return _recursion("wilder", source, n, WILDER_FORGETS)
+def wilder(source: Number, n: int | Number, *, seed: Literal["mean", "sum"] = "mean") -> Number:
+    """Wilder's average, weight 1 / n, seeded by the mean of the first n values (Wilder, 1978).
+
+    With `seed="sum"` it starts one value earlier, from the sum of n - 1 values over n, as in his directional movement.
+    """
+    return _recursion("wilder" if seed == "mean" else "wilder_from_sum", source, n, WILDER_FORGETS)
+
+
+def delayed(source: Number, n: int | Number, less: int | Number) -> Number:
+    """The same values, said to be known only `n - less` bars later: averages of it are seeded that much later."""
+    source, bars = as_number(source, "delayed"), excess(n, less)
+    lengths = [length(item, "delayed") for item in (n, less)]
+    return node(Number, "delayed", (source, *lengths), needs=after(source, valid=bars, settled=bars), unit=source.unit)
 
 
 def smooth(source: Number, weight: Number | float) -> Number:
@@ -82,6 +91,19 @@ def sma(source: Number, n: int | Number) -> Number:
     return _over("sma", n, source, unit="same", block=BLOCK)
 
 
+def wma(source: Number, n: int | Number) -> Number:
+    """Mean of the last n values, weighted n for the newest, n - 1 for the one before, down to 1."""
+    return _over("wma", n, source, unit="same", block=BLOCK)
+
+
+def moment(source: Number, n: int | Number, order: Literal[1, 3, 4]) -> Number:
+    """Mean of (value - mean)^order over the last n values; of order 1, of the distances from the mean."""
+    source, mean = as_number(source, "moment"), sma(source, n)
+    window = _window(source, length(n, "moment"))
+    unit = source.unit and (source.unit[0] * order, source.unit[1] * order)
+    return node(Number, f"moment_{order}", (window, mean), unit=unit)
+
+
 def variance(source: Number, n: int | Number) -> Number:
     """Population variance of the last n values, never below zero."""
     return _over("variance", n, source, unit="square", block=BLOCK)
@@ -95,6 +117,16 @@ def highest(source: Number, n: int | Number) -> Number:
 def lowest(source: Number, n: int | Number) -> Number:
     """Smallest of the last n values that are known; nan where none is."""
     return _over("lowest", n, source, unit="same")
+
+
+def since_highest(source: Number, n: int | Number) -> Number:
+    """Bars since the largest of the last n values, 0 to n - 1; of equal ones the newest."""
+    return _over("since_highest", n, source)
+
+
+def since_lowest(source: Number, n: int | Number) -> Number:
+    """Bars since the smallest of the last n values, 0 to n - 1; of equal ones the newest."""
+    return _over("since_lowest", n, source)
 
 
 def rank(source: Number, n: int | Number) -> Number:

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from tradepool.core.compiler.program import NameClash, Program
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.expr import SCOPES, Boolean, Expr, External, Number, constant, walk
+from tradepool.core.graph.lengths import bars_in, longest
 from tradepool.core.graph.memory import WRITE
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.scope import write_scope
 from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, WrongUnit, unit_name
-from tradepool.core.graph.whole import NEVER, Whole, at, largest
+from tradepool.core.graph.whole import NEVER, NotAMultiple, Whole, at, largest
 from tradepool.core.graph.writer import PRICES, Writer, indented
+from tradepool.domain.candle import TIMEFRAMES_MS, timeframe_name
 
 # Columns of a market row. Exposures are levels, -1, 0 or 1; distances are in units of price, 0 = none. Targets are not
 # among them: only fused steps read them so far.
@@ -58,6 +60,10 @@ _ONE = constant(1.0)
 # A distance leaves the market part only as a finite positive number of price units; nan compares as false.
 _AS_DISTANCE = """def as_distance(value: float) -> float:
     return value if 0.0 < value <= 1.7976931348623157e308 else 0.0"""
+
+
+class TimeframeTooFine(NotAMultiple):
+    """In {expression}: bars of {longer} cannot be made of bars of {shorter}; use a whole multiple of {shorter}, or shorter candles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +198,7 @@ def fused_step(
     `extra_arguments` (such as "account: Ints") follow the market arguments; `start` and `finish` run once a call. In
     `before` the locals exposure, previous_exposure, stop_distance, trail_distance and trail_step still hold the bar
     before (distances: 0.0 at the first bar of a call), in `after` this one's. Raises NameClash if the lines use a name
-    of the step's own, NotAMultiple if bars of `timeframe_ms` do not make up a longer timeframe, WrongUnit if a distance
+    of the step's own, TimeframeTooFine if bars of `timeframe_ms` do not make up a longer timeframe, WrongUnit if a distance
     is not in units of price.
     """
     for distance, expr in zip(_DISTANCES, graph.distances, strict=True):
@@ -244,8 +250,7 @@ def write_nodes(writer: Writer, *roots: Expr) -> None:
             inner.setdefault((expr.op, expr.value), []).append(expr)
         elif expr.op == "window":
             source, bars = expr.args
-            most = int(bars.value.high) if isinstance(bars.value, Parameter) else int(str(bars.value))
-            scope.sizes[source] = max(most, scope.sizes.get(source, 0))
+            scope.sizes[source] = max(longest(bars), scope.sizes.get(source, 0))
     for nodes in inner.values():
         write_scope(writer, nodes, write_nodes)
     for expr in order:
@@ -263,6 +268,8 @@ def _atom(writer: Writer, expr: Expr) -> str:
         return writer.local(price, expr) if "[" in price else price
     if isinstance(expr.value, External):
         return writer.local(f"x{writer.externals.index(expr.value)}[i]", expr)
+    if expr.op == "length":
+        return writer.hoist(f"to_float({writer.whole(bars_in(expr))})")
     return "" if isinstance(expr.value, Parameter) or expr.op == "window" else repr(expr.value)
 
 
@@ -331,7 +338,10 @@ def assemble(
 
 
 def source(writer: Writer, name: str, text: str, roots: Sequence[Expr], timeframe_ms: int) -> StepSource:
-    """What the writer has collected, with the text. Raises NotAMultiple."""
+    """What the writer has collected, with the text. Raises TimeframeTooFine."""
+    for expr in walk(*roots):
+        if expr.op in ("on", "session") and TIMEFRAMES_MS[str(expr.value)] % timeframe_ms:
+            raise TimeframeTooFine(expression=expr, longer=expr.value, shorter=timeframe_name(timeframe_ms))
     made = StepSource(
         name=name,
         text=text,

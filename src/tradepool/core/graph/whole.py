@@ -7,9 +7,11 @@ numbers beside its parameters.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -25,11 +27,12 @@ class NotAMultiple(InvalidInput):
     """Bars of {longer} cannot be made of bars of {shorter}; use a whole multiple of {shorter}."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Term:
     """A parameter by name, a ratio by the longer timeframe in ms, or `+`, `*`, `max` of two; `never` without end.
 
-    `most` is the largest of one number over all parameter sets.
+    `//` is a part, rounded down, `less` what one exceeds another by (or 0), `root` a square root, rounded down. `most`
+    is the largest of one number over all parameter sets.
     """
 
     op: str
@@ -37,12 +40,17 @@ class Term:
 
     def __str__(self) -> str:
         """As it would be written."""
-        if self.op in "+*":
-            inner = [f"({a})" if self.op == "*" and isinstance(a, Term) and a.op == "+" else f"{a}" for a in self.args]
+        if self.op in ("+", "*", "//"):
+            inner = [f"({a})" if self.op != "+" and isinstance(a, Term) and a.op == "+" else f"{a}" for a in self.args]
             return f" {self.op} ".join(inner).replace("+ -", "- ")
         if self.op == "ratio":
             return f"bars in {timeframe_name(int(str(self.args[0])))}"
-        return f"max({', '.join(map(str, self.args))})" if self.op == "max" else str(self.args[0])
+        named = self.op in ("max", "less", "root")
+        return f"{self.op}({', '.join(map(str, self.args))})" if named else str(self.args[0])
+
+    def __repr__(self) -> str:
+        """As it would be written."""
+        return str(self)
 
 
 Whole: TypeAlias = int | Term
@@ -66,6 +74,10 @@ def plus(a: Whole, b: Whole) -> Whole:
     """
     if NEVER in (a, b):
         return NEVER
+    # Kept as the largest of sums, so that what is compared often does not grow each time.
+    (several, other) = (a, b) if isinstance(a, Term) and a.op == "max" else (b, a)
+    if isinstance(several, Term) and several.op == "max" and not (isinstance(other, Term) and other.op == "max"):
+        return largest(*(plus(item, other) for item in _alternatives(several)))
     (a, more), (b, yet_more) = _parts(a), _parts(b)
     terms, constant = [item for item in (a, b) if item != 0], more + yet_more
     whole: Whole = Term("+", (a, b)) if len(terms) == 2 else terms[0] if terms else 0
@@ -79,6 +91,21 @@ def times(a: Whole, b: Whole) -> Whole:
     if isinstance(a, int) and isinstance(b, int):
         return a * b
     return a if b == 1 else b if a == 1 else Term("*", (a, b))
+
+
+def part(whole: Whole, divisor: int) -> Whole:
+    """The whole over a divisor, rounded down."""
+    return whole // divisor if isinstance(whole, int) else whole if divisor == 1 else Term("//", (whole, divisor))
+
+
+def less(a: Whole, b: Whole) -> Whole:
+    """By how much the one exceeds the other, or 0."""
+    return max(a - b, 0) if isinstance(a, int) and isinstance(b, int) else Term("less", (a, b))
+
+
+def root(whole: Whole) -> Whole:
+    """The square root, rounded down."""
+    return isqrt(whole) if isinstance(whole, int) else Term("root", (whole,))
 
 
 def _addends(whole: Whole) -> tuple[Counter[Term], int]:
@@ -109,15 +136,23 @@ def largest(*wholes: Whole) -> Whole:
     >>> print(largest(plus(n, 5), plus(plus(n, n), 4)))
     n + n + 4
     """
-    most: Whole = 0
-    for whole in wholes:
-        if NEVER in (most, whole):
-            most = NEVER
-        elif _covers(whole, most):
-            most = whole
-        elif not _covers(most, whole) and not (isinstance(most, Term) and most.op == "max" and whole in most.args):
-            most = Term("max", (most, whole))
+    kept: list[Whole] = []
+    for item in (part for whole in wholes for part in _alternatives(whole)):
+        if item == NEVER:
+            return NEVER
+        if not any(_covers(other, item) for other in kept):
+            kept = [*(other for other in kept if not _covers(item, other)), item]
+    most: Whole = kept[0] if kept else 0
+    for item in kept[1:]:
+        most = Term("max", (most, item))
     return most
+
+
+def _alternatives(whole: Whole) -> list[Whole]:
+    """The numbers of which it is the largest."""
+    if isinstance(whole, int) or whole.op != "max":
+        return [whole]
+    return [part for item in whole.args if not isinstance(item, str) for part in _alternatives(item)]
 
 
 def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timeframe_ms: int) -> Count:
@@ -139,10 +174,33 @@ def at(whole: Whole, values: Mapping[str, float | NDArray[np.generic]], timefram
     if whole.op == "most":
         assert not isinstance(whole.args[0], str)
         return int(np.max(at(whole.args[0], values, timeframe_ms)))
-    a, b = (at(item, values, timeframe_ms) for item in whole.args if not isinstance(item, str))
-    if whole.op == "max":
-        return np.maximum(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else max(a, b)
-    return a + b if whole.op == "+" else a * b
+    found = [at(item, values, timeframe_ms) for item in whole.args if not isinstance(item, str)]
+    return applied(whole.op, *found)
+
+
+def applied(op: str, a: Count, b: Count = 0) -> Count:
+    """An operation of a term, done to numbers."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return _APPLIED_TO_MANY[op](a, b)
+    return _APPLIED[op](a, b)
+
+
+_APPLIED: Mapping[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "max": max,
+    "less": lambda a, b: max(a - b, 0),
+    "root": lambda a, b: isqrt(a),
+}
+_APPLIED_TO_MANY: Mapping[str, Callable[[Count, Count], NDArray[np.int64]]] = {
+    "+": np.add,
+    "*": np.multiply,
+    "//": np.floor_divide,
+    "max": np.maximum,
+    "less": lambda a, b: np.maximum(np.subtract(a, b), 0),
+    "root": lambda a, b: np.array([isqrt(int(one)) for one in np.ravel(a)], np.int64),
+}
 
 
 def ratio(longer_ms: int, shorter_ms: int) -> int:

@@ -75,6 +75,8 @@ class Writer:
             varies = isinstance(node.value, Parameter) and self.varies(node.value)
             if varies or any(id(arg) in self._varying for arg in node.args):
                 self._varying.add(id(node))
+                # What a recursion remembers has no operands that would tell.
+                self._varying.update(id(arg) for arg in node.args if arg.op == "before")
             unsure = node.op in UNSURE or any(id(arg) in self._unsure for arg in node.args)
             if unsure and not isinstance(node, Boolean):
                 self._unsure.add(id(node))

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from tradepool.core.graph.expr import Number, close, high, low, maximum, minimum
-from tradepool.core.graph.primitives import lag, wilder
+from tradepool.core.graph.expr import Number
+from tradepool.core.graph.primitives import wilder
+from tradepool.core.indicators.page import LENGTH, indicator
+from tradepool.core.indicators.true_range import true_range
 
 
-def true_range() -> Number:
-    """How far the price moved in a bar, the gap from the last close included; in units of price (Wilder, 1978).
-
-    >>> true_range().lookback
-    1
-    """
-    return maximum(high, lag(close)) - minimum(low, lag(close))
-
-
+@indicator("volatility", span="0 and up", source="Wilder, 1978", flat=0.0, twin="ATR", length=LENGTH)
 def atr(*, length: int | Number = 14) -> Number:
-    """Wilder's average of the true range, in units of price (Wilder, 1978).
-
-    Constant bars in, their constant range out. Equal to TA-Lib's ATR.
+    """Wilder's average of the true range.
 
     >>> atr(length=14).lookback
     14

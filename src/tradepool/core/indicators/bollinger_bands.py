@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tradepool.core.graph.expr import Number, close, square_root
 from tradepool.core.graph.primitives import sma, variance
+from tradepool.core.indicators.page import LENGTH, SAME, WIDTH, indicator
 
 
 class BollingerBands(NamedTuple):
@@ -16,10 +17,17 @@ class BollingerBands(NamedTuple):
     lower: Number
 
 
+@indicator(
+    "volatility",
+    span="about that of the source",
+    source="Bollinger, 1983",
+    flat=SAME,
+    twin="BBANDS",
+    length=LENGTH,
+    width=WIDTH,
+)
 def bollinger(source: Number = close, *, length: int | Number = 20, width: float | Number = 2.0) -> BollingerBands:
-    """Mean of the last `length` values and `width` population standard deviations to either side (Bollinger, 1983).
-
-    Constant in, the same constant out of all three. Equal to TA-Lib's BBANDS.
+    """Mean of the last `length` values and `width` population standard deviations to either side.
 
     >>> bollinger().upper.lookback
     19

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tradepool.core.graph.expr import Number, close, maximum, where
 from tradepool.core.graph.primitives import delta, wilder
+from tradepool.core.indicators.page import LENGTH, indicator
 
 
+@indicator("momentum", span="0 to 100", source="Wilder, 1978", flat=50.0, twin="RSI", length=LENGTH)
 def rsi(source: Number = close, *, length: int | Number = 14) -> Number:
-    """Share of the upward moves among all moves, 0 to 100 (Wilder, 1978).
-
-    Constant in, 50 out: a flat market leans to neither side (TA-Lib, otherwise equal, says 0).
+    """Share of the upward moves among all moves, in percent; a flat market leans to neither side (TA-Lib says 0).
 
     >>> rsi(length=14).lookback
     14

@@ -18,4 +18,5 @@ def strategy() -> Strategy:
         exit=crosses_below(close, bands.middle),
         exits=stop_percent(parameter("stop_percent", 2.0, 0.1, 50.0, 0.1))
         + trail_percent(parameter("trail_percent", 3.0, 0.1, 50.0, 0.1)),
+        words={bands.upper: "the upper band", bands.middle: "the middle band"},
     )

@@ -1,9 +1,9 @@
 """What a strategy costs: arithmetic operations a bar and floats of state, estimated from its expressions.
 
 An addition is one operation; the other weights are what they take beside it on a processor. A window's sums are computed
-anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n leaves it once in
-about sqrt(n) bars of a random walk, and then n values are looked through. An operation that is not listed is taken to
-look at all of its window.
+anew once in `BLOCK` bars, which is shared out over them; the largest value of a window of n, where its age is asked for,
+leaves it once in about sqrt(n) bars of a random walk, and then n values are looked through. An operation that is not
+listed is taken to look at all of its window.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tradepool.core.graph.expr import Expr, walk
+from tradepool.core.graph.lengths import bars_in
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
-from tradepool.core.graph.whole import NEVER, Term, Whole
+from tradepool.core.graph.whole import NEVER, Term, Whole, applied
 
 # A market row: the level, the one before, the distances.
 SIGNAL_OPERATIONS = 10
 _ELEMENTWISE = {
-    **dict.fromkeys(("input", "constant", "parameter", "length"), 0),
+    **dict.fromkeys(("input", "constant", "parameter", "length", "delayed", "component"), 0),
     **dict.fromkeys(("add", "subtract", "multiply", "negate", "absolute", "maximum", "minimum", "where"), 1),
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "and", "or", "not", "is_known"), 1),
     "divide": 5,
@@ -31,17 +32,22 @@ _ELEMENTWISE = {
 _REMEMBERING = {
     **dict.fromkeys(("was", "previous", "lag", "external"), 1),
     **dict.fromkeys(("ema", "ema_from_first", "wilder", "smooth", "window", "rolling_sum", "sma", "since"), 4),
-    **dict.fromkeys(("highest", "lowest", "cumulative", "session", "on", "of"), 4),
+    **dict.fromkeys(("cumulative", "session", "on", "of"), 4),
+    **dict.fromkeys(("highest", "lowest"), 10),
+    **dict.fromkeys(("wma", "since_highest", "since_lowest"), 8),
     "variance": 12,
+    "before": 1,
+    "wilder_from_sum": 4,
 }
 # For each value of the window, at every bar.
 _SCANNING = {"rank": 3, "slope": 4, "fitted": 5, "r2": 7, "correlation": 11, "quantile": 5}
-_SUMS_ANEW = {"rolling_sum": 1, "sma": 1, "variance": 4}
-_EXTREMES = ("highest", "lowest")
+_SCANNING |= {"moment_1": 3, "moment_3": 4, "moment_4": 4}
+_SUMS_ANEW = {"rolling_sum": 1, "sma": 1, "variance": 4, "wma": 3}
+_EXTREMES = ("since_highest", "since_lowest")
 # A sort of its own each: what it takes to compile is charged here.
 _QUANTILE_OPERATIONS = 500
 _UNLISTED_OPERATIONS = 20
-_WITH_RING = ("window", "quantile")
+_WITH_RING = ("window", "quantile", "highest", "lowest")
 _SMALL_STATE_FLOATS = 3
 
 
@@ -62,8 +68,7 @@ def _bars_of(whole: Whole, values: Mapping[str, float]) -> int:
         return int(values[str(whole.args[0])])
     if whole.op == "ratio":
         return 1
-    a, b = (_bars_of(item, values) for item in whole.args if not isinstance(item, str))
-    return max(a, b) if whole.op == "max" else a + b if whole.op == "+" else a * b
+    return int(applied(whole.op, *(_bars_of(item, values) for item in whole.args if not isinstance(item, str))))
 
 
 def lookback_terms(expr: Expr) -> int:
@@ -113,5 +118,5 @@ def _bars(expr: Expr, values: Mapping[str, float]) -> int:
         if isinstance(operand.value, Parameter) and operand.value.is_integer:
             return int(values[operand.value.name])
         if operand.op == "length":
-            return int(str(operand.value))
+            return _bars_of(bars_in(operand), values)
     return 0

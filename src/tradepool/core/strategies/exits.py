@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradepool.core.graph.expr import Number, as_number, close, constant
+from tradepool.core.graph.expr import Number, as_number, close, constant, high
 from tradepool.core.indicators.average_true_range import atr
 
 NONE = constant(0.0)
@@ -68,6 +68,19 @@ def trail_atrs(atrs: float | Number, *, length: int | Number = 14, step: Number 
     """A trailing stop so many average true ranges away; it moves by at least a quarter of one."""
     distance = atr(length=length)
     return Exits(trail_distance=atrs * distance, trail_step=distance * QUARTER if step is None else step)
+
+
+def stop_at(level: Number, *, step: Number = NONE) -> Exits:
+    """A stop at a price, such as a channel's lower line, that follows it upward and never moves back.
+
+    It moves by at least `step`; at a bar whose price is not above the level it stays where it was.
+
+    >>> from tradepool.core.graph.expr import low
+    >>> stop_at(low).stop_distance
+    close - low
+    """
+    # A trailing stop is counted from the high of the bar, so this is the one distance that ends at the level.
+    return Exits(stop_distance=close - level, trail_distance=high - level, trail_step=step)
 
 
 def targets_percent(

@@ -20,4 +20,5 @@ def strategy() -> Strategy:
         exit=crosses_below(fast, slow),
         exits=stop_atrs(parameter("stop_atrs", 3.0, 0.5, 20.0, 0.1), length=length)
         + trail_atrs(parameter("trail_atrs", 4.0, 0.5, 20.0, 0.1), length=length),
+        words={fast: "the fast average", slow: "the slow average"},
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tradepool.core.graph.expr import Boolean, Expr, as_boolean, parameters, walk
+from tradepool.core.graph.expr import Boolean, Expr, Number, as_boolean, as_number, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.step import Graph
 from tradepool.core.strategies.exits import NONE, Exits
@@ -35,6 +35,8 @@ class Strategy:
     `enter` raises the exposure to 1, `exit` clears it and wins. `enter_short` and `exit_short` do the same below zero;
     an entry of one side turns a position of the other at once. Raise `version` when the meaning changes: results and
     saved states of one version are not those of another. `overrides` are parameter values other than the default.
+    `confidence`, 0 to 1, and `words`, what its expressions are called, only explain it (`core.strategies.explain`);
+    no step computes them.
 
     >>> from tradepool.core.graph.expr import close, parameter
     >>> from tradepool.core.graph.primitives import ema
@@ -52,6 +54,8 @@ class Strategy:
     enter_short: Boolean | None = None
     exit_short: Boolean | None = None
     overrides: Mapping[str, float] = field(default_factory=dict)
+    confidence: Number | None = None
+    words: Mapping[Expr, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what is not a condition, half a short, and one parameter name with two meanings."""
@@ -65,6 +69,8 @@ class Strategy:
             (name,) = given
             (missing,) = shorts.keys() - given.keys()
             raise HalfAShort(strategy=self.name, given=name, missing=missing)
+        if self.confidence is not None:
+            as_number(self.confidence, f"confidence of {self.name}")
         assert self.parameters is not None
 
     @cached_property

@@ -8,17 +8,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
-from tradepool.core.graph import expr, primitives, scope
+from tradepool.core.graph import expr, primitives, recursion, scope
 from tradepool.core.graph.expr import Boolean, Number
 from tradepool.core.graph.parameter import Parameter
-from tradepool.core.indicators.average_true_range import atr, true_range
-from tradepool.core.indicators.bollinger_bands import bollinger
-from tradepool.core.indicators.exponential_moving_average import ema
-from tradepool.core.indicators.moving_average_convergence_divergence import macd
-from tradepool.core.indicators.relative_strength_index import rsi
-from tradepool.core.indicators.simple_moving_average import sma
+from tradepool.core.indicators.page import pages
 
 # A literal stays a Python number until it meets an expression: a window length must be a whole number, not a node.
 Value: TypeAlias = Number | Boolean | int | float | str
@@ -67,15 +62,10 @@ _PRIMITIVES: Sequence[Callable[..., Result]] = (
     primitives.count,
     primitives.since,
     primitives.cumulative,
+    primitives.since_highest,
+    primitives.since_lowest,
+    recursion.value_when,
 )
-_INDICATORS: Sequence[Callable[..., Result]] = (atr, bollinger, ema, macd, rsi, sma, true_range)
-# Functions with arguments that are text: the names of those arguments.
-_STRINGS: Mapping[str, frozenset[str]] = {
-    "on": frozenset({"timeframe"}),
-    "of": frozenset({"market"}),
-    "external": frozenset({"name", "max_age"}),
-    "session": frozenset({"timeframe"}),
-}
 
 RESERVED = frozenset(
     {"let", "parameter", "from", "to", "step", "and", "or", "not", "crosses", "above", "below"}
@@ -120,9 +110,12 @@ def _word(call: Callable[..., Result]) -> Word:
     arguments = tuple(item.name for item in given)
     required = tuple(item.name for item in given if item.default is item.empty)
     usage = ", ".join(item.name if item.default is item.empty else f"{item.name} = {item.default!r}" for item in given)
+    strings = frozenset(item.name for item in given if item.annotation == "str")
     summary = (inspect.getdoc(call) or "").split("\n")[0]
-    strings = _STRINGS.get(call.__name__, frozenset())
     return Word(call, arguments, required, strings, f"{call.__name__}({usage})", summary)
 
 
-WORDS: Mapping[str, Word] = {call.__name__: _word(call) for call in (*_EXPRESSIONS, *_PRIMITIVES, *_INDICATORS)}
+WORDS: Mapping[str, Word] = {
+    **{call.__name__: _word(call) for call in (*_EXPRESSIONS, *_PRIMITIVES)},
+    **{name: _word(cast("Callable[..., Result]", page.call)) for name, page in pages().items()},
+}

@@ -26,4 +26,5 @@ def strategy() -> Strategy:
         enter=recovery & uptrend,
         exit=(strength > parameter("strong", 70, 50, 95, 1)) | ~uptrend,
         exits=stop_atrs(parameter("stop_atrs", 4.0, 0.5, 20.0, 0.1)),
+        words={strength: "RSI", uptrend: "hourly trend up"},
     )

@@ -1,0 +1,167 @@
+"""Whose database it is, which instance trades on it, what is halted, and what people did.
+
+Read and written by the trading process and by commands beside it: what one commits, the other reads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Executable, delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.domain.user import Account, User
+
+
+class WrongDatabase(TradepoolError):
+    """The database {path} belongs to the {held_kind} deployment {held}, and the configuration is of the {kind} deployment {id}; correct deployment.folder: nothing was done with it."""
+
+
+class Replaced(TradepoolError):
+    """Instance {newer} has taken this deployment over; this one, {epoch}, trades no more: start again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What a person did to the deployment, when and why."""
+
+    time_ms: int
+    by: str
+    what: str
+    scope: str
+    reason: str
+
+
+class DatabaseDeployment:
+    """The deployment's own rows; every call is one transaction. StoreUnusable when the database can't be used."""
+
+    def __init__(self, connection: Connection, deployment: Deployment) -> None:
+        """Take an empty database for this deployment. Raises WrongDatabase for another one's."""
+        self._connection = connection
+        t = tables.deployment.c
+        held = connection.execute(select(t.id, t.kind)).first()
+        connection.rollback()
+        if held is None:
+            row = {"id": deployment.id, "kind": deployment.kind.value, "world": "", "epoch": 0}
+            self._write(insert(tables.deployment).values(row))
+        elif (held[0], Kind(held[1])) != (deployment.id, deployment.kind):
+            path = connection.engine.url.database
+            raise WrongDatabase(
+                path=path, held=held[0], held_kind=held[1], id=deployment.id, kind=deployment.kind.value
+            )
+
+    def _write(self, *statements: Executable) -> None:
+        try:
+            for statement in statements:
+                self._connection.execute(statement)
+            self._connection.commit()
+        except DBAPIError as error:
+            self._connection.rollback()
+            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+
+    # ---- which world, which instance
+
+    @property
+    def world(self) -> str:
+        """The practice exchange whose books these are; "" before the first one, and for real venues."""
+        return str(self._one(select(tables.deployment.c.world)))
+
+    def enter(self, world: str) -> None:
+        """These are the books of that practice exchange from now on."""
+        self._write(update(tables.deployment).values(world=world))
+
+    @property
+    def epoch(self) -> int:
+        """The newest instance; whoever has a lower number has been replaced."""
+        return int(str(self._one(select(tables.deployment.c.epoch))))
+
+    def next_epoch(self) -> int:
+        """Replace every instance there is: the number of the new one."""
+        self._write(update(tables.deployment).values(epoch=tables.deployment.c.epoch + 1))
+        return self.epoch
+
+    def _one(self, query: Executable) -> object:
+        value = self._connection.execute(query).scalar_one()
+        self._connection.rollback()
+        return value
+
+    # ---- accounts
+
+    def account(self, user: User, account: AccountId, venue: str) -> Account:
+        """An account with its number, which it is given once and keeps."""
+        a = tables.account.c
+        number = self._connection.execute(select(a.number).where(a.id == account)).scalar_one_or_none()
+        if number is None:
+            number = int(self._connection.execute(select(func.coalesce(func.max(a.number), 0))).scalar_one()) + 1
+            row = {"id": account, "user": user.id, "venue": venue, "number": number}
+            person = {"id": user.id, "name": user.name, "role": user.role.value}
+            new = insert(tables.user).prefix_with("OR REPLACE").values(person)
+            self._write(new, insert(tables.account).values(row))
+        self._connection.rollback()
+        return Account(id=account, user=UserId(user.id), venue=venue, number=number)
+
+    # ---- what people do
+
+    def halts(self) -> list[Halt]:
+        """What is halted now, by scope."""
+        t = tables.halt.c
+        rows = self._connection.execute(
+            select(t.kind, t.name, t.since_ms, t.by, t.reason).order_by(t.kind, t.name)
+        ).all()
+        self._connection.rollback()
+        return [
+            Halt(scope=Scope(ScopeKind(kind), name), since_ms=since_ms, by=by, reason=reason)
+            for kind, name, since_ms, by, reason in rows
+        ]
+
+    def halt(self, halt: Halt, what: str = "halt") -> None:
+        """Halt a scope, for good; `what` is the deed that is audited. Halted already, the newer reason holds."""
+        row = {"kind": halt.scope.kind.value, "name": halt.scope.name, "since_ms": halt.since_ms}
+        row |= {"by": halt.by, "reason": halt.reason}
+        deed = Deed(time_ms=halt.since_ms, by=halt.by, what=what, scope=str(halt.scope), reason=halt.reason)
+        self._write(insert(tables.halt).prefix_with("OR REPLACE").values(row), self._audited(deed))
+
+    def lift(self, scope: Scope, deed: Deed) -> bool:
+        """Lift a halt; whether there was one."""
+        there = any(halt.scope == scope for halt in self.halts())
+        t = tables.halt.c
+        gone = delete(tables.halt).where(t.kind == scope.kind.value, t.name == scope.name)
+        self._write(gone, self._audited(deed))
+        return there
+
+    def audit(self, deed: Deed) -> None:
+        """Write down what a person did."""
+        self._write(self._audited(deed))
+
+    def _audited(self, deed: Deed) -> Executable:
+        row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
+        return insert(tables.audit).values(row)
+
+    def deeds(self) -> Sequence[Deed]:
+        """What people did, in order."""
+        t = tables.audit.c
+        rows = self._connection.execute(select(t.time_ms, t.by, t.what, t.scope, t.reason).order_by(t.id)).all()
+        self._connection.rollback()
+        return [Deed(time_ms=at, by=by, what=what, scope=scope, reason=reason) for at, by, what, scope, reason in rows]
+
+
+class FencedJournal(DatabaseJournal):
+    """The journal of one instance: once a newer one has begun, nothing more is written, so no order follows from it."""
+
+    def __init__(self, connection: Connection, epoch: int) -> None:
+        """`epoch` is the instance's own."""
+        super().__init__(connection)
+        self._fenced, self._epoch = connection, epoch
+
+    def fence(self) -> None:
+        """Raise Replaced when there is a newer instance."""
+        newest = int(self._fenced.execute(select(tables.deployment.c.epoch)).scalar_one())
+        if newest != self._epoch:
+            raise Replaced(newer=newest, epoch=self._epoch)

@@ -1,0 +1,223 @@
+"""The configuration of a deployment as nouns: people, accounts, mandates. Every mistake names its section and key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from tradepool.core.risk.symbols import likely
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.candle import TIMEFRAMES_MS
+from tradepool.domain.deployment import Deployment, Kind, Mode
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
+from tradepool.domain.mandate import Limits, Mandate
+from tradepool.domain.user import Role, User
+from tradepool.entrypoints.deployment_settings import AccountSettings, LimitSettings, MandateSettings, VenueSettings
+from tradepool.entrypoints.inputs import settings_from
+from tradepool.entrypoints.settings import Settings
+from tradepool.entrypoints.strategies import find
+from tradepool.runtime.config import PREFIX, nearest
+
+CONFIG_NAME = "tradepool.toml"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_DEPLOYMENT_ID = re.compile(r"[a-z0-9]{8}")
+
+
+class NoDeployment(InvalidInput):
+    """No deployment is configured in {file}; run tradepool init, then name its file with --config."""
+
+
+class BadDeployment(InvalidInput):
+    """[{section}] {key} in {file}: {value} {why}; {remedy}."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seated:
+    """A mandate that is active, its strategy, and how far it goes. `account` is the section it trades on."""
+
+    user: User
+    account_id: AccountId
+    account: AccountSettings
+    mandate: Mandate
+    strategy: Strategy
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A deployment that makes sense, offline: whether the venue trades its markets is asked when it starts."""
+
+    file: Path
+    deployment: Deployment
+    folder: Path
+    venue: VenueSettings
+    timeframe_ms: int
+    users: Sequence[User]
+    seats: Sequence[Seated]
+    settings: Settings
+
+    @property
+    def database(self) -> Path:
+        """Its journal and books."""
+        return self.folder / "tradepool.sqlite"
+
+    @property
+    def socket(self) -> Path:
+        """Where the trading process listens for commands."""
+        return self.folder / "control.sock"
+
+
+def config_file(given: Path | None) -> Path:
+    """The configuration of the commands that need a deployment: the one named, else the one of this folder."""
+    file = given or Path(CONFIG_NAME)
+    if not file.is_file():
+        raise NoDeployment(file=file)
+    return file
+
+
+def deployed_from(given: Path | None) -> Deployed:
+    """Read, check and log as the configuration says. NoDeployment, BadDeployment, and what reading it raises."""
+    file = config_file(given)
+    return deployed(settings_from(file), file)
+
+
+def deployed(settings: Settings, file: Path) -> Deployed:
+    """The nouns of a configuration. NoDeployment, BadDeployment."""
+    if not settings.deployment.id:
+        raise NoDeployment(file=file)
+    return _Reading(settings, file).deployed()
+
+
+class _Reading:
+    """One configuration being read; `bad` says what is wrong where."""
+
+    def __init__(self, settings: Settings, file: Path) -> None:
+        self._settings, self._file = settings, file
+        self._kind = Kind(settings.deployment.kind)
+
+    def deployed(self) -> Deployed:
+        settings, venue = self._settings, self._settings.venue
+        self._check_names()
+        if venue.timeframe not in TIMEFRAMES_MS:
+            self._bad("venue", "timeframe", venue.timeframe, "is no timeframe", nearest(venue.timeframe, TIMEFRAMES_MS))
+        timeframe_ms = TIMEFRAMES_MS[venue.timeframe]
+        users = {
+            name: User(id=UserId(name), name=u.name or name, role=Role(u.role)) for name, u in settings.users.items()
+        }
+        for name, account in settings.accounts.items():
+            self._check_account(name, account, users)
+        seats, taken = list[Seated](), dict[str, str]()
+        for name, mandate in settings.mandates.items():
+            seat = self._seat(name, mandate, users, timeframe_ms)
+            if mandate.active and mandate.account in taken:
+                why = f"is traded by mandate {taken[mandate.account]} already"
+                self._bad(
+                    f"mandates.{name}", "account", mandate.account, why, "give each mandate an account of its own"
+                )
+            if mandate.active:
+                taken[mandate.account] = name
+                seats.append(seat)
+        return Deployed(
+            file=self._file,
+            deployment=Deployment(id=settings.deployment.id, kind=self._kind),
+            folder=settings.deployment.folder.expanduser(),
+            venue=venue,
+            timeframe_ms=timeframe_ms,
+            users=list(users.values()),
+            seats=seats,
+            settings=settings,
+        )
+
+    def _bad(self, section: str, key: str, value: object, why: str, remedy: str) -> NoReturn:
+        raise BadDeployment(
+            section=section, key=key, file=self._file, value=repr(value)[:60], why=why, remedy=remedy.strip(" ()")
+        )
+
+    def _check_names(self) -> None:
+        name = self._settings.deployment.id
+        if not _DEPLOYMENT_ID.fullmatch(name):
+            self._bad("deployment", "id", name, "is no id of a deployment", "let tradepool init write one")
+        for section in ("users", "accounts", "mandates"):
+            for each in getattr(self._settings, section):
+                if not _NAME.fullmatch(each):
+                    wanted = "use at most 40 of a-z, 0-9, _ and -"
+                    self._bad(section, each, each, "is no name", wanted)
+
+    def _check_account(self, name: str, account: AccountSettings, users: Mapping[str, User]) -> None:
+        section = f"accounts.{name}"
+        if account.user not in users:
+            self._bad(section, "user", account.user, "is no user", f"name one of [users]{nearest(account.user, users)}")
+        for key in ("key_env", "secret_env"):
+            variable = getattr(account, key)
+            if variable.upper().startswith(PREFIX):
+                self._bad(section, key, variable, "would be read as a setting", f"call it otherwise than {PREFIX}...")
+        for asset, amount in account.cash.items():
+            if amount < 0:
+                self._bad(f"{section}.cash", asset, str(amount), "is below zero", "give zero or more")
+
+    def _seat(self, name: str, given: MandateSettings, users: Mapping[str, User], timeframe_ms: int) -> Seated:
+        section, accounts = f"mandates.{name}", self._settings.accounts
+        if given.account not in accounts:
+            hint = f"name one of [accounts]{nearest(given.account, accounts)}"
+            self._bad(section, "account", given.account, "is no account", hint)
+        account, mode = accounts[given.account], Mode(given.mode)
+        if mode.kind is not self._kind:
+            modes = " or ".join(each for each in Mode if each.kind is self._kind)
+            why = f"does not belong to a {self._kind} deployment"
+            self._bad(section, "mode", given.mode, why, f"use {modes}, or another deployment")
+        strategy = self._strategy(section, given)
+        return Seated(
+            user=users[account.user],
+            account_id=AccountId(given.account),
+            account=account,
+            mandate=self._mandate(section, name, given, strategy, timeframe_ms),
+            strategy=strategy,
+            mode=mode,
+        )
+
+    def _strategy(self, section: str, given: MandateSettings) -> Strategy:
+        try:
+            strategy = find(given.strategy, self._settings.strategies.folder).load().strategy
+            strategy = strategy.with_parameters(given.parameters)
+            strategy.refuse_unless_live()
+        except TradepoolError as error:
+            self._bad(section, "strategy", given.strategy, f"can't be used: {str(error).rstrip('.')}", "correct it")
+        return strategy
+
+    def _mandate(
+        self, section: str, name: str, given: MandateSettings, strategy: Strategy, timeframe_ms: int
+    ) -> Mandate:
+        if not given.markets:
+            self._bad(section, "markets", given.markets, "names none", "name at least one, such as BTC/USDT")
+        for symbol in given.markets:
+            self._check_symbol(section, symbol)
+        if len({symbol.partition("/")[2] for symbol in given.markets}) > 1:
+            self._bad(section, "markets", given.markets, "have several quote assets", "use one mandate for each")
+        limits: LimitSettings = given.limits
+        try:
+            return Mandate(
+                id=MandateId(name),
+                account=AccountId(given.account),
+                strategy_id=strategy.strategy_id(timeframe_ms),
+                markets=tuple(MarketId(f"{self._settings.venue.id}:{symbol}") for symbol in given.markets),
+                weight=given.weight,
+                capital=given.capital,
+                limits=Limits(**limits.model_dump()),
+            )
+        except InvalidInput as error:
+            what = str(error.facts["what"])
+            self._bad(section, what, str(error.facts["value"]), "is out of range", f"use {error.facts['allowed']}")
+
+    def _check_symbol(self, section: str, symbol: str) -> None:
+        known, venue = list(self._settings.venue.symbols), self._settings.venue
+        if not re.fullmatch(r"[A-Z0-9]+/[A-Z0-9]+", symbol):
+            meant = " or ".join(likely(symbol, known)) or "BTC/USDT"
+            self._bad(section, "markets", symbol, "is no symbol", f"write it as the venue does, such as {meant}")
+        if self._kind is Kind.PRACTICE and venue.prices != "candles" and symbol not in known:
+            meant = " or ".join(likely(symbol, known)) or ", ".join(known)
+            why = "is not traded on the practice exchange"
+            self._bad(section, "markets", symbol, why, f"did you mean {meant}? Else add it to [venue] symbols")

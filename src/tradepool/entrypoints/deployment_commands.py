@@ -1,0 +1,142 @@
+"""The commands of a deployment: init, start, stop, status, halt, resume, flatten. Heavy imports inside, as in `cli`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tradepool.entrypoints.inputs import Config
+
+Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
+
+
+def init(
+    *,
+    file: Annotated[Path, Parameter(help="The configuration to write.")] = Path("tradepool.toml"),
+    folder: Annotated[Path | None, Parameter(help="Where database, sockets and log go.")] = None,
+    kind: Annotated[str | None, Parameter(help="practice (the default) or live.")] = None,
+    prices: Annotated[str | None, Parameter(help="Of the practice exchange: model (the default) or mirror.")] = None,
+    timeframe: Annotated[str | None, Parameter(help="Candles strategies act on [default: 1m].")] = None,
+    users: Annotated[list[str] | None, Parameter(consume_multiple=True, help="Their names [default: ann ben].")] = None,
+    overwrite: Annotated[bool, Parameter(help="Replace a configuration that is there.")] = False,
+    yes: Annotated[bool, Parameter(help="Ask nothing: defaults where no flag says otherwise.")] = False,
+) -> None:
+    """Set up a deployment: a few questions, a commented configuration, a folder; practice unless told otherwise."""
+    from tradepool.entrypoints.init import Wanted
+    from tradepool.entrypoints.init import init as set_up
+
+    wanted = Wanted(
+        file=file,
+        folder=folder,
+        kind=kind,
+        prices=prices,
+        timeframe=timeframe,
+        users=users,
+        overwrite=overwrite,
+        yes=yes,
+    )
+    written = set_up(wanted)
+    print("\n".join(str(path) for path in written))
+    print(f"Next: tradepool start --config {file}")
+
+
+def start(*, config: Config = None) -> None:
+    """Trade every active mandate until Ctrl-C, SIGTERM or `stop`; protections rest at the venue meanwhile and after."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.keys import keys_of
+    from tradepool.entrypoints.trading import start as trade
+
+    trade(deployed_from(config), keys_of)
+
+
+def stop(
+    *,
+    keep_protections: Annotated[bool, Parameter(help="They always rest at the venue; said for clarity.")] = True,
+    exchange: Annotated[bool, Parameter(help="End the practice exchange too, and its play money.")] = False,
+    config: Config = None,
+) -> None:
+    """End the trading process; open positions keep their protections at the venue."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import stop as end
+
+    del keep_protections
+    end(deployed_from(config), exchange=exchange)
+
+
+def status(*, json: Json = False, config: Config = None) -> None:
+    """Am I safe? Positions without a stop, orders without an answer, books against venue, age of data; exit code 1 if not."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import refuse_unless_safe
+    from tradepool.entrypoints.emergency import status as look
+    from tradepool.entrypoints.saying import show
+    from tradepool.presentation.status_page import status_json, status_page
+
+    found = look(deployed_from(config))
+    if json:
+        print(status_json(found), flush=True)
+    else:
+        show(status_page(found))
+    refuse_unless_safe(found)
+
+
+All = Annotated[bool, Parameter(name="--all", help="The whole platform.")]
+OfUser = Annotated[str | None, Parameter(help="One user.")]
+OnMarket = Annotated[str | None, Parameter(help="One market, such as BTC/USDT.")]
+Reason = Annotated[str | None, Parameter(help="Why; it is written down.")]
+
+
+def halt(
+    *,
+    everything: All = False,
+    user: OfUser = None,
+    market: OnMarket = None,
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Enter nothing more until `resume`; exits and protections go on. The name is typed back."""
+    _do("halt", everything, user, market, reason, config)
+
+
+def resume(
+    *,
+    everything: All = False,
+    user: OfUser = None,
+    market: OnMarket = None,
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Lift a halt. The name is typed back."""
+    _do("resume", everything, user, market, reason, config)
+
+
+def flatten(
+    *,
+    everything: All = False,
+    user: OfUser = None,
+    market: OnMarket = None,
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Halt, take back the stops and sell everything there, at market. The name is typed back."""
+    _do("flatten", everything, user, market, reason, config)
+
+
+def _do(
+    what: str, everything: bool, user: str | None, market: str | None, reason: str | None, config: Path | None
+) -> None:
+    from tradepool.entrypoints import emergency
+    from tradepool.entrypoints.deployment import deployed_from
+
+    deployed = deployed_from(config)
+    scope = emergency.scope_of(deployed, everything=everything, user=user, market=market)
+    wish = emergency.confirmed(what, scope, reason)
+    act = {"halt": emergency.halt, "resume": emergency.resume, "flatten": emergency.flatten}[what]
+    print(act(deployed, wish))
+
+
+def add_to(app: App) -> None:
+    """Give the command line these commands."""
+    for command in (init, start, stop, status, halt, resume, flatten):
+        app.command(command)

@@ -1,0 +1,74 @@
+"""The sections that make a configuration a deployment: its folder, its venue, and who trades what with how much.
+
+Until accounts are made on the command line, these sections are the users of a deployment.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DeploymentSettings(_Section):
+    """Who this installation is, whether its money is real, and the folder its database and sockets are in."""
+
+    id: str = ""
+    kind: Literal["practice", "live"] = "practice"
+    folder: Path = Path("~/.local/share/tradepool/practice")
+
+
+class VenueSettings(_Section):
+    """Where it trades, and on which candles. What follows `timeframe` is about the practice exchange only."""
+
+    id: str = "binance"
+    timeframe: str = "1m"
+    prices: Literal["model", "mirror", "candles"] = "model"
+    symbols: list[str] = ["BTC/USDT", "ETH/USDT"]
+    candles: list[Path] = []
+    exchange: Path | None = None
+    seed: int = Field(default=7, ge=0, lt=2**31)
+
+
+class UserSettings(_Section):
+    """A person."""
+
+    name: str = ""
+    role: Literal["operator", "trader"] = "trader"
+
+
+class AccountSettings(_Section):
+    """A user's account at the venue. `cash` is what a practice account is opened with; the other two name the variables
+    of the environment that hold a real one's key and secret (without them they are asked for)."""
+
+    user: str
+    cash: dict[str, Decimal] = {"USDT": Decimal(10_000)}
+    key_env: str = ""
+    secret_env: str = ""
+
+
+class LimitSettings(_Section):
+    """Limits of a mandate; what is left out does not limit."""
+
+    order_notional_max: Decimal | None = None
+    daily_loss_max: Decimal | None = None
+
+
+class MandateSettings(_Section):
+    """What a user lets the platform do with an account."""
+
+    account: str
+    strategy: str
+    markets: list[str]
+    capital: Decimal
+    weight: Decimal = Decimal("0.95")
+    parameters: dict[str, float] = {}
+    limits: LimitSettings = LimitSettings()
+    mode: Literal["practice", "shadow", "live"] = "practice"
+    active: bool = True

@@ -1,0 +1,331 @@
+"""Commands beside the trading process: is it safe, stop it, halt, resume, flatten. They work while it hangs, too.
+
+What changes something is confirmed by typing a name, has a reason, and is audited. A halt is a row in the database: the
+trading process reads it before every entry, so nothing has to reach it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.exchanges.transport import Transport
+from tradepool.core.risk.symbols import likely
+from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
+from tradepool.entrypoints.inputs import say_if_not_compiled
+from tradepool.entrypoints.keys import keys_of
+from tradepool.entrypoints.own_hands import own_hands
+from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
+from tradepool.entrypoints.running import running_pid
+from tradepool.entrypoints.safety import halt_rows, not_seen
+from tradepool.ports.clock import Clock
+from tradepool.presentation.formats import iso
+from tradepool.presentation.status_page import AccountSafety, StatusJson
+from tradepool.runtime.clock import RealClock
+from tradepool.runtime.command_socket import ask
+from tradepool.runtime.config import nearest
+
+# A process that says nothing for so long hangs; one that answers may take longer over a question.
+PING_S, ANSWER_S = 5.0, 120.0
+ENDING_S, FLAT_S, LOOK_S = 60.0, 60.0, 0.5
+
+
+class NotConfirmed(InvalidInput):
+    """Nothing was done: {typed} is not {name}; type it as it is shown."""
+
+
+class NoReason(InvalidInput):
+    """Nothing was done: there is no reason; say --reason "why"."""
+
+
+class WrongScope(InvalidInput):
+    """Nothing was done: {why}; name one of --all, --user NAME, --market SYMBOL{hint}."""
+
+
+class NotSafe(TradepoolError):
+    """Not safe, {count} to look at: {first}."""
+
+
+class NotRunning(TradepoolError):
+    """Nobody trades this deployment now; tradepool start does."""
+
+
+class Hangs(TradepoolError):
+    """The trading process {pid} does not answer; end it with kill -9 {pid}: protections rest at the venue, and start goes on from the journal."""
+
+
+class NotFlat(TradepoolError):
+    """Not everything is sold: {left}; look with tradepool status, and at the venue."""
+
+
+class StillThere(TradepoolError):
+    """Accounts {accounts} are stopped inside the trading process and can't sell there; run tradepool stop, then flatten again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants done to which part of a deployment, and why."""
+
+    what: str
+    scope: Scope
+    reason: str
+
+
+# ---- saying what is meant
+
+
+def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: str | None) -> Scope:
+    """The scope that flags name. WrongScope."""
+    given = [flag for flag in (everything, user, market) if flag]
+    if len(given) != 1:
+        raise WrongScope(why=f"{len(given)} scopes are given", hint="")
+    if user:
+        users = [each.id for each in deployed.users]
+        if user not in users:
+            raise WrongScope(why=f"no user is called {user!r:.40}", hint=nearest(user, users))
+        return Scope(ScopeKind.USER, user)
+    if market:
+        traded = sorted({str(each).partition(":")[2] for seat in deployed.seats for each in seat.mandate.markets})
+        if market not in traded:
+            meant = " or ".join(likely(market, traded)) or ", ".join(traded)
+            raise WrongScope(why=f"no active mandate trades {market!r:.40}", hint=f" (traded: {meant})")
+        return Scope(ScopeKind.MARKET, MarketId(f"{deployed.venue.id}:{market}"))
+    return Scope(ScopeKind.PLATFORM, deployed.deployment.id)
+
+
+def confirmed(what: str, scope: Scope, reason: str | None) -> Wish:
+    """Have the name typed back, on standard input, and a reason given. NoReason, NotConfirmed."""
+    name = scope.name.partition(":")[2] or scope.name
+    print(f"{what} {scope.kind} {name}. Type {name} to go on: ", end="", file=sys.stderr, flush=True)
+    typed = sys.stdin.readline().strip()
+    if typed != name:
+        raise NotConfirmed(typed=repr(typed)[:40], name=name)
+    if not reason and sys.stdin.isatty():
+        print("Reason: ", end="", file=sys.stderr, flush=True)
+        reason = sys.stdin.readline()
+    if not (reason or "").strip():
+        raise NoReason
+    return Wish(what, scope, (reason or "").strip())
+
+
+# ---- looking
+
+
+def status(deployed: Deployed) -> StatusJson:
+    """How the deployment stands: by the trading process, or, where it does not answer, by own looking."""
+    pid = running_pid(deployed)
+    if pid is not None and answers(deployed):
+        told = ask(deployed.socket, {"do": "status"}, ANSWER_S)
+        if told is not None:
+            return msgspec.json.decode(told, type=StatusJson)
+    with _rows(deployed) as rows:
+        halts = halt_rows(rows.halts())
+    clock, accounts = _looked(deployed)
+    return StatusJson(
+        deployment=deployed.deployment.id,
+        kind=deployed.deployment.kind,
+        process="stopped" if pid is None else "hangs",
+        time=iso(clock.now_ms()),
+        accounts=accounts,
+        halts=halts,
+        pid=pid,
+    )
+
+
+def refuse_unless_safe(found: StatusJson) -> None:
+    """Raise NotSafe when there is something a person has to look at."""
+    if worries := found.worries:
+        raise NotSafe(count=len(worries), first=worries[0].rstrip("."))
+
+
+def _looked(deployed: Deployed) -> tuple[Clock, list[AccountSafety]]:
+    """Every account by own looking; where that is not possible, why."""
+    try:
+        clock, transport = _place(deployed)
+        key_of = keys_of(deployed)
+    except TradepoolError as error:
+        return RealClock(), [not_seen(seat, str(error)) for seat in deployed.seats]
+
+    async def look() -> list[AccountSafety]:
+        async with own_hands(deployed, connection, (clock, transport), key_of) as hands:
+            return [await hands.look(seat) for seat in deployed.seats]
+
+    say_if_not_compiled()
+    connection = open_store(deployed.database)
+    try:
+        return clock, asyncio.run(look())
+    except TradepoolError as error:
+        return clock, [not_seen(seat, str(error)) for seat in deployed.seats]
+    finally:
+        dispose(connection)
+
+
+def answers(deployed: Deployed) -> bool:
+    """Whether the trading process answers at all."""
+    return ask(deployed.socket, {"do": "ping"}, PING_S) is not None
+
+
+def _place(deployed: Deployed) -> tuple[Clock, Transport]:
+    """The way to the venue; a practice exchange that is gone is not started for a look. ExchangeAway."""
+    if deployed.deployment.kind is Kind.LIVE:
+        return RealClock(), Transport()
+    served = read_place(folder_of(deployed))
+    if served is None:
+        raise ExchangeAway(folder=folder_of(deployed), why="it is not running")
+    return clock_of(served), transport_of(served)
+
+
+@contextmanager
+def _rows(deployed: Deployed) -> Iterator[DatabaseDeployment]:
+    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = open_store(deployed.database)
+    try:
+        yield DatabaseDeployment(connection, deployed.deployment)
+    finally:
+        dispose(connection)
+
+
+# ---- doing
+
+
+def stop(deployed: Deployed, *, exchange: bool) -> None:
+    """End the trading process, and wait for it; the practice exchange too if asked. NotRunning, Hangs."""
+    pid = running_pid(deployed)
+    if pid is None and not exchange:
+        raise NotRunning
+    if pid is not None:
+        if ask(deployed.socket, {"do": "stop"}, PING_S) is None or not asyncio.run(_gone(deployed)):
+            raise Hangs(pid=pid)
+        print("Trading has stopped; protections rest at the venue.")
+    if exchange and end_exchange(deployed):
+        print("The practice exchange has ended, and with it its play money.")
+
+
+async def _gone(deployed: Deployed) -> bool:
+    clock = RealClock()
+    until_ms = clock.now_ms() + int(ENDING_S * 1_000)
+    while running_pid(deployed) is not None and clock.now_ms() < until_ms:
+        await clock.sleep(LOOK_S / 5)
+    return running_pid(deployed) is None
+
+
+def halt(deployed: Deployed, wish: Wish) -> str:
+    """Nothing is entered in scope from now on, until `resume`; how that came to be, in words."""
+    with _rows(deployed) as rows:
+        rows.halt(_halt(wish))
+    return f"{wish.scope} is halted: {_in_force(deployed)}. Exits and protections go on."
+
+
+def resume(deployed: Deployed, wish: Wish) -> str:
+    """Lift a halt; whether there was one, in words."""
+    with _rows(deployed) as rows:
+        deed = Deed(time_ms=_now_ms(), by=_me(), what="resume", scope=str(wish.scope), reason=wish.reason)
+        lifted = rows.lift(wish.scope, deed)
+        others = [str(each.scope) for each in rows.halts()]
+    word = f"{wish.scope} trades again" if lifted else f"{wish.scope} was not halted"
+    return f"{word}; still halted: {', '.join(others) or 'nothing'}."
+
+
+def flatten(deployed: Deployed, wish: Wish) -> str:
+    """Halt the scope and sell everything in it, by the trading process, or by own hands where it does not answer.
+
+    NotFlat says what is left; StillThere what only another instance can sell.
+    """
+    with _rows(deployed) as rows:
+        rows.halt(_halt(wish), "flatten")
+    pid = running_pid(deployed)
+    if pid is not None and answers(deployed):
+        asyncio.run(_flatten_there(deployed, wish.scope))
+        return f"{wish.scope} is flat and halted; tradepool resume lets it trade again."
+    left = _flatten_here(deployed, wish.scope)
+    if left:
+        raise NotFlat(left="; ".join(f"{account}: {', '.join(what)}" for account, what in left.items()))
+    note = "" if pid is None else f" {Hangs(pid=pid)}"
+    return f"{wish.scope} is flat and halted, by own hands.{note}"
+
+
+async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
+    clock, asked = RealClock(), {"do": "flatten", "kind": scope.kind.value, "name": scope.name}
+    until_ms = clock.now_ms() + int(FLAT_S * 1_000)
+    users = {seat.account_id: seat.user.id for seat in deployed.seats}
+    while True:
+        told = ask(deployed.socket, asked, ANSWER_S)
+        if told is None:
+            raise Hangs(pid=running_pid(deployed))
+        if deaf := msgspec.json.decode(told, type=_Told).deaf:
+            raise StillThere(accounts=", ".join(deaf))
+        now = msgspec.json.decode(ask(deployed.socket, {"do": "status"}, ANSWER_S) or "null", type=StatusJson | None)
+        if now is None:
+            raise Hangs(pid=running_pid(deployed))
+        held = _held(now, scope, users, lambda row: row.positions)
+        if not held:
+            return
+        if held == _held(now, scope, users, lambda row: row.unsellable):
+            raise NotFlat(left=f"too small to be sold: {', '.join(held)}")
+        if clock.now_ms() > until_ms:
+            raise NotFlat(left=", ".join(held))
+        # Asked again: what an entry on its way has bought meanwhile is sold too.
+        await clock.sleep(LOOK_S)
+
+
+class _Told(msgspec.Struct):
+    told: list[str]
+    deaf: list[str]
+
+
+def _held(
+    now: StatusJson, scope: Scope, users: Mapping[AccountId, UserId], markets: Callable[[AccountSafety], Sequence[str]]
+) -> list[str]:
+    return [
+        f"{row.account} {market}"
+        for row in now.accounts
+        for market in markets(row)
+        if scope.covers(users[AccountId(row.account)], MarketId(market))
+    ]
+
+
+def _flatten_here(deployed: Deployed, scope: Scope) -> dict[str, list[str]]:
+    """By own hands; what is left, by account. ExchangeAway, NoKey."""
+    place, key_of = _place(deployed), keys_of(deployed)
+
+    async def act() -> dict[str, list[str]]:
+        async with own_hands(deployed, connection, place, key_of) as hands:
+            return {str(account): what for account, what in (await hands.flatten(scope)).items() if what}
+
+    say_if_not_compiled()
+    connection = open_store(deployed.database)
+    try:
+        return asyncio.run(act())
+    finally:
+        dispose(connection)
+
+
+def _halt(wish: Wish) -> Halt:
+    return Halt(scope=wish.scope, since_ms=_now_ms(), by=_me(), reason=wish.reason)
+
+
+def _in_force(deployed: Deployed) -> str:
+    pid = running_pid(deployed)
+    if pid is None:
+        return "nobody trades now, and the next start will find it"
+    return "in force" if answers(deployed) else f"process {pid} does not answer, and finds it when it wakes"
+
+
+def _me() -> str:
+    return getpass.getuser()
+
+
+def _now_ms() -> int:
+    return RealClock().now_ms()

@@ -1,0 +1,69 @@
+"""Holding a deployment: one trading process at a time, on the books that belong to it and to its venue's world."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.deployment import Deployed
+
+LOCK_FILE = "running.lock"
+
+
+class RunsAlready(TradepoolError):
+    """This deployment is traded already, by process {pid}; tradepool status says how, tradepool stop ends it."""
+
+
+@contextmanager
+def only_one(deployed: Deployed) -> Iterator[None]:
+    """Hold the deployment meanwhile. RunsAlready."""
+    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (deployed.folder / LOCK_FILE).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunsAlready(pid=running_pid(deployed)) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def running_pid(deployed: Deployed) -> int | None:
+    """The process that trades this deployment, hanging or not; None when there is none."""
+    try:
+        with (deployed.folder / LOCK_FILE).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return int(lock.read() or 0)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def books_of(deployed: Deployed, world: str) -> Connection:
+    """The deployment's database. Play money that began anew begins new books; the old ones stay beside them."""
+    connection = open_store(deployed.database)
+    rows = DatabaseDeployment(connection, deployed.deployment)
+    old, halts = rows.world, rows.halts()
+    if world and old not in ("", world):
+        dispose(connection)
+        aside = deployed.database.with_name(f"tradepool-{old}.sqlite")
+        deployed.database.rename(aside)
+        print(f"The practice exchange began anew, so do the books; the old ones are in {aside}.", file=sys.stderr)
+        connection = open_store(deployed.database)
+        rows = DatabaseDeployment(connection, deployed.deployment)
+        for halt in halts:
+            rows.halt(halt, "halt kept")
+    if world:
+        rows.enter(world)
+    return connection

@@ -1,0 +1,107 @@
+"""How an account stands: what its positions lack, which orders nobody answered, how its books differ from the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.core.account import account_step as step
+from tradepool.core.account.account import Account
+from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
+from tradepool.domain.balance import Balance
+from tradepool.domain.deployment import Halt
+from tradepool.domain.ids import ClientOrderId
+from tradepool.entrypoints.deployment import Seated
+from tradepool.presentation.formats import iso, plain
+from tradepool.presentation.status_page import AccountSafety, HaltRow
+
+# An order is unknown when it was not answered for so long.
+ANSWER_MS = 10_000
+
+
+def unprotected(account: Account, resting: Collection[ClientOrderId] | None = None) -> list[str]:
+    """Markets on which a position that has a stop level has no stop in the book.
+
+    `resting` are the orders that the venue was just seen to hold; None believes the account's own books.
+    """
+    naked = []
+    for slot in account.slots.values():
+        if not slot.held or slot.row[step.STOP] <= 0 or slot.row[step.UNSELLABLE]:
+            continue
+        rests = slot.row[step.RESTING] if resting is None else slot.stop in resting
+        if not rests and slot.exit is None:
+            naked.append(str(slot.market.id))
+    return naked
+
+
+def unanswered(account: Account, now_ms: int) -> list[str]:
+    """Orders that were decided ANSWER_MS ago and that the venue has said nothing to."""
+    return [order.client_order_id for order in account.unanswered() if order.time_ms < now_ms - ANSWER_MS]
+
+
+def safety_of(
+    seat: Seated,
+    account: Account,
+    books: DatabaseBooks,
+    now_ms: int,
+    balances: Sequence[Balance] | None,
+    resting: Collection[ClientOrderId] | None = None,
+    *,
+    stopped: str = "",
+    why: str = "",
+) -> AccountSafety:
+    """One account's row; without balances it was not compared, for that reason."""
+    return AccountSafety(
+        account=seat.account_id,
+        user=seat.user.id,
+        mandate=seat.mandate.id,
+        mode=seat.mode,
+        positions=[str(slot.market.id) for slot in account.slots.values() if slot.held],
+        unprotected=unprotected(account, resting),
+        unsellable=[str(s.market.id) for s in account.slots.values() if s.held and s.row[step.UNSELLABLE]],
+        unknown_orders=unanswered(account, now_ms),
+        difference=None if balances is None else _difference(seat, books, balances),
+        stopped=stopped,
+        why=why,
+    )
+
+
+def not_seen(seat: Seated, why: str, stopped: str = "") -> AccountSafety:
+    """The row of an account that could not even be looked at, or was never started."""
+    return AccountSafety(
+        account=seat.account_id,
+        user=seat.user.id,
+        mandate=seat.mandate.id,
+        mode=seat.mode,
+        positions=[],
+        unprotected=[],
+        unsellable=[],
+        unknown_orders=[],
+        difference=None,
+        stopped=stopped,
+        why=why,
+    )
+
+
+def _difference(seat: Seated, books: DatabaseBooks, balances: Sequence[Balance]) -> dict[str, str]:
+    totals = trial_balance(books.transfers(seat.account_id))
+    off: dict[str, Decimal] = ledger_minus_venue(totals, balances)
+    return {asset: plain(amount) for asset, amount in off.items() if amount}
+
+
+def halt_rows(halts: Sequence[Halt]) -> list[HaltRow]:
+    """Halts as they are shown."""
+    return [HaltRow(scope=str(h.scope), since=iso(h.since_ms), by=h.by, reason=h.reason) for h in halts]
+
+
+def lasting(first: AccountSafety, again: AccountSafety) -> AccountSafety:
+    """What is still so a moment later: an order that was on its way in one of two looks is no worry."""
+    return msgspec.structs.replace(
+        again,
+        unprotected=[market for market in again.unprotected if market in first.unprotected],
+        unknown_orders=[name for name in again.unknown_orders if name in first.unknown_orders],
+        difference={} if first.difference == {} else again.difference,
+    )

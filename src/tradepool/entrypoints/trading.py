@@ -1,0 +1,274 @@
+"""The trading process of a deployment: every active mandate, until it is told to stop. Protections stay at the venue.
+
+It is spoken to over a socket in the deployment's folder. What people decide (halts, a newer instance) is in the
+database, which is read before every entry: a command beside a process that hangs holds from the moment it wakes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import msgspec
+import structlog
+from rich.live import Live
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
+from tradepool.adapters.database.engine import dispose
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.exchanges.rate_limits import limits_of
+from tradepool.adapters.exchanges.transport import Transport
+from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
+from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
+from tradepool.domain.event import FlattenAsked
+from tradepool.domain.ids import Naming
+from tradepool.domain.order import OrderRequest
+from tradepool.domain.trade import Origin
+from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.inputs import say_if_not_compiled
+from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
+from tradepool.entrypoints.running import books_of, only_one
+from tradepool.entrypoints.safety import halt_rows, lasting, not_seen, safety_of, unprotected
+from tradepool.entrypoints.saying import console
+from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import AccountGateway
+from tradepool.presentation.formats import iso
+from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, live_line
+from tradepool.runtime import telemetry
+from tradepool.runtime.clock import RealClock
+from tradepool.runtime.command_socket import CommandSocket
+from tradepool.runtime.throttle import Throttle
+from tradepool.services.gated_gateway import GatedGateway
+from tradepool.services.trading.account_actor import AccountActor
+
+LOOK_S = 0.5
+# A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
+AGAIN_S = 2.0
+# Data is old when two candles and this long have passed.
+GRACE_S = 10.0
+
+log = telemetry.logger(__name__)
+
+
+class NothingToTrade(TradepoolError):
+    """No mandate in {file} is active; set active = true in one of [mandates]."""
+
+
+class MarketGone(InvalidInput):
+    """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
+
+
+def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
+    """Trade until SIGTERM, SIGINT or `stop`; keys are asked for once the database is known to be the right one.
+
+    RunsAlready, NothingToTrade, WrongDatabase, NoKey, Replaced, and what connecting raises.
+    """
+    if not deployed.seats:
+        raise NothingToTrade(file=deployed.file)
+    # Before the seal, which lets no library be loaded.
+    say_if_not_compiled()
+    with only_one(deployed):
+        clock, transport, world = place_of(deployed)
+        connection = books_of(deployed, world)
+        structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
+        try:
+            asyncio.run(Trading(deployed, connection, clock, transport, keys_of(deployed)).run())
+        finally:
+            dispose(connection)
+
+
+def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
+    """The venue's time, the way there, and its world ("" for the real one)."""
+    if deployed.deployment.kind is Kind.LIVE:
+        return RealClock(), Transport(), ""
+    served = exchange_for(deployed)
+    return clock_of(served), transport_of(served), served.world
+
+
+def refuse_lost_markets(seat: Seated, journal: DatabaseJournal) -> None:
+    """Raise MarketGone when the journal speaks of a market that the mandate names no more."""
+    gone = {intent.market for intent in journal.intents(seat.account_id)} - set(seat.mandate.markets)
+    if gone:
+        raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+
+
+def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
+    """What the platform takes: the account with its number, the mandate, the key."""
+    account = rows.account(seat.user, seat.account_id, venue)
+    return Seat(account=account, mandate=seat.mandate, credentials=key_of(seat))
+
+
+class Trading:
+    """One run of the trading process."""
+
+    def __init__(
+        self, deployed: Deployed, connection: Connection, clock: Clock, transport: Transport, key_of: KeyOf
+    ) -> None:
+        """Nothing is connected before `run`."""
+        self._deployed, self._clock, self._real = deployed, clock, RealClock()
+        self._rows = DatabaseDeployment(connection, deployed.deployment)
+        self._epoch = self._rows.epoch
+        self._seats = {seat.account_id: seat for seat in deployed.seats}
+        self._over = asyncio.Event()
+        journal = FencedJournal(connection, self._epoch)
+        for seat in deployed.seats:
+            refuse_lost_markets(seat, journal)
+        self._ready = False
+        self._platform = Platform(
+            Wiring(
+                venue=deployed.venue.id,
+                timeframe_ms=deployed.timeframe_ms,
+                transport=transport,
+                clock=clock,
+                connection=connection,
+                strategies={seat.mandate.strategy_id: seat.strategy for seat in deployed.seats},
+                seats=[seat_of(seat, self._rows, deployed.venue.id, key_of) for seat in deployed.seats],
+                journal=journal,
+                origin=Origin.PRACTICE if deployed.deployment.kind is Kind.PRACTICE else Origin.REAL,
+                wrap_gateway=self._gated,
+                sealed=True,
+                watched=True,
+                naming=Naming(deployed.deployment.mark, self._epoch),
+                broker=Throttle(limits_of(deployed.venue.id), clock),
+            )
+        )
+
+    def _gated(self, gateway: AccountGateway) -> AccountGateway:
+        return cast("AccountGateway", GatedGateway(gateway, self._may_enter, self._clock))
+
+    def _may_enter(self, request: OrderRequest) -> str:
+        """Asked before each entry leaves; the database is asked each time, so that nothing can be missed."""
+        seat = self._seats[request.account]
+        if self._rows.epoch != self._epoch:
+            return "replaced"
+        if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
+            return "halted"
+        return "shadow" if seat.mode is Mode.SHADOW else ""
+
+    async def run(self) -> None:
+        """Connect, recover, trade, until it is over. Replaced, and what connecting raises."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._over.set)
+        commands = CommandSocket(self._deployed.socket, self._answer)
+        starting = asyncio.create_task(self._platform.start())
+        ending = asyncio.create_task(self._over.wait())
+        try:
+            await commands.start()
+            await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                self._ready = True
+                log.info(
+                    "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
+                )
+                await self._until_over()
+                await self._platform.stop()
+        finally:
+            for task in (starting, ending):
+                task.cancel()
+            await asyncio.gather(starting, ending, return_exceptions=True)
+            await commands.stop()
+            await self._platform.close()
+        log.info("stopped; protections rest at the venue")
+        if self._rows.epoch != self._epoch:
+            raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
+
+    async def _until_over(self) -> None:
+        screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)
+        is_terminal = sys.stderr.isatty()
+        if is_terminal:
+            screen.start()
+        try:
+            while not self._over.is_set() and self._rows.epoch == self._epoch:
+                if is_terminal:
+                    screen.update(live_line(self._now()), refresh=True)
+                await self._real.sleep(LOOK_S)
+        finally:
+            screen.stop()
+
+    # ---- what is asked of it
+
+    async def _answer(self, asked: Mapping[str, str]) -> str:
+        match asked.get("do"):
+            case "stop":
+                self._over.set()
+                return "stopping"
+            case "status":
+                return msgspec.json.encode(await self._status()).decode()
+            case "flatten":
+                return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
+        return "alive"
+
+    def _flatten(self, scope: Scope) -> str:
+        """Tell every account in scope to sell what it holds there; which are told, and which can't be."""
+        told, deaf = list[str](), list[str]()
+        for seat, actor in self._actors():
+            markets = frozenset(m for m in seat.mandate.markets if scope.covers(seat.user.id, m))
+            if not markets:
+                continue
+            if actor is None or seat.account_id in self._platform.desk.halted:
+                deaf.append(seat.account_id)
+                continue
+            actor.post(FlattenAsked(time_ms=self._clock.now_ms(), markets=tuple(sorted(markets))))
+            told.append(seat.account_id)
+        return msgspec.json.encode({"told": told, "deaf": deaf}).decode()
+
+    def _actors(self) -> list[tuple[Seated, AccountActor | None]]:
+        by_account = {actor.account.account.id: actor for actor in self._platform.desk.actors} if self._ready else {}
+        return [(seat, by_account.get(seat.account_id)) for seat in self._deployed.seats]
+
+    async def _status(self) -> StatusJson:
+        rows = [await self._account(seat, actor) for seat, actor in self._actors()]
+        if any(row.unprotected or row.unknown_orders or row.difference for row in rows):
+            await self._real.sleep(AGAIN_S)
+            again = [await self._account(seat, actor) for seat, actor in self._actors()]
+            rows = [lasting(*both) for both in zip(rows, again, strict=True)]
+        return StatusJson(
+            deployment=self._deployed.deployment.id,
+            kind=self._deployed.deployment.kind,
+            process="trading" if self._ready else "starting",
+            time=iso(self._clock.now_ms()),
+            accounts=rows,
+            halts=halt_rows(self._rows.halts()),
+            data_age_s=self._data_age_s() if self._ready else None,
+            data_age_max_s=2 * self._deployed.timeframe_ms / 1_000 + GRACE_S,
+            pid=os.getpid(),
+            candles=self._platform.market_data.candles if self._ready else 0,
+        )
+
+    async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:
+        stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self._ready else "it is being started"
+        if actor is None:
+            return not_seen(seat, "it was not started", stopped or "it is being started")
+        balances, why = None, ""
+        try:
+            balances = await actor.gateway.balances()
+        except VenueError as error:
+            why = str(error)
+        now_ms, books = self._clock.now_ms(), self._platform.books
+        return safety_of(seat, actor.account, books, now_ms, balances, stopped=stopped, why=why)
+
+    def _data_age_s(self) -> float:
+        return max(0, self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000
+
+    def _now(self) -> Now:
+        accounts = [actor.account for _, actor in self._actors() if actor is not None]
+        return Now(
+            kind=self._deployed.deployment.kind,
+            deployment=self._deployed.deployment.id,
+            time_ms=self._clock.now_ms(),
+            accounts=len(self._seats),
+            stopped=len(self._platform.desk.halted),
+            positions=sum(slot.held for account in accounts for slot in account.slots.values()),
+            unprotected=sum(len(unprotected(account)) for account in accounts),
+            candles=self._platform.market_data.candles,
+            data_age_s=self._data_age_s(),
+            halts=len(self._rows.halts()),
+        )

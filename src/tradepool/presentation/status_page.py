@@ -1,0 +1,127 @@
+"""The answer to "am I safe?": as JSON, as a page, and as the one line that is drawn while trading runs."""
+
+from __future__ import annotations
+
+import msgspec
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from tradepool.presentation.formats import minute
+from tradepool.presentation.results import SCHEMA
+
+
+class AccountSafety(msgspec.Struct, frozen=True):
+    """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
+    asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
+    nothing is decided for it any more, "" while it trades."""
+
+    account: str
+    user: str
+    mandate: str
+    mode: str
+    positions: list[str]
+    unprotected: list[str]
+    unsellable: list[str]
+    unknown_orders: list[str]
+    difference: dict[str, str] | None
+    stopped: str = ""
+    why: str = ""
+
+    @property
+    def worries(self) -> list[str]:
+        """What a person has to look at."""
+        found = [f"{self.account}: {market} has no stop in the book" for market in self.unprotected]
+        found += [f"{self.account}: order {name} is not answered" for name in self.unknown_orders]
+        if self.difference is None:
+            found.append(f"{self.account}: its venue could not be compared: {self.why}")
+        else:
+            found += [f"{self.account}: the books hold {amount} {a} more" for a, amount in self.difference.items()]
+        return [*found, f"{self.account} is stopped: {self.stopped}"] if self.stopped else found
+
+
+class HaltRow(msgspec.Struct, frozen=True):
+    """A halt in force."""
+
+    scope: str
+    since: str
+    by: str
+    reason: str
+
+
+class StatusJson(msgspec.Struct, frozen=True):
+    """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
+    behind, None where nobody trades; `safe` means that there is no worry."""
+
+    deployment: str
+    kind: str
+    process: str
+    time: str
+    accounts: list[AccountSafety]
+    halts: list[HaltRow]
+    data_age_s: float | None = None
+    data_age_max_s: float | None = None
+    pid: int | None = None
+    candles: int = 0
+    schema: int = SCHEMA
+
+    @property
+    def worries(self) -> list[str]:
+        """Everything a person has to look at, in words; safe is none of it."""
+        found = [worry for account in self.accounts for worry in account.worries]
+        if self.data_age_s is not None and self.data_age_max_s is not None and self.data_age_s > self.data_age_max_s:
+            found.insert(0, f"market data is {self.data_age_s:.0f} s old")
+        if self.process == "hangs":
+            found.insert(0, f"the trading process {self.pid or ''} does not answer")
+        return found
+
+
+def status_json(status: StatusJson) -> str:
+    """The one line of --json: the status, and what follows from it."""
+    unprotected = sum(len(account.unprotected) for account in status.accounts)
+    unknown = sum(len(account.unknown_orders) for account in status.accounts)
+    off = sum(bool(account.difference) for account in status.accounts)
+    told = {"safe": not status.worries, "unprotected": unprotected, "unknown_orders": unknown, "venue_differences": off}
+    return msgspec.json.encode({**told, "worries": status.worries, **msgspec.to_builtins(status)}).decode()
+
+
+def status_page(status: StatusJson) -> Group:
+    """For people: the verdict first."""
+    worries = status.worries
+    verdict = Text("NOT SAFE" if worries else "SAFE", style="bold red" if worries else "bold green")
+    age = "" if status.data_age_s is None else f", data {status.data_age_s:.0f} s old"
+    head = Text(f"   {status.kind} {status.deployment}, {status.process}{age}, {status.time}")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("account", "user", "mandate", "mode", "positions", "unprotected", "unknown", "ledger - venue"):
+        table.add_column(title)
+    for row in status.accounts:
+        off = "not asked" if row.difference is None else ", ".join(f"{v} {a}" for a, v in row.difference.items()) or "0"
+        figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
+        table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
+    halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
+    return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, table)
+
+
+class Now(msgspec.Struct, frozen=True):
+    """Trading at a moment, as its own process knows it."""
+
+    kind: str
+    deployment: str
+    time_ms: int
+    accounts: int
+    stopped: int
+    positions: int
+    unprotected: int
+    candles: int
+    data_age_s: float
+    halts: int
+
+
+def live_line(now: Now) -> Text:
+    """One line, drawn again and again."""
+    words = (
+        f"{now.kind.upper()} {now.deployment}   {minute(now.time_ms)}   accounts {now.accounts}"
+        f"   positions {now.positions}, unprotected {now.unprotected}   candles {now.candles:,}   data {now.data_age_s:.0f} s"
+    )
+    more = [f"   {n} {what}" for n, what in ((now.stopped, "STOPPED"), (now.halts, "halts")) if n]
+    return Text(words + "".join(more), style="red" if now.unprotected or now.stopped else "")

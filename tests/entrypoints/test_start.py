@@ -1,0 +1,283 @@
+"""A deployment as its operator meets it: processes, signals and typed names, against an exchange that is served.
+
+The exchange's time passes twenty times as fast. Nothing here waits for a fixed time, only for what has to come.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.test_exchange_serve import served
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.deployment import Deployment, Kind
+from tradepool.runtime.command_socket import ask
+
+TRIES = 200
+CHURN = """\
+# Buys after a candle that rose, sells after one that fell.
+name: churn
+version: 1
+
+enter: close > open
+exit: close < open
+stop: 2 percent
+"""
+
+
+class Place:
+    """A deployment in a folder, and its command line."""
+
+    def __init__(self, folder: Path, exchange: Path) -> None:
+        self.folder = folder
+        (folder / "churn.strategy").write_text(CHURN)
+        assert self("init", "--yes", "--folder", folder / "d").returncode == 0
+        text = (folder / "tradepool.toml").read_text()
+        text = re.sub(r'strategy = "\w+"', 'strategy = "churn.strategy"', text)
+        self.config(re.sub(r"# exchange = .*", f'exchange = "{exchange}"', text))
+
+    def config(self, text: str) -> None:
+        (self.folder / "tradepool.toml").write_text(text)
+
+    @property
+    def text(self) -> str:
+        return (self.folder / "tradepool.toml").read_text()
+
+    @property
+    def id(self) -> str:
+        found = re.search(r'^id = "(\w{8})"', self.text, re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    def __call__(self, *arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run one command, with something typed at its prompt."""
+        return subprocess.run(
+            self._command(arguments), capture_output=True, text=True, timeout=120, check=False, input=typed, **self._at
+        )
+
+    def _command(self, arguments: tuple[object, ...]) -> list[str]:
+        return [sys.executable, "-m", "tradepool.entrypoints.cli", *(str(argument) for argument in arguments)]
+
+    @property
+    def _at(self) -> dict[str, Any]:
+        path = os.pathsep.join((str(Path("src").resolve()), os.environ.get("PYTHONPATH", "")))
+        return {"cwd": self.folder, "env": os.environ | {"PYTHONPATH": path}}
+
+    @contextmanager
+    def trading(self) -> Iterator[subprocess.Popen[str]]:
+        """A trading process that has started; killed at the end if it still runs."""
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(self._command(("start",)), **pipes, **self._at) as child:
+            try:
+                assert child.stderr is not None
+                said = ""
+                for line in child.stderr:
+                    said += line
+                    if "trading  " in line:
+                        break
+                else:
+                    raise AssertionError(said)
+                yield child
+            finally:
+                child.kill()
+
+    def status(self) -> tuple[int, dict[str, Any]]:
+        """Exit code, and what --json said."""
+        said = self("status", "--json")
+        return said.returncode, json.loads(said.stdout)
+
+    def positions(self) -> list[str]:
+        """What is held, asked of the trading process."""
+        told = json.loads(ask(self.folder / "d" / "control.sock", {"do": "status"}, 30) or "{}")
+        return [f"{row['account']} {market}" for row in told["accounts"] for market in row["positions"]]
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What comes at last; each look asks a process, which takes its time."""
+    for _ in range(TRIES):
+        if result := found():
+            return result
+        subprocess.run(["sleep", "0.1"], check=True)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An exchange at twenty times the machine's pace, by its folder."""
+    folder = tmp_path_factory.mktemp("fx")
+    with served("--speed", "20", "--folder", folder):
+        yield folder
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory, exchange: Path) -> Place:
+    """A deployment on it; the path is short enough for a socket."""
+    return Place(tmp_path_factory.mktemp("p"), exchange)
+
+
+def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
+    """At the venue, by market: what stops rest for, less what is held (locked or free) in whole steps; of all accounts."""
+    door = json.loads((exchange / "exchange.json").read_text())["control_port"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{door}/state", timeout=10) as answer:
+        accounts = json.load(answer)["accounts"]
+    mark, found = f"o{place.id[:3]}", dict[str, Decimal]()
+    for account in accounts.values():
+        ours = [order for order in account["orders"] if order["client_id"].startswith(mark)]
+        for order in ours:
+            if order["type"] == "STOP_LOSS" and order["status"] == "NEW":
+                found[order["symbol"]] = found.get(order["symbol"], Decimal(0)) + Decimal(order["quantity"])
+    return found
+
+
+def test_killed_and_started_again_it_is_safe_and_goes_on(place: Place, exchange: Path) -> None:
+    with place.trading() as first:
+        until(place.positions)
+        again = place("start")
+        assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+        assert f"by process {first.pid}" in again.stderr
+        first.send_signal(signal.SIGKILL)
+    code, found = place.status()
+    assert (code, found["process"], found["safe"]) == (0, "stopped", True), found
+    with place.trading() as second:
+        code, found = place.status()
+        assert (code, found["process"], found["unprotected"], found["unknown_orders"]) == (0, "trading", 0, 0), found
+        assert found["venue_differences"] == 0
+        assert 0 <= found["data_age_s"] <= found["data_age_max_s"]
+        until(place.positions)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(timeout=60) == 0
+    # What was held when it was told to stop is still held, and its stop rests.
+    code, found = place.status()
+    assert (code, found["process"]) == (0, "stopped"), found
+    held = sum(len(row["positions"]) for row in found["accounts"])
+    assert bool(resting(exchange, place)) == bool(held)
+    assert not (place.folder / "d" / "control.sock").exists()
+    said = place("status")
+    assert said.stdout.startswith("SAFE")
+    text = place.text.replace('symbols = ["BTC/USDT"', 'symbols = ["XRP/USDT", "BTC/USDT"')
+    place.config(re.sub(r"markets = .*", 'markets = ["XRP/USDT"]', text))
+    said = place("start")
+    assert (said.returncode, "which it names no more" in said.stderr) == (1, True)
+
+
+def test_a_halt_holds_over_restarts_until_a_person_lifts_it(place: Place) -> None:
+    wrong = place("halt", "--all", "--reason", "x", typed="no\n")
+    assert (wrong.returncode, f"'no' is not {place.id}" in wrong.stderr) == (1, True)
+    assert "no reason" in place("halt", "--all", typed=f"{place.id}\n").stderr
+    assert "did you mean ann?" in place("halt", "--user", "an", "--reason", "x").stderr
+    assert "traded: BTC/USDT" in place("halt", "--market", "BTC/USD", "--reason", "x").stderr
+    assert "0 scopes are given" in place("halt", "--reason", "x").stderr
+    with place.trading() as process:
+        until(place.positions)
+        said = place("flatten", "--user", "ann", "--reason", "ann asked", typed="ann\n")
+        assert said.returncode == 0, said.stderr
+        assert "user ann is flat and halted" in said.stdout
+        until(lambda: any(each.startswith("ben-main") for each in place.positions()))
+        assert not any(each.startswith("ann-main") for each in place.positions())
+        said = place("flatten", "--all", "--reason", "odd", typed=f"{place.id}\n")
+        assert said.returncode == 0, said.stderr
+        assert place.positions() == []
+        assert place("stop").returncode == 0
+        assert process.wait(timeout=60) == 0
+    assert place("stop").returncode == 1
+    with place.trading():
+        reasons = [row["reason"] for row in place.status()[1]["halts"]]
+        assert sorted(reasons) == ["ann asked", "odd"]
+        assert "in force" in place("halt", "--market", "BTC/USDT", "--reason", "thin", typed="BTC/USDT\n").stdout
+        said = place("resume", "--all", "--reason", "fine", typed=f"{place.id}\n")
+        assert "still halted: market binance:BTC/USDT, user ann" in said.stdout
+        held = until(place.positions)
+        assert held == ["ben-main binance:ETH/USDT"]
+    connection = open_store(place.folder / "d" / "tradepool.sqlite")
+    rows = DatabaseDeployment(connection, Deployment(id=place.id, kind=Kind.PRACTICE))
+    assert [deed.what for deed in rows.deeds()] == ["flatten", "flatten", "halt", "resume"]
+    dispose(connection)
+
+
+def test_while_it_hangs_commands_work_and_it_trades_no_more_when_it_wakes(place: Place, exchange: Path) -> None:
+    with place.trading() as hanging:
+        until(place.positions)
+        hanging.send_signal(signal.SIGSTOP)
+        code, found = place.status()
+        assert (code, found["process"], found["unprotected"]) == (1, "hangs", 0)
+        assert "does not answer" in found["worries"][0]
+        said = place("halt", "--user", "ben", "--reason", "it hangs", typed="ben\n")
+        assert "finds it when it wakes" in said.stdout
+        said = place("flatten", "--all", "--reason", "it hangs", typed=f"{place.id}\n")
+        assert (said.returncode, "by own hands" in said.stdout) == (0, True), said.stderr
+        assert resting(exchange, place) == {}
+        code, found = place.status()
+        assert [row["positions"] for row in found["accounts"]] == [[], []]
+        hanging.send_signal(signal.SIGCONT)
+        assert hanging.wait(timeout=60) == 1
+        assert hanging.stderr is not None
+        assert "Instance 1 has taken this deployment over; this one, 0, trades no more" in hanging.stderr.read()
+    with place.trading():
+        code, found = place.status()
+        assert (code, found["safe"], found["process"]) == (0, True, "trading"), found
+        assert resting(exchange, place) == {}
+        said = place("resume", "--all", "--reason", "fine", typed=f"{place.id}\n")
+        until(place.positions)
+
+
+def test_a_configuration_pointed_at_anothers_database_is_refused(place: Place) -> None:
+    text, other = place.text, "zzzzzzzz"
+    place("halt", "--all", "--reason", "x", typed=f"{place.id}\n")
+    for changed in (text.replace(place.id, other), live(text)):
+        place.config(changed)
+        for command in ("start", "status"):
+            said = place(command)
+            assert (said.returncode, said.stdout) == (1, "")
+            assert "belongs to the practice deployment" in said.stderr.splitlines()[-1]
+        place.config(text)
+
+
+def live(text: str) -> str:
+    """The same configuration, for real money."""
+    return text.replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "shadow"')
+
+
+def test_what_is_missing_is_said_in_one_line(place: Place) -> None:
+    text = place.text
+    for changed, words in (
+        (text.replace("active = true", "active = false"), "No mandate in tradepool.toml is active"),
+        (re.sub(r'exchange = ".*"', 'exchange = "nowhere"', text), "nobody serves there"),
+        (re.sub(r'folder = ".*"', f'folder = "{place.folder}/{"x" * 100}"', text, count=1), "too long for a socket"),
+        (live(text), "There is no key for account ann-main"),
+    ):
+        place.config(changed)
+        said = place("start")
+        assert (said.returncode, said.stdout) == (1, "")
+        assert words in said.stderr.splitlines()[-1]
+
+
+def test_without_an_exchange_it_starts_one_that_outlives_it(place: Place) -> None:
+    place.config(re.sub(r'exchange = ".*"\n', "", place.text))
+    with place.trading() as process:
+        assert place("stop").returncode == 0
+        assert process.wait(timeout=60) == 0
+    assert place.status()[1]["process"] == "stopped"
+    place("halt", "--user", "ann", "--reason", "kept", typed="ann\n")
+    ended = place("stop", "--exchange")
+    assert "its play money" in ended.stdout, ended.stderr
+    until(lambda: not (place.folder / "d" / "exchange" / "exchange.json").exists())
+    code, found = place.status()
+    assert (code, found["accounts"][0]["difference"]) == (1, None)
+    assert "it is not running" in found["worries"][0]
+    with place.trading():
+        assert len(list((place.folder / "d").glob("tradepool-*.sqlite"))) == 1
+        assert [row["reason"] for row in place.status()[1]["halts"]] == ["kept"]
+    assert place("stop", "--exchange").returncode == 0
