@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiohttp
-from binance import AsyncClient, BinanceSocketManager
+import requests
+from binance import AsyncClient, BinanceSocketManager, Client
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
+from requests.adapters import HTTPAdapter
 
 from tests.contract.ccxt_kit import SPINS_MAX, ToLoopback
 from tradepool.simexchange.door import LOOPBACK, TcpPort
@@ -54,6 +57,10 @@ class Desk:
     client: Any
     streams: Any
 
+    def sync(self) -> None:
+        """Set the client's clock by the venue's, which moves only when it is told to."""
+        self.client.timestamp_offset = self.venue.clock_ms() - int(time.time() * 1000)
+
     async def until(self, done: Callable[[], object]) -> None:
         """Let everybody run until something is true."""
         for _ in range(SPINS_MAX):
@@ -79,6 +86,36 @@ async def desk(venue: Venue, files: TlsFiles, key: str = "key", secret: str = "s
     finally:
         await client.close_connection()
         await server.stop()
+
+
+class ToVenue(HTTPAdapter):
+    """Sends a session's requests to one port of this machine, under the host's own name."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """The host that is played, and where it listens."""
+        self._host, self._place = host, f"https://{LOOPBACK}:{port}"
+        super().__init__()
+
+    def init_poolmanager(self, *sizes: Any, **more: Any) -> None:
+        """Connections whose certificate must be the host's."""
+        super().init_poolmanager(*sizes, **more, assert_hostname=self._host, server_hostname=self._host)
+
+    def send(self, request: requests.PreparedRequest, *how: Any, **more: Any) -> requests.Response:
+        """The same request, at our port."""
+        assert request.url is not None
+        request.url = request.url.replace(f"https://{self._host}", self._place)
+        request.headers["Host"] = self._host
+        return super().send(request, *how, **more)
+
+
+def blocking_client(venue: Venue, port: int, files: TlsFiles) -> Any:
+    """python-binance's synchronous client; it blocks, so call it in a thread."""
+    client = Client("key", "secret", ping=False)
+    client.session.trust_env = False
+    client.session.verify = str(files.ca_file)
+    client.session.mount("https://api.binance.com", ToVenue("api.binance.com", port))
+    client.timestamp_offset = venue.clock_ms() - int(time.time() * 1000)
+    return client
 
 
 def run(story: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -91,12 +91,12 @@ class Desk:
 Story = Callable[[Desk], Awaitable[None]]
 
 
-def play(files: TlsFiles, story: Story, rows: list[Row]) -> Venue:
+def play(files: TlsFiles, story: Story, rows: list[Row], seed: int = 7) -> Venue:
     """A story on a fresh venue; whatever it leaves there."""
     venue = small_venue(rows)
 
     async def tell() -> None:
-        async with desk(venue, files) as at:
+        async with desk(venue, files, seed) as at:
             await asyncio.wait_for(story(at), 20)
 
     asyncio.run(tell())
@@ -104,9 +104,9 @@ def play(files: TlsFiles, story: Story, rows: list[Row]) -> Venue:
 
 
 @asynccontextmanager
-async def desk(venue: Venue, files: TlsFiles) -> AsyncIterator[Desk]:
+async def desk(venue: Venue, files: TlsFiles, seed: int = 7) -> AsyncIterator[Desk]:
     """A gateway whose markets are loaded and whose key is known to work; nothing goes wrong yet."""
-    server = Server(venue, TcpPort(), files.server_context(), Scenario(seed=7))
+    server = Server(venue, TcpPort(), files.server_context(), Scenario(seed=seed))
     place = await server.start()
     assert isinstance(place, TcpPort)
     session = Session(Transport(ca_file=files.ca_file, loopback_port=place.port))

@@ -60,6 +60,8 @@ async def stop_loss(client: Any, stop: str, name: str = "stop", quantity: str = 
 
 
 def test_markets_carry_every_rule(play: Play) -> None:
+    """C-801: exchangeInfo gives ccxt the market's steps, least amounts and least cost."""
+
     async def story(running: Exchange) -> None:
         market = (await running.client().load_markets())[PAIR]
         assert (market["active"], market["spot"], market["feeSide"]) == (True, True, "get")
@@ -72,6 +74,8 @@ def test_markets_carry_every_rule(play: Play) -> None:
 
 
 def test_candles_are_the_closed_ones(play: Play) -> None:
+    """C-802: klines are closed candles only, from a time, up to a time and at most so many; -1120 for a strange interval."""
+
     async def story(running: Exchange) -> None:
         client = running.client(None)
         assert await client.fetch_ohlcv(PAIR, "1m") == []
@@ -91,6 +95,8 @@ def test_candles_are_the_closed_ones(play: Play) -> None:
 
 
 def test_a_market_order_fills_and_is_charged(play: Play) -> None:
+    """C-803: a market order fills at the slipped price, and the fee leaves the asset received."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         order = await buy(client, quantity="0.123")
@@ -112,6 +118,8 @@ def test_a_market_order_fills_and_is_charged(play: Play) -> None:
 
 
 def test_a_stop_rests_locks_and_is_withdrawn(play: Play) -> None:
+    """C-804: a stop rests, locks what it would sell, is found by client id and gives it back when cancelled."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         placed = await stop_loss(client, "95")
@@ -132,6 +140,8 @@ def test_a_stop_rests_locks_and_is_withdrawn(play: Play) -> None:
 
 
 def test_a_limit_order_rests_and_fills_as_maker(play: Play) -> None:
+    """C-805: a limit order rests and fills at its own price, as maker."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         more = {"clientOrderId": "target"}
@@ -149,6 +159,8 @@ def test_a_limit_order_rests_and_fills_as_maker(play: Play) -> None:
 
 
 def test_trades_are_listed_from_an_id_or_a_time(play: Play) -> None:
+    """C-806: myTrades from an id, from a time, of an order."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         for name in ("a", "b", "c"):
@@ -192,7 +204,7 @@ REJECTIONS: list[tuple[str, int | str, type[Exception], Ask]] = [
 
 @pytest.mark.parametrize(("said", "error", "ask"), [pytest.param(*row[1:], id=row[0]) for row in REJECTIONS])
 def test_rejections(tmp_path: Path, tls_files: TlsFiles, said: int | str, error: type[Exception], ask: Ask) -> None:
-    """The error table of ccxt depends on the host name only, so one way in is enough."""
+    """C-807: each refusal is the error that ccxt has for it; its table depends on the host only: one way in is enough."""
     venue = small_venue(ROWS, slippage_bp=1)
 
     async def story() -> None:
@@ -209,6 +221,8 @@ def test_rejections(tmp_path: Path, tls_files: TlsFiles, said: int | str, error:
 
 
 def test_a_client_id_in_use_is_refused(play: Play) -> None:
+    """C-808: a client id of an open order is refused; one whose order ended may be used again, the newest is found."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         await stop_loss(client, "95", name="same")
@@ -222,6 +236,8 @@ def test_a_client_id_in_use_is_refused(play: Play) -> None:
 
 
 def test_who_cannot_prove_itself_is_refused(play: Play) -> None:
+    """C-809: a wrong secret -1022, a foreign key -2015, a clock that is off -1021."""
+
     async def story(running: Exchange) -> None:
         with pytest.raises(ccxt.pro.AuthenticationError, match="-1022"):
             await running.client(secret="wrong").fetch_balance()
@@ -237,6 +253,8 @@ def test_who_cannot_prove_itself_is_refused(play: Play) -> None:
 
 
 def test_the_user_stream_tells_fills_before_the_answer_is_read(play: Play) -> None:
+    """C-810: the user stream has told a fill when the answer to its order is read."""
+
     async def story(running: Exchange) -> None:
         client = running.client(options=OPTIONS | {"ws": {"compress": 0}})
         reports: list[dict[str, Any]] = []
@@ -264,6 +282,8 @@ def test_the_user_stream_tells_fills_before_the_answer_is_read(play: Play) -> No
 
 
 def test_a_stop_that_fires_is_told_by_the_user_stream(play: Play) -> None:
+    """C-811: a stop that fires is told by the user stream."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         watching = asyncio.ensure_future(client.watch_orders())
@@ -282,6 +302,8 @@ def test_a_stop_that_fires_is_told_by_the_user_stream(play: Play) -> None:
 
 
 def test_a_cancelled_order_keeps_its_name_in_the_user_stream(play: Play) -> None:
+    """C-812: a cancelled order is told under the client id it was placed with."""
+
     async def story(running: Exchange) -> None:
         client = running.client()
         reports: list[dict[str, Any]] = []
@@ -299,6 +321,8 @@ def test_a_cancelled_order_keeps_its_name_in_the_user_stream(play: Play) -> None
 
 
 def test_closed_candles_are_streamed_once_each(play: Play) -> None:
+    """C-813: each closed candle is streamed once."""
+
     async def story(running: Exchange) -> None:
         client = running.client(None)
         frames: list[dict[str, Any]] = []
@@ -321,6 +345,8 @@ def test_closed_candles_are_streamed_once_each(play: Play) -> None:
 
 
 def test_best_prices_are_streamed(play: Play) -> None:
+    """C-814: bookTicker is streamed."""
+
     async def story(running: Exchange) -> None:
         client = running.client(None)
         reading = asyncio.ensure_future(client.watch_bids_asks([PAIR]))
@@ -335,6 +361,8 @@ def test_best_prices_are_streamed(play: Play) -> None:
 
 
 def test_combined_streams_and_subscriptions(play: Play) -> None:
+    """C-815: combined streams, LIST_SUBSCRIPTIONS, SET_PROPERTY and their errors."""
+
     async def story(running: Exchange) -> None:
         url = "https://stream.binance.com/stream?streams=btcusdt@kline_1m"
         async with running.session.ws_connect(url) as socket:
@@ -355,6 +383,8 @@ def test_combined_streams_and_subscriptions(play: Play) -> None:
 
 
 def test_other_hosts_and_paths_are_not_played(play: Play) -> None:
+    """C-816: a host or path that is not played answers 404."""
+
     async def story(running: Exchange) -> None:
         for url in ("https://fapi.binance.com/fapi/v1/ping", "https://api.binance.com/sapi/v1/sub-account/list"):
             async with running.session.post(url) as answer:

@@ -60,6 +60,8 @@ ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GT
 
 
 def test_weights_orders_and_refusals(files: TlsFiles) -> None:
+    """C-708: used weight and order counts in the headers, -1015 and -1003 with 429 and Retry-After."""
+
     async def story(running: Gated) -> None:
         async with Other(running) as other:
             account = await other.ask("get_account")
@@ -80,6 +82,8 @@ def test_weights_orders_and_refusals(files: TlsFiles) -> None:
 
 
 def test_keys(files: TlsFiles) -> None:
+    """C-709: an Ed25519 key signs, apiRestrictions tells what it may, and what it may not is refused."""
+
     async def story(running: Gated) -> None:
         mine, keys = Ed25519PrivateKey.generate(), running.venue.keys
         public = mine.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -100,6 +104,8 @@ def test_keys(files: TlsFiles) -> None:
 
 
 def test_wallets(files: TlsFiles) -> None:
+    """C-710: deposits, withdrawals, transfers, dividends and dust, done and listed."""
+
     async def story(running: Gated) -> None:
         wallet, account = running.venue.wallet, running.venue.account("key")
         keys = running.venue.keys

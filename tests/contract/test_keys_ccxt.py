@@ -1,4 +1,4 @@
-"""Keys and clocks as ccxt.pro's binance, unmodified and at its production URLs, meets them: C-317 to C-328."""
+"""Keys and clocks as ccxt.pro's binance, unmodified and at its production URLs, meets them: C-317 to C-328, C-817."""
 
 from __future__ import annotations
 
@@ -288,3 +288,16 @@ def test_an_account_that_may_not_trade(files: TlsFiles) -> None:
             await buy(client)
 
     assert not tell(story, files).orders("key")
+
+
+def test_markets_load_with_ccxts_own_options(files: TlsFiles) -> None:
+    """C-817: with keys and ccxt's own options (spot markets alone) everything that loading asks for is answered."""
+
+    async def story(running: Gated) -> None:
+        client = running.client(options={"fetchMarkets": {"types": ["spot"]}})
+        assert client.options["fetchMargins"] is True
+        market = (await client.load_markets())[PAIR]
+        assert (market["spot"], market["margin"]) == (True, False)
+        assert set(client.currencies) >= {"BTC", "USDT"}
+
+    tell(story, files)

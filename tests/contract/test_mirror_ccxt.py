@@ -1,4 +1,4 @@
-"""Practice on live prices as a user sees it: unmodified ccxt before our venue, which mirrors a real one (C-519)."""
+"""Practice on live prices as a user sees it: unmodified ccxt before our venue, which mirrors a real one (C-519 to C-521)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_c519_a_client_trades_on_the_mirrored_book_and_is_refused_while_it_is_br
     play(files, tmp_path, story)
 
 
-def test_c519_candles_and_prints_of_the_mirrored_market_are_made_of_the_real_tape(
+def test_c520_candles_and_prints_of_the_mirrored_market_are_made_of_the_real_tape(
     files: TlsFiles, tmp_path: Path
 ) -> None:
     minute = START_MS // MINUTE_MS * MINUTE_MS
@@ -91,7 +91,7 @@ def test_c519_candles_and_prints_of_the_mirrored_market_are_made_of_the_real_tap
     play(files, tmp_path, story)
 
 
-def test_c519_the_data_plane_reads_the_mirrored_book_as_it_would_the_real_one(files: TlsFiles, tmp_path: Path) -> None:
+def test_c521_the_data_plane_reads_the_mirrored_book_as_it_would_the_real_one(files: TlsFiles, tmp_path: Path) -> None:
     """Real venue, mirror, our server, ccxt, data plane: the same levels at the far end, through a halt and back."""
 
     async def story(at: Practice, running: Exchange) -> None:

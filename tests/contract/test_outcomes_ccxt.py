@@ -7,6 +7,7 @@ believes, the venue is asked whether the order is there.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -25,6 +26,7 @@ from tradepool.simexchange.records import Side as VenueSide
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
 ORDER = "POST /api/v3/order"
+FUNDS = "Account has insufficient balance for requested action."
 STOP: dict[str, Any] = {
     "side": Side.SELL,
     "type": OrderType.STOP_LOSS,
@@ -77,8 +79,21 @@ def check_unknown(files: TlsFiles, kind: str, *, accepted: bool, **words: Any) -
     tell(files, story)
 
 
-def check_rejected(files: TlsFiles, before: Callable[[Desk], None], reason: str, **changes: Any) -> None:
-    """The venue's own refusal: it is not there, and it is not to be sent again."""
+def answered(at: Desk) -> tuple[int, str]:
+    """Code and words of the venue's last refusal, as they came over the wire."""
+    told = json.loads(at.gateway._client.last_http_response)
+    return told["code"], told["msg"]
+
+
+def broken(name: str) -> tuple[int, str]:
+    """What the venue says of an order that breaks a filter."""
+    return -1013, f"Filter failure: {name}"
+
+
+def check_rejected(
+    files: TlsFiles, before: Callable[[Desk], None], reason: str, says: tuple[int, str], **changes: Any
+) -> None:
+    """The venue's own refusal, in its own words: it is not there, and it is not to be sent again."""
 
     async def story(at: Desk) -> None:
         before(at)
@@ -86,6 +101,7 @@ def check_rejected(files: TlsFiles, before: Callable[[Desk], None], reason: str,
         event = await at.gateway.submit(order(**changes))
         assert isinstance(event, OrderRejected)
         assert (event.reason, len(at.orders)) == (reason, held)
+        assert answered(at) == says
 
     tell(files, story)
 
@@ -143,7 +159,7 @@ def test_clock_of_the_venue_is_off(files: TlsFiles, offset_ms: int) -> None:
 
 def test_funds(files: TlsFiles) -> None:
     """C-407: -2010 for want of funds: rejected."""
-    check_rejected(files, lambda at: None, "insufficient_cash", steps=11_000)
+    check_rejected(files, lambda at: None, "insufficient_cash", (-2010, FUNDS), steps=11_000)
 
 
 def test_lot_size(files: TlsFiles) -> None:
@@ -152,7 +168,7 @@ def test_lot_size(files: TlsFiles) -> None:
     def raise_least(at: Desk) -> None:
         at.faults.add(Fault(kind="filters", market="BTCUSDT", quantity_min=Decimal(1)), at.venue.now_ms)
 
-    check_rejected(files, raise_least, "below_minimum")
+    check_rejected(files, raise_least, "below_minimum", broken("LOT_SIZE"))
 
 
 def test_price_filter(files: TlsFiles) -> None:
@@ -161,12 +177,14 @@ def test_price_filter(files: TlsFiles) -> None:
     def coarsen(at: Desk) -> None:
         at.faults.add(Fault(kind="filters", market="BTCUSDT", price_tick=Decimal("0.1")), at.venue.now_ms)
 
-    check_rejected(files, coarsen, "venue_rejected", **(STOP | {"stop_price": Decimal("95.05")}))
+    check_rejected(
+        files, coarsen, "venue_rejected", broken("PRICE_FILTER"), **(STOP | {"stop_price": Decimal("95.05")})
+    )
 
 
 def test_notional(files: TlsFiles) -> None:
     """C-410: -1013 NOTIONAL, which ccxt takes for a bad request: rejected."""
-    check_rejected(files, lambda at: None, "below_minimum", steps=10)
+    check_rejected(files, lambda at: None, "below_minimum", broken("NOTIONAL"), steps=10)
 
 
 def test_max_num_orders(files: TlsFiles) -> None:
@@ -179,7 +197,7 @@ def test_max_num_orders(files: TlsFiles) -> None:
             at.venue.account("key").free["BTC"] += 10**9
             at.venue.place(account, new)
 
-    check_rejected(files, fill_up, "venue_rejected", **STOP)
+    check_rejected(files, fill_up, "venue_rejected", broken("MAX_NUM_ORDERS"), **STOP)
 
 
 def test_duplicate(files: TlsFiles) -> None:
@@ -201,8 +219,10 @@ def test_revoked_key(files: TlsFiles) -> None:
 
     async def story(at: Desk) -> None:
         at.faults.add(Fault(kind="key", account="key", state="revoked"), at.venue.now_ms)
-        with pytest.raises(KeyRefused):
+        with pytest.raises(KeyRefused) as caught:
             await at.gateway.submit(order())
+        assert answered(at)[0] == -2015
+        assert "DDoSProtection" in str(caught.value), "what ccxt takes it for"
         assert at.orders == []
 
     tell(files, story)

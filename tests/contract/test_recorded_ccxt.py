@@ -18,6 +18,7 @@ def ten_bars(world: World) -> None:
 
 
 def test_a_platform_with_a_store_keeps_what_it_saw_and_lets_go_of_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """C-638: two runs fill one store; it holds the series watched, and no lock is left."""
     files, store = make_tls_files(tmp_path_factory.mktemp("tls")), FileStore(tmp_path_factory.mktemp("s"))
     series = [Series("binance", each.symbol, "1m") for each in (BTC, ETH)]
     states: list[PlaneState] = []

@@ -39,6 +39,7 @@ from tradepool.simexchange.fault_kinds import CODES, Fault, Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
 from tradepool.simexchange.moments import Moments
+from tradepool.simexchange.pings import Pings
 from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.venue import Venue
 
@@ -138,10 +139,11 @@ class Server:
         self.faults = Faults(scenario.faults, scenario.seed)
         clock = clock or self._hub.clock
         self.moments = Moments(venue, clock, scenario.moments)
+        self._pings = Pings(clock, lambda: tuple(self.links))
         self._bad_calls = BadCalls(venue, self.faults, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
         self._bad_times = BadTimes(self, venue, clock)
-        self._methods = ApiMethods(venue, self._rest.private)
+        self._methods = ApiMethods(venue, self._rest.private, self._rest.public)
         self._door = Door(self._handle, place, tls)
         venue.keys.on_revoked(lambda key: self._hub.end_users(key.name, venue.now_ms))
         self.links: set[SocketLink] = set()
@@ -175,6 +177,7 @@ class Server:
         self.faults.on_change = lambda: self._bad_times.plan(self.faults.by_kind[Strikes.TIME])
         self.faults.begin(self._venue.now_ms)
         self.moments.begin(self._venue.now_ms)
+        self._pings.begin()
         self._venue.clock_offset_ms = lambda: self.faults.clock_offset_ms(self._venue.now_ms)
         return place
 
@@ -186,6 +189,7 @@ class Server:
         self._bad_frames.close()
         await self._bad_times.close()
         await self.moments.close()
+        await self._pings.close()
         for link in tuple(self.links):
             link.drop()
         await self._door.close()
@@ -251,13 +255,17 @@ class Server:
             return reset(request)
         try:
             self._gate.connect(address_of(request), is_api=on_text == self._on_api_text)
+            named = self._named_by_path(request)
+            self._gate.check_streams(len(set(named)))
         except Refused as refused:
             said = rejection(refused)
             return web.Response(status=said.status, body=said.body(), headers=said.headers())
         await socket.prepare(request)
         link = SocketLink(request, self._through)
         self.links.add(link)
-        self._subscribe_by_path(request, link)
+        self._hub.set_combined(link, combined=_is_combined(request))
+        for name in named:
+            self._hub.subscribe(name, link)
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -272,14 +280,10 @@ class Server:
             self._hub.forget(link)
         return socket
 
-    def _subscribe_by_path(self, request: web.BaseRequest, link: SocketLink) -> None:
+    def _named_by_path(self, request: web.BaseRequest) -> list[str]:
         """`/ws/NAME/NAME` and `/stream?streams=NAME/NAME` subscribe at once; ccxt's `/ws/0` names no stream."""
-        is_combined = request.path.startswith("/stream")
-        self._hub.set_combined(link, combined=is_combined)
-        wanted = request.query.get("streams", "") if is_combined else request.path.removeprefix("/ws/")
-        for name in wanted.split("/"):
-            if self._hub.knows(name):
-                self._hub.subscribe(name, link)
+        query, path = request.query.get("streams", ""), request.path.removeprefix("/ws/")
+        return [name for name in (query if _is_combined(request) else path).split("/") if self._hub.knows(name)]
 
     def _on_stream_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
         ask_id: object = None
@@ -351,6 +355,10 @@ class Server:
             self._hub.close_users(link, number)
             return {}
         raise Rejection(-1000, f"The simulated exchange has no method {ask.method}.")
+
+
+def _is_combined(request: web.BaseRequest) -> bool:
+    return request.path.startswith("/stream")
 
 
 def address_of(request: web.BaseRequest) -> str:

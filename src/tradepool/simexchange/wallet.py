@@ -117,6 +117,11 @@ class WalletLog:
 Move = Callable[[Account, str, int, int], None]
 
 
+def deposit_address(account: Account, asset: str) -> str:
+    """Where an account's deposits of an asset go; one per asset, whatever the network."""
+    return f"sim-{account.index + 1}-{asset}"
+
+
 class Wallet:
     """The wallets of all accounts of a venue."""
 
@@ -154,8 +159,9 @@ class Wallet:
         number, tx_id = self._next(account, "deposit")
         credited_ms = now_ms + _delay(credit_after_ms)
         unlocked_ms = max(credited_ms, now_ms + _delay(unlock_after_ms))
-        address = f"sim-{account.index + 1}-{asset}"
-        made = Deposit(number, asset, units, network or asset, address, tx_id, now_ms, credited_ms, unlocked_ms)
+        made = Deposit(
+            number, asset, units, network or asset, deposit_address(account, asset), tx_id, now_ms, credited_ms, unlocked_ms
+        )  # fmt: skip
         self.log(account).deposits.append(made)
         self._plan(credited_ms, account, asset, units, now_ms)
         return made

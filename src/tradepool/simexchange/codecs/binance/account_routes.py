@@ -37,6 +37,9 @@ class AccountRoutes:
             ("GET", f"{API}rateLimit/order"): self._order_counts,
             ("GET", f"{SAPI}capital/config/getall"): self._coins,
             ("GET", f"{SAPI}asset/tradeFee"): self._trade_fees,
+            ("GET", f"{SAPI}asset/assetDetail"): self._asset_details,
+            ("GET", f"{SAPI}account/status"): self._status,
+            ("GET", f"{SAPI}account/apiTradingStatus"): self._trading_status,
             ("POST", "/sapi/v3/asset/getUserAsset"): self._assets,
             ("GET", f"{SAPI}bnbBurn"): self._fee_switch,
             ("POST", f"{SAPI}bnbBurn"): self._set_fee_switch,
@@ -45,7 +48,8 @@ class AccountRoutes:
     def _account(self, account: Account, parameters: Parameters) -> bytes:
         """The three `can...` are the account's, not the key's: a key's are in apiRestrictions."""
         venue = self._venue
-        return answer.account_body(account, venue.markets[0], venue.unit, venue.now_ms)
+        held = parameters.optional("omitZeroBalances").lower() == "true"
+        return answer.account_body(account, venue.markets[0], venue.unit, venue.now_ms, omit_zero=held)
 
     def _commission(self, account: Account, parameters: Parameters) -> bytes:
         market = self._venue.market(parameters.text("symbol"))
@@ -135,6 +139,29 @@ class AccountRoutes:
             each = rates(market, account)
             told.append({"symbol": market.symbol, "makerCommission": each["maker"], "takerCommission": each["taker"]})
         return orjson.dumps(told)
+
+    def _asset_details(self, account: Account, parameters: Parameters) -> bytes:
+        wanted = parameters.optional("asset")
+        return orjson.dumps(
+            {
+                asset: {
+                    "minWithdrawAmount": f"{self._venue.unit(asset):f}",
+                    "depositStatus": account.can_deposit,
+                    "withdrawFee": amount_text(self._venue, asset, WITHDRAW_FEE_UNITS),
+                    "withdrawStatus": account.can_withdraw,
+                }
+                for asset in account.free
+                if wanted in ("", asset)
+            }
+        )
+
+    def _status(self, account: Account, parameters: Parameters) -> bytes:
+        return b'{"data":"Normal"}'
+
+    def _trading_status(self, account: Account, parameters: Parameters) -> bytes:
+        """Nobody is locked here for trading badly, so there is no trigger and no count."""
+        told = {"isLocked": not account.can_trade, "plannedRecoverTime": 0, "triggerCondition": {}, "updateTime": 0}
+        return orjson.dumps({"data": told})
 
     def _fee_switch(self, account: Account, parameters: Parameters) -> bytes:
         return orjson.dumps({"spotBNBBurn": account.fees.asset is not None, "interestBNBBurn": False})

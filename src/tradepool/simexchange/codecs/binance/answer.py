@@ -138,13 +138,16 @@ def fee_text(trade: Trade) -> str:
     return texts.text(trade.fee_units)
 
 
-def account_body(account: Account, market: ListedMarket, unit: Callable[[str], Decimal], now_ms: int) -> bytes:
+def account_body(
+    account: Account, market: ListedMarket, unit: Callable[[str], Decimal], now_ms: int, *, omit_zero: bool = False
+) -> bytes:
     """Balances and fees; `market` gives the fees, `unit` the smallest amount of an asset."""
     maker, taker = (account.fees.rate_ppm(market, is_maker=is_maker) for is_maker in (True, False))
     rates = {side: f"{ppm / 1_000_000:.8f}" for side, ppm in (("maker", maker), ("taker", taker))}
     balances = [
         {"asset": asset, "free": f"{free * unit(asset):f}", "locked": f"{account.locked[asset] * unit(asset):f}"}
         for asset, free in account.free.items()
+        if not omit_zero or free or account.locked[asset]
     ]
     return orjson.dumps(
         {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping
 
-import orjson
-
 from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance.rejection import Rejection
 from tradepool.simexchange.codecs.binance.request import Parameters, check_signature, check_time
@@ -67,10 +65,7 @@ class Gate:
 
     def charge_ask(self, ask: Ask, address: str) -> None:
         """Count a request on the ws-api."""
-        params = ask.params if isinstance(ask.params, dict) else {}
-        texts = Parameters(
-            {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in params.items()}
-        )
+        texts = Parameters.of_json(ask.params)
         self.charge(method_cost(ask.method, texts), texts.optional("apiKey"), address)
 
     def admit(self, key: str, parameters: Parameters, signed: tuple[str, str], address: str, right: Right) -> ApiKey:

@@ -90,7 +90,10 @@ class PublicRoutes:
 
     def _depth(self, parameters: Parameters) -> bytes:
         market = self._venue.market(parameters.text("symbol"))
-        return orjson.dumps(book_rows(self._venue.depth(market), parameters.number("limit", LEVELS, LEVELS_MAX)))
+        limit = parameters.number("limit", LEVELS, LEVELS_MAX)
+        if not limit:
+            raise Rejection(-1100, "Illegal characters found in parameter 'limit'; legal range is '1 - 5000'.")
+        return orjson.dumps(book_rows(self._venue.depth(market), limit))
 
     def _trades(self, parameters: Parameters) -> bytes:
         market = self._venue.market(parameters.text("symbol"))

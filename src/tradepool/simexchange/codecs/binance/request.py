@@ -7,9 +7,11 @@ import binascii
 import hmac
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
 
+import orjson
 from cryptography.exceptions import InvalidSignature
 
 from tradepool.simexchange.codecs.binance.rejection import MissingParameter, Rejection
@@ -27,6 +29,8 @@ DECIMALS_MAX = 8
 NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 WHOLE_NUMBER = r"^[0-9]{1,20}$"
 WHOLE_DIGITS_MAX = 20
+# Milliseconds, down to microseconds.
+WINDOW = r"^[0-9]{1,20}(\.[0-9]{1,3})?$"
 
 
 class Call(NamedTuple):
@@ -59,6 +63,18 @@ class Parameters:
         if len(values) < len(parts):
             raise Rejection(-1101, "Duplicate values for a parameter detected.")
         return cls(values)
+
+    @classmethod
+    def of_json(cls, params: object) -> Parameters:
+        """The `params` of a request on the ws-api, where no signature covers them; none unless it is an object.
+
+        >>> sorted(Parameters.of_json({"symbols": ["A"], "limit": 5}).names)
+        ['limit', 'symbols']
+        """
+        texts = params if isinstance(params, dict) else {}
+        return cls(
+            {name: each if isinstance(each, str) else orjson.dumps(each).decode() for name, each in texts.items()}
+        )
 
     def __contains__(self, name: str) -> bool:
         """Whether the parameter was sent with a value."""
@@ -156,7 +172,7 @@ def check_time(parameters: Parameters, now_ms: int) -> None:
     timestamp = parameters.number("timestamp")
     if timestamp >= MICROSECONDS_MIN:
         timestamp //= 1_000
-    window = parameters.number("recvWindow", RECV_WINDOW_MS)
+    window = Decimal(parameters.matching("recvWindow", WINDOW) if "recvWindow" in parameters else RECV_WINDOW_MS)
     if window > RECV_WINDOW_MAX_MS:
         raise Rejection(-1131, "recvWindow must be less than 60000.")
     if timestamp >= now_ms + AHEAD_MAX_MS:

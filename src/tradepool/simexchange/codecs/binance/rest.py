@@ -10,7 +10,7 @@ from tradepool.simexchange.codecs.binance.account_routes import SAPI, AccountRou
 from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, PLACING, Gate, needed_right
 from tradepool.simexchange.codecs.binance.list_routes import ListRoutes
 from tradepool.simexchange.codecs.binance.order_routes import OrderRoutes
-from tradepool.simexchange.codecs.binance.public_routes import PublicRoutes
+from tradepool.simexchange.codecs.binance.public_routes import PublicHandler, PublicRoutes
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
 from tradepool.simexchange.codecs.binance.request import Call, Parameters, signed_payload
 from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
@@ -19,6 +19,7 @@ from tradepool.simexchange.errors import Refused
 from tradepool.simexchange.limits import Cost
 from tradepool.simexchange.venue import Venue
 
+MARGIN_MARKETS = tuple(("GET", f"{SAPI}margin/{path}") for path in ("allPairs", "isolated/allPairs"))
 SYSTEM_STATUS = ("GET", f"{SAPI}system/status")
 KEY_RESTRICTIONS = ("GET", f"{SAPI}account/apiRestrictions")
 FREE = Cost(0)
@@ -39,7 +40,13 @@ class Rest:
     def __init__(self, venue: Venue) -> None:
         """Gather the tables of routes."""
         self._venue, self._gate = venue, Gate(venue)
-        self._public = {**PublicRoutes(venue).table, ("GET", f"{API}time"): self._time, SYSTEM_STATUS: self._status}
+        self.public: Mapping[tuple[str, str], PublicHandler] = {
+            **PublicRoutes(venue).table,
+            ("GET", f"{API}time"): self._time,
+            SYSTEM_STATUS: self._status,
+            # No market is traded on margin here; clients ask all the same while they load markets.
+            **dict.fromkeys(MARGIN_MARKETS, lambda _: b"[]"),
+        }
         accounts, wallets = AccountRoutes(venue, self._gate), WalletRoutes(venue)
         orders = OrderRoutes(venue)
         lists = ListRoutes(venue, orders)
@@ -79,6 +86,6 @@ class Rest:
             if route in PLACING:
                 self._gate.check_placing(key.account)
             return private(key.account, parameters) if private else restrictions(key)
-        if public := self._public.get(route):
+        if public := self.public.get(route):
             return public(parameters)
         raise Rejection(-1000, "The simulated exchange has no such path.", status=404)

@@ -18,7 +18,7 @@ from tradepool.simexchange.codecs.binance.request import Parameters
 from tradepool.simexchange.errors import InsufficientBalance, NoConversion
 from tradepool.simexchange.fixed import FixedPoint
 from tradepool.simexchange.venue import Venue
-from tradepool.simexchange.wallet import ASSET, DUST_ASSET, Deposit, DustConversion, Withdrawal
+from tradepool.simexchange.wallet import ASSET, DUST_ASSET, Deposit, DustConversion, Withdrawal, deposit_address
 
 DAY_MS = 86_400_000
 SPAN_DAYS_MAX = 90
@@ -36,6 +36,7 @@ class WalletRoutes:
         self._venue, self._wallet = venue, venue.wallet
         self.table: Mapping[tuple[str, str], PrivateHandler] = {
             ("GET", f"{SAPI}capital/deposit/hisrec"): self._deposits,
+            ("GET", f"{SAPI}capital/deposit/address"): self._address,
             ("GET", f"{SAPI}capital/withdraw/history"): self._withdrawals,
             ("POST", f"{SAPI}capital/withdraw/apply"): self._withdraw,
             ("GET", f"{SAPI}asset/transfer"): self._transfers,
@@ -73,6 +74,14 @@ class WalletRoutes:
             "walletType": 0,
             "travelRuleStatus": 0,
         }
+
+    def _address(self, account: Account, parameters: Parameters) -> bytes:
+        if not account.can_deposit:
+            raise Rejection(-4018, "Current asset is not open for deposit.")
+        asset = parameters.text("coin")
+        if not ASSET.fullmatch(asset):
+            raise Rejection(-1100, "Illegal characters found in a parameter.")
+        return orjson.dumps({"coin": asset, "address": deposit_address(account, asset), "tag": "", "url": ""})
 
     def _withdrawals(self, account: Account, parameters: Parameters) -> bytes:
         now_ms, named = self._venue.now_ms, parameters.optional("withdrawOrderId")
