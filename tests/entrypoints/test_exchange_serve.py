@@ -29,6 +29,8 @@ from tradepool.entrypoints.exchange_run import PacedClock
 from tradepool.presentation.exchange_guide import Status, status_line
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.records import Side
+from tradepool.simexchange.rules import BINANCE_RULES, DEFAULT_RULES
 
 NOW_MS = 1_800_000_012_345
 
@@ -86,6 +88,7 @@ def test_the_control_door_is_the_operators_alone(tmp_path: Path) -> None:
         for route, headers in (
             ("/state", {}),
             ("/state", {"X-Control-Token": "0" * 32}),
+            ("/state", {"X-Control-Token": "\xe9" * 32}),
             ("/state", mine | {"Origin": "http://evil.example"}),
             ("/step", mine),
         ):
@@ -130,6 +133,23 @@ def test_candles_are_moved_to_now_with_history_behind_them() -> None:
     assert listed.published == 1_000
     assert int(listed.open_time[listed.published]) <= NOW_MS < int(listed.open_time[listed.published]) + 60_000
     assert plan.venue.markets[0].price is not None
+
+
+def test_a_venue_is_as_strict_and_as_deep_as_binance_unless_told_otherwise() -> None:
+    (listed,) = serve_plan(AskedExchange(model=["BTC/USDT"]), NOW_MS).venue.markets
+    assert listed.filters.rules == BINANCE_RULES
+    bid, ask = listed.liquidity.best(Side.BUY)[0], listed.liquidity.best(Side.SELL)[0]
+    assert 0 < (ask - bid) / bid < 0.000_2
+    assert len(listed.liquidity.levels(Side.SELL, 100)) == 20
+    asked = AskedExchange(model=["BTC/USDT"], rules="none", spread_bp=50, level_notional="100")
+    (listed,) = serve_plan(asked, NOW_MS).venue.markets
+    assert listed.filters.rules == DEFAULT_RULES
+    bid, (ask, steps) = listed.liquidity.best(Side.BUY)[0], listed.liquidity.best(Side.SELL)
+    assert 0.004_9 < (ask - bid) / bid < 0.005_1
+    assert listed.market.notional(ask, steps + 1) >= 50
+    assert listed.market.notional(ask, steps) <= 150
+    (listed,) = serve_plan(AskedExchange(model=["BTC/USDT"], level_notional="endless"), NOW_MS).venue.markets
+    assert not listed.liquidity.finite
 
 
 def test_markets_move_together_and_stay_on_their_grid() -> None:
@@ -195,6 +215,11 @@ def test_mistakes_are_one_line(console: Console, tmp_path: Path) -> None:
         (("--model", "BTCUSDT"), "is not a symbol like BTC/USDT"),
         (("--speed", "0"), "--speed cannot be '0'"),
         (("--limits", "kraken"), "--limits cannot be 'kraken'; give none or binance"),
+        (("--rules", "kraken"), "--rules cannot be 'kraken'; give binance or none"),
+        (("--spread-bp", "-1"), "--spread-bp cannot be -1"),
+        (("--level-notional", "0"), "--level-notional cannot be '0'; give an amount of quote from 1"),
+        (("--level-notional", "NaN"), "--level-notional cannot be NaN"),
+        (("--mirror", "binance", "--rules", "none"), "--rules cannot be 'none'; give it without --mirror"),
         (("--users", "0"), "--users cannot be 0"),
         (("--port", "99999"), "--port cannot be 99999"),
     ):

@@ -116,6 +116,8 @@ class Opened:
     cash: str
     scenario: str
     limits: str
+    rules: str
+    books: str
     start_ms: int
     began_s: float
     speed: float
@@ -162,7 +164,7 @@ def guide(opened: Opened) -> str:
         "PRACTICE - simulated exchange, play money; it listens on this machine only",
         f"Binance spot at 127.0.0.1:{opened.port} (TLS); trust {opened.ca_file}, keep every host name",
         f"markets  {', '.join(opened.symbols)}; candles of {opened.timeframe}; time passes {opened.speed:g} x",
-        f"scenario {opened.scenario}; limits {opened.limits}",
+        f"scenario {opened.scenario}; limits {opened.limits}; rules {opened.rules}; books {opened.books}",
         f"accounts with {opened.cash} each:",
         users,
         f"control  http://127.0.0.1:{opened.control_port}  (/state, /accounts, /faults, /keys, /deposits ...)",
