@@ -115,6 +115,8 @@ def test_the_printed_program_trades(tmp_path: Path, flags: tuple[str, ...]) -> N
         assert "DDoSProtection" in ran.stderr
         assert control(printed, "/faults")[0]["struck"]
     assert "PRACTICE" in printed
+    lasts = "8.8 hours" if "20" in flags else "7.3 days"
+    assert f"UTC, in {lasts} from now; then it closes" in printed
 
 
 def test_a_recorded_file_and_a_scenario(candles: Path) -> None:
@@ -206,14 +208,21 @@ def test_mistakes_are_one_line(console: Console, tmp_path: Path) -> None:
     for flags, word in (
         (("--candles", broken), "BINANCE-BTC-USDT-5m.parquet"),
         (("--scenario", scenario), "own.toml, line 4: reset: no word is called 'shares'; did you mean share?"),
-        (("--scenario", "strom"), "did you mean storm?"),
+        (
+            ("--scenario", "strom"),
+            "Scenario strom: there is no such file; no scenario is called 'strom'; did you mean storm?",
+        ),
         (("--mirror", "kraken"), "--mirror cannot be 'kraken'; give binance"),
         (("--mirror", "binance", "--symbols", "BTCUSDT"), "'BTCUSDT' is not a symbol like BTC/USDT"),
         (("--mirror", "binance", "--speed", "2"), "--speed cannot be '2'; give 1 with --mirror"),
         (("--symbols", "BTC/USDT"), "--symbols cannot be given; give it with --mirror only"),
         (("--mirror", "binance", "--model", "BTC/USDT"), "Prices come from one source"),
         (("--model", "BTCUSDT"), "is not a symbol like BTC/USDT"),
+        (("--model", "BTC/USDT/X"), "'BTC/USDT/X' is not a symbol like BTC/USDT"),
+        (("--model", "BTC/BTC"), "'BTC/BTC' is not a symbol like BTC/USDT"),
+        (("--model", "b t/USDT"), "'b t/USDT' is not a symbol like BTC/USDT"),
         (("--speed", "0"), "--speed cannot be '0'"),
+        (("--speed", "1e-300"), "--speed cannot be '1e-300'; give a number from 0.01 to 100"),
         (("--limits", "kraken"), "--limits cannot be 'kraken'; give none or binance"),
         (("--rules", "kraken"), "--rules cannot be 'kraken'; give binance or none"),
         (("--spread-bp", "-1"), "--spread-bp cannot be -1"),

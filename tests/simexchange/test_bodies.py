@@ -14,8 +14,8 @@ from tests.simexchange.test_gate_control import Ask, drive
 from tradepool.simexchange.control import state
 from tradepool.simexchange.rules import BadRules, PriceBand, Rules
 
-ME = {"account": "key", "asset": "BTC", "amount": "1"}
-BTC = {"symbol": "BTCUSDT"}
+ME: dict[str, object] = {"account": "key", "asset": "BTC", "amount": "1"}
+BTC: dict[str, object] = {"symbol": "BTCUSDT"}
 POISON: list[tuple[str, dict[str, object], str]] = [
     ("/deposits", ME | {"credit_after_ms": 10**15}, "credit_after_ms"),
     ("/deposits", ME | {"unlock_after_ms": 10**30}, "unlock_after_ms"),

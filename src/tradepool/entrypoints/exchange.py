@@ -32,7 +32,7 @@ MODEL_TIMEFRAME_MS, MODEL_DAYS, DAY_MS = 60_000, 8, 86_400_000
 FILE_DAYS = 3_650
 HISTORY_BARS = 1_000
 USERS_MAX, PORT_MAX = 10_000, 65_535
-SPEED_MAX = 100.0
+SPEED_MIN, SPEED_MAX = 0.01, 100.0
 CASH = Decimal(10_000)
 LIMITS: Mapping[str, Limits | None] = {"none": None, "binance": Limits()}
 RULES = {"binance": BINANCE_RULES, "none": DEFAULT_RULES}
@@ -80,12 +80,13 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServePlan:
-    """A venue about to be served. `venue` stands at `start_ms`, which is now."""
+    """A venue about to be served. `venue` stands at `start_ms`, which is now; `end_ms` is when its candles are over."""
 
     venue: Venue
     users: Sequence[User]
     scenario: Scenario
     start_ms: int
+    end_ms: int | None
     speed: float
     port: int
     control_port: int
@@ -148,6 +149,7 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
         users=users,
         scenario=scenario,
         start_ms=now_ms,
+        end_ms=None if asked.mirror else max(listing.bars.close_time(-1) for listing in listings),
         speed=speed,
         port=port,
         control_port=control_port,
@@ -228,8 +230,8 @@ def _speed_of(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0 < speed <= SPEED_MAX:
-        raise BadFlag(flag="--speed", value=repr(text)[:40], wanted=f"a number above 0, at most {SPEED_MAX:.0f}")
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise BadFlag(flag="--speed", value=repr(text)[:40], wanted=f"a number from {SPEED_MIN} to {SPEED_MAX:.0f}")
     return speed
 
 

@@ -156,6 +156,7 @@ def _opened(
         rules=plan.rules,
         books=_books(plan),
         start_ms=plan.start_ms,
+        end_ms=plan.end_ms,
         began_s=began_s,
         speed=plan.speed,
     )
