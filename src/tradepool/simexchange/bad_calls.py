@@ -21,7 +21,7 @@ from tradepool.simexchange.venue import Venue
 PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 STATUS_ROUTE = "GET /sapi/v1/system/status"
 # What may strike a request on the ws-api.
-ASK_KINDS = frozenset(("reset", "silence", "code"))
+ASK_KINDS = frozenset(("reset", "silence", "code", "late", "latency", "too_many", "banned", "maintenance"))
 HISTORIES = ("/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/klines")
 # The route of whoever opens a WebSocket; a fault strikes it only by this name, and always as a reset.
 CONNECT = "CONNECT"
@@ -55,12 +55,11 @@ class BadCalls:
         rules = [rule for rule in self.faults.by_kind[Strikes.CALL] if rule.fault.route == CONNECT]
         return any(rule.strikes(Place(CONNECT), self.venue.now_ms) for rule in rules)
 
-    def on_ask(self, ask: Ask) -> Fault | None:
-        """What strikes a request on the ws-api, whose route is written WS METHOD."""
+    def on_ask(self, ask: Ask) -> tuple[Rule | None, int]:
+        """What strikes a request on the ws-api, whose route is written WS METHOD, and by how many ms it is late."""
         params = ask.params if isinstance(ask.params, dict) else {}
         place = self._at(f"WS {ask.method}", str(params.get("apiKey", "")), str(params.get("symbol", "")))
-        rule, _ = self.faults.on_call(place, self.venue.now_ms, ASK_KINDS)
-        return rule.fault if rule is not None else None
+        return self.faults.on_call(place, self.venue.now_ms, ASK_KINDS)
 
     def _place(self, call: Call) -> Place:
         symbol = _SYMBOL.search(call.query) or _SYMBOL.search(call.body)
