@@ -15,14 +15,13 @@ from tradepool.ports.clock import Clock
 from tradepool.simexchange.codecs.binance.request import Call
 from tradepool.simexchange.codecs.binance.streams import Ask
 from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault, Strikes
-from tradepool.simexchange.faults import Faults, Place, Rule
+from tradepool.simexchange.faults import SPOILED, Faults, Place, Rule
 from tradepool.simexchange.venue import Venue
 
 PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 STATUS_ROUTE = "GET /sapi/v1/system/status"
 # What may strike a request on the ws-api.
 ASK_KINDS = frozenset(("reset", "silence", "code", "late", "latency", "too_many", "banned", "maintenance"))
-HISTORIES = ("/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/klines")
 # The route of whoever opens a WebSocket; a fault strikes it only by this name, and always as a reset.
 CONNECT = "CONNECT"
 _SYMBOL = re.compile(r"(?:^|&)symbol=([^&]+)")
@@ -138,7 +137,7 @@ def _spoiled(rule: Rule, call: Call, answer: web.Response) -> web.Response:
     match fault.kind:
         case "negative_balance" if call.path == "/api/v3/account":
             answer.body = _negative(body)
-        case "shuffled" if call.path in HISTORIES:
+        case "shuffled" if f"GET {call.path}" in SPOILED["shuffled"]:
             answer.body = _shuffled(body, rule.dice(call.key, rule.matched[call.key]))
     return answer
 
