@@ -226,6 +226,7 @@ def test_mistakes_are_one_line(console: Console, tmp_path: Path) -> None:
         (("--limits", "kraken"), "--limits cannot be 'kraken'; give none or binance"),
         (("--rules", "kraken"), "--rules cannot be 'kraken'; give binance or none"),
         (("--spread-bp", "-1"), "--spread-bp cannot be -1"),
+        (("--level-notional", "endless", "--spread-bp", "5"), "give --slippage-bp where the book is endless"),
         (("--level-notional", "0"), "--level-notional cannot be '0'; give an amount of quote from 1"),
         (("--level-notional", "NaN"), "--level-notional cannot be NaN"),
         (("--mirror", "binance", "--rules", "none"), "--rules cannot be 'none'; give it without --mirror"),

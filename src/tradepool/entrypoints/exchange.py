@@ -169,7 +169,11 @@ def _rules_of(asked: AskedExchange) -> str:
 
 def _depth_of(asked: AskedExchange) -> Depth | None:
     """The book around the candles' price; None where it has no end."""
-    if asked.mirror is not None or asked.level_notional == ENDLESS:
+    if asked.mirror is not None:
+        return None
+    if asked.level_notional == ENDLESS:
+        if asked.spread_bp is not None:
+            raise BadFlag(flag="--spread-bp", value=asked.spread_bp, wanted="--slippage-bp where the book is endless")
         return None
     level = decimal_of("--level-notional", asked.level_notional or LEVEL_NOTIONAL)
     if not 1 <= level <= LEVEL_NOTIONAL_MAX:
