@@ -29,6 +29,8 @@ from tradepool.entrypoints.exchange_run import PacedClock
 from tradepool.presentation.exchange_guide import Status, status_line
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.records import Side
+from tradepool.simexchange.rules import BINANCE_RULES, DEFAULT_RULES
 
 NOW_MS = 1_800_000_012_345
 
@@ -86,6 +88,7 @@ def test_the_control_door_is_the_operators_alone(tmp_path: Path) -> None:
         for route, headers in (
             ("/state", {}),
             ("/state", {"X-Control-Token": "0" * 32}),
+            ("/state", {"X-Control-Token": "\xe9" * 32}),
             ("/state", mine | {"Origin": "http://evil.example"}),
             ("/step", mine),
         ):
@@ -112,6 +115,8 @@ def test_the_printed_program_trades(tmp_path: Path, flags: tuple[str, ...]) -> N
         assert "DDoSProtection" in ran.stderr
         assert control(printed, "/faults")[0]["struck"]
     assert "PRACTICE" in printed
+    lasts = "8.8 hours" if "20" in flags else "7.3 days"
+    assert f"UTC, in {lasts} from now; then it closes" in printed
 
 
 def test_a_recorded_file_and_a_scenario(candles: Path) -> None:
@@ -130,6 +135,23 @@ def test_candles_are_moved_to_now_with_history_behind_them() -> None:
     assert listed.published == 1_000
     assert int(listed.open_time[listed.published]) <= NOW_MS < int(listed.open_time[listed.published]) + 60_000
     assert plan.venue.markets[0].price is not None
+
+
+def test_a_venue_is_as_strict_and_as_deep_as_binance_unless_told_otherwise() -> None:
+    (listed,) = serve_plan(AskedExchange(model=["BTC/USDT"]), NOW_MS).venue.markets
+    assert listed.filters.rules == BINANCE_RULES
+    bid, ask = listed.liquidity.best(Side.BUY)[0], listed.liquidity.best(Side.SELL)[0]
+    assert 0 < (ask - bid) / bid < 0.000_2
+    assert len(listed.liquidity.levels(Side.SELL, 100)) == 20
+    asked = AskedExchange(model=["BTC/USDT"], rules="none", spread_bp=50, level_notional="100")
+    (listed,) = serve_plan(asked, NOW_MS).venue.markets
+    assert listed.filters.rules == DEFAULT_RULES
+    bid, (ask, steps) = listed.liquidity.best(Side.BUY)[0], listed.liquidity.best(Side.SELL)
+    assert 0.004_9 < (ask - bid) / bid < 0.005_1
+    assert listed.market.notional(ask, steps + 1) >= 50
+    assert listed.market.notional(ask, steps) <= 150
+    (listed,) = serve_plan(AskedExchange(model=["BTC/USDT"], level_notional="endless"), NOW_MS).venue.markets
+    assert not listed.liquidity.finite
 
 
 def test_markets_move_together_and_stay_on_their_grid() -> None:
@@ -186,15 +208,28 @@ def test_mistakes_are_one_line(console: Console, tmp_path: Path) -> None:
     for flags, word in (
         (("--candles", broken), "BINANCE-BTC-USDT-5m.parquet"),
         (("--scenario", scenario), "own.toml, line 4: reset: no word is called 'shares'; did you mean share?"),
-        (("--scenario", "strom"), "did you mean storm?"),
+        (
+            ("--scenario", "strom"),
+            "Scenario strom: there is no such file; no scenario is called 'strom'; did you mean storm?",
+        ),
         (("--mirror", "kraken"), "--mirror cannot be 'kraken'; give binance"),
         (("--mirror", "binance", "--symbols", "BTCUSDT"), "'BTCUSDT' is not a symbol like BTC/USDT"),
         (("--mirror", "binance", "--speed", "2"), "--speed cannot be '2'; give 1 with --mirror"),
         (("--symbols", "BTC/USDT"), "--symbols cannot be given; give it with --mirror only"),
         (("--mirror", "binance", "--model", "BTC/USDT"), "Prices come from one source"),
         (("--model", "BTCUSDT"), "is not a symbol like BTC/USDT"),
+        (("--model", "BTC/USDT/X"), "'BTC/USDT/X' is not a symbol like BTC/USDT"),
+        (("--model", "BTC/BTC"), "'BTC/BTC' is not a symbol like BTC/USDT"),
+        (("--model", "b t/USDT"), "'b t/USDT' is not a symbol like BTC/USDT"),
         (("--speed", "0"), "--speed cannot be '0'"),
+        (("--speed", "1e-300"), "--speed cannot be '1e-300'; give a number from 0.01 to 100"),
         (("--limits", "kraken"), "--limits cannot be 'kraken'; give none or binance"),
+        (("--rules", "kraken"), "--rules cannot be 'kraken'; give binance or none"),
+        (("--spread-bp", "-1"), "--spread-bp cannot be -1"),
+        (("--level-notional", "endless", "--spread-bp", "5"), "give --slippage-bp where the book is endless"),
+        (("--level-notional", "0"), "--level-notional cannot be '0'; give an amount of quote from 1"),
+        (("--level-notional", "NaN"), "--level-notional cannot be NaN"),
+        (("--mirror", "binance", "--rules", "none"), "--rules cannot be 'none'; give it without --mirror"),
         (("--users", "0"), "--users cannot be 0"),
         (("--port", "99999"), "--port cannot be 99999"),
     ):

@@ -59,6 +59,15 @@ def test_a_fault_strikes_where_and_when_it_is_told_to() -> None:
     assert (told["matched"], told["struck"]) == (1, {"key": 1})
 
 
+@pytest.mark.parametrize(
+    ("kind", "spoils"), [("negative_balance", "GET /api/v3/account"), ("shuffled", "GET /api/v3/klines")]
+)
+def test_what_spoils_one_answer_is_not_used_up_by_others(kind: str, spoils: str) -> None:
+    faults = faults_of(Fault(kind=kind, last=1))
+    assert faults.on_call(Place("GET /api/v3/time", "a"), 0)[0] is None
+    assert faults.on_call(Place(spoils, "a"), 0)[0] is not None
+
+
 def test_the_nth_to_the_mth_request_of_each_account() -> None:
     struck = ask_all(faults_of(Fault(kind="empty", first=2, last=3)), list("abababab"))
     assert struck == {"a": [False, True, True, False], "b": [False, True, True, False]}

@@ -21,8 +21,11 @@ import pytest
 from tests.simexchange.exchange_kit import MINUTE, START, bars, flat, market, small_venue
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig, CannotListen, PortInUse
+from tradepool.simexchange.liquidity import Depth
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.process import main, place_of, read_config, venue_of, write_config
+from tradepool.simexchange.records import Side
+from tradepool.simexchange.rules import BINANCE_RULES, DEFAULT_RULES
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import make_tls_files
 
@@ -104,6 +107,25 @@ def test_the_truth_of_an_account_is_told(tmp_path: Path) -> None:
         ("sim2", "STOP_LOSS", "NEW", "95.00"),
     ]
     assert told["trades"][0]["fee"] == "0.00100000"
+
+
+def test_rules_and_depth_reach_a_process(tmp_path: Path) -> None:
+    """A venue of its own is as strict and as deep as it was told to be, market by market."""
+    places: tuple[Place, Place] = (TcpPort(), TcpPort())
+    listings = [Listing(market(), bars(flat(COUNT)), BINANCE_RULES), Listing(market("ETH"), bars(flat(COUNT)))]
+    depth = Depth(10, Decimal(200), levels=3)
+    path = write_config(tmp_path / "config.json", listings, {}, places, depth=depth)
+    venue = venue_of(read_config(path), path)
+    assert [each.filters.rules for each in venue.markets] == [BINANCE_RULES, DEFAULT_RULES]
+    assert [each.market for each in venue.markets] == [each.market for each in listings]
+    assert len(venue.markets[0].liquidity.levels(Side.SELL, 9)) == 3
+    for before, after in (('"price_tick":"0.01"', '"price_tick":"0"'), ('"quote_unit":"1E-8"', '"quote_unit":"NaN"')):
+        text = path.read_text()
+        path.write_text(text.replace(before, after))
+        assert path.read_text() != text
+        with pytest.raises(BrokenConfig):
+            read_config(path)
+        path.write_text(text)
 
 
 def test_a_config_survives_the_way_to_disk_and_back(tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from tradepool.core.graph.bars import Bars
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.demo import recorded
 from tradepool.entrypoints.exchange_mirror import listings_of, wire_of
-from tradepool.entrypoints.inputs import BadFlag, whole
+from tradepool.entrypoints.inputs import BadFlag, decimal_of, whole
 from tradepool.simexchange.limits import Limiter, Limits
+from tradepool.simexchange.liquidity import Depth
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_listings
 from tradepool.simexchange.mirror_feed import Wire
+from tradepool.simexchange.rules import BINANCE_RULES, DEFAULT_RULES
 from tradepool.simexchange.scenario import CALM, Scenario, find_scenario
 from tradepool.simexchange.shocks import shocked
 from tradepool.simexchange.venue import Venue
@@ -30,9 +32,15 @@ MODEL_TIMEFRAME_MS, MODEL_DAYS, DAY_MS = 60_000, 90, 86_400_000
 FILE_DAYS = 3_650
 HISTORY_BARS = 1_000
 USERS_MAX, PORT_MAX = 10_000, 65_535
-SPEED_MAX = 100.0
+SPEED_MIN, SPEED_MAX = 0.01, 100.0
 CASH = Decimal(10_000)
 LIMITS: Mapping[str, Limits | None] = {"none": None, "binance": Limits()}
+RULES = {"binance": BINANCE_RULES, "none": DEFAULT_RULES}
+# A book as deep as a large market's: the spread is one basis point, twenty levels a side are worth about a million.
+SPREAD_BP, LEVEL_NOTIONAL = 1, "50000"
+LEVEL_NOTIONAL_MAX = Decimal(1_000_000_000)
+ENDLESS = "endless"
+SPREAD_BP_MAX = 1_000
 
 
 class TwoSources(InvalidInput):
@@ -55,6 +63,9 @@ class AskedExchange:
     limits: str = "none"
     seed: int = 7
     slippage_bp: int = 1
+    rules: str | None = None
+    spread_bp: int | None = None
+    level_notional: str | None = None
     folder: Path | None = None
 
 
@@ -69,17 +80,20 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServePlan:
-    """A venue about to be served. `venue` stands at `start_ms`, which is now."""
+    """A venue about to be served. `venue` stands at `start_ms`, which is now; `end_ms` is when its candles are over."""
 
     venue: Venue
     users: Sequence[User]
     scenario: Scenario
     start_ms: int
+    end_ms: int | None
     speed: float
     port: int
     control_port: int
     folder: Path | None
     wire: Wire | None = None
+    rules: str
+    depth: Depth | None
 
 
 Source = Callable[[AskedExchange, int], list[Listing]]
@@ -116,12 +130,14 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
     if asked.limits not in LIMITS:
         raise BadFlag(flag="--limits", value=repr(asked.limits), wanted=" or ".join(LIMITS))
     scenario = find_scenario(asked.scenario) if asked.scenario else CALM
+    rules, depth, slippage_bp = _rules_of(asked), _depth_of(asked), whole("--slippage-bp", asked.slippage_bp, 0, 1_000)
     if asked.mirror is None:
         listings = shocked(as_if_now(source(asked, now_ms), now_ms), scenario.shocks, now_ms)
+        listings = [replace(listing, rules=RULES[rules]) for listing in listings]
     else:
         _check_mirror(asked, speed, scenario)
         listings = source(asked, now_ms)
-    venue = Venue(listings, whole("--slippage-bp", asked.slippage_bp, 0, 1_000), show_forming=True)
+    venue = Venue(listings, slippage_bp, show_forming=True, depth=depth)
     chosen = LIMITS[asked.limits]
     venue.limiter = Limiter(chosen) if chosen else None
     venue.run_until(now_ms)
@@ -133,16 +149,49 @@ def serve_plan(asked: AskedExchange, now_ms: int) -> ServePlan:
         users=users,
         scenario=scenario,
         start_ms=now_ms,
+        end_ms=None if asked.mirror else max(listing.bars.close_time(-1) for listing in listings),
         speed=speed,
         port=port,
         control_port=control_port,
         folder=asked.folder,
         wire=wire_of(asked.mirror) if asked.mirror else None,
+        rules=f"of {asked.mirror}, live" if asked.mirror else rules,
+        depth=depth,
     )
 
 
+def _rules_of(asked: AskedExchange) -> str:
+    rules = asked.rules or "binance"
+    if rules not in RULES:
+        raise BadFlag(flag="--rules", value=repr(rules)[:40], wanted=" or ".join(RULES))
+    return rules
+
+
+def _depth_of(asked: AskedExchange) -> Depth | None:
+    """The book around the candles' price; None where it has no end."""
+    if asked.mirror is not None:
+        return None
+    if asked.level_notional == ENDLESS:
+        if asked.spread_bp is not None:
+            raise BadFlag(flag="--spread-bp", value=asked.spread_bp, wanted="--slippage-bp where the book is endless")
+        return None
+    level = decimal_of("--level-notional", asked.level_notional or LEVEL_NOTIONAL)
+    if not 1 <= level <= LEVEL_NOTIONAL_MAX:
+        wanted = f"an amount of quote from 1 to {LEVEL_NOTIONAL_MAX:,}, or {ENDLESS}"
+        raise BadFlag(flag="--level-notional", value=repr(asked.level_notional)[:40], wanted=wanted)
+    spread_bp = SPREAD_BP if asked.spread_bp is None else asked.spread_bp
+    return Depth(whole("--spread-bp", spread_bp, 0, SPREAD_BP_MAX), level, seed=asked.seed)
+
+
 def _check_mirror(asked: AskedExchange, speed: float, scenario: Scenario) -> None:
-    """Live prices are as they are: they pass in real time, and nothing of a scenario's can move them."""
+    """Live prices and books are as they are: they pass in real time, and nothing of ours or a scenario's moves them."""
+    for name in ("rules", "spread_bp", "level_notional"):
+        if getattr(asked, name) is not None:
+            raise BadFlag(
+                flag=f"--{name.replace('_', '-')}",
+                value=repr(getattr(asked, name))[:40],
+                wanted="it without --mirror: there the real venue decides",
+            )
     if speed != 1:
         raise BadFlag(
             flag="--speed", value=repr(asked.speed)[:40], wanted="1 with --mirror: live prices have their own"
@@ -185,8 +234,8 @@ def _speed_of(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0 < speed <= SPEED_MAX:
-        raise BadFlag(flag="--speed", value=repr(text)[:40], wanted=f"a number above 0, at most {SPEED_MAX:.0f}")
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise BadFlag(flag="--speed", value=repr(text)[:40], wanted=f"a number from {SPEED_MIN} to {SPEED_MAX:.0f}")
     return speed
 
 

@@ -34,7 +34,18 @@ def exchange_serve(
     users: Annotated[int, Parameter(converter=read_whole, help="How many accounts are open.")] = 2,
     limits: Annotated[str, Parameter(help="Whose request limits hold: none or binance.")] = "none",
     seed: Annotated[int, Parameter(converter=read_whole, help="Seed of the market model and of all keys.")] = 7,
-    slippage_bp: Annotated[int, Parameter(converter=read_whole, help="Basis points a market order pays.")] = 1,
+    slippage_bp: Annotated[
+        int, Parameter(converter=read_whole, help="Basis points a market order pays where the book is endless.")
+    ] = 1,
+    rules: Annotated[
+        str | None, Parameter(help="What markets ask of orders: none or binance [default: binance].")
+    ] = None,
+    spread_bp: Annotated[
+        int | None, Parameter(converter=read_whole, help="Basis points between the best prices [default: 1].")
+    ] = None,
+    level_notional: Annotated[
+        str | None, Parameter(help="What a level of the book is worth in quote, or endless [default: 50000].")
+    ] = None,
     folder: Annotated[Path | None, Parameter(help="Where the authority and two clients are written.")] = None,
 ) -> None:
     """Run a Binance of your own on this machine: say how to reach it, then trade on it with any ccxt until Ctrl-C."""
@@ -56,6 +67,9 @@ def exchange_serve(
         limits=limits,
         seed=seed,
         slippage_bp=slippage_bp,
+        rules=rules,
+        spread_bp=spread_bp,
+        level_notional=level_notional,
         folder=folder,
     )
     serve(serve_plan(asked, time.time_ns() // 1_000_000), limits)

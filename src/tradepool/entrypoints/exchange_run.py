@@ -174,10 +174,21 @@ def _opened(
         cash=", ".join(f"{CASH:,} {quote}" for quote in quotes),
         scenario=plan.scenario.name,
         limits=limits,
+        rules=plan.rules,
+        books=_books(plan),
         start_ms=plan.start_ms,
+        end_ms=plan.end_ms,
         began_s=began_s,
         speed=plan.speed,
     )
+
+
+def _books(plan: ServePlan) -> str:
+    if plan.wire is not None:
+        return "live"
+    if plan.depth is None:
+        return f"endless, {plan.venue.slippage_bp} bp worse than the price"
+    return f"{plan.depth.levels} levels of about {plan.depth.level_notional:,} a side, {plan.depth.spread_bp} bp apart"
 
 
 def _small_quantity(plan: ServePlan) -> str:

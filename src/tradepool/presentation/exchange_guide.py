@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tradepool.presentation.formats import minute
 
+MS_PER_HOUR = 3_600_000
 BEGIN, END = "--- {name} ---", "--- end of {name} ---"
 
 PYTHON = Template('''\
@@ -101,7 +102,10 @@ process.exit (0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An exchange that is open. `users` are (name, key, secret); `began_s` is the real time at `start_ms`."""
+    """An exchange that is open. `users` are (name, key, secret); `began_s` is the real time at `start_ms`.
+
+    At `end_ms` of its own time its candles are over, and it closes; None where prices never end.
+    """
 
     port: int
     control_port: int
@@ -116,7 +120,10 @@ class Opened:
     cash: str
     scenario: str
     limits: str
+    rules: str
+    books: str
     start_ms: int
+    end_ms: int | None
     began_s: float
     speed: float
 
@@ -162,7 +169,8 @@ def guide(opened: Opened) -> str:
         "PRACTICE - simulated exchange, play money; it listens on this machine only",
         f"Binance spot at 127.0.0.1:{opened.port} (TLS); trust {opened.ca_file}, keep every host name",
         f"markets  {', '.join(opened.symbols)}; candles of {opened.timeframe}; time passes {opened.speed:g} x",
-        f"scenario {opened.scenario}; limits {opened.limits}",
+        _ends(opened),
+        f"scenario {opened.scenario}; limits {opened.limits}; rules {opened.rules}; books {opened.books}",
         f"accounts with {opened.cash} each:",
         users,
         f"control  http://127.0.0.1:{opened.control_port}  (/state, /accounts, /faults, /keys, /deposits ...)",
@@ -175,6 +183,15 @@ def guide(opened: Opened) -> str:
         f"Both programs are in {opened.folder} too. Ctrl-C ends the exchange.",
     ]
     return "\n".join(parts)
+
+
+def _ends(opened: Opened) -> str:
+    """When it closes, in its own time and in the reader's."""
+    if opened.end_ms is None:
+        return "prices are live: it closes when you close it"
+    hours = (opened.end_ms - opened.start_ms) / opened.speed / MS_PER_HOUR
+    lasts = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
+    return f"candles end at {minute(opened.end_ms)} UTC, in {lasts} from now; then it closes"
 
 
 def status_line(now: Status) -> Text:

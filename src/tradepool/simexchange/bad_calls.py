@@ -14,15 +14,14 @@ from aiohttp import web
 from tradepool.ports.clock import Clock
 from tradepool.simexchange.codecs.binance.request import Call
 from tradepool.simexchange.codecs.binance.streams import Ask
-from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault
-from tradepool.simexchange.faults import Faults, Place, Rule
+from tradepool.simexchange.fault_kinds import CODES, KINDS, Fault, Strikes
+from tradepool.simexchange.faults import SPOILED, Faults, Place, Rule
 from tradepool.simexchange.venue import Venue
 
 PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 STATUS_ROUTE = "GET /sapi/v1/system/status"
 # What may strike a request on the ws-api.
-ASK_KINDS = frozenset(("reset", "silence", "code"))
-HISTORIES = ("/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/klines")
+ASK_KINDS = frozenset(("reset", "silence", "code", "late", "latency", "too_many", "banned", "maintenance"))
 # The route of whoever opens a WebSocket; a fault strikes it only by this name, and always as a reset.
 CONNECT = "CONNECT"
 _SYMBOL = re.compile(r"(?:^|&)symbol=([^&]+)")
@@ -52,14 +51,17 @@ class BadCalls:
 
     def refuses_streams(self) -> bool:
         """Whether streams can't be opened now, by a rule whose route says so: CONNECT."""
-        return self.faults.on_call(Place(CONNECT), self.venue.now_ms)[0] is not None
+        for rule in self.faults.by_kind[Strikes.CALL]:
+            if rule.fault.route == CONNECT and rule.strikes(Place(CONNECT), self.venue.now_ms):
+                rule.struck[""] += 1
+                return True
+        return False
 
-    def on_ask(self, ask: Ask) -> Fault | None:
-        """What strikes a request on the ws-api, whose route is written WS METHOD."""
+    def on_ask(self, ask: Ask) -> tuple[Rule | None, int]:
+        """What strikes a request on the ws-api, whose route is written WS METHOD, and by how many ms it is late."""
         params = ask.params if isinstance(ask.params, dict) else {}
         place = self._at(f"WS {ask.method}", str(params.get("apiKey", "")), str(params.get("symbol", "")))
-        rule, _ = self.faults.on_call(place, self.venue.now_ms, ASK_KINDS)
-        return rule.fault if rule is not None else None
+        return self.faults.on_call(place, self.venue.now_ms, ASK_KINDS)
 
     def _place(self, call: Call) -> Place:
         symbol = _SYMBOL.search(call.query) or _SYMBOL.search(call.body)
@@ -139,7 +141,7 @@ def _spoiled(rule: Rule, call: Call, answer: web.Response) -> web.Response:
     match fault.kind:
         case "negative_balance" if call.path == "/api/v3/account":
             answer.body = _negative(body)
-        case "shuffled" if call.path in HISTORIES:
+        case "shuffled" if f"GET {call.path}" in SPOILED["shuffled"]:
             answer.body = _shuffled(body, rule.dice(call.key, rule.matched[call.key]))
     return answer
 

@@ -24,6 +24,7 @@ import orjson
 from aiohttp import web
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.simexchange.bodies import read_body
 from tradepool.simexchange.codecs.binance.answer import fee_text
 from tradepool.simexchange.door import Door, Place
 from tradepool.simexchange.fault_control import FaultControl
@@ -79,7 +80,7 @@ class Control:
             if route == ("POST", "/bars"):
                 return await self._go(request, lambda: self._venue.step_bars(1))
             if route == ("POST", "/accounts"):
-                new = msgspec.json.decode(await request.read(), type=NewAccount)
+                new = read_body(await request.read(), NewAccount)
                 self._venue.open_account(new.key, new.secret, new.balances)
                 return _json({"key": new.key})
             if route == ("GET", "/state"):
@@ -94,7 +95,8 @@ class Control:
         """Whether a request may come from a page in a browser, or from another user of this machine."""
         if "Origin" in request.headers:
             return True
-        return bool(self._token) and not hmac.compare_digest(request.headers.get(TOKEN_HEADER, ""), self._token)
+        given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogateescape")
+        return bool(self._token) and not hmac.compare_digest(given, self._token.encode())
 
     async def _go(self, request: web.BaseRequest, once: Callable[[], bool]) -> web.Response:
         count = _whole(request.query.get("count", "1"))

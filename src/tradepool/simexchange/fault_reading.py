@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 
 import msgspec
 
 from tradepool.domain.errors import InvalidInput
+from tradepool.simexchange.bodies import DELAY_MAX_MS, Uncountable, check_numbers
 from tradepool.simexchange.fault_kinds import CODES, CUT_CODES, HOW_OFTEN, KINDS, STATES, WHEN, WHERE, Fault, Strikes
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) ?(ms|s|m|h|d)")
 # A field in ms is written as a duration, under a name of its own.
 DURATIONS = {
     "from": "from_ms",
@@ -21,7 +23,7 @@ DURATIONS = {
     "offset": "offset_ms",
 }
 _WRITTEN = {field: word for word, field in DURATIONS.items()}
-SPREAD_MAX, MULTIPLE_MAX = 1_000.0, 1_000_000
+SPREAD_MAX, MULTIPLE_MAX, MILLION = 1_000.0, 1_000_000, 1_000_000
 
 
 class BrokenFault(InvalidInput):
@@ -47,7 +49,8 @@ def read_fault(words: Mapping[str, object], where: str = "The fault") -> Fault:
     fields = {DURATIONS.get(word, word): _value(word, value, where) for word, value in words.items()}
     try:
         fault = msgspec.convert(fields, Fault)
-    except msgspec.ValidationError as error:
+        check_numbers(fault)
+    except (Uncountable, msgspec.ValidationError) as error:
         raise BrokenFault(where=where, why=f"{kind}: {error}") from error
     if why := _wrong(fault, fields):
         raise BrokenFault(where=where, why=f"{kind}: {why}")
@@ -87,9 +90,15 @@ def _value(word: str, value: object, where: str) -> object:
     if word not in DURATIONS:
         return value
     length = milliseconds(value) if isinstance(value, str) else None
-    if length is None or (length < 0 and word != "offset"):
+    if length is None or abs(length) > DELAY_MAX_MS or (length < 0 and word != "offset"):
         raise BrokenFault(where=where, why=f"{word} is {value!r}; write a duration such as 90s, 30m or 2h")
     return length
+
+
+def _grid(fault: Fault) -> list[tuple[str, Decimal | None]]:
+    names = ("price_tick", "quantity_step", "quantity_min")
+    least = fault.notional_min
+    return [*((name, getattr(fault, name)) for name in names), ("notional_min", least or None)]
 
 
 def _wrong(fault: Fault, given: Mapping[str, object]) -> str:
@@ -107,6 +116,8 @@ def _wrong(fault: Fault, given: Mapping[str, object]) -> str:
         (fault.kind != "cut" or fault.code in (0, *CUT_CODES), f"code is {fault.code}; give 1001 or 1006"),
         (not states or fault.state in states, f"state is {fault.state!r}; there are {', '.join(states)}"),
         (1 <= fault.multiple <= MULTIPLE_MAX, f"multiple is {fault.multiple}; give 1 to {MULTIPLE_MAX:,}"),
-        (fault.retry_after_s >= 0, "retry_after_s is below zero"),
+        (0 <= fault.retry_after_s <= DELAY_MAX_MS // 1_000, f"retry_after_s is {fault.retry_after_s}; give 0 or more"),
+        (abs(fault.drift_ppm) < MILLION, f"drift_ppm is {fault.drift_ppm}; give less than {MILLION:,}"),
+        *((given is None or given > 0, f"{name} is {given}; give more than 0") for name, given in _grid(fault)),
     )
     return next((why for fits, why in checks if not fits), "")

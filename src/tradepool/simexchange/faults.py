@@ -21,6 +21,11 @@ import msgspec
 from tradepool.simexchange.fault_kinds import KINDS, Fault, Strikes
 
 CALLS = frozenset(name for name, row in KINDS.items() if row.strikes is Strikes.CALL)
+# Where a kind strikes that has something to spoil only there, when its fault names no route.
+SPOILED = {
+    "negative_balance": ("GET /api/v3/account",),
+    "shuffled": ("GET /api/v3/myTrades", "GET /api/v3/allOrders", "GET /api/v3/klines"),
+}
 _DICE_BYTES = 8
 _NORMAL = NormalDist()
 
@@ -76,8 +81,9 @@ class Rule:
     def _matches(self, place: Place) -> bool:
         fault = self.fault
         pattern = fault.route or fault.stream
+        patterns = (pattern,) if pattern else SPOILED.get(fault.kind, ("*",))
         return (
-            (not pattern or fnmatchcase(place.name, pattern))
+            any(fnmatchcase(place.name, each) for each in patterns)
             and (not fault.account or fault.account in (place.account, str(place.number)))
             and (not fault.market or fault.market == place.market)
         )

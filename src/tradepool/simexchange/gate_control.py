@@ -22,12 +22,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
-from typing import TypeVar
 
 import msgspec
 
 from tradepool.domain.errors import InvalidInput
 from tradepool.simexchange.accounts import Account
+from tradepool.simexchange.bodies import DelayMs, read_body
 from tradepool.simexchange.keys import READ_AND_TRADE, ApiKey, Permissions, ed25519_key
 from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.venue import Venue
@@ -71,8 +71,8 @@ class _Deposit(_Body):
     account: str
     asset: str
     amount: Decimal
-    credit_after_ms: int = 0
-    unlock_after_ms: int = 0
+    credit_after_ms: DelayMs = 0
+    unlock_after_ms: DelayMs = 0
     network: str = ""
 
 
@@ -83,7 +83,7 @@ class _Withdrawal(_Body):
     fee: Decimal = Decimal(0)
     address: str = "elsewhere"
     network: str = ""
-    done_after_ms: int = 0
+    done_after_ms: DelayMs = 0
     rejected: bool = False
 
 
@@ -107,9 +107,6 @@ class _Dust(_Body):
     assets: list[str]
 
 
-Body = TypeVar("Body", bound=_Body)
-
-
 class GateControl:
     """The table of these routes: the body's bytes to what is answered. InvalidInput, Refused, msgspec's errors."""
 
@@ -117,18 +114,18 @@ class GateControl:
         """Prepare the table."""
         self._venue = venue
         self.table: Mapping[tuple[str, str], Handler] = {
-            ("POST", "/keys"): lambda raw: self._add_key(_read(raw, _NewKey)),
+            ("POST", "/keys"): lambda raw: self._add_key(read_body(raw, _NewKey)),
             ("GET", "/keys"): lambda _: {"keys": [_told(key) for key in venue.keys]},
-            ("POST", "/keys/allow"): lambda raw: self._allow(_read(raw, _Allowed)),
-            ("POST", "/keys/revoke"): lambda raw: self._revoke(_read(raw, _Named)),
+            ("POST", "/keys/allow"): lambda raw: self._allow(read_body(raw, _Allowed)),
+            ("POST", "/keys/revoke"): lambda raw: self._revoke(read_body(raw, _Named)),
             ("POST", "/limits"): self._limit,
-            ("POST", "/bans"): lambda raw: self._ban(_read(raw, _Address)),
-            ("POST", "/standing"): lambda raw: self._stand(_read(raw, _Standing)),
-            ("POST", "/deposits"): lambda raw: self._deposit(_read(raw, _Deposit)),
-            ("POST", "/withdrawals"): lambda raw: self._withdraw(_read(raw, _Withdrawal)),
-            ("POST", "/transfers"): lambda raw: self._transfer(_read(raw, _Transfer)),
-            ("POST", "/dividends"): lambda raw: self._pay_dividend(_read(raw, _Dividend)),
-            ("POST", "/dust"): lambda raw: self._convert_dust(_read(raw, _Dust)),
+            ("POST", "/bans"): lambda raw: self._ban(read_body(raw, _Address)),
+            ("POST", "/standing"): lambda raw: self._stand(read_body(raw, _Standing)),
+            ("POST", "/deposits"): lambda raw: self._deposit(read_body(raw, _Deposit)),
+            ("POST", "/withdrawals"): lambda raw: self._withdraw(read_body(raw, _Withdrawal)),
+            ("POST", "/transfers"): lambda raw: self._transfer(read_body(raw, _Transfer)),
+            ("POST", "/dividends"): lambda raw: self._pay_dividend(read_body(raw, _Dividend)),
+            ("POST", "/dust"): lambda raw: self._convert_dust(read_body(raw, _Dust)),
             ("GET", "/wallets"): self._wallets,
         }
 
@@ -155,7 +152,7 @@ class GateControl:
         return {"key": named.key}
 
     def _limit(self, raw: bytes) -> object:
-        limits = msgspec.json.decode(raw, type=Limits | None)
+        limits = None if raw.strip() == b"null" else read_body(raw, Limits)
         self._venue.limiter = Limiter(limits) if limits else None
         return {"limits": msgspec.to_builtins(limits) if limits else None}
 
@@ -217,10 +214,6 @@ class GateControl:
 
     def _at(self, name: str) -> tuple[Account, int]:
         return self._venue.account(name), self._venue.now_ms
-
-
-def _read(raw: bytes, kind: type[Body]) -> Body:
-    return msgspec.json.decode(raw, type=kind)
 
 
 def _told(key: ApiKey) -> dict[str, object]:

@@ -19,6 +19,7 @@ import msgspec
 
 from tradepool.domain.errors import InvalidInput
 from tradepool.simexchange.accounts import FeePlan
+from tradepool.simexchange.bodies import read_body
 from tradepool.simexchange.listing import MILLION
 from tradepool.simexchange.rules import MarketStatus, Rules
 from tradepool.simexchange.venue import Venue
@@ -67,7 +68,7 @@ class MarketControl:
         }
 
     def _fees(self, raw: bytes) -> object:
-        wanted = msgspec.json.decode(raw, type=_Fees)
+        wanted = read_body(raw, _Fees)
         self._venue.account(wanted.account).fees = FeePlan(
             _ppm("maker_rate", wanted.maker_rate),
             _ppm("taker_rate", wanted.taker_rate),
@@ -77,27 +78,40 @@ class MarketControl:
         return {"account": wanted.account}
 
     def _status(self, raw: bytes) -> object:
-        wanted = msgspec.json.decode(raw, type=_Status)
+        wanted = read_body(raw, _Status)
         self._venue.set_status(wanted.symbol, wanted.status)
         return {"symbol": wanted.symbol, "status": wanted.status}
 
     def _delist(self, raw: bytes) -> object:
-        wanted = msgspec.json.decode(raw, type=_Delist)
+        wanted = read_body(raw, _Delist)
         self._venue.delist(wanted.symbol, remove=wanted.remove)
         return {"symbol": wanted.symbol, "status": "BREAK"}
 
     def _filters(self, raw: bytes) -> object:
-        wanted = msgspec.json.decode(raw, type=_Filters)
+        wanted = read_body(raw, _Filters)
         market = self._venue.market(wanted.symbol).filters.market
         market = replace(
             market,
-            price_tick=wanted.price_tick or market.price_tick,
-            quantity_step=wanted.quantity_step or market.quantity_step,
-            quantity_min=wanted.quantity_min or market.quantity_min,
-            notional_min=market.notional_min if wanted.notional_min is None else wanted.notional_min,
+            price_tick=_above_zero("price_tick", wanted.price_tick, market.price_tick),
+            quantity_step=_above_zero("quantity_step", wanted.quantity_step, market.quantity_step),
+            quantity_min=_above_zero("quantity_min", wanted.quantity_min, market.quantity_min),
+            notional_min=_zero_or_more("notional_min", wanted.notional_min, market.notional_min),
         )
         self._venue.change_filters(wanted.symbol, market, wanted.rules)
         return {"symbol": wanted.symbol}
+
+
+def _above_zero(what: str, wanted: Decimal | None, now: Decimal) -> Decimal:
+    """What is wanted, or what is now; InvalidInput unless it is above zero."""
+    if wanted == 0:
+        raise InvalidInput(what=what, why="0 is not above zero", remedy="give more, or leave it out")
+    return _zero_or_more(what, wanted, now)
+
+
+def _zero_or_more(what: str, wanted: Decimal | None, now: Decimal) -> Decimal:
+    if wanted is not None and wanted < 0:
+        raise InvalidInput(what=what, why=f"{wanted} is below zero", remedy="give more, or leave it out")
+    return now if wanted is None else wanted
 
 
 def _ppm(what: str, share: Decimal | None) -> int | None:

@@ -9,6 +9,7 @@ volatilities apart. The same arguments give the same bytes.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ HOLE_BARS = 6
 JUMP_MIN, JUMP_MAX = 0.03, 0.08
 TURNOVER_DAILY = 5e8
 TICKS_MIN = 100
+NAME = re.compile(r"[A-Z0-9]{1,20}")
 STEP_WORTH_MAX = Decimal("0.10")
 START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "BNB": 550.0, "SOL": 140.0, "XRP": 0.55, "ADA": 0.40, "DOGE": 0.12}
 
@@ -121,7 +123,7 @@ def model_market(symbol: str) -> Market:
     (Decimal('0.00001'), Decimal('0.1'))
     """
     base, _, quote = symbol.partition("/")
-    if not base or not quote:
+    if not (NAME.fullmatch(base) and NAME.fullmatch(quote)) or base == quote:
         raise BadModel(why=f"{symbol!r} is not a symbol like BTC/USDT")
     step = Decimal(1).scaleb((STEP_WORTH_MAX / Decimal(_start_price(symbol))).adjusted())
     rate = Decimal("0.001")

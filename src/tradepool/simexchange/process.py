@@ -18,13 +18,16 @@ import msgspec
 import numpy as np
 
 from tradepool.core.graph.bars import COLUMNS, Bars
-from tradepool.domain.errors import TradepoolError
-from tradepool.domain.market import FeeSchedule, Market
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.market import Market
+from tradepool.simexchange.bodies import read_body
 from tradepool.simexchange.control import Control, NewAccount
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.errors import BrokenConfig
 from tradepool.simexchange.limits import Limiter, Limits
+from tradepool.simexchange.liquidity import Depth
 from tradepool.simexchange.listing import NO_BARS, Listing
+from tradepool.simexchange.rules import DEFAULT_RULES, Rules
 from tradepool.simexchange.scenario import CALM, Scenario, find_scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.shocks import shocked
@@ -33,27 +36,18 @@ from tradepool.simexchange.venue import Venue
 
 
 class ListedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A market's rules and the .npz file of its candles; without it the market's prices are pushed in."""
+    """A market, what it asks of orders, and the .npz file of its candles; without it its prices are pushed in."""
 
     bars: str | None
     timeframe_ms: int
-    venue: str
-    base: str
-    quote: str
-    price_tick: Decimal
-    quantity_step: Decimal
-    quantity_min: Decimal
-    notional_min: Decimal
-    maker_rate: Decimal
-    taker_rate: Decimal
-    base_unit: Decimal
-    quote_unit: Decimal
+    market: Market
+    rules: Rules = DEFAULT_RULES
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a venue process needs. Places are `unix:PATH` or `tcp:PORT`; with `tls_folder` the venue serves HTTPS.
 
-    `scenario` names what goes wrong there: a shipped scenario, or a file.
+    `scenario` names what goes wrong there: a shipped scenario, or a file. Without `depth` no book has an end.
     """
 
     listings: list[ListedFile]
@@ -65,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_folder: str | None = None
     limits: Limits | None = None
     scenario: str | None = None
+    depth: Depth | None = None
 
 
 def write_config(
@@ -77,6 +72,7 @@ def write_config(
     strict_ids: bool = False,
     tls_folder: Path | None = None,
     scenario: str | None = None,
+    depth: Depth | None = None,
 ) -> Path:
     """Write a configuration, and the candles beside it as .npz.
 
@@ -91,6 +87,7 @@ def write_config(
         strict_ids=strict_ids,
         tls_folder=str(tls_folder) if tls_folder else None,
         scenario=scenario,
+        depth=depth,
     )
     path.write_bytes(msgspec.json.encode(config))
     return path
@@ -99,9 +96,13 @@ def write_config(
 def read_config(path: Path) -> Config:
     """Read a configuration; BrokenConfig says what is wrong with it."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Config)
-    except (OSError, msgspec.MsgspecError) as error:
+        config = read_body(path.read_bytes(), Config)
+    except (OSError, ArithmeticError, InvalidInput, msgspec.MsgspecError) as error:
         raise BrokenConfig(path=path, why=error) from error
+    for each in (listed.market for listed in config.listings):
+        if min(each.price_tick, each.quantity_step, each.base_unit, each.quote_unit) <= 0:
+            raise BrokenConfig(path=path, why=f"a tick, a step or a unit of {each.symbol} is not above zero")
+    return config
 
 
 def venue_of(config: Config, path: Path) -> Venue:
@@ -109,7 +110,7 @@ def venue_of(config: Config, path: Path) -> Venue:
     listings = [_read_listing(listed, path) for listed in config.listings]
     start_ms = min(int(listing.bars.open_time[0]) for listing in listings) if listings else 0
     listings = shocked(listings, scenario_in(config).shocks, start_ms)
-    venue = Venue(listings, config.slippage_bp, strict_ids=config.strict_ids)
+    venue = Venue(listings, config.slippage_bp, strict_ids=config.strict_ids, depth=config.depth)
     venue.limiter = Limiter(config.limits) if config.limits else None
     for account in config.accounts:
         venue.open_account(account.key, account.secret, account.balances)
@@ -186,37 +187,12 @@ def _write_listing(folder: Path, listing: Listing) -> ListedFile:
     file = folder / f"{market.base}{market.quote}.npz"
     if bars is not NO_BARS:
         np.savez(file, open_time=bars.open_time, **{name: getattr(bars, name) for name in COLUMNS})
-    return ListedFile(
-        bars=str(file) if bars is not NO_BARS else None,
-        timeframe_ms=bars.timeframe_ms,
-        venue=market.venue,
-        base=market.base,
-        quote=market.quote,
-        price_tick=market.price_tick,
-        quantity_step=market.quantity_step,
-        quantity_min=market.quantity_min,
-        notional_min=market.notional_min,
-        maker_rate=market.fees.maker_rate,
-        taker_rate=market.fees.taker_rate,
-        base_unit=market.base_unit,
-        quote_unit=market.quote_unit,
-    )
+    return ListedFile(str(file) if bars is not NO_BARS else None, bars.timeframe_ms, market, listing.rules)
 
 
 def _read_listing(listed: ListedFile, path: Path) -> Listing:
-    market = Market(
-        venue=listed.venue,
-        base=listed.base,
-        quote=listed.quote,
-        price_tick=listed.price_tick,
-        quantity_step=listed.quantity_step,
-        quantity_min=listed.quantity_min,
-        notional_min=listed.notional_min,
-        fees=FeeSchedule(maker_rate=listed.maker_rate, taker_rate=listed.taker_rate),
-        base_unit=listed.base_unit,
-        quote_unit=listed.quote_unit,
-    )
-    return Listing(market, _read_bars(listed.bars, listed.timeframe_ms, path) if listed.bars else NO_BARS)
+    bars = _read_bars(listed.bars, listed.timeframe_ms, path) if listed.bars else NO_BARS
+    return Listing(listed.market, bars, listed.rules)
 
 
 def _read_bars(file: str, timeframe_ms: int, path: Path) -> Bars:

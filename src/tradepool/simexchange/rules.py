@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from tradepool.domain.errors import InvalidInput
+
 MarketStatus = Literal["TRADING", "HALT", "BREAK"]
 
 ORDERS_MAX = 200
+BAND_MAX = 1_000_000
+
+
+class BadRules(InvalidInput):
+    """A market can't ask that of orders: {why}; give {wanted}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +26,12 @@ class PriceBand:
     bid_up: Decimal
     ask_down: Decimal
     ask_up: Decimal
+
+    def __post_init__(self) -> None:
+        """BadRules unless each side has a band with room in it."""
+        for down, up in ((self.bid_down, self.bid_up), (self.ask_down, self.ask_up)):
+            if not (down.is_finite() and up.is_finite() and 0 <= down < up <= BAND_MAX):
+                raise BadRules(why=f"a band from {down} to {up}", wanted=f"two multiples from 0 to {BAND_MAX}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +51,16 @@ class Rules:
     orders_max: int = ORDERS_MAX
     stops_max: int | None = None
     position_max: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """BadRules when a most is not above zero, or a count is below it."""
+        for name in ("quantity_max", "market_quantity_max", "notional_max", "position_max"):
+            most = getattr(self, name)
+            if most is not None and not (most.is_finite() and most > 0):
+                raise BadRules(why=f"{name} is {most}", wanted="more than 0, or nothing")
+        for name, count in (("orders_max", self.orders_max), ("stops_max", self.stops_max)):
+            if count is not None and count < 0:
+                raise BadRules(why=f"{name} is {count}", wanted="0 or more")
 
 
 DEFAULT_RULES = Rules()

@@ -97,7 +97,8 @@ def find_scenario(name_or_file: str) -> Scenario:
     """A shipped scenario by its name, or one from a file. BrokenScenario."""
     file = shipped().get(name_or_file, Path(name_or_file))
     if not file.exists():
-        raise BrokenScenario(file=file, line="", why=f"there is no such file; {unknown('scenario', file, shipped())}")
+        why = f"there is no such file; {unknown('scenario', name_or_file, shipped())}"
+        raise BrokenScenario(file=name_or_file, line="", why=why)
     return read_scenario(file)
 
 

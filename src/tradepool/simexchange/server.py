@@ -23,7 +23,8 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from tradepool.ports.clock import Clock
 from tradepool.runtime.clock import VirtualClock
-from tradepool.simexchange.bad_calls import BadCalls, is_accepted, reset
+from tradepool.simexchange.bad_asks import BadAsks
+from tradepool.simexchange.bad_calls import BadCalls, reset
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
 from tradepool.simexchange.codecs.binance import streams, user_stream
@@ -35,7 +36,7 @@ from tradepool.simexchange.codecs.binance.rest import Rest
 from tradepool.simexchange.codecs.websocket import text_frame
 from tradepool.simexchange.door import Door, Place
 from tradepool.simexchange.errors import Refused
-from tradepool.simexchange.fault_kinds import CODES, Fault, Strikes
+from tradepool.simexchange.fault_kinds import Strikes
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.hub import Hub
 from tradepool.simexchange.moments import Moments
@@ -141,6 +142,7 @@ class Server:
         self.moments = Moments(venue, clock, scenario.moments)
         self._pings = Pings(clock, lambda: tuple(self.links))
         self._bad_calls = BadCalls(venue, self.faults, clock)
+        self._bad_asks = BadAsks(venue, self._bad_calls, clock)
         self._bad_frames = BadFrames(venue, self.faults, clock)
         self._bad_times = BadTimes(self, venue, clock)
         self._methods = ApiMethods(venue, self._rest.private, self._rest.public)
@@ -187,6 +189,7 @@ class Server:
         self.faults.on_change = lambda: None
         self._bad_calls.over.set()
         self._bad_frames.close()
+        await self._bad_asks.close()
         await self._bad_times.close()
         await self.moments.close()
         await self._pings.close()
@@ -315,28 +318,21 @@ class Server:
         return None
 
     def _on_api_text(self, request: web.BaseRequest, link: SocketLink, text: str) -> bytes:
-        ask_id: object = None
         try:
             ask = streams.read_ask(text)
-            ask_id = ask.id
-            address = address_of(request)
-            fault = self._bad_calls.on_ask(ask) if self.faults.by_kind[Strikes.CALL] else None
-            if fault is not None:
-                return self._spoil_ask(fault, ask, link, address)
+        except Rejection as said:
+            return streams.api_error_text(None, said, self._venue.clock_ms())
+        address = address_of(request)
+        if self.faults.by_kind[Strikes.CALL]:
+            return self._bad_asks.answer(ask, link, lambda: self._take_ask(ask, link, address))
+        return self._take_ask(ask, link, address)
+
+    def _take_ask(self, ask: streams.Ask, link: SocketLink, address: str) -> bytes:
+        try:
             self._gate.charge_ask(ask, address)
             return streams.api_result_text(ask.id, self._api_result(ask, link, address), self._gate.used(ask, address))
         except Refused as refused:
-            return streams.api_error_text(ask_id, rejection(refused), self._venue.clock_ms())
-
-    def _spoil_ask(self, fault: Fault, ask: streams.Ask, link: SocketLink, address: str) -> bytes:
-        """A request on the ws-api that goes wrong: no answer (empty), or the venue's own error."""
-        if is_accepted(fault):
-            self._api_result(ask, link, address)
-        if fault.kind == "reset":
-            link.drop()
-        if fault.kind == "code":
-            raise Rejection(fault.code, CODES[fault.code][1], CODES[fault.code][0])
-        return b""
+            return streams.api_error_text(ask.id, rejection(refused), self._venue.clock_ms())
 
     def _api_result(self, ask: streams.Ask, link: SocketLink, address: str) -> object:
         if ask.method == "ping":
