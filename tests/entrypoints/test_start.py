@@ -130,8 +130,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, exchange: Path) -> Place:
 
 def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
     """At the venue, by market: what stops rest for, less what is held (locked or free) in whole steps; of all accounts."""
-    place = json.loads((exchange / "exchange.json").read_text())
-    url, token = f"http://127.0.0.1:{place['control_port']}/state", {"X-Control-Token": place["token"]}
+    door = json.loads((exchange / "exchange.json").read_text())
+    url, token = f"http://127.0.0.1:{door['control_port']}/state", {"X-Control-Token": door["token"]}
     with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=10) as answer:
         accounts = json.load(answer)["accounts"]
     mark, found = f"o{place.id[:3]}", dict[str, Decimal]()
