@@ -139,7 +139,8 @@ async def trade(selector: IdleSelector, config: dict[str, Any], plan: Plan) -> i
         nonlocal naked
         if remote.waits:
             return False
-        naked = naked or unprotected(platform)
+        # While an answer is awaited the venue's bars do not go on: an exit that may have been sent is waited for.
+        naked = naked or (not platform.desk.busy and unprotected(platform))
         return True
 
     await LockStep(selector, clock, lambda: platform.desk.busy).run(remote, before_step)

@@ -325,7 +325,7 @@ def test_a_fee_in_a_third_asset_lessens_no_position() -> None:
     story.accept(stop)
     (command,) = story.fill(stop, "95.00", fee_asset="BNB")
     assert isinstance(command, RecordTrade)
-    assert (command.trade.entry_fee, command.trade.exit_fee) == (0, 0)
+    assert (command.trade.entry_fee, command.trade.exit_fee) == (Decimal(0), Decimal(0))
     assert command.trade.pnl == -5 * entry.quantity
 
 

@@ -15,7 +15,7 @@ from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
 from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, StreamRestored
 from tradepool.domain.fill import Fill
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, Refusal
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, Refusal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
@@ -108,8 +108,10 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
         name = f"order {request.client_order_id}"
         raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
     else:
-        # A request of the life before may still be carried out: the sender looks until that is over.
-        actor.sender.put([Submit(_approved(actor, request))], unsure=True)
+        # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
+        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused.
+        unsure = request.type is not OrderType.STOP_LOSS
+        actor.sender.put([Submit(_approved(actor, request))], unsure=unsure)
 
 
 def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder:

@@ -82,10 +82,12 @@ class Sender:
         self._wake = asyncio.Event()
 
     def put(self, commands: Iterable[Sendable], *, unsure: bool = False) -> None:
-        """Queue commands; they go out once `run` runs. `unsure`: they may have gone out before, up to now."""
+        """Queue commands; they go out once `run` runs. `unsure`: they may have gone out before, up to now, and have just
+        been denied: they are looked up when a denial can be believed."""
         unknown_ms = self.clock.now_ms() if unsure else None
+        due_ms = 0 if unknown_ms is None else unknown_ms + ABSENT_AFTER_MS
         for command in commands:
-            item = _Item(command, Backoff(self.clock), unknown_ms=unknown_ms)
+            item = _Item(command, Backoff(self.clock), due_ms, unknown_ms)
             if self._goes_on(item):
                 self._queue.append(item)
         self._queue.sort(key=lambda item: command_name(item.command))
