@@ -117,7 +117,8 @@ async def look_for_foreign_orders(actor: AccountActor) -> None:
     for slot in actor.account.slots.values():
         for order in await actor.gateway.open_orders(slot.market):
             found = ForeignOrder(time_ms=order.time_ms, name=order.client_order_id, market=order.market)
-            actor.post(found)
+            # Not by the inbox: who opens the stream again reads nothing until it stands.
+            actor.handle(found)
 
 
 async def look_at_markets(feed: CandleFeed, gate: EntryGate, markets: Sequence[Market], clock: Clock) -> None:
