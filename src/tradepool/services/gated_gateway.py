@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tradepool.domain.event import Event, OrderRejected
-from tradepool.domain.order import ApprovedOrder, OrderRequest, Purpose
+from tradepool.domain.order import ApprovedOrder, OrderRequest
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway, Still
 
@@ -25,10 +25,13 @@ class GatedGateway:
         return getattr(self._gateway, name)
 
     async def submit(self, order: ApprovedOrder, still: Still) -> Event:
-        """OrderRejected for an entry that may not go out; else the gateway's answer."""
+        """OrderRejected for an order that adds risk and may not go out; else the gateway's answer. It is asked again when
+        the order has waited for its leave."""
         request = order.request
-        reason = self._may_enter(request) if request.purpose is Purpose.ENTRY else ""
+        reason = self._may_enter(request) if request.adds_risk else ""
         if reason:
             name = request.client_order_id
             return OrderRejected(time_ms=self._clock.now_ms(), client_order_id=name, reason=reason)
-        return await self._gateway.submit(order, still)
+        return await self._gateway.submit(
+            order, lambda: still() and not (request.adds_risk and self._may_enter(request))
+        )
