@@ -115,7 +115,7 @@ def test_the_printed_program_trades(tmp_path: Path, flags: tuple[str, ...]) -> N
         assert "DDoSProtection" in ran.stderr
         assert control(printed, "/faults")[0]["struck"]
     assert "PRACTICE" in printed
-    lasts = "8.8 hours" if "20" in flags else "7.3 days"
+    lasts = "4.5 days" if "20" in flags else "89.3 days"
     assert f"UTC, in {lasts} from now; then it closes" in printed
 
 

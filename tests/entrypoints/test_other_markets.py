@@ -104,7 +104,7 @@ def test_what_is_wrong_is_named(ether: Path, console: Console, tmp_path: Path, c
         (EXAMPLE, ether, ["--with", hourly], "holds candles of 1h, but the market traded has candles of 5m"),
         (EXAMPLE, ether, ["--with", after / over.name], "begins when the candles of the market traded are over"),
         (own, ether, [], "Strategy scored reads score from outside"),
-        ("trend_pullback", write_series("BINANCE-ETH-USDT-1d", tmp_path, 50), [], "Bars of 1h cannot be made of"),
+        ("trend_pullback", write_series("BINANCE-ETH-USDT-1d", tmp_path, 50), [], "bars of 1h cannot be made of"),
     ):
         said = console(command, strategy, "--candles", candles, *files)
         assert (said.code, said.out) == (1, "")
@@ -139,7 +139,7 @@ def test_at_the_live_door_it_is_the_accounts_trouble(tmp_path: Path) -> None:
     halted = run.platform.desk.halted
     assert set(halted) == set(ids[2:])
     assert isinstance(halted[ids[3]], NoSourceYet)
-    assert "Bars of 1m cannot be made of bars of 5m" in str(halted[ids[4]])
+    assert "bars of 1m cannot be made of bars of 5m" in str(halted[ids[4]])
     assert isinstance(halted[ids[5]], HistoryTooLong)
     assert "Strategy deep needs 69," in str(halted[ids[5]])
     alone = replay(Plan(listings=listings, players=users[:2]))

@@ -15,7 +15,7 @@ from tests.core.graph.terms import OTHER, SCORE, other_of, score_of
 from tradepool.core.graph.align import WrongInputs, WrongTimeframe, align, clock_of
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import WrongOperand, close, constant, high, volume
-from tradepool.core.graph.market_step import MarketStep, StateMismatch, series
+from tradepool.core.graph.market_step import UNSETTLED_BARS, MarketStep, StateMismatch, series
 from tradepool.core.graph.primitives import cumulative, ema, since, sma
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import series_step
@@ -166,8 +166,8 @@ def test_a_missing_score_opens_nothing() -> None:
 def test_what_is_anchored_says_so() -> None:
     long = Strategy("long", 1, enter=since(close > sma(close, 5)) > 3, exit=close < sma(close, 9))
     step = MarketStep(long, MINUTE_MS)
-    assert (step.warm_up, step.lookback, step.history) == (None, 8, 9)
+    assert (step.warm_up, step.lookback, step.history) == (None, 8, UNSETTLED_BARS)
     assert on("1h", cumulative(volume)).warm_up is None
     assert ema(cumulative(volume), 3).warm_up is None
-    with pytest.raises(StateMismatch, match="9 bars of history"):
+    with pytest.raises(StateMismatch, match="2000 bars of history"):
         MarketStep(long, 5 * MINUTE_MS).load(step.save())
