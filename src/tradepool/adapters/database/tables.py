@@ -164,3 +164,26 @@ audit = Table(
     Column("reason", Text, nullable=False),
     sqlite_strict=True,
 )
+
+data_key = Table(
+    "data_key",
+    METADATA,
+    Column("user", Text, primary_key=True),
+    Column("master", Text, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+secret = Table(
+    "secret",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("account", "field"),
+    sqlite_strict=True,
+)
