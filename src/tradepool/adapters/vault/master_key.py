@@ -73,6 +73,12 @@ def make_master_key(path: Path) -> MasterKey:
     return key
 
 
+def refuse_inside(path: Path, protects: Path) -> None:
+    """Raise MasterKeyInside for a file in the folder of the data, or below it."""
+    if path.resolve().is_relative_to(protects.resolve()):
+        raise MasterKeyInside(path=path, folder=protects)
+
+
 def read_master_key(path: Path, protects: Path) -> MasterKey:
     """The master key of a file. Raises NoMasterKey, MasterKeyExposed, MasterKeyInside, NotAMasterKey.
 
@@ -80,8 +86,7 @@ def read_master_key(path: Path, protects: Path) -> MasterKey:
     """
     if not path.is_file():
         raise NoMasterKey(path=path)
-    if path.resolve().is_relative_to(protects.resolve()):
-        raise MasterKeyInside(path=path, folder=protects)
+    refuse_inside(path, protects)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise MasterKeyExposed(path=path)
     return parsed(path.read_bytes(), path)
