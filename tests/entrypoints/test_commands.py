@@ -264,9 +264,9 @@ def test_files_of_different_years_are_played_one_after_another(tmp_path: Path, c
 
 
 def nearly_full_disk() -> None:
-    """No file may grow beyond 300 kB in this process: a write fails in mid-run, as on a full disk."""
+    """No file may grow beyond 900 kB in this process: a write fails in mid-run, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, 900_000))
 
 
 def test_a_disk_that_fills_up_is_told_without_a_trace() -> None:

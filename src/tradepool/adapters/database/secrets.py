@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import transaction
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
 
@@ -54,21 +53,18 @@ class DatabaseSecrets:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """One transaction, begun with the write lock. Raises StoreUnusable when the database can't be used."""
+        # Deleted bytes are overwritten, in this connection at least: an old key must not be found on the disk.
+        self._connection.exec_driver_sql("pragma secure_delete=ON")
+        self._connection.rollback()
         try:
-            # Deleted bytes are overwritten, in this connection at least: an old key must not be found on the disk.
-            self._connection.exec_driver_sql("pragma secure_delete=ON")
-            self._connection.rollback()
-            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-            self._changing = True
-            yield
-            self._connection.commit()
-            self._changing = False
-            self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)")
-        except DBAPIError as error:
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            with transaction(self._connection):
+                self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._changing = True
+                yield
         finally:
             self._changing = False
-            self._connection.rollback()
+        self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)")
+        self._connection.rollback()
 
     def replace(self, keys: Sequence[WrappedKey], secrets: Sequence[SealedSecret]) -> None:
         """Make these the only ones there are, within `changing`."""
