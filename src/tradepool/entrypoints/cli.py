@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.commission_commands import commission_app
 from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.deployment_commands import add_to
 from tradepool.entrypoints.exchange_commands import exchange_app
@@ -51,7 +52,7 @@ app = App(
 )
 strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
-for part in (strategies_app, config_app, data_app, exchange_app, keys_app, universe_app):
+for part in (strategies_app, config_app, data_app, exchange_app, keys_app, commission_app, universe_app):
     app.command(part)
 add_to(app)
 

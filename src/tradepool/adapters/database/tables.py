@@ -187,3 +187,16 @@ secret = Table(
     PrimaryKeyConstraint("account", "field"),
     sqlite_strict=True,
 )
+
+settlement = Table(
+    "settlement",
+    METADATA,
+    Column("user", Text, nullable=False),
+    Column("opened_ms", Integer, nullable=False),
+    Column("closes_ms", Integer, nullable=False),
+    Column("settled_ms", Integer, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("paid_ms", Integer, nullable=True),
+    PrimaryKeyConstraint("user", "opened_ms"),
+    sqlite_strict=True,
+)
