@@ -19,6 +19,7 @@ from tradepool.entrypoints.deployment_commands import add_to
 from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.key_commands import keys_app
+from tradepool.entrypoints.ledger_commands import ledger_app
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
@@ -52,7 +53,7 @@ app = App(
 )
 strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
-for part in (strategies_app, config_app, data_app, exchange_app, keys_app, commission_app, universe_app):
+for part in (strategies_app, config_app, data_app, exchange_app, keys_app, commission_app, ledger_app, universe_app):
     app.command(part)
 add_to(app)
 
