@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import StepSource, market_step
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import InvalidInput

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, examples, seeds, tempers
 from tests.core.graph.terms import OTHER, SCORE, other_of, score_of
-from tradepool.core.graph.align import WrongInputs, WrongTimeframe, align, clock_of
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import WrongOperand, close, constant, high, volume
-from tradepool.core.graph.market_step import UNSETTLED_BARS, MarketStep, StateMismatch, series
 from tradepool.core.graph.primitives import cumulative, ema, since, sma
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import series_step
 from tradepool.core.graph.whole import NotAMultiple
+from tradepool.core.market.align import WrongInputs, WrongTimeframe, align, clock_of
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import UNSETTLED_BARS, MarketStep, StateMismatch, series
 from tradepool.core.strategies.exits import Exits
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import UnknownTimeframe

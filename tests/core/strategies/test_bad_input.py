@@ -7,11 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tradepool.core.graph.align import WrongInputs
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, WrongOperand, close, parameter, volume
 from tradepool.core.graph.lengths import WrongLength
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.parameter import WrongParameter
 from tradepool.core.graph.primitives import sma
 from tradepool.core.graph.scope import of, on, session
@@ -20,6 +17,9 @@ from tradepool.core.graph.units import WrongUnit
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.page import BeyondLimits
 from tradepool.core.indicators.relative_strength_index import rsi
+from tradepool.core.market.align import WrongInputs
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.exits import Exits
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 from tradepool.core.strategies.text import strategy_of

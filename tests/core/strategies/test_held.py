@@ -8,10 +8,10 @@ import numpy as np
 
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.graph.expr import close, crosses_above, crosses_below, low
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.primitives import lowest, sma
 from tradepool.core.graph.step import EXPOSURE
 from tradepool.core.indicators.average_true_range import atr
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.exits import stop_at
 from tradepool.core.strategies.held import break_even, follow_levels, held, held_for, level_of
 from tradepool.core.strategies.strategy import Strategy

@@ -21,9 +21,9 @@ from tradepool.core.backtest.loop import NAME, SPREAD, fused, ticks_of
 from tradepool.core.backtest.run import Setting, market_for
 from tradepool.core.compiler import gpu, native
 from tradepool.core.compiler.program import Program
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource
+from tradepool.core.market.align import columns
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.market import Market

@@ -16,12 +16,12 @@ import numpy as np
 
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, Expr, describe
-from tradepool.core.graph.market_step import series
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.units import OPERATIONS
 from tradepool.core.indicators.page import pages
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.signal import Signal

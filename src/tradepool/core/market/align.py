@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.compiler.vocabulary import Floats, Ints
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput
 
 # When each value became known (ms UTC, ascending), and the values.

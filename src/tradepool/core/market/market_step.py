@@ -14,10 +14,10 @@ import numpy as np
 
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import Timed, WrongInputs, columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr
 from tradepool.core.graph.step import COLUMNS, Graph, market_step, series_step
+from tradepool.core.market.align import Timed, WrongInputs, columns
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput
 
 _DIGEST_BYTES = 32
