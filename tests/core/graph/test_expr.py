@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from tradepool.core.graph import expr
 from tradepool.core.graph.expr import (
     Expr,
+    NestedTooDeep,
+    Number,
     WrongOperand,
     absolute,
     close,
@@ -262,3 +264,19 @@ def test_a_value_is_forgiven_its_rounding_at_the_ends_too() -> None:
     for value in (50.01, float("inf"), float("-inf"), float("nan"), 1e300, -0.0):
         with pytest.raises(WrongParameter):
             width.take(value)
+
+
+@pytest.mark.parametrize("word", [sma, lag, highest])
+@pytest.mark.parametrize("names", ["n", "n{}"])
+def test_hundreds_of_windows_in_one_another_are_refused_by_name(word: Callable[..., Number], names: str) -> None:
+    """Their look-back would be a formula too deep to be walked; with plain numbers it is a number, however many."""
+
+    def nested(*lengths: int | Number) -> Number:
+        inner = close
+        for length in lengths:
+            inner = word(inner, length)
+        return inner
+
+    with pytest.raises(NestedTooDeep, match=r"more than 200 windows .* give some of them plain numbers"):
+        nested(*(parameter(names.format(index), 3, 2, 9, 1) for index in range(1_000)))
+    assert nested(*[3] * 1_000).lookback in (2_000, 3_000)

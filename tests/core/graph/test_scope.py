@@ -67,6 +67,9 @@ def test_a_candle_whose_last_bar_is_missing_closes_late_and_two_may_close_at_onc
         (lambda: series_step([on("15m", close)], timeframe_ms=60 * MINUTE_MS), NotAMultiple, "15m cannot be made"),
         (lambda: series_step([session("1h")], timeframe_ms=240 * MINUTE_MS), NotAMultiple, "whole multiple of 4h"),
         (lambda: on("1h", session("15m")), WrongOperand, "whole candles of 1h"),
+        (lambda: on("1d", session("1h")), WrongOperand, "whole candles of 1d"),
+        (lambda: external("x" * 41, max_age="1h"), WrongOperand, "at most 40"),
+        (lambda: external("of(b)", max_age="1h"), WrongOperand, "is no name"),
     ],
 )
 def test_what_cannot_be_asked_is_named(build: Callable[[], object], error: type[InvalidInput], words: str) -> None:

@@ -21,10 +21,16 @@ from tradepool.domain.errors import InvalidInput
 
 _TEXT_MAX = 160
 _TEXT_DEPTH = 8
+# Each is a few calls deep in Python, which ends a program at a thousand.
+_NESTED_MAX = 200
 
 
 class WrongOperand(InvalidInput):
     """In {expression}: {why}; {remedy}."""
+
+
+class NestedTooDeep(InvalidInput):
+    """In {expression}: more than {most} windows whose lengths are parameters look into one another; give some of them plain numbers."""
 
 
 class External(NamedTuple):
@@ -163,11 +169,14 @@ def node(
 
 
 def after(*args: Expr, valid: Whole = 0, settled: Whole = 0) -> tuple[Whole, Whole]:
-    """Look-back and warm-up of what needs so many more bars than its operands."""
-    return (
+    """Look-back and warm-up of what needs so many more bars than its operands. Raises NestedTooDeep."""
+    needs = (
         plus(largest(*(arg.first_valid for arg in args)), valid),
         plus(largest(*(arg.settled for arg in args)), settled),
     )
+    if any(isinstance(need, Term) and need.depth > _NESTED_MAX for need in needs):
+        raise NestedTooDeep(expression=args[0], most=_NESTED_MAX)
+    return needs
 
 
 def elementwise(kind: type[Node], op: str, *args: Expr) -> Node:
