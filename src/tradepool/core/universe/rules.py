@@ -81,6 +81,11 @@ class Rules:
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
 
+    @property
+    def asks_venue(self) -> bool:
+        """Whether a rule is about what only the venue knows."""
+        return bool(self.statuses) or self.bounds.get("spread", (None, None)) != (None, None)
+
     def __post_init__(self) -> None:
         """Refuse a bound of nothing, bounds that nothing lies between, and what cannot be read."""
         for name, (least, most) in self.bounds.items():
