@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tradepool.core import strategies
-from tradepool.core.graph.expr import Expr, describe
+from tradepool.core.graph.described import describe
+from tradepool.core.graph.expr import Expr
 from tradepool.core.graph.step import market_step
 from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog

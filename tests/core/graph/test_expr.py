@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradepool.core.graph import expr
+from tradepool.core.graph import expr, primitives, scope
 from tradepool.core.graph.expr import (
     Expr,
     NestedTooDeep,
@@ -280,3 +280,23 @@ def test_hundreds_of_windows_in_one_another_are_refused_by_name(word: Callable[.
     with pytest.raises(NestedTooDeep, match=r"more than 200 windows .* give some of them plain numbers"):
         nested(*(parameter(names.format(index), 3, 2, 9, 1) for index in range(1_000)))
     assert nested(*[3] * 1_000).lookback in (2_000, 3_000)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "lag(close)",
+        "regression(close, 14).slope",
+        "regression(close, 14).r2",
+        "moment(close, 9, 3)",
+        "ema(close, 9, seed='first')",
+        "wilder(close, 9, seed='sum')",
+        "session('4h')",
+        "external('score', max_age='90m')",
+        "external('score', max_age='3h')",
+        "on('1h', highest(close, 3))",
+    ],
+)
+def test_an_expression_is_shown_as_it_is_written(written: str) -> None:
+    words = {**vars(expr), **vars(primitives), **vars(scope)}
+    assert repr(eval(written, words)) == written  # noqa: S307  # a literal of this file

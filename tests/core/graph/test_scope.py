@@ -132,7 +132,10 @@ def test_inputs_must_be_what_the_step_reads() -> None:
     step = MarketStep(STRATEGY, MINUTE_MS)
     assert OTHER not in step.source.text
     assert SCORE not in step.source.text
-    with pytest.raises(WrongInputs, match=f"reads {OTHER}, {SCORE} but was given {SCORE}"):
+    with pytest.raises(
+        WrongInputs,
+        match=rf"reads {OTHER} in `of\(.*`, {SCORE} in `external\(.*` but was given {SCORE}",
+    ):
         step.advance(bars, externals=externals)
     with pytest.raises(WrongInputs, match="reads nothing else but was given"):
         series([close], bars, others=others)

@@ -54,13 +54,13 @@ WRONG: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         WrongUnit,
         "not price",
     ),
-    "a window of zero": (lambda: sma(close, 0), WrongLength, "sma cannot look over 0 bars"),
+    "a window of zero": (lambda: sma(close, 0), WrongLength, r"sma\(close, 0\) cannot look over 0 bars"),
     "a window that may be zero": (
         lambda: rsi(length=parameter("n", 5, 0, 9, 1)),
         BeyondLimits,
         r"rsi\(length=n\): .*0 to 9",
     ),
-    "half a bar": (lambda: sma(close, 2.5), WrongLength, "over 2.5 bars"),  # type: ignore[arg-type]
+    "half a bar": (lambda: sma(close, 2.5), WrongLength, r"sma\(close, 2.5\) .*over 2.5 bars"),  # type: ignore[arg-type]
     "a negative width": (lambda: bollinger(width=-1), BeyondLimits, r"bollinger\(width=-1\): width cannot be -1"),
     "a default out of range": (lambda: parameter("n", 5, 6, 9, 1), WrongParameter, "n has no usable range"),
     "a value out of range": (
@@ -82,12 +82,12 @@ WRONG: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
     "a session finer than the data": (
         lambda: MarketStep(strategy(session("30m")), HOUR_MS),
         TimeframeTooFine,
-        r"In session\('30m'\)|In 30m",
+        r"In session\('30m'\): bars of 30m",
     ),
     "a market without data": (
         lambda: MarketStep(strategy(close > of("AAA/USDT", close)), HOUR_MS).advance(HOURS),
         WrongInputs,
-        "reads AAA/USDT but was given nothing else",
+        r"reads AAA/USDT in `of\('AAA/USDT', close\)` but was given nothing else",
     ),
     "text: an unknown name": (
         lambda: text("clos > 1"),

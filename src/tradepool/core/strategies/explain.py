@@ -16,7 +16,8 @@ import numpy as np
 
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.expr import Boolean, Expr, describe
+from tradepool.core.graph.described import describe
+from tradepool.core.graph.expr import Boolean, Expr
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.units import OPERATIONS
 from tradepool.core.indicators.page import pages
