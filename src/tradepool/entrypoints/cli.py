@@ -13,17 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
-from tradepool.entrypoints.commission_commands import commission_app
-from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.deployment_commands import add_to
-from tradepool.entrypoints.exchange_commands import exchange_app
+from tradepool.entrypoints.parts import PARTS
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
-from tradepool.entrypoints.key_commands import keys_app
-from tradepool.entrypoints.ledger_commands import ledger_app
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
-from tradepool.entrypoints.universe import universe_app
 
 if TYPE_CHECKING:
     from tradepool.presentation.finished_run import FinishedRun
@@ -53,7 +48,7 @@ app = App(
 )
 strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
-for part in (strategies_app, config_app, data_app, exchange_app, keys_app, commission_app, ledger_app, universe_app):
+for part in (strategies_app, config_app, *PARTS):
     app.command(part)
 add_to(app)
 

@@ -17,10 +17,10 @@ from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest.loop import ticks_of
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, market_for, run
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, close, constant, crosses_above, crosses_below
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.primitives import ema
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.exits import Exits, stop_percent, targets_percent, trail_percent
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.market import Market

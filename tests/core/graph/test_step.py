@@ -11,7 +11,6 @@ from tests.core.graph.samples import MINUTE_MS, bars_of
 from tradepool.core.compiler import native, reference
 from tradepool.core.compiler.program import NameClash, Program
 from tradepool.core.compiler.vocabulary import Floats, Ints
-from tradepool.core.graph.align import columns
 from tradepool.core.graph.expr import (
     close,
     constant,
@@ -24,7 +23,6 @@ from tradepool.core.graph.expr import (
     true,
     volume,
 )
-from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.primitives import delta, ema, sma
 from tradepool.core.graph.step import (
     EXPOSURE,
@@ -36,6 +34,8 @@ from tradepool.core.graph.step import (
     market_step,
 )
 from tradepool.core.graph.units import WrongUnit
+from tradepool.core.market.align import columns
+from tradepool.core.market.market_step import NOTHING
 
 UGLY = parameter("os_system", 5, 1, 20, 1)
 AVERAGE = sma(close, UGLY)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tradepool.core.backtest import kernel
 from tradepool.core.compiler.program import Program
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.strategy import Strategy
 
 Ticks: TypeAlias = NDArray[np.int64]

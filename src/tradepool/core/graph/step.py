@@ -104,7 +104,8 @@ class StepSource:
 
     `state_rows` and `own_rows` name every float of the two memories (all zero at the start), `legend` says what each
     identifier of the text stands for. What depends on a parameter named in `varying` is in `own` and `swept`, the rest
-    in `state` and `parameters`. `others` are the markets and `externals` the values whose columns follow `clock`.
+    in `state` and `parameters`. `others` are the markets and `externals` the values whose columns follow `clock`,
+    `reads` the expression in which each is first read.
     """
 
     name: str
@@ -120,6 +121,7 @@ class StepSource:
     timeframe_ms: int
     others: tuple[str, ...]
     externals: tuple[External, ...]
+    reads: Mapping[str, str]
 
     @property
     def state_size(self) -> int:
@@ -339,7 +341,10 @@ def assemble(
 
 def source(writer: Writer, name: str, text: str, roots: Sequence[Expr], timeframe_ms: int) -> StepSource:
     """What the writer has collected, with the text. Raises TimeframeTooFine."""
+    reads: dict[str, str] = {}
     for expr in walk(*roots):
+        if expr.op in ("of", "external"):
+            reads.setdefault(expr.value.name if isinstance(expr.value, External) else str(expr.value), repr(expr))
         if expr.op in ("on", "session") and TIMEFRAMES_MS[str(expr.value)] % timeframe_ms:
             raise TimeframeTooFine(expression=expr, longer=expr.value, shorter=timeframe_name(timeframe_ms))
     made = StepSource(
@@ -356,6 +361,7 @@ def source(writer: Writer, name: str, text: str, roots: Sequence[Expr], timefram
         timeframe_ms=timeframe_ms,
         others=writer.others,
         externals=writer.externals,
+        reads=reads,
     )
     made.rows({})
     return made

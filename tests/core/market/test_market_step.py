@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, changed_after, examples, seeds, tempers
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import WrongTimeframe, clock_of
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import (
+from tradepool.core.graph.parameter import Parameter
+from tradepool.core.market.align import WrongTimeframe, clock_of
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import (
     MarketStep,
     StateDamaged,
     StateMismatch,
     WrongRange,
 )
-from tradepool.core.graph.parameter import Parameter
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.strategy import Strategy
 
