@@ -14,8 +14,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment_commands import add_to
-from tradepool.entrypoints.parts import PARTS
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
+from tradepool.entrypoints.parts import PARTS
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
