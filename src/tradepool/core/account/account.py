@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import after_cancel, leave, protect, sell
 from tradepool.core.account.round_trip import position_of
@@ -309,7 +310,7 @@ class Account:
     def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
         market = slot.market
         fee = market.base_units(self._fee_in(fill, market.base))
-        step.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+        booking.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
         if slot.stop is not None:
             slot.after_cancel = slot.after_cancel or step.RELEVEL
             slot.row[step.NEXT_STOP] = slot.row[step.STOP]
@@ -321,7 +322,7 @@ class Account:
         market = slot.market
         fee = market.quote_units(self._fee_in(fill, market.quote))
         ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
-        if not step.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
+        if not booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             # A stop for an earlier part of an entry was hit before its cancel: what is left is protected, or sold, now.
             if slot.stop is None and slot.exit is None:
                 after_cancel(self._out, slot, slot.after_cancel, fill.time_ms)
