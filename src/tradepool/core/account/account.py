@@ -13,7 +13,7 @@ from typing import assert_never
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
-from tradepool.core.account.protection import after_cancel, leave, protect, sell
+from tradepool.core.account.protection import ended, heads, leave, level_again, passed_target, protect, settle
 from tradepool.core.account.round_trip import position_of
 from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
@@ -146,9 +146,15 @@ class Account:
         """Intents the venue has not answered, in the order they were made."""
         return [w.request for _, w in sorted(self.orders.items()) if w.status is OrderStatus.INTENT]
 
+    def partner_of(self, request: OrderRequest) -> OrderRequest | None:
+        """The other order of its pair, while both may trade."""
+        partner = self.orders[request.client_order_id].partner
+        return self.orders[partner].request if partner is not None and partner in self.orders else None
+
     def cancelling(self) -> list[Cancel]:
         """Cancels the venue has not answered."""
-        return [Cancel(s.stop, s.market.id) for s in self.slots.values() if s.after_cancel and s.stop is not None]
+        waiting = [slot for slot in self.slots.values() if slot.after_cancel]
+        return [Cancel(name, slot.market.id) for slot in waiting for name in heads(self._out, slot)]
 
     def booked(self, market: MarketId, fill: FillId) -> bool:
         """Whether a fill is in the books."""
@@ -195,12 +201,13 @@ class Account:
     def _decide_held(self, slot: Slot, s: Signal) -> None:
         best = round_to_int(s.high * slot.scale)
         wish = step.decide_held(
-            slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
+            slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )
-        if wish == step.NOTHING and slot.stop is not None and slot.covered_by(self.orders[slot.stop]) < slot.steps():
-            wish, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
+        slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
-            leave(self._out, slot, wish, s.time_ms)
+            leave(self._out, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
+        elif slot.stops and slot.covered(self.orders) < slot.steps():
+            level_again(self._out, slot, s.time_ms)
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
@@ -217,6 +224,8 @@ class Account:
             if not steps:
                 self._out.refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
                 continue
+            booking.decide_levels(slot.row, slot.scale, slot.mark, s.time_ms, s.break_even, s.hold_ms)
+            booking.decide_targets(slot.row, slot.scale, slot.mark, s.first_target, s.second_target, s.target_share)
             order = self._out.submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
             if order is not None:
                 slot.entry = order.request.client_order_id
@@ -244,20 +253,25 @@ class Account:
             return
         if order.request.type is OrderType.MARKET or not order.accepted():
             return
-        self.changed = True
-        step.stop_rests(self.slots[order.request.market].row)
+        self.changed, slot = True, self.slots[order.request.market]
+        if order.request.type is OrderType.STOP_LOSS:
+            step.stop_rests(slot.row)
+        settle(self._out, slot, event.time_ms, again=False)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None or not order.rejected():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS and event.reason == "would_trigger":
-            sell(self._out, slot, order.request.purpose, event.time_ms)
-            return
-        if order.request.side is Side.SELL:
-            slot.row[step.UNSELLABLE] = 1
-        self._out.refuse(slot, event.time_ms, event.reason)
+        # The venue has both orders of a pair or none.
+        self._finish_partner(order)
+        if order.request.type is not OrderType.MARKET and event.reason == "would_trigger":
+            slot.passed = True
+        else:
+            if order.request.side is Side.SELL:
+                slot.row[step.UNSELLABLE] = 1
+            self._out.refuse(slot, event.time_ms, event.reason)
+        settle(self._out, slot, event.time_ms, again=False)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
@@ -268,13 +282,13 @@ class Account:
         if order.owed or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS:
-            after_cancel(self._out, slot, slot.after_cancel, event.time_ms)
+        if order.request.type is not OrderType.MARKET:
+            ended(self._out, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
         """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
         for slot in self.slots.values():
-            if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
+            if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
                 slot.after_cancel, self.changed = step.NOTHING, True
                 self._out.refuse(slot, event.time_ms, "cancel_refused")
 
@@ -286,9 +300,18 @@ class Account:
             slot.entry = None
         elif slot.exit == name:
             slot.exit = None
-        elif slot.stop == name:
-            slot.stop, slot.row[step.RESTING] = None, 0
+        elif name in slot.stops:
+            slot.stops.remove(name)
+            slot.row[step.RESTING] = int(bool(slot.stops) and slot.row[step.RESTING])
+        elif name in slot.targets:
+            slot.targets.remove(name)
         return slot
+
+    def _finish_partner(self, order: Working) -> None:
+        """One order of a pair was refused, or trades: so the other is no more."""
+        partner = self.orders.get(order.partner) if order.partner is not None else None
+        if partner is not None:
+            self._finish(partner)
 
     def _filled(self, fill: Fill) -> None:
         if (fill.market, fill.fill_id) in self._fills:
@@ -302,34 +325,37 @@ class Account:
         steps = slot.market.steps(fill.quantity)
         if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
+        self._finish_partner(order)
         if fill.side is Side.BUY:
             self._bought(slot, fill, steps)
         else:
-            self._sold(slot, fill, steps, order.request.purpose)
+            self._sold(slot, fill, steps, order)
 
     def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
         market = slot.market
         fee = market.base_units(self._fee_in(fill, market.base))
         booking.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
-        if slot.stop is not None:
-            slot.after_cancel = slot.after_cancel or step.RELEVEL
-            slot.row[step.NEXT_STOP] = slot.row[step.STOP]
-            self._out.cancel(slot, slot.stop)
-        elif slot.row[step.STOP] > 0:
+        if slot.guards:
+            level_again(self._out, slot, fill.time_ms)
+        else:
             protect(self._out, slot, fill.time_ms)
 
-    def _sold(self, slot: Slot, fill: Fill, steps: int, purpose: Purpose) -> None:
-        market = slot.market
-        fee = market.quote_units(self._fee_in(fill, market.quote))
-        ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
-        if not booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
-            # A stop for an earlier part of an entry was hit before its cancel: what is left is protected, or sold, now.
-            if slot.stop is None and slot.exit is None:
-                after_cancel(self._out, slot, slot.after_cancel, fill.time_ms)
+    def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
+        market, purpose = slot.market, order.request.purpose
+        fee, ticks = market.quote_units(self._fee_in(fill, market.quote)), market.ticks(fill.price)
+        reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
+        if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
+            slot.after_cancel, slot.passed = step.NOTHING, False
+            trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
+            self._out.commands.append(RecordTrade(trade))
             return
-        slot.after_cancel = step.NOTHING
-        trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
-        self._out.commands.append(RecordTrade(trade))
+        if order.part:
+            booking.close_part(slot.row, steps)
+        if order.partner is not None and order.request.type is OrderType.LIMIT and not order.status.final:
+            # The part that is left at the target lost its stop when the first of it was sold.
+            level_again(self._out, slot, fill.time_ms)
+        else:
+            settle(self._out, slot, fill.time_ms)
 
     def _fee_in(self, fill: Fill, asset: str) -> Decimal:
         """What a fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""

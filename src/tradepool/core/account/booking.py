@@ -145,6 +145,13 @@ def next_target(slot: Ints) -> None:
     slot[PART] = 0
 
 
+def close_part(slot: Ints, steps: int) -> None:
+    """So many steps of the part that has a target of its own were closed, at that target or before."""
+    slot[PART] = maximum(slot[PART] - steps, 0)
+    if slot[PART] == 0:
+        next_target(slot)
+
+
 def book_exit(
     wallet: Ints, slot: Ints, terms: Ints, ticks: int, steps: int, fee: int, time_ms: int, reason: int
 ) -> bool:
