@@ -107,7 +107,7 @@ def test_a_moved_stop_moves_with_its_targets() -> None:
     story = Story()
     (_, first), (stop, second) = ladder(story)
     story.fill(first, "104.00")
-    trail = {"trail_distance": 5.0, "trail_step": 1.0}
+    trail: dict[str, Any] = {"trail_distance": 5.0, "trail_step": 1.0}
     assert cancels(story.candles(signal(high=105.0, **trail, **HOLD))) == [stop.client_order_id]
     ((moved, again),) = pairs(end(story, stop, second))
     assert (moved.stop_price, moved.purpose, again.price) == (Decimal(100), Purpose.TRAILING, Decimal(110))
@@ -139,16 +139,15 @@ def test_a_target_that_the_price_has_passed_is_taken_at_market() -> None:
     (low, first), (stop, second) = moving(story)
     assert story.reject(low, "would_trigger") == []
     assert story.reject(first, "would_trigger") == []
-    assert not story.account.changed
+    assert story.account.unanswered() == [stop, second]
     story.accept(second)
     (sale,) = orders(story.accept(stop))
     assert (sale.type, sale.quantity, sale.purpose) == (OrderType.MARKET, PART, Purpose.TRAILING)
     (slot, _) = story.account.slots.values()
-    assert slot.busy
+    assert slot.exit == sale.client_order_id
     assert story.fill(sale, "105.00") == []
     assert slot.row[step.EXIT_REASON] == step.TARGET_HIT
     assert (slot.row[step.TARGET], slot.row[step.PART], slot.steps()) == (11_000, 0, BTC.steps(REST))
-    assert not slot.busy
     (trade,) = trades(story.fill(stop, "103.00"))
     assert trade.exit_reason is Purpose.TRAILING
 
@@ -157,9 +156,9 @@ def test_a_target_that_the_price_has_passed_is_taken_at_market() -> None:
 def test_pairs_that_are_all_refused_are_sold_as_one(price: str, reason: Purpose) -> None:
     """The price is below the stop, or above both targets."""
     story = Story()
-    (low, _), (stop, _) = moving(story)
-    assert story.reject(low, "would_trigger") == []
-    (sale,) = orders(story.reject(stop, "would_trigger"))
+    (low, first), (stop, second) = moving(story)
+    assert [story.reject(each, "would_trigger") for each in (low, first, stop)] == [[], [], []]
+    (sale,) = orders(story.reject(second, "would_trigger"))
     assert sale.quantity == PART + REST
     (trade,) = trades(story.fill(sale, price))
     assert trade.exit_reason is reason
@@ -271,8 +270,9 @@ def test_a_position_is_left_when_its_time_is_up() -> None:
 def test_a_persons_wish_while_a_part_is_being_sold_takes_the_rest_too() -> None:
     """First the sale that is on its way, then all that is left."""
     story = Story()
-    (low, _), (stop, second) = moving(story)
+    (low, first), (stop, second) = moving(story)
     story.reject(low, "would_trigger")
+    story.reject(first, "would_trigger")
     story.accept(second)
     (sale,) = orders(story.accept(stop))
     flatten = FlattenAsked(time_ms=story.time, markets=(BTC.id,))

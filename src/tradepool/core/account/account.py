@@ -263,11 +263,13 @@ class Account:
         if order is None or not order.rejected():
             return
         slot, self.changed = self._finish(order), True
-        # The venue has both orders of a pair or none.
-        self._finish_partner(order)
+        partner = self.orders.get(order.partner) if order.partner is not None else None
+        if partner is not None:
+            # The venue has both orders of a pair or none: the other refusal is only not heard yet.
+            partner.refused = event.reason
         if order.request.type is not OrderType.MARKET and event.reason == "would_trigger":
             slot.passed = True
-        else:
+        elif not order.refused:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self._out.refuse(slot, event.time_ms, event.reason)
@@ -308,7 +310,7 @@ class Account:
         return slot
 
     def _finish_partner(self, order: Working) -> None:
-        """One order of a pair was refused, or trades: so the other is no more."""
+        """One order of a pair trades: so the other is no more."""
         partner = self.orders.get(order.partner) if order.partner is not None else None
         if partner is not None:
             self._finish(partner)

@@ -19,7 +19,8 @@ from tradepool.domain.signal import Signal
 class Working:
     """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet.
 
-    `partner` is the other order of its pair, `part` says that it closes the part with a target of its own.
+    `partner` is the other order of its pair, `refused` why that one was; `part` says that it closes the part with a target
+    of its own.
     """
 
     request: OrderRequest
@@ -29,6 +30,7 @@ class Working:
     owed: bool = False
     partner: ClientOrderId | None = None
     part: bool = False
+    refused: str = ""
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
