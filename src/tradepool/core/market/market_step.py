@@ -39,13 +39,18 @@ class WrongRange(InvalidInput):
 
 
 class MarketRow(NamedTuple):
-    """What the market part says at the close of one bar; distances in price units, 0.0 = none."""
+    """What the market part says at the close of one bar; distances in price units, times in ms, 0.0 = none."""
 
     exposure: float
     previous_exposure: float
     stop_distance: float
     trail_distance: float
     trail_step: float
+    first_target: float
+    second_target: float
+    target_share: float
+    break_even: float
+    hold_ms: float
 
 
 class _OneBar:
