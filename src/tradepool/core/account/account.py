@@ -33,6 +33,7 @@ from tradepool.domain.event import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
+    OrdersAdopted,
     StreamLost,
     StreamRestored,
     TermsSeen,
@@ -77,8 +78,7 @@ class Account:
         self.as_of_ms = 0
         self.naming = Naming(mark)
         self.foreign: ForeignOrder | None = None
-        self.listening = True
-        self.opened = self.changed = False
+        self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self._order_number = 0
         self._waiting: list[Entry] = []
@@ -117,7 +117,7 @@ class Account:
                 for slot in to_flatten(self.slots.values(), event.markets):
                     self.changed = True
                     self._leave(slot, step.SELL, event.time_ms)
-            case TermsSeen() | MandateChanged():
+            case TermsSeen() | MandateChanged() | OrdersAdopted():
                 self.changed = take(self, event)
             case _:
                 assert_never(event)
@@ -331,7 +331,7 @@ class Account:
         if order.owed or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS:
+        if order.request.type is OrderType.STOP_LOSS and slot.stop is None:
             self._after_cancel(slot, slot.after_cancel, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:

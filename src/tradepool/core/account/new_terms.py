@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account.adopt import adopt
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.errors import OffGrid, TradepoolError
-from tradepool.domain.event import MandateChanged, TermsSeen
+from tradepool.domain.event import MandateChanged, OrdersAdopted, TermsSeen
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 
@@ -40,9 +41,14 @@ class GridsApart(TradepoolError):
     """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
 
 
-def take(account: Account, event: TermsSeen | MandateChanged) -> bool:
-    """Trade by these from now on; whether they are news. GridsApart."""
-    return take_terms(account, event) if isinstance(event, TermsSeen) else take_mandate(account, event)
+def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted) -> bool:
+    """What is only heard at a start: whether it is news. GridsApart, BrokenLaw."""
+    match event:
+        case TermsSeen():
+            return take_terms(account, event)
+        case MandateChanged():
+            return take_mandate(account, event)
+    return adopt(account, event)
 
 
 def take_terms(account: Account, event: TermsSeen) -> bool:

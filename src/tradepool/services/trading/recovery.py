@@ -31,6 +31,7 @@ from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.lost_orders import hear, lost_orders
 
 
 class InstanceTooOld(InvalidInput):
@@ -87,9 +88,13 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
     for slot in actor.account.slots.values():
         market = slot.market.id
         known = partial(actor.account.booked, market)
-        for fill in await actor.gateway.fills(slot.market, actor.fills_after(market), known):
-            if not _history(actor, fill):
-                actor.handle(OrderFilled(fill=fill))
+        fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
+        fills = [fill for fill in fills if not _history(actor, fill)]
+        rest = await actor.gateway.open_orders(slot.market) if resend and actor.recovered else []
+        hear(actor, rest)
+        lost = await lost_orders(actor, slot.market, fills, rest)
+        for event in lost or [OrderFilled(fill=fill) for fill in fills]:
+            actor.handle(event)
     for request, order in found:
         if order is not None:
             _settle(actor, request, order)
