@@ -18,6 +18,7 @@ from tradepool.domain.event import (
     OrdersAdopted,
     StreamLost,
 )
+from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest, OrderStatus
@@ -90,6 +91,8 @@ class AccountActor:
                 self._lost = False
                 self.handle(StreamLost(time_ms=self.sender.now_ms(), why=event.why))
                 await on_lost(self)
+            elif isinstance(event, OrderFilled) and self._older(event.fill):
+                self.lost(f"an older instance has ordered {event.fill.client_order_id}")
             else:
                 self.handle(event)
             if self.account.changed or not isinstance(event, CandlesClosed):
@@ -116,6 +119,12 @@ class AccountActor:
         if self.account.foreign is not foreign and self.account.foreign is not None:
             self.refuse_newer(self.account.foreign.name)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
+
+    def _older(self, fill: Fill) -> bool:
+        """Whether an older instance, which is not over yet, made this order behind the journal's back: the venue is asked."""
+        account, name = self.account, fill.client_order_id
+        older = account.naming.whose(name, account.account.number) is Whose.OLDER_INSTANCE
+        return older and name not in account.orders and not account.booked(fill.market, fill.fill_id)
 
     def refuse_newer(self, name: str) -> None:
         """Raise AnotherInstance for an order that a newer instance made: two must not trade one account."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tradepool.domain.command import Submit
 from tradepool.domain.event import ForeignOrder, OrdersAdopted
 from tradepool.domain.fill import Fill
 from tradepool.domain.market import Market
@@ -31,7 +32,9 @@ async def lost_orders(
     since_ms = min((o.time_ms for o in found if o.client_order_id in times or not o.status.final), default=0)
     requests = [request for order in found if order.time_ms >= since_ms and (request := _request(actor, order))]
     log.warning("orders that the journal does not know", account=actor.account.account.id, orders=len(requests))
-    rests = tuple(order.client_order_id for order in await actor.gateway.open_orders(market))
+    there = {order.client_order_id for order in await actor.gateway.open_orders(market)}
+    # What is on its way is not there yet.
+    rests = tuple(sorted(there | {name for name in actor.account.orders if actor.sender.holds(Submit, name)}))
     trips, left, events = _round_trips(fills), requests, list[OrdersAdopted]()
     for number, trip in enumerate(trips, 1):
         later = {fill.client_order_id for each in trips[number:] for fill in each}
