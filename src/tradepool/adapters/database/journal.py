@@ -12,7 +12,7 @@ from zlib import crc32
 
 from msgspec import MsgspecError
 from sqlalchemy import Connection, bindparam, func, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, decode_event, encode
@@ -114,9 +114,13 @@ class DatabaseJournal:
         t = tables.event.c
         query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest)
         query = query.where(t.account == account, t.sequence > after)
-        rows = self._connection.execute(query.order_by(t.sequence)).all()
-        booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
-        self._connection.rollback()
+        try:
+            rows = self._connection.execute(query.order_by(t.sequence)).all()
+            booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
+        except DatabaseError as error:
+            raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=error.orig) from error
+        finally:
+            self._connection.rollback()
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
             if sequence != expected:
                 raise DamagedJournal(account=account, sequence=expected, why="it is missing")
