@@ -134,6 +134,10 @@ class AccountGateway(Protocol):
         """Every order that rests on a market, whoever made it."""
         ...
 
+    async def past_orders(self, market: Market) -> Sequence[Order]:
+        """The newest orders of this account on a market, resting or ended, the oldest first; a thousand at most."""
+        ...
+
     async def rights(self) -> KeyRights:
         """What this account's key may do."""
         ...

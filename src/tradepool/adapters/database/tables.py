@@ -54,6 +54,20 @@ event = Table(
     Column("kind", Text, nullable=False),
     Column("as_of_ms", Integer, nullable=False),
     Column("body", Text, nullable=False),
+    Column("digest", Integer),
+    PrimaryKeyConstraint("account", "sequence"),
+    sqlite_strict=True,
+)
+
+snapshot = Table(
+    "snapshot",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("as_of_ms", Integer, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("body", Text, nullable=False),
     PrimaryKeyConstraint("account", "sequence"),
     sqlite_strict=True,
 )

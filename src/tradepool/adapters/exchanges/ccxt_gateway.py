@@ -29,6 +29,7 @@ from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
 
 FILLS_PAGE = 1_000
+PAST_ORDERS = 1_000
 POSITION = "outboundAccountPosition"
 
 
@@ -225,6 +226,13 @@ class CcxtGateway:
         """Every order that rests on a market, whoever made it."""
         asked = self._client.privateGetOpenOrders({"symbol": self._client.market_id(market.symbol)})
         return await self._ask("open orders", asked, lambda answer: translate.orders_from(answer, market))
+
+    async def past_orders(self, market: Market) -> Sequence[Order]:
+        """The newest orders on a market, resting or ended, the oldest first: at most PAST_ORDERS."""
+        asked = self._client.privateGetAllOrders(
+            {"symbol": self._client.market_id(market.symbol), "limit": PAST_ORDERS}
+        )
+        return await self._ask("past orders", asked, lambda answer: translate.orders_from(answer, market))
 
     async def rights(self) -> KeyRights:
         """What this account's key may do."""

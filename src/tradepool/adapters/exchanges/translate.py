@@ -35,7 +35,7 @@ from tradepool.domain.ids import (
 )
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
-from tradepool.domain.order import Order, OrderStatus, Side
+from tradepool.domain.order import Order, OrderStatus, OrderType, Side
 from tradepool.domain.ticker import Ticker
 
 FOREIGN_NAME_MAX = 64
@@ -46,6 +46,7 @@ class BadFrame(ValueError):
 
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+TYPES = {"MARKET": OrderType.MARKET, "LIMIT": OrderType.LIMIT, "STOP_LOSS": OrderType.STOP_LOSS}
 STATUSES = {
     "NEW": OrderStatus.ACCEPTED,
     "PENDING_NEW": OrderStatus.ACCEPTED,
@@ -169,11 +170,15 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         filled_quantity=canonical(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
+        side=SIDES.get(answer.get("side", "")),
+        type=TYPES.get(answer.get("type", "")),
+        quantity=canonical(answer["origQty"]) if "origQty" in answer else None,
+        stop_price=canonical(answer["stopPrice"]) or None if "stopPrice" in answer else None,
     )
 
 
 def orders_from(answer: Any, market: Market) -> list[Order]:
-    """Open orders as the venue's REST API shows them."""
+    """Orders as the venue's REST API shows them."""
     return [order_from(order, market) for order in rows_from(answer)]
 
 

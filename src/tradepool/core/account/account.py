@@ -12,15 +12,25 @@ from typing import assert_never
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking
+from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
-from tradepool.core.account.protection import ended, heads, leave, level_again, passed_target, protect, settle
-from tradepool.core.account.round_trip import position_of
+from tradepool.core.account.protection import (
+    after_cancel,
+    ended,
+    heads,
+    leave,
+    level_again,
+    passed_target,
+    protect,
+    settle,
+)
 from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
+    OFF_NEW_GRID,
     AccountOpened,
     CancelRefused,
     CandlesClosed,
@@ -29,12 +39,15 @@ from tradepool.domain.event import (
     FlattenAsked,
     ForeignOrder,
     InstanceBegan,
+    MandateChanged,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
+    OrdersAdopted,
     StreamLost,
     StreamRestored,
+    TermsSeen,
 )
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import REPLAY_NAMING, FillId, MarketId, Naming
@@ -51,7 +64,8 @@ class Account:
     """One exchange account under one mandate.
 
     `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
-    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed.
+    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed. `agreed` and
+    `seen` are the journaled mandate and terms.
     """
 
     def __init__(
@@ -63,27 +77,25 @@ class Account:
         mark: str = REPLAY_NAMING.mark,
     ) -> None:
         """`markets` are the mandate's, in the mandate's order; all share one quote asset. `mark` is the deployment's."""
-        self.account = account
-        self.mandate = mandate
+        self.account, self.mandate = account, mandate
+        self.agreed: Mandate | None = None
+        self.seen: dict[MarketId, Market] = {}
         self.origin = origin
         self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits)) for m in markets}
-        self.quote = markets[0].quote
-        self.quote_unit = markets[0].quote_unit
+        self.quote, self.quote_unit = markets[0].quote, markets[0].quote_unit
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
         self.as_of_ms = 0
-        self._out = Outbox(account, mandate, self.wallet, Naming(mark))
-        self.orders = self._out.orders
+        self.outbox = Outbox(account, mandate, self.wallet, Naming(mark))
+        self.orders = self.outbox.orders
         self.foreign: ForeignOrder | None = None
-        self.listening = True
-        self.opened = False
-        self.changed = False
+        self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self._waiting: list[Entry] = []
 
     def apply(self, event: Event) -> list[Command]:
         """Take in one event; what is to be done and remembered because of it."""
-        self._out.commands, self.changed = [], False
+        self.outbox.commands, self.changed = [], False
         match event:
             case CandlesClosed():
                 self._candles_closed(event)
@@ -101,7 +113,7 @@ class Account:
                 self._opened(event)
             case InstanceBegan(epoch=epoch):
                 self.changed = epoch != self.naming.epoch
-                self._out.naming = Naming(self.naming.mark, epoch)
+                self.outbox.naming = Naming(self.naming.mark, epoch)
             case StreamLost():
                 self.listening, self.changed = False, self.listening
             case StreamRestored():
@@ -113,20 +125,22 @@ class Account:
             case FlattenAsked():
                 for slot in to_flatten(self.slots.values(), event.markets):
                     self.changed = True
-                    leave(self._out, slot, step.SELL, event.time_ms)
+                    leave(self.outbox, slot, step.SELL, event.time_ms)
+            case TermsSeen() | MandateChanged() | OrdersAdopted():
+                self.changed = take(self, event)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
             self._enter_waiting()
-        self.changed = self.changed or bool(self._out.commands)
-        return self._out.commands
+        self.changed = self.changed or bool(self.outbox.commands)
+        return self.outbox.commands
 
     # ---- what it holds
 
     @property
     def naming(self) -> Naming:
         """Who names its orders."""
-        return self._out.naming
+        return self.outbox.naming
 
     @property
     def cash(self) -> Decimal:
@@ -154,7 +168,7 @@ class Account:
     def cancelling(self) -> list[Cancel]:
         """Cancels the venue has not answered."""
         waiting = [slot for slot in self.slots.values() if slot.after_cancel]
-        return [Cancel(name, slot.market.id) for slot in waiting for name in heads(self._out, slot)]
+        return [Cancel(name, slot.market.id) for slot in waiting for name in heads(self.outbox, slot)]
 
     def booked(self, market: MarketId, fill: FillId) -> bool:
         """Whether a fill is in the books."""
@@ -162,12 +176,11 @@ class Account:
 
     def positions(self) -> list[Position]:
         """Open positions, in the mandate's order of markets."""
-        m = self.mandate
-        return [
-            position_of(slot.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=slot.market)
-            for slot in self.slots.values()
-            if slot.held
-        ]
+        return [slot.position(self.mandate) for slot in self.slots.values() if slot.held]
+
+    def trade_under(self, mandate: Mandate) -> None:
+        """Orders are made under this mandate from now on."""
+        self.mandate = self.outbox.mandate = mandate
 
     def _opened(self, event: AccountOpened) -> None:
         """Candles that closed before the account was taken over are history: nothing is entered late."""
@@ -193,7 +206,7 @@ class Account:
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
                 if event.late or self.foreign:
-                    self._out.refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
+                    self.outbox.refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
                 else:
                     self._waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
@@ -205,13 +218,13 @@ class Account:
         )
         slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
-            leave(self._out, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
+            leave(self.outbox, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
         elif slot.stops and slot.covered(self.orders) < slot.steps():
-            level_again(self._out, slot, s.time_ms)
+            level_again(self.outbox, slot, s.time_ms)
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
-            self._out.refuse(entry.slot, time_ms, reason)
+            self.outbox.refuse(entry.slot, time_ms, reason)
         self._waiting = []
 
     def _enter_waiting(self) -> None:
@@ -222,11 +235,11 @@ class Account:
                 self.wallet, slot.row, slot.terms, slot.scale, entry.equity, slot.mark, distance, step.LONG
             )
             if not steps:
-                self._out.refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
+                self.outbox.refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
                 continue
             booking.decide_levels(slot.row, slot.scale, slot.mark, s.time_ms, s.break_even, s.hold_ms)
             booking.decide_targets(slot.row, slot.scale, slot.mark, s.first_target, s.second_target, s.target_share)
-            order = self._out.submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
+            order = self.outbox.submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
             if order is not None:
                 slot.entry = order.request.client_order_id
                 order.reserved = step.entry_cash(steps * slot.mark * slot.terms[step.UNITS_PER_TICK_STEP], slot.terms)
@@ -243,7 +256,7 @@ class Account:
             refusal = Refusal(
                 account=self.account.id, market=event.market, time_ms=event.time_ms, reason="foreign_order"
             )
-            self._out.commands.append(RecordRefusal(refusal))
+            self.outbox.commands.append(RecordRefusal(refusal))
 
     def _accepted(self, event: OrderAccepted) -> None:
         order = self.orders.get(event.client_order_id)
@@ -256,7 +269,7 @@ class Account:
         self.changed, slot = True, self.slots[order.request.market]
         if order.request.type is OrderType.STOP_LOSS:
             step.stop_rests(slot.row)
-        settle(self._out, slot, event.time_ms, again=False)
+        settle(self.outbox, slot, event.time_ms, again=False)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self.orders.get(event.client_order_id)
@@ -269,11 +282,21 @@ class Account:
             partner.refused = event.reason
         if order.request.type is not OrderType.MARKET and event.reason == "would_trigger":
             slot.passed = True
+        elif event.reason == OFF_NEW_GRID and order.request.side is Side.SELL:
+            self._anew(slot, order, event.time_ms)
+            return
         elif not order.refused:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
-            self._out.refuse(slot, event.time_ms, event.reason)
-        settle(self._out, slot, event.time_ms, again=False)
+            self.outbox.refuse(slot, event.time_ms, event.reason)
+        settle(self.outbox, slot, event.time_ms, again=False)
+
+    def _anew(self, slot: Slot, order: Working, time_ms: int) -> None:
+        """What was made before the market's grid changed is made anew, on the grid it has now."""
+        if order.request.type is OrderType.MARKET:
+            after_cancel(self.outbox, slot, step.SELL, time_ms)
+        else:
+            settle(self.outbox, slot, time_ms)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
@@ -285,14 +308,14 @@ class Account:
             return
         slot, self.changed = self._finish(order), True
         if order.request.type is not OrderType.MARKET:
-            ended(self._out, slot, order, event.time_ms)
+            ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
         """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
         for slot in self.slots.values():
             if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
                 slot.after_cancel, self.changed = step.NOTHING, True
-                self._out.refuse(slot, event.time_ms, "cancel_refused")
+                self.outbox.refuse(slot, event.time_ms, "cancel_refused")
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
@@ -337,10 +360,11 @@ class Account:
         market = slot.market
         fee = market.base_units(self._fee_in(fill, market.base))
         booking.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+        slot.keep_whole()
         if slot.guards:
-            level_again(self._out, slot, fill.time_ms)
+            level_again(self.outbox, slot, fill.time_ms)
         else:
-            protect(self._out, slot, fill.time_ms)
+            protect(self.outbox, slot, fill.time_ms)
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
         market, purpose = slot.market, order.request.purpose
@@ -349,15 +373,15 @@ class Account:
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             slot.after_cancel, slot.passed = step.NOTHING, False
             trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
-            self._out.commands.append(RecordTrade(trade))
+            self.outbox.commands.append(RecordTrade(trade))
             return
         if order.part:
             booking.close_part(slot.row, steps)
         if order.partner is not None and order.request.type is OrderType.LIMIT and not order.status.final:
             # The part that is left at the target lost its stop when the first of it was sold.
-            level_again(self._out, slot, fill.time_ms)
+            level_again(self.outbox, slot, fill.time_ms)
         else:
-            settle(self._out, slot, fill.time_ms)
+            settle(self.outbox, slot, fill.time_ms)
 
     def _fee_in(self, fill: Fill, asset: str) -> Decimal:
         """What a fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""

@@ -60,16 +60,16 @@ class Outbox:
             market=slot.market.id,
             side=side,
             type=kind,
-            quantity=slot.market.quantity(steps),
+            quantity=slot.quantity(steps),
             purpose=purpose,
             time_ms=time_ms,
-            price=slot.market.price(level) if kind is OrderType.LIMIT else None,
-            stop_price=slot.market.price(level) if kind is OrderType.STOP_LOSS else None,
+            price=slot.price(level) if kind is OrderType.LIMIT else None,
+            stop_price=slot.price(level) if kind is OrderType.STOP_LOSS else None,
         )
 
     def _reviewed(self, slot: Slot, request: OrderRequest) -> ApprovedOrder | None:
         free = self.wallet[step.CASH] - self.wallet[step.RESERVED]
-        verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=free)
+        verdict = review(request, slot.listed, held_steps=slot.steps() // slot.lot, spendable_units=free)
         if isinstance(verdict, Refusal):
             self.commands.append(RecordRefusal(verdict))
             return None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account.round_trip import RoundTrip
+from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 
 
@@ -59,9 +62,10 @@ class Working:
 
 @dataclass(slots=True)
 class Slot:
-    """A market of a mandate. `entry`, `stops`, `targets`, `exit` name the working orders; `after_cancel` is the wish that
-    waits for stops and targets to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does. `passed`: the price
-    was beyond what was to rest for some of the position."""
+    """A market of a mandate: `market` is how it is counted, `listed` how the venue has it now: `lot` steps make one of its
+    steps, and orders are rounded to it. `entry`, `stops`, `targets`, `exit` name the working orders; `after_cancel` is the
+    wish that waits for stops and targets to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does. `passed`: the
+    price was beyond what was to rest for some of the position."""
 
     market: Market
     terms: list[int]
@@ -75,10 +79,33 @@ class Slot:
     after_cancel: int = step.NOTHING
     sell_purpose: Purpose = Purpose.SIGNAL_EXIT
     passed: bool = False
+    listed: Market = field(init=False)
+    lot: int = 1
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
-        self.scale = price_scale(self.market)
+        self.scale, self.listed = price_scale(self.market), self.market
+
+    def relist(self, listed: Market, market: Market) -> None:
+        """Order by one grid and count in another, in which the first is whole."""
+        self.listed, self.market = listed, market
+        self.lot = market.steps(listed.quantity_step)
+
+    def keep_whole(self) -> None:
+        """What is held is closed in whole steps of the venue; what is left is dust then."""
+        if self.lot > 1:
+            self.row[step.STEPS] -= self.row[step.STEPS] % self.lot
+            self.row[step.PART] -= self.row[step.PART] % self.lot
+
+    def quantity(self, steps: int) -> Decimal:
+        """What to order of so many steps."""
+        return self.market.quantity(steps - steps % self.lot)
+
+    def price(self, level: int) -> Decimal:
+        """The price of a sale at a level in ticks, rounded up to the venue's tick."""
+        price, tick = self.market.price(level), self.listed.price_tick
+        above = price % tick
+        return price - above + tick if above else price
 
     @property
     def held(self) -> bool:
@@ -133,6 +160,11 @@ class Slot:
     def covered(self, orders: Mapping[ClientOrderId, Working]) -> int:
         """Steps its stops still stand for: fewer than are held when one could not be replaced as an entry filled further."""
         return sum(self.market.steps(orders[s].request.quantity) - orders[s].filled_steps for s in self.stops)
+
+    def position(self, mandate: Mandate) -> Position:
+        """The open position."""
+        m = mandate
+        return position_of(self.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=self.market)
 
     def round_trip(self) -> RoundTrip:
         """The round trip recorded in the row."""
