@@ -156,7 +156,7 @@ def state_of(account: Account) -> tuple[object, ...]:
         slots,
         orders,
         account._fills,
-        account._order_number,
+        account.outbox.numbered,
         account.naming,
         account.foreign,
         account.listening,

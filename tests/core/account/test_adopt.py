@@ -159,12 +159,24 @@ def test_a_reserve_ends_with_its_order() -> None:
     assert entry.client_order_id not in story.account.orders
 
 
-def test_two_stops_that_rest_leave_the_younger_in_charge() -> None:
-    """The end of the other one changes nothing."""
+def test_two_stops_that_guard_less_than_is_held_become_one_that_guards_it_all() -> None:
+    """Both leave the book first; the level is the younger one's."""
     story, entry, first, last = Story(), bought(4), stop(5, "90.00", "0.9"), stop(6, "93.25", "1.09")
     names = [first.client_order_id, last.client_order_id]
+    assert adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)], names) == [
+        Cancel(name, BTC.id) for name in names
+    ]
+    assert story.cancelled(first.client_order_id) == []
+    (placed,) = orders(story.cancelled(last.client_order_id))
+    assert (placed.type, placed.stop_price, placed.quantity) == (OrderType.STOP_LOSS, Decimal("93.25"), Decimal("1.998"))
+
+
+def test_a_stop_that_was_being_replaced_leaves_the_younger_in_charge() -> None:
+    """The end of the other one changes nothing."""
+    story, entry, first, last = Story(), bought(4), stop(5, "90.00"), stop(6, "93.25")
+    names = [first.client_order_id, last.client_order_id]
     assert adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)], names) == []
-    assert story.account.slots[BTC.id].stop == last.client_order_id
+    assert story.account.slots[BTC.id].stops == [last.client_order_id]
     assert story.cancelled(first.client_order_id) == []
 
 
