@@ -58,6 +58,14 @@ class LimitSettings(_Section):
 
     order_notional_max: Decimal | None = None
     daily_loss_max: Decimal | None = None
+    market_notional_max: dict[str, Decimal] = {}
+    exposure_max: Decimal | None = None
+    positions_max: int | None = None
+    trade_risk_max: Decimal | None = None
+    weekly_loss_max: Decimal | None = None
+    drawdown_max: Decimal | None = None
+    loss_streak_max: int | None = None
+    cool_down_minutes: int = 1_440
 
 
 class MandateSettings(_Section):

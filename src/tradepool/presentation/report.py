@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradepool.domain.candle import timeframe_name
+from tradepool.domain.denial import sentence_of
 from tradepool.domain.order import Side
 from tradepool.domain.trade import Trade
 from tradepool.presentation.figures import Figures, figures
@@ -29,12 +30,6 @@ from tradepool.presentation.results import NOT_MODELLED, reasons
 CHART_WIDTH = 72
 ROWS_SHOWN = 12
 FEW_TRADES = 30
-REFUSAL_TEXTS = {
-    "below_minimum": "the order would be too small to be sold again at its stop (smallest sell); give more cash or weight",
-    "insufficient_cash": "cost + fee is more than the free cash; give less weight",
-    "too_large": "the order would be more than is counted exactly (2^53 units); give less cash or weight",
-    "daily_loss": "the day's loss limit was reached; no entries until the next UTC day",
-}
 
 
 def report(run: FinishedRun, title: str) -> RenderableType:
@@ -143,12 +138,14 @@ def why_no_trades(run: FinishedRun) -> str:
     if run.refusals:
         counts = reasons(run.refusals)
         most = max(counts, key=lambda reason: counts[reason])
-        why = REFUSAL_TEXTS.get(most, most)
+        why = sentence_of(most)
         return f"No trades: {run.signals} entry signals, {len(run.refusals)} refused, mostly {most}: {why}."
     return f"No trades: the {run.signals} entry signals came with the last bar, or their entries were not filled before the end."
 
 
 def _endnotes(run: FinishedRun, f: Figures) -> Iterator[str]:
+    for reason in reasons(run.refusals):
+        yield f"\nrefused, {reason}: {sentence_of(reason)}."
     for position in run.open_positions:
         yield (
             f"\nopen: {plain(position.quantity)} {run.market.base} since {minute(position.opened_time_ms)},"

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
 from tradepool.core.account.round_trip import position_of
-from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
+from tradepool.core.account.slot import Entry, Slot, Working, note_others, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.risk.review import review
@@ -174,7 +175,7 @@ class Account:
         self.as_of_ms = event.time_ms
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
-        step.start_of_day(self.wallet, equity, event.time_ms)
+        limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
         self._drop_waiting(event.time_ms, "exit_not_final")
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
             if slot.held and not slot.busy and slot.market.id in signals:
@@ -215,6 +216,7 @@ class Account:
         for entry in self._waiting:
             slot, s = entry.slot, entry.signal
             distance = step.first_distance(s.stop_distance, s.trail_distance)
+            note_others(self.wallet, slot, self.slots.values(), s.time_ms)
             steps = step.decide_entry(
                 self.wallet, slot.row, slot.terms, slot.scale, entry.equity, slot.mark, distance, step.LONG
             )
