@@ -8,11 +8,15 @@ from decimal import Decimal
 from tradepool.domain.balance import Balance
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
+from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import Market
 from tradepool.domain.signal import Signal
 
 SCHEMA = 1
 # Why an order was rejected, when the venue does not say more: it may be the market.
 VENUE_REJECTED = "venue_rejected"
+# Why an order was never sent: it was made before the market's grid changed, and its account makes it anew.
+OFF_NEW_GRID = "off_new_grid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +121,11 @@ class ForeignOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesResumed:
-    """The owner says that nobody else orders on the account any more: entries are on again."""
+    """The owner says that nobody else orders on the account any more: entries are on again. With `limits`, a person says
+    that it may trade on after losses instead: limits measure them from here."""
 
     time_ms: int
+    limits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,22 @@ class FlattenAsked:
 
     time_ms: int
     markets: tuple[MarketId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsSeen:
+    """What the venue asks on the mandate's markets from now on: grids, least amounts, and the fees of this account."""
+
+    time_ms: int
+    markets: tuple[Market, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateChanged:
+    """What the user allows from now on; the terms of each of its markets were seen before."""
+
+    time_ms: int
+    mandate: Mandate
 
 
 Event = (
@@ -144,4 +166,6 @@ Event = (
     | ForeignOrder
     | EntriesResumed
     | FlattenAsked
+    | TermsSeen
+    | MandateChanged
 )

@@ -28,6 +28,8 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.EntriesResumed,
         events.FlattenAsked,
         events.CancelRefused,
+        events.TermsSeen,
+        events.MandateChanged,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

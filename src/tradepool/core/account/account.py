@@ -12,7 +12,7 @@ from typing import assert_never
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
-from tradepool.core.account.round_trip import position_of
+from tradepool.core.account.new_terms import take
 from tradepool.core.account.slot import Entry, Slot, Working, note_others, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
@@ -20,6 +20,7 @@ from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
+    OFF_NEW_GRID,
     AccountOpened,
     CancelRefused,
     CandlesClosed,
@@ -28,12 +29,14 @@ from tradepool.domain.event import (
     FlattenAsked,
     ForeignOrder,
     InstanceBegan,
+    MandateChanged,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
     StreamLost,
     StreamRestored,
+    TermsSeen,
 )
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import REPLAY_NAMING, ClientOrderId, FillId, MarketId, Naming, client_order_id
@@ -50,7 +53,8 @@ class Account:
     """One exchange account under one mandate.
 
     `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
-    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed.
+    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed. `agreed` and
+    `seen` are the journaled mandate and terms.
     """
 
     def __init__(
@@ -62,12 +66,12 @@ class Account:
         mark: str = REPLAY_NAMING.mark,
     ) -> None:
         """`markets` are the mandate's, in the mandate's order; all share one quote asset. `mark` is the deployment's."""
-        self.account = account
-        self.mandate = mandate
+        self.account, self.mandate = account, mandate
+        self.agreed: Mandate | None = None
+        self.seen: dict[MarketId, Market] = {}
         self.origin = origin
         self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits)) for m in markets}
-        self.quote = markets[0].quote
-        self.quote_unit = markets[0].quote_unit
+        self.quote, self.quote_unit = markets[0].quote, markets[0].quote_unit
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
         self.orders: dict[ClientOrderId, Working] = {}
@@ -75,8 +79,7 @@ class Account:
         self.naming = Naming(mark)
         self.foreign: ForeignOrder | None = None
         self.listening = True
-        self.opened = False
-        self.changed = False
+        self.opened = self.changed = False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self._order_number = 0
         self._waiting: list[Entry] = []
@@ -109,12 +112,12 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
-            case EntriesResumed():
-                self.foreign, self.changed = None, self.foreign is not None
             case FlattenAsked():
                 for slot in to_flatten(self.slots.values(), event.markets):
                     self.changed = True
                     self._leave(slot, step.SELL, event.time_ms)
+            case TermsSeen() | MandateChanged() | EntriesResumed():
+                self.changed = take(self, event)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -152,12 +155,7 @@ class Account:
 
     def positions(self) -> list[Position]:
         """Open positions, in the mandate's order of markets."""
-        m = self.mandate
-        return [
-            position_of(slot.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=slot.market)
-            for slot in self.slots.values()
-            if slot.held
-        ]
+        return [slot.position(self.mandate) for slot in self.slots.values() if slot.held]
 
     def _opened(self, event: AccountOpened) -> None:
         """Candles that closed before the account was taken over are history: nothing is entered late."""
@@ -244,13 +242,13 @@ class Account:
             market=slot.market.id,
             side=side,
             type=kind,
-            quantity=slot.market.quantity(steps),
+            quantity=slot.quantity(steps),
             purpose=purpose,
             time_ms=time_ms,
-            stop_price=slot.market.price(slot.row[step.STOP]) if kind is OrderType.STOP_LOSS else None,
+            stop_price=slot.stop_price() if kind is OrderType.STOP_LOSS else None,
         )
         free = self.wallet[step.CASH] - self.wallet[step.RESERVED]
-        verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=free)
+        verdict = review(request, slot.listed, held_steps=slot.steps() // slot.lot, spendable_units=free)
         if isinstance(verdict, Refusal):
             self._commands.append(RecordRefusal(verdict))
             return None
@@ -313,9 +311,12 @@ class Account:
         order = self.orders.get(event.client_order_id)
         if order is None or not order.rejected():
             return
-        slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS and event.reason == "would_trigger":
+        slot, self.changed, kind = self._finish(order), True, order.request.type
+        if kind is OrderType.STOP_LOSS and event.reason == "would_trigger":
             self._sell(slot, order.request.purpose, event.time_ms)
+            return
+        if order.request.side is Side.SELL and event.reason == OFF_NEW_GRID:
+            self._after_cancel(slot, step.NOTHING if kind is OrderType.STOP_LOSS else step.SELL, event.time_ms)
             return
         if order.request.side is Side.SELL:
             slot.row[step.UNSELLABLE] = 1
@@ -373,6 +374,7 @@ class Account:
         market = slot.market
         fee = market.base_units(self._fee_in(fill, market.base))
         step.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+        slot.keep_whole()
         if slot.stop is not None:
             slot.after_cancel = slot.after_cancel or step.RELEVEL
             slot.row[step.NEXT_STOP] = slot.row[step.STOP]

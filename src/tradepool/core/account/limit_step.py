@@ -22,6 +22,8 @@ NOW = 13
 OTHER_POSITIONS = 14
 OTHER_EXPOSURE = 15
 
+MEASURED_FROM = (DAY_EQUITY, WEEK_EQUITY, PEAK_EQUITY)
+
 # terms: the limits. WATCHED says that something has to be remembered at every bar.
 ORDER_NOTIONAL_MAX = 7
 DAILY_LOSS_PPM = 8

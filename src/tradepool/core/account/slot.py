@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
-from tradepool.core.account.round_trip import RoundTrip
+from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 
 
@@ -53,7 +56,8 @@ class Working:
 
 @dataclass(slots=True)
 class Slot:
-    """A market of a mandate. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
+    """A market of a mandate: `market` is how it is counted, `listed` how the venue has it now: `lot` steps make one of its
+    steps, and orders are rounded to it. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
     for the stop to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does."""
 
     market: Market
@@ -66,10 +70,32 @@ class Slot:
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
     sell_purpose: Purpose = Purpose.SIGNAL_EXIT
+    listed: Market = field(init=False)
+    lot: int = 1
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
-        self.scale = price_scale(self.market)
+        self.scale, self.listed = price_scale(self.market), self.market
+
+    def list(self, listed: Market, market: Market) -> None:
+        """Order by one grid and count in another, in which the first is whole."""
+        self.listed, self.market = listed, market
+        self.lot = market.steps(listed.quantity_step)
+
+    def keep_whole(self) -> None:
+        """What is held is closed in whole steps of the venue; what is left is dust then."""
+        if self.lot > 1:
+            self.row[step.STEPS] -= self.row[step.STEPS] % self.lot
+
+    def quantity(self, steps: int) -> Decimal:
+        """What to order of so many steps."""
+        return self.market.quantity(steps - steps % self.lot)
+
+    def stop_price(self) -> Decimal:
+        """The stop's level, rounded up to the venue's tick."""
+        price, tick = self.market.price(self.row[step.STOP]), self.listed.price_tick
+        above = price % tick
+        return price - above + tick if above else price
 
     @property
     def held(self) -> bool:
@@ -114,6 +140,11 @@ class Slot:
     def covered_by(self, stop: Working) -> int:
         """Steps its stop still stands for: fewer than are held when it could not be replaced as an entry filled further."""
         return self.market.steps(stop.request.quantity) - stop.filled_steps
+
+    def position(self, mandate: Mandate) -> Position:
+        """The open position."""
+        m = mandate
+        return position_of(self.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=self.market)
 
     def round_trip(self) -> RoundTrip:
         """The round trip recorded in the row."""

@@ -13,7 +13,16 @@ from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
-from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, StreamRestored
+from tradepool.domain.event import (
+    OFF_NEW_GRID,
+    AccountOpened,
+    InstanceBegan,
+    MandateChanged,
+    OrderFilled,
+    OrderRejected,
+    StreamRestored,
+    TermsSeen,
+)
 from tradepool.domain.fill import Fill
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, Refusal
 from tradepool.ports.clock import Clock
@@ -33,10 +42,15 @@ log = telemetry.logger(__name__)
 
 async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """Bring an actor up to date with its journal and its venue; afterwards `run` and the sender may start."""
-    actor.replay(list(journal.read(actor.account.account.id)))
+    account = actor.account
+    mandate, markets = account.mandate, tuple(slot.listed for slot in account.slots.values())
+    actor.replay(list(journal.read(account.account.id)))
     if actor.epoch < actor.account.naming.epoch:
         raise InstanceTooOld(account=actor.account.account.id, epoch=actor.epoch, newer=actor.account.naming.epoch)
     actor.handle(InstanceBegan(time_ms=clock.now_ms(), epoch=actor.epoch))
+    # What the journal holds was decided under what held then; from here on this holds.
+    actor.handle(TermsSeen(time_ms=clock.now_ms(), markets=markets))
+    actor.handle(MandateChanged(time_ms=clock.now_ms(), mandate=mandate))
     await patiently(clock, lambda: _connect(actor, clock, resend=True))
 
 
@@ -111,12 +125,19 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
         # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
         # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused.
         unsure = request.type is not OrderType.STOP_LOSS
-        actor.sender.put([Submit(_approved(actor, request))], unsure=unsure)
+        order = _approved(actor, request)
+        if order is not None:
+            actor.sender.put([Submit(order)], unsure=unsure)
 
 
-def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder:
-    """The intent was approved before it was journaled; it is reviewed again, for what is held now."""
-    slot = actor.account.slots[request.market]
-    verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=1)
-    assert not isinstance(verdict, Refusal), verdict
+def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder | None:
+    """The intent was approved before it was journaled; it is reviewed again, for what is held now. One that was made
+    before the market's grid changed never goes out: the account makes it anew."""
+    slot, name = actor.account.slots[request.market], request.client_order_id
+    verdict = review(request, slot.listed, held_steps=slot.steps() // slot.lot, spendable_units=1)
+    if isinstance(verdict, Refusal):
+        assert slot.listed != slot.market, verdict
+        now_ms = actor.sender.now_ms()
+        actor.handle(OrderRejected(time_ms=now_ms, client_order_id=name, reason=OFF_NEW_GRID))
+        return None
     return verdict
