@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -64,4 +65,4 @@ def test_what_other_markets_hold_counts(limits: Limits) -> None:
     wanted = Denial.POSITIONS if limits.positions_max else Denial.EXPOSURE
     assert wanted in {refusal.reason for refusal in user.refusals}
     if limits.positions_max:
-        assert all(a.exit_time_ms <= b.entry_time_ms for a, b in zip(trades, trades[1:], strict=False))
+        assert all(a.exit_time_ms <= b.entry_time_ms for a, b in pairwise(trades))

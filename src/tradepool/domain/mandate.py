@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from typing import Any
 
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
@@ -49,6 +50,21 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+
+def with_limit(limits: Limits, word: str, value: Decimal | None) -> Limits:
+    """The limits with another value of one of them; None takes it away. The word is one of `Limits.named`.
+
+    >>> with_limit(Limits(), "market_notional_max.BTC/USDT", Decimal(9)).market_notional_max
+    {'BTC/USDT': Decimal('9')}
+    """
+    name, _, symbol = word.partition(".")
+    if symbol:
+        kept = {each: amount for each, amount in limits.market_notional_max.items() if each != symbol}
+        return replace(limits, market_notional_max=kept | ({symbol: value} if value is not None else {}))
+    whole = int(value) if value is not None and name in ("positions_max", "loss_streak_max") else value
+    changes: dict[str, Any] = {name: whole}
+    return replace(limits, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

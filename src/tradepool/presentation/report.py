@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.denial import sentence_of
-from tradepool.domain.order import Side
+from tradepool.domain.order import Refusal, Side
 from tradepool.domain.trade import Trade
 from tradepool.presentation.figures import Figures, figures
 from tradepool.presentation.finished_run import FinishedRun
@@ -143,9 +143,14 @@ def why_no_trades(run: FinishedRun) -> str:
     return f"No trades: the {run.signals} entry signals came with the last bar, or their entries were not filled before the end."
 
 
+def refusal_lines(refusals: Sequence[Refusal]) -> list[str]:
+    """Why something was refused, and how often: a line a reason."""
+    return [f"refused {count} times, {word}: {sentence_of(word)}" for word, count in reasons(refusals).items()]
+
+
 def _endnotes(run: FinishedRun, f: Figures) -> Iterator[str]:
-    for reason in reasons(run.refusals):
-        yield f"\nrefused, {reason}: {sentence_of(reason)}."
+    for line in refusal_lines(run.refusals):
+        yield f"\n{line}"
     for position in run.open_positions:
         yield (
             f"\nopen: {plain(position.quantity)} {run.market.base} since {minute(position.opened_time_ms)},"

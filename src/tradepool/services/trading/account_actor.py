@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.domain.denial import sentence_of
 from tradepool.domain.event import AccountOpened, CandlesClosed, Event, OrderFilled, StreamLost
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId
 from tradepool.domain.ledger import LedgerEntry
-from tradepool.domain.order import OrderRequest, OrderStatus
+from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record
 from tradepool.runtime import telemetry
@@ -44,6 +45,7 @@ class AccountActor:
         self.sequence = 0
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
+        self.on_applied: Callable[[AccountActor], None] = lambda actor: None
         self.on_balances: OnBalances = lambda balances, time_ms: None
         self._last_fills: dict[MarketId, FillId] = {}
         self._fills_before: dict[ClientOrderId, FillId | None] = {}
@@ -100,6 +102,9 @@ class AccountActor:
         self.sequence += 1
         self._journal.write(self._record(event, commands))
         self._note(event, commands)
+        for each in commands:
+            if isinstance(each, RecordRefusal):
+                _tell(each.refusal)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
 
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:
@@ -134,7 +139,8 @@ class AccountActor:
                 self._fills_before[request.client_order_id] = self._last_fills.get(request.market)
 
     def _settled(self) -> None:
-        """Tell of a change when nothing waits that may change it again at once."""
+        """Tell of a change when nothing waits that may change it again at once; limits are told of each."""
+        self.on_applied(self)
         if self._inbox.empty():
             self.on_change(self)
 
@@ -178,3 +184,14 @@ class AccountActor:
         if isinstance(command, Cancel):
             return command_name(command) in self.account.orders
         return self.unanswered(command.order.request)
+
+
+def _tell(refusal: Refusal) -> None:
+    """A refusal, for the log: the word, and what it says to its user."""
+    log.info(
+        "refused",
+        account=refusal.account,
+        market=refusal.market,
+        reason=str(refusal.reason),
+        why=sentence_of(refusal.reason),
+    )
