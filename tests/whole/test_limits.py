@@ -356,14 +356,15 @@ def test_what_a_person_sets_holds_at_once_and_after_a_restart(place: Path) -> No
     tell(replace(CASES["platform order"], limits={}), place, story)
 
 
-@pytest.mark.parametrize("name", ["mandate drawdown", "user drawdown"])
+@pytest.mark.parametrize("name", ["mandate drawdown", "user drawdown", "platform drawdown"])
 def test_a_person_lets_it_trade_on(place: Path, name: str) -> None:
     """A drawdown stays until then, over restarts too; losses are measured from there on."""
     case = CASES[name]
 
     async def story(lives: Limited) -> None:
         seat = lives.seats[0]
-        scope = f"user.{seat.account.user}" if case.limits else f"mandate.{seat.mandate.id}"
+        scopes = {"mandate": f"mandate.{seat.mandate.id}", "user": f"user.{seat.account.user}", "platform": "platform"}
+        scope = scopes[name.split()[0]]
         async with lives.life() as life:
             await life.until(lambda: bool(denied(lives, life, case.denial)))
             deed = Deed(time_ms=lives.venue.now_ms, by="ann", what="risk resume", scope=scope, reason="looked at it")

@@ -18,7 +18,7 @@ from tradepool.domain.ids import MarketId
 
 
 class BadLimit(InvalidInput):
-    """The limit {key} = {value} can't be: {why}; {remedy}."""
+    """The limit {key}{value} can't be: {why}; {remedy}."""
 
 
 class LimitScope(StrEnum):
@@ -172,7 +172,7 @@ class Limit:
             self._bad("of a mandate's limits only those on losses act", "leave its action out")
 
     def _bad(self, why: str, remedy: str) -> NoReturn:
-        raise BadLimit(key=self.key, value=str(self.value), why=why, remedy=remedy)
+        raise BadLimit(key=self.key, value=f" = {self.value}", why=why, remedy=remedy)
 
     @property
     def kind(self) -> str:

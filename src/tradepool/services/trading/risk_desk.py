@@ -153,17 +153,8 @@ class RiskDesk:
             for word, value in mandate.limits.named():
                 own = Limit(scope=LimitScope.MANDATE, name=mandate.id, word=word, value=Decimal(value))
                 limits.setdefault(own.key, own)
-        for each in self._overrides or ():
-            limits.pop(each.key, None) if each.value is None else self._override(limits, each.key, each.value)
-        self.limits.use(limits.values(), self._plan.clusters)
-
-    def _override(self, limits: dict[str, Limit], key: str, value: Decimal) -> None:
-        scope, name, word = read_key(key)
-        action = limits[key].action if key in limits else Action.REFUSE
-        try:
-            limits[key] = Limit(scope=scope, name=name, word=word, value=value, action=action)
-        except BadLimit as error:
-            log.warning("a limit that was set is not one of this version", error=str(error))
+        plan = replace(self._plan, limits=tuple(limits.values()))
+        self.limits.use(in_force(plan, self._overrides or ()), self._plan.clusters)
 
     def _tell_mandates(self) -> None:
         for actor in self._desk.actors:
@@ -175,7 +166,7 @@ class RiskDesk:
 
     def _resume(self, key: str) -> None:
         """A person lets a scope trade on."""
-        scope, name, _ = read_key(f"{key}.")
+        scope, name, _ = read_key(f"{key}.any")
         self.limits.peaks = dict(self._store.peaks())
         log.warning("a person lets it trade on", scope=key)
         for standing in list(self.limits.standings()):
@@ -256,6 +247,22 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
         marks={slot.market.id: slot.market.price(slot.mark) for slot in slots},
         working=frozenset(account.orders),
     )
+
+
+def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:
+    """The limits of a configuration with what people set since."""
+    limits = {limit.key: limit for limit in plan.limits}
+    for each in overrides:
+        if each.value is None:
+            limits.pop(each.key, None)
+            continue
+        scope, name, word = read_key(each.key)
+        action = limits[each.key].action if each.key in limits else Action.REFUSE
+        try:
+            limits[each.key] = Limit(scope=scope, name=name, word=word, value=each.value, action=action)
+        except BadLimit as error:
+            log.warning("a limit that was set is not one of this version", error=str(error))
+    return list(limits.values())
 
 
 def _of_mandate(standings: Iterable[Standing], limit: Limit) -> Decimal | None:
