@@ -74,6 +74,7 @@ class Denial(StrEnum):
     SUSPENDED_STALE = "suspended_stale", "the market is suspended: it has no candles while others have"
     SUSPENDED_HALTED = "suspended_halted", "the venue has halted this market"
     SUSPENDED_DELISTED = "suspended_delisted", "the venue does not list this market any more"
+    SUSPENDED_ODD_PRICE = "suspended_odd_price", "the market is suspended: its price makes no sense"
     STALE_PRICE = "stale_price", "the market's last price is older than allowed"
     STALE_BALANCE = "stale_balance", "the account's balances were last heard of too long ago"
     PRICE_BAND = "price_band", "the price is too far from the market's price before; it may be wrong"
@@ -93,10 +94,16 @@ class Denial(StrEnum):
     # ---- people and instances
     HALTED = "halted", "a halt is in force; a person lifts it with resume"
     SHADOW = "shadow", "the mandate is a shadow: its entries are written down and not sent"
+    SUSPENDED = "suspended", "a person, or the platform, has suspended this market or strategy for now"
+    DISK_FULL = "disk_full", "the disk is full: what room is left is for exits and protections"
+    CANARY_ORDER = "canary_order", "the order is larger than a canary's may be"
+    CANARY_POSITIONS = "canary_positions", "as many positions are open as a canary may have"
+    CANARY_EXPOSURE = "canary_exposure", "a canary may not have more at stake"
     REPLACED = "replaced", "another instance has taken this deployment over"
 
     # ---- the venue
     WOULD_TRIGGER = "would_trigger", "the price had passed the stop already; the position was sold at market"
+    OFF_NEW_GRID = "off_new_grid", "the venue changed the market's grid meanwhile; what protects is made anew"
     VENUE_REJECTED = "venue_rejected", "the venue refused the order without saying more"
 
 

@@ -23,6 +23,7 @@ from tradepool.runtime.command_socket import ask
 from tradepool.services.trading.risk_desk import RiskDesk, in_force
 
 ANSWER_S = 30.0
+CONFIGURED = "configured"
 
 
 class NoSuchScope(InvalidInput):
@@ -45,16 +46,20 @@ def show(deployed: Deployed, user: str | None = None) -> RiskJson:
 
 
 def set_limit(deployed: Deployed, key: str, value: str, reason: str) -> str:
-    """Let a limit be `value` ("none": there is none) from now on, whatever the configuration says; what was done, in words.
-
-    BadLimit."""
-    wanted, now_ms = _value(key, value), RealClock().now_ms()
+    """Let a limit be `value` ("none": there is none; "configured": what the configuration says) from now on; what was
+    done, in words. BadLimit."""
+    wanted, now_ms = None if value == CONFIGURED else _value(key, value), RealClock().now_ms()
     scope, name, word = read_key(key)
     _check_name(deployed, key, scope, name)
     with _store(deployed) as store:
         before = {limit.key: limit for limit in in_force(deployed.risk, store.overrides())}.get(key)
         if wanted is not None:
             Limit(scope=scope, name=name, word=word, value=wanted)
+        if value == CONFIGURED:
+            what = f"{key}: {'none' if before is None else before.value} -> {CONFIGURED}"
+            by = getpass.getuser()
+            store.forget(key, Deed(time_ms=now_ms, by=by, what="risk set", scope=what, reason=reason))
+            return f"{key} is what the configuration says again."
         wish = Override(key=key, value=wanted, since_ms=now_ms, by=getpass.getuser(), reason=reason)
         store.override(wish, before.value if before is not None else None)
     was = "none" if before is None else plain(before.value)

@@ -39,7 +39,7 @@ def show(
 @risk_app.command(name="set")
 def set_(
     limit: Annotated[str, Parameter(help="Such as platform.exposure_max, user.ann.daily_loss_max (see risk show).")],
-    value: Annotated[str, Parameter(help="Its value from now on; none takes the limit away.")],
+    value: Annotated[str, Parameter(help="Its value from now on; none: no limit; configured: as the file says.")],
     *,
     reason: Reason = None,
     config: Config = None,

@@ -51,13 +51,22 @@ class DatabaseRisk:
 
     def override(self, wish: Override, before: Decimal | None) -> None:
         """Set a limit from now on; it is audited with what it was."""
-        told = {"key": wish.key, "value": "" if wish.value is None else str(wish.value), "since_ms": wish.since_ms}
+        told: dict[str, object] = {
+            "key": wish.key,
+            "value": "" if wish.value is None else str(wish.value),
+            "since_ms": wish.since_ms,
+        }
         told |= {"by": wish.by, "reason": wish.reason}
         change = f"{'none' if before is None else before} -> {'none' if wish.value is None else wish.value}"
         deed = Deed(
             time_ms=wish.since_ms, by=wish.by, what="risk set", scope=f"{wish.key}: {change}", reason=wish.reason
         )
         self._write(insert(tables.risk_setting).prefix_with("OR REPLACE").values(told), _audited(deed))
+
+    def forget(self, key: str, deed: Deed) -> None:
+        """The configuration's value of a limit holds again."""
+        t = tables.risk_setting
+        self._write(delete(t).where(t.c.key == key), _audited(deed))
 
     def resume(self, scope: str, keys: Sequence[str], deed: Deed) -> None:
         """Let a scope trade on: what was reached there (`keys`) is over, and its losses are measured anew."""

@@ -18,6 +18,7 @@ from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     OFF_NEW_GRID,
@@ -174,14 +175,14 @@ class Account:
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
         limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
-        self._drop_waiting(event.time_ms, "exit_not_final")
+        self._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
             if slot.held and not slot.busy and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
                 if event.late or self.foreign:
-                    self._refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
+                    self._refuse(slot, event.time_ms, Denial.AGED_OUT if event.late else Denial.FOREIGN_ORDER)
                 else:
                     self._waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
@@ -290,10 +291,9 @@ class Account:
         """Sizes and balances are no longer ours alone: protections and exits go on, nothing is entered any more."""
         if self.foreign is None and not self.naming.whose(event.name, self.account.number).known:
             self.foreign, self.changed = event, True
-            self._drop_waiting(event.time_ms, "foreign_order")
-            refusal = Refusal(
-                account=self.account.id, market=event.market, time_ms=event.time_ms, reason="foreign_order"
-            )
+            account, why = self.account.id, Denial.FOREIGN_ORDER
+            self._drop_waiting(event.time_ms, why)
+            refusal = Refusal(account=account, market=event.market, time_ms=event.time_ms, reason=why)
             self._commands.append(RecordRefusal(refusal))
 
     def _accepted(self, event: OrderAccepted) -> None:
@@ -312,7 +312,7 @@ class Account:
         if order is None or not order.rejected():
             return
         slot, self.changed, kind = self._finish(order), True, order.request.type
-        if kind is OrderType.STOP_LOSS and event.reason == "would_trigger":
+        if kind is OrderType.STOP_LOSS and event.reason == Denial.WOULD_TRIGGER:
             self._sell(slot, order.request.purpose, event.time_ms)
             return
         if order.request.side is Side.SELL and event.reason == OFF_NEW_GRID:
@@ -339,7 +339,7 @@ class Account:
         for slot in self.slots.values():
             if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
                 slot.after_cancel, self.changed = step.NOTHING, True
-                self._refuse(slot, event.time_ms, "cancel_refused")
+                self._refuse(slot, event.time_ms, Denial.CANCEL_REFUSED)
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
