@@ -46,7 +46,7 @@ def test_a_key_names_its_scope(key: str) -> None:
 
 
 def test_each_limit_of_a_mandate_can_be_set_and_taken_away() -> None:
-    wanted = {
+    wanted: dict[str, int | Decimal] = {
         "positions_max": 2,
         "loss_streak_max": 3,
         "market_notional_max.A/B": Decimal(5),
