@@ -30,15 +30,18 @@ from tradepool.core.risk.symbols import likely, listed_market
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, StrategyId
+from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import Side
+from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
 from tradepool.ports.candles import CandleStore
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
+from tradepool.ports.risk import RiskStore
 from tradepool.ports.weights import WeightBroker
 from tradepool.runtime import telemetry
 from tradepool.runtime.egress import sealed
@@ -53,6 +56,7 @@ from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
+from tradepool.services.trading.risk_desk import RiskDesk
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
 from tradepool.services.venue_clock import VenueClock
@@ -88,7 +92,7 @@ class Wiring:
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
-    as live ones are when `watched`, else never.
+    as live ones are when `watched`, else never. `risk` are the limits above one mandate; without it there are none.
     """
 
     venue: str
@@ -112,6 +116,7 @@ class Wiring:
     broker: WeightBroker | None = None
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
+    risk: tuple[RiskPlan, RiskStore] | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -132,6 +137,7 @@ class Platform:
         self._alarms: list[TradepoolError] = []
         self._keys: dict[AccountId, KeyCheck] = {}
         self._gateways: list[AccountGateway] = []
+        self.risk: RiskDesk | None = None
         self._supervisor = Supervisor()
         self._starting = asyncio.Semaphore(STARTING_MAX)
 
@@ -160,6 +166,10 @@ class Platform:
         self._closing.append(self._close_gateways)
         every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
         self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
+        if w.risk is not None:
+            names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
+            self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
+            self.gate.limits = self.risk.may_enter
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
@@ -174,10 +184,12 @@ class Platform:
             w.timeframe_ms,
             w.strategies,
             [(strategy_id, listed[market]) for strategy_id, market in follows],
-            self.desk.on_batch,
+            self._on_batch,
             [market for others in self._others.values() for market in others],
             record=record,
         )
+        if self.risk is not None:
+            self.market_data.on_candle = self.risk.candle
         self._watching = Watch((), w.clock, self.desk.halt)
         await self.desk.listen(self.market_data)
         await self._bring_all_up(seats, listed)
@@ -188,6 +200,11 @@ class Platform:
             self._watch(list({market.id: market for market in used}.values()))
         if self._alarms:
             raise self._alarms[0]
+
+    def _on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
+        self.desk.on_batch(time_ms, signals)
+        if self.risk is not None:
+            self.risk.after_batch(self.desk.halt_all)
 
     def _record(self, store: CandleStore) -> CandleRecord:
         """Keep what the plane shows, from now on."""
@@ -242,6 +259,8 @@ class Platform:
         async with self._starting:
             await self.desk.bring_up(await self._take(seat, listed))
         account = seat.account.id
+        if self.risk is not None and account not in self.desk.halted:
+            self.risk.admit(self.desk.actor(account))
         if self._wiring.watched and account not in self.desk.halted:
             self._watching.add(self.desk.actor(account), self._keys[account])
 
@@ -289,7 +308,8 @@ class Platform:
             self._keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
             await patiently(w.clock, self._keys[account_id].check)
         fees = await patiently(w.clock, gateway.fees)
-        account = Account(seat.account, seat.mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
+        mandate = seat.mandate if self.risk is None else self.risk.merged(seat.mandate)
+        account = Account(seat.account, mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))

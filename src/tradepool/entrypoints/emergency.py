@@ -108,7 +108,12 @@ def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: 
 def confirmed(what: str, scope: Scope, reason: str | None) -> Wish:
     """Have the name typed back, on standard input, and a reason given. NoReason, NotConfirmed."""
     name = scope.name.partition(":")[2] or scope.name
-    print(f"{what} {scope.kind} {name}. Type {name} to go on: ", end="", file=sys.stderr, flush=True)
+    return Wish(what, scope, typed_back(f"{what} {scope.kind} {name}", name, reason))
+
+
+def typed_back(what: str, name: str, reason: str | None) -> str:
+    """The reason, once the name was typed as it is shown. NoReason, NotConfirmed."""
+    print(f"{what}. Type {name} to go on: ", end="", file=sys.stderr, flush=True)
     typed = sys.stdin.readline().strip()
     if typed != name:
         raise NotConfirmed(typed=repr(typed)[:40], name=name)
@@ -117,7 +122,7 @@ def confirmed(what: str, scope: Scope, reason: str | None) -> Wish:
         reason = sys.stdin.readline()
     if not (reason or "").strip():
         raise NoReason
-    return Wish(what, scope, (reason or "").strip())
+    return (reason or "").strip()
 
 
 # ---- looking

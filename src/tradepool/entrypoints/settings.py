@@ -16,6 +16,7 @@ from tradepool.entrypoints.deployment_settings import (
     VaultSettings,
     VenueSettings,
 )
+from tradepool.entrypoints.risk_settings import RiskSettings
 
 if TYPE_CHECKING:
     from tradepool.core.universe.rules import Rules
@@ -113,3 +114,4 @@ class Settings(BaseModel):
     users: dict[str, UserSettings] = {}
     accounts: dict[str, AccountSettings] = {}
     mandates: dict[str, MandateSettings] = {}
+    risk: RiskSettings = RiskSettings()

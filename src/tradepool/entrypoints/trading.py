@@ -21,8 +21,10 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
 from tradepool.adapters.database.engine import dispose
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
+from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import FlattenAsked
@@ -34,12 +36,14 @@ from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
+from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.running import books_of, only_one
 from tradepool.entrypoints.safety import halt_rows, lasting, not_seen, safety_of, unprotected
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.formats import iso
+from tradepool.presentation.risk_page import reached
 from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, live_line
 from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
@@ -137,6 +141,7 @@ class Trading:
                 watched=True,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
+                risk=(deployed.risk, DatabaseRisk(connection)),
             )
         )
 
@@ -147,10 +152,10 @@ class Trading:
         """Asked before each entry leaves; the database is asked each time, so that nothing can be missed."""
         seat = self._seats[request.account]
         if self._rows.epoch != self._epoch:
-            return "replaced"
+            return Denial.REPLACED
         if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
-            return "halted"
-        return "shadow" if seat.mode is Mode.SHADOW else ""
+            return Denial.HALTED
+        return Denial.SHADOW if seat.mode is Mode.SHADOW else ""
 
     async def run(self) -> None:
         """Connect, recover, trade, until it is over. Replaced, and what connecting raises."""
@@ -202,6 +207,8 @@ class Trading:
                 return "stopping"
             case "status":
                 return msgspec.json.encode(await self._status()).decode()
+            case "risk":
+                return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._ready else []).decode()
             case "flatten":
                 return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
         return "alive"
@@ -241,6 +248,7 @@ class Trading:
             data_age_max_s=2 * self._deployed.timeframe_ms / 1_000 + GRACE_S,
             pid=os.getpid(),
             candles=self._platform.market_data.candles if self._ready else 0,
+            limits=reached(rows_of_desk(self._platform.risk)) if self._ready else [],
         )
 
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:

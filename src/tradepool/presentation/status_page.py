@@ -51,7 +51,7 @@ class HaltRow(msgspec.Struct, frozen=True):
 
 class StatusJson(msgspec.Struct, frozen=True):
     """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
-    behind, None where nobody trades; `safe` means that there is no worry."""
+    behind, None where nobody trades; `limits` are those that were reached, in words; `safe` means that there is no worry."""
 
     deployment: str
     kind: str
@@ -63,6 +63,7 @@ class StatusJson(msgspec.Struct, frozen=True):
     data_age_max_s: float | None = None
     pid: int | None = None
     candles: int = 0
+    limits: list[str] = []
     schema: int = SCHEMA
 
     @property
@@ -99,7 +100,8 @@ def status_page(status: StatusJson) -> Group:
         figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
         table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
     halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
-    return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, table)
+    limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
+    return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, table)
 
 
 class Now(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.domain.denial import sentence_of
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import (
     AccountOpened,
@@ -21,7 +22,7 @@ from tradepool.domain.event import (
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
-from tradepool.domain.order import OrderRequest, OrderStatus
+from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record
 from tradepool.runtime import telemetry
@@ -58,6 +59,7 @@ class AccountActor:
         self.recovered = False
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
+        self.on_applied: Callable[[AccountActor], None] = lambda actor: None
         self.on_balances: OnBalances = lambda balances, time_ms: None
         self._last_fills: dict[MarketId, FillId] = {}
         self._fills_before: dict[ClientOrderId, FillId | None] = {}
@@ -118,6 +120,9 @@ class AccountActor:
         self._note(event, commands)
         if self.account.foreign is not foreign and self.account.foreign is not None:
             self.refuse_newer(self.account.foreign.name)
+        for each in commands:
+            if isinstance(each, RecordRefusal):
+                _tell(each.refusal)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
 
     def _older(self, fill: Fill) -> bool:
@@ -171,7 +176,8 @@ class AccountActor:
                     self._fills_before[order.request.client_order_id] = self._last_fills.get(order.request.market)
 
     def _settled(self) -> None:
-        """Tell of a change when nothing waits that may change it again at once."""
+        """Tell of a change when nothing waits that may change it again at once; limits are told of each."""
+        self.on_applied(self)
         if self._inbox.empty():
             self.on_change(self)
 
@@ -215,3 +221,14 @@ class AccountActor:
         if isinstance(command, Cancel):
             return command_name(command) in self.account.orders
         return any(self.unanswered(order.request) for order in command.orders)
+
+
+def _tell(refusal: Refusal) -> None:
+    """A refusal, for the log: the word, and what it says to its user."""
+    log.info(
+        "refused",
+        account=refusal.account,
+        market=refusal.market,
+        reason=str(refusal.reason),
+        why=sentence_of(refusal.reason),
+    )

@@ -5,22 +5,27 @@ What the gate says no to is rejected by that reason, as an event: a restart does
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tradepool.core.risk.suspension import Suspensions, Trouble
+from tradepool.domain.denial import Denial
 from tradepool.domain.event import VENUE_REJECTED
 from tradepool.domain.ids import MarketId
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.clock import Clock
 from tradepool.services.venue_clock import VenueClock
 
-CLOCK_OFF = "clock_off"
+CLOCK_OFF = Denial.CLOCK_OFF
 
 
 class EntryGate:
-    """`suspensions` is what every account and command sees of problem markets."""
+    """`suspensions` is what every account and command sees of problem markets; `limits` is asked last: what it lets
+    through counts."""
 
     def __init__(self, venue_clock: VenueClock, suspensions: Suspensions, clock: Clock) -> None:
         """Shared by all senders of a venue."""
         self.suspensions = suspensions
+        self.limits: Callable[[OrderRequest], str] = lambda request: ""
         self._venue_clock = venue_clock
         self._clock = clock
 
@@ -29,7 +34,7 @@ class EntryGate:
         if not self._venue_clock.right:
             return CLOCK_OFF
         held = self.suspensions.of(request.market, self._clock.now_ms())
-        return held.reason if held is not None else ""
+        return held.reason if held is not None else self.limits(request)
 
     def rejected(self, request: OrderRequest, reason: str) -> None:
         """Hear that the venue refused an order. Only one reason may speak of the market, and not of what the account has
