@@ -167,7 +167,7 @@ def test_a_mandate_gives_and_takes_capital_limits_and_weight() -> None:
     assert account.wallet[step.CASH] == wallet[step.CASH] - 1_000 * unit
     assert account.wallet[limit_step.DAY_EQUITY] == wallet[limit_step.DAY_EQUITY] - 1_000 * unit
     for slot in account.slots.values():
-        assert (slot.terms[step.WEIGHT_PPM], slot.terms[step.ORDER_NOTIONAL_MAX]) == (200_000, 500 * unit)
+        assert (slot.terms[step.WEIGHT_PPM], slot.terms[limit_step.ORDER_NOTIONAL_MAX]) == (200_000, 500 * unit)
     assert stop.client_order_id in account.orders
 
 
