@@ -20,7 +20,6 @@ from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
-from tradepool.entrypoints.signals import signals
 from tradepool.entrypoints.universe import universe_app
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ app.command(config_app)
 app.command(data_app)
 app.command(exchange_app)
 app.command(universe_app)
-app.command(signals)
 add_to(app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tradepool.entrypoints.inputs import Config
+from tradepool.entrypoints.signals import signals
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 
@@ -140,3 +141,4 @@ def add_to(app: App) -> None:
     """Give the command line these commands."""
     for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)
+    app.command(signals)
