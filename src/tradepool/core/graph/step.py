@@ -219,7 +219,7 @@ def fused_step(
         if expr.unit not in (ANY, PRICE):
             why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
             raise WrongUnit(expression=distance, why=why, remedy=remedy)
-    writer = begin(graph.roots, varying)
+    writer = Writer(graph.roots, varying)
     writer.state("exposure", "exposure", varies=bool(writer.varying))
     writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE, *_LATE)]
     write_nodes(writer, *graph.roots)
@@ -235,7 +235,7 @@ def series_step(expressions: Sequence[Expr], *, timeframe_ms: int, varying: Coll
 
     A condition is 1.0 or 0.0; what has no value yet is nan.
     """
-    writer = begin(expressions, varying)
+    writer = Writer(expressions, varying)
     write_nodes(writer, *expressions)
     nan = writer.hoist("divide(0.0, 0.0)")
     after = []
@@ -246,13 +246,6 @@ def series_step(expressions: Sequence[Expr], *, timeframe_ms: int, varying: Coll
         after.append(f"outputs[(i - i0) * {len(expressions)} + {column}] = {value} if {valid} else {nan}")
     text = assemble(writer, "series_step", [_OUTPUTS], [], after, [])
     return source(writer, "series_step", text, expressions, timeframe_ms)
-
-
-def begin(roots: Sequence[Expr], varying: Collection[str]) -> Writer:
-    """A writer, and the counter every step keeps."""
-    writer = Writer(roots, varying)
-    writer.state("bars seen", "bar", kind="int", varies=False)
-    return writer
 
 
 def write_nodes(writer: Writer, *roots: Expr) -> None:
