@@ -21,6 +21,7 @@ from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, close, constant, crosses_above, crosses_below
 from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.primitives import ema
+from tradepool.core.graph.step import WIDE
 from tradepool.core.strategies.exits import (
     Exits,
     break_even_percent,
@@ -79,6 +80,7 @@ def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) 
     rows = MarketStep(strategy, bars.timeframe_ms, "reference").advance(bars)
     ticks = np.transpose(ticks_of(bars, scale)).tolist()
     naive = Naive(market, setting, setting.cash)
+    rows = np.pad(rows, ((0, 0), (0, WIDE - rows.shape[1])))
     said = (rows[:, 2:] * [scale, scale, scale, scale, scale, 1.0, scale, 1.0]).tolist()
     naive.run(
         [
