@@ -116,7 +116,7 @@ class Account:
                     self._leave(slot, step.SELL, event.time_ms)
             case _:
                 assert_never(event)
-        if self._waiting and not any(slot.exiting for slot in self.slots.values()):
+        if self._waiting and not any(slot.settling for slot in self.slots.values()):
             self._enter_waiting()
         self.changed = self.changed or bool(self._commands)
         return self._commands

@@ -85,6 +85,11 @@ class Slot:
         """Whether a sale is on its way, whose cash entries elsewhere wait for."""
         return self.exit is not None or self.after_cancel == step.SELL
 
+    @property
+    def settling(self) -> bool:
+        """Whether a sale, or a move of its stop that may become one, is on its way: entries elsewhere wait for it."""
+        return self.exit is not None or bool(self.after_cancel) or (self.stop is not None and not self.row[step.RESTING])
+
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
         return step.worth(self.row[step.HOLDING], self.mark, self.terms) if self.held else 0

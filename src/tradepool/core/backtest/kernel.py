@@ -48,7 +48,6 @@ from tradepool.core.account.account_step import (
     WISH_TIME,
     book_exit,
     cash_is_there,
-    decide_entry,
     decide_held,
     decide_targets,
     first_distance,
@@ -64,17 +63,23 @@ from tradepool.core.compiler.vocabulary import Ints, floor_div
 from tradepool.core.matching.bar_fill import fee_units
 
 
+def leave(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
+    """The part of a wish that concerns what is held: move its stop, or close it at this price."""
+    time_ms = slot[WISH_TIME]
+    if slot[WISH] == RELEVEL:
+        reason = relevel(slot)
+        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
+    elif slot[WISH] != BUY:
+        slot[RESTING] = 0
+        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, SIGNAL_EXIT)
+
+
 def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
     """Do what was decided at the close before, at its T; its orders fill at this open. A turn is an exit, then an entry."""
     wish = slot[WISH]
     time_ms = slot[WISH_TIME]
+    leave(wallet, slot, terms, trades, refusals, counts, price)
     slot[WISH] = NOTHING
-    if wish == RELEVEL:
-        reason = relevel(slot)
-        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
-    if wish != RELEVEL and wish != BUY:
-        slot[RESTING] = 0
-        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, SIGNAL_EXIT)
     if wish == BUY:
         enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
     if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
@@ -190,6 +195,36 @@ def equity_at(wallet: Ints, slot: Ints, terms: Ints, close_ticks: int) -> int:
     return wallet[CASH] + worth(slot[HOLDING], close_ticks, terms) if slot[HOLDING] != 0 else wallet[CASH]
 
 
+def size_wish(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    refusals: Ints,
+    counts: Ints,
+    scale: float,
+    equity: int,
+    exposure: float,
+    stop: float,
+    first_target: float,
+    second_target: float,
+    target_share: float,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """Size an entry from the mandate's equity, on a flat slot or on one that is closed at the same T."""
+    side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
+    turns = SHORTS == 1 and slot[HOLDING] != 0
+    steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
+    if steps > 0:
+        slot[WISH] = TURN if turns else BUY
+        slot[WISH_TIME] = time_ms
+        slot[WISH_STEPS] = steps
+        if TARGETS == 1:
+            decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
+    else:
+        refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
+
+
 def wish_entry(
     wallet: Ints,
     slot: Ints,
@@ -205,22 +240,52 @@ def wish_entry(
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """Size an entry, on a flat slot or on one that is closed at the same T: then its cash is asked for after that."""
-    equity = equity_at(wallet, slot, terms, close_ticks)
-    side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
-    turns = SHORTS == 1 and slot[HOLDING] != 0
-    if turns:
-        steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
-    else:
-        steps = decide_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
-    if steps > 0:
-        slot[WISH] = TURN if turns else BUY
+    """Size an entry of the only market; its cash is asked for now, that of a turn after the exit."""
+    size_wish(
+        wallet,
+        slot,
+        terms,
+        refusals,
+        counts,
+        scale,
+        equity_at(wallet, slot, terms, close_ticks),
+        exposure,
+        stop,
+        first_target,
+        second_target,
+        target_share,
+        close_ticks,
+        time_ms,
+    )
+    if slot[WISH] == BUY and not cash_is_there(wallet, slot, terms):
+        slot[WISH] = NOTHING
+        refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
+
+
+def wish_for_held(
+    slot: Ints,
+    terms: Ints,
+    scale: float,
+    exposure: float,
+    trail_distance: float,
+    trail_step: float,
+    high_ticks: int,
+    low_ticks: int,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """What to do with an open position at the close of a bar."""
+    best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
+    wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step)
+    if wish != NOTHING:
+        slot[WISH] = wish
         slot[WISH_TIME] = time_ms
-        slot[WISH_STEPS] = steps
-        if TARGETS == 1:
-            decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
-    else:
-        refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
+
+
+def is_entry(slot: Ints, exposure: float, previous_exposure: float) -> bool:
+    """Whether the level has an edge here that a flat slot, or one about to be closed for it, acts on."""
+    enters = exposure != previous_exposure and exposure != 0.0
+    return enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL))
 
 
 def decide(
@@ -247,14 +312,10 @@ def decide(
     if terms[DAILY_LOSS_PPM] > 0 and floor_div(time_ms, DAY_MS) != wallet[DAY]:
         start_of_day(wallet, equity_at(wallet, slot, terms, close_ticks), time_ms)
     if slot[HOLDING] != 0:
-        best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
-        wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step)
-        if wish != NOTHING:
-            slot[WISH] = wish
-            slot[WISH_TIME] = time_ms
-    enters = exposure != previous_exposure and exposure != 0.0
-    if enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL)):
-        distance = first_distance(stop_distance, trail_distance)
+        wish_for_held(
+            slot, terms, scale, exposure, trail_distance, trail_step, high_ticks, low_ticks, close_ticks, time_ms
+        )
+    if is_entry(slot, exposure, previous_exposure):
         wish_entry(
             wallet,
             slot,
@@ -263,7 +324,7 @@ def decide(
             counts,
             scale,
             exposure,
-            distance,
+            first_distance(stop_distance, trail_distance),
             first_target,
             second_target,
             target_share,

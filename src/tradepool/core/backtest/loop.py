@@ -66,9 +66,13 @@ def fused(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = ()) 
 
 def kernel_of(strategy: Strategy) -> Program:
     """The kernel's functions, without what the strategy never does."""
-    switches = {"SHORTS": int(strategy.shorts), "TARGETS": int(strategy.targets)}
-    constants = {**dict(_kernel().constants), **switches}
-    return replace(_kernel(), constants=tuple(sorted(constants.items())), rare=RARE)
+    return replace(switched(_kernel(), shorts=strategy.shorts, targets=strategy.targets), rare=RARE)
+
+
+def switched(program: Program, *, shorts: bool, targets: bool) -> Program:
+    """The program without shorts, or without targets."""
+    constants = {**dict(program.constants), "SHORTS": int(shorts), "TARGETS": int(targets)}
+    return replace(program, constants=tuple(sorted(constants.items())))
 
 
 @cache
