@@ -77,6 +77,7 @@ class Account:
         self.opened = False
         self.changed = False
         self._fills: set[tuple[MarketId, FillId]] = set()
+        self._acted = (0, set[MarketId]())  # on which markets at which T: the rest of a batch may come apart
         self._order_number = 0
         self._waiting: list[Entry] = []
         self._commands: list[Command] = []
@@ -169,13 +170,16 @@ class Account:
         signals = {signal.market: signal for signal in event.signals}
         for market, signal in signals.items():
             self.mark(market, signal.close)
-        if event.time_ms <= self.as_of_ms:
+        if event.time_ms > self.as_of_ms:
+            self.as_of_ms, self._acted = event.time_ms, (event.time_ms, set())
+            self._drop_waiting(event.time_ms, "exit_not_final")
+        elif not event.time_ms == self.as_of_ms == self._acted[0]:
             return
-        self.as_of_ms = event.time_ms
+        signals = {market: signal for market, signal in signals.items() if market not in self._acted[1]}
+        self._acted[1].update(signals)
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
         step.start_of_day(self.wallet, equity, event.time_ms)
-        self._drop_waiting(event.time_ms, "exit_not_final")
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
             if slot.held and not slot.busy and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])

@@ -88,7 +88,9 @@ class Slot:
     @property
     def settling(self) -> bool:
         """Whether a sale, or a move of its stop that may become one, is on its way: entries elsewhere wait for it."""
-        return self.exit is not None or bool(self.after_cancel) or (self.stop is not None and not self.row[step.RESTING])
+        return (
+            self.exit is not None or bool(self.after_cancel) or (self.stop is not None and not self.row[step.RESTING])
+        )
 
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
