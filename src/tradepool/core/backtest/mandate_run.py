@@ -51,7 +51,7 @@ Ints = NDArray[np.int64]
 
 
 class NotOneMandate(InvalidInput):
-    """These markets can't be one mandate: {why}; give each market once, in one quote asset, with candles of one timeframe."""
+    """These markets can't be one mandate: {why}; give each market of one exchange once, in one quote asset, with candles of one timeframe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def run_mandate(
     it takes. Raises NotOneMandate, and what `run` does.
     """
     traded = [(market_for(strategy, market), bars) for market, bars in traded]
-    timeframe_ms = _refuse_unlike(traded)
+    timeframe_ms = common_timeframe(traded)
     source, levels_of = _market_part(strategy, timeframe_ms, runner)
     account = _account_part(strategy.shorts, strategy.targets, runner)
     all_series = [_series(strategy, source, market, bars, setting, others) for market, bars in traded]
@@ -169,14 +169,16 @@ def _blocks(
             yield begin + timeframe_ms, (end - begin) // timeframe_ms, ranges
 
 
-def _refuse_unlike(traded: Sequence[tuple[Market, Bars]]) -> int:
-    """The timeframe of all. Raises NotOneMandate."""
+def common_timeframe(traded: Sequence[tuple[Market, Bars]]) -> int:
+    """The timeframe (ms) of markets that can be one mandate. Raises NotOneMandate."""
     symbols = [market.symbol for market, _ in traded]
     why = ""
     if not traded or not all(len(bars) for _, bars in traded):
         why = "one of them has no candles" if traded else "there is none"
     elif len(set(symbols)) < len(symbols):
         why = f"{', '.join(symbols)} has one twice"
+    elif len({market.venue for market, _ in traded}) > 1:
+        why = "an account is at one exchange, and they are of several"
     elif len({(market.quote, market.quote_unit) for market, _ in traded}) > 1:
         why = f"{', '.join(symbols)} are not quoted in one asset"
     elif len({bars.timeframe_ms for _, bars in traded}) > 1:
