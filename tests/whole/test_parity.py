@@ -24,7 +24,7 @@ from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.mandate_run import run_mandate
 from tradepool.core.backtest.result import BacktestResult, MandateResult
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.exits import trail_percent
 from tradepool.domain.mandate import NO_LIMITS, Limits

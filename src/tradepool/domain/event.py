@@ -8,11 +8,16 @@ from decimal import Decimal
 from tradepool.domain.balance import Balance
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
+from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import Market
+from tradepool.domain.order import OrderRequest
 from tradepool.domain.signal import Signal
 
 SCHEMA = 1
 # Why an order was rejected, when the venue does not say more: it may be the market.
 VENUE_REJECTED = "venue_rejected"
+# Why an order was never sent: it was made before the market's grid changed, and its account makes it anew.
+OFF_NEW_GRID = "off_new_grid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,37 @@ class FlattenAsked:
     markets: tuple[MarketId, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsSeen:
+    """What the venue asks on the mandate's markets from now on: grids, least amounts, and the fees of this account."""
+
+    time_ms: int
+    markets: tuple[Market, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateChanged:
+    """What the user allows from now on; the terms of each of its markets were seen before."""
+
+    time_ms: int
+    mandate: Mandate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersAdopted:
+    """The venue has orders that bear our name and that the journal does not know, because it is older than they are.
+
+    `requests` are those orders, the oldest first, and `fills` all fills on the market that were not booked, in the
+    venue's order; of all orders there, `resting` are in the book now.
+    """
+
+    time_ms: int
+    market: MarketId
+    requests: tuple[OrderRequest, ...]
+    fills: tuple[Fill, ...]
+    resting: tuple[ClientOrderId, ...]
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -144,4 +180,7 @@ Event = (
     | ForeignOrder
     | EntriesResumed
     | FlattenAsked
+    | TermsSeen
+    | MandateChanged
+    | OrdersAdopted
 )

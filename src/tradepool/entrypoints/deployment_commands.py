@@ -140,3 +140,4 @@ def add_to(app: App) -> None:
     """Give the command line these commands."""
     for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)
+    app.command("tradepool.entrypoints.store:store_app", name="store")

@@ -13,6 +13,7 @@ from tradepool.entrypoints.deployment_settings import (
     DeploymentSettings,
     MandateSettings,
     UserSettings,
+    VaultSettings,
     VenueSettings,
 )
 
@@ -108,6 +109,7 @@ class Settings(BaseModel):
     universe: UniverseSettings = UniverseSettings()
     deployment: DeploymentSettings = DeploymentSettings()
     venue: VenueSettings = VenueSettings()
+    vault: VaultSettings = VaultSettings()
     users: dict[str, UserSettings] = {}
     accounts: dict[str, AccountSettings] = {}
     mandates: dict[str, MandateSettings] = {}

@@ -12,9 +12,9 @@ from tradepool.core.backtest.mandate_run import common_timeframe, run_mandate
 from tradepool.core.backtest.result import BacktestResult, MandateResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler.runners import Runner
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE, market_step
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.market import Market

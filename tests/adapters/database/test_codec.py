@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.nouns import MANDATE, fill, request
+from tests.nouns import BTC, MANDATE, fill, request
 from tradepool.adapters.database.codec import EVENT_KINDS, UnknownEvent, decode, decode_event, encode
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import Market
 from tradepool.domain.order import OrderRequest
 
 TEXT = st.text(max_size=20)
 MONEY = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
+WEIGHT = st.decimals("0.00000001", 1, places=8)
 ANY = {
     Decimal: MONEY,
     str: TEXT,
@@ -29,6 +31,9 @@ def events() -> st.SearchStrategy[Event]:
     """Any event of any kind, its fields drawn by their types."""
     for kind, drawn in ANY.items():
         st.register_type_strategy(kind, drawn)
+    # Nouns that refuse what makes no sense.
+    st.register_type_strategy(Mandate, st.builds(replace, st.just(MANDATE), weight=WEIGHT, id=TEXT))
+    st.register_type_strategy(Market, st.builds(replace, st.just(BTC), notional_min=MONEY, base=TEXT))
     return st.one_of(*(st.from_type(kind) for kind in EVENT_KINDS.values()))
 
 

@@ -16,9 +16,9 @@ from tests.core.graph.samples import examples
 from tradepool.core.backtest.mandate_run import NotOneMandate, run_mandate
 from tradepool.core.backtest.result import MandateResult
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import close, constant
 from tradepool.core.graph.scope import of as on_market
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.exits import Exits, stop_percent
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.mandate import Limits

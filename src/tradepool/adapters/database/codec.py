@@ -28,6 +28,9 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.EntriesResumed,
         events.FlattenAsked,
         events.CancelRefused,
+        events.TermsSeen,
+        events.MandateChanged,
+        events.OrdersAdopted,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

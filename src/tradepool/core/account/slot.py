@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account.round_trip import RoundTrip
+from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 
 
 @dataclass(slots=True)
 class Working:
-    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet."""
+    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet.
+
+    `partner` is the other order of its pair, `refused` why that one was; `part` says that it closes the part with a target
+    of its own.
+    """
 
     request: OrderRequest
     status: OrderStatus = OrderStatus.INTENT
     filled_steps: int = 0
     reserved: int = 0
     owed: bool = False
+    partner: ClientOrderId | None = None
+    part: bool = False
+    refused: str = ""
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
@@ -52,8 +62,10 @@ class Working:
 
 @dataclass(slots=True)
 class Slot:
-    """A market of a mandate. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
-    for the stop to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does."""
+    """A market of a mandate: `market` is how it is counted, `listed` how the venue has it now: `lot` steps make one of its
+    steps, and orders are rounded to it. `entry`, `stops`, `targets`, `exit` name the working orders; `after_cancel` is the
+    wish that waits for stops and targets to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does. `passed`: the
+    price was beyond what was to rest for some of the position."""
 
     market: Market
     terms: list[int]
@@ -61,19 +73,54 @@ class Slot:
     row: list[int] = field(default_factory=lambda: [0] * step.SLOT_SIZE)
     mark: int = 0
     entry: ClientOrderId | None = None
-    stop: ClientOrderId | None = None
+    stops: list[ClientOrderId] = field(default_factory=list)
+    targets: list[ClientOrderId] = field(default_factory=list)
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
     sell_purpose: Purpose = Purpose.SIGNAL_EXIT
+    passed: bool = False
+    listed: Market = field(init=False)
+    lot: int = 1
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
-        self.scale = price_scale(self.market)
+        self.scale, self.listed = price_scale(self.market), self.market
+
+    def relist(self, listed: Market, market: Market) -> None:
+        """Order by one grid and count in another, in which the first is whole."""
+        self.listed, self.market = listed, market
+        self.lot = market.steps(listed.quantity_step)
+
+    def keep_whole(self) -> None:
+        """What is held is closed in whole steps of the venue; what is left is dust then."""
+        if self.lot > 1:
+            self.row[step.STEPS] -= self.row[step.STEPS] % self.lot
+            self.row[step.PART] -= self.row[step.PART] % self.lot
+
+    def quantity(self, steps: int) -> Decimal:
+        """What to order of so many steps."""
+        return self.market.quantity(steps - steps % self.lot)
+
+    def price(self, level: int) -> Decimal:
+        """The price of a sale at a level in ticks, rounded up to the venue's tick."""
+        price, tick = self.market.price(level), self.listed.price_tick
+        above = price % tick
+        return price - above + tick if above else price
 
     @property
     def held(self) -> bool:
         """Whether there is a position."""
         return self.row[step.HOLDING] > 0
+
+    @property
+    def stop(self) -> ClientOrderId | None:
+        """The first of its stops, if one is at work."""
+        return self.stops[0] if self.stops else None
+
+    @property
+    def guards(self) -> list[ClientOrderId]:
+        """Its stops, then its targets."""
+        return self.stops + self.targets
 
     @property
     def busy(self) -> bool:
@@ -86,11 +133,14 @@ class Slot:
         return self.exit is not None or self.after_cancel == step.SELL
 
     @property
-    def settling(self) -> bool:
-        """Whether a sale, or a move of its stop that may become one, is on its way: entries elsewhere wait for it."""
-        return (
-            self.exit is not None or bool(self.after_cancel) or (self.stop is not None and not self.row[step.RESTING])
-        )
+    def leaving(self) -> bool:
+        """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
+        return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
+
+    def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""
+        asked = any(orders[name].status is OrderStatus.INTENT for name in self.guards)
+        return asked or self.exit is not None or bool(self.after_cancel)
 
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
@@ -112,9 +162,14 @@ class Slot:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
 
-    def covered_by(self, stop: Working) -> int:
-        """Steps its stop still stands for: fewer than are held when it could not be replaced as an entry filled further."""
-        return self.market.steps(stop.request.quantity) - stop.filled_steps
+    def covered(self, orders: Mapping[ClientOrderId, Working]) -> int:
+        """Steps its stops still stand for: fewer than are held when one could not be replaced as an entry filled further."""
+        return sum(self.market.steps(orders[s].request.quantity) - orders[s].filled_steps for s in self.stops)
+
+    def position(self, mandate: Mandate) -> Position:
+        """The open position."""
+        m = mandate
+        return position_of(self.row, account=m.account, mandate=m.id, strategy_id=m.strategy_id, market=self.market)
 
     def round_trip(self) -> RoundTrip:
         """The round trip recorded in the row."""
@@ -144,7 +199,7 @@ class Entry:
 
 def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
     """What a person wants sold and is not being sold yet, as far as it can be; its sale will say whose wish it was."""
-    found = [s for s in slots if s.market.id in markets and s.held and not s.exiting and not s.row[step.UNSELLABLE]]
+    found = [s for s in slots if s.market.id in markets and s.held and not s.leaving and not s.row[step.UNSELLABLE]]
     for slot in found:
         slot.sell_purpose = Purpose.FLATTEN
     return found

@@ -37,6 +37,19 @@ from tradepool.core.backtest.fills import COUNTS_SIZE, fill_entry, place_first_s
 from tradepool.core.backtest.kernel import is_entry, leave, open_bar, size_wish, wish_for_held
 from tradepool.core.compiler.vocabulary import Floats, Ints, floor_div
 
+# By names of their own: some of theirs mean something else in the account part.
+from tradepool.core.graph.step import BREAK_EVEN as EVEN_AWAY
+from tradepool.core.graph.step import COLUMNS as LEVELS_SIZE
+from tradepool.core.graph.step import EXPOSURE as LEVEL
+from tradepool.core.graph.step import FIRST_TARGET as FIRST_AWAY
+from tradepool.core.graph.step import HOLD_MS as HELD_MS
+from tradepool.core.graph.step import PREVIOUS_EXPOSURE as LEVEL_BEFORE
+from tradepool.core.graph.step import SECOND_TARGET as SECOND_AWAY
+from tradepool.core.graph.step import STOP_DISTANCE as STOP_AWAY
+from tradepool.core.graph.step import TARGET_SHARE as FIRST_SHARE
+from tradepool.core.graph.step import TRAIL_DISTANCE as TRAIL_AWAY
+from tradepool.core.graph.step import TRAIL_STEP as TRAIL_LEAST
+
 # places: where a market is in its block. BAR is the next bar to close there, BARS how many close, ENDS the first one
 # after which none follows in the whole series; CLOSED is the row of the bar of this batch, -1 without one; MARK the last
 # close. TRADES_AT and REFUSALS_AT are where its records begin.
@@ -48,17 +61,6 @@ MARK = 4
 TRADES_AT = 5
 REFUSALS_AT = 6
 PLACE_SIZE = 7
-
-# levels: what the market part says at a close
-LEVEL = 0
-LEVEL_BEFORE = 1
-STOP_AWAY = 2
-TRAIL_AWAY = 3
-TRAIL_LEAST = 4
-FIRST_AWAY = 5
-SECOND_AWAY = 6
-FIRST_SHARE = 7
-LEVELS_SIZE = 8
 
 # what a T brought
 QUIET = 0
@@ -170,6 +172,8 @@ def decide_market(
             level[FIRST_AWAY],
             level[SECOND_AWAY],
             level[FIRST_SHARE],
+            level[EVEN_AWAY],
+            level[HELD_MS],
             close_ticks,
             time_ms,
         )

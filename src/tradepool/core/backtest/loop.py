@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tradepool.core.backtest import kernel
 from tradepool.core.compiler.program import Program
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.strategy import Strategy
 
 Ticks: TypeAlias = NDArray[np.int64]
@@ -47,8 +47,8 @@ BEFORE = (
 AFTER = (
     "if i < last:",
     "    decide(wallet, slot, terms, refusals, counts, scale, exposure, previous_exposure, stop_distance,"
-    " trail_distance, trail_step, first_target, second_target, target_share, high_ticks[i], low_ticks[i],"
-    " close_ticks[i], open_time[i] + timeframe_ms)",
+    " trail_distance, trail_step, first_target, second_target, target_share, break_even, hold_ms, high_ticks[i],"
+    " low_ticks[i], close_ticks[i], open_time[i] + timeframe_ms)",
     "if record:",
     "    equity[i] = equity_at(wallet, slot, terms, close_ticks[i])",
 )
@@ -66,13 +66,23 @@ def fused(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = ()) 
 
 def kernel_of(strategy: Strategy) -> Program:
     """The kernel's functions, without what the strategy never does."""
-    return replace(switched(_kernel(), shorts=strategy.shorts, targets=strategy.targets), rare=RARE)
+    return switched(_kernel(), switches_of(strategy), RARE)
 
 
-def switched(program: Program, *, shorts: bool, targets: bool) -> Program:
-    """The program without shorts, or without targets."""
-    constants = {**dict(program.constants), "SHORTS": int(shorts), "TARGETS": int(targets)}
-    return replace(program, constants=tuple(sorted(constants.items())))
+def switches_of(strategy: Strategy) -> tuple[tuple[str, int], ...]:
+    """What a strategy does at all, as constants of its program."""
+    return (
+        ("SHORTS", int(strategy.shorts)),
+        ("TARGETS", int(strategy.targets)),
+        ("BREAK_EVEN", int(strategy.breaks_even)),
+        ("TIMED", int(strategy.timed)),
+    )
+
+
+def switched(program: Program, switches: tuple[tuple[str, int], ...], rare: frozenset[str] = frozenset()) -> Program:
+    """The program without what the switches leave out."""
+    constants = {**dict(program.constants), **dict(switches)}
+    return replace(program, constants=tuple(sorted(constants.items())), rare=rare)
 
 
 @cache

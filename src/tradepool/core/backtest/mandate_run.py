@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from tradepool.core.account import account_step as step
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.core.backtest import batch_kernel, fills
-from tradepool.core.backtest.batch_kernel import LEVELS_SIZE, PLACE_SIZE
-from tradepool.core.backtest.loop import switched, ticks_of
+from tradepool.core.backtest.batch_kernel import PLACE_SIZE
+from tradepool.core.backtest.loop import switched, switches_of, ticks_of
 from tradepool.core.backtest.result import MandateResult, MarketResult, market_result
 from tradepool.core.backtest.run import Setting, market_for, room_for
 from tradepool.core.compiler.functions import Function
 from tradepool.core.compiler.program import Program
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import NOTHING
-from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.graph.step import COLUMNS, StepSource, market_step
+from tradepool.core.market.align import columns
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.market import Market
@@ -36,17 +36,6 @@ from tradepool.domain.market import Market
 # With fewer the calls count; with more a block leaves the cache.
 BLOCK_BARS = 16_384
 PREPARED_MAX = 64
-LEVELS = (
-    "exposure",
-    "previous_exposure",
-    "stop_distance",
-    "trail_distance",
-    "trail_step",
-    "first_target",
-    "second_target",
-    "target_share",
-)
-
 Ints = NDArray[np.int64]
 
 
@@ -99,8 +88,8 @@ def run_mandate(
     """
     traded = [(market_for(strategy, market), bars) for market, bars in traded]
     timeframe_ms = common_timeframe(traded)
-    source, levels_of = _market_part(strategy, timeframe_ms, runner)
-    account = _account_part(strategy.shorts, strategy.targets, runner)
+    source, market_part = _market_part(strategy, timeframe_ms, runner)
+    account = _account_part(switches_of(strategy), runner)
     all_series = [_series(strategy, source, market, bars, setting, others) for market, bars in traded]
     rows = _rows(all_series, setting)
     shown: list[tuple[Ints, Ints]] = []
@@ -108,7 +97,7 @@ def run_mandate(
     for first_ms, steps, ranges in _blocks(all_series, timeframe_ms, block_bars):
         for m, (series, (i0, i1)) in enumerate(zip(all_series, ranges, strict=True)):
             block.take(rows.places, m, series, i0, i1)
-            levels_of(*series.memory, *series.inputs, i0, i1, block.levels, m * block.stride * LEVELS_SIZE)
+            market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride * COLUMNS :])
         account(
             rows.wallet, rows.slots, rows.terms, rows.places, rows.order, rows.scales, rows.trades, rows.refusals,
             rows.counts, block.levels, *block.bars, block.equity, block.stride, len(all_series), first_ms, steps,
@@ -125,7 +114,7 @@ class _Block:
     def __init__(self, markets: int, block_bars: int) -> None:
         self.stride = block_bars + 1
         self.bars = [np.empty(markets * self.stride, np.int64) for _ in range(5)]
-        self.levels = np.empty(markets * self.stride * LEVELS_SIZE)
+        self.levels = np.empty(markets * self.stride * COLUMNS)
         self.equity = np.empty(block_bars, np.int64)
 
     def take(self, places: Ints, m: int, series: _Series, i0: int, i1: int) -> None:
@@ -192,18 +181,15 @@ def common_timeframe(traded: Sequence[tuple[Market, Bars]]) -> int:
 
 @lru_cache(maxsize=PREPARED_MAX)
 def _market_part(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple[StepSource, Function]:
-    """The step that writes a row of levels a bar from an element of `levels` on."""
-    write = [f"levels[base + (i - i0) * {LEVELS_SIZE} + {column}] = {name}" for column, name in enumerate(LEVELS)]
-    name, arguments = "levels", ("levels: Floats", "base: int")
-    source = fused_step(strategy.graph, name, arguments, (), write, timeframe_ms=timeframe_ms)
-    return source, load(source.program, runner, [name])[name]
+    """The step that live trading runs, too; a strategy is one object, so a second run finds it here."""
+    source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
+    return source, load(source.program, runner, [source.name])[source.name]
 
 
 @cache
-def _account_part(shorts: bool, targets: bool, runner: Runner) -> Function:
-    """The same for all strategies, without what this one never does."""
-    program = switched(Program.of(batch_kernel), shorts=shorts, targets=targets)
-    return load(program, runner, ["run_block"])["run_block"]
+def _account_part(switches: tuple[tuple[str, int], ...], runner: Runner) -> Function:
+    """The same for all strategies that do the same things."""
+    return load(switched(Program.of(batch_kernel), switches), runner, ["run_block"])["run_block"]
 
 
 def _series(

@@ -15,7 +15,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import REFUSALS
 from tradepool.core.backtest import fills
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.ids import AccountId, MandateId, StrategyId
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal

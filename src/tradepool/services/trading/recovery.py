@@ -13,7 +13,16 @@ from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
-from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, StreamRestored
+from tradepool.domain.event import (
+    OFF_NEW_GRID,
+    AccountOpened,
+    InstanceBegan,
+    MandateChanged,
+    OrderFilled,
+    OrderRejected,
+    StreamRestored,
+    TermsSeen,
+)
 from tradepool.domain.fill import Fill
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, Refusal
 from tradepool.ports.clock import Clock
@@ -22,6 +31,7 @@ from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.lost_orders import hear, lost_orders
 
 
 class InstanceTooOld(InvalidInput):
@@ -33,10 +43,15 @@ log = telemetry.logger(__name__)
 
 async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """Bring an actor up to date with its journal and its venue; afterwards `run` and the sender may start."""
-    actor.replay(list(journal.read(actor.account.account.id)))
+    account = actor.account
+    mandate, markets = account.mandate, tuple(slot.listed for slot in account.slots.values())
+    actor.replay(list(journal.read(account.account.id)))
     if actor.epoch < actor.account.naming.epoch:
         raise InstanceTooOld(account=actor.account.account.id, epoch=actor.epoch, newer=actor.account.naming.epoch)
     actor.handle(InstanceBegan(time_ms=clock.now_ms(), epoch=actor.epoch))
+    # What the journal holds was decided under what held then; from here on this holds.
+    actor.handle(TermsSeen(time_ms=clock.now_ms(), markets=markets))
+    actor.handle(MandateChanged(time_ms=clock.now_ms(), mandate=mandate))
     await patiently(clock, lambda: _connect(actor, clock, resend=True))
 
 
@@ -73,9 +88,13 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
     for slot in actor.account.slots.values():
         market = slot.market.id
         known = partial(actor.account.booked, market)
-        for fill in await actor.gateway.fills(slot.market, actor.fills_after(market), known):
-            if not _history(actor, fill):
-                actor.handle(OrderFilled(fill=fill))
+        fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
+        fills = [fill for fill in fills if not _history(actor, fill)]
+        rest = await actor.gateway.open_orders(slot.market) if resend and actor.recovered else []
+        hear(actor, rest)
+        lost = await lost_orders(actor, slot.market, fills, rest)
+        for event in lost or [OrderFilled(fill=fill) for fill in fills]:
+            actor.handle(event)
     for request, order in found:
         if order is not None:
             _settle(actor, request, order)
@@ -107,16 +126,29 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
     elif not actor.unanswered(request):
         name = f"order {request.client_order_id}"
         raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
-    else:
+    elif refused := actor.account.orders[request.client_order_id].refused:
+        name, now_ms = request.client_order_id, actor.sender.now_ms()
+        actor.handle(OrderRejected(time_ms=now_ms, client_order_id=name, reason=refused))
+    elif not actor.sender.holds(Submit, request.client_order_id):
         # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
-        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused.
-        unsure = request.type is not OrderType.STOP_LOSS
-        actor.sender.put([Submit(_approved(actor, request))], unsure=unsure)
+        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused; the
+        # stop of a pair comes first, and takes its target along.
+        unsure = request.type is OrderType.MARKET
+        partner = actor.account.partner_of(request)
+        orders = [_approved(actor, each) for each in (request, partner) if each is not None]
+        approved = [order for order in orders if order is not None]
+        if len(approved) == len(orders):
+            actor.sender.put([Submit(*approved)], unsure=unsure)
 
 
-def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder:
-    """The intent was approved before it was journaled; it is reviewed again, for what is held now."""
-    slot = actor.account.slots[request.market]
-    verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=1)
-    assert not isinstance(verdict, Refusal), verdict
+def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder | None:
+    """The intent was approved before it was journaled; it is reviewed again, for what is held now. One that was made
+    before the market's grid changed never goes out: the account makes it anew."""
+    slot, name = actor.account.slots[request.market], request.client_order_id
+    verdict = review(request, slot.listed, held_steps=slot.steps() // slot.lot, spendable_units=1)
+    if isinstance(verdict, Refusal):
+        assert slot.listed != slot.market, verdict
+        now_ms = actor.sender.now_ms()
+        actor.handle(OrderRejected(time_ms=now_ms, client_order_id=name, reason=OFF_NEW_GRID))
+        return None
     return verdict

@@ -1,0 +1,141 @@
+"""New terms in the middle of a life: fees, grids and least amounts that a venue changes, a mandate that its user changes.
+
+Both are events, so a journal replays under what held when each of its decisions was made. An account goes on counting in
+the finest grid it has seen on a market, in which every price and quantity is whole, those of orders from before too; only
+what is ordered is rounded to the grid that the venue asks for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tradepool.core.account import account_step as step
+from tradepool.core.account.adopt import adopt
+from tradepool.core.account.slot import Slot
+from tradepool.core.account.terms import price_scale, terms_of
+from tradepool.domain.errors import OffGrid, TradepoolError
+from tradepool.domain.event import MandateChanged, OrdersAdopted, TermsSeen
+from tradepool.domain.ids import MarketId
+from tradepool.domain.market import Market
+
+if TYPE_CHECKING:
+    from tradepool.core.account.account import Account
+
+# What of a slot's row is a price or a distance in ticks, and what a count of steps; all else is units, times and words.
+TICKS = (
+    step.STOP,
+    step.NEXT_STOP,
+    step.STOP_DISTANCE,
+    step.TARGET,
+    step.NEXT_TARGET,
+    step.FIRST_DISTANCE,
+    step.SECOND_DISTANCE,
+    step.BREAK_DISTANCE,
+    step.BREAK_AT,
+)
+STEPS = (step.STEPS, step.PART, step.ENTRY_STEPS, step.EXIT_STEPS)
+
+
+class GridsApart(TradepoolError):
+    """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
+
+
+def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted) -> bool:
+    """What is only heard at a start: whether it is news. GridsApart, BrokenLaw."""
+    match event:
+        case TermsSeen():
+            return take_terms(account, event)
+        case MandateChanged():
+            return take_mandate(account, event)
+    return adopt(account, event)
+
+
+def take_terms(account: Account, event: TermsSeen) -> bool:
+    """Trade by these terms from now on; whether any of them is news. GridsApart."""
+    changed = False
+    for listed in event.markets:
+        known = account.seen.get(listed.id)
+        if listed == known:
+            continue
+        account.seen[listed.id], changed = listed, True
+        slot = account.slots.get(listed.id)
+        if slot is not None:
+            _list(account, slot, listed, _counted(account, slot, listed) if known is not None else listed)
+    return changed
+
+
+def _counted(account: Account, slot: Slot, listed: Market) -> Market:
+    """The market to count in: as it is listed now, on a grid on which the one before is whole too."""
+    held = slot.market
+    units = replace(listed, base_unit=held.base_unit, quote_unit=held.quote_unit)
+    tick = _common(held.price_tick, listed.price_tick)
+    size = _common(held.quantity_step, listed.quantity_step)
+    try:
+        return replace(units, price_tick=tick, quantity_step=size)
+    except OffGrid as error:
+        if slot.held or any(order.request.market == listed.id for order in account.orders.values()):
+            raise GridsApart(market=listed.id, tick=listed.price_tick, step=listed.quantity_step) from error
+        return units
+
+
+def _common(one: Decimal, other: Decimal) -> Decimal:
+    """The largest grid that holds both.
+
+    >>> _common(Decimal("0.01"), Decimal("0.1")), _common(Decimal("0.25"), Decimal("0.1"))
+    (Decimal('0.01'), Decimal('0.05'))
+    """
+    while other:
+        one, other = other, one % other
+    return one
+
+
+def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
+    """Count the slot in `market` and order by `listed`."""
+    before, row = slot.market, slot.row
+    slot.relist(listed, market)
+    slot.scale, slot.terms = price_scale(market), terms_of(market, account.mandate.weight, account.mandate.limits)
+    ticks, steps = before.price_tick / market.price_tick, before.quantity_step / market.quantity_step
+    for field in TICKS:
+        row[field] = int(row[field] * ticks)
+    for field in STEPS:
+        row[field] = int(row[field] * steps)
+    slot.mark = int(slot.mark * ticks)
+    for order in account.orders.values():
+        if order.request.market == market.id:
+            order.filled_steps = int(order.filled_steps * steps)
+    slot.keep_whole()
+
+
+def take_mandate(account: Account, event: MandateChanged) -> bool:
+    """Trade by this mandate from now on; whether it is news. Capital that is given or taken is cash; a market that it
+    names no more stays as long as something is held or ordered there."""
+    before, mandate = account.mandate, event.mandate
+    account.trade_under(mandate)
+    if mandate == account.agreed:
+        return False
+    account.agreed = mandate
+    given = int((mandate.capital - before.capital) / account.quote_unit)
+    account.wallet[step.CASH] += given
+    if account.wallet[step.DAY_EQUITY]:
+        account.wallet[step.DAY_EQUITY] += given
+    account.slots = dict(_slots(account))
+    for slot in account.slots.values():
+        slot.terms = terms_of(slot.market, mandate.weight, mandate.limits)
+    first = next(iter(account.slots.values())).market
+    account.quote, account.quote_unit = first.quote, first.quote_unit
+    return True
+
+
+def _slots(account: Account) -> Iterator[tuple[MarketId, Slot]]:
+    """The mandate's markets in its order, then what is left on others."""
+    mandate = account.mandate
+    for market in mandate.markets:
+        known = account.slots.get(market)
+        yield market, known or Slot(account.seen[market], [])
+    used = {order.request.market for order in account.orders.values()}
+    for market, slot in account.slots.items():
+        if market not in mandate.markets and (slot.held or market in used):
+            yield market, slot
