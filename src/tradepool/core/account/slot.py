@@ -138,6 +138,11 @@ class Slot:
         """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
         return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
 
+    def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""
+        asked = any(orders[name].status is OrderStatus.INTENT for name in self.guards)
+        return asked or self.exit is not None or bool(self.after_cancel)
+
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
         return step.worth(self.row[step.HOLDING], self.mark, self.terms) if self.held else 0
@@ -208,7 +213,8 @@ def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slo
 
 def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms: int) -> None:
     """Tell the limits of the account step what stands beside an entry that is about to be sized, and when."""
-    stakes = [slot.stake() for slot in slots if slot is not entered]
     wallet[limit_step.NOW] = time_ms
-    wallet[limit_step.OTHER_POSITIONS] = sum(stake > 0 for stake in stakes)
-    wallet[limit_step.OTHER_EXPOSURE] = sum(stakes)
+    limit_step.nobody_else(wallet)
+    for slot in slots:
+        if slot is not entered:
+            limit_step.note_other(wallet, slot.stake())

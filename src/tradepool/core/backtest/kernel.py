@@ -47,27 +47,36 @@ from tradepool.core.account.account_step import (
     worth,
 )
 from tradepool.core.account.booking import decide_levels, decide_targets
-from tradepool.core.account.limit_step import DAY, DAY_MS, DRAWDOWN_MAX_PPM, NOW, WATCHED, note_equity
+from tradepool.core.account.limit_step import LOSS_STREAK, NOW, WATCHED, cooling, note_equity, to_be_noted
 from tradepool.core.backtest.fills import close_all, enter, fill_stop, fill_target, place_stop, refuse
 from tradepool.core.compiler.vocabulary import Ints, floor_div
+
+
+def leave(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
+    """The part of a wish that concerns what is held: move its stop, or close it at this price."""
+    time_ms = slot[WISH_TIME]
+    if slot[WISH] == RELEVEL:
+        reason = relevel(slot)
+        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
+    elif slot[WISH] != BUY:
+        slot[RESTING] = 0
+        reason = TIME_HIT if TIMED == 1 and slot[WISH] == TIME_UP else SIGNAL_EXIT
+        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
 
 
 def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
     """Do what was decided at the close before, at its T; its orders fill at this open. A turn is an exit, then an entry."""
     wish = slot[WISH]
     time_ms = slot[WISH_TIME]
+    leave(wallet, slot, terms, trades, refusals, counts, price)
     slot[WISH] = NOTHING
-    if wish == RELEVEL:
-        reason = relevel(slot)
-        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
-    if wish != RELEVEL and wish != BUY:
-        slot[RESTING] = 0
-        reason = TIME_HIT if TIMED == 1 and wish == TIME_UP else SIGNAL_EXIT
-        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
     if wish == BUY:
         enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
     if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
-        if cash_is_there(wallet, slot, terms):
+        # What the exit changed: its loss may begin a cool-down, and the cash is another.
+        if cooling(wallet, terms):
+            refuse(terms, refusals, counts, time_ms, LOSS_STREAK)
+        elif cash_is_there(wallet, slot, terms):
             enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
         else:
             refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
@@ -171,6 +180,7 @@ def wish_entry(
     refusals: Ints,
     counts: Ints,
     scale: float,
+    equity: int,
     exposure: float,
     stop: float,
     first_target: float,
@@ -181,8 +191,8 @@ def wish_entry(
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """Size an entry, on a flat slot or on one that is closed at the same T: then its cash is asked for after that."""
-    equity = equity_at(wallet, slot, terms, close_ticks)
+    """Size an entry from the mandate's equity: of a flat slot, whose cash is asked for now, or of one that turns, whose
+    cash is asked for after its exit."""
     side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
     turns = SHORTS == 1 and slot[HOLDING] != 0
     wallet[NOW] = time_ms
@@ -199,6 +209,32 @@ def wish_entry(
             decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
     else:
         refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
+
+
+def wish_for_held(
+    slot: Ints,
+    terms: Ints,
+    scale: float,
+    exposure: float,
+    trail_distance: float,
+    trail_step: float,
+    high_ticks: int,
+    low_ticks: int,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """What to do with an open position at the close of a bar."""
+    best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
+    wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step, time_ms)
+    if wish != NOTHING:
+        slot[WISH] = wish
+        slot[WISH_TIME] = time_ms
+
+
+def is_entry(slot: Ints, exposure: float, previous_exposure: float) -> bool:
+    """Whether the level has an edge here that a flat slot, or one about to be closed for it, acts on."""
+    enters = exposure != previous_exposure and exposure != 0.0
+    return enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL))
 
 
 def decide(
@@ -224,17 +260,13 @@ def decide(
     time_ms: int,
 ) -> None:
     """The account part at the close of a bar: what to do at the next open."""
-    if terms[WATCHED] > 0 and (terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]):
+    if terms[WATCHED] > 0 and to_be_noted(wallet, terms, time_ms):
         note_equity(wallet, terms, equity_at(wallet, slot, terms, close_ticks), time_ms)
     if slot[HOLDING] != 0:
-        best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
-        wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step, time_ms)
-        if wish != NOTHING:
-            slot[WISH] = wish
-            slot[WISH_TIME] = time_ms
-    enters = exposure != previous_exposure and exposure != 0.0
-    if enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL)):
-        distance = first_distance(stop_distance, trail_distance)
+        wish_for_held(
+            slot, terms, scale, exposure, trail_distance, trail_step, high_ticks, low_ticks, close_ticks, time_ms
+        )
+    if is_entry(slot, exposure, previous_exposure):
         wish_entry(
             wallet,
             slot,
@@ -242,8 +274,9 @@ def decide(
             refusals,
             counts,
             scale,
+            equity_at(wallet, slot, terms, close_ticks),
             exposure,
-            distance,
+            first_distance(stop_distance, trail_distance),
             first_target,
             second_target,
             target_share,
