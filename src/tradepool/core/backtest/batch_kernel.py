@@ -32,7 +32,6 @@ from tradepool.core.account.limit_step import (
 )
 from tradepool.core.backtest.batch_bars import (
     CLOSED,
-    LEVELS_SIZE,
     PLACE_SIZE,
     QUIET,
     REFUSALS_AT,
@@ -57,6 +56,7 @@ from tradepool.core.graph.step import STOP_DISTANCE as STOP_AWAY
 from tradepool.core.graph.step import TARGET_SHARE as FIRST_SHARE
 from tradepool.core.graph.step import TRAIL_DISTANCE as TRAIL_AWAY
 from tradepool.core.graph.step import TRAIL_STEP as TRAIL_LEAST
+from tradepool.core.graph.step import WIDE as LEVELS_SIZE
 
 
 def note_others(wallet: Ints, slots: Ints, terms: Ints, places: Ints, markets: int, entered: int) -> None:
