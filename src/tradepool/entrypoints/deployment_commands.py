@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tradepool.entrypoints.alarm_commands import add_to as add_alarm_commands
 from tradepool.entrypoints.inputs import Config
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
@@ -140,3 +141,4 @@ def add_to(app: App) -> None:
     """Give the command line these commands."""
     for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)
+    add_alarm_commands(app)

@@ -20,6 +20,13 @@ from tradepool.presentation.status_page import AccountSafety, HaltRow
 
 # An order is unknown when it was not answered for so long.
 ANSWER_MS = 10_000
+# Data is old when two candles and this long have passed.
+GRACE_S = 10.0
+
+
+def age_max_s(timeframe_ms: int) -> float:
+    """How old market data may be, in seconds."""
+    return 2 * timeframe_ms / 1_000 + GRACE_S
 
 
 def unprotected(account: Account, resting: Collection[ClientOrderId] | None = None) -> list[str]:

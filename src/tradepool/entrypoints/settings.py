@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.deployment_settings import (
     AccountSettings,
     DeploymentSettings,
@@ -111,3 +112,4 @@ class Settings(BaseModel):
     users: dict[str, UserSettings] = {}
     accounts: dict[str, AccountSettings] = {}
     mandates: dict[str, MandateSettings] = {}
+    alarms: AlarmSettings = AlarmSettings()

@@ -33,9 +33,11 @@ from tradepool.entrypoints.app import Platform, Seat, Wiring
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.lookout import Lookout
+from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.running import books_of, only_one
-from tradepool.entrypoints.safety import halt_rows, lasting, not_seen, safety_of, unprotected
+from tradepool.entrypoints.safety import age_max_s, halt_rows, lasting, not_seen, safety_of, unprotected
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
@@ -44,15 +46,15 @@ from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, l
 from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
 from tradepool.runtime.command_socket import CommandSocket
+from tradepool.runtime.supervise import guard
 from tradepool.runtime.throttle import Throttle
+from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AccountActor
 
 LOOK_S = 0.5
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
 AGAIN_S = 2.0
-# Data is old when two candles and this long have passed.
-GRACE_S = 10.0
 
 log = telemetry.logger(__name__)
 
@@ -121,6 +123,7 @@ class Trading:
         for seat in deployed.seats:
             refuse_lost_markets(seat, journal)
         self._ready = False
+        self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         self._platform = Platform(
             Wiring(
                 venue=deployed.venue.id,
@@ -168,7 +171,9 @@ class Trading:
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
+                alarms = self._alarms()
                 await self._until_over()
+                alarms.cancel()
                 await self._platform.stop()
         finally:
             for task in (starting, ending):
@@ -179,6 +184,13 @@ class Trading:
         log.info("stopped; protections rest at the venue")
         if self._rows.epoch != self._epoch:
             raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
+
+    def _alarms(self) -> asyncio.Task[None]:
+        """Look after it all beside trading, which goes on whatever becomes of that."""
+        lookout = Lookout(self._deployed, self._platform, self._rows, self._clock, self._real)
+        name = f"{self._deployed.deployment.kind.value} {self._deployed.deployment.id}"
+        alarms = Alarms(lookout.look, self._channels, self._real, name, self._sign_of_life)
+        return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
 
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)
@@ -238,7 +250,7 @@ class Trading:
             accounts=rows,
             halts=halt_rows(self._rows.halts()),
             data_age_s=self._data_age_s() if self._ready else None,
-            data_age_max_s=2 * self._deployed.timeframe_ms / 1_000 + GRACE_S,
+            data_age_max_s=age_max_s(self._deployed.timeframe_ms),
             pid=os.getpid(),
             candles=self._platform.market_data.candles if self._ready else 0,
         )

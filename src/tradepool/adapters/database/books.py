@@ -26,13 +26,13 @@ class DatabaseBooks:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
 
-    def transfers(self, account: AccountId) -> Iterator[Transfer]:
-        """Every transfer of an account, in the order it was booked."""
+    def transfers(self, account: AccountId, after: int = 0) -> Iterator[Transfer]:
+        """Every transfer of an account that an event after that sequence made, in the order it was booked."""
         t, e = tables.transfer, tables.ledger_entry
         query = (
             select(t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
             .join(e, e.c.id == t.c.entry)
-            .where(t.c.account == account)
+            .where(t.c.account == account, e.c.sequence > after)
             .order_by(e.c.sequence, t.c.entry, t.c.position)
         )
         for debit, credit, asset, amount, code in self._connection.execute(query):
