@@ -33,6 +33,7 @@ from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, Str
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import Side
+from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
 from tradepool.ports.candles import CandleStore
@@ -88,7 +89,7 @@ class Wiring:
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
-    as live ones are when `watched`, else never.
+    as live ones are when `watched`, else never. `suspensions` are kept where the caller keeps them (None: in memory).
     """
 
     venue: str
@@ -112,6 +113,8 @@ class Wiring:
     broker: WeightBroker | None = None
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
+    suspensions: Suspensions | None = None
+    on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -153,7 +156,8 @@ class Platform:
         listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
         await patiently(w.clock, self.feed.time_ms)
         self.venue_clock = VenueClock(self.feed, w.clock)
-        self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
+        self.gate = EntryGate(self.venue_clock, Suspensions() if w.suspensions is None else w.suspensions, w.clock)
+        self.gate.on_strategy_failed = w.on_strategy_failed
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
@@ -174,7 +178,7 @@ class Platform:
             w.timeframe_ms,
             w.strategies,
             [(strategy_id, listed[market]) for strategy_id, market in follows],
-            self.desk.on_batch,
+            self._on_batch,
             [market for others in self._others.values() for market in others],
             record=record,
         )
@@ -188,6 +192,11 @@ class Platform:
             self._watch(list({market.id: market for market in used}.values()))
         if self._alarms:
             raise self._alarms[0]
+
+    def _on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
+        if self._wiring.watched:
+            self.gate.closed(signals)
+        self.desk.on_batch(time_ms, signals)
 
     def _record(self, store: CandleStore) -> CandleRecord:
         """Keep what the plane shows, from now on."""

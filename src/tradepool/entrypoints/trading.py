@@ -19,14 +19,17 @@ from rich.live import Live
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
-from tradepool.adapters.database.engine import dispose
+from tradepool.adapters.database.engine import StoreUnusable, dispose
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
+from tradepool.core.risk.strategy_failures import blamed
+from tradepool.core.risk.suspension import Suspensions
 from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import FlattenAsked
-from tradepool.domain.ids import Naming
+from tradepool.domain.ids import Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Seat, Wiring
@@ -37,7 +40,15 @@ from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.running import books_of, only_one
-from tradepool.entrypoints.safety import age_max_s, halt_rows, lasting, not_seen, safety_of, unprotected
+from tradepool.entrypoints.safety import (
+    age_max_s,
+    halt_rows,
+    lasting,
+    not_seen,
+    safety_of,
+    suspension_rows,
+    unprotected,
+)
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
@@ -117,6 +128,8 @@ class Trading:
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
         self._epoch = self._rows.epoch
+        self._suspensions = DatabaseSuspensions(connection)
+        self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
         journal = FencedJournal(connection, self._epoch)
@@ -140,6 +153,8 @@ class Trading:
                 watched=True,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
+                suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
+                on_strategy_failed=self._strategy_failed,
             )
         )
 
@@ -153,7 +168,15 @@ class Trading:
             return "replaced"
         if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
             return "halted"
+        if self._suspensions.why_not(request.market, self._names[request.strategy_id], self._real.now_ms()) is not None:
+            return "suspended"
         return "shadow" if seat.mode is Mode.SHADOW else ""
+
+    def _strategy_failed(self, strategy: StrategyId) -> None:
+        try:
+            self._suspensions.suspend(blamed(self._names[strategy], self._real.now_ms()))
+        except StoreUnusable as error:
+            log.error("a strategy could not be suspended", strategy=self._names[strategy], error=str(error))
 
     async def run(self) -> None:
         """Connect, recover, trade, until it is over. Replaced, and what connecting raises."""
@@ -249,6 +272,7 @@ class Trading:
             time=iso(self._clock.now_ms()),
             accounts=rows,
             halts=halt_rows(self._rows.halts()),
+            suspensions=suspension_rows(self._suspensions.all(self._real.now_ms())),
             data_age_s=self._data_age_s() if self._ready else None,
             data_age_max_s=age_max_s(self._deployed.timeframe_ms),
             pid=os.getpid(),

@@ -49,6 +49,17 @@ class HaltRow(msgspec.Struct, frozen=True):
     reason: str
 
 
+class SuspensionRow(msgspec.Struct, frozen=True):
+    """A suspension in force; `until` is null when it has no end, `by` is "tradepool" for the platform's own."""
+
+    kind: str
+    name: str
+    since: str
+    until: str | None
+    by: str
+    reason: str
+
+
 class StatusJson(msgspec.Struct, frozen=True):
     """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
     behind, None where nobody trades; `safe` means that there is no worry."""
@@ -63,6 +74,7 @@ class StatusJson(msgspec.Struct, frozen=True):
     data_age_max_s: float | None = None
     pid: int | None = None
     candles: int = 0
+    suspensions: list[SuspensionRow] = []
     schema: int = SCHEMA
 
     @property
@@ -99,6 +111,10 @@ def status_page(status: StatusJson) -> Group:
         figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
         table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
     halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
+    halts += [
+        Text(f"suspended: {s.kind} {s.name}, until {s.until or 'lifted'}, by {s.by}: {s.reason}", style="yellow")
+        for s in status.suspensions
+    ]
     return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, table)
 
 
