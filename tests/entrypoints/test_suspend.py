@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.entrypoints.test_start import Place, exchange, place, until
 from tradepool.adapters.database.books import DatabaseBooks
@@ -61,3 +62,15 @@ def test_nothing_is_entered_while_it_is_suspended_and_everything_after(place: Pl
     deeds = DatabaseDeployment(connection, Deployment(id=place.id, kind=Kind.PRACTICE)).deeds()
     assert [deed.what for deed in deeds].count("suspend") == 3
     dispose(connection)
+
+
+def test_what_each_user_paid_is_compared_with_all_who_acted_on_the_signal(place: Place) -> None:
+    """Endless liquidity at one price: nobody is worse off, and the report says over how many signals."""
+    place.config(re.sub(r"weight = .*", "weight = 0.2", place.text))
+    with place.trading():
+        until(lambda: json.loads(place("report", "slippage", "--json").stdout)["compared"] > 0)
+    found = json.loads(place("report", "slippage", "--json").stdout)
+    assert [(row["user"], row["account"]) for row in found["accounts"]] == [("ann", "ann-main"), ("ben", "ben-main")]
+    for row in found["accounts"]:
+        assert (row["average_bp"], row["worst_bp"], row["signals"]) == (0.0, 0.0, found["compared"])
+    assert f"{found['compared']} of {found['signals']} signals" in place("report", "slippage").stdout

@@ -54,6 +54,7 @@ from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
+from tradepool.services.trading.fan_out import InTurn, as_they_came
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
 from tradepool.services.venue_clock import VenueClock
@@ -113,6 +114,7 @@ class Wiring:
     broker: WeightBroker | None = None
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
+    in_turn: InTurn = as_they_came
     suspensions: Suspensions | None = None
     on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
 
@@ -164,6 +166,7 @@ class Platform:
         self._closing.append(self._close_gateways)
         every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
         self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
+        self.desk.in_turn = w.in_turn
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]

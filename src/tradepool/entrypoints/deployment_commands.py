@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from tradepool.entrypoints.alarm_commands import add_to as add_alarm_commands
 from tradepool.entrypoints.inputs import Config
+from tradepool.entrypoints.report_commands import report_app
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 
@@ -142,3 +143,4 @@ def add_to(app: App) -> None:
     for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)
     add_alarm_commands(app)
+    app.command(report_app)

@@ -62,6 +62,7 @@ from tradepool.runtime.throttle import Throttle
 from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.fan_out import Rotation
 
 LOOK_S = 0.5
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
@@ -153,6 +154,7 @@ class Trading:
                 watched=True,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
+                in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
                 suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
                 on_strategy_failed=self._strategy_failed,
             )

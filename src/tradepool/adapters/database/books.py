@@ -52,6 +52,13 @@ class DatabaseBooks:
         self._connection.rollback()
         return [decode(body, OrderFilled).fill for (body,) in rows]
 
+    def fills(self, account: AccountId) -> Iterator[Fill]:
+        """Every fill of an account, in the order it was booked."""
+        t = tables.event.c
+        query = select(t.body).where(t.account == account, t.kind == OrderFilled.__name__).order_by(t.sequence)
+        for (body,) in self._connection.execute(query):
+            yield decode(body, OrderFilled).fill
+
     def trades(self, account: AccountId) -> list[Trade]:
         """Closed trades of an account, in the order they closed."""
         t = tables.trade.c

@@ -23,6 +23,7 @@ from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.account_feed import AccountFeed
+from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
 
 ENTRY_MAX_AGE_BARS = 1
 
@@ -38,7 +39,8 @@ class NothingToResume(InvalidInput):
 
 
 class TradingDesk:
-    """Runs the actors beside each other. `halted` names the accounts that failed, with the error."""
+    """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
+    order accounts hear of a T."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -46,6 +48,7 @@ class TradingDesk:
         """Nobody is expected yet. `every_ms` is how often accounts are read; None: never."""
         self.actors: list[AccountActor] = []
         self.halted: dict[AccountId, Exception] = {}
+        self.in_turn: InTurn = as_they_came
         self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
         self._journal = journal
@@ -154,16 +157,18 @@ class TradingDesk:
         """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""
         by_key: Mapping[tuple[StrategyId, MarketId], Signal] = {(s.strategy_id, s.market): s for s in signals}
         late = self._clock.now_ms() >= time_ms + ENTRY_MAX_AGE_BARS * self._timeframe_ms
+        told = list[Told]()
         for (strategy_id, markets), accounts in self._followers.items():
             mine = tuple(by_key[strategy_id, m] for m in markets if (strategy_id, m) in by_key)
             if not mine:
                 continue
             event = CandlesClosed(time_ms=time_ms, signals=mine, late=late)
-            for account in accounts:
-                if account in self._kept:
-                    self._kept[account].append(event)
-                elif account not in self.halted:
-                    self._by_account[account].post(event)
+            told += [(account, event) for account in accounts]
+        for account, event in self.in_turn(time_ms, told):
+            if account in self._kept:
+                self._kept[account].append(event)
+            elif account not in self.halted:
+                self._by_account[account].post(event)
         self.feed.after_batch()
 
     def resume(self, account: AccountId) -> None:
