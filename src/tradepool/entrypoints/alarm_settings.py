@@ -25,7 +25,7 @@ class MailSettings(BaseModel):
 class AlarmSettings(BaseModel):
     """The operator's channels; what a user is told of his own accounts is in [users]. `alive_env` names the variable with
     the address that is asked for every `alive_every_s` seconds while all is well. `ca_file` is trusted instead of the
-    machine's authorities. `disk_free_min_mb` is what has to be free where the database is."""
+    machine's authorities. `disk_free_min_mb` is what has to be free where the database is, `reserve_mb` what is set aside there for exits on a full disk."""
 
     model_config = ConfigDict(extra="forbid")
     webhook_env: str = ""
@@ -35,3 +35,4 @@ class AlarmSettings(BaseModel):
     alive_every_s: float = Field(default=60.0, ge=1)
     ca_file: Path | None = None
     disk_free_min_mb: int = Field(default=1_024, ge=0)
+    reserve_mb: int = Field(default=64, ge=0)

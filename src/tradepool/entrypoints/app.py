@@ -90,7 +90,8 @@ class Wiring:
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
-    as live ones are when `watched`, else never. `suspensions` are kept where the caller keeps them (None: in memory).
+    as live ones are when `watched`, else never. `suspensions` are kept where the caller keeps them (None: in memory). While `entries_off`, no account hears that a level
+    rose: nothing is entered, and nothing written down about it.
     """
 
     venue: str
@@ -115,6 +116,7 @@ class Wiring:
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
     in_turn: InTurn = as_they_came
+    entries_off: Callable[[], bool] = lambda: False
     suspensions: Suspensions | None = None
     on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
 
@@ -199,6 +201,8 @@ class Platform:
     def _on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
         if self._wiring.watched:
             self.gate.closed(signals)
+        if self._wiring.entries_off():
+            signals = [each.without_entry() for each in signals]
         self.desk.on_batch(time_ms, signals)
 
     def _record(self, store: CandleStore) -> CandleRecord:

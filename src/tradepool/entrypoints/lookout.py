@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.reserve import Reserve
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import LedgerCode
@@ -38,11 +39,16 @@ class Lookout:
     """Looks without asking the venue and without waiting, so that it may look often."""
 
     def __init__(
-        self, deployed: Deployed, platform: Platform, rows: DatabaseDeployment, clock: Clock, real: Clock
+        self,
+        deployed: Deployed,
+        platform: Platform,
+        rows: DatabaseDeployment,
+        reserve: Reserve,
+        clocks: tuple[Clock, Clock],
     ) -> None:
-        """`platform` has started; `clock` is the venue's time, `real` the machine's."""
-        self._deployed, self._platform, self._rows = deployed, platform, rows
-        self._clock, self._real = clock, real
+        """`platform` has started; `clocks` are the venue's time and the machine's."""
+        self._deployed, self._platform, self._rows, self._reserve = deployed, platform, rows, reserve
+        self._clock, self._real = clocks
         self._books: dict[AccountId, _Books] = {}
 
     def look(self) -> Sequence[Trouble]:
@@ -97,6 +103,8 @@ class Lookout:
             yield Trouble(kind=Kind.STALE, about="", text=f"market data is {age_s:.0f} s old")
 
     def _disk(self) -> Iterator[Trouble]:
+        if not self._reserve.fill():
+            yield Trouble(kind=Kind.DISK_FULL, about="", text=self._reserve.words or "nothing could be set aside")
         free, least = (
             shutil.disk_usage(self._deployed.folder).free // MB,
             self._deployed.settings.alarms.disk_free_min_mb,

@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.runtime.clock import RealClock
 
-LOCK_FILE = "running.lock"
+LOCK_FILE, RESERVE_FILE = "running.lock", "reserve"
 
 
 class RunsAlready(TradepoolError):
@@ -50,6 +51,11 @@ def running_pid(deployed: Deployed) -> int | None:
     except FileNotFoundError:
         pass
     return None
+
+
+def reserve_of(deployed: Deployed) -> Reserve:
+    """The room on its disk that is set aside."""
+    return Reserve(deployed.folder / RESERVE_FILE, deployed.settings.alarms.reserve_mb * SLICE)
 
 
 def books_of(deployed: Deployed, world: str) -> Connection:

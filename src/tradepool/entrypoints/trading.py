@@ -18,9 +18,10 @@ import structlog
 from rich.live import Live
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
+from tradepool.adapters.database.deployment import DatabaseDeployment, Replaced
 from tradepool.adapters.database.engine import StoreUnusable, dispose
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
@@ -39,7 +40,7 @@ from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
-from tradepool.entrypoints.running import books_of, only_one
+from tradepool.entrypoints.running import books_of, only_one, reserve_of
 from tradepool.entrypoints.safety import (
     age_max_s,
     halt_rows,
@@ -90,6 +91,7 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     say_if_not_compiled()
     with only_one(deployed):
         clock, transport, world = place_of(deployed)
+        reserve_of(deployed).give_if_full()
         connection = books_of(deployed, world)
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
@@ -133,7 +135,9 @@ class Trading:
         self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
-        journal = FencedJournal(connection, self._epoch)
+        self._reserve = reserve_of(deployed)
+        self._reserve.fill()
+        journal = ReservedJournal(connection, self._epoch, self._reserve)
         for seat in deployed.seats:
             refuse_lost_markets(seat, journal)
         self._ready = False
@@ -154,6 +158,7 @@ class Trading:
                 watched=True,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
+                entries_off=lambda: not self._reserve.whole,
                 in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
                 suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
                 on_strategy_failed=self._strategy_failed,
@@ -170,6 +175,8 @@ class Trading:
             return "replaced"
         if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
             return "halted"
+        if not self._reserve.whole:
+            return "disk_full"
         if self._suspensions.why_not(request.market, self._names[request.strategy_id], self._real.now_ms()) is not None:
             return "suspended"
         return "shadow" if seat.mode is Mode.SHADOW else ""
@@ -212,7 +219,7 @@ class Trading:
 
     def _alarms(self) -> asyncio.Task[None]:
         """Look after it all beside trading, which goes on whatever becomes of that."""
-        lookout = Lookout(self._deployed, self._platform, self._rows, self._clock, self._real)
+        lookout = Lookout(self._deployed, self._platform, self._rows, self._reserve, (self._clock, self._real))
         name = f"{self._deployed.deployment.kind.value} {self._deployed.deployment.id}"
         alarms = Alarms(lookout.look, self._channels, self._real, name, self._sign_of_life)
         return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
@@ -279,6 +286,7 @@ class Trading:
             data_age_max_s=age_max_s(self._deployed.timeframe_ms),
             pid=os.getpid(),
             candles=self._platform.market_data.candles if self._ready else 0,
+            disk=self._reserve.words,
         )
 
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:

@@ -75,6 +75,7 @@ class StatusJson(msgspec.Struct, frozen=True):
     pid: int | None = None
     candles: int = 0
     suspensions: list[SuspensionRow] = []
+    disk: str = ""
     schema: int = SCHEMA
 
     @property
@@ -83,6 +84,8 @@ class StatusJson(msgspec.Struct, frozen=True):
         found = [worry for account in self.accounts for worry in account.worries]
         if self.data_age_s is not None and self.data_age_max_s is not None and self.data_age_s > self.data_age_max_s:
             found.insert(0, f"market data is {self.data_age_s:.0f} s old")
+        if self.disk:
+            found.insert(0, self.disk)
         if self.process == "hangs":
             found.insert(0, f"the trading process {self.pid or ''} does not answer")
         return found
