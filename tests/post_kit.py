@@ -42,7 +42,10 @@ class Box:
 
     def posted(self, words: str, after: int = 0) -> dict[str, Any]:
         """The first post with these words after so many, as soon as it is there."""
-        return self._until(lambda: next((post for post in self.posts[after:] if words in post["text"]), None))
+        found: dict[str, Any] = self._until(
+            lambda: next((post for post in self.posts[after:] if words in post["text"]), None)
+        )
+        return found
 
     def beaten(self, more: int) -> None:
         """Wait for so many signs of life more."""
@@ -130,7 +133,7 @@ class _Post:
             elif word == "DATA":
                 writer.write(b"354 go on\r\n")
                 raw = await reader.readuntil(b"\r\n.\r\n")
-                self._box.letters.append((to, message_from_bytes(raw[:-5], policy=policy.default)))  # type: ignore[arg-type]
+                self._box.letters.append((to, message_from_bytes(raw[:-5], policy=policy.default)))
                 self._box.note()
                 writer.write(b"250 taken\r\n")
             elif word == "QUIT":

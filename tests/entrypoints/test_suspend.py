@@ -19,7 +19,9 @@ def refusals(place: Place) -> set[tuple[str, str]]:
     """Market and reason of everything that was refused so far."""
     connection = open_store(place.folder / "d" / "tradepool.sqlite")
     books = DatabaseBooks(connection)
-    found = {(r.market, r.reason) for user in ("ann", "ben") for r in books.refusals(AccountId(f"{user}-main"))}
+    found: set[tuple[str, str]] = {
+        (r.market, r.reason) for user in ("ann", "ben") for r in books.refusals(AccountId(f"{user}-main"))
+    }
     dispose(connection)
     return found
 

@@ -52,7 +52,7 @@ class Named:
 
 
 def named_channels(deployed: Deployed) -> list[Named]:
-    """The operator's, then each user's. NoVariable, WouldBeASetting, NoMailServer, BadAddress."""
+    """The operator's, then each user's. NoVariable, WouldBeASetting, NoMailServer, NoSuchAddress."""
     alarms = deployed.settings.alarms
     found = _of(deployed, "alarms", None, alarms.webhook_env, alarms.mail_to)
     for name, user in deployed.settings.users.items():

@@ -10,7 +10,7 @@ import pytest
 
 from tests.post_kit import authority, mail_server, web_server
 from tradepool.adapters.notify.mail import Mail, MailServer
-from tradepool.adapters.notify.webhook import BadAddress, Webhook
+from tradepool.adapters.notify.webhook import NoSuchAddress, Webhook
 from tradepool.domain.errors import TradepoolError
 from tradepool.ports.notifier import Message, NotDelivered
 from tradepool.runtime.egress import sealed
@@ -70,7 +70,7 @@ def test_a_webhook_that_answers_otherwise_did_not_take_it(status: int) -> None:
     "address", ["http://example.com/x", "ftp://x/y", "hooks.example.com/x", "", "http://[", "https://"]
 )
 def test_an_address_without_tls_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(BadAddress, match="The address in HOOK is no https:// address"):
+    with pytest.raises(NoSuchAddress, match="The address in HOOK is no https:// address"):
         Webhook(address, "HOOK")
 
 

@@ -49,10 +49,10 @@ def test_weighted_by_quantity_it_adds_up_to_nothing(traded: list[tuple[str, int,
     total = sum((each.quantity for each in executed), Decimal(0))
     rows = against_average(executed)
     if rows:
-        average = sum(each.notional for each in executed) / total
-        off = sum(each.quantity * (each.price - average) for each in executed)
+        average = sum((each.notional for each in executed), Decimal(0)) / total
+        off = sum((each.quantity * (each.price - average) for each in executed), Decimal(0))
         assert abs(off) < Decimal("1e-15")
-        assert rows[0].average_bp >= rows[-1].average_bp
+        assert rows == sorted(rows, key=lambda row: (-row.average_bp, row.account))
         assert max(row.worst_bp for row in rows) >= -1e-12
 
 

@@ -9,7 +9,7 @@ from tests.nouns import BTC, ETH, STRATEGY, request, signal
 from tradepool.core.risk.anomaly import CLOSES_MIN
 from tradepool.core.risk.suspension import ACCOUNTS_MAX, LASTS_MS, Suspensions, Trouble
 from tradepool.domain.event import VENUE_REJECTED
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, StrategyId
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.venue_clock import VenueClock
@@ -39,7 +39,7 @@ def test_a_price_that_makes_no_sense_suspends_its_market_before_anybody_acts_on_
 
 
 def test_a_strategy_that_is_refused_all_over_is_told_of() -> None:
-    gate, failing = gate_at(VirtualClock(1_000)), []
+    gate, failing = gate_at(VirtualClock(1_000)), list[StrategyId]()
     gate.on_strategy_failed = failing.append
     for n in range(ACCOUNTS_MAX):
         assert failing == []

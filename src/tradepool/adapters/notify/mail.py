@@ -77,7 +77,7 @@ class Mail:
         server = smtplib.SMTP(s.host, s.port, local_hostname=HELLO, timeout=TIMEOUT_S)
         try:
             server.starttls(context=context)
-        except BaseException:
+        except (smtplib.SMTPException, OSError):
             server.close()
             raise
         return server

@@ -25,7 +25,7 @@ HERE = frozenset(("localhost", "127.0.0.1", "::1"))
 OK = range(200, 300)
 
 
-class BadAddress(InvalidInput):
+class NoSuchAddress(InvalidInput):
     """The address in {variable} is no https:// address; correct it (http:// is taken for this machine only)."""
 
 
@@ -69,15 +69,15 @@ class Webhook:
     """Takes messages as JSON (`text` and `content` are what chat services read), and signs of life as a GET."""
 
     def __init__(self, address: str, variable: str, ca_file: Path | None = None) -> None:
-        """`variable` is where the address came from, for errors; `ca_file` is trusted instead of the machine's. BadAddress."""
+        """`variable` is where the address came from, for errors; `ca_file` is trusted instead of the machine's. NoSuchAddress."""
         try:
             self._url = URL(address.strip())
         except ValueError as error:
-            raise BadAddress(variable=variable) from error
+            raise NoSuchAddress(variable=variable) from error
         if self._url.scheme != "https" and not (self._url.scheme == "http" and self._url.host in HERE):
-            raise BadAddress(variable=variable)
+            raise NoSuchAddress(variable=variable)
         if not self._url.host:
-            raise BadAddress(variable=variable)
+            raise NoSuchAddress(variable=variable)
         self._ca_file = ca_file
 
     async def send(self, message: Message) -> None:
