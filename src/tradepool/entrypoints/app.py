@@ -56,6 +56,7 @@ from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.fan_out import InTurn, as_they_came
 from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.together import Together
 from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
 from tradepool.services.venue_clock import VenueClock
 
@@ -90,7 +91,8 @@ class Wiring:
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
-    as live ones are when `watched`, else never. `suspensions` are kept where the caller keeps them (None: in memory). While `entries_off`, no account hears that a level
+    as live ones are when `watched`, else never. `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
+    decide in groups, whose records share a transaction: where a sync of the disk costs, in live trading. While `entries_off`, no account hears that a level
     rose: nothing is entered, and nothing written down about it.
     """
 
@@ -116,6 +118,7 @@ class Wiring:
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
     in_turn: InTurn = as_they_came
+    together: bool = False
     entries_off: Callable[[], bool] = lambda: False
     suspensions: Suspensions | None = None
     on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
@@ -169,6 +172,7 @@ class Platform:
         every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
         self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
         self.desk.in_turn = w.in_turn
+        self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]

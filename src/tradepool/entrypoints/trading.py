@@ -159,6 +159,7 @@ class Trading:
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
                 entries_off=lambda: not self._reserve.whole,
+                together=True,
                 in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
                 suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
                 on_strategy_failed=self._strategy_failed,

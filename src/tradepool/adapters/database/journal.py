@@ -40,17 +40,22 @@ class DatabaseJournal:
 
     def write(self, record: Record) -> None:
         """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
+        self.write_all([record])
+
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Commit records of different accounts in one transaction; raises as `write` does, and then none is written."""
         with self._transaction():
             run = self._connection.execute
-            run(_EVENT, _event_row(record))
-            if record.intents:
-                run(_INTENT, [_intent_row(record, intent) for intent in record.intents])
-            for entry in record.entries:
-                self._write_entry(record, entry)
-            if record.trades:
-                run(_TRADE, [_trade_row(record, n) for n in range(len(record.trades))])
-            if record.refusals:
-                run(_REFUSAL, [_refusal_row(record, n) for n in range(len(record.refusals))])
+            run(_EVENT, [_event_row(record) for record in records])
+            if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
+                run(_INTENT, intents)
+            for record in records:
+                for entry in record.entries:
+                    self._write_entry(record, entry)
+            if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
+                run(_TRADE, trades)
+            if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:
+                run(_REFUSAL, refusals)
             self.fence()
 
     def fence(self) -> None:

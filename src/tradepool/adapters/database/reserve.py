@@ -91,11 +91,11 @@ class ReservedJournal(FencedJournal):
         super().__init__(connection, epoch)
         self._reserve = reserve
 
-    def write(self, record: Record) -> None:
-        """Commit one record; StoreUnusable when the reserve is used up too."""
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Commit records; StoreUnusable when the reserve is used up too."""
         while True:
             try:
-                super().write(record)
+                super().write_all(records)
                 return
             except StoreUnusable as error:
                 if not (is_full(error) and self._reserve.give()):
