@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import shutil
 import socket
 import ssl
@@ -167,9 +168,11 @@ class Crowd:
             await answer.read()
 
     async def warm(self) -> None:
-        """Two candles that are not counted: connections, caches, machine code."""
+        """Two candles that are not counted: connections, caches, machine code; then as the trading process does."""
         for _ in range(2):
             await self.candle()
+        gc.collect()
+        gc.freeze()
 
     # ---- what is measured
 

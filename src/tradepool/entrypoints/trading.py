@@ -7,6 +7,7 @@ database, which is read before every entry: a command beside a process that hang
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -201,6 +202,9 @@ class Trading:
             if starting.done():
                 await starting
                 self._ready = True
+                # What stands now stays: the collector must not walk a thousand accounts while a candle waits.
+                gc.collect()
+                gc.freeze()
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
