@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -238,7 +239,7 @@ class _Here(AbstractResolver):
 
 def _roomy(limit: Limit) -> Limit:
     """The same with room for everybody at once: what is measured is the work, not the venue's patience."""
-    return Limit(**{name: getattr(limit, name) for name in limit.__slots__} | {"amount": limit.amount * ROOMY})  # type: ignore[arg-type]
+    return replace(limit, amount=limit.amount * ROOMY)
 
 
 def figures(sent_ms: list[float], cpu_ms: float, plain_ms: float, users: int) -> list[Figure]:
@@ -259,7 +260,13 @@ def rounds(users: int = USERS) -> Measure:
     """Bring everybody up once; each round is one candle that buys and one that sells, and plain ccxt between them."""
     runner = asyncio.Runner()
     crowd = Crowd(users, Path(tempfile.mkdtemp(prefix="tradepool-")))
-    atexit.register(lambda: (runner.run(crowd.close()), runner.close(), shutil.rmtree(crowd.folder)))
+
+    def end() -> None:
+        runner.run(crowd.close())
+        runner.close()
+        shutil.rmtree(crowd.folder)
+
+    atexit.register(end)
     crowd.serve()
     runner.run(crowd.open())
     runner.run(crowd.warm())
