@@ -56,8 +56,10 @@ from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
+from tradepool.services.trading.fan_out import InTurn, as_they_came
 from tradepool.services.trading.risk_desk import RiskDesk
 from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.together import Together
 from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
 from tradepool.services.venue_clock import VenueClock
 
@@ -93,6 +95,9 @@ class Wiring:
     `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
     as live ones are when `watched`, else never. `risk` are the limits above one mandate; without it there are none.
+    `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
+    decide in groups, whose records share a transaction: where a sync of the disk costs, in live trading. While `entries_off`, no account hears that a level
+    rose: nothing is entered, and nothing written down about it.
     """
 
     venue: str
@@ -117,6 +122,11 @@ class Wiring:
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
     risk: tuple[RiskPlan, RiskStore] | None = None
+    in_turn: InTurn = as_they_came
+    together: bool = False
+    entries_off: Callable[[], bool] = lambda: False
+    suspensions: Suspensions | None = None
+    on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -159,7 +169,8 @@ class Platform:
         listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
         await patiently(w.clock, self.feed.time_ms)
         self.venue_clock = VenueClock(self.feed, w.clock)
-        self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
+        self.gate = EntryGate(self.venue_clock, Suspensions() if w.suspensions is None else w.suspensions, w.clock)
+        self.gate.on_strategy_failed = w.on_strategy_failed
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
@@ -170,6 +181,8 @@ class Platform:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
             self.gate.limits = self.risk.may_enter
+        self.desk.in_turn = w.in_turn
+        self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
@@ -202,6 +215,10 @@ class Platform:
             raise self._alarms[0]
 
     def _on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
+        if self._wiring.watched:
+            self.gate.closed(signals)
+        if self._wiring.entries_off():
+            signals = [each.without_entry() for each in signals]
         self.desk.on_batch(time_ms, signals)
         if self.risk is not None:
             self.risk.after_batch(self.desk.halt_all)

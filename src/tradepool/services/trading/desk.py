@@ -23,8 +23,12 @@ from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.account_feed import AccountFeed
+from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
+from tradepool.services.trading.together import Together
 
 ENTRY_MAX_AGE_BARS = 1
+# Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
+GROUP_MAX, TURNS = 64, 8
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
@@ -38,7 +42,8 @@ class NothingToResume(InvalidInput):
 
 
 class TradingDesk:
-    """Runs the actors beside each other. `halted` names the accounts that failed, with the error."""
+    """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
+    order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -46,6 +51,9 @@ class TradingDesk:
         """Nobody is expected yet. `every_ms` is how often accounts are read; None: never."""
         self.actors: list[AccountActor] = []
         self.halted: dict[AccountId, Exception] = {}
+        self.in_turn: InTurn = as_they_came
+        self.together: Together | None = None
+        self._telling = asyncio.Lock()
         self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
         self._journal = journal
@@ -87,6 +95,7 @@ class TradingDesk:
     async def bring_up(self, actor: AccountActor) -> None:
         """Recover an account and give it what was kept for it; it trades at once if the desk runs."""
         name = actor.account.account.id
+        actor.together = self.together.handle if self.together is not None else None
         self.actors.append(actor)
         self._by_account[name] = actor
         for event in self._kept.pop(name, ()):
@@ -154,17 +163,37 @@ class TradingDesk:
         """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""
         by_key: Mapping[tuple[StrategyId, MarketId], Signal] = {(s.strategy_id, s.market): s for s in signals}
         late = self._clock.now_ms() >= time_ms + ENTRY_MAX_AGE_BARS * self._timeframe_ms
+        told = list[Told]()
         for (strategy_id, markets), accounts in self._followers.items():
             mine = tuple(by_key[strategy_id, m] for m in markets if (strategy_id, m) in by_key)
             if not mine:
                 continue
             event = CandlesClosed(time_ms=time_ms, signals=mine, late=late)
-            for account in accounts:
-                if account in self._kept:
-                    self._kept[account].append(event)
-                elif account not in self.halted:
-                    self._by_account[account].post(event)
-        self.feed.after_batch()
+            told += [(account, event) for account in accounts]
+        if self.together is None:
+            self._tell(self.in_turn(time_ms, told))
+            self.feed.after_batch()
+        else:
+            self._supervisor.start("fan-out", self._tell_some(self.in_turn(time_ms, told)), self._market_data_failed)
+
+    def _tell(self, told: Sequence[Told]) -> None:
+        for account, event in told:
+            if account in self._kept:
+                self._kept[account].append(event)
+            elif account not in self.halted:
+                self._by_account[account].post(event)
+
+    async def _tell_some(self, told: Sequence[Told]) -> None:
+        """The first account alone, then twice as many each time: its order is on the wire before others are decided, and
+        the last one's group is still written in one transaction. A T waits until the one before it is told."""
+        async with self._telling:
+            done, size = 0, 1
+            while done < len(told):
+                self._tell(told[done : done + size])
+                done, size = done + size, min(2 * size, GROUP_MAX)
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+            self.feed.after_batch()
 
     def resume(self, account: AccountId) -> None:
         """Let an account enter again after somebody else had ordered on it: its owner says that this is over.
