@@ -159,6 +159,7 @@ class TradingDesk:
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
         self.halted.setdefault(account, error)
+        self._kept.pop(account, None)
         if account in self._by_account:
             self._by_account[account].sender.halt()
         self.feed.drop(account)
