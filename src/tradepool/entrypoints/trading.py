@@ -69,6 +69,7 @@ from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.fan_out import Rotation
+from tradepool.services.trading.starting import AT_ONCE
 
 LOOK_S = 0.5
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
@@ -161,6 +162,8 @@ class Trading:
                 wrap_gateway=self._gated,
                 sealed=True,
                 watched=True,
+                # A few are up in seconds, and whoever starts them hears at once what is wrong with all of them.
+                beside=len(deployed.seats) > AT_ONCE,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
                 risk=(deployed.risk, DatabaseRisk(connection)),

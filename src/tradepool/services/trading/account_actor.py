@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
@@ -22,6 +22,7 @@ from tradepool.domain.event import (
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record
@@ -57,14 +58,19 @@ class AccountActor:
     def __init__(
         self, account: Account, gateway: AccountGateway, journal: Journal, sender: Sender, epoch: int = 0
     ) -> None:
-        """The parts, and the instance's epoch; `recovery.start` brings the actor up to date before `run`."""
+        """The parts, and the instance's epoch; `recovery.start` brings the actor up to date before `run`.
+
+        `recovered`: the journal knew it; `taken_over`: from another instance. `fees`, where they are not known, are asked
+        for later: those of the journal hold until then.
+        """
         self.account = account
         self.gateway = gateway
         self.sender = sender
         self.reconnecting = Reconnecting(sender.clock)
         self.epoch = epoch
         self.sequence = 0
-        self.recovered = False
+        self.recovered = self.taken_over = False
+        self.fees: FeeSchedule | None = None
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
         self.on_applied: Callable[[AccountActor], None] = lambda actor: None
@@ -145,6 +151,11 @@ class AccountActor:
             if isinstance(each, RecordRefusal):
                 _tell(each.refusal)
         self.sender.put(command for command in decided.commands if isinstance(command, Submit | Cancel))
+
+    def with_fees(self, market: Market) -> Market:
+        """A market as it is listed, with this account's fees as far as they are known."""
+        seen = self.account.seen.get(market.id)
+        return replace(market, fees=self.fees or (seen or market).fees)
 
     def _older(self, fill: Fill) -> bool:
         """Whether an older instance, which is not over yet, made this order behind the journal's back: the venue is asked."""

@@ -63,6 +63,7 @@ class TradingDesk:
         self._followers: dict[Follows, list[AccountId]] = {}
         self._kept: dict[AccountId, list[CandlesClosed]] = {}
         self._closes: Mapping[MarketId, float] = {}
+        self._working: set[AccountId] = set()
         self._runs = False
 
     @property
@@ -95,18 +96,36 @@ class TradingDesk:
     async def bring_up(self, actor: AccountActor) -> None:
         """Recover an account and give it what was kept for it; it trades at once if the desk runs."""
         name = actor.account.account.id
-        actor.together = self.together.handle if self.together is not None else None
-        self.actors.append(actor)
-        self._by_account[name] = actor
+        is_secured = name in self._by_account
+        work = recovery.finish(actor, self._clock) if is_secured else recovery.start(actor, self._journal, self._clock)
+        if not is_secured:
+            self._take_on(actor)
+        await guard(f"{name} start", work, partial(self._halt, name))
         for event in self._kept.pop(name, ()):
             actor.post(event)
-        await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
         # After the journal, whose last candle may be older than the last checkpoint.
         for market, close in self._closes.items():
             if market in actor.account.slots:
                 actor.account.mark(market, close)
         if self._runs:
             self._go(actor)
+
+    def _take_on(self, actor: AccountActor) -> None:
+        actor.together = self.together.handle if self.together is not None else None
+        self.actors.append(actor)
+        self._by_account[actor.account.account.id] = actor
+
+    async def secure(self, actor: AccountActor) -> bool:
+        """See to an account's protections ahead of the rest of its start, which `bring_up` does; whether it may go on.
+
+        From now on it hears the answers to what it sends; candles are kept for it until it is up.
+        """
+        name = actor.account.account.id
+        self._take_on(actor)
+        await guard(f"{name} start", recovery.secure(actor, self._journal, self._clock), partial(self._halt, name))
+        if name not in self.halted:
+            self._work(actor)
+        return name not in self.halted
 
     async def run(self, market_data: MarketData) -> None:
         """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
@@ -117,11 +136,17 @@ class TradingDesk:
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
     def _go(self, actor: AccountActor) -> None:
-        if actor.account.account.id not in self.halted:
-            actor.sender.on_failed = partial(self.halt, actor.account.account.id)
+        if actor.account.account.id not in self.halted and actor.account.account.id not in self._kept:
+            self._work(actor)
+            self.feed.admit(actor)
+
+    def _work(self, actor: AccountActor) -> None:
+        name = actor.account.account.id
+        if name not in self._working:
+            self._working.add(name)
+            actor.sender.on_failed = partial(self.halt, name)
             self._run(actor, "events", lambda: actor.run(self._reconnect))
             self._run(actor, "orders", actor.sender.run)
-            self.feed.admit(actor)
 
     async def _reconnect(self, actor: AccountActor) -> None:
         self.feed.lost(actor)
@@ -143,6 +168,7 @@ class TradingDesk:
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
         self.halted.setdefault(account, error)
+        self._kept.pop(account, None)
         if account in self._by_account:
             self._by_account[account].sender.halt()
         self.feed.drop(account)
