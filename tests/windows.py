@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 
 
 def around_largest_move(bars: Bars, count: int) -> Bars:

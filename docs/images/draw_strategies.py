@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Number
-from tradepool.core.graph.market_step import series
 from tradepool.core.graph.step import market_step
 from tradepool.core.graph.units import PRICE
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.explain import Explainer
 from tradepool.core.strategies.strategy import Strategy

@@ -14,7 +14,7 @@ from tests.adapters.exchanges.wire_kit import BadWire, Fault, Say
 from tests.simexchange.exchange_kit import MINUTE, START, bars, market
 from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.exchanges.transport import Session, Transport
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.entrypoints.data_download import download_one
 from tradepool.ports.candles import Series
 from tradepool.presentation.data_page import DownloadRow

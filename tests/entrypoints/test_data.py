@@ -20,7 +20,7 @@ from tradepool.adapters.candle_files.found_name import KINDS
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.adapters.candle_store.layout import GRID
 from tradepool.adapters.candle_store.store import FileStore
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.entrypoints.bench_store import WORKS, prepare
 from tradepool.ports.candles import Series, Stretch
 

@@ -20,7 +20,7 @@ from tests.entrypoints.downloading import SERIES, Place, answer, exchange
 from tests.simexchange.exchange_kit import MINUTE, START
 from tradepool.adapters.exchanges.ccxt_candles import CandlesNotGiven, CandlesRefused, NoSuchCandles
 from tradepool.adapters.exchanges.venues import UnknownVenue
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.candle import UnknownTimeframe
 from tradepool.ports.candles import Series, Stretch
 from tradepool.simexchange.tls import TlsFiles, make_tls_files

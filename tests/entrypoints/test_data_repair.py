@@ -16,7 +16,7 @@ from tests.simexchange.exchange_kit import MINUTE, START
 from tradepool.adapters.candle_store.layout import row_of
 from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.exchanges.transport import Transport
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.entrypoints.data_check import checked
 from tradepool.entrypoints.data_download import downloaded
 from tradepool.entrypoints.data_repair import repaired

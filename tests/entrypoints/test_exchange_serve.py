@@ -23,7 +23,7 @@ import pytest
 
 from tests.entrypoints.console import Console
 from tests.simexchange.exchange_kit import bars, flat, market
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.entrypoints.exchange import AskedExchange, as_if_now, serve_plan
 from tradepool.entrypoints.exchange_run import PacedClock
 from tradepool.presentation.exchange_guide import Status, status_line

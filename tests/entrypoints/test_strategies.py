@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.core.strategies.test_text import CROSS as CROSS_TEXT
 from tests.entrypoints.console import Console
+from tradepool.core.strategies.text import strategy_of
 from tradepool.entrypoints.strategies import TEXT_BYTES_MAX
 
 CROSS = "moving_average_cross"
@@ -73,6 +74,15 @@ def test_a_text_runs_wherever_python_does(candles: Path, tmp_path: Path, console
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["trades"]
     assert ran.out == replayed.out == built_in.out
+
+
+def test_a_text_is_shown_as_it_can_be_written(tmp_path: Path, console: Console) -> None:
+    file = written(tmp_path / "cross.strategy", CROSS_TEXT)
+    page = json.loads(console("strategies", "show", file, "--json").out)["strategy"]
+    assert strategy_of(page["text"]).rules == strategy_of(CROSS_TEXT).rules
+    shown = console("strategies", "show", file).out
+    assert all(line.strip() in shown for line in CROSS_TEXT.splitlines())
+    assert json.loads(console("strategies", "show", CROSS, "--json").out)["strategy"]["text"] == ""
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from tests.entrypoints.console import Console
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.adapters.candle_files.write import write_candles
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.indicators.directional_movement_index import adx
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.catalog import named, names
 from tradepool.presentation.formats import iso, plain
 from tradepool.simexchange.market_model import model_bars

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from tradepool.core.backtest.unit_run import UnitResult
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.entrypoints.bench_step_peers import Peer, Request, save
 from tradepool.entrypoints.bench_step_work import walk
 

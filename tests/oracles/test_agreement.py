@@ -16,7 +16,7 @@ from tests.oracles.agreement import BARS, ENGINES, Found, agree, ask, cash_for, 
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import run
 from tradepool.core.backtest.unit_run import unit_run
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.entrypoints import bench_backtest
 from tradepool.entrypoints.bench_step_peers import Peer, environment
 from tradepool.entrypoints.bench_step_work import FEE, STRATEGIES, walk

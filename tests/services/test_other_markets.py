@@ -16,11 +16,11 @@ import pytest
 
 from tests.nouns import BTC, ETH
 from tests.services.test_market_data import MINUTE_MS, SOL, START_MS, Feed
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import close
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.primitives import ema, lag, sma
 from tradepool.core.graph.scope import of, on
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.exits import Exits
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle

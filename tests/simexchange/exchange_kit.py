@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.simexchange.events import BOOK, NOTHING, Event
 from tradepool.simexchange.listing import Listing

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.contract.market_kit import piece
 from tests.simexchange.exchange_kit import MINUTE, START, bars, flat, market
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.simexchange.candles import (
     DAY_MS,
     INTERVALS,

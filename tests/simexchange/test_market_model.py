@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.simexchange.exchange_kit import MINUTE, START
-from tradepool.core.graph.bars import COLUMNS
+from tradepool.core.market.bars import COLUMNS
 from tradepool.simexchange.market_model import BadModel, model_bars, model_listings
 from tradepool.simexchange.venue import Venue
 

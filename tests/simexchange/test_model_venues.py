@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.simexchange.exchange_kit import MINUTE, START, Recorder
-from tradepool.core.graph.bars import COLUMNS
+from tradepool.core.market.bars import COLUMNS
 from tradepool.simexchange.events import TRADES, KlineClosed, Printed
 from tradepool.simexchange.liquidity import Depth
 from tradepool.simexchange.market_model import BadModel, Temper, model_bars

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.simexchange.exchange_kit import MINUTE, START, Recorder, Row, bars, flat, market, small_venue
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import TradepoolError
 from tradepool.simexchange import errors
 from tradepool.simexchange.events import AccountPosition, BookTicker, ExecutionReport, KlineClosed

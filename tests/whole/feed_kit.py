@@ -16,7 +16,7 @@ from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.candle_store.writer import read_corrections
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.transport import Session
-from tradepool.core.graph.bars import COLUMNS
+from tradepool.core.market.bars import COLUMNS
 from tradepool.domain.candle import Candle
 from tradepool.domain.market import Market
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step

@@ -92,9 +92,9 @@ class Lives(Replay):
         return self.folder / "tradepool.sqlite"
 
     @asynccontextmanager
-    async def life(self, epoch: int = 0, **changes: Any) -> AsyncIterator[Life]:
+    async def life(self, epoch: int = 0, database: Path | None = None, **changes: Any) -> AsyncIterator[Life]:
         """A platform that has started; at the end it is gone, and whatever it had not written with it."""
-        connection = open_store(self.database, "NORMAL")
+        connection = open_store(database or self.database, "NORMAL")
         self._store_users(DatabaseUsers(connection))
         wiring = replace(self._wiring(self.transport, connection), naming=Naming("sim", epoch), **changes)
         life = Life(self, Platform(wiring), connection)
@@ -156,7 +156,7 @@ def state_of(account: Account) -> tuple[object, ...]:
         slots,
         orders,
         account._fills,
-        account._order_number,
+        account.outbox.numbered,
         account.naming,
         account.foreign,
         account.listening,

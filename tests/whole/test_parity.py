@@ -22,7 +22,7 @@ from tests.leader import with_leader
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.exits import trail_percent
 from tradepool.domain.mandate import NO_LIMITS, Limits

@@ -11,6 +11,7 @@ from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
+from tradepool.domain.order import OrderRequest
 from tradepool.domain.signal import Signal
 
 SCHEMA = 1
@@ -153,6 +154,21 @@ class MandateChanged:
     mandate: Mandate
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersAdopted:
+    """The venue has orders that bear our name and that the journal does not know, because it is older than they are.
+
+    `requests` are those orders, the oldest first, and `fills` all fills on the market that were not booked, in the
+    venue's order; of all orders there, `resting` are in the book now.
+    """
+
+    time_ms: int
+    market: MarketId
+    requests: tuple[OrderRequest, ...]
+    fills: tuple[Fill, ...]
+    resting: tuple[ClientOrderId, ...]
+
+
 Event = (
     AccountOpened
     | CandlesClosed
@@ -169,4 +185,5 @@ Event = (
     | FlattenAsked
     | TermsSeen
     | MandateChanged
+    | OrdersAdopted
 )

@@ -134,7 +134,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order as the venue tells of it: created at `time_ms`, last changed at `updated_ms`."""
+    """An order as the venue tells of it: created at `time_ms`, last changed at `updated_ms`.
+
+    What was ordered is None where it is of no kind that we order.
+    """
 
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
@@ -143,3 +146,7 @@ class Order:
     filled_quantity: Decimal
     time_ms: int
     updated_ms: int
+    side: Side | None = None
+    type: OrderType | None = None
+    quantity: Decimal | None = None
+    stop_price: Decimal | None = None

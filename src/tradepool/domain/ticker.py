@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from tradepool.domain.ids import MarketId
 
@@ -41,3 +42,11 @@ class Ticker:
         if self.bid is None or self.ask is None:
             return None
         return 2 * (self.ask - self.bid) / (self.ask + self.bid)
+
+
+class MarketFacts(NamedTuple):
+    """What only the venue knows of a market: its status in the venue's own word, and the distance of its best prices in
+    percent of their middle (None while a side is empty, or where it does not tell them)."""
+
+    status: str
+    spread_percent: float | None

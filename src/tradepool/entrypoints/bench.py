@@ -47,6 +47,7 @@ WORKS = {
     "compile": "bench_compile",
     "indicators": "bench_indicators",
     "long_series": "bench_long_series",
+    "pool": "bench_pool",
     "replay": "bench_replay",
     "memory": "bench_memory",
     "start": "bench_start",

@@ -20,10 +20,10 @@ import numpy as np
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler.runners import Runner
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import crosses_above, crosses_below
-from tradepool.core.graph.market_step import series
 from tradepool.core.indicators.exponential_moving_average import ema
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.market import Market

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tradepool.core.compiler.runners import load
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr, walk
 from tradepool.core.graph.step import series_step
 from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.indicators.page import Page, pages
+from tradepool.core.market.align import columns
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.bench import Figure, Measure
 

@@ -11,7 +11,7 @@ import numpy as np
 import talib
 
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 
 Twin = Callable[[Bars], Floats]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies import catalog
 from tradepool.domain.market import Market
 from tradepool.entrypoints.bench import Figure, Measure, say

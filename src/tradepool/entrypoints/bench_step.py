@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from tradepool.core.compiler.gpu import ARCHITECTURE
 from tradepool.core.compiler.native import lanes_of_machine
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints import bench_step_gpu as gpu
 from tradepool.entrypoints import bench_step_ours as ours

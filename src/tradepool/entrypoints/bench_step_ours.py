@@ -18,9 +18,9 @@ from tradepool.core.backtest.sweep import sweep
 from tradepool.core.backtest.unit_run import unit_run
 from tradepool.core.compiler import native
 from tradepool.core.compiler.program import Program
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_board import MarketBoard
 from tradepool.core.graph.step import market_step
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_board import MarketBoard
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.market import Market

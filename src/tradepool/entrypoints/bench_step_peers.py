@@ -22,7 +22,7 @@ from typing import IO
 import msgspec
 import numpy as np
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.bench import say
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import close, crosses_above, crosses_below, parameter
 from tradepool.core.graph.primitives import lag
 from tradepool.core.indicators.average_true_range import atr
@@ -12,6 +11,7 @@ from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.exponential_moving_average import ema
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
 from tradepool.core.indicators.relative_strength_index import rsi
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.exits import stop_atrs, stop_percent, targets_atrs, trail_atrs
 from tradepool.core.strategies.strategy import Strategy
 

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from tradepool.adapters.candle_store.store import FileStore
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.entrypoints.bench import Figure, Measure
 from tradepool.entrypoints.bench_step_work import walk
 from tradepool.ports.candles import Series, Stretch

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
-from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.deployment_commands import add_to
-from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
+from tradepool.entrypoints.parts import PARTS
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
 from tradepool.entrypoints.saying import show as _show
-from tradepool.entrypoints.universe import universe_app
 
 if TYPE_CHECKING:
     from tradepool.presentation.finished_run import FinishedRun
@@ -50,11 +48,8 @@ app = App(
 )
 strategies_app = App(name="strategies", help="The strategies there are.")
 config_app = App(name="config", help="The configuration in force.")
-app.command(strategies_app)
-app.command(config_app)
-app.command(data_app)
-app.command(exchange_app)
-app.command(universe_app)
+for part in (strategies_app, config_app, *PARTS):
+    app.command(part)
 add_to(app)
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]

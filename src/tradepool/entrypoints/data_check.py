@@ -16,8 +16,8 @@ from tradepool.adapters.candle_store.quarantine import set_folder_aside, set_row
 from tradepool.adapters.candle_store.reader import SeriesReader
 from tradepool.adapters.candle_store.store import FileStore, all_of
 from tradepool.adapters.candle_store.writer import SeriesWriter, read_corrections
-from tradepool.core.graph.bar_faults import any_of, impossible, misplaced, odd
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bar_faults import any_of, impossible, misplaced, odd
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.errors import TradepoolError
 from tradepool.ports.candles import Series, Stretch
 from tradepool.presentation.data_page import CheckJson, Finding, ListJson, RepairRow, SeriesRow

@@ -12,7 +12,7 @@ from tradepool.adapters.candle_files.export import export, read_never_made
 from tradepool.adapters.candle_files.found_name import series_of
 from tradepool.adapters.candle_files.tables import read_table, usable
 from tradepool.adapters.candle_store.store import FileStore, all_of
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import TradepoolError
 from tradepool.ports.candles import Appended, CandleWriter, Series, Stretch
 from tradepool.presentation.data_page import ExportJson, ExportRow, ImportJson, ImportRow

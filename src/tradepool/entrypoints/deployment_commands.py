@@ -142,3 +142,4 @@ def add_to(app: App) -> None:
     app.command(risk_app)
     for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)
+    app.command("tradepool.entrypoints.store:store_app", name="store")

@@ -38,6 +38,14 @@ class VenueSettings(_Section):
     seed: int = Field(default=7, ge=0, lt=2**31)
 
 
+class VaultSettings(_Section):
+    """Where the master key of the exchange keys is: a file outside the deployment's folder, or, if it is set, the variable
+    of the environment that holds the same text."""
+
+    master_key: Path = Path("~/.config/tradepool/master.key")
+    master_key_env: str = ""
+
+
 class UserSettings(_Section):
     """A person."""
 

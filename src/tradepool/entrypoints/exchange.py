@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.demo import recorded
 from tradepool.entrypoints.exchange_mirror import listings_of, wire_of

@@ -16,7 +16,7 @@ from cyclopts import Parameter, Token
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
 if TYPE_CHECKING:
-    from tradepool.core.graph.bars import Bars
+    from tradepool.core.market.bars import Bars
     from tradepool.core.strategies.strategy import Strategy
     from tradepool.domain.market import Market
     from tradepool.entrypoints.settings import Settings

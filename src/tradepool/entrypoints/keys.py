@@ -1,4 +1,4 @@
-"""Where keys come from until there is a vault: a variable of the environment, or a question. Held in memory only."""
+"""Where keys come from: the vault, else a variable of the environment, else a question; those are held in memory only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from getpass import getpass
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.key_vault import key_in, vault_of
 from tradepool.entrypoints.practice import practice_key
 
 KeyOf = Callable[[Seated], Credentials]
@@ -24,8 +26,19 @@ def keys_of(deployed: Deployed) -> KeyOf:
     """Every key, asked for now and kept in memory: nothing is asked while trading. Raises NoKey."""
     if deployed.deployment.kind is Kind.PRACTICE:
         return lambda seat: practice_key(deployed, seat.account_id)
-    held = {seat.account_id: _live_key(seat) for seat in deployed.seats}
+    held = _of_the_vault(deployed)
+    held |= {seat.account_id: _live_key(seat) for seat in deployed.seats if seat.account_id not in held}
     return lambda seat: held[seat.account_id]
+
+
+def _of_the_vault(deployed: Deployed) -> dict[AccountId, Credentials]:
+    """The keys of the accounts that are traded, of a vault that has a master key. What opening them raises."""
+    settings = deployed.settings.vault
+    if not settings.master_key.expanduser().is_file() and settings.master_key_env not in os.environ:
+        return {}
+    traded = {seat.account_id for seat in deployed.seats}
+    with vault_of(deployed) as (vault, _):
+        return {account: key_in(vault, account) for account in vault.accounts() if account in traded}
 
 
 def _live_key(seat: Seated) -> Credentials:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.errors import InvalidInput

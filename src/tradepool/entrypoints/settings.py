@@ -13,6 +13,7 @@ from tradepool.entrypoints.deployment_settings import (
     DeploymentSettings,
     MandateSettings,
     UserSettings,
+    VaultSettings,
     VenueSettings,
 )
 from tradepool.entrypoints.risk_settings import RiskSettings
@@ -109,6 +110,7 @@ class Settings(BaseModel):
     universe: UniverseSettings = UniverseSettings()
     deployment: DeploymentSettings = DeploymentSettings()
     venue: VenueSettings = VenueSettings()
+    vault: VaultSettings = VaultSettings()
     users: dict[str, UserSettings] = {}
     accounts: dict[str, AccountSettings] = {}
     mandates: dict[str, MandateSettings] = {}

@@ -10,9 +10,9 @@ import numpy as np
 
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler.runners import Runner
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE, market_step
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.market import Market

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tradepool.core import strategies
-from tradepool.core.graph.expr import Expr, describe
+from tradepool.core.graph.described import describe
+from tradepool.core.graph.expr import Expr
 from tradepool.core.graph.step import market_step
 from tradepool.core.graph.whole import MINUTE_MS
 from tradepool.core.strategies import catalog
@@ -54,10 +55,11 @@ class PlugInUnusable(InvalidInput):
 
 
 class Loaded(NamedTuple):
-    """A strategy, and what it says of itself."""
+    """A strategy, what it says of itself and, where it is one, its text."""
 
     strategy: Strategy
     summary: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _of_text(file: Path) -> Loaded:
         if len(content) > TEXT_BYTES_MAX:
             raise StrategyTextUnusable(file=file, why=f"it is larger than {TEXT_BYTES_MAX} bytes; write a shorter one.")
         text = content.decode("utf-8-sig")
-        return Loaded(strategy_of(text), summary_of(text))
+        return Loaded(strategy_of(text), summary_of(text), text.strip())
     except OSError as error:
         raise StrategyTextUnusable(file=file, why=f"{error.strerror}; correct the path.") from error
     except UnicodeDecodeError as error:
@@ -203,13 +205,14 @@ def roots_of(strategy: Strategy) -> Mapping[str, Expr]:
 
 def page_of(source: Source) -> StrategyPage:
     """Everything about one strategy. Raises what loading raises."""
-    strategy, summary = source.load()
+    strategy, summary, text = source.load()
     step = market_step(strategy.graph, timeframe_ms=MINUTE_MS)
     return StrategyPage(
         name=strategy.name,
         version=strategy.version,
         summary=summary,
         origin=source.origin,
+        text=text,
         parameters=[ParameterRow(p.name, p.default, p.low, p.high, p.step) for p in strategy.parameters],
         rules={what: describe(root) for what, root in roots_of(strategy).items()},
         source=step.text,

@@ -9,12 +9,12 @@ import numpy as np
 
 from tradepool.core.compiler.runners import Runner, why_not_native
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import COLUMNS as BAR_COLUMNS
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import walk
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
 from tradepool.core.graph.whole import MINUTE_MS
+from tradepool.core.market.bars import COLUMNS as BAR_COLUMNS
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.cost import operations_a_bar
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.core.strategies.text_errors import TextRefused

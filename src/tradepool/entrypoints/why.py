@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tradepool.core.backtest.run import run
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
 from tradepool.core.graph.whole import NotAMultiple
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.explain import Explainer
 from tradepool.domain.candle import timeframe_name

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.resample import LENGTHS_MS
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.resample import LENGTHS_MS
 from tradepool.domain.errors import InvalidInput
 
 _ADDRESS = re.compile(r"([A-Za-z0-9]+):([^\s/:@]+)/([^\s/:@]+)(:[^\s/:@]+)?@([0-9]+[A-Za-z])")

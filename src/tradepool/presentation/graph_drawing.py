@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from tradepool.core.graph.expr import Expr, describe, walk
+from tradepool.core.graph.described import describe
+from tradepool.core.graph.expr import Expr, walk
 
 LABEL_CHARACTERS_MAX = 40
 _INSIDE = ("constant", "length", "parameter")

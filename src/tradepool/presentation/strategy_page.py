@@ -33,12 +33,16 @@ class ListedStrategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyPage:
-    """Everything that is shown of a strategy. Look-back as a formula of its parameters and in bars at their defaults."""
+    """Everything that is shown of a strategy. Look-back as a formula of its parameters and in bars at their defaults.
+
+    `rules` are its expressions as Python has them, cut to a line; `text` is a text's own, whole, as the grammar takes it.
+    """
 
     name: str
     version: int
     summary: str
     origin: str
+    text: str
     parameters: Sequence[ParameterRow]
     rules: Mapping[str, str]
     source: str
@@ -75,7 +79,7 @@ def strategy_page(page: StrategyPage) -> RenderableType:
     )
     return Group(
         Text.assemble((page.name, "bold"), f"  version {page.version}  ", (page.origin, "dim"), f"\n{page.summary}"),
-        *_section("Rules", _grid(rules)),
+        *_section("Rules", Text(page.text) if page.text else _grid(rules)),
         *_section("Parameters (--param name=value)", _parameters(page.parameters)),
         *_section("Warm-up and cost", Text(needs)),
         *_section("Step (the same text runs in plain Python and, compiled, everywhere else)", Text(page.source)),

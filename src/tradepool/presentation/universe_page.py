@@ -19,12 +19,13 @@ class RemovalRow(msgspec.Struct, frozen=True):
 
 
 class MarketRow(msgspec.Struct, frozen=True):
-    """A market, whether it is in, what was measured of it, and what removes it."""
+    """A market, whether it is in, its status (null: nobody was asked), what was measured of it, and what removes it."""
 
     market: str
     venue: str
     is_in: bool
     allowed: bool
+    status: str | None
     measured: dict[str, float]
     removed_by: list[RemovalRow]
 
@@ -43,13 +44,14 @@ def universe_page(found: UniverseJson) -> RenderableType:
     table.add_column("")
     for name in ("volume a day", "range %", "volatility %", "age d", "step %", "spread %"):
         table.add_column(name, justify="right")
+    table.add_column("status")
     table.add_column("removed by", overflow="fold")
     for row in sorted(found.markets, key=lambda row: not row.is_in):
         state = Text("in", "green") if row.is_in else Text("out", "red")
         names = ("volume", "range", "volatility", "age", "step", "spread")
         numbers = [_short(row.measured.get(name)) for name in names]
         why = "; ".join(item.text for item in row.removed_by) or ("on the allow list" if row.allowed else "")
-        table.add_row(f"{row.venue}:{row.market}", state, *numbers, why)
+        table.add_row(f"{row.venue}:{row.market}", state, *numbers, row.status or "?", why)
     inside = sum(row.is_in for row in found.markets)
     return Group(table, Text(f"{inside} of {len(found.markets)} markets are in.", "dim"))
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tradepool.core.graph.bar_faults import any_of, impossible
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bar_faults import any_of, impossible
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.errors import VenueError
 from tradepool.ports.candles import Appended, CandlePages, CandleWriter, Series, Stretch
 from tradepool.ports.clock import Clock

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradepool.core.graph.bar_faults import any_of, impossible
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bar_faults import any_of, impossible
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.candle import Candle, timeframe_name
 from tradepool.domain.errors import TradepoolError, VenueError
 from tradepool.domain.market import Market

@@ -75,7 +75,7 @@ class Missed:
 
     async def _fetch(self, followed: Followed, needs: Sequence[Need]) -> Sequence[Candle]:
         """Candles from where its readers stand, and further back until the needs are met or there is nothing older."""
-        saved = [reader.last_open_ms + 1 for reader in followed.readers if not reader.is_new]
+        saved = [reader.lacks_from_ms for reader in followed.readers if not reader.is_new]
         wanted = saved if followed.since_ms is None else [*saved, followed.since_ms]
         span = max((bars for bars, _ in needs), default=0)
         while True:

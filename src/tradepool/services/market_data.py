@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.market_step import StateDamaged, StateMismatch
+from tradepool.core.market.market_step import StateDamaged, StateMismatch
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import VenueError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.simexchange.errors import BrokenListings
 from tradepool.simexchange.fixed import FixedPoint

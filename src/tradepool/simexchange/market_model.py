@@ -18,7 +18,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.market import UNIT, FeeSchedule, Market
 from tradepool.simexchange.listing import Listing

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.market import Market
 from tradepool.simexchange.bodies import read_body

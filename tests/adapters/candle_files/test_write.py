@@ -16,7 +16,7 @@ from tests.adapters.candle_files.candles import NAME, columns, save
 from tradepool.adapters.candle_files.errors import BadFileName, CandleFileUnwritable, NoBars, UnsortedBars
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.adapters.candle_files.write import write_candles
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 
 
 @pytest.fixture

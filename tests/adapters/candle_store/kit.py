@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tradepool.adapters.candle_store.store import FileStore
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.ports.candles import Series
 
 MINUTE = 60_000

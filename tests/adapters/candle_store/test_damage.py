@@ -20,7 +20,7 @@ from tradepool.adapters.candle_store.errors import BrokenBlock, BrokenSeries, St
 from tradepool.adapters.candle_store.layout import BLOCK_ROWS, CORRECTION_DTYPE, FILES, GRID
 from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.candle_store.writer import SeriesWriter, read_corrections
-from tradepool.core.graph.bars import COLUMNS
+from tradepool.core.market.bars import COLUMNS
 from tradepool.ports.candles import Appended, Series
 
 ROOT = Path(__file__).parents[3]

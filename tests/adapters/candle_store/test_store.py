@@ -26,8 +26,8 @@ from tests.conftest import Series as FindSeries
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.adapters.candle_store.errors import NoSuchSeries, NotStorable, SeriesLocked, WrongBars
 from tradepool.adapters.candle_store.store import FileStore, all_of
-from tradepool.core.graph.bars import COLUMNS, Bars
-from tradepool.core.graph.resample import resample
+from tradepool.core.market.bars import COLUMNS, Bars
+from tradepool.core.market.resample import resample
 from tradepool.ports.candles import Appended, BadAddress, Series, Stretch
 
 numbers = st.integers(0, 40)

@@ -17,11 +17,18 @@ from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest.loop import ticks_of
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, market_for, run
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, close, constant, crosses_above, crosses_below
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.primitives import ema
-from tradepool.core.strategies.exits import Exits, stop_percent, targets_percent, trail_percent
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
+from tradepool.core.strategies.exits import (
+    Exits,
+    break_even_percent,
+    stop_percent,
+    targets_percent,
+    time_exit,
+    trail_percent,
+)
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.market import Market
 from tradepool.domain.order import Side
@@ -38,13 +45,22 @@ TARGETS = (
     targets_percent(3.0, 1.0, 0.5),
     targets_percent(1.0, 2.0, 1e-7),
 )
+# A gain after which the stop is at the price of the entry, and a time.
+LATE = (
+    Exits(),
+    break_even_percent(0.4),
+    break_even_percent(2.0),
+    time_exit(1),
+    time_exit(7.5),
+    break_even_percent(0.7) + time_exit(20),
+)
 
 
-def drawn(*, shorts: bool, stop: Exits, target: Exits, leave: Boolean) -> Strategy:
+def drawn(*, shorts: bool, stop: Exits, target: Exits, late: Exits, leave: Boolean) -> Strategy:
     """Of a strategy that shorts, the short side enters where the long one leaves."""
     if not shorts:
-        return Strategy("drawn", 1, UP, leave, stop + target)
-    return Strategy("drawn", 1, UP, leave, stop + target, enter_short=DOWN, exit_short=UP)
+        return Strategy("drawn", 1, UP, leave, stop + target + late)
+    return Strategy("drawn", 1, UP, leave, stop + target + late, enter_short=DOWN, exit_short=UP)
 
 
 strategies = st.builds(
@@ -52,6 +68,7 @@ strategies = st.builds(
     shorts=st.booleans(),
     stop=st.sampled_from(STOPS),
     target=st.sampled_from(TARGETS),
+    late=st.sampled_from(LATE),
     leave=st.sampled_from([DOWN, close < constant(0.0)]),
 )
 
@@ -60,11 +77,9 @@ def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) 
     """The same run by the account in Decimal; of ours it takes the signals and the ticks."""
     market, scale = market_for(strategy, market), price_scale(market)
     rows = MarketStep(strategy, bars.timeframe_ms, "reference").advance(bars)
-    exits = strategy.exits
-    ahead = np.nan_to_num(series([exits.first_target, exits.second_target, exits.target_share], bars, "reference"))
     ticks = np.transpose(ticks_of(bars, scale)).tolist()
     naive = Naive(market, setting, setting.cash)
-    said = np.column_stack([rows[:, 2:] * scale, ahead[:, :2] * scale, ahead[:, 2]]).tolist()
+    said = (rows[:, 2:] * [scale, scale, scale, scale, scale, 1.0, scale, 1.0]).tolist()
     naive.run(
         [
             Bar(t, t + TIMEFRAME_MS, o, h, low, c, int(row[0]), int(row[1]), far)

@@ -14,7 +14,7 @@ from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler import native
 from tradepool.core.compiler.program import Program
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies import catalog
 from tradepool.domain.mandate import Limits
 from tradepool.domain.market import EXACT_MAX, FeeSchedule, Market, unit_for

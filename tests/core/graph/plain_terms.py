@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Number, maximum
 from tradepool.core.graph.recursion import recursive
+from tradepool.core.market.bars import Bars
 
 # Of the source's values, the bars and n.
 Naive = Callable[[Floats, Bars, int], Floats]

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 
 MINUTE_MS = 60_000
 TEMPERS = ("walk", "flat", "steps", "jumps", "huge", "tiny", "gaps")

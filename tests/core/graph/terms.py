@@ -26,8 +26,6 @@ from tests.core.graph.plain_terms import (
 from tests.core.graph.samples import MINUTE_MS
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import Timed, clock_of
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import (
     Expr,
     Number,
@@ -40,7 +38,6 @@ from tradepool.core.graph.expr import (
     where,
 )
 from tradepool.core.graph.lengths import root_of, scaled
-from tradepool.core.graph.market_step import series
 from tradepool.core.graph.primitives import (
     correlation,
     count,
@@ -69,6 +66,9 @@ from tradepool.core.graph.recursion import value_when
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import StepSource
 from tradepool.core.graph.writer import Writer
+from tradepool.core.market.align import Timed, clock_of
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series
 
 LONGEST = 60
 N = parameter("n", 14, 1, LONGEST, 1)

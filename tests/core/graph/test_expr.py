@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradepool.core.graph import expr
+from tradepool.core.graph import expr, primitives, scope
 from tradepool.core.graph.expr import (
     Expr,
+    NestedTooDeep,
+    Number,
     WrongOperand,
     absolute,
     close,
@@ -262,3 +264,39 @@ def test_a_value_is_forgiven_its_rounding_at_the_ends_too() -> None:
     for value in (50.01, float("inf"), float("-inf"), float("nan"), 1e300, -0.0):
         with pytest.raises(WrongParameter):
             width.take(value)
+
+
+@pytest.mark.parametrize("word", [sma, lag, highest])
+@pytest.mark.parametrize("names", ["n", "n{}"])
+def test_hundreds_of_windows_in_one_another_are_refused_by_name(word: Callable[..., Number], names: str) -> None:
+    """Their look-back would be a formula too deep to be walked; with plain numbers it is a number, however many."""
+
+    def nested(*lengths: int | Number) -> Number:
+        inner = close
+        for length in lengths:
+            inner = word(inner, length)
+        return inner
+
+    with pytest.raises(NestedTooDeep, match=r"more than 200 windows .* give some of them plain numbers"):
+        nested(*(parameter(names.format(index), 3, 2, 9, 1) for index in range(1_000)))
+    assert nested(*[3] * 1_000).lookback in (2_000, 3_000)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "lag(close)",
+        "regression(close, 14).slope",
+        "regression(close, 14).r2",
+        "moment(close, 9, 3)",
+        "ema(close, 9, seed='first')",
+        "wilder(close, 9, seed='sum')",
+        "session('4h')",
+        "external('score', max_age='90m')",
+        "external('score', max_age='3h')",
+        "on('1h', highest(close, 3))",
+    ],
+)
+def test_an_expression_is_shown_as_it_is_written(written: str) -> None:
+    words = {**vars(expr), **vars(primitives), **vars(scope)}
+    assert repr(eval(written, words)) == written  # noqa: S307  # a literal of this file

@@ -16,12 +16,12 @@ from tests.core.graph.terms import LONGEST, TERMS, N, Term, inputs_of, values_of
 from tradepool.core.compiler import native, reference
 from tradepool.core.compiler.functions import Functions
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr, Number, close, false, high, low, parameter, true, was, where
 from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance
 from tradepool.core.graph.step import StepSource, series_step
 from tradepool.core.graph.whole import NEVER, at
+from tradepool.core.market.align import columns
+from tradepool.core.market.bars import Bars
 
 every_term = pytest.mark.parametrize("term", TERMS.values(), ids=TERMS)
 lengths = st.integers(1, LONGEST)

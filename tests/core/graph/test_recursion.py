@@ -7,10 +7,10 @@ import pytest
 
 from tests.core.graph.samples import bars_of
 from tradepool.core.graph.expr import Number, WrongOperand, close, high, maximum, volume, where
-from tradepool.core.graph.market_step import series
 from tradepool.core.graph.primitives import lag, sma
 from tradepool.core.graph.recursion import recursive
 from tradepool.core.graph.units import WrongUnit
+from tradepool.core.market.market_step import series
 
 
 def peak(source: Number) -> Number:

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, examples, seeds, tempers
 from tests.core.graph.terms import OTHER, SCORE, other_of, score_of
-from tradepool.core.graph.align import WrongInputs, WrongTimeframe, align, clock_of
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import WrongOperand, close, constant, high, volume
-from tradepool.core.graph.market_step import UNSETTLED_BARS, MarketStep, StateMismatch, series
 from tradepool.core.graph.primitives import cumulative, ema, since, sma
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import series_step
 from tradepool.core.graph.whole import NotAMultiple
+from tradepool.core.market.align import WrongInputs, WrongTimeframe, align, clock_of
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import UNSETTLED_BARS, MarketStep, StateMismatch, series
 from tradepool.core.strategies.exits import Exits
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import UnknownTimeframe
@@ -67,6 +67,9 @@ def test_a_candle_whose_last_bar_is_missing_closes_late_and_two_may_close_at_onc
         (lambda: series_step([on("15m", close)], timeframe_ms=60 * MINUTE_MS), NotAMultiple, "15m cannot be made"),
         (lambda: series_step([session("1h")], timeframe_ms=240 * MINUTE_MS), NotAMultiple, "whole multiple of 4h"),
         (lambda: on("1h", session("15m")), WrongOperand, "whole candles of 1h"),
+        (lambda: on("1d", session("1h")), WrongOperand, "whole candles of 1d"),
+        (lambda: external("x" * 41, max_age="1h"), WrongOperand, "at most 40"),
+        (lambda: external("of(b)", max_age="1h"), WrongOperand, "is no name"),
     ],
 )
 def test_what_cannot_be_asked_is_named(build: Callable[[], object], error: type[InvalidInput], words: str) -> None:
@@ -129,7 +132,10 @@ def test_inputs_must_be_what_the_step_reads() -> None:
     step = MarketStep(STRATEGY, MINUTE_MS)
     assert OTHER not in step.source.text
     assert SCORE not in step.source.text
-    with pytest.raises(WrongInputs, match=f"reads {OTHER}, {SCORE} but was given {SCORE}"):
+    with pytest.raises(
+        WrongInputs,
+        match=rf"reads {OTHER} in `of\(.*`, {SCORE} in `external\(.*` but was given {SCORE}",
+    ):
         step.advance(bars, externals=externals)
     with pytest.raises(WrongInputs, match="reads nothing else but was given"):
         series([close], bars, others=others)

@@ -11,7 +11,6 @@ from tests.core.graph.samples import MINUTE_MS, bars_of
 from tradepool.core.compiler import native, reference
 from tradepool.core.compiler.program import NameClash, Program
 from tradepool.core.compiler.vocabulary import Floats, Ints
-from tradepool.core.graph.align import columns
 from tradepool.core.graph.expr import (
     close,
     constant,
@@ -24,9 +23,9 @@ from tradepool.core.graph.expr import (
     true,
     volume,
 )
-from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.primitives import delta, ema, sma
 from tradepool.core.graph.step import (
+    COLUMNS,
     EXPOSURE,
     STOP_DISTANCE,
     TRAIL_DISTANCE,
@@ -36,6 +35,8 @@ from tradepool.core.graph.step import (
     market_step,
 )
 from tradepool.core.graph.units import WrongUnit
+from tradepool.core.market.align import columns
+from tradepool.core.market.market_step import NOTHING
 
 UGLY = parameter("os_system", 5, 1, 20, 1)
 AVERAGE = sma(close, UGLY)
@@ -59,10 +60,10 @@ def run(source: StepSource, program: Program, *extra: object) -> None:
 
 def market_rows(graph: Graph) -> Floats:
     """Market rows of 500 bars."""
-    outputs = np.empty(2_500)
+    outputs = np.empty(500 * COLUMNS)
     source = market_step(graph, timeframe_ms=MINUTE_MS)
     run(source, source.program, outputs)
-    return outputs.reshape(-1, 5)
+    return outputs.reshape(-1, COLUMNS)
 
 
 def test_no_text_of_a_user_becomes_source() -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, examples, seeds
 from tests.core.graph.terms import TERMS, N
 from tradepool.core.compiler import native
-from tradepool.core.graph.align import columns
 from tradepool.core.graph.expr import Expr, close, open_, parameter
 from tradepool.core.graph.primitives import ema, highest, lag, quantile, sma
 from tradepool.core.graph.scope import on
 from tradepool.core.graph.step import StepSource, market_step, series_step
+from tradepool.core.market.align import columns
 from tradepool.core.strategies.catalog import named, names
 
 FAST = parameter("fast", 3, 1, 20, 1)

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from tests.core.graph.samples import bars_of, bits, examples, seeds, tempers
 from tradepool.core.graph.expr import close, exp, log, open_, power, tanh
-from tradepool.core.graph.market_step import series
+from tradepool.core.market.market_step import series
 
 
 @examples(20)

@@ -9,8 +9,8 @@ import numpy as np
 from tests.core.indicators.naive_prices import Naive, atr
 from tests.core.indicators.plain import ago, bottom, ema, held, mean, peaks, rolled, rsi, spread, top, total, wilder
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import clock_of
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.align import clock_of
+from tradepool.core.market.bars import Bars
 
 
 def keltner(b: Bars) -> tuple[Floats, ...]:

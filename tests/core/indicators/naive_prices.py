@@ -21,7 +21,7 @@ from tests.core.indicators.plain import (
     wilder,
 )
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 
 # Of an indicator all lines, in the order of its outputs.
 Naive = Callable[[Bars], tuple[Floats, ...]]

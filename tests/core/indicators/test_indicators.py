@@ -9,9 +9,7 @@ from tests.core.graph.samples import bars_of, changed_after, examples
 from tests.core.indicators.found import PAGES, USUAL, USUAL_LINES, usual
 from tests.core.indicators.naive_others import NAIVE as OTHERS
 from tests.core.indicators.naive_prices import NAIVE as PRICES
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import WrongOperand, close, high, low, parameter
-from tradepool.core.graph.market_step import series
 from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
@@ -19,6 +17,8 @@ from tradepool.core.indicators.page import NOTHING, SAME, BeyondLimits
 from tradepool.core.indicators.parabolic_stop_and_reverse import parabolic_sar
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.indicators.simple_moving_average import sma
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series
 from tradepool.entrypoints.bench_indicators_twins import TWINS
 
 NAIVE = PRICES | OTHERS

@@ -12,8 +12,8 @@ from tests.conftest import Series
 from tests.core.graph.samples import bars_of
 from tests.core.indicators.found import PAGES, USUAL_LINES
 from tradepool.adapters.candle_files.read import open_candles
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import series as series_of
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series as series_of
 from tradepool.entrypoints.bench_indicators_twins import TWINS
 
 SERIES = ("BINANCE-BTC-USDT-5m", "BINANCE-BTC-USDT-1h", "BINANCE-ETH-USDT-1d")

@@ -18,9 +18,9 @@ from tradepool.core.compiler import native
 from tradepool.core.compiler.native import from_blocks, to_blocks
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource
+from tradepool.core.market.align import columns
+from tradepool.core.market.bars import Bars
 
 GUARD_ROWS = 3
 GUARD = -7.25e300

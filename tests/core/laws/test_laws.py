@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from tests.core.graph.samples import MINUTE_MS, TEMPERS, bars_of, changed_after, examples
 from tests.core.laws.drivers import alone, differing, in_lanes, of_markets
 from tests.core.laws.subjects import BATCHES, Batch, every_subject
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
 from tradepool.core.graph.whole import NEVER, at
+from tradepool.core.market.bars import Bars
 
 COUNT = 300
 COLUMNS = 19

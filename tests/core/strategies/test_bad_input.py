@@ -7,11 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tradepool.core.graph.align import WrongInputs
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, WrongOperand, close, parameter, volume
 from tradepool.core.graph.lengths import WrongLength
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.parameter import WrongParameter
 from tradepool.core.graph.primitives import sma
 from tradepool.core.graph.scope import of, on, session
@@ -20,6 +17,9 @@ from tradepool.core.graph.units import WrongUnit
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.page import BeyondLimits
 from tradepool.core.indicators.relative_strength_index import rsi
+from tradepool.core.market.align import WrongInputs
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies.exits import Exits
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 from tradepool.core.strategies.text import strategy_of
@@ -54,13 +54,13 @@ WRONG: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         WrongUnit,
         "not price",
     ),
-    "a window of zero": (lambda: sma(close, 0), WrongLength, "sma cannot look over 0 bars"),
+    "a window of zero": (lambda: sma(close, 0), WrongLength, r"sma\(close, 0\) cannot look over 0 bars"),
     "a window that may be zero": (
         lambda: rsi(length=parameter("n", 5, 0, 9, 1)),
         BeyondLimits,
         r"rsi\(length=n\): .*0 to 9",
     ),
-    "half a bar": (lambda: sma(close, 2.5), WrongLength, "over 2.5 bars"),  # type: ignore[arg-type]
+    "half a bar": (lambda: sma(close, 2.5), WrongLength, r"sma\(close, 2.5\) .*over 2.5 bars"),  # type: ignore[arg-type]
     "a negative width": (lambda: bollinger(width=-1), BeyondLimits, r"bollinger\(width=-1\): width cannot be -1"),
     "a default out of range": (lambda: parameter("n", 5, 6, 9, 1), WrongParameter, "n has no usable range"),
     "a value out of range": (
@@ -82,12 +82,12 @@ WRONG: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
     "a session finer than the data": (
         lambda: MarketStep(strategy(session("30m")), HOUR_MS),
         TimeframeTooFine,
-        r"In session\('30m'\)|In 30m",
+        r"In session\('30m'\): bars of 30m",
     ),
     "a market without data": (
         lambda: MarketStep(strategy(close > of("AAA/USDT", close)), HOUR_MS).advance(HOURS),
         WrongInputs,
-        "reads AAA/USDT but was given nothing else",
+        r"reads AAA/USDT in `of\('AAA/USDT', close\)` but was given nothing else",
     ),
     "text: an unknown name": (
         lambda: text("clos > 1"),

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, close, open_
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.step import EXPOSURE
 from tradepool.core.indicators.directional_movement_index import adx
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.combine import WrongCombination, gated, switched, vote, weighted
 from tradepool.core.strategies.renamed import prefixed

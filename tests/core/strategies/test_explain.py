@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradepool.core.graph.bars import COLUMNS
 from tradepool.core.graph.expr import close, crosses_above, open_, parameter, where
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.primitives import since, sma
 from tradepool.core.graph.step import EXPOSURE, PREVIOUS_EXPOSURE
 from tradepool.core.indicators.divergence import divergence
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
 from tradepool.core.indicators.volume_z_score import volume_z_score
+from tradepool.core.market.bars import COLUMNS
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.combine import vote
 from tradepool.core.strategies.explain import Explainer, NoSuchBar, explained, split

@@ -5,15 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
+import pytest
 
 from tradepool.core.backtest.run import Setting, run
-from tradepool.core.graph.expr import close, crosses_above, crosses_below, low
-from tradepool.core.graph.market_step import MarketStep, series
+from tradepool.core.graph.expr import WrongOperand, close, crosses_above, crosses_below, low
 from tradepool.core.graph.primitives import lowest, sma
 from tradepool.core.graph.step import EXPOSURE
 from tradepool.core.indicators.average_true_range import atr
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.exits import stop_at
-from tradepool.core.strategies.held import break_even, follow_levels, held, held_for, level_of
+from tradepool.core.strategies.held import break_even, follow_levels, gained, held, held_for, level_of
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.simexchange.market_model import model_listings
 
@@ -49,6 +50,30 @@ def test_a_time_exit_leaves_after_so_many_bars() -> None:
     assert lengths.max() == 12
     assert (lengths == 12).sum() > 5
     assert (lengths < 12).any()
+
+
+def test_less_gain_is_enough_the_longer_it_is_held() -> None:
+    """Against the same table walked in plain Python."""
+    table = {0: 0.8, 6: 0.3, 24: 0.0}
+    ends = gained(ENTER, LEAVE, table)
+    step = MarketStep(Strategy("roi", 1, ENTER, LEAVE | ends), 300_000)
+    exposure = step.advance(BARS)[:, EXPOSURE]
+    enters, leaves = series([ENTER, LEAVE], BARS).T == 1.0
+    entry, begun, whys = 0.0, -1, list[float]()
+    for index in range(step.lookback, len(BARS)):
+        price, was = BARS.close[index], begun >= 0
+        if was:
+            asked = max(bars for bars in table if index - begun >= bars)
+            over = price >= entry * (1.0 + table[asked] * 0.01)
+            if over:
+                whys.append(table[asked])
+            begun = -1 if over or leaves[index] else begun
+        elif enters[index] and not leaves[index] and exposure[index]:
+            entry, begun = price, index
+        assert (begun >= 0) == (exposure[index] == 1.0), index
+    assert set(whys) == set(table.values())
+    with pytest.raises(WrongOperand, match="is no table"):
+        gained(ENTER, LEAVE, {})
 
 
 def test_a_stop_stands_at_its_line() -> None:

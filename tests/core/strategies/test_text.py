@@ -21,7 +21,6 @@ from tradepool.core.graph.expr import (
     walk,
     where,
 )
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.primitives import count, cumulative, highest, lag, rank, regression, since
 from tradepool.core.graph.scope import external, of, on, session
 from tradepool.core.graph.step import market_step
@@ -31,6 +30,7 @@ from tradepool.core.indicators.exponential_moving_average import ema
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
 from tradepool.core.indicators.page import pages
 from tradepool.core.indicators.relative_strength_index import rsi
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies import exits
 from tradepool.core.strategies.catalog import named
 from tradepool.core.strategies.cost import node_state_floats, operations_a_bar

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import MarketStep, series
 from tradepool.core.graph.scope import on
 from tradepool.core.indicators.exponential_moving_average import ema
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import MarketStep, series
 from tradepool.core.strategies.catalog import named
 from tradepool.simexchange.market_model import model_bars
 

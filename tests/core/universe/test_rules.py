@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.resample import resample
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.resample import resample
 from tradepool.core.universe.rules import Candidate, Rules, WrongRule, judged, measure
 from tradepool.simexchange.market_model import model_listings
 

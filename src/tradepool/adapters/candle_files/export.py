@@ -14,8 +14,8 @@ import polars as pl
 from tradepool.adapters.candle_files.errors import CandleFileUnwritable
 from tradepool.adapters.candle_files.found_name import exported_name, freqtrade_name
 from tradepool.adapters.candle_files.write import replace_file
-from tradepool.core.graph.bars import COLUMNS, Bars
-from tradepool.core.graph.resample import bar_starts
+from tradepool.core.market.bars import COLUMNS, Bars
+from tradepool.core.market.resample import bar_starts
 from tradepool.ports.candles import Series, Stretch
 
 FORMATS = ("parquet", "csv", "freqtrade")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tradepool.adapters.candle_files.errors import UnknownFormat, UnnamedMarket
-from tradepool.core.graph.resample import LENGTHS_MS
+from tradepool.core.market.resample import LENGTHS_MS
 from tradepool.ports.candles import Series
 
 # Longest ending first, so that the kind of `.json.gz` is not `.gz`.

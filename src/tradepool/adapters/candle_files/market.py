@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tradepool.adapters.candle_files.errors import BadMarketFile, PriceBelowTick, PriceTooLarge, UnknownMarketKey
 from tradepool.adapters.candle_files.name import SeriesName
-from tradepool.core.graph.bars import PRICE_COLUMNS, Bars
+from tradepool.core.market.bars import PRICE_COLUMNS, Bars
 from tradepool.domain.errors import MoneyTooLarge, OffGrid
 from tradepool.domain.market import EXACT_MAX, UNIT, FeeSchedule, Market, unit_for
 from tradepool.runtime.config import nearest

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tradepool.adapters.candle_files import errors
 from tradepool.adapters.candle_files.market import check_market, market_of, read_market_file, rounded_to_tick
 from tradepool.adapters.candle_files.name import SeriesName, series_name
-from tradepool.core.graph.bars import COLUMNS, PRICE_COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, PRICE_COLUMNS, Bars
 from tradepool.domain.candle import timeframe_name
 from tradepool.domain.market import Market
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from tradepool.adapters.candle_files import errors
 from tradepool.adapters.candle_files.found_name import kind_of
-from tradepool.core.graph.bar_faults import any_of, impossible, misplaced
-from tradepool.core.graph.bars import COLUMNS, Bars
-from tradepool.core.graph.resample import LENGTHS_MS
+from tradepool.core.market.bar_faults import any_of, impossible, misplaced
+from tradepool.core.market.bars import COLUMNS, Bars
+from tradepool.core.market.resample import LENGTHS_MS
 from tradepool.ports.candles import Series
 
 TIME_NAMES = ("timestamp", "open_time", "opentime", "open time", "date", "datetime", "time", "unix", "ts")

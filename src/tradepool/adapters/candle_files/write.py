@@ -12,7 +12,7 @@ import polars as pl
 from tradepool.adapters.candle_files.errors import BadFileName, CandleFileUnwritable
 from tradepool.adapters.candle_files.name import series_name
 from tradepool.adapters.candle_files.read import check
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.candle import timeframe_name
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.adapters.candle_store.errors import BrokenSeries
-from tradepool.core.graph.bars import COLUMNS
+from tradepool.core.market.bars import COLUMNS
 from tradepool.ports.candles import Series, Stretch
 
 ORIGIN_MS = 1_262_304_000_000  # 2010-01-01T00:00:00Z

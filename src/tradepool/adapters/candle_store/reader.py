@@ -29,7 +29,7 @@ from tradepool.adapters.candle_store.layout import (
     stretches,
     time_of,
 )
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.ports.candles import Stretch
 
 # SEEK_DATA finds the first written byte of a sparse file at once; systems without it look at all of it.

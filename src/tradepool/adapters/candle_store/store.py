@@ -14,8 +14,8 @@ from tradepool.adapters.candle_store.layout import FORMAT, GRID, Grid, folder_na
 from tradepool.adapters.candle_store.quarantine import QUARANTINE
 from tradepool.adapters.candle_store.reader import SeriesReader
 from tradepool.adapters.candle_store.writer import SeriesWriter
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.resample import bar_end, bar_starts, divides, resample
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.resample import bar_end, bar_starts, divides, resample
 from tradepool.domain.candle import TIMEFRAMES_MS
 from tradepool.ports.candles import Series, Stretch
 

@@ -38,8 +38,8 @@ from tradepool.adapters.candle_store.layout import (
 )
 from tradepool.adapters.candle_store.quarantine import set_block_aside
 from tradepool.adapters.candle_store.reader import SeriesReader
-from tradepool.core.graph.bar_faults import impossible
-from tradepool.core.graph.bars import COLUMNS, Bars
+from tradepool.core.market.bar_faults import impossible
+from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.ports.candles import Appended, Stretch
 from tradepool.runtime import telemetry
 

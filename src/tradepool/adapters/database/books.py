@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import groupby
 
 from sqlalchemy import Connection, select
 
@@ -11,8 +12,8 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import AccountId, MarketId
-from tradepool.domain.ledger import LedgerCode, Transfer, TransferCode
+from tradepool.domain.ids import AccountId, LedgerEntryId, MarketId
+from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 from tradepool.domain.order import Refusal
 from tradepool.domain.trade import Trade
 
@@ -28,20 +29,37 @@ class DatabaseBooks:
 
     def transfers(self, account: AccountId) -> Iterator[Transfer]:
         """Every transfer of an account, in the order it was booked."""
+        for entry in self.entries(account):
+            yield from entry.transfers
+
+    def entries(self, account: AccountId) -> Iterator[LedgerEntry]:
+        """Every ledger entry of an account, in the order it was booked."""
         t, e = tables.transfer, tables.ledger_entry
         query = (
-            select(t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
-            .join(e, e.c.id == t.c.entry)
-            .where(t.c.account == account)
-            .order_by(e.c.sequence, t.c.entry, t.c.position)
+            select(e.c.id, e.c.time_ms, e.c.reference, t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
+            .join(t, e.c.id == t.c.entry)
+            .where(e.c.account == account)
+            .order_by(e.c.sequence, e.c.id, t.c.position)
         )
-        for debit, credit, asset, amount, code in self._connection.execute(query):
-            yield Transfer(
-                debit=LedgerCode(debit),
-                credit=LedgerCode(credit),
-                asset=asset,
-                amount=Decimal(amount),
-                code=TransferCode(code),
+        rows = self._connection.execute(query).all()
+        self._connection.rollback()
+        for (name, time_ms, reference), found in groupby(rows, key=lambda row: row[:3]):
+            transfers = [
+                Transfer(
+                    debit=LedgerCode(debit),
+                    credit=LedgerCode(credit),
+                    asset=asset,
+                    amount=Decimal(amount),
+                    code=TransferCode(code),
+                )
+                for _, _, _, debit, credit, asset, amount, code in found
+            ]
+            yield LedgerEntry(
+                id=LedgerEntryId(name),
+                account=account,
+                time_ms=time_ms,
+                transfers=tuple(transfers),
+                reference=reference,
             )
 
     def last_fills(self, account: AccountId, most: int = LAST_FILLS) -> list[Fill]:

@@ -30,6 +30,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.CancelRefused,
         events.TermsSeen,
         events.MandateChanged,
+        events.OrdersAdopted,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

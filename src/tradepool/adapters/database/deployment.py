@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Executable, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
@@ -58,13 +57,9 @@ class DatabaseDeployment:
             )
 
     def _write(self, *statements: Executable) -> None:
-        try:
+        with transaction(self._connection):
             for statement in statements:
                 self._connection.execute(statement)
-            self._connection.commit()
-        except DBAPIError as error:
-            self._connection.rollback()
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
 
     # ---- which world, which instance
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -63,6 +65,19 @@ def _migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     connection.commit()
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All or nothing of what is written inside. StoreUnusable when the database can't be used."""
+    try:
+        yield
+        connection.commit()
+    except DBAPIError as error:
+        raise StoreUnusable(path=connection.engine.url.database, why=error.orig) from error
+    finally:
+        # Nothing, after a commit.
+        connection.rollback()
 
 
 def dispose(connection: Connection) -> None:

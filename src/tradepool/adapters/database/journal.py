@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from zlib import crc32
 
-from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from msgspec import MsgspecError
+from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable
-from tradepool.domain.errors import BrokenLaw
+from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.ledger import LedgerEntry
@@ -28,7 +30,14 @@ _ENTRY = insert(tables.ledger_entry)
 _TRANSFER = insert(tables.transfer)
 _TRADE = insert(tables.trade)
 _REFUSAL = insert(tables.refusal)
+_LAST_ENTRY = select(func.max(tables.ledger_entry.c.sequence)).where(
+    tables.ledger_entry.c.account == bindparam("account")
+)
 _CHECKPOINT = insert(tables.checkpoint).prefix_with("OR REPLACE")
+
+
+class DamagedJournal(TradepoolError):
+    """The journal of account {account} is damaged at event {sequence}: {why}; this account alone stands still, its protections rest at the venue: restore a backup (tradepool store restore), or sell there by hand."""
 
 
 class DatabaseJournal:
@@ -100,14 +109,33 @@ class DatabaseJournal:
             ],
         )
 
-    def read(self, account: AccountId) -> Iterator[tuple[int, int, Event]]:
-        """An account's events in order: sequence, as_of_ms, event."""
+    def read(self, account: AccountId, after: int = 0) -> Iterator[tuple[int, int, Event]]:
+        """An account's events in order, those after a sequence: sequence, as_of_ms, event. DamagedJournal, UnknownEvent."""
         t = tables.event.c
-        query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body).where(t.account == account)
-        rows = self._connection.execute(query.order_by(t.sequence)).all()
-        self._connection.rollback()
-        for sequence, as_of_ms, kind, schema, body in rows:
-            yield sequence, as_of_ms, decode_event(kind, schema, body)
+        query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest)
+        query = query.where(t.account == account, t.sequence > after)
+        try:
+            rows = self._connection.execute(query.order_by(t.sequence)).all()
+            booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
+        except DatabaseError as error:
+            raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=error.orig) from error
+        finally:
+            self._connection.rollback()
+        for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
+            if sequence != expected:
+                raise DamagedJournal(account=account, sequence=expected, why="it is missing")
+            if digest is not None and digest != _digest(account, sequence, as_of_ms, kind, body):
+                raise DamagedJournal(
+                    account=account, sequence=sequence, why="its bytes are not those that were written"
+                )
+            try:
+                event = decode_event(kind, schema, body)
+            except (MsgspecError, InvalidInput, ArithmeticError) as error:
+                raise DamagedJournal(account=account, sequence=sequence, why=error) from error
+            yield sequence, as_of_ms, event
+        last = rows[-1].sequence if rows else after
+        if booked is not None and booked > last:
+            raise DamagedJournal(account=account, sequence=last + 1, why="it is missing, and its ledger entry is there")
 
     def intents(self, account: AccountId) -> list[OrderRequest]:
         """Every order intent of an account, in the order they were made."""
@@ -149,14 +177,21 @@ class DatabaseJournal:
 
 
 def _event_row(record: Record) -> dict[str, object]:
+    kind, body = type(record.event).__name__, encode(record.event)
     return {
         "account": record.account,
         "sequence": record.sequence,
         "schema": SCHEMA,
-        "kind": type(record.event).__name__,
+        "kind": kind,
         "as_of_ms": record.as_of_ms,
-        "body": encode(record.event),
+        "body": body,
+        "digest": _digest(record.account, record.sequence, record.as_of_ms, kind, body),
     }
+
+
+def _digest(account: str, sequence: int, as_of_ms: int, kind: str, body: str) -> int:
+    """What tells flipped bytes: a CRC-32 of all that a row says."""
+    return crc32(f"{account} {sequence} {as_of_ms} {kind} {body}".encode())
 
 
 def _intent_row(record: Record, intent: OrderRequest) -> dict[str, object]:

@@ -54,6 +54,20 @@ event = Table(
     Column("kind", Text, nullable=False),
     Column("as_of_ms", Integer, nullable=False),
     Column("body", Text, nullable=False),
+    Column("digest", Integer),
+    PrimaryKeyConstraint("account", "sequence"),
+    sqlite_strict=True,
+)
+
+snapshot = Table(
+    "snapshot",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("as_of_ms", Integer, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("body", Text, nullable=False),
     PrimaryKeyConstraint("account", "sequence"),
     sqlite_strict=True,
 )
@@ -203,5 +217,41 @@ risk_resumed = Table(
     "risk_resumed",
     METADATA,
     Column("scope", Text, primary_key=True),
+    sqlite_strict=True,
+)
+
+data_key = Table(
+    "data_key",
+    METADATA,
+    Column("user", Text, primary_key=True),
+    Column("master", Text, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+secret = Table(
+    "secret",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("account", "field"),
+    sqlite_strict=True,
+)
+
+settlement = Table(
+    "settlement",
+    METADATA,
+    Column("user", Text, nullable=False),
+    Column("opened_ms", Integer, nullable=False),
+    Column("closes_ms", Integer, nullable=False),
+    Column("settled_ms", Integer, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("paid_ms", Integer, nullable=True),
+    PrimaryKeyConstraint("user", "opened_ms"),
     sqlite_strict=True,
 )

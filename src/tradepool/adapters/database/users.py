@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, encode
+from tradepool.adapters.database.engine import transaction
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.user import Account, Role, User
@@ -23,11 +24,11 @@ class DatabaseUsers:
     def add(self, user: User, account: Account, mandate: Mandate) -> None:
         """Store a user with one account and one mandate, in one transaction."""
         run = self._connection.execute
-        run(insert(tables.user), {"id": user.id, "name": user.name, "role": user.role.value})
-        row = {"id": account.id, "user": account.user, "venue": account.venue, "number": account.number}
-        run(insert(tables.account), row)
-        run(insert(tables.mandate), {"id": mandate.id, "account": mandate.account, "body": encode(mandate)})
-        self._connection.commit()
+        with transaction(self._connection):
+            run(insert(tables.user), {"id": user.id, "name": user.name, "role": user.role.value})
+            row = {"id": account.id, "user": account.user, "venue": account.venue, "number": account.number}
+            run(insert(tables.account), row)
+            run(insert(tables.mandate), {"id": mandate.id, "account": mandate.account, "body": encode(mandate)})
 
     def users(self) -> Sequence[User]:
         """All users, by id."""

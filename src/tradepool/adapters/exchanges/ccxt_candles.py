@@ -14,7 +14,7 @@ from tradepool.adapters.exchanges.clients import new_client
 from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.venues import BINANCE
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput, VenueError
 from tradepool.ports.candles import Series
 from tradepool.ports.clock import Clock

@@ -54,6 +54,7 @@ class CcxtFeed:
         self._markets: dict[str, Market] = {}
         self._ask = Ask(self.client, NOBODY)
         self._stream = Stream(self.client, "candles", NOBODY)
+        self._senseless: set[tuple[str, ...]] = set()
 
     async def markets(self) -> Sequence[Market]:
         """Every spot market the venue trades now; one whose rules can't be read is left out, and logged."""
@@ -164,11 +165,28 @@ class CcxtFeed:
             rows = sorted(translate.rows_from(answer), key=lambda row: int(row[0]))
             closed = [row for row in rows if int(row[0]) + timeframe_ms <= now_ms]
             next_ms = int(rows[-1][0]) + 1 if len(rows) == HISTORY_PAGE else None
-            return [translate.candle_from_row(market, timeframe_ms, row) for row in closed], next_ms
+            return self._candles(market, timeframe_ms, closed), next_ms
 
         request = {"symbol": self.client.market_id(market.symbol), "interval": timeframe_name(timeframe_ms)}
         asked = self.client.publicGetKlines({**request, "startTime": since_ms, "limit": HISTORY_PAGE})
         return await self._ask("klines", asked, read)
+
+    def _candles(self, market: Market, timeframe_ms: int, rows: Sequence[Any]) -> list[Candle]:
+        """The rows' candles. One that makes no sense fails its page; said again in the same words it is what the venue
+        has on record: then that bar does not exist, and keeps nobody from starting."""
+        candles, unheard = list[Candle](), list[translate.BadFrame]()
+        for row in rows:
+            try:
+                candles.append(translate.candle_from_row(market, timeframe_ms, row))
+            except translate.BadFrame as error:
+                words = (market.id, str(timeframe_ms), *map(str, row[:6]))
+                if words not in self._senseless:
+                    unheard.append(error)
+                self._senseless.add(words)
+                log.warning("a candle makes no sense", market=market.id, row=words)
+        if unheard:
+            raise unheard[0]
+        return candles
 
     async def close(self) -> None:
         """Stop watching and close the client."""

@@ -18,6 +18,7 @@ from tradepool.domain.candle import Candle, timeframe_name
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
+from tradepool.domain.ticker import MarketFacts
 from tradepool.ports.clock import Clock
 from tradepool.runtime import telemetry
 
@@ -72,6 +73,34 @@ class CcxtReader:
 
         return await self._ask("fetch_tickers", asked, read)
 
+    async def facts(self) -> dict[MarketId, MarketFacts]:
+        """Status and spread of every spot market, traded or not; best prices of all come in one request."""
+        listings = await self._ask("load_markets", self.client.load_markets(), dict.values)
+        quick = self.client.has["fetchBidsAsks"]
+        asked = self.client.fetch_bids_asks() if quick else self.client.fetch_tickers()
+        quotes = await self._ask("fetch_bids_asks" if quick else "fetch_tickers", asked, _spreads)
+        spot = [each for each in listings if each["spot"]]
+        return {
+            MarketId(f"{self._venue}:{each['symbol']}"): MarketFacts(_status(each), quotes.get(each["symbol"]))
+            for each in spot
+        }
+
     async def close(self) -> None:
         """Leave."""
         await self.client.close()
+
+
+def _status(listing: Any) -> str:
+    """The venue's own word; where it has none, whether ccxt takes it for active."""
+    told = listing["info"].get("status") if isinstance(listing["info"], dict) else None
+    return told if isinstance(told, str) and told else "inactive" if listing["active"] is False else "active"
+
+
+def _spreads(answer: Any) -> dict[str, float]:
+    """By symbol, in percent of the middle; a side that is empty or zero leaves a market out."""
+    found = {}
+    for symbol, row in answer.items():
+        bid, ask = (float(row.get(side) or 0.0) for side in ("bid", "ask"))
+        if 0.0 < bid <= ask:
+            found[str(symbol)] = 200.0 * (ask - bid) / (ask + bid)
+    return found

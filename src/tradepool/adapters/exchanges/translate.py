@@ -30,12 +30,12 @@ from tradepool.domain.ids import (
     FillId,
     MarketId,
     VenueOrderId,
-    cancel_id,
+    is_cancel_id,
     read_client_order_id,
 )
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market, unit_for
-from tradepool.domain.order import Order, OrderStatus, Side
+from tradepool.domain.order import Order, OrderStatus, OrderType, Side
 from tradepool.domain.ticker import Ticker
 
 FOREIGN_NAME_MAX = 64
@@ -46,6 +46,7 @@ class BadFrame(ValueError):
 
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+TYPES = {"MARKET": OrderType.MARKET, "LIMIT": OrderType.LIMIT, "STOP_LOSS": OrderType.STOP_LOSS}
 STATUSES = {
     "NEW": OrderStatus.ACCEPTED,
     "PENDING_NEW": OrderStatus.ACCEPTED,
@@ -136,9 +137,21 @@ def accepted_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderAccept
     )
 
 
+def pair_accepted_from(answer: Mapping[str, Any], names: Sequence[ClientOrderId]) -> list[OrderAccepted]:
+    """The venue's answer to two orders of which only one may trade, in the order of their names."""
+    ids = {_text(order["clientOrderId"]): VenueOrderId(str(order["orderId"])) for order in rows_from(answer["orders"])}
+    time_ms = int(answer["transactionTime"])
+    return [OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=ids[name]) for name in names]
+
+
 def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCancelled | None:
-    """ccxt's answer to a cancel; None when the order was filled in part: the stream tells that first, then the end."""
+    """ccxt's answer to a cancel; None when the order was filled in part: the stream tells that first, then the end.
+
+    Who cancels an order of a pair is answered with the reports of both.
+    """
     info = answer["info"]
+    if "orderReports" in info:
+        (info,) = (report for report in info["orderReports"] if report["origClientOrderId"] == name)
     if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
         raise BadFrame(f"a cancelled order is {info['status']}")
     if filled := canonical(info["executedQty"]):
@@ -157,11 +170,15 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         filled_quantity=canonical(answer["executedQty"]),
         time_ms=created,
         updated_ms=int(answer.get("updateTime") or created),
+        side=SIDES.get(answer.get("side", "")),
+        type=TYPES.get(answer.get("type", "")),
+        quantity=canonical(answer["origQty"]) if "origQty" in answer else None,
+        stop_price=canonical(answer["stopPrice"]) or None if "stopPrice" in answer else None,
     )
 
 
 def orders_from(answer: Any, market: Market) -> list[Order]:
-    """Open orders as the venue's REST API shows them."""
+    """Orders as the venue's REST API shows them."""
     return [order_from(order, market) for order in rows_from(answer)]
 
 
@@ -218,7 +235,7 @@ def events_from_report(report: Mapping[str, Any], account: AccountId, market: Ma
     event = _event_from_report(report, account, market)
     events = [] if event is None else [event]
     name, original = _text(report["c"]), _text(report["C"])
-    if report["x"] == "CANCELED" and original and name not in (original, cancel_id(original)):
+    if report["x"] == "CANCELED" and original and name != original and not is_cancel_id(name):
         events.insert(0, foreign_from_report(report, market.id))
     return events
 

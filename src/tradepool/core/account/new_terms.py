@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.core.account.adopt import adopt
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.errors import OffGrid, TradepoolError
-from tradepool.domain.event import EntriesResumed, MandateChanged, TermsSeen
+from tradepool.domain.event import EntriesResumed, MandateChanged, OrdersAdopted, TermsSeen
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 
@@ -33,19 +34,26 @@ TICKS = (
     step.NEXT_TARGET,
     step.FIRST_DISTANCE,
     step.SECOND_DISTANCE,
+    step.BREAK_DISTANCE,
+    step.BREAK_AT,
 )
-STEPS = (step.STEPS, step.ENTRY_STEPS, step.EXIT_STEPS)
+STEPS = (step.STEPS, step.PART, step.ENTRY_STEPS, step.EXIT_STEPS)
 
 
 class GridsApart(TradepoolError):
     """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
 
 
-def take(account: Account, event: TermsSeen | MandateChanged | EntriesResumed) -> bool:
-    """Trade by these from now on; whether they are news. GridsApart."""
-    if isinstance(event, EntriesResumed):
-        return resume(account, event)
-    return take_terms(account, event) if isinstance(event, TermsSeen) else take_mandate(account, event)
+def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed) -> bool:
+    """What is only heard at a start, or of a person: whether it is news. GridsApart, BrokenLaw."""
+    match event:
+        case TermsSeen():
+            return take_terms(account, event)
+        case MandateChanged():
+            return take_mandate(account, event)
+        case EntriesResumed():
+            return resume(account, event)
+    return adopt(account, event)
 
 
 def resume(account: Account, event: EntriesResumed) -> bool:
@@ -99,7 +107,7 @@ def _common(one: Decimal, other: Decimal) -> Decimal:
 def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
     """Count the slot in `market` and order by `listed`."""
     before, row = slot.market, slot.row
-    slot.list(listed, market)
+    slot.relist(listed, market)
     slot.scale, slot.terms = price_scale(market), terms_of(market, account.mandate.weight, account.mandate.limits)
     ticks, steps = before.price_tick / market.price_tick, before.quantity_step / market.quantity_step
     for field in TICKS:
@@ -117,7 +125,7 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
     """Trade by this mandate from now on; whether it is news. Capital that is given or taken is cash; a market that it
     names no more stays as long as something is held or ordered there."""
     before, mandate = account.mandate, event.mandate
-    account.mandate = mandate
+    account.trade_under(mandate)
     if mandate == account.agreed:
         return False
     account.agreed = mandate

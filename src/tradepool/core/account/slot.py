@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -21,13 +21,20 @@ from tradepool.domain.signal import Signal
 
 @dataclass(slots=True)
 class Working:
-    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet."""
+    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet.
+
+    `partner` is the other order of its pair, `refused` why that one was; `part` says that it closes the part with a target
+    of its own.
+    """
 
     request: OrderRequest
     status: OrderStatus = OrderStatus.INTENT
     filled_steps: int = 0
     reserved: int = 0
     owed: bool = False
+    partner: ClientOrderId | None = None
+    part: bool = False
+    refused: str = ""
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
@@ -57,8 +64,9 @@ class Working:
 @dataclass(slots=True)
 class Slot:
     """A market of a mandate: `market` is how it is counted, `listed` how the venue has it now: `lot` steps make one of its
-    steps, and orders are rounded to it. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
-    for the stop to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does."""
+    steps, and orders are rounded to it. `entry`, `stops`, `targets`, `exit` name the working orders; `after_cancel` is the
+    wish that waits for stops and targets to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does. `passed`: the
+    price was beyond what was to rest for some of the position."""
 
     market: Market
     terms: list[int]
@@ -66,10 +74,12 @@ class Slot:
     row: list[int] = field(default_factory=lambda: [0] * step.SLOT_SIZE)
     mark: int = 0
     entry: ClientOrderId | None = None
-    stop: ClientOrderId | None = None
+    stops: list[ClientOrderId] = field(default_factory=list)
+    targets: list[ClientOrderId] = field(default_factory=list)
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
     sell_purpose: Purpose = Purpose.SIGNAL_EXIT
+    passed: bool = False
     listed: Market = field(init=False)
     lot: int = 1
 
@@ -77,7 +87,7 @@ class Slot:
         """Ticks per price of the market."""
         self.scale, self.listed = price_scale(self.market), self.market
 
-    def list(self, listed: Market, market: Market) -> None:
+    def relist(self, listed: Market, market: Market) -> None:
         """Order by one grid and count in another, in which the first is whole."""
         self.listed, self.market = listed, market
         self.lot = market.steps(listed.quantity_step)
@@ -86,14 +96,15 @@ class Slot:
         """What is held is closed in whole steps of the venue; what is left is dust then."""
         if self.lot > 1:
             self.row[step.STEPS] -= self.row[step.STEPS] % self.lot
+            self.row[step.PART] -= self.row[step.PART] % self.lot
 
     def quantity(self, steps: int) -> Decimal:
         """What to order of so many steps."""
         return self.market.quantity(steps - steps % self.lot)
 
-    def stop_price(self) -> Decimal:
-        """The stop's level, rounded up to the venue's tick."""
-        price, tick = self.market.price(self.row[step.STOP]), self.listed.price_tick
+    def price(self, level: int) -> Decimal:
+        """The price of a sale at a level in ticks, rounded up to the venue's tick."""
+        price, tick = self.market.price(level), self.listed.price_tick
         above = price % tick
         return price - above + tick if above else price
 
@@ -101,6 +112,16 @@ class Slot:
     def held(self) -> bool:
         """Whether there is a position."""
         return self.row[step.HOLDING] > 0
+
+    @property
+    def stop(self) -> ClientOrderId | None:
+        """The first of its stops, if one is at work."""
+        return self.stops[0] if self.stops else None
+
+    @property
+    def guards(self) -> list[ClientOrderId]:
+        """Its stops, then its targets."""
+        return self.stops + self.targets
 
     @property
     def busy(self) -> bool:
@@ -111,6 +132,11 @@ class Slot:
     def exiting(self) -> bool:
         """Whether a sale is on its way, whose cash entries elsewhere wait for."""
         return self.exit is not None or self.after_cancel == step.SELL
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
+        return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
 
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
@@ -137,9 +163,9 @@ class Slot:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
 
-    def covered_by(self, stop: Working) -> int:
-        """Steps its stop still stands for: fewer than are held when it could not be replaced as an entry filled further."""
-        return self.market.steps(stop.request.quantity) - stop.filled_steps
+    def covered(self, orders: Mapping[ClientOrderId, Working]) -> int:
+        """Steps its stops still stand for: fewer than are held when one could not be replaced as an entry filled further."""
+        return sum(self.market.steps(orders[s].request.quantity) - orders[s].filled_steps for s in self.stops)
 
     def position(self, mandate: Mandate) -> Position:
         """The open position."""
@@ -174,7 +200,7 @@ class Entry:
 
 def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
     """What a person wants sold and is not being sold yet, as far as it can be; its sale will say whose wish it was."""
-    found = [s for s in slots if s.market.id in markets and s.held and not s.exiting and not s.row[step.UNSELLABLE]]
+    found = [s for s in slots if s.market.id in markets and s.held and not s.leaving and not s.row[step.UNSELLABLE]]
     for slot in found:
         slot.sell_purpose = Purpose.FLATTEN
     return found

@@ -32,6 +32,7 @@ REASONS = {
     step.TRAILING_HIT: Purpose.TRAILING,
     step.TARGET_HIT: Purpose.TARGET,
     step.FLATTENED: Purpose.FLATTEN,
+    step.TIME_HIT: Purpose.TIME_EXIT,
 }
 REASON_CODES = {purpose: code for code, purpose in REASONS.items()}
 

@@ -19,10 +19,10 @@ from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
 from tradepool.core.compiler.functions import Functions
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import round_to_int
-from tradepool.core.graph.align import Timed, columns
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.step import StepSource
+from tradepool.core.market.align import Timed, columns
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.ids import StrategyId
 from tradepool.domain.mandate import NO_LIMITS, Limits

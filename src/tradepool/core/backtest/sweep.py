@@ -21,9 +21,9 @@ from tradepool.core.backtest.loop import NAME, SPREAD, fused, ticks_of
 from tradepool.core.backtest.run import Setting, market_for
 from tradepool.core.compiler import gpu, native
 from tradepool.core.compiler.program import Program
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource
+from tradepool.core.market.align import Timed, columns
+from tradepool.core.market.bars import Bars
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.market import Market
@@ -80,8 +80,11 @@ def sweep(
     lanes: int | None = None,
     runner: Runner = "native",
     others: Mapping[str, Bars] | None = None,
+    externals: Mapping[str, Timed] | None = None,
 ) -> Sweep:
     """Run a strategy with many parameter sets; parameters that are not named keep the strategy's value.
+
+    `others` and `externals` are what it reads beside the bars, as in `run.run`.
 
     The runner `gpu` takes a thread a set and gives the same bits; `gpu float32` is a screen: close, not equal, so run
     its `best` again. Raises UnevenSets, UnknownParameter, WrongParameter, NativeUnavailable where LLVM is missing, and
@@ -104,7 +107,7 @@ def sweep(
     terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
     scale, last = price_scale(market), len(bars) - 1
     ticks = ticks_of(bars, scale)
-    before = (shared, *columns(source, bars, others=others), 0, len(bars))
+    before = (shared, *columns(source, bars, others=others, externals=externals), 0, len(bars))
     after = (bars.open_time, *ticks, bars.timeframe_ms, scale, last, False)
     if runner == "native":
         _on_cpu(program, source, own, before, terms, after, lanes, threads)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from tradepool.core.compiler.functions import Function
 from tradepool.core.compiler.runners import Runner, load
-from tradepool.core.graph.align import columns
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.market_step import NOTHING
 from tradepool.core.graph.step import StepSource, fused_step
+from tradepool.core.market.align import columns
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
 

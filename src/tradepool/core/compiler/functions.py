@@ -56,7 +56,12 @@ class Function:
 
         The arrays are kept alive and must not be resized; what is written into them is what the next run sees.
         """
-        return _Bound(self.call, tuple(self.prepare(arguments)), (self, arguments))
+        call, ready = self.call, tuple(self.prepare(arguments))
+
+        def run(_kept: object = (self, arguments)) -> Any:
+            return call(*ready)
+
+        return run
 
     def prepare(self, arguments: tuple[object, ...]) -> Iterator[object]:
         """Each argument as the runner takes it."""
@@ -98,30 +103,12 @@ class Function:
         return WrongArgument(function=self.signature.name, parameter=parameter, why=why, remedy=remedy)
 
 
-class _Bound:
-    """A call whose arguments are ready; `kept` holds the function and the arrays behind the pointers."""
-
-    __slots__ = ("arguments", "call", "kept")
-
-    def __init__(self, call: Callable[..., Any], arguments: tuple[object, ...], kept: tuple[object, ...]) -> None:
-        self.call = call
-        self.arguments = arguments
-        self.kept = kept
-
-    def __call__(self) -> Any:
-        return self.call(*self.arguments)
-
-
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """The functions of one program in one runner (`reference` or `native`), by name.
-
-    `compile_seconds` is what making them took by the clock given to `native.load`; 0.0 from the cache, nan without a clock.
-    """
+    """The functions of one program in one runner (`reference` or `native`), by name."""
 
     runner: str
     functions: Mapping[str, Function]
-    compile_seconds: float
 
     def __getitem__(self, name: str) -> Function:
         """The function of that name. Raises NoSuchFunction."""

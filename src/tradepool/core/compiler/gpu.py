@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tradepool.core.compiler.dialect import check
 from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
-from tradepool.core.compiler.native import NativeUnavailable
+from tradepool.core.compiler.native import NativeUnavailable, optimise
 from tradepool.core.compiler.program import Program
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
@@ -57,13 +57,9 @@ def ptx(
     shape = compiler.Shape(1, frozenset(spread), threads=True, floats=F32 if floats == "float32" else F64)
     module = llvm.parse_assembly(compiler.module_text(program, frozenset({export}), shape))
     module.triple = TRIPLE
-    module.verify()
     machine = llvm.Target.from_triple(TRIPLE).create_target_machine(architecture, "", 3)
     module.data_layout = str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
-    passes = llvm.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(module, passes)
+    optimise(llvm, module, machine, level=2)
     text: str = machine.emit_assembly(module)
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -39,6 +40,10 @@ class Signature:
     parameters: tuple[tuple[str, Kind], ...]
     result: Kind
     writes: frozenset[str] = frozenset()
+
+    def in_columns(self, spread: Collection[str]) -> list[str]:
+        """Arrays that have rows of their own for each column or group: those that are `spread`, and those it writes."""
+        return [name for name, kind in self.parameters if kind in ELEMENT and (name in spread or name in self.writes)]
 
 
 @cache

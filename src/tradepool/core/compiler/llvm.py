@@ -159,7 +159,7 @@ class ModuleWriter:
 
     def _export_columns(self, signature: Signature) -> None:
         """A loop over groups of columns: the arguments, then rows of each array of its own, first and last group."""
-        own = [name for name, kind in signature.parameters if kind in ELEMENT and self.has_columns(signature, name)]
+        own = signature.in_columns(self.shape.spread)
         takes = [self.kinds[kind] for _, kind in signature.parameters] + [I64] * (len(own) + 2)
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), takes), PREFIX + signature.name)
         function.attributes.add("nounwind")
@@ -195,14 +195,14 @@ class ModuleWriter:
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), takes), signature.name)
         function.calling_convention = "ptx_kernel"
         b = ir.IRBuilder(function.append_basic_block("entry"))
+        own = frozenset(signature.in_columns(self.shape.spread))
         thread, block, size = (self._register(b, name) for name in ("tid", "ctaid", "ntid"))
         column, columns = b.add(b.mul(block, size), thread), function.args[-1]
         arguments = []
         for argument, (name, kind) in zip(function.args, signature.parameters, strict=False):
-            if kind in ELEMENT and self.has_columns(signature, name):
+            if name in own:
                 argument = b.gep(argument, [column], source_etype=self.kinds[ELEMENT[kind]])
             arguments.append(argument)
-        own = frozenset(name for name, _ in signature.parameters if self.has_columns(signature, name))
         with b.if_then(b.icmp_signed("<", column, columns)):
             b.call(self.function(Instance(signature.name, own)), [*arguments, columns])
         b.ret_void()
@@ -211,7 +211,3 @@ class ModuleWriter:
         full = f"llvm.nvvm.read.ptx.sreg.{name}.x"
         kind = ir.FunctionType(ir.IntType(32), [])
         return b.zext(b.call(self.module.globals.get(full) or ir.Function(self.module, kind, full), []), I64)
-
-    def has_columns(self, signature: Signature, name: str) -> bool:
-        """Whether an array has rows of its own for each column or group: it differs by column, or it is written."""
-        return name in self.shape.spread or name in signature.writes

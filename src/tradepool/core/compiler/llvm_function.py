@@ -15,7 +15,7 @@ from llvmlite import ir
 from tradepool.core.compiler.kinds import ELEMENT, Kind
 from tradepool.core.compiler.lanes import returns
 from tradepool.core.compiler.llvm_values import ValueEmitter
-from tradepool.core.compiler.llvm_words import I1, I64, any_lane, constant
+from tradepool.core.compiler.llvm_words import I1, any_lane, constant
 
 # So many statements of these words at most run under a mask without asking whether any column wants them.
 CHEAP = 3
@@ -91,11 +91,14 @@ class FunctionEmitter(ValueEmitter):
             case ast.AugAssign(target, operator, value):
                 self.augment(target, operator, value)
             case ast.If(test, body, other):
-                self.columns_branch(test, body, other) if self.differs(test) else self.branch(test, body, other)
+                holds = self.value(test)
+                if isinstance(holds, ir.Constant):
+                    self.block(body if holds.constant else other)
+                else:
+                    self.columns_branch(holds, body, other) if self.differs(test) else self.branch(holds, body, other)
                 self.go_on_without(node)
             case ast.For(ast.Name(name), ast.Call(_, limits), body):
-                columns = any(self.differs(limit) for limit in limits)
-                self.columns_loop(name, limits, body) if columns else self.loop(name, limits, body)
+                self.loop(name, limits, body)
             case ast.Return(value):
                 self.give_back(None if value is None else self.value(value))
 
@@ -124,12 +127,8 @@ class FunctionEmitter(ValueEmitter):
             held = self.read(place)
             self.write(place, self.arithmetic(operator, held, self.value(value)), target)
 
-    def branch(self, test: ast.expr, body: list[ast.stmt], other: list[ast.stmt]) -> None:
+    def branch(self, holds: ir.Value, body: list[ast.stmt], other: list[ast.stmt]) -> None:
         """All columns go the same way."""
-        holds = self.value(test)
-        if isinstance(holds, ir.Constant):
-            self.block(body if holds.constant else other)
-            return
         then, otherwise, after = (self.function.append_basic_block(name) for name in ("then", "else", "after"))
         self.b.cbranch(holds, then, otherwise)
         mask = self.mask
@@ -142,12 +141,8 @@ class FunctionEmitter(ValueEmitter):
         self.mask = mask
         self.b.position_at_end(after)
 
-    def columns_branch(self, test: ast.expr, body: list[ast.stmt], other: list[ast.stmt]) -> None:
+    def columns_branch(self, holds: ir.Value, body: list[ast.stmt], other: list[ast.stmt]) -> None:
         """Each side for the columns that want it."""
-        holds = self.value(test)
-        if isinstance(holds, ir.Constant):
-            self.block(body if holds.constant else other)
-            return
         holds, mask, blend = self.splat(holds), self.mask, self.blend
         for wanted, statements in ((holds, body), (self.b.not_(holds), other)):
             if statements:
@@ -168,44 +163,28 @@ class FunctionEmitter(ValueEmitter):
         self.b.position_at_end(after)
 
     def loop(self, name: str, limits: list[ast.expr], body: list[ast.stmt]) -> None:
-        """A counted loop, the same for all columns."""
-        bounds = [self.value(limit) for limit in limits]
-        first, stop = bounds if len(bounds) == 2 else (I64(0), bounds[0])
-        before = self.b.block
-        head, inside, after = (self.function.append_basic_block(part) for part in ("head", "body", "after"))
-        self.b.branch(head)
-        self.b.position_at_end(head)
-        # The counter is its own value, as in Python: assigning the loop variable does not move the loop.
-        counter = self.b.phi(I64)
-        counter.add_incoming(first, before)
-        self.b.cbranch(self.b.icmp_signed("<", counter, stop), inside, after)
-        self.b.position_at_end(inside)
-        self.keep(self.slots[name], counter)
-        self.block(body)
-        if not self.b.block.is_terminated:
-            counter.add_incoming(self.b.add(counter, I64(1)), self.b.block)
-            self.b.branch(head)
-        self.b.position_at_end(after)
-
-    def columns_loop(self, name: str, limits: list[ast.expr], body: list[ast.stmt]) -> None:
-        """A loop that lasts until its last column is through."""
-        columns = ir.VectorType(I64, self.lanes)
-        bounds = [self.splat(self.value(limit)) for limit in limits]
-        first, stop = bounds if len(bounds) == 2 else (constant(columns, 0), bounds[0])
+        """A counted loop; where columns count differently it lasts until the last of them is through."""
+        apart = any(self.differs(limit) for limit in limits)
+        bounds = [self.splat(self.value(limit)) if apart else self.value(limit) for limit in limits]
+        kind = bounds[0].type
+        first, stop = bounds if len(bounds) == 2 else (constant(kind, 0), bounds[0])
         mask, blend, before = self.mask, self.blend, self.b.block
         head, inside, after = (self.function.append_basic_block(part) for part in ("head", "body", "after"))
         self.b.branch(head)
         self.b.position_at_end(head)
-        counter = self.b.phi(columns)
+        # The counter is its own value, as in Python: assigning the loop variable does not move the loop.
+        counter = self.b.phi(kind)
         counter.add_incoming(first, before)
         running = self.b.icmp_signed("<", counter, stop)
-        self.mask, self.blend = running if mask is None else self.b.and_(mask, running), True
-        self.b.cbranch(any_lane(self.b, self.mask), inside, after)
+        if apart:
+            self.mask, self.blend = running if mask is None else self.b.and_(mask, running), True
+        self.b.cbranch(any_lane(self.b, self.mask) if apart else running, inside, after)
         self.b.position_at_end(inside)
         self.keep(self.slots[name], counter)
         self.block(body)
-        counter.add_incoming(self.b.add(counter, constant(columns, 1)), self.b.block)
-        self.b.branch(head)
+        if not self.b.block.is_terminated:
+            counter.add_incoming(self.b.add(counter, constant(kind, 1)), self.b.block)
+            self.b.branch(head)
         self.b.position_at_end(after)
         self.mask, self.blend = mask, blend
 

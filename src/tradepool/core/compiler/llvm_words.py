@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
+from tradepool.core.compiler.words import BASIC
+
 I64 = ir.IntType(64)
 I1 = ir.IntType(1)
 F64 = ir.DoubleType()
@@ -227,22 +229,5 @@ def from_bits(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     return b.bitcast(x, shaped(F64, x.type))
 
 
-EMIT: dict[str, Emit] = {
-    function.__name__: function
-    for function in (
-        minimum,
-        maximum,
-        absolute,
-        square_root,
-        divide,
-        where,
-        is_nan,
-        to_float,
-        floor_to_int,
-        ceil_to_int,
-        floor_div,
-        remainder,
-        bits_of,
-        from_bits,
-    )
-}
+# A basic word without a function of its name here would fail as this module is imported.
+EMIT: dict[str, Emit] = {word: globals()[word] for word in BASIC}

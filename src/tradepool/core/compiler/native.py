@@ -8,10 +8,9 @@ its order: the bits are those of `reference`. Machine code is kept for the life 
 from __future__ import annotations
 
 import ctypes
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from tradepool.core.compiler.dialect import check
 from tradepool.core.compiler.functions import Function, Functions
-from tradepool.core.compiler.kinds import ELEMENT, Kind, Signature
+from tradepool.core.compiler.kinds import Kind, Signature
 from tradepool.core.compiler.program import Program
 from tradepool.domain.errors import TradepoolError
 
@@ -70,18 +69,8 @@ class _Machine:
         return self.target.create_target_machine(self.processor, self.features, OPTIMISATION_LEVEL, jit=True)
 
 
-def _no_clock() -> float:
-    return math.nan
-
-
-def load(
-    program: Program,
-    exports: Iterable[str] | None = None,
-    clock: Callable[[], float] = _no_clock,
-) -> Functions:
+def load(program: Program, exports: Iterable[str] | None = None) -> Functions:
     """Compile a program; only `exports` (default: every function) can be called, the others are inlined away.
-
-    `compile_seconds` is measured with the `clock` given (such as time.perf_counter: the core has none of its own).
 
     Raises what `dialect.check` raises, and NativeUnavailable where LLVM cannot be loaded.
 
@@ -92,11 +81,10 @@ def load(
     exported = frozenset(checked if exports is None else exports)
     key = (program.digest, exported)
     with _one_at_a_time:
-        if (known := _recalled(_loaded, key)) is not None:
-            return replace(known, compile_seconds=0.0)
-        signatures = [item.signature for name, item in checked.items() if name in exported]
-        _loaded[key] = _compile(program, signatures, clock)
-        return _loaded[key]
+        if (known := _recalled(_loaded, key)) is None:
+            known = _compile(program, [item.signature for name, item in checked.items() if name in exported])
+            _loaded[key] = known
+        return known
 
 
 def _recalled(loaded: dict[K, V], key: K) -> V | None:
@@ -109,19 +97,20 @@ def _recalled(loaded: dict[K, V], key: K) -> V | None:
     return known
 
 
-def _compile(program: Program, signatures: list[Signature], clock: Callable[[], float]) -> Functions:
+def _compile(program: Program, signatures: list[Signature]) -> Functions:
     machine = _machine()
     from tradepool.core.compiler import llvm as compiler  # needs llvmlite, which _machine() has just found
 
-    started = clock()
     writer = compiler.ModuleWriter(program, compiler.Shape())
     engine = _linked(machine, writer, [signature.name for signature in signatures])
-    functions = {}
-    for signature in signatures:
-        takes: list[Any] = [_C_TYPE[kind] for _, kind in signature.parameters]
-        call = ctypes.CFUNCTYPE(_C_TYPE[signature.result], *takes)(engine.get_function_address(PREFIX + signature.name))
-        functions[signature.name] = Function(signature, call, _pointer, engine)
-    return Functions("native", functions, compile_seconds=clock() - started)
+    return Functions("native", {signature.name: _function(engine, signature) for signature in signatures})
+
+
+def _function(engine: Any, signature: Signature, counts: int = 0) -> Function:
+    """A function of the machine code, which takes so many counts after its own arguments."""
+    takes: list[Any] = [_C_TYPE[kind] for _, kind in signature.parameters] + [ctypes.c_int64] * counts
+    address = engine.get_function_address(PREFIX + signature.name)
+    return Function(signature, ctypes.CFUNCTYPE(_C_TYPE[signature.result], *takes)(address), _pointer, engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +124,13 @@ class ColumnsFunction:
     function: Function
     lanes: int
     spread: frozenset[str]
-    compile_seconds: float
 
     def __call__(self, *arguments: object, groups: int, threads: int = 1) -> None:
         """Run all groups, divided among threads. Raises WrongArgument."""
         signature = self.function.signature
-        flat, rows = [], []
-        for argument, (name, kind) in zip(arguments, signature.parameters, strict=True):
-            if kind in ELEMENT and (name in self.spread or name in signature.writes):
+        flat, rows, own = [], [], signature.in_columns(self.spread)
+        for argument, (name, _) in zip(arguments, signature.parameters, strict=True):
+            if name in own:
                 shape = (groups, -1, self.lanes) if name in self.spread else (groups, -1)
                 if not _is_block(argument, shape):
                     why = f"it is not a C-contiguous array of shape {shape}, -1 for any"
@@ -195,7 +183,6 @@ def load_columns(
     export: str,
     spread: Iterable[str],
     lanes: int | None = None,
-    clock: Callable[[], float] = _no_clock,
 ) -> ColumnsFunction:
     """Compile one function for many columns; `spread` names the arrays of which each column has its own.
 
@@ -207,20 +194,13 @@ def load_columns(
     shape = compiler.Shape(lanes or lanes_of_machine(), frozenset(spread))
     key = (program.digest, export, shape)
     with _one_at_a_time:
-        if (known := _recalled(_loaded_columns, key)) is not None:
-            return replace(known, compile_seconds=0.0)
-        started = clock()
-        signature = checked[export].signature
-        engine = _linked(machine, compiler.ModuleWriter(program, shape), [export])
-        own = sum(
-            kind in ELEMENT and (name in shape.spread or name in signature.writes)
-            for name, kind in signature.parameters
-        )
-        takes: list[Any] = [_C_TYPE[kind] for _, kind in signature.parameters] + [ctypes.c_int64] * (own + 2)
-        call = ctypes.CFUNCTYPE(None, *takes)(engine.get_function_address(PREFIX + export))
-        function = Function(signature, call, _pointer, engine)
-        _loaded_columns[key] = ColumnsFunction(function, shape.lanes, shape.spread, clock() - started)
-        return _loaded_columns[key]
+        if (known := _recalled(_loaded_columns, key)) is None:
+            signature = checked[export].signature
+            engine = _linked(machine, compiler.ModuleWriter(program, shape), [export])
+            # Rows of each array in columns, then the first and the last group.
+            function = _function(engine, signature, len(signature.in_columns(shape.spread)) + 2)
+            known = _loaded_columns[key] = ColumnsFunction(function, shape.lanes, shape.spread)
+        return known
 
 
 def _linked(machine: _Machine, writer: ModuleWriter, exports: list[str]) -> Any:
@@ -251,15 +231,20 @@ def _machine() -> _Machine:
 def _machine_code(machine: _Machine, text: str) -> Any:
     """Optimise a module and turn it into machine code; the engine owns it."""
     module = machine.llvm.parse_assembly(text)
-    module.verify()
-    options = machine.llvm.create_pipeline_tuning_options(speed_level=OPTIMISATION_LEVEL)
-    # Off: sums would still be exact, but nothing gains from it here and compiling takes twice as long.
-    options.loop_vectorization = options.slp_vectorization = False
-    builder = machine.llvm.create_pass_builder(machine.target_machine(), options)
-    builder.getModulePassManager().run(module, builder)
+    optimise(machine.llvm, module, machine.target_machine(), OPTIMISATION_LEVEL)
     engine = machine.llvm.create_mcjit_compiler(module, machine.target_machine())
     engine.finalize_object()
     return engine
+
+
+def optimise(llvm: Any, module: Any, target_machine: Any, level: int) -> None:
+    """Verify a module and improve it in place."""
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    # Off: sums would still be exact, but nothing gains from it here and compiling takes twice as long.
+    options.loop_vectorization = options.slp_vectorization = False
+    builder = llvm.create_pass_builder(target_machine, options)
+    builder.getModulePassManager().run(module, builder)
 
 
 def _pointer(array: np.ndarray[Any, Any]) -> int:

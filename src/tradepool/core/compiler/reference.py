@@ -34,7 +34,7 @@ def load(program: Program) -> Functions:
     flags = __future__.annotations.compiler_flag
     exec(compile(program.text, f"<step {program.digest[:12]}>", "exec", flags, dont_inherit=True), namespace)
     functions = {name: Function(item.signature, namespace[name], _view) for name, item in checked.items()}
-    return Functions("reference", functions, compile_seconds=0.0)
+    return Functions("reference", functions)
 
 
 def _view(array: np.ndarray[Any, Any]) -> memoryview:

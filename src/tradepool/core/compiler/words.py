@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from tradepool.core.compiler import math_words, vocabulary
+from inspect import isfunction
 
-BASIC = {
-    word.__name__: word
-    for word in (
-        vocabulary.minimum,
-        vocabulary.maximum,
-        vocabulary.absolute,
-        vocabulary.square_root,
-        vocabulary.divide,
-        vocabulary.where,
-        vocabulary.is_nan,
-        vocabulary.to_float,
-        vocabulary.floor_to_int,
-        vocabulary.ceil_to_int,
-        vocabulary.floor_div,
-        vocabulary.remainder,
-        vocabulary.bits_of,
-        vocabulary.from_bits,
-    )
-}
+from tradepool.core.compiler import math_words, vocabulary
 
 # Written in basic words and helpers of their own, never in each other.
 COMPOSED = {
@@ -36,5 +18,5 @@ COMPOSED = {
         math_words.tanh,
     )
 }
-
+BASIC = {name: word for name, word in vars(vocabulary).items() if isfunction(word) and name not in COMPOSED}
 WORDS = {**BASIC, **COMPOSED}

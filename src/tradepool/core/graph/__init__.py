@@ -1,1 +1,1 @@
-"""Expressions, the step they become, and the runners of steps."""
+"""Expressions, and the step they become."""

@@ -14,17 +14,23 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn, TypeAlias, TypeVar, cast
 from weakref import WeakValueDictionary
 
+from tradepool.core.graph.described import describe
 from tradepool.core.graph.parameter import Parameter, WrongParameter, declare
 from tradepool.core.graph.units import ANY, OPERATIONS, PRICE, VOLUME, Unit, combined
 from tradepool.core.graph.whole import MINUTE_MS, NEVER, Count, Term, Whole, at, largest, plus
 from tradepool.domain.errors import InvalidInput
 
-_TEXT_MAX = 160
-_TEXT_DEPTH = 8
+_AGES = ((1440, "d"), (60, "h"), (1, "m"))
+# Each is a few calls deep in Python, which ends a program at a thousand.
+_NESTED_MAX = 200
 
 
 class WrongOperand(InvalidInput):
     """In {expression}: {why}; {remedy}."""
+
+
+class NestedTooDeep(InvalidInput):
+    """In {expression}: more than {most} windows whose lengths are parameters look into one another; give some of them plain numbers."""
 
 
 class External(NamedTuple):
@@ -32,6 +38,12 @@ class External(NamedTuple):
 
     name: str
     max_age_ms: int
+
+    def __str__(self) -> str:
+        """As it would be written."""
+        minutes = self.max_age_ms // MINUTE_MS
+        count, unit = next((minutes // size, unit) for size, unit in _AGES if minutes % size == 0)
+        return f"external({self.name!r}, max_age='{count}{unit}')"
 
 
 Payload: TypeAlias = str | int | float | Parameter | External | Term | None
@@ -163,11 +175,14 @@ def node(
 
 
 def after(*args: Expr, valid: Whole = 0, settled: Whole = 0) -> tuple[Whole, Whole]:
-    """Look-back and warm-up of what needs so many more bars than its operands."""
-    return (
+    """Look-back and warm-up of what needs so many more bars than its operands. Raises NestedTooDeep."""
+    needs = (
         plus(largest(*(arg.first_valid for arg in args)), valid),
         plus(largest(*(arg.settled for arg in args)), settled),
     )
+    if any(isinstance(need, Term) and need.depth > _NESTED_MAX for need in needs):
+        raise NestedTooDeep(expression=args[0], most=_NESTED_MAX)
+    return needs
 
 
 def elementwise(kind: type[Node], op: str, *args: Expr) -> Node:
@@ -340,43 +355,3 @@ def parameters(*roots: Expr) -> tuple[Parameter, ...]:
 def defaults(*roots: Expr) -> dict[str, float]:
     """Default value of every parameter under the roots."""
     return {item.name: item.default for item in parameters(*roots)}
-
-
-def describe(expr: Expr, depth: int = _TEXT_DEPTH) -> str:
-    """The expression as it would be written, cut to one readable line.
-
-    >>> describe((close - open_) * 2 > high)
-    '((close - open) * 2.0) > high'
-    """
-    text = _describe(expr, depth, {})
-    return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 3] + "..."
-
-
-def _sign(expr: Expr) -> str:
-    return OPERATIONS[expr.op][0] if expr.op in OPERATIONS else ""
-
-
-def _describe(expr: Expr, depth: int, known: dict[tuple[int, int], str]) -> str:
-    # Kept by node, and no longer than it can be shown: terms are shared, so that the whole text may be without end.
-    key = id(expr), depth
-    if key not in known:
-        known[key] = _written(expr, depth, known)[: _TEXT_MAX + 1]
-    return known[key]
-
-
-def _written(expr: Expr, depth: int, known: dict[tuple[int, int], str]) -> str:
-    if isinstance(expr.value, Parameter):
-        return expr.value.name
-    if not expr.args or expr.op == "length":
-        return str(expr.value)
-    if depth == 0:
-        return "..."
-    args = [_describe(arg, depth - 1, known) for arg in expr.args]
-    if isinstance(expr, Window):
-        return ", ".join(args)
-    if not _sign(expr):
-        return f"{expr.op}({', '.join([*([] if expr.value is None else [repr(expr.value)]), *args])})"
-    inner = [
-        f"({text})" if _sign(arg) and len(arg.args) > 1 else text for arg, text in zip(expr.args, args, strict=True)
-    ]
-    return _sign(expr) + inner[0] if len(inner) == 1 else f" {_sign(expr)} ".join(inner)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tradepool.domain.errors import InvalidInput
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class WrongParameter(InvalidInput):
@@ -59,7 +59,7 @@ def declare(name: str, default: float, low: float, high: float, step: float) -> 
     >>> declare("fast", 12, 2, 200, 1).is_integer
     True
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         why, remedy = "has an unusable name", "use a-z, 0-9 and _, from a letter, at most 40"
         raise WrongParameter(name=repr(name)[:60], why=why, remedy=remedy)
     values = (default, low, high, step)

@@ -26,7 +26,7 @@ from tradepool.core.graph.expr import (
     node,
     where,
 )
-from tradepool.core.graph.lengths import bars_in, excess, length
+from tradepool.core.graph.lengths import WrongLength, bars_in, excess, length
 from tradepool.core.graph.units import combined
 from tradepool.core.graph.whole import NEVER, Term, plus, times
 from tradepool.domain.candle import TIMEFRAMES_MS
@@ -68,7 +68,7 @@ def wilder(source: Number, n: int | Number, *, seed: Literal["mean", "sum"] = "m
 def delayed(source: Number, n: int | Number, less: int | Number) -> Number:
     """The same values, said to be known only `n - less` bars later: averages of it are seeded that much later."""
     source, bars = as_number(source, "delayed"), excess(n, less)
-    lengths = [length(item, "delayed") for item in (n, less)]
+    lengths = [_length("delayed", source, item) for item in (n, less)]
     return node(Number, "delayed", (source, *lengths), needs=after(source, valid=bars, settled=bars), unit=source.unit)
 
 
@@ -99,7 +99,7 @@ def wma(source: Number, n: int | Number) -> Number:
 def moment(source: Number, n: int | Number, order: Literal[1, 3, 4]) -> Number:
     """Mean of (value - mean)^order over the last n values; of order 1, of the distances from the mean."""
     source, mean = as_number(source, "moment"), sma(source, n)
-    window = _window(source, length(n, "moment"))
+    window = _window(source, _length("moment", source, n))
     unit = source.unit and (source.unit[0] * order, source.unit[1] * order)
     return node(Number, f"moment_{order}", (window, mean), unit=unit)
 
@@ -139,7 +139,8 @@ def quantile(source: Number, n: int | Number, q: float | Number) -> Number:
 
     A nan counts as the largest number there is, so that it is forgotten once it has left the window.
     """
-    share, window = as_number(q, "quantile"), _window(as_number(source, "quantile"), length(n, "quantile"))
+    share, source = as_number(q, "quantile"), as_number(source, "quantile")
+    window = _window(source, _length("quantile", source, n))
     return node(Number, "quantile", (window, share), unit=window.unit)
 
 
@@ -148,7 +149,7 @@ def regression(source: Number, n: int | Number) -> Regression:
 
     >>> from tradepool.core.graph.expr import close
     >>> regression(close, 14).slope
-    slope(close, 14)
+    regression(close, 14).slope
     """
     parts = [_over(op, n, source, unit=unit) for op, unit in (("slope", "same"), ("fitted", "same"), ("r2", ""))]
     return Regression(*parts)
@@ -166,7 +167,8 @@ def lag(source: Number, n: int | Number = 1) -> Number:
     >>> lag(close, 3).lookback
     3
     """
-    source, bars = as_number(source, "lag"), length(n, "lag")
+    source = as_number(source, "lag")
+    bars = _length("lag", source, n)
     if bars.value == 1:
         return node(Number, "previous", (source,), needs=after(source, valid=1, settled=1), unit=source.unit)
     needs = after(source, valid=bars_in(bars), settled=bars_in(bars))
@@ -206,19 +208,28 @@ def cumulative(source: Number, *, reset: Boolean | None = None) -> Number:
     return node(Number, "cumulative", args, needs=after(*args, settled=settled), unit=source.unit)
 
 
+def _length(op: str, source: Number, n: int | Number) -> Number:
+    """A window's length; where it is none, the error quotes what was written. Raises WrongLength."""
+    try:
+        return length(n, op)
+    except WrongLength as error:
+        raise WrongLength(**{**error.facts, "what": f"{op}({source!r:.60}, {n!r:.60})"}) from None
+
+
 def _window(source: Number, bars: Number) -> Window:
     needs = after(source, valid=plus(bars_in(bars), -1), settled=bars_in(bars))
     return node(Window, "window", (source, bars), needs=needs, unit=source.unit)
 
 
 def _recursion(op: str, source: Number, n: int | Number, forgets: int) -> Number:
-    source, bars = as_number(source, op), length(n, op)
+    source = as_number(source, op)
+    bars = _length(op, source, n)
     valid = 0 if op == "ema_from_first" else plus(bars_in(bars), -1)
     needs = after(source, valid=valid, settled=times(bars_in(bars), forgets))
     return node(Number, op, (source, bars), needs=needs, unit=source.unit)
 
 
 def _over(op: str, n: int | Number, *sources: Number, unit: str = "", block: int = 0) -> Number:
-    windows = [_window(as_number(source, op), length(n, op)) for source in sources]
+    windows = [_window(as_number(source, op), _length(op, source, n)) for source in sources]
     # Settled at the first anchor that finds the whole window filled from settled values.
     return node(Number, op, tuple(windows), needs=after(*windows, settled=block), unit=combined(unit, windows, op))

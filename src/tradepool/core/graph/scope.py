@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from tradepool.core.graph.expr import Boolean, Expr, External, Number, WrongOperand, node, walk
+from tradepool.core.graph.parameter import NAME
 from tradepool.core.graph.whole import MINUTE_MS, Term, Whole, plus, times
 from tradepool.core.graph.writer import PRICES, Scope, Writer, indented
 from tradepool.domain.candle import TIMEFRAMES_MS, UnknownTimeframe
@@ -59,6 +60,9 @@ def external(name: str, *, max_age: str) -> Number:
     nan if it is older than `max_age` ("30m", "3h", "2d"), and nan compares as false: a late score opens nothing (but
     `~(score > 0.5)` is true then; ask `is_known(score)` beside it).
     """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        remedy = "use a-z, 0-9 and _, from a letter, at most 40"
+        raise WrongOperand(expression="external", why=f"{name!r:.60} is no name", remedy=remedy)
     age = _AGE.fullmatch(max_age)
     if age is None:
         raise WrongOperand(expression="external", why=f"{max_age!r:.40} is no age", remedy='give one such as "3h"')

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isqrt
 from typing import TypeAlias
 
@@ -37,6 +37,12 @@ class Term:
 
     op: str
     args: tuple[Whole | str, ...]
+    depth: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Count how deep it goes: what is too deep to be walked is refused where an expression is built."""
+        deepest = max((item.depth for item in self.args if isinstance(item, Term)), default=0)
+        object.__setattr__(self, "depth", 1 + deepest)
 
     def __str__(self) -> str:
         """As it would be written."""

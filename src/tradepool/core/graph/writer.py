@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.graph.expr import Boolean, Expr, External, Number, describe, parameters, walk
+from tradepool.core.graph.described import describe
+from tradepool.core.graph.expr import Boolean, Expr, External, Number, parameters, walk
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.primitives import BLOCK
 from tradepool.core.graph.whole import Term, Whole, names_in, ratio

@@ -9,19 +9,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from tradepool.core.compiler.runners import Runner
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.bars import Bars
-from tradepool.core.graph.expr import Boolean, Expr, describe
-from tradepool.core.graph.market_step import series
+from tradepool.core.graph.described import describe
+from tradepool.core.graph.expr import Boolean, Expr
 from tradepool.core.graph.parameter import Parameter
 from tradepool.core.graph.units import OPERATIONS
 from tradepool.core.indicators.page import pages
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import Series
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.signal import Signal
@@ -112,10 +113,12 @@ def _split(expr: Expr, words: Mapping[Expr, str], depth: int, *, wanted: bool) -
 
 
 def _flat(expr: Expr, op: str) -> Iterator[Expr]:
-    """The parts of `a & b & c`, which is (a & b) & c."""
-    for part in expr.args:
+    """The parts of `a & b & c`, which is (a & b) & c; no recursion, as there may be thousands."""
+    parts = [*reversed(expr.args)]
+    while parts:
+        part = parts.pop()
         if part.op == op and _crossed(part) is None:
-            yield from _flat(part, op)
+            parts += reversed(part.args)
         else:
             yield part
 
@@ -145,6 +148,27 @@ def _votes(expr: Expr) -> list[Boolean]:
     return found[::-1]
 
 
+class Questions:
+    """What a strategy has to be asked to be explained, compiled once for all bars of a timeframe."""
+
+    def __init__(self, strategy: Strategy, timeframe_ms: int, runner: Runner = "any") -> None:
+        """Take its entry apart. Raises what `Series` raises."""
+        self.strategy = strategy
+        self.words = {**_indicators(), **strategy.words}
+        self.conditions = split(strategy.enter, strategy.words)
+        wanted = [strategy.enter, *([strategy.confidence] if strategy.confidence is not None else [])]
+        for row in self.conditions:
+            wanted += [item for item in (row.expr, row.left, row.right) if item is not None]
+        self.expressions = list(dict.fromkeys(wanted))
+        self.series = Series(self.expressions, timeframe_ms, runner)
+
+
+@lru_cache(maxsize=64)
+def questions(strategy: Strategy, timeframe_ms: int) -> Questions:
+    """The same for the same strategy: many markets follow one."""
+    return Questions(strategy, timeframe_ms)
+
+
 class Explainer:
     """A strategy over bars, ready to explain any of them. `others` are bars of the markets it reads beside its own."""
 
@@ -152,17 +176,12 @@ class Explainer:
         self, strategy: Strategy, bars: Bars, others: Mapping[str, Bars] | None = None, runner: Runner = "any"
     ) -> None:
         """Compute every condition and what it compares, once. Raises what `series` raises."""
+        asked = questions(strategy, bars.timeframe_ms) if runner == "any" else None
+        asked = asked or Questions(strategy, bars.timeframe_ms, runner)
         self._strategy, self._bars = strategy, bars
-        self._words = {**_indicators(), **strategy.words}
-        self.conditions = split(strategy.enter, strategy.words)
-        wanted = [strategy.enter, *([strategy.confidence] if strategy.confidence is not None else [])]
-        for row in self.conditions:
-            wanted += [item for item in (row.expr, row.left, row.right) if item is not None]
-        expressions = list(dict.fromkeys(wanted))
-        own = {item.name for item in strategy.parameters}
-        values = {name: value for name, value in strategy.values.items() if name in own}
-        columns = series(expressions, bars, runner, values, others)
-        self._columns: dict[Expr, Floats] = dict(zip(expressions, columns.T, strict=True))
+        self._words, self.conditions = asked.words, asked.conditions
+        columns = asked.series.over(bars, strategy.values, others)
+        self._columns: dict[Expr, Floats] = dict(zip(asked.expressions, columns.T, strict=True))
 
     def at(self, index: int) -> Explanation:
         """The entry at the close of that bar; a negative index counts from the last."""
@@ -264,13 +283,14 @@ class Explainer:
 def explained(signal: Signal, strategy: Strategy, bars: Bars, others: Mapping[str, Bars] | None = None) -> Signal:
     """A signal with its confidence and the sentence that explains it, out of the bars up to its own.
 
-    Raises NoSuchBar where the bars end elsewhere.
+    Unchanged where these bars are too few for the entry to hold in them too: better nothing than what the step does not
+    say. Raises NoSuchBar where the bars end elsewhere.
     """
     if not len(bars) or bars.close_time(-1) != signal.time_ms:
         ends = f"{bars.close_time(-1)}" if len(bars) else "before any"
         raise NoSuchBar(market=signal.market, time=signal.time_ms, ends=ends)
     found = Explainer(strategy, bars, others).at(-1)
-    return replace(signal, confidence=found.confidence, reason=found.reason)
+    return replace(signal, confidence=found.confidence, reason=found.reason) if found.holds else signal
 
 
 @cache

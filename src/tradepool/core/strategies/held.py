@@ -6,11 +6,14 @@ backtest and live. Whoever was stopped out before is flat already, and an exit t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from tradepool.core.graph.expr import Boolean, Number, as_number, close, constant, maximum, where
+from tradepool.core.graph.expr import Boolean, Number, WrongOperand, as_number, close, constant, maximum, where
 from tradepool.core.graph.recursion import recursive
 from tradepool.core.strategies.exits import NONE, Exits, stop_at
+
+_OUT_OF_REACH_PERCENT = 1e12
 
 
 class Held(NamedTuple):
@@ -66,6 +69,33 @@ def held_for(enter: Boolean, leave: Boolean, bars: int | Number) -> Boolean:
 
     begins = where(enter & ~leave, 1.0, 0.0)
     return recursive((begins, constant(0.0), constant(0.0)), follow)[2] > 0.0
+
+
+def gained(enter: Boolean, leave: Boolean, percents: Mapping[int, float | Number]) -> Boolean:
+    """The bar at whose close a position has gained what is asked of one held so long; to be joined to `leave` by `|`.
+
+    `percents` says from which bar on (0: the entry's) how many percent of the entry's close are enough; the last that has
+    begun counts. It is what freqtrade calls minimal ROI, judged at closes: nothing rests at the venue. WrongOperand.
+
+    >>> gained(close > 2, close < 1, {0: 4.0, 12: 1.0, 48: 0.0}).warm_up is None
+    True
+    """
+    if not percents or min(percents) < 0:
+        remedy = "give percents by bars, such as {0: 4.0, 12: 1.0}"
+        raise WrongOperand(expression="gained", why=f"{percents!r:.60} is no table", remedy=remedy)
+
+    def follow(level: Number, count: Number, entry: Number, over: Number) -> tuple[Number, ...]:
+        asked: Number = constant(_OUT_OF_REACH_PERCENT)
+        for bars, percent in sorted(percents.items()):
+            asked = where(count + 1.0 >= bars, percent, asked)
+        ends = (level > 0.0) & (close >= entry * (1.0 + asked * 0.01))
+        stays = (level > 0.0) & ~leave & ~ends
+        begins = enter & ~leave & (level <= 0.0)
+        held_on = where(stays, count + 1.0, 0.0), where(stays, entry, close)
+        return where(stays | begins, 1.0, 0.0), *held_on, where(ends, 1.0, 0.0)
+
+    begins = where(enter & ~leave, 1.0, 0.0)
+    return recursive((begins, constant(0.0), close, constant(0.0)), follow)[3] > 0.0
 
 
 def break_even(position: Held, after: Number, *, cost_percent: float | Number = 0.2) -> Number:

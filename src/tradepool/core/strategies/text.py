@@ -1,7 +1,7 @@
 """A strategy as text: the only form that a user who is not the operator may hand in.
 
-A statement a line: `key: value`, `parameter name: default from low to high step step`, `let name = expression`. A text is
-read by a grammar of our own and becomes a graph; it is never run as Python. `docs/guides/strategies.md` is its manual.
+A statement a line: `key: value`, `parameter name: default from low to high step step`, `let name = expression`; what a let
+names is called so where the strategy is explained. A text is read by a grammar of our own and becomes a graph; it is never run as Python. `docs/guides/strategies.md` is its manual.
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ class _Reader:
                 exits=self.exits,
                 enter_short=self.conditions.get("enter_short"),
                 exit_short=self.conditions.get("exit_short"),
+                words={value: name for name, value in self.names.items() if isinstance(value, Number) and value.args},
             )
         used = {item.name for item in strategy.parameters}
         for name, token in self.declared.items():

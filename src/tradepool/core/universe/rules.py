@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tradepool.core.compiler.runners import Runner
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Number, close, high, log, low, square_root, volume
-from tradepool.core.graph.market_step import series
 from tradepool.core.graph.primitives import lag, sma, variance
 from tradepool.core.graph.scope import on
+from tradepool.core.market.bars import Bars
+from tradepool.core.market.market_step import series
 from tradepool.core.strategies.explain import Explainer
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.core.strategies.text import strategy_of
@@ -80,6 +80,11 @@ class Rules:
     conditions: Sequence[str] = ()
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
+
+    @property
+    def asks_venue(self) -> bool:
+        """Whether a rule is about what only the venue knows."""
+        return bool(self.statuses) or self.bounds.get("spread", (None, None)) != (None, None)
 
     def __post_init__(self) -> None:
         """Refuse a bound of nothing, bounds that nothing lies between, and what cannot be read."""

@@ -10,8 +10,17 @@ from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.denial import sentence_of
-from tradepool.domain.event import AccountOpened, CandlesClosed, Event, OrderFilled, StreamLost
-from tradepool.domain.ids import ClientOrderId, FillId, MarketId
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.event import (
+    AccountOpened,
+    CandlesClosed,
+    Event,
+    OrderFilled,
+    OrdersAdopted,
+    StreamLost,
+)
+from tradepool.domain.fill import Fill
+from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
@@ -30,6 +39,10 @@ class _StreamLost:
     why: str
 
 
+class AnotherInstance(TradepoolError):
+    """Another, newer instance trades account {account}: order {order} is its; this one, {epoch}, stops: see that only one of them runs."""
+
+
 class AccountActor:
     """Owns one account's state. `post` takes events from anywhere in the loop; `run` handles them until cancelled."""
 
@@ -43,6 +56,7 @@ class AccountActor:
         self.reconnecting = Reconnecting(sender.clock)
         self.epoch = epoch
         self.sequence = 0
+        self.recovered = False
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
         self.on_applied: Callable[[AccountActor], None] = lambda actor: None
@@ -79,6 +93,8 @@ class AccountActor:
                 self._lost = False
                 self.handle(StreamLost(time_ms=self.sender.now_ms(), why=event.why))
                 await on_lost(self)
+            elif isinstance(event, OrderFilled) and self._older(event.fill):
+                self.lost(f"an older instance has ordered {event.fill.client_order_id}")
             else:
                 self.handle(event)
             if self.account.changed or not isinstance(event, CandlesClosed):
@@ -89,7 +105,7 @@ class AccountActor:
         for sequence, as_of_ms, event in events:
             commands = self.account.apply(event)
             self.account.as_of_ms = max(self.account.as_of_ms, as_of_ms)
-            self.sequence = sequence
+            self.sequence, self.recovered = sequence, True
             self._note(event, commands)
 
     def handle(self, event: Event) -> None:
@@ -105,7 +121,21 @@ class AccountActor:
         for each in commands:
             if isinstance(each, RecordRefusal):
                 _tell(each.refusal)
+        if self.account.foreign is not foreign and self.account.foreign is not None:
+            self.refuse_newer(self.account.foreign.name)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
+
+    def _older(self, fill: Fill) -> bool:
+        """Whether an older instance, which is not over yet, made this order behind the journal's back: the venue is asked."""
+        account, name = self.account, fill.client_order_id
+        older = account.naming.whose(name, account.account.number) is Whose.OLDER_INSTANCE
+        return older and name not in account.orders and not account.booked(fill.market, fill.fill_id)
+
+    def refuse_newer(self, name: str) -> None:
+        """Raise AnotherInstance for an order that a newer instance made: two must not trade one account."""
+        account = self.account.account
+        if self.account.naming.whose(name, account.number) is Whose.NEWER_INSTANCE:
+            raise AnotherInstance(account=account.id, order=name, epoch=self.epoch)
 
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:
         return Record(
@@ -116,7 +146,7 @@ class AccountActor:
             entries=self._entries(event),
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
-            intents=[c.order.request for c in commands if isinstance(c, Submit)],
+            intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
         )
 
     def _entries(self, event: Event) -> list[LedgerEntry]:
@@ -125,6 +155,8 @@ class AccountActor:
                 return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
             case OrderFilled(fill=fill):
                 return [fill_entry(fill, self.account.slots[fill.market].market)]
+            case OrdersAdopted(fills=fills):
+                return [fill_entry(fill, self.account.slots[fill.market].market) for fill in fills]
         return []
 
     def _note(self, event: Event, commands: Sequence[Command]) -> None:
@@ -132,11 +164,16 @@ class AccountActor:
             self._last_fills[event.fill.market] = event.fill.fill_id
         elif isinstance(event, AccountOpened):
             self.opened_ms = event.time_ms
+        elif isinstance(event, OrdersAdopted):
+            before = self._last_fills.get(event.market)
+            self._fills_before |= dict.fromkeys((each.client_order_id for each in event.requests), before)
+            self._last_fills |= {fill.market: fill.fill_id for fill in event.fills}
         for command in commands:
             if isinstance(command, Submit):
-                request, orders = command.order.request, self.account.orders
+                orders = self.account.orders
                 self._fills_before = {name: fill for name, fill in self._fills_before.items() if name in orders}
-                self._fills_before[request.client_order_id] = self._last_fills.get(request.market)
+                for order in command.orders:
+                    self._fills_before[order.request.client_order_id] = self._last_fills.get(order.request.market)
 
     def _settled(self) -> None:
         """Tell of a change when nothing waits that may change it again at once; limits are told of each."""
@@ -183,7 +220,7 @@ class AccountActor:
     def _wants(self, command: Submit | Cancel) -> bool:
         if isinstance(command, Cancel):
             return command_name(command) in self.account.orders
-        return self.unanswered(command.order.request)
+        return any(self.unanswered(order.request) for order in command.orders)
 
 
 def _tell(refusal: Refusal) -> None:

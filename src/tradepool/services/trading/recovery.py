@@ -31,6 +31,7 @@ from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.lost_orders import hear, lost_orders
 
 
 class InstanceTooOld(InvalidInput):
@@ -87,9 +88,13 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
     for slot in actor.account.slots.values():
         market = slot.market.id
         known = partial(actor.account.booked, market)
-        for fill in await actor.gateway.fills(slot.market, actor.fills_after(market), known):
-            if not _history(actor, fill):
-                actor.handle(OrderFilled(fill=fill))
+        fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
+        fills = [fill for fill in fills if not _history(actor, fill)]
+        rest = await actor.gateway.open_orders(slot.market) if resend and actor.recovered else []
+        hear(actor, rest)
+        lost = await lost_orders(actor, slot.market, fills, rest)
+        for event in lost or [OrderFilled(fill=fill) for fill in fills]:
+            actor.handle(event)
     for request, order in found:
         if order is not None:
             _settle(actor, request, order)
@@ -121,13 +126,19 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
     elif not actor.unanswered(request):
         name = f"order {request.client_order_id}"
         raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
-    else:
+    elif refused := actor.account.orders[request.client_order_id].refused:
+        name, now_ms = request.client_order_id, actor.sender.now_ms()
+        actor.handle(OrderRejected(time_ms=now_ms, client_order_id=name, reason=refused))
+    elif not actor.sender.holds(Submit, request.client_order_id):
         # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
-        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused.
-        unsure = request.type is not OrderType.STOP_LOSS
-        order = _approved(actor, request)
-        if order is not None:
-            actor.sender.put([Submit(order)], unsure=unsure)
+        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused; the
+        # stop of a pair comes first, and takes its target along.
+        unsure = request.type is OrderType.MARKET
+        partner = actor.account.partner_of(request)
+        orders = [_approved(actor, each) for each in (request, partner) if each is not None]
+        approved = [order for order in orders if order is not None]
+        if len(approved) == len(orders):
+            actor.sender.put([Submit(*approved)], unsure=unsure)
 
 
 def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder | None:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.compiler.vocabulary import Floats, Ints
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.step import StepSource
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput
 
 # When each value became known (ms UTC, ascending), and the values.
@@ -58,8 +58,8 @@ def columns(
     others, externals = others or {}, externals or {}
     wanted, given = {*source.others, *(item.name for item in source.externals)}, {*others, *externals}
     if wanted != given:
-        names = (", ".join(sorted(names)) or "nothing else" for names in (wanted, given))
-        raise WrongInputs(**dict(zip(("wanted", "given"), names, strict=True)))
+        needs = ", ".join(f"{name} in `{source.reads[name]:.80}`" for name in sorted(wanted))
+        raise WrongInputs(wanted=needs or "nothing else", given=", ".join(sorted(given)) or "nothing else")
     part = bars.slice(i0, len(bars) if i1 is None else i1)
     found: list[Floats | Ints] = _prices(part, source.timeframe_ms)
     for name in source.others:

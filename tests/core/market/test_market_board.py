@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, examples, seeds
 from tradepool.core.graph.expr import close
-from tradepool.core.graph.market_board import MarketBoard, NotForABoard, WrongPrices
-from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.scope import of
+from tradepool.core.market.market_board import MarketBoard, NotForABoard, WrongPrices
+from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.strategy import Strategy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.bars import Bars
+from tradepool.core.market.bars import Bars
 from tradepool.domain.candle import TIMEFRAMES_MS
 from tradepool.domain.errors import InvalidInput
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepool.core.graph.bars import COLUMNS, PRICE_COLUMNS, Bars
+from tradepool.core.market.bars import COLUMNS, PRICE_COLUMNS, Bars
 
 # A bar whose prices are that many times those of both neighbours, which agree with each other, is a misprint.
 SPIKE_FACTOR, NEIGHBOURS_FACTOR = 3.0, 1.5

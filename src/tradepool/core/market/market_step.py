@@ -14,10 +14,10 @@ import numpy as np
 
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.align import Timed, WrongInputs, columns
-from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr
 from tradepool.core.graph.step import COLUMNS, Graph, market_step, series_step
+from tradepool.core.market.align import Timed, WrongInputs, columns
+from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import InvalidInput
 
 _DIGEST_BYTES = 32
@@ -39,13 +39,18 @@ class WrongRange(InvalidInput):
 
 
 class MarketRow(NamedTuple):
-    """What the market part says at the close of one bar; distances in price units, 0.0 = none."""
+    """What the market part says at the close of one bar; distances in price units, times in ms, 0.0 = none."""
 
     exposure: float
     previous_exposure: float
     stop_distance: float
     trail_distance: float
     trail_step: float
+    first_target: float
+    second_target: float
+    target_share: float
+    break_even: float
+    hold_ms: float
 
 
 class _OneBar:
@@ -223,9 +228,27 @@ def series(
     >>> series([sma(close, 2)], ones, "reference").ravel().tolist()
     [nan, 1.0, 1.0]
     """
-    source = series_step(expressions, timeframe_ms=bars.timeframe_ms)
-    run = load(source.program, runner, [source.name])[source.name]
-    outputs = np.empty(len(bars) * len(expressions))
-    memory = (np.zeros(source.state_size), NOTHING, source.rows(values or {})[0], NOTHING)
-    run(*memory, *columns(source, bars, 0, None, others, externals), 0, len(bars), outputs)
-    return outputs.reshape(-1, len(expressions))
+    return Series(expressions, bars.timeframe_ms, runner).over(bars, values, others, externals)
+
+
+class Series:
+    """Expressions made ready to be computed over any bars of a timeframe: what `series` does for one time."""
+
+    def __init__(self, expressions: Sequence[Expr], timeframe_ms: int, runner: Runner = "any") -> None:
+        """Compile them. Raises TimeframeTooFine, and NativeUnavailable if native is asked for and LLVM is missing."""
+        self._width = len(expressions)
+        self._source = series_step(expressions, timeframe_ms=timeframe_ms)
+        self._run = load(self._source.program, runner, [self._source.name])[self._source.name]
+
+    def over(
+        self,
+        bars: Bars,
+        values: Mapping[str, float] | None = None,
+        others: Mapping[str, Bars] | None = None,
+        externals: Mapping[str, Timed] | None = None,
+    ) -> Floats:
+        """Their values, shape [bars, expressions]. Raises WrongTimeframe and WrongInputs."""
+        outputs = np.empty(len(bars) * self._width)
+        memory = (np.zeros(self._source.state_size), NOTHING, self._source.rows(values or {})[0], NOTHING)
+        self._run(*memory, *columns(self._source, bars, 0, None, others, externals), 0, len(bars), outputs)
+        return outputs.reshape(-1, self._width)

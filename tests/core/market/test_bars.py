@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradepool.core.graph.bars import COLUMNS, Bars, BrokenBars
+from tradepool.core.market.bars import COLUMNS, Bars, BrokenBars
 
 
 def some_bars(count: int) -> Bars:

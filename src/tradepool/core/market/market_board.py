@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tradepool.core.compiler.native import ColumnsFunction, lanes_of_machine, load_columns
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.market_step import NOTHING, Declared
 from tradepool.core.graph.step import COLUMNS, StepSource, market_step
+from tradepool.core.market.market_step import NOTHING, Declared
 from tradepool.domain.errors import InvalidInput
 
 PRICES = ("open_", "high", "low", "close", "volume")

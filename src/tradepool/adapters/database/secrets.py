@@ -1,0 +1,87 @@
+"""Sealed secrets and wrapped keys in the relational store. What is replaced is overwritten on the disk, not only forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, delete, insert, select
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.engine import transaction
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
+
+
+class DatabaseSecrets:
+    """A `SecretStore`. Every call ends its transaction, but for those within `changing`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """`connection` comes from `engine.open_store`."""
+        self._connection = connection
+        self._changing = False
+
+    def data_keys(self) -> Sequence[WrappedKey]:
+        """Every user's data key, by user."""
+        t = tables.data_key.c
+        rows = self._connection.execute(select(t.user, t.master, t.nonce, t.wrapped).order_by(t.user)).all()
+        self._end_read()
+        return [
+            WrappedKey(user=UserId(user), master=master, nonce=nonce, wrapped=wrapped)
+            for user, master, nonce, wrapped in rows
+        ]
+
+    def secrets(self) -> Sequence[SealedSecret]:
+        """Every secret, by place."""
+        t = tables.secret.c
+        query = select(t.user, t.account, t.field, t.version, t.nonce, t.sealed).order_by(t.account, t.field)
+        rows = self._connection.execute(query).all()
+        self._end_read()
+        return [
+            SealedSecret(
+                place=Place(user=UserId(user), account=AccountId(account), field=field, version=version),
+                nonce=nonce,
+                sealed=sealed,
+            )
+            for user, account, field, version, nonce, sealed in rows
+        ]
+
+    def _end_read(self) -> None:
+        if not self._changing:
+            self._connection.rollback()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """One transaction, begun with the write lock. Raises StoreUnusable when the database can't be used."""
+        # Deleted bytes are overwritten, in this connection at least: an old key must not be found on the disk.
+        self._connection.exec_driver_sql("pragma secure_delete=ON")
+        self._connection.rollback()
+        try:
+            with transaction(self._connection):
+                self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._changing = True
+                yield
+        finally:
+            self._changing = False
+        self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)")
+        self._connection.rollback()
+
+    def replace(self, keys: Sequence[WrappedKey], secrets: Sequence[SealedSecret]) -> None:
+        """Make these the only ones there are, within `changing`."""
+        assert self._changing, "replaced outside of a transaction"
+        run = self._connection.execute
+        run(delete(tables.secret))
+        run(delete(tables.data_key))
+        if keys:
+            run(
+                insert(tables.data_key),
+                [{"user": k.user, "master": k.master, "nonce": k.nonce, "wrapped": k.wrapped} for k in keys],
+            )
+        if secrets:
+            run(insert(tables.secret), [_row(held) for held in secrets])
+
+
+def _row(held: SealedSecret) -> dict[str, object]:
+    place = held.place
+    at = {"user": place.user, "account": place.account, "field": place.field, "version": place.version}
+    return {**at, "nonce": held.nonce, "sealed": held.sealed}

@@ -1,0 +1,89 @@
+"""AES-256-GCM twice: a secret under its user's data key, and that one under the master key; each bound to its place."""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tradepool.adapters.vault.master_key import KEY_BYTES, MasterKey
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.ids import UserId
+from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
+
+NONCE_BYTES = 12
+
+
+class SecretDamaged(TradepoolError):
+    """The {field} of account {account} does not open as version {version} of user {user}: it was damaged, or moved here from elsewhere; add the key anew."""
+
+
+class KeyDamaged(TradepoolError):
+    """The data key of user {user} does not open under its master key: it was damaged, or moved here from elsewhere; restore the database, or add the user's keys anew."""
+
+
+class OtherMasterKey(InvalidInput):
+    """The data key of user {user} is under master key {wanted}, and this one is {given}; name the file of the other one."""
+
+
+class BadPlace(InvalidInput):
+    """{what} {value} can't name a secret; use no | in it."""
+
+
+def bound(place: Place) -> bytes:
+    """The words a secret is bound to: user, account, field and version, never the same for two places.
+
+    >>> from tradepool.domain.ids import AccountId
+    >>> bound(Place(user=UserId("ann"), account=AccountId("main"), field="secret", version=2))
+    b'ann|main|secret|2'
+    """
+    for what, value in (("User", place.user), ("Account", place.account), ("Field", place.field)):
+        if "|" in value or not value:
+            raise BadPlace(what=what, value=repr(value))
+    return f"{place.user}|{place.account}|{place.field}|{place.version}".encode()
+
+
+def new_data_key() -> bytes:
+    """A data key for a user."""
+    return os.urandom(KEY_BYTES)
+
+
+def sealed(secret: str, data_key: bytes, place: Place) -> SealedSecret:
+    """A secret under a data key, at a place."""
+    nonce = os.urandom(NONCE_BYTES)
+    return SealedSecret(place=place, nonce=nonce, sealed=AESGCM(data_key).encrypt(nonce, secret.encode(), bound(place)))
+
+
+def opened(held: SealedSecret, data_key: bytes) -> str:
+    """The secret. Raises SecretDamaged where anything about it or its place was changed."""
+    place = held.place
+    try:
+        return AESGCM(data_key).decrypt(held.nonce, held.sealed, bound(place)).decode()
+    except (InvalidTag, ValueError):
+        facts = {"user": place.user, "account": place.account, "field": place.field, "version": place.version}
+    raise SecretDamaged(**facts)
+
+
+def wrapped(data_key: bytes, user: UserId, master: MasterKey) -> WrappedKey:
+    """A user's data key under the master key."""
+    nonce = os.urandom(NONCE_BYTES)
+    words = _bound_key(user, master.id)
+    return WrappedKey(
+        user=user, master=master.id, nonce=nonce, wrapped=AESGCM(master.secret).encrypt(nonce, data_key, words)
+    )
+
+
+def unwrapped(held: WrappedKey, master: MasterKey) -> bytes:
+    """The data key. Raises OtherMasterKey, KeyDamaged."""
+    if held.master != master.id:
+        raise OtherMasterKey(user=held.user, wanted=held.master, given=master.id)
+    try:
+        return AESGCM(master.secret).decrypt(held.nonce, held.wrapped, _bound_key(held.user, master.id))
+    except (InvalidTag, ValueError):
+        pass
+    raise KeyDamaged(user=held.user)
+
+
+def _bound_key(user: UserId, master: str) -> bytes:
+    return f"{user}|data key|{master}".encode()

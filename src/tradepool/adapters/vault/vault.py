@@ -1,0 +1,95 @@
+"""The vault: exchange keys at rest. Only the process that signs opens it, and only for the accounts it trades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tradepool.adapters.vault.envelope import new_data_key, opened, sealed, unwrapped, wrapped
+from tradepool.adapters.vault.master_key import MasterKey
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.ports.secrets import Place, SealedSecret, SecretStore, WrappedKey
+
+
+class NoSecret(InvalidInput):
+    """The vault holds no {field} of account {account}; add it with tradepool keys add {account}."""
+
+
+class KeyVault:
+    """Secrets by account and field. Every change is one transaction, and leaves nothing of what it replaced."""
+
+    def __init__(self, store: SecretStore, master: MasterKey) -> None:
+        """`master` is what the users' data keys are wrapped by."""
+        self._store = store
+        self._master = master
+
+    def put(self, user: UserId, account: AccountId, fields: Mapping[str, str]) -> None:
+        """Keep an account's secrets, one version on; its older ones are gone.
+
+        Raises OtherMasterKey and KeyDamaged, and has then changed nothing.
+        """
+        with self._store.changing():
+            keys, secrets = self._keys(), list(self._store.secrets())
+            data_key = unwrapped(keys[user], self._master) if user in keys else new_data_key()
+            keys.setdefault(user, wrapped(data_key, user, self._master))
+            version = max((held.place.version for held in secrets if held.place.account == account), default=0) + 1
+            others = [held for held in secrets if held.place.account != account]
+            new = [
+                sealed(secret, data_key, Place(user=user, account=account, field=field, version=version))
+                for field, secret in fields.items()
+            ]
+            self._store.replace(list(keys.values()), [*others, *new])
+
+    def get(self, account: AccountId, field: str) -> str:
+        """A secret. Raises NoSecret, SecretDamaged, KeyDamaged, OtherMasterKey."""
+        for held in self._store.secrets():
+            if (held.place.account, held.place.field) == (account, field):
+                return opened(held, self._data_key(held.place.user, account, field))
+        raise NoSecret(account=account, field=field)
+
+    def accounts(self) -> dict[AccountId, UserId]:
+        """Whose accounts it holds something of."""
+        return {held.place.account: held.place.user for held in self._store.secrets()}
+
+    def forget(self, account: AccountId) -> bool:
+        """Keep nothing of an account any more; whether there was something. A user without any loses the data key too."""
+        with self._store.changing():
+            secrets = [held for held in self._store.secrets() if held.place.account != account]
+            there = len(secrets) < len(self._store.secrets())
+            users = {held.place.user for held in secrets}
+            self._store.replace([key for key in self._store.data_keys() if key.user in users], secrets)
+            return there
+
+    def rotate_user(self, user: UserId) -> int:
+        """A new data key for a user, each secret sealed anew one version on; how many there are."""
+        with self._store.changing():
+            keys, fresh = self._keys(), new_data_key()
+            secrets, turned = list[SealedSecret](), 0
+            for held in self._store.secrets():
+                if held.place.user == user:
+                    place = replace(held.place, version=held.place.version + 1)
+                    held = sealed(opened(held, unwrapped(keys[user], self._master)), fresh, place)
+                    turned += 1
+                secrets.append(held)
+            if turned:
+                keys[user] = wrapped(fresh, user, self._master)
+                self._store.replace(list(keys.values()), secrets)
+            return turned
+
+    def rotate_master(self, new: MasterKey) -> int:
+        """Wrap every data key by another master key; how many there are. The old one opens nothing here any more."""
+        with self._store.changing():
+            keys = [wrapped(unwrapped(held, self._master), held.user, new) for held in self._store.data_keys()]
+            self._store.replace(keys, self._store.secrets())
+            self._master = new
+            return len(keys)
+
+    def _keys(self) -> dict[UserId, WrappedKey]:
+        return {key.user: key for key in self._store.data_keys()}
+
+    def _data_key(self, user: UserId, account: AccountId, field: str) -> bytes:
+        held = self._keys().get(user)
+        if held is None:
+            raise NoSecret(account=account, field=field)
+        return unwrapped(held, self._master)

@@ -1,0 +1,197 @@
+"""R27: a period on paper: every fact the result follows from, and a hash, so that anybody can count it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from tradepool.core.commission.capital import Flow, FlowKind, Period, TierCapital, tier_capital
+from tradepool.core.commission.exact import UNIT, ZERO, exact, floored
+from tradepool.core.commission.lots import Lot
+from tradepool.core.commission.prices import Priced
+from tradepool.core.commission.schedule import Schedule, Tier
+from tradepool.core.commission.settlement import Gain, OpenLot, Settled, pnl_of, settle
+from tradepool.domain.errors import InvalidInput
+
+SCHEMA = 1
+RULES = ("R1", "R2", "R3", "R4", "R6", "R7", "R9", "R12", "R13", "R14", "R19", "R20", "R21", "R22", "R25", "R27")
+# Late facts are waited for so long after T; what comes later is a correction.
+READY_MS = 6 * 3_600_000
+
+
+class NotAStatement(InvalidInput):
+    """This is no statement of a commission: {what}; use the file that commission statement --json wrote."""
+
+
+class StatementDoesNotHold(InvalidInput):
+    """The statement says {said} for {what}, and its own facts give {found}; it was changed, ask the operator for the original."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a settlement follows from; `gains` and `flows` are all since joining, in order."""
+
+    user: str
+    schedule: Schedule
+    period: Period
+    mark: Decimal
+    flows: Sequence[Flow]
+    gains: Sequence[Gain]
+    open_lots: Sequence[OpenLot]
+    fees: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A settled period with the capital that made its tier."""
+
+    settled: Settled
+    tier: TierCapital
+    provisional: bool
+
+
+def outcome_of(facts: Facts) -> Outcome:
+    """Settle: the one path for a preview, a settlement and a check of either."""
+    in_time = [gain for gain in facts.gains if gain.time_ms < facts.period.closes_ms]
+    flows = [flow for flow in facts.flows if flow.time_ms < facts.period.closes_ms]
+    tier = tier_capital(flows, facts.period, facts.schedule)
+    pnl = pnl_of(in_time, facts.open_lots, facts.schedule)
+    rate = facts.schedule.tier(tier.amount).rate
+    losers = [each for each in facts.open_lots if each.unrealised() < 0]
+    return Outcome(
+        settled=settle(pnl, facts.mark, rate, facts.schedule),
+        tier=tier,
+        provisional=any(each.price.provisional for each in losers),
+    )
+
+
+def statement(facts: Facts) -> str:
+    """The statement as JSON text, the same bytes for the same facts.
+
+    >>> facts = Facts(user="ann", schedule=Schedule(), period=Period(opened_ms=0, closes_ms=10, joined=True),
+    ...     mark=Decimal(0), flows=[Flow(time_ms=0, amount=Decimal(1_800))], gains=[Gain(time_ms=5, amount=Decimal(200))],
+    ...     open_lots=[], fees={"BNB": Decimal("0.01")})
+    >>> written = statement(facts)
+    >>> verified(written).commission, written == statement(facts)
+    (Decimal('50.00'), True)
+    >>> verified(written.replace('"50.00"', '"5.00"'))
+    Traceback (most recent call last):
+    tradepool.core.commission.statement.StatementDoesNotHold: The statement says ... for hash, ...
+    """
+    body = _body(facts)
+    return json.dumps({**body, "hash": _hash(body)}, indent=1, sort_keys=True)
+
+
+def verified(text: str) -> Settled:
+    """Count a statement again from its own facts. Raises NotAStatement, StatementDoesNotHold."""
+    try:
+        said = json.loads(text)
+        body = {key: value for key, value in said.items() if key != "hash"}
+        if said["hash"] != _hash(body):
+            raise StatementDoesNotHold(said=said["hash"], what="hash", found=_hash(body))
+        facts = _facts(said)
+    except (ValueError, LookupError, TypeError, AttributeError, InvalidOperation) as error:
+        raise NotAStatement(what=f"{type(error).__name__} while it was read") from None
+    found = _body(facts)
+    for key, value in found.items():
+        if body.get(key) != value:
+            raise StatementDoesNotHold(said=body.get(key), what=key, found=value)
+    return outcome_of(facts).settled
+
+
+def _hash(body: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@exact
+def _body(facts: Facts) -> dict[str, object]:
+    outcome, schedule = outcome_of(facts), facts.schedule
+    settled, tier = outcome.settled, outcome.tier
+    return {
+        "schema": SCHEMA,
+        "user": facts.user,
+        "currency": schedule.currency,
+        "schedule": {
+            "name": schedule.name,
+            "tiers": [[str(t.rate), str(t.least), t.included] for t in schedule.tiers],
+            "tier_window_ms": schedule.tier_window_ms,
+            "charges_open_winners": schedule.charges_open_winners,
+            "netted": schedule.netted,
+            "smallest_invoice": str(schedule.smallest_invoice),
+        },
+        "period": {
+            "opened_ms": facts.period.opened_ms,
+            "closes_ms": facts.period.closes_ms,
+            "joined": facts.period.joined,
+        },
+        "opening_mark": str(facts.mark),
+        "flows": [[f.time_ms, str(f.amount), f.kind.value, f.note] for f in facts.flows],
+        "trades": [[g.time_ms, str(g.amount), g.what] for g in facts.gains],
+        "fees": {asset: str(amount) for asset, amount in sorted(facts.fees.items())},
+        "open_lots": [_lot(each) for each in facts.open_lots],
+        "tier_capital": {"amount": str(tier.amount), "at_ms": tier.at_ms, "window_ms": [tier.since_ms, tier.until_ms]},
+        "pnl": str(settled.pnl),
+        "base": str(settled.base),
+        "rate": str(settled.rate),
+        "commission": str(settled.commission),
+        "closing_mark": str(settled.mark_after),
+        "provisional": outcome.provisional,
+        "rules": list(RULES),
+    }
+
+
+@exact
+def _lot(each: OpenLot) -> dict[str, object]:
+    """A lot at T with both values: what it cost and what it would bring."""
+    return {
+        "asset": each.lot.asset,
+        "quantity": str(each.lot.quantity),
+        "cost": str(each.lot.cost),
+        "price": str(each.price.price),
+        "provisional": each.price.provisional,
+        "taker_rate": str(each.taker_rate),
+        "counted": str(floored(min(ZERO, each.unrealised()), UNIT)),
+    }
+
+
+def _facts(said: Any) -> Facts:
+    """The facts out of a statement."""
+    return Facts(
+        user=said["user"],
+        schedule=_schedule(said["schedule"], said["currency"]),
+        period=Period(**said["period"]),
+        mark=Decimal(said["opening_mark"]),
+        flows=[
+            Flow(time_ms=time_ms, amount=Decimal(amount), kind=FlowKind(kind), note=note)
+            for time_ms, amount, kind, note in said["flows"]
+        ],
+        gains=[Gain(time_ms=time_ms, amount=Decimal(amount), what=what) for time_ms, amount, what in said["trades"]],
+        open_lots=[
+            OpenLot(
+                lot=Lot(asset=each["asset"], quantity=Decimal(each["quantity"]), cost=Decimal(each["cost"])),
+                price=Priced(price=Decimal(each["price"]), provisional=each["provisional"]),
+                taker_rate=Decimal(each["taker_rate"]),
+            )
+            for each in said["open_lots"]
+        ],
+        fees={asset: Decimal(amount) for asset, amount in said["fees"].items()},
+    )
+
+
+def _schedule(said: Any, currency: str) -> Schedule:
+    tiers = tuple(
+        Tier(rate=Decimal(rate), least=Decimal(least), included=included) for rate, least, included in said["tiers"]
+    )
+    return Schedule(
+        name=said["name"],
+        currency=currency,
+        tiers=tiers,
+        tier_window_ms=said["tier_window_ms"],
+        charges_open_winners=said["charges_open_winners"],
+        netted=said["netted"],
+        smallest_invoice=Decimal(said["smallest_invoice"]),
+    )

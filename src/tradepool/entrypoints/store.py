@@ -1,0 +1,87 @@
+"""Backups of a deployment's database. One that is restored is a newer instance, whose entries are halted."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tradepool.adapters.database import backup
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.deployment import Halt
+from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.deployment import Deployed, deployed_from
+from tradepool.entrypoints.emergency import Wish, confirmed, scope_of
+from tradepool.entrypoints.inputs import Config
+from tradepool.entrypoints.running import only_one
+from tradepool.runtime.clock import RealClock
+
+# Instances that may have begun since the backup, where the database that knows is gone.
+UNKNOWN_INSTANCES = 16
+
+store_app = App(name="store", help="Backups of the deployment's database.")
+
+
+@store_app.command(name="backup")
+def back_up(file: Annotated[Path, Parameter(help="Where the copy goes.")], *, config: Config = None) -> None:
+    """Copy the database as it stands; the trading process goes on meanwhile."""
+    deployed = deployed_from(config)
+    backup.back_up(deployed.database, file)
+    print(f"{file} is a whole copy, {file.stat().st_size:,} bytes.")
+
+
+@store_app.command(name="restore")
+def restore(
+    file: Annotated[Path, Parameter(help="The copy.")],
+    *,
+    reason: Annotated[str | None, Parameter(help="Why; it is written down.")] = None,
+    config: Config = None,
+) -> None:
+    """Put a copy in the database's place, and halt all entries until `resume --all`. The deployment's id is typed back."""
+    deployed = deployed_from(config)
+    wish = confirmed("restore", scope_of(deployed, everything=True, user=None, market=None), reason)
+    print(put_back(deployed, file, wish, getpass.getuser(), RealClock().now_ms()))
+
+
+def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int) -> str:
+    """Restore a copy; what is to be done next, in words. RunsAlready, BackupUnusable, WrongDatabase.
+
+    What the accounts did since is taken over from the venue at the next start. The instance is newer than any before, so
+    that one that still runs elsewhere stops when it sees its orders; and nothing is entered before a person knows that
+    none does.
+    """
+    with only_one(deployed):
+        new, aside = (deployed.database.with_name(f"{word}-{now_ms}.sqlite") for word in ("restoring", "replaced"))
+        backup.unpack(file, new)
+        connection = open_store(new)
+        try:
+            rows = DatabaseDeployment(connection, deployed.deployment)
+            newest = max(_epoch(deployed, rows.epoch + UNKNOWN_INSTANCES), rows.epoch)
+            while rows.next_epoch() <= newest:
+                pass
+            rows.halt(Halt(scope=wish.scope, since_ms=now_ms, by=by, reason=wish.reason), "restore")
+            epoch = rows.epoch
+        finally:
+            dispose(connection)
+        backup.replace(deployed.database, new, aside)
+    return (
+        f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside.name}. Nothing is entered: see "
+        "that no other instance runs, start, look at status, then resume --all."
+    )
+
+
+def _epoch(deployed: Deployed, unknown: int) -> int:
+    """The newest instance by the database that is replaced; `unknown` where there is none, or none that can be read."""
+    if not deployed.database.exists():
+        return unknown
+    try:
+        connection = open_store(deployed.database)
+    except TradepoolError:
+        return unknown
+    try:
+        return DatabaseDeployment(connection, deployed.deployment).epoch
+    finally:
+        dispose(connection)

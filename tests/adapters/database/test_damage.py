@@ -1,0 +1,82 @@
+"""A journal whose rows are not those that were written: the account is named, with what to do, and nobody else's is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.adapters.database.test_store import record
+from tests.nouns import ACCOUNT
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DamagedJournal, DatabaseJournal
+from tradepool.domain.ids import AccountId
+
+OTHER = AccountId("b" * 32)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    """Three events of one account and one of another."""
+    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    journal = DatabaseJournal(opened)
+    for sequence in (1, 2, 3):
+        journal.write(record(sequence))
+    journal.write(replace(record(1, entries=[], intents=[], refusals=[]), account=OTHER))
+    yield opened
+    dispose(opened)
+
+
+DAMAGE = {
+    "a digit": ("update event set body = replace(body, '60000.01', '60000.02')", 1, "not those that were written"),
+    "its time": ("update event set as_of_ms = as_of_ms + 1", 1, "not those that were written"),
+    "half a row": ("update event set body = substr(body, 1, 20), digest = null where sequence = 3", 3, "truncated"),
+    "garbage": ("update event set body = 'xyz', digest = null where sequence = 2", 2, "invalid|malformed"),
+    "no amount": (
+        "update event set body = replace(body, '60000.01', 'much'), digest = null where sequence = 2",
+        2,
+        "much|decimal",
+    ),
+    "a hole": ("delete from event where sequence = 2", 2, "missing"),
+    "the tail": ("delete from event where sequence = 3", 3, "missing, and its ledger entry is there"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_is_named(connection: Connection, kind: str) -> None:
+    statement, sequence, why = DAMAGE[kind]
+    where = " and " if " where " in statement else " where "
+    connection.exec_driver_sql(f"{statement}{where}account = '{ACCOUNT.id}'")
+    connection.commit()
+    journal = DatabaseJournal(connection)
+    with pytest.raises(DamagedJournal, match=rf"{ACCOUNT.id} is damaged at event {sequence}: .*({why}).*store restore"):
+        list(journal.read(ACCOUNT.id))
+    assert len(list(journal.read(OTHER))) == 1
+
+
+def test_rows_from_before_they_had_a_digest_are_read(connection: Connection) -> None:
+    connection.exec_driver_sql("update event set digest = null")
+    connection.commit()
+    assert [number for number, _, _ in DatabaseJournal(connection).read(ACCOUNT.id)] == [1, 2, 3]
+
+
+def test_a_damaged_page_is_named_too(connection: Connection, tmp_path: Path) -> None:
+    """Not the rows but what holds them."""
+    path = tmp_path / "u.sqlite"
+    opened = open_store(path, "NORMAL")
+    journal = DatabaseJournal(opened)
+    for sequence in range(1, 200):
+        journal.write(record(sequence, entries=[], intents=[], refusals=[]))
+    dispose(opened)
+    pages = bytearray(path.read_bytes())
+    for start in range(0, len(pages), 4_096):
+        if b'"fill_id":"150"' in pages[start : start + 4_096]:
+            pages[start : start + 100] = b"\xff" * 100
+    path.write_bytes(pages)
+    opened = open_store(path, "NORMAL")
+    with pytest.raises(DamagedJournal, match="malformed"):
+        list(DatabaseJournal(opened).read(ACCOUNT.id))
+    dispose(opened)

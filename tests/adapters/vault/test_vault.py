@@ -1,0 +1,200 @@
+"""Keys at rest, in a real database on the disk: they open in their place only, and leave nothing when they are replaced."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.adapters.vault.envelope import BadPlace, KeyDamaged, OtherMasterKey, SecretDamaged
+from tradepool.adapters.vault.master_key import (
+    MasterKeyExposed,
+    MasterKeyInside,
+    MasterKeyThere,
+    NoMasterKey,
+    NotAMasterKey,
+    make_master_key,
+    read_master_key,
+)
+from tradepool.adapters.vault.vault import KeyVault, NoSecret
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.ports.secrets import SealedSecret, WrappedKey
+
+ANN, BOB = UserId("ann"), UserId("bob")
+MAIN, SPARE, BOBS = AccountId("main"), AccountId("spare"), AccountId("bobs")
+PLANTED = {name: f"planted {name} " * 4 for name in ("key", "secret")}
+
+
+@contextmanager
+def vault_in(folder: Path) -> Iterator[tuple[KeyVault, DatabaseSecrets, Connection]]:
+    """A vault with two accounts of Ann's and one of Bob's."""
+    path = folder / "keys" / "master"
+    master = read_master_key(path, folder / "data") if path.exists() else make_master_key(path)
+    (folder / "data").mkdir(exist_ok=True)
+    connection = open_store(folder / "data" / "store.sqlite")
+    store = DatabaseSecrets(connection)
+    vault = KeyVault(store, master)
+    if not store.secrets():
+        for user, account in ((ANN, MAIN), (ANN, SPARE), (BOB, BOBS)):
+            vault.put(user, account, {name: f"{text}{account}" for name, text in PLANTED.items()})
+    try:
+        yield vault, store, connection
+    finally:
+        dispose(connection)
+
+
+def rewrite(store: DatabaseSecrets, keys: list[WrappedKey], secrets: list[SealedSecret]) -> None:
+    """What somebody with the database in hand can do."""
+    with store.changing():
+        store.replace(keys, secrets)
+
+
+def bytes_of(folder: Path) -> bytes:
+    """Every byte of the data folder."""
+    return b"".join(path.read_bytes() for path in sorted((folder / "data").rglob("*")) if path.is_file())
+
+
+def test_a_secret_is_found_again_after_a_restart_and_nowhere_on_the_disk(tmp_path: Path) -> None:
+    """Neither secrets nor the master key are among the bytes of the data folder."""
+    with vault_in(tmp_path):
+        pass
+    with vault_in(tmp_path) as (vault, _, _):
+        assert vault.get(MAIN, "secret") == f"{PLANTED['secret']}{MAIN}"
+        assert vault.accounts() == {MAIN: ANN, SPARE: ANN, BOBS: BOB}
+        held = bytes_of(tmp_path)
+        assert not any(text.encode() in held for text in PLANTED.values())
+        assert read_master_key(tmp_path / "keys" / "master", tmp_path / "data").secret not in held
+
+
+@pytest.mark.parametrize("change", [{"user": BOB}, {"account": SPARE}, {"field": "key"}, {"version": 2}])
+def test_a_record_that_was_moved_does_not_open(tmp_path: Path, change: dict[str, Any]) -> None:
+    """To another user, account, field or version."""
+    with vault_in(tmp_path) as (vault, store, _):
+        keys, secrets = list(store.data_keys()), list(store.secrets())
+        mine = next(held for held in secrets if (held.place.account, held.place.field) == (MAIN, "secret"))
+        moved = replace(mine, place=replace(mine.place, **change))
+        others = [h for h in secrets if h is not mine and h.place != moved.place]
+        others = [h for h in others if (h.place.account, h.place.field) != (moved.place.account, moved.place.field)]
+        rewrite(store, keys, [*others, moved])
+        with pytest.raises(SecretDamaged) as caught:
+            vault.get(moved.place.account, moved.place.field)
+        said = "".join(traceback.format_exception(caught.value))
+        assert PLANTED["secret"] not in said
+        assert mine.sealed.hex() not in said
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path) -> None:
+    """In a nonce, a sealed secret or a wrapped key."""
+    with vault_in(tmp_path) as (vault, store, _):
+        keys, secrets = list(store.data_keys()), list(store.secrets())
+        for part in ("nonce", "sealed"):
+            bad = [with_flipped(held, part) for held in secrets]
+            rewrite(store, keys, bad)
+            with pytest.raises(SecretDamaged):
+                vault.get(MAIN, "secret")
+        for part in ("nonce", "wrapped"):
+            rewrite(store, [with_flipped(key, part) for key in keys], secrets)
+            with pytest.raises(KeyDamaged):
+                vault.get(MAIN, "secret")
+        swapped = [
+            replace(key, wrapped=other.wrapped, nonce=other.nonce) for key, other in zip(keys, keys[::-1], strict=True)
+        ]
+        rewrite(store, swapped, secrets)
+        with pytest.raises(KeyDamaged):
+            vault.get(MAIN, "secret")
+
+
+def with_flipped(row: Any, part: str) -> Any:
+    """The row with one bit of a part turned over."""
+    return replace(row, **{part: flipped(getattr(row, part))})
+
+
+def flipped(text: bytes) -> bytes:
+    """One bit of it turned over."""
+    return bytes([text[0] ^ 1]) + text[1:]
+
+
+def test_a_rotation_leaves_nothing_of_the_old_keys(tmp_path: Path) -> None:
+    """The user's and the master key: what was there before is in no byte of the folder, and opens nothing."""
+    with vault_in(tmp_path) as (vault, store, _):
+        old_keys, old_secrets = store.data_keys(), store.secrets()
+        assert vault.rotate_user(ANN) == 4
+        anns = [held.sealed for held in old_secrets if held.place.user == ANN]
+        assert not any(sealed in bytes_of(tmp_path) for sealed in anns)
+        new = make_master_key(tmp_path / "keys" / "new")
+        assert vault.rotate_master(new) == 2
+        assert not any(key.wrapped in bytes_of(tmp_path) for key in old_keys)
+        assert {key.master for key in store.data_keys()} == {new.id}
+        assert vault.get(MAIN, "secret") == f"{PLANTED['secret']}{MAIN}"
+        assert vault.get(BOBS, "key") == f"{PLANTED['key']}{BOBS}"
+        old = read_master_key(tmp_path / "keys" / "master", tmp_path / "data")
+        with pytest.raises(OtherMasterKey):
+            KeyVault(store, old).get(MAIN, "secret")
+
+
+def test_what_is_added_anew_is_a_version_on_and_what_is_forgotten_is_gone(tmp_path: Path) -> None:
+    """With the last account of a user its data key goes."""
+    with vault_in(tmp_path) as (vault, store, _):
+        vault.put(ANN, MAIN, {"key": "k2", "secret": "s2"})
+        assert vault.get(MAIN, "secret") == "s2"
+        assert {h.place.version for h in store.secrets() if h.place.account == MAIN} == {2}
+        gone = next(key.wrapped for key in store.data_keys() if key.user == BOB)
+        assert vault.forget(BOBS)
+        assert not vault.forget(BOBS)
+        assert [key.user for key in store.data_keys()] == [ANN]
+        assert gone not in bytes_of(tmp_path)
+        with pytest.raises(NoSecret):
+            vault.get(BOBS, "key")
+
+
+def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """The data key of one user is damaged: a new master key is refused for all."""
+    with vault_in(tmp_path) as (vault, store, _):
+        keys, secrets = list(store.data_keys()), list(store.secrets())
+        rewrite(store, [keys[0], replace(keys[1], wrapped=flipped(keys[1].wrapped))], secrets)
+        before = (store.data_keys(), store.secrets())
+        with pytest.raises(KeyDamaged):
+            vault.rotate_master(make_master_key(tmp_path / "keys" / "new"))
+        with pytest.raises(BadPlace):
+            vault.put(ANN, AccountId("a|b"), {"key": "k"})
+        assert (store.data_keys(), store.secrets()) == before
+        assert vault.get(MAIN, "key") == f"{PLANTED['key']}{MAIN}"
+
+
+def test_a_master_key_is_never_written_over_and_never_taken_from_a_bad_place(tmp_path: Path) -> None:
+    """Missing, exposed, beside the data, or no key at all; the words of an error never hold it."""
+    path, data = tmp_path / "keys" / "master", tmp_path / "data"
+    with pytest.raises(NoMasterKey):
+        read_master_key(path, data)
+    key = make_master_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_master_key(path, data) == key
+    with pytest.raises(MasterKeyThere):
+        make_master_key(path)
+    with pytest.raises(MasterKeyInside):
+        read_master_key(path, tmp_path)
+    path.chmod(0o640)
+    with pytest.raises(MasterKeyExposed):
+        read_master_key(path, data)
+    text = path.read_text()
+    for bad in ("", text[1:], text[:-6], text.replace("key-1:", "key-1:*")):
+        other = tmp_path / "keys" / "bad"
+        other.write_text(bad)
+        other.chmod(0o600)
+        with pytest.raises(NotAMasterKey) as caught:
+            read_master_key(other, data)
+        assert not re.search(re.escape(text[30:50]), str(caught.value))
+    assert key.id in repr(key)
+    assert key.secret.hex() not in repr(key)
+    with pytest.raises(TypeError):
+        pickle.dumps(key)

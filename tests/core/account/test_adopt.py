@@ -1,0 +1,186 @@
+"""Orders of our own that a restored journal does not know: booked, taken over, and what is held is protected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.nouns import ACCOUNT, BTC, fill, request, signal
+from tradepool.core.account import account_step as step
+from tradepool.domain.command import Cancel, Command, RecordTrade
+from tradepool.domain.errors import BrokenLaw
+from tradepool.domain.event import OrderCancelled, OrdersAdopted
+from tradepool.domain.fill import Fill
+from tradepool.domain.ids import ClientOrderId, FillId, client_order_id
+from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
+
+LATER_MS = 10 * 60_000
+
+
+def bought(number: int, **changes: object) -> OrderRequest:
+    """A lost entry of two coins."""
+    plain = request(client_order_id=client_order_id(ACCOUNT.number, number), quantity=Decimal(2), time_ms=LATER_MS)
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def stop(number: int, price: str = "91.50", quantity: str = "1.998") -> OrderRequest:
+    """A lost stop."""
+    return bought(
+        number,
+        side=Side.SELL,
+        type=OrderType.STOP_LOSS,
+        purpose=Purpose.STOP,
+        stop_price=Decimal(price),
+        quantity=Decimal(quantity),
+    )
+
+
+def sold(number: int, quantity: str = "1.998") -> OrderRequest:
+    """A lost sale."""
+    return bought(number, side=Side.SELL, purpose=Purpose.SIGNAL_EXIT, quantity=Decimal(quantity))
+
+
+def fill_of(order: OrderRequest, price: str, number: int) -> Fill:
+    """All of it."""
+    side = order.side
+    fee = order.quantity / 1_000 if side is Side.BUY else order.quantity * Decimal(price) / 1_000
+    return fill(
+        fill_id=FillId(str(number)),
+        client_order_id=order.client_order_id,
+        side=side,
+        price=Decimal(price),
+        quantity=order.quantity,
+        fee=fee.quantize(Decimal("1e-8")),
+        fee_asset="BTC" if side is Side.BUY else "USDT",
+        time_ms=LATER_MS,
+    )
+
+
+def adopt(
+    story: Story, requests: list[OrderRequest], fills: list[Fill], resting: list[ClientOrderId] | None = None
+) -> list[Command]:
+    """Hear of them."""
+    return story.account.apply(
+        OrdersAdopted(
+            time_ms=LATER_MS,
+            market=BTC.id,
+            requests=tuple(requests),
+            fills=tuple(fills),
+            resting=tuple(resting or ()),
+        )
+    )
+
+
+def test_a_position_and_its_stop_are_taken_over() -> None:
+    """Nothing is sent; candles from before were acted on; the next order has a name nobody has used."""
+    story, entry, guard = Story(), bought(4), stop(5)
+    assert adopt(story, [entry, guard], [fill_of(entry, "100.00", 1)], [guard.client_order_id]) == []
+    assert story.account.changed
+    (position,) = story.account.positions()
+    assert (position.quantity, position.average_entry_price) == (Decimal("1.998"), Decimal(100))
+    assert position.stop_price == Decimal("91.50")
+    slot = story.account.slots[BTC.id]
+    assert (slot.stop, slot.entry, slot.row[step.RESTING]) == (guard.client_order_id, None, 1)
+    assert list(story.account.orders) == [guard.client_order_id]
+    assert story.account.as_of_ms == LATER_MS
+    story.time = LATER_MS
+    assert cancels(story.candles(signal(**LEAVE))) == [guard.client_order_id]
+    (sale,) = orders(story.cancelled(guard.client_order_id))
+    assert sale.client_order_id == client_order_id(ACCOUNT.number, 6)
+
+
+def test_a_position_without_a_stop_is_protected_at_the_last_level() -> None:
+    """The stop was being replaced when the lost life ended."""
+    story, entry, first, last = Story(), bought(4), stop(5), stop(6, "93.25")
+    (guard,) = orders(adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)]))
+    assert (guard.type, guard.stop_price, guard.quantity) == (OrderType.STOP_LOSS, Decimal("93.25"), Decimal("1.998"))
+    assert list(story.account.orders) == [guard.client_order_id]
+
+
+def test_a_known_position_keeps_its_level_when_its_stop_is_gone() -> None:
+    """Part of it was sold in the lost time."""
+    story = Story()
+    old = story.enter()
+    part = sold(9, "10")
+    (guard,) = orders(adopt(story, [part], [fill_of(part, "101.00", 7)]))
+    assert (guard.stop_price, guard.quantity) == (old.stop_price, Decimal("29.96"))
+    assert list(story.account.orders) == [guard.client_order_id]
+
+
+def test_a_round_trip_in_the_lost_time_is_a_trade() -> None:
+    """A known position was sold, another one bought and sold: money and trades as they were."""
+    story = Story()
+    old = story.enter()
+    cash = story.account.cash
+    leave = sold(7, "39.96")
+    (record,) = adopt(story, [leave], [fill_of(leave, "110.00", 2)])
+    assert isinstance(record, RecordTrade)
+    assert record.trade.exit_reason is Purpose.SIGNAL_EXIT
+    gained = Decimal("39.96") * 110 * Decimal("0.999")
+    assert story.account.cash == cash + gained
+    assert (story.account.positions(), dict(story.account.orders)) == ([], {})
+    assert old.client_order_id not in story.account.orders
+    entry, leave = bought(8), sold(9)
+    (record,) = adopt(story, [entry, leave], [fill_of(entry, "50.00", 3), fill_of(leave, "40.00", 4)])
+    assert isinstance(record, RecordTrade)
+    assert record.trade.quantity == 2
+    assert record.trade.pnl == Decimal("1.998") * 40 * Decimal("0.999") - 100
+
+
+def test_an_order_that_rests_without_a_position_is_taken_away() -> None:
+    """And not replaced."""
+    story, guard = Story(), stop(5)
+    assert adopt(story, [guard], [], [guard.client_order_id]) == [Cancel(guard.client_order_id, BTC.id)]
+    gone = OrderCancelled(time_ms=LATER_MS, client_order_id=guard.client_order_id)
+    assert story.account.apply(gone) == []
+    assert story.account.orders == {}
+
+
+def test_an_exit_or_entry_that_rests_goes_on() -> None:
+    """It is the slot's, and nothing new is decided before it is final."""
+    story, entry, leave = Story(), bought(4), sold(5)
+    assert adopt(story, [entry, leave], [fill_of(entry, "100.00", 1)], [leave.client_order_id]) == []
+    assert story.account.slots[BTC.id].exit == leave.client_order_id
+    other, more = Story(), bought(4)
+    assert adopt(other, [more], [], [more.client_order_id]) == []
+    assert other.account.slots[BTC.id].entry == more.client_order_id
+
+
+def test_a_reserve_ends_with_its_order() -> None:
+    """An entry of the journal that is not there any more."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    assert story.account.wallet[step.RESERVED] > 0
+    adopt(story, [stop(9)], [])
+    assert story.account.wallet[step.RESERVED] == 0
+    assert entry.client_order_id not in story.account.orders
+
+
+def test_two_stops_that_guard_less_than_is_held_become_one_that_guards_it_all() -> None:
+    """Both leave the book first; the level is the younger one's."""
+    story, entry, first, last = Story(), bought(4), stop(5, "90.00", "0.9"), stop(6, "93.25", "1.09")
+    names = [first.client_order_id, last.client_order_id]
+    assert adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)], names) == [
+        Cancel(name, BTC.id) for name in names
+    ]
+    assert story.cancelled(first.client_order_id) == []
+    (placed,) = orders(story.cancelled(last.client_order_id))
+    assert (placed.type, placed.stop_price, placed.quantity) == (OrderType.STOP_LOSS, Decimal("93.25"), Decimal("1.998"))
+
+
+def test_a_stop_that_was_being_replaced_leaves_the_younger_in_charge() -> None:
+    """The end of the other one changes nothing."""
+    story, entry, first, last = Story(), bought(4), stop(5, "90.00"), stop(6, "93.25")
+    names = [first.client_order_id, last.client_order_id]
+    assert adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)], names) == []
+    assert story.account.slots[BTC.id].stops == [last.client_order_id]
+    assert story.cancelled(first.client_order_id) == []
+
+
+def test_a_fill_of_nobodys_order_breaks_the_law() -> None:
+    story, entry = Story(), bought(4)
+    with pytest.raises(BrokenLaw, match="every fill has our intent"):
+        adopt(story, [], [fill_of(entry, "100.00", 1)])

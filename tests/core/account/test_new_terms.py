@@ -1,0 +1,185 @@
+"""What becomes of positions, orders and money when the venue's terms or the mandate change under them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.nouns import BTC, ETH, FEES, MANDATE, signal
+from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
+from tradepool.core.account.new_terms import GridsApart
+from tradepool.domain.event import OFF_NEW_GRID, MandateChanged, TermsSeen
+from tradepool.domain.mandate import Limits, Mandate
+from tradepool.domain.market import Market
+from tradepool.domain.order import OrderType, Purpose
+
+
+def see(story: Story, *markets: Market) -> bool:
+    """The venue's terms; whether they were news."""
+    assert story.account.apply(TermsSeen(time_ms=story.time, markets=markets)) == []
+    return story.account.changed
+
+
+def agree(story: Story, mandate: Mandate) -> bool:
+    """The user's mandate; whether it was news."""
+    assert story.account.apply(MandateChanged(time_ms=story.time, mandate=mandate)) == []
+    return story.account.changed
+
+
+def begun(first: Market = BTC) -> Story:
+    """An account whose terms are journaled."""
+    story = Story()
+    assert see(story, first, ETH)
+    assert agree(story, MANDATE)
+    return story
+
+
+COARSE = replace(BTC, price_tick=Decimal("0.5"), quantity_step=Decimal("0.7"), quantity_min=Decimal("0.7"))
+FINE = replace(BTC, price_tick=Decimal("0.001"))
+
+
+def test_what_is_known_is_no_news() -> None:
+    story = begun()
+    assert not see(story, BTC)
+    assert not agree(story, MANDATE)
+    assert see(story, replace(BTC, notional_min=Decimal(6)), ETH)
+    assert not see(story, replace(BTC, notional_min=Decimal(6)))
+
+
+def test_fees_hold_from_the_next_decision_on() -> None:
+    """What an entry costs is worked out with them."""
+    story = begun()
+    dear = replace(BTC, fees=replace(FEES, taker_rate=Decimal("0.004")), notional_min=Decimal(50))
+    see(story, dear)
+    slot = story.account.slots[BTC.id]
+    assert slot.listed == slot.market == dear
+    assert (slot.terms[step.TAKER_PPM], slot.terms[step.NOTIONAL_MIN]) == (4_000, 5_000_000_000)
+
+
+def test_a_position_is_sold_in_whole_steps_of_a_coarser_grid() -> None:
+    """39.96 coins are 57 steps of 0.7; the rest is dust. The old stop may still fill for all that it stands for."""
+    story = begun()
+    stop = story.enter()
+    see(story, COARSE)
+    slot = story.account.slots[BTC.id]
+    assert (slot.lot, slot.market.price_tick, slot.market.quantity_step) == (70_000, BTC.price_tick, BTC.quantity_step)
+    (position,) = story.account.positions()
+    assert (position.quantity, position.stop_price) == (Decimal("39.96"), Decimal(95))
+    assert cancels(story.candles(signal(**LEAVE))) == [stop.client_order_id]
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert sale.quantity == Decimal("39.9")
+    story.fill(sale, "100.01")
+    assert story.account.positions() == []
+    assert slot.row[step.DUST] * BTC.base_unit == Decimal("0.06")
+
+
+def test_an_old_stop_fills_on_its_own_grid() -> None:
+    story = begun()
+    stop = story.enter()
+    see(story, COARSE)
+    assert [type(c).__name__ for c in story.fill(stop, "94.99")] == ["RecordTrade"]
+    assert story.account.positions() == []
+    assert story.account.slots[BTC.id].row[step.DUST] == 0
+
+
+def test_levels_and_entries_are_ordered_on_the_venues_grid() -> None:
+    """A stop is rounded up, an entry's quantity down, and what it bought too when it is protected."""
+    story = begun()
+    see(story, replace(COARSE, quantity_step=Decimal(7), quantity_min=Decimal(7)))
+    (entry,) = orders(story.candles(signal(stop_distance=4.7)))
+    assert entry.quantity == Decimal(35)
+    (stop,) = orders(story.fill(entry, "100.01"))
+    assert (stop.quantity, stop.stop_price) == (Decimal(28), Decimal("95.5"))
+
+
+def test_a_finer_grid_is_counted_in_at_once() -> None:
+    """Levels, quantities and what was filled are the same in it, and orders may use it."""
+    story = begun(replace(BTC, quantity_step=Decimal("0.0001"), quantity_min=Decimal("0.0001")))
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, "100.00", Decimal(10)))
+    story.accept(stop)
+    before = story.account.positions()
+    assert see(story, FINE)
+    slot = story.account.slots[BTC.id]
+    assert (slot.market, slot.lot) == (FINE, 1)
+    assert story.account.positions() == before
+    assert slot.mark == 100_000
+    assert story.account.orders[entry.client_order_id].filled_steps == 1_000_000
+    assert slot.covered(story.account.orders) == slot.steps() == 999_000
+    story.fill(entry, "100.001", Decimal("30"))
+    assert entry.client_order_id not in story.account.orders
+    (again,) = orders(story.cancelled(stop.client_order_id))
+    assert (again.quantity, again.stop_price) == (Decimal("39.96"), Decimal("95.000"))
+
+
+def test_grids_that_no_money_is_whole_in_stop_an_account_that_holds() -> None:
+    """Finer ticks and coarser steps at once: a flat account goes over to them, one that holds can't."""
+    finest = replace(BTC, price_tick=Decimal("0.0000001"), quantity_step=Decimal("0.1"), quantity_min=Decimal("0.1"))
+    flat = begun()
+    assert see(flat, finest)
+    assert (flat.account.slots[BTC.id].market, flat.account.slots[BTC.id].lot) == (finest, 1)
+    holder = begun()
+    holder.enter()
+    with pytest.raises(GridsApart, match=r"BTC/USDT went over to ticks of 1E-7 and steps of 0\.1"):
+        see(holder, finest)
+
+
+@pytest.mark.parametrize("kind", [OrderType.STOP_LOSS, OrderType.MARKET])
+def test_an_exit_that_was_never_sent_is_made_anew_on_the_new_grid(kind: OrderType) -> None:
+    """Its name never goes out again."""
+    story = begun()
+    (entry,) = orders(story.candles(signal()))
+    (order,) = orders(story.fill(entry, "100.00"))
+    if kind is OrderType.MARKET:
+        story.accept(order)
+        story.candles(signal(**LEAVE))
+        (order,) = orders(story.cancelled(order.client_order_id))
+    see(story, COARSE)
+    (again,) = orders(story.reject(order, OFF_NEW_GRID))
+    assert (again.type, again.side, again.quantity) == (kind, order.side, Decimal("39.9"))
+    assert again.client_order_id > order.client_order_id
+    assert again.purpose is (Purpose.STOP if kind is OrderType.STOP_LOSS else Purpose.SIGNAL_EXIT)
+
+
+def test_an_entry_that_was_never_sent_is_given_up() -> None:
+    story = begun()
+    (entry,) = orders(story.candles(signal()))
+    assert orders(story.reject(entry, OFF_NEW_GRID)) == []
+    assert story.account.wallet[step.RESERVED] == 0
+
+
+def test_a_mandate_gives_and_takes_capital_limits_and_weight() -> None:
+    """Capital is cash, and no loss of the day's."""
+    story = begun()
+    stop = story.enter()
+    story.account.wallet[limit_step.DAY_EQUITY] = 10**12
+    wallet = list(story.account.wallet)
+    new = replace(
+        MANDATE, capital=Decimal(9_000), weight=Decimal("0.2"), limits=Limits(order_notional_max=Decimal(500))
+    )
+    assert agree(story, new)
+    account, unit = story.account, 10**8
+    assert account.mandate == new
+    assert account.wallet[step.CASH] == wallet[step.CASH] - 1_000 * unit
+    assert account.wallet[limit_step.DAY_EQUITY] == wallet[limit_step.DAY_EQUITY] - 1_000 * unit
+    for slot in account.slots.values():
+        assert (slot.terms[step.WEIGHT_PPM], slot.terms[limit_step.ORDER_NOTIONAL_MAX]) == (200_000, 500 * unit)
+    assert stop.client_order_id in account.orders
+
+
+def test_a_mandates_markets_come_and_go() -> None:
+    """In its order; one that is named no more stays while something is held there."""
+    other = replace(BTC, base="XRP")
+    story = begun()
+    see(story, other)
+    story.enter()
+    assert agree(story, replace(MANDATE, markets=(other.id, ETH.id)))
+    assert list(story.account.slots) == [other.id, ETH.id, BTC.id]
+    assert story.account.slots[other.id].terms[step.WEIGHT_PPM] == 400_000
+    assert agree(story, replace(MANDATE, markets=(BTC.id,)))
+    assert list(story.account.slots) == [BTC.id]
+    assert story.account.positions()

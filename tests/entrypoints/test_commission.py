@@ -1,0 +1,144 @@
+"""`tradepool commission` as its operator meets it, over real books: previewed, settled, shown, counted again, paid."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console, console_of
+from tests.nouns import BTC, fill
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.core.ledger.posting import fill_entry, opening_entry
+from tradepool.domain.balance import Balance
+from tradepool.domain.event import AccountOpened, OrderFilled
+from tradepool.domain.ids import AccountId, FillId
+from tradepool.domain.order import Side
+from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.deployment import deployed_from
+from tradepool.ports.journal import Record
+
+ACCOUNT = AccountId("ann-main")
+
+
+def at(day: int, month: int = 9) -> int:
+    """A day of 2026, noon."""
+    return int(datetime(2026, month, day, 12, tzinfo=UTC).timestamp()) * 1_000
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Console:
+    """The command line."""
+    return console_of(capsys)
+
+
+@pytest.fixture
+def live(tmp_path: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A live deployment whose mandates trade, in this folder; nobody connects it to anything."""
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "--yes", "--folder", tmp_path / "d", "--users", "ann").code == 0
+    file = tmp_path / "tradepool.toml"
+    text = file.read_text().replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "live"')
+    file.write_text(re.sub(r'capital = "?\d+"?', 'capital = "1800"', text))
+    return file
+
+
+@contextmanager
+def journal() -> Iterator[DatabaseJournal]:
+    """The deployment's journal, open for writing."""
+    with books_open(deployed_from(None)) as connection:
+        yield DatabaseJournal(connection)
+
+
+def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
+    """One bitcoin bought and sold on a day, at no fee, booked as the trading process books it."""
+    with journal() as books:
+        for place, (side, price) in enumerate(((Side.BUY, bought), (Side.SELL, sold))):
+            sequence = 2 * number + place
+            each = fill(account=ACCOUNT, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
+            each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": at(day, month) + place})
+            event = OrderFilled(fill=each)
+            entry = fill_entry(each, BTC)
+            books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
+
+
+def opened(day: int = 18) -> None:
+    """The account was taken over in September."""
+    balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
+    with journal() as books:
+        event = AccountOpened(time_ms=at(day), balances=balances)
+        entry = opening_entry(ACCOUNT, at(day), balances)
+        books.write(Record(account=ACCOUNT, sequence=1, as_of_ms=0, event=event, entries=[entry]))
+
+
+def settle(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Settle with the name typed back; what was said."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
+    said = run("commission", "settle", "ann", month)
+    return said.out if said.code == 0 else said.err
+
+
+def test_two_months_are_settled_one_after_the_other(
+    live: Path, run: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """200 earned in the first month at 25 %; 100 lost, then 150 earned: charged for the 50 above the mark."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    trade(2, 5, 10, 60_000, 59_900)
+    trade(3, 20, 10, 60_000, 60_150)
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
+    assert (told["commission"], told["base"], told["tier_capital"]["amount"]) == ("50.00", "200.00000000", "1800")
+    assert "an earlier month of ann is not settled" in settle(run, "2026-10", monkeypatch)
+    assert "Settled" in settle(run, "2026-09", monkeypatch)
+    assert "settled already" in settle(run, "2026-09", monkeypatch)
+    assert "Settled" in settle(run, "2026-10", monkeypatch)
+    page = run("commission", "statement", "ann", "2026-10").out
+    said = json.loads(page)
+    assert (said["opening_mark"], said["commission"]) == ("200.00000000", "12.50")
+    file = tmp_path / "statement.json"
+    file.write_text(page)
+    assert "commission 12.50" in run("commission", "statement", "--verify", file).out
+    file.write_text(page.replace('"12.50"', '"2.50"'))
+    assert "was changed" in run("commission", "statement", "--verify", file).err
+    html = tmp_path / "statement.html"
+    assert run("commission", "statement", "ann", "2026-10", "--html", html).code == 0
+    assert "12.50 USDT" in html.read_text()
+    assert "is paid" in run("commission", "pay", "ann", "2026-10", "--reason", "transfer 7").out
+    assert "was paid before" in run("commission", "pay", "ann", "2026-10").out
+
+
+def test_a_running_month_is_previewed_and_not_settled(
+    live: Path, run: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late facts are waited for until six hours after its end."""
+    opened()
+    now = datetime.now(UTC)
+    trade(1, now.day, now.month, 60_000, 60_200) if now.year == 2026 else trade(1, 20, 12, 60_000, 60_200)
+    assert "50.00" in run("commission", "preview", "ann").out
+    assert "six hours later" in settle(run, f"{now:%Y-%m}", monkeypatch)
+
+
+def test_play_money_is_never_charged(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is what only watches."""
+    live.write_text(live.read_text().replace('mode = "live"', 'mode = "shadow"'))
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    assert "never charged" in run("commission", "preview", "ann", "--month", "2026-09").out
+    assert "is never charged" in settle(run, "2026-09", monkeypatch)
+
+
+def test_bad_input_is_said_by_name(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody, no month, nothing traded, not settled, no statement."""
+    assert "No user is called 'an'" in run("commission", "preview", "an").err
+    assert "has traded nothing" in run("commission", "preview", "ann").err
+    assert "is no month" in run("commission", "preview", "ann", "--month", "2026-13").err
+    assert "is not settled" in run("commission", "statement", "ann", "2026-09").err
+    live.write_text(live.read_text())
+    assert "This is no statement" in run("commission", "statement", "--verify", live).err

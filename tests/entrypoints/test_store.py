@@ -1,0 +1,127 @@
+"""Backups of a deployment: whole, put back as a newer instance whose entries are halted, and never another's."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console
+from tradepool.adapters.database.backup import BackupExists, BackupUnusable, back_up
+from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced, WrongDatabase
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.deployment import Halt, Scope, ScopeKind
+from tradepool.domain.event import StreamRestored
+from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.deployment import Deployed, deployed_from
+from tradepool.entrypoints.emergency import Wish
+from tradepool.entrypoints.running import RunsAlready, only_one
+from tradepool.entrypoints.store import UNKNOWN_INSTANCES, put_back
+from tradepool.ports.journal import Record
+
+ANN = AccountId("ann-main")
+
+
+def deployment(folder: Path, console: Console) -> Deployed:
+    """A practice deployment whose database holds one event, written by its instance."""
+    file = folder / "tradepool.toml"
+    assert console("init", "--yes", "--file", file, "--folder", folder / "d").code == 0
+    deployed = deployed_from(file)
+    deployed.folder.mkdir(exist_ok=True)
+    write(deployed, 1)
+    return deployed
+
+
+def write(deployed: Deployed, sequence: int) -> None:
+    connection = open_store(deployed.database)
+    epoch = DatabaseDeployment(connection, deployed.deployment).epoch
+    FencedJournal(connection, epoch).write(
+        Record(account=ANN, sequence=sequence, as_of_ms=0, event=StreamRestored(time_ms=sequence))
+    )
+    dispose(connection)
+
+
+def told(database: Path, deployed: Deployed) -> tuple[int, list[int], list[Halt]]:
+    """Its epoch, Ann's events, what is halted."""
+    connection = open_store(database)
+    rows = DatabaseDeployment(connection, deployed.deployment)
+    events = [number for number, _, _ in FencedJournal(connection, 0).read(ANN)]
+    found = rows.epoch, events, rows.halts()
+    dispose(connection)
+    return found
+
+
+def put(deployed: Deployed, copy: Path) -> str:
+    scope = Scope(ScopeKind.PLATFORM, deployed.deployment.id)
+    return put_back(deployed, copy, Wish("restore", scope, "the disk died"), "ann", 1_000)
+
+
+def test_a_backup_is_put_back_as_a_newer_instance(tmp_path: Path, console: Console) -> None:
+    """While a journal is open for writing; what was there is kept; entries are halted; the instance before is fenced."""
+    deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
+    busy = open_store(deployed.database)
+    DatabaseDeployment(busy, deployed.deployment).next_epoch()
+    back_up(deployed.database, copy)
+    DatabaseDeployment(busy, deployed.deployment).next_epoch()
+    dispose(busy)
+    write(deployed, 2)
+    assert "as instance 3; what was there is replaced-1000.sqlite" in put(deployed, copy)
+    epoch, events, halts = told(deployed.database, deployed)
+    assert (epoch, events) == (3, [1])
+    (halt,) = halts
+    assert (halt.scope.kind, halt.by, halt.reason) == (ScopeKind.PLATFORM, "ann", "the disk died")
+    assert told(deployed.folder / "replaced-1000.sqlite", deployed)[:2] == (2, [1, 2])
+    connection = open_store(deployed.database)
+    with pytest.raises(Replaced):
+        FencedJournal(connection, 2).write(Record(account=ANN, sequence=2, as_of_ms=0, event=StreamRestored(time_ms=2)))
+    dispose(connection)
+
+
+@pytest.mark.parametrize("state", ["gone", "garbage"])
+def test_a_database_that_is_lost_may_have_had_newer_instances(state: str, tmp_path: Path, console: Console) -> None:
+    deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
+    back_up(deployed.database, copy)
+    if state == "gone":
+        deployed.database.unlink()
+    else:
+        deployed.database.write_bytes(b"x" * 10_000)
+    put(deployed, copy)
+    assert told(deployed.database, deployed)[:2] == (UNKNOWN_INSTANCES + 1, [1])
+
+
+def test_what_is_no_whole_copy_changes_nothing(tmp_path: Path, console: Console) -> None:
+    """Damaged, of another deployment, not there, or in place of a database that is traded on."""
+    deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
+    (tmp_path / "other").mkdir()
+    other = deployment(tmp_path / "other", console)
+    back_up(other.database, copy)
+    before = deployed.database.read_bytes()
+    with pytest.raises(WrongDatabase):
+        put(deployed, copy)
+    damaged = tmp_path / "damaged.sqlite"
+    pages = bytearray(copy.read_bytes())
+    pages[8_192:20_000] = b"\x55" * (20_000 - 8_192)
+    damaged.write_bytes(pages)
+    for file in (damaged, tmp_path / "none.sqlite"):
+        with pytest.raises(BackupUnusable):
+            put(deployed, file)
+    with only_one(deployed), pytest.raises(RunsAlready):
+        put(deployed, copy)
+    assert deployed.database.read_bytes() == before
+    with pytest.raises(BackupExists):
+        back_up(deployed.database, copy)
+
+
+def test_the_commands(tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deployment's id is typed back."""
+    deployed = deployment(tmp_path, console)
+    file = tmp_path / "tradepool.toml"
+    assert "is a whole copy" in console("store", "backup", tmp_path / "b", "--config", file).out
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    refused = console("store", "restore", tmp_path / "b", "--reason", "why", "--config", file)
+    assert refused.code == 1
+    assert "Nothing was done" in refused.err
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{deployed.deployment.id}\n"))
+    said = console("store", "restore", tmp_path / "b", "--reason", "why", "--config", file)
+    assert "resume --all" in said.out, said.err
