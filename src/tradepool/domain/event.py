@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
+from tradepool.domain.denial import Denial
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
 from tradepool.domain.mandate import Mandate
@@ -15,9 +16,9 @@ from tradepool.domain.signal import Signal
 
 SCHEMA = 1
 # Why an order was rejected, when the venue does not say more: it may be the market.
-VENUE_REJECTED = "venue_rejected"
+VENUE_REJECTED = Denial.VENUE_REJECTED
 # Why an order was never sent: it was made before the market's grid changed, and its account makes it anew.
-OFF_NEW_GRID = "off_new_grid"
+OFF_NEW_GRID = Denial.OFF_NEW_GRID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +123,11 @@ class ForeignOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesResumed:
-    """The owner says that nobody else orders on the account any more: entries are on again."""
+    """The owner says that nobody else orders on the account any more: entries are on again. With `limits`, a person says
+    that it may trade on after losses instead: limits measure them from here."""
 
     time_ms: int
+    limits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

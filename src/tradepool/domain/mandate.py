@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from typing import Any
 
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
@@ -15,13 +17,54 @@ class InvalidMandate(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits that change what is traded; `None` is no limit. Amounts in the quote asset, loss as a share of a day's start."""
+    """Limits that change what is traded; `None` is no limit. Amounts are in the quote asset.
+
+    `market_notional_max` is by symbol; `exposure_max` is all positions' worth; `trade_risk_max` the share of equity that
+    one trade may lose until its stop; losses are shares of the equity at the start of the UTC day or week (Monday), the
+    drawdown of the highest; after `loss_streak_max` losing trades in a row nothing is entered for `cool_down_minutes`.
+    """
 
     order_notional_max: Decimal | None = None
     daily_loss_max: Decimal | None = None
+    market_notional_max: Mapping[str, Decimal] = field(default_factory=dict)
+    exposure_max: Decimal | None = None
+    positions_max: int | None = None
+    trade_risk_max: Decimal | None = None
+    weekly_loss_max: Decimal | None = None
+    drawdown_max: Decimal | None = None
+    loss_streak_max: int | None = None
+    cool_down_minutes: int = 1_440
+
+    def named(self) -> Iterator[tuple[str, Decimal | int]]:
+        """The limits there are, by name; each market's with its symbol.
+
+        >>> list(Limits(positions_max=2, market_notional_max={"BTC/USDT": Decimal(9)}).named())
+        [('market_notional_max.BTC/USDT', Decimal('9')), ('positions_max', 2)]
+        """
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Mapping):
+                yield from ((f"{each.name}.{symbol}", amount) for symbol, amount in sorted(value.items()))
+            elif value is not None and each.name != "cool_down_minutes":
+                yield each.name, value
 
 
 NO_LIMITS = Limits()
+
+
+def with_limit(limits: Limits, word: str, value: Decimal | None) -> Limits:
+    """The limits with another value of one of them; None takes it away. The word is one of `Limits.named`.
+
+    >>> with_limit(Limits(), "market_notional_max.BTC/USDT", Decimal(9)).market_notional_max
+    {'BTC/USDT': Decimal('9')}
+    """
+    name, _, symbol = word.partition(".")
+    if symbol:
+        kept = {each: amount for each, amount in limits.market_notional_max.items() if each != symbol}
+        return replace(limits, market_notional_max=kept | ({symbol: value} if value is not None else {}))
+    whole = int(value) if value is not None and name in ("positions_max", "loss_streak_max") else value
+    changes: dict[str, Any] = {name: whole}
+    return replace(limits, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +91,11 @@ class Mandate:
             )
         if self.capital <= 0:
             raise InvalidMandate(mandate=self.id, what="capital", value=self.capital, allowed="an amount above 0")
-        for name in ("order_notional_max", "daily_loss_max"):
-            limit = getattr(self.limits, name)
-            if limit is not None and limit <= 0:
+        for name, limit in (*self.limits.named(), ("cool_down_minutes", self.limits.cool_down_minutes)):
+            if limit <= 0:
                 raise InvalidMandate(mandate=self.id, what=name, value=limit, allowed="an amount above 0, or none")
+        for symbol in self.limits.market_notional_max:
+            if not any(market.endswith(f":{symbol}") for market in self.markets):
+                raise InvalidMandate(
+                    mandate=self.id, what="market_notional_max", value=symbol, allowed="one of its markets"
+                )

@@ -14,10 +14,12 @@ from tradepool.domain.candle import TIMEFRAMES_MS
 from tradepool.domain.deployment import Deployment, Kind, Mode
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
+from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import Limits, Mandate
 from tradepool.domain.user import Role, User
 from tradepool.entrypoints.deployment_settings import AccountSettings, LimitSettings, MandateSettings, VenueSettings
 from tradepool.entrypoints.inputs import settings_from
+from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
 from tradepool.runtime.config import PREFIX, nearest
@@ -59,6 +61,7 @@ class Deployed:
     users: Sequence[User]
     seats: Sequence[Seated]
     settings: Settings
+    risk: RiskPlan
 
     @property
     def database(self) -> Path:
@@ -130,6 +133,7 @@ class _Reading:
             users=list(users.values()),
             seats=seats,
             settings=settings,
+            risk=risk_plan(settings, [seat.mandate for seat in seats], [seat.strategy.name for seat in seats]),
         )
 
     def _bad(self, section: str, key: str, value: object, why: str, remedy: str) -> NoReturn:
@@ -206,7 +210,7 @@ class _Reading:
                 markets=tuple(MarketId(f"{self._settings.venue.id}:{symbol}") for symbol in given.markets),
                 weight=given.weight,
                 capital=given.capital,
-                limits=Limits(**limits.model_dump()),
+                limits=Limits(**limits.model_dump(exclude={"actions"})),
             )
         except InvalidInput as error:
             what = str(error.facts["what"])

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.entrypoints.risk_settings import Act
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -45,10 +47,12 @@ class VaultSettings(_Section):
 
 
 class UserSettings(_Section):
-    """A person."""
+    """A person; `mail` and `webhook_env` (a variable of the environment) are where alarms about his accounts go."""
 
     name: str = ""
-    role: Literal["operator", "trader"] = "trader"
+    role: Literal["operator", "staff", "trader"] = "trader"
+    mail: str = ""
+    webhook_env: str = ""
 
 
 class AccountSettings(_Section):
@@ -62,10 +66,19 @@ class AccountSettings(_Section):
 
 
 class LimitSettings(_Section):
-    """Limits of a mandate; what is left out does not limit."""
+    """Limits of a mandate; what is left out does not limit. Those on losses may have `actions`, as in [risk]."""
 
     order_notional_max: Decimal | None = None
     daily_loss_max: Decimal | None = None
+    market_notional_max: dict[str, Decimal] = {}
+    exposure_max: Decimal | None = None
+    positions_max: int | None = None
+    trade_risk_max: Decimal | None = None
+    weekly_loss_max: Decimal | None = None
+    drawdown_max: Decimal | None = None
+    loss_streak_max: int | None = None
+    cool_down_minutes: int = 1_440
+    actions: dict[str, Act] = {}
 
 
 class MandateSettings(_Section):

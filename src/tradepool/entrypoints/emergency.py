@@ -28,8 +28,9 @@ from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import keys_of
 from tradepool.entrypoints.own_hands import own_hands
 from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
-from tradepool.entrypoints.running import running_pid
+from tradepool.entrypoints.running import reserve_of, running_pid
 from tradepool.entrypoints.safety import halt_rows, not_seen
+from tradepool.entrypoints.suspending import listed as suspensions_listed
 from tradepool.ports.clock import Clock
 from tradepool.presentation.formats import iso
 from tradepool.presentation.status_page import AccountSafety, StatusJson
@@ -108,7 +109,12 @@ def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: 
 def confirmed(what: str, scope: Scope, reason: str | None) -> Wish:
     """Have the name typed back, on standard input, and a reason given. NoReason, NotConfirmed."""
     name = scope.name.partition(":")[2] or scope.name
-    print(f"{what} {scope.kind} {name}. Type {name} to go on: ", end="", file=sys.stderr, flush=True)
+    return Wish(what, scope, typed_back(f"{what} {scope.kind} {name}", name, reason))
+
+
+def typed_back(what: str, name: str, reason: str | None) -> str:
+    """The reason, once the name was typed as it is shown. NoReason, NotConfirmed."""
+    print(f"{what}. Type {name} to go on: ", end="", file=sys.stderr, flush=True)
     typed = sys.stdin.readline().strip()
     if typed != name:
         raise NotConfirmed(typed=repr(typed)[:40], name=name)
@@ -117,7 +123,7 @@ def confirmed(what: str, scope: Scope, reason: str | None) -> Wish:
         reason = sys.stdin.readline()
     if not (reason or "").strip():
         raise NoReason
-    return Wish(what, scope, (reason or "").strip())
+    return (reason or "").strip()
 
 
 # ---- looking
@@ -140,6 +146,8 @@ def status(deployed: Deployed) -> StatusJson:
         time=iso(clock.now_ms()),
         accounts=accounts,
         halts=halts,
+        suspensions=suspensions_listed(deployed),
+        disk=reserve_of(deployed).words,
         pid=pid,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.deployment_settings import (
     AccountSettings,
     DeploymentSettings,
@@ -16,6 +17,7 @@ from tradepool.entrypoints.deployment_settings import (
     VaultSettings,
     VenueSettings,
 )
+from tradepool.entrypoints.risk_settings import RiskSettings
 
 if TYPE_CHECKING:
     from tradepool.core.universe.rules import Rules
@@ -113,3 +115,5 @@ class Settings(BaseModel):
     users: dict[str, UserSettings] = {}
     accounts: dict[str, AccountSettings] = {}
     mandates: dict[str, MandateSettings] = {}
+    risk: RiskSettings = RiskSettings()
+    alarms: AlarmSettings = AlarmSettings()

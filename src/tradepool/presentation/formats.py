@@ -96,6 +96,10 @@ def limit_texts(limits: Limits) -> list[str]:
         texts.append(f"orders <= {plain(limits.order_notional_max)}")
     if limits.daily_loss_max is not None:
         texts.append(f"day's loss <= {percent_of(limits.daily_loss_max)}")
+    known = ("order_notional_max", "daily_loss_max")
+    texts += [
+        f"{name.replace('_', ' ')} {plain(Decimal(value))}" for name, value in limits.named() if name not in known
+    ]
     return texts
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradepool.domain.candle import timeframe_name
+from tradepool.domain.denial import sentence_of
 from tradepool.domain.order import Refusal, Side
 from tradepool.domain.trade import Trade
 from tradepool.presentation.figures import Figures, figures
@@ -30,12 +31,6 @@ from tradepool.presentation.results import NOT_MODELLED, reasons, symbol_of
 CHART_WIDTH = 72
 ROWS_SHOWN = 12
 FEW_TRADES = 30
-REFUSAL_TEXTS = {
-    "below_minimum": "the order would be too small to be sold again at its stop (smallest sell); give more cash or weight",
-    "insufficient_cash": "cost + fee is more than the free cash; give less weight",
-    "too_large": "the order would be more than is counted exactly (2^53 units); give less cash or weight",
-    "daily_loss": "the day's loss limit was reached; no entries until the next UTC day",
-}
 
 
 def report(run: FinishedRun, title: str) -> RenderableType:
@@ -182,12 +177,19 @@ def why_no_trades(run: FinishedRun) -> str:
     if run.refusals:
         counts = reasons(run.refusals)
         most = max(counts, key=lambda reason: counts[reason])
-        why = REFUSAL_TEXTS.get(most, most)
+        why = sentence_of(most)
         return f"No trades: {run.signals} entry signals, {len(run.refusals)} refused, mostly {most}: {why}."
     return f"No trades: the {run.signals} entry signals came with the last bar, or their entries were not filled before the end."
 
 
+def refusal_lines(refusals: Sequence[Refusal]) -> list[str]:
+    """Why something was refused, and how often: a line a reason."""
+    return [f"refused {count} times, {word}: {sentence_of(word)}" for word, count in reasons(refusals).items()]
+
+
 def _endnotes(run: FinishedRun, f: Figures) -> Iterator[str]:
+    for line in refusal_lines(run.refusals):
+        yield f"\n{line}"
     for position in run.open_positions:
         yield (
             f"\nopen: {plain(position.quantity)} {run.by_symbol[symbol_of(position.market)].base} since {minute(position.opened_time_ms)},"

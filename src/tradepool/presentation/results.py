@@ -83,10 +83,11 @@ class PositionRow(msgspec.Struct, frozen=True):
 
 
 class LimitsUsed(msgspec.Struct, frozen=True):
-    """A mandate's limits; null is no limit."""
+    """A mandate's limits; null is no limit, and so is one of the `others` that is not named."""
 
     order_notional_max: str | None
     daily_loss_max: str | None
+    others: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RefusalRow(msgspec.Struct, frozen=True):
@@ -349,7 +350,11 @@ def position_row(position: Position, strategy: str) -> PositionRow:
 
 def limits_used(limits: Limits) -> LimitsUsed:
     """Limits as text."""
-    return LimitsUsed(_plain_or_none(limits.order_notional_max), _plain_or_none(limits.daily_loss_max))
+    first = ("order_notional_max", "daily_loss_max")
+    others = {name: plain(Decimal(value)) for name, value in limits.named() if name not in first}
+    return LimitsUsed(
+        _plain_or_none(limits.order_notional_max), _plain_or_none(limits.daily_loss_max), others or msgspec.UNSET
+    )
 
 
 def _plain_or_none(amount: Decimal | None) -> str | None:

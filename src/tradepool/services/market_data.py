@@ -91,6 +91,7 @@ class MarketData:
         self._journal = journal
         self._timeframe_ms = timeframe_ms
         self._on_batch = on_batch
+        self.on_candle: Callable[[Candle], None] = lambda candle: None
         self._record = record
         self._missed = Missed(feed, clock, timeframe_ms, record.history if record else None)
         self._followed = {market.id: Followed(market, since_ms) for market, since_ms in recorded}
@@ -327,6 +328,7 @@ class MarketData:
         if candle.close_time_ms <= followed.known_ms:
             # Its own market's steps take it; who reads it from another market has gone on without it.
             log.warning("a candle came that the venue did not have", market=candle.market.id, time=candle.close_time_ms)
+        self.on_candle(candle)
         followed.last, followed.last_open_ms = candle, candle.open_time_ms
         followed.candles += 1
         followed.known_ms = max(followed.known_ms, candle.close_time_ms)

@@ -168,7 +168,11 @@ def test_two_stops_that_guard_less_than_is_held_become_one_that_guards_it_all() 
     ]
     assert story.cancelled(first.client_order_id) == []
     (placed,) = orders(story.cancelled(last.client_order_id))
-    assert (placed.type, placed.stop_price, placed.quantity) == (OrderType.STOP_LOSS, Decimal("93.25"), Decimal("1.998"))
+    assert (placed.type, placed.stop_price, placed.quantity) == (
+        OrderType.STOP_LOSS,
+        Decimal("93.25"),
+        Decimal("1.998"),
+    )
 
 
 def test_a_stop_that_was_being_replaced_leaves_the_younger_in_charge() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.core.account.test_account import LEAVE, Story, cancels, orders
 from tests.nouns import BTC, ETH, FEES, MANDATE, signal
 from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
 from tradepool.core.account.new_terms import GridsApart
 from tradepool.domain.event import OFF_NEW_GRID, MandateChanged, TermsSeen
 from tradepool.domain.mandate import Limits, Mandate
@@ -155,7 +156,7 @@ def test_a_mandate_gives_and_takes_capital_limits_and_weight() -> None:
     """Capital is cash, and no loss of the day's."""
     story = begun()
     stop = story.enter()
-    story.account.wallet[step.DAY_EQUITY] = 10**12
+    story.account.wallet[limit_step.DAY_EQUITY] = 10**12
     wallet = list(story.account.wallet)
     new = replace(
         MANDATE, capital=Decimal(9_000), weight=Decimal("0.2"), limits=Limits(order_notional_max=Decimal(500))
@@ -164,9 +165,9 @@ def test_a_mandate_gives_and_takes_capital_limits_and_weight() -> None:
     account, unit = story.account, 10**8
     assert account.mandate == new
     assert account.wallet[step.CASH] == wallet[step.CASH] - 1_000 * unit
-    assert account.wallet[step.DAY_EQUITY] == wallet[step.DAY_EQUITY] - 1_000 * unit
+    assert account.wallet[limit_step.DAY_EQUITY] == wallet[limit_step.DAY_EQUITY] - 1_000 * unit
     for slot in account.slots.values():
-        assert (slot.terms[step.WEIGHT_PPM], slot.terms[step.ORDER_NOTIONAL_MAX]) == (200_000, 500 * unit)
+        assert (slot.terms[step.WEIGHT_PPM], slot.terms[limit_step.ORDER_NOTIONAL_MAX]) == (200_000, 500 * unit)
     assert stop.client_order_id in account.orders
 
 

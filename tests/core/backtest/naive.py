@@ -219,7 +219,8 @@ class Naive:
         worth = left * max(low, m.price_tick)
         worth -= self.fee(worth, m.quote_unit, m.fees.taker_rate)
         if quantity < m.quantity_min or left <= 0 or worth < D("1.05") * m.smallest_sell:
-            self.refusals.append((bar.end, "below_minimum"))
+            cut = amount < whole(max(D(0), equity) * s.weight, m.quote_unit, ROUND_FLOOR)
+            self.refusals.append((bar.end, "order_notional" if cut else "below_minimum"))
             return None
         first, second = (math.ceil(away) * m.price_tick for away in (bar.said.first, bar.said.second))
         share = D(math.floor(bar.said.share * 1e6 + 0.5)) / 1_000_000

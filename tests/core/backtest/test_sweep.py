@@ -16,7 +16,7 @@ from tradepool.core.backtest.sweep import UnevenSets, grid, sweep
 from tradepool.core.graph.expr import crosses_above, crosses_below, parameter
 from tradepool.core.indicators.exponential_moving_average import ema
 from tradepool.core.strategies import catalog
-from tradepool.core.strategies.exits import stop_atrs, targets_atrs, trail_atrs
+from tradepool.core.strategies.exits import break_even_atrs, stop_atrs, targets_atrs, time_exit, trail_atrs
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
 
 FAST = ema(length=parameter("fast", 12, 2, 50, 1))
@@ -31,7 +31,9 @@ BOTH_SIDES = Strategy(
     exit_short=UP,
     exits=stop_atrs(parameter("stop", 3.0, 0.5, 9.0, 0.5))
     + trail_atrs(parameter("trail", 4.0, 0.5, 9.0, 0.5))
-    + targets_atrs(2.0, parameter("target", 4.0, 2.5, 9.0, 0.5), share=0.5),
+    + targets_atrs(2.0, parameter("target", 4.0, 2.5, 9.0, 0.5), share=0.5)
+    + break_even_atrs(parameter("even", 1.0, 0.5, 3.0, 0.5))
+    + time_exit(parameter("hold", 20, 1, 60, 1)),
 )
 STRATEGIES = {**{name: catalog.named(name) for name in catalog.names()}, "both_sides": BOTH_SIDES}
 CASH = Setting(Decimal(10_000))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tradepool.core.compiler import dialect, functions, native, program, reference
+from tradepool.core.compiler import dialect, dialect_values, functions, native, program, reference
 from tradepool.core.compiler.functions import Functions
 from tradepool.core.compiler.program import Program
 from tradepool.core.compiler.vocabulary import Floats, Ints, floor_div, to_float
@@ -253,7 +253,9 @@ def test_what_is_outside_the_dialect_is_refused(body: str, words: str) -> None:
 
 def test_a_call_in_a_chain_is_refused_as_compiled_code_would_always_make_it() -> None:
     note = "def note(row: Ints) -> int:\n    row[0] += 1\n    return row[0]\n\n"
-    with pytest.raises(dialect.OutsideDialect, match=r"f, line 6: `note\(row\)` in a chain.*write a < b and b < c"):
+    with pytest.raises(
+        dialect_values.OutsideDialect, match=r"f, line 6: `note\(row\)` in a chain.*write a < b and b < c"
+    ):
         dialect.check(Program.of_text(f"{note}def f(a: int, row: Ints) -> bool:\n    return 0 < a < note(row)"))
     assert dialect.check(Program.of_text(f"{note}def f(a: int, row: Ints) -> bool:\n    return 0 < note(row) < a"))
 
@@ -263,15 +265,15 @@ def test_a_call_in_a_chain_is_refused_as_compiled_code_would_always_make_it() ->
     [
         ("def f(a: int -> int:", program.NotSourceText),
         ("x = 1", program.NotSourceText),
-        ("def f(a) -> int:\n    return 1", dialect.OutsideDialect),
-        ("def f(a: str) -> int:\n    return 1", dialect.OutsideDialect),
-        ("def f(a: int = 1) -> int:\n    return 1", dialect.OutsideDialect),
-        ("def f(*a: int) -> int:\n    return 1", dialect.OutsideDialect),
-        ("def f(a: int):\n    return 1", dialect.OutsideDialect),
+        ("def f(a) -> int:\n    return 1", dialect_values.OutsideDialect),
+        ("def f(a: str) -> int:\n    return 1", dialect_values.OutsideDialect),
+        ("def f(a: int = 1) -> int:\n    return 1", dialect_values.OutsideDialect),
+        ("def f(*a: int) -> int:\n    return 1", dialect_values.OutsideDialect),
+        ("def f(a: int):\n    return 1", dialect_values.OutsideDialect),
         ("@staticmethod\ndef f(a: int) -> int:\n    return 1", program.NotSourceText),
-        ("def minimum(a: int) -> int:\n    return 1", dialect.OutsideDialect),
-        ("def range(a: int) -> int:\n    return 1", dialect.OutsideDialect),
-        ("def f() -> None:\n    return 1", dialect.WrongKind),
+        ("def minimum(a: int) -> int:\n    return 1", dialect_values.OutsideDialect),
+        ("def range(a: int) -> int:\n    return 1", dialect_values.OutsideDialect),
+        ("def f() -> None:\n    return 1", dialect_values.WrongKind),
         ("def f() -> int:\n    return 1\n\ndef f() -> int:\n    return 2", program.NameClash),
     ],
 )
@@ -281,7 +283,7 @@ def test_definitions_outside_the_dialect_are_refused(text: str, error: type[Inva
 
 
 def test_an_error_in_a_module_names_its_line() -> None:
-    with pytest.raises(dialect.OutsideDialect, match=r"test_program.*, line \d{2,3}: "):
+    with pytest.raises(dialect_values.OutsideDialect, match=r"test_program.*, line \d{2,3}: "):
         dialect.check(Program.of(quotient))
 
 

@@ -25,7 +25,6 @@ from tradepool.core.graph.expr import (
 )
 from tradepool.core.graph.primitives import delta, ema, sma
 from tradepool.core.graph.step import (
-    COLUMNS,
     EXPOSURE,
     STOP_DISTANCE,
     TRAIL_DISTANCE,
@@ -60,10 +59,10 @@ def run(source: StepSource, program: Program, *extra: object) -> None:
 
 def market_rows(graph: Graph) -> Floats:
     """Market rows of 500 bars."""
-    outputs = np.empty(500 * COLUMNS)
+    outputs = np.empty(2_500)
     source = market_step(graph, timeframe_ms=MINUTE_MS)
     run(source, source.program, outputs)
-    return outputs.reshape(-1, COLUMNS)
+    return outputs.reshape(-1, 5)
 
 
 def test_no_text_of_a_user_becomes_source() -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.core.graph.samples import bits, examples
-from tradepool.core.account import account_step
+from tradepool.core.account import account_step, limit_step
 from tradepool.core.account.account_step import SLOT_SIZE, TERMS_SIZE, WALLET_SIZE
 from tradepool.core.compiler import native
 from tradepool.core.compiler.dialect import check
@@ -27,7 +27,7 @@ CASES_OF_ROWS = 25_000
 LANES = (4, 8, 16)
 MOST = 2**53
 ROWS = {"wallet": WALLET_SIZE, "slot": SLOT_SIZE, "terms": TERMS_SIZE}
-MONEY = Program.of(account_step, bar_fill)
+MONEY = Program.of(account_step, limit_step, bar_fill)
 WORDS = Program.of_text(
     "\n\n".join(
         f"def word_{word.__name__}({', '.join(f'{name}: int' for name in names)}) -> int:\n"
@@ -77,7 +77,8 @@ def inputs_of(signature: Signature, random: np.random.Generator, count: int) -> 
             rows[[account_step.UNITS_PER_STEP, account_step.UNITS_PER_TICK_STEP]] = 10 ** random.integers(
                 0, 9, (2, count)
             )
-            rows[[account_step.TAKER_PPM, account_step.DAILY_LOSS_PPM]] %= 20_000
+            shares = [limit_step.DAILY_LOSS_PPM, limit_step.WEEKLY_LOSS_PPM, limit_step.DRAWDOWN_MAX_PPM]
+            rows[[account_step.TAKER_PPM, limit_step.TRADE_RISK_PPM, *shares]] %= 20_000
             rows[account_step.WEIGHT_PPM] %= 1_000_001
         elif name == "slot":
             # Flags are mostly off: what they guard is deeper.

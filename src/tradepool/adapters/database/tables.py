@@ -214,3 +214,58 @@ settlement = Table(
     PrimaryKeyConstraint("user", "opened_ms"),
     sqlite_strict=True,
 )
+
+risk_setting = Table(
+    "risk_setting",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+risk_trip = Table(
+    "risk_trip",
+    METADATA,
+    Column("key", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+    Column("until_ms", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    PrimaryKeyConstraint("key", "user"),
+    sqlite_strict=True,
+)
+
+risk_peak = Table(
+    "risk_peak",
+    METADATA,
+    Column("key", Text, nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("equity", Text, nullable=False),
+    PrimaryKeyConstraint("key", "quote"),
+    sqlite_strict=True,
+)
+
+risk_resumed = Table(
+    "risk_resumed",
+    METADATA,
+    Column("scope", Text, primary_key=True),
+    sqlite_strict=True,
+)
+
+suspension = Table(
+    "suspension",
+    METADATA,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+    Column("until_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name", "trouble"),
+    sqlite_strict=True,
+)

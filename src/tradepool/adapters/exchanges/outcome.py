@@ -12,15 +12,16 @@ import re
 import aiohttp
 import ccxt
 
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.event import VENUE_REJECTED
 from tradepool.domain.ids import AccountId
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.runtime.telemetry import redact_text
 
-WOULD_TRIGGER = "would_trigger"
-BELOW_MINIMUM = "below_minimum"
-INSUFFICIENT_CASH = "insufficient_cash"
+WOULD_TRIGGER = Denial.WOULD_TRIGGER
+BELOW_MINIMUM = Denial.BELOW_MINIMUM
+INSUFFICIENT_CASH = Denial.INSUFFICIENT_CASH
 
 # What reading an answer or a frame of an unexpected shape raises.
 NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
@@ -40,7 +41,7 @@ _BODY = re.compile(r'"code"\s*:\s*"?(-?\d+)"?\s*,\s*"msg"\s*:\s*"([^"]{0,200})')
 def rejection(error: ccxt.BaseError) -> str | None:
     """The reason word of a refusal by the venue, None when the error is not one.
 
-    >>> rejection(ccxt.InsufficientFunds("binance insufficient balance"))
+    >>> str(rejection(ccxt.InsufficientFunds("binance insufficient balance")))
     'insufficient_cash'
     >>> rejection(ccxt.RequestTimeout("binance timed out")) is None
     True

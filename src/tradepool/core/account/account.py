@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import booking
+from tradepool.core.account import booking, limit_step
 from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
@@ -24,10 +24,11 @@ from tradepool.core.account.protection import (
     protect,
     settle,
 )
-from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
+from tradepool.core.account.slot import Entry, Slot, Working, note_others, to_flatten
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     OFF_NEW_GRID,
@@ -121,13 +122,11 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
-            case EntriesResumed():
-                self.foreign, self.changed = None, self.foreign is not None
             case FlattenAsked():
                 for slot in to_flatten(self.slots.values(), event.markets):
                     self.changed = True
                     leave(self.outbox, slot, step.SELL, event.time_ms)
-            case TermsSeen() | MandateChanged() | OrdersAdopted():
+            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed():
                 self.changed = take(self, event)
             case _:
                 assert_never(event)
@@ -196,21 +195,21 @@ class Account:
             self.mark(market, signal.close)
         if event.time_ms > self.as_of_ms:
             self.as_of_ms, self._acted = event.time_ms, (event.time_ms, set())
-            self._drop_waiting(event.time_ms, "exit_not_final")
+            self._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
         elif not event.time_ms == self.as_of_ms == self._acted[0]:
             return
         signals = {market: signal for market, signal in signals.items() if market not in self._acted[1]}
         self._acted[1].update(signals)
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
-        step.start_of_day(self.wallet, equity, event.time_ms)
+        limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
             if slot.held and not slot.busy and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
                 if event.late or self.foreign:
-                    self.outbox.refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
+                    self.outbox.refuse(slot, event.time_ms, Denial.AGED_OUT if event.late else Denial.FOREIGN_ORDER)
                 else:
                     self._waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
@@ -235,6 +234,7 @@ class Account:
         for entry in self._waiting:
             slot, s = entry.slot, entry.signal
             distance = step.first_distance(s.stop_distance, s.trail_distance)
+            note_others(self.wallet, slot, self.slots.values(), s.time_ms)
             steps = step.decide_entry(
                 self.wallet, slot.row, slot.terms, slot.scale, entry.equity, slot.mark, distance, step.LONG
             )
@@ -256,10 +256,9 @@ class Account:
         """Sizes and balances are no longer ours alone: protections and exits go on, nothing is entered any more."""
         if self.foreign is None and not self.naming.whose(event.name, self.account.number).known:
             self.foreign, self.changed = event, True
-            self._drop_waiting(event.time_ms, "foreign_order")
-            refusal = Refusal(
-                account=self.account.id, market=event.market, time_ms=event.time_ms, reason="foreign_order"
-            )
+            account, why = self.account.id, Denial.FOREIGN_ORDER
+            self._drop_waiting(event.time_ms, why)
+            refusal = Refusal(account=account, market=event.market, time_ms=event.time_ms, reason=why)
             self.outbox.commands.append(RecordRefusal(refusal))
 
     def _accepted(self, event: OrderAccepted) -> None:
@@ -284,7 +283,7 @@ class Account:
         if partner is not None:
             # The venue has both orders of a pair or none: the other refusal is only not heard yet.
             partner.refused = event.reason
-        if order.request.type is not OrderType.MARKET and event.reason == "would_trigger":
+        if order.request.type is not OrderType.MARKET and event.reason == Denial.WOULD_TRIGGER:
             slot.passed = True
         elif event.reason == OFF_NEW_GRID and order.request.side is Side.SELL:
             self._anew(slot, order, event.time_ms)
@@ -319,7 +318,7 @@ class Account:
         for slot in self.slots.values():
             if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
                 slot.after_cancel, self.changed = step.NOTHING, True
-                self.outbox.refuse(slot, event.time_ms, "cancel_refused")
+                self.outbox.refuse(slot, event.time_ms, Denial.CANCEL_REFUSED)
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id

@@ -11,6 +11,7 @@ serves both sides. Only where fees are paid in quote (terms[FEE_IN_QUOTE] = 1) i
 
 from __future__ import annotations
 
+from tradepool.core.account.limit_step import narrowest, refused_by_limit, room
 from tradepool.core.compiler.vocabulary import (
     Ints,
     ceil_to_int,
@@ -32,9 +33,8 @@ TIMED = 1
 # wallet: the mandate's money
 CASH = 0
 RESERVED = 1
-DAY = 2
-DAY_EQUITY = 3
-WALLET_SIZE = 4
+# 2, 3 and from 8 on: what limits remember (limit_step).
+WALLET_SIZE = 16
 
 # slot: one position; the ENTRY_* and EXIT_* fields are its round trip and stay readable until the next entry.
 # STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none), PART
@@ -74,7 +74,8 @@ STEPS = 30
 BREAK_DISTANCE = 31
 BREAK_AT = 32
 LEAVE_TIME = 33
-SLOT_SIZE = 34
+WISH_LEAVE = 34
+SLOT_SIZE = 35
 
 # terms: what the market and the mandate fix
 UNITS_PER_STEP = 0
@@ -84,8 +85,6 @@ STEPS_MIN = 3
 NOTIONAL_MIN = 4
 SMALLEST_SELL = 5
 WEIGHT_PPM = 6
-ORDER_NOTIONAL_MAX = 7
-DAILY_LOSS_PPM = 8
 SLIPPAGE_BP = 9
 STEPS_MAX = 10
 MONEY_MAX = 11
@@ -93,7 +92,8 @@ MAKER_PPM = 12
 FEE_IN_QUOTE = 13
 TRADES_MAX = 14
 REFUSALS_MAX = 15
-TERMS_SIZE = 16
+# 7, 8 and from 24 on: limits (limit_step).
+TERMS_SIZE = 33
 
 # wishes
 NOTHING = 0
@@ -107,8 +107,8 @@ TIME_UP = 5
 NOT_REFUSED = 0
 BELOW_MINIMUM = 1
 INSUFFICIENT_CASH = 2
-DAILY_LOSS = 3
 TOO_LARGE = 4
+# 3 and from 16 on: limits (limit_step).
 
 # exit reasons
 SIGNAL_EXIT = 1
@@ -120,7 +120,6 @@ TIME_HIT = 6
 
 LONG = 1
 SHORT = -1
-DAY_MS = 86_400_000
 ALL_PPM = 1_000_000
 # A level farther away than so many closes is never reached; nearer ones stay within 64 bits, times any position's steps.
 FARTHEST = 1_000
@@ -134,14 +133,6 @@ def worth(holding: int, ticks: int, terms: Ints) -> int:
 def side_of(slot: Ints) -> int:
     """1 for a long, -1 for a short."""
     return slot[SIDE] if SHORTS == 1 else LONG
-
-
-def start_of_day(wallet: Ints, equity: int, time_ms: int) -> None:
-    """Remember the equity a UTC day starts with; a T at midnight belongs to the new day."""
-    day = floor_div(time_ms, DAY_MS)
-    if day != wallet[DAY]:
-        wallet[DAY] = day
-        wallet[DAY_EQUITY] = equity
 
 
 def decide_held(
@@ -233,23 +224,23 @@ def size_entry(
 ) -> int:
     """Size an entry at a close, from the mandate's equity there: steps, or 0 with the why in slot[REFUSAL].
 
-    Limits first, then the smallest sell, then what is still counted exactly. Whether the cash is there is asked by
+    Limits first, then the smallest sell (a limit that cut the size below it is the why), then what is still counted
+    exactly. Whether the cash is there is asked by
     `cash_is_there`, with slot[WISH_COST].
     """
-    slot[REFUSAL] = NOT_REFUSED
-    lost = wallet[DAY_EQUITY] - equity
-    if terms[DAILY_LOSS_PPM] > 0 and lost >= share_units(maximum(wallet[DAY_EQUITY], 0), terms[DAILY_LOSS_PPM]):
-        slot[REFUSAL] = DAILY_LOSS
+    slot[REFUSAL] = refused_by_limit(wallet, terms, equity)
+    if slot[REFUSAL] != NOT_REFUSED:
         return 0
     # A short that went far against an account can leave it owing money: then there is nothing to size from.
     target = share_units(maximum(equity, 0), terms[WEIGHT_PPM])
-    if terms[ORDER_NOTIONAL_MAX] > 0:
-        target = minimum(target, terms[ORDER_NOTIONAL_MAX])
     step_cost = close_ticks * terms[UNITS_PER_TICK_STEP]
-    steps = floor_div(target, step_cost)
     distance_ticks = minimum(floor_to_int(stop_distance * scale), FARTHEST * close_ticks)
+    limit = narrowest(wallet, terms, equity, close_ticks, distance_ticks, target)
+    if limit > 0:
+        target = room(wallet, terms, equity, close_ticks, distance_ticks, limit)
+    steps = floor_div(target, step_cost)
     if steps < terms[STEPS_MIN] or not smallest_entry(slot, terms, steps, close_ticks, distance_ticks, side):
-        slot[REFUSAL] = BELOW_MINIMUM
+        slot[REFUSAL] = limit if limit > 0 else BELOW_MINIMUM
         return 0
     if steps > terms[STEPS_MAX] or equity >= terms[MONEY_MAX]:
         slot[REFUSAL] = TOO_LARGE

@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.errors import OffGrid, TradepoolError
-from tradepool.domain.event import MandateChanged, OrdersAdopted, TermsSeen
+from tradepool.domain.event import EntriesResumed, MandateChanged, OrdersAdopted, TermsSeen
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 
@@ -43,14 +44,25 @@ class GridsApart(TradepoolError):
     """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
 
 
-def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted) -> bool:
-    """What is only heard at a start: whether it is news. GridsApart, BrokenLaw."""
+def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed) -> bool:
+    """What is only heard at a start, or of a person: whether it is news. GridsApart, BrokenLaw."""
     match event:
         case TermsSeen():
             return take_terms(account, event)
         case MandateChanged():
             return take_mandate(account, event)
+        case EntriesResumed():
+            return resume(account, event)
     return adopt(account, event)
+
+
+def resume(account: Account, event: EntriesResumed) -> bool:
+    """Enter again although somebody else had ordered on the account, or although a limit on losses was reached."""
+    if event.limits:
+        limit_step.person_resumed(account.wallet, account.equity_units())
+        return True
+    foreign, account.foreign = account.foreign, None
+    return foreign is not None
 
 
 def take_terms(account: Account, event: TermsSeen) -> bool:
@@ -119,8 +131,9 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
     account.agreed = mandate
     given = int((mandate.capital - before.capital) / account.quote_unit)
     account.wallet[step.CASH] += given
-    if account.wallet[step.DAY_EQUITY]:
-        account.wallet[step.DAY_EQUITY] += given
+    for field in limit_step.MEASURED_FROM:
+        if account.wallet[field]:
+            account.wallet[field] += given
     account.slots = dict(_slots(account))
     for slot in account.slots.values():
         slot.terms = terms_of(slot.market, mandate.weight, mandate.limits)

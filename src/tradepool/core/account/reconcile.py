@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tradepool.domain.denial import Denial
 from tradepool.domain.event import VENUE_REJECTED, Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.order import Order, OrderRequest, OrderStatus
 
-AGED_OUT = "aged_out"
+AGED_OUT = Denial.AGED_OUT
 
 
 def too_old(request: OrderRequest, now_ms: int, entry_age_ms: int) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
@@ -146,6 +147,11 @@ class Slot:
         """Worth of the position at the last close, in quote units."""
         return step.worth(self.row[step.HOLDING], self.mark, self.terms) if self.held else 0
 
+    def stake(self) -> int:
+        """What a mandate has in this market, in quote units: the worth of a position, or the cost of an entry that is
+        on its way."""
+        return self.row[step.WISH_COST] if self.entry is not None else self.worth()
+
     def unrealised(self) -> int:
         """What an open position would add to cash over its round trip, sold at the last close, in quote units."""
         if not self.held:
@@ -203,3 +209,11 @@ def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slo
     for slot in found:
         slot.sell_purpose = Purpose.FLATTEN
     return found
+
+
+def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms: int) -> None:
+    """Tell the limits of the account step what stands beside an entry that is about to be sized, and when."""
+    stakes = [slot.stake() for slot in slots if slot is not entered]
+    wallet[limit_step.NOW] = time_ms
+    wallet[limit_step.OTHER_POSITIONS] = sum(stake > 0 for stake in stakes)
+    wallet[limit_step.OTHER_EXPOSURE] = sum(stakes)

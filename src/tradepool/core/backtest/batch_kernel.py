@@ -1,9 +1,9 @@
 """The clock of a bar for several markets with one wallet, in the step vocabulary: the kernel's words, batch by batch.
 
 All candles that close at one T are one batch. First each of these bars is walked, then every market is marked at its
-last close and the mandate's equity is known. From it all decide; then stops are moved and exits done, in symbol order,
-then the cash of entries is asked for and set aside, in the mandate's order of markets, then they fill, then their stops
-are placed. Everything a batch does happens at its T, at each market's next open; a market whose series has ended is
+last close and the mandate's equity is known. All decide; then stops are moved and exits done, in symbol order, then
+entries are sized from that equity and their cash is set aside, in the mandate's order of markets, then they fill, then
+their stops are placed. Everything a batch does happens at its T, at each market's next open; a market whose series has ended is
 marked at the last close that had one.
 
 `slots`, `terms`, `counts` and `places` are rows of each market, `levels` the market part's rows. Bars and levels are
@@ -15,9 +15,6 @@ from __future__ import annotations
 from tradepool.core.account.account_step import (
     BUY,
     CASH,
-    DAILY_LOSS_PPM,
-    DAY,
-    DAY_MS,
     HOLDING,
     INSUFFICIENT_CASH,
     NOTHING,
@@ -27,19 +24,29 @@ from tradepool.core.account.account_step import (
     TURN,
     WISH,
     WISH_COST,
+    WISH_TIME,
     cash_is_there,
     entry_cash,
     first_distance,
-    start_of_day,
     worth,
+)
+from tradepool.core.account.limit_step import (
+    DAY,
+    DAY_MS,
+    DRAWDOWN_MAX_PPM,
+    EXPOSURE_MAX,
+    OTHER_EXPOSURE,
+    OTHER_POSITIONS,
+    POSITIONS_MAX,
+    WATCHED,
+    note_equity,
 )
 from tradepool.core.backtest.fills import COUNTS_SIZE, fill_entry, place_first_stop, refuse
 from tradepool.core.backtest.kernel import is_entry, leave, open_bar, size_wish, wish_for_held
-from tradepool.core.compiler.vocabulary import Floats, Ints, floor_div
+from tradepool.core.compiler.vocabulary import Floats, Ints, absolute, floor_div
 
 # By names of their own: some of theirs mean something else in the account part.
 from tradepool.core.graph.step import BREAK_EVEN as EVEN_AWAY
-from tradepool.core.graph.step import COLUMNS as LEVELS_SIZE
 from tradepool.core.graph.step import EXPOSURE as LEVEL
 from tradepool.core.graph.step import FIRST_TARGET as FIRST_AWAY
 from tradepool.core.graph.step import HOLD_MS as HELD_MS
@@ -50,22 +57,16 @@ from tradepool.core.graph.step import TARGET_SHARE as FIRST_SHARE
 from tradepool.core.graph.step import TRAIL_DISTANCE as TRAIL_AWAY
 from tradepool.core.graph.step import TRAIL_STEP as TRAIL_LEAST
 
+# Columns of the strategy's market rows; its program has its own number here.
+WIDTH = 10
+
 # places: where a market is in its block. BAR is the next bar to close there, BARS how many close, ENDS the first one
 # after which none follows in the whole series; CLOSED is the row of the bar of this batch, -1 without one; MARK the last
 # close. TRADES_AT and REFUSALS_AT are where its records begin.
-BAR = 0
-BARS = 1
-ENDS = 2
-CLOSED = 3
-MARK = 4
-TRADES_AT = 5
-REFUSALS_AT = 6
-PLACE_SIZE = 7
+BAR, BARS, ENDS, CLOSED, MARK, TRADES_AT, REFUSALS_AT, PLACE_SIZE = range(8)
 
 # what a T brought
-QUIET = 0
-CANDLES = 1
-WISHES = 2
+QUIET, CANDLES, WISHES = range(3)
 
 
 def equity_of(wallet: Ints, slots: Ints, terms: Ints, places: Ints, markets: int) -> int:
@@ -123,28 +124,24 @@ def close_bars(
                 places[place + CLOSED] = bar
                 places[place + MARK] = close_ticks[bar]
                 found = CANDLES if found == QUIET else found
-                level = levels[bar * LEVELS_SIZE + LEVEL]
-                enters = level != levels[bar * LEVELS_SIZE + LEVEL_BEFORE] and level != 0.0
+                level = levels[bar * WIDTH + LEVEL]
+                enters = level != levels[bar * WIDTH + LEVEL_BEFORE] and level != 0.0
                 if enters or slots[m * SLOT_SIZE + HOLDING] != 0:
                     found = WISHES
     return found
 
 
 def decide_market(
-    wallet: Ints,
     slot: Ints,
     terms: Ints,
-    refusals: Ints,
-    counts: Ints,
     level: Floats,
     scale: float,
-    equity: int,
     high_ticks: int,
     low_ticks: int,
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """What one market's position, or a flat slot, wishes; whether its cash is there is asked when exits are done."""
+    """What one market's position, or a flat slot, wishes; an entry is sized when exits are done."""
     if slot[HOLDING] != 0:
         wish_for_held(
             slot,
@@ -159,34 +156,61 @@ def decide_market(
             time_ms,
         )
     if is_entry(slot, level[LEVEL], level[LEVEL_BEFORE]):
-        size_wish(
-            wallet,
-            slot,
-            terms,
-            refusals,
-            counts,
-            scale,
-            equity,
-            level[LEVEL],
-            first_distance(level[STOP_AWAY], level[TRAIL_AWAY]),
-            level[FIRST_AWAY],
-            level[SECOND_AWAY],
-            level[FIRST_SHARE],
-            level[EVEN_AWAY],
-            level[HELD_MS],
-            close_ticks,
-            time_ms,
-        )
+        slot[WISH] = TURN if slot[HOLDING] != 0 else BUY
+        slot[WISH_TIME] = time_ms
 
 
-def ask_for_cash(wallet: Ints, slot: Ints, terms: Ints, refusals: Ints, counts: Ints, time_ms: int) -> None:
-    """Set aside what a wished entry may cost, or refuse it; a turn whose exit the venue refused is dropped."""
-    if slot[WISH] == TURN and slot[HOLDING] != 0:
+def note_others(wallet: Ints, slots: Ints, terms: Ints, places: Ints, entered: int, markets: int) -> None:
+    """Tell the limits what stands beside an entry: positions, and entries of this batch that come before it."""
+    wallet[OTHER_POSITIONS] = 0
+    wallet[OTHER_EXPOSURE] = 0
+    for m in range(markets):
+        slot = m * SLOT_SIZE
+        if m != entered:
+            stake = absolute(worth(slots[slot + HOLDING], places[m * PLACE_SIZE + MARK], terms[m * TERMS_SIZE :]))
+            if m < entered and slots[slot + WISH] == BUY:
+                stake = slots[slot + WISH_COST]
+            wallet[OTHER_POSITIONS] += 1 if stake > 0 else 0
+            wallet[OTHER_EXPOSURE] += stake
+
+
+def ask_for_entry(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    refusals: Ints,
+    counts: Ints,
+    level: Floats,
+    scale: float,
+    equity: int,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """Size a wished entry and set its cash aside, or refuse it; a turn whose exit the venue refused is dropped."""
+    slot[WISH] = NOTHING
+    size_wish(
+        wallet,
+        slot,
+        terms,
+        refusals,
+        counts,
+        scale,
+        equity,
+        level[LEVEL],
+        first_distance(level[STOP_AWAY], level[TRAIL_AWAY]),
+        level[FIRST_AWAY] if WIDTH > FIRST_AWAY else 0.0,
+        level[SECOND_AWAY] if WIDTH > SECOND_AWAY else 0.0,
+        level[FIRST_SHARE] if WIDTH > FIRST_SHARE else 0.0,
+        level[EVEN_AWAY] if WIDTH > EVEN_AWAY else 0.0,
+        level[HELD_MS] if WIDTH > HELD_MS else 0.0,
+        close_ticks,
+        time_ms,
+    )
+    if slot[WISH] == TURN:
         slot[WISH] = NOTHING
-    elif cash_is_there(wallet, slot, terms):
-        slot[WISH] = BUY
+    elif slot[WISH] == BUY and cash_is_there(wallet, slot, terms):
         wallet[RESERVED] += entry_cash(slot[WISH_COST], terms)
-    else:
+    elif slot[WISH] == BUY:
         slot[WISH] = NOTHING
         refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
 
@@ -226,22 +250,33 @@ def enter_all(
     slots: Ints,
     terms: Ints,
     places: Ints,
+    scales: Floats,
     trades: Ints,
     refusals: Ints,
     counts: Ints,
+    levels: Floats,
     open_ticks: Ints,
+    close_ticks: Ints,
     markets: int,
+    equity: int,
     time_ms: int,
 ) -> None:
-    """Cash for every entry, then their fills, then their stops: as one message after the other reaches a venue."""
+    """Size and cash of every entry, then their fills, then their stops: as one message after the other reaches a venue."""
     for m in range(markets):
         if slots[m * SLOT_SIZE + WISH] != NOTHING:
-            ask_for_cash(
+            if terms[POSITIONS_MAX] > 0 or terms[EXPOSURE_MAX] > 0:
+                note_others(wallet, slots, terms, places, m, markets)
+            bar = places[m * PLACE_SIZE + CLOSED]
+            ask_for_entry(
                 wallet,
                 slots[m * SLOT_SIZE :],
                 terms[m * TERMS_SIZE :],
                 refusals[places[m * PLACE_SIZE + REFUSALS_AT] :],
                 counts[m * COUNTS_SIZE :],
+                levels[bar * WIDTH :],
+                scales[m],
+                equity,
+                close_ticks[bar],
                 time_ms,
             )
     wallet[RESERVED] = 0
@@ -295,21 +330,20 @@ def act(
         bar = places[m * PLACE_SIZE + CLOSED]
         if bar >= 0:
             decide_market(
-                wallet,
                 slots[m * SLOT_SIZE :],
                 terms[m * TERMS_SIZE :],
-                refusals[places[m * PLACE_SIZE + REFUSALS_AT] :],
-                counts[m * COUNTS_SIZE :],
-                levels[bar * LEVELS_SIZE :],
+                levels[bar * WIDTH :],
                 scales[m],
-                equity,
                 high_ticks[bar],
                 low_ticks[bar],
                 close_ticks[bar],
                 time_ms,
             )
     leave_all(wallet, slots, terms, places, order, trades, refusals, counts, open_ticks, markets)
-    enter_all(wallet, slots, terms, places, trades, refusals, counts, open_ticks, markets, time_ms)
+    enter_all(
+        wallet, slots, terms, places, scales, trades, refusals, counts, levels, open_ticks, close_ticks, markets, equity,
+        time_ms,
+    )  # fmt: skip
 
 
 def run_block(
@@ -346,13 +380,14 @@ def run_block(
             wallet, slots, terms, places, trades, refusals, counts, levels, open_time, open_ticks, high_ticks, low_ticks,
             close_ticks, stride, markets, time_ms, timeframe_ms,
         )  # fmt: skip
-        new_day = found != QUIET and terms[DAILY_LOSS_PPM] > 0 and floor_div(time_ms, DAY_MS) != wallet[DAY]
-        if record or new_day or found == WISHES:
+        noted = terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]
+        noted = noted and found != QUIET and terms[WATCHED] > 0
+        if record or noted or found == WISHES:
             now = equity_of(wallet, slots, terms, places, markets)
             if record:
                 equity[k] = now
-            if new_day:
-                start_of_day(wallet, now, time_ms)
+            if noted:
+                note_equity(wallet, terms, now, time_ms)
             if found == WISHES:
                 act(
                     wallet, slots, terms, places, order, scales, trades, refusals, counts, levels, open_ticks, high_ticks,

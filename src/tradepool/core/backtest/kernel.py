@@ -12,9 +12,6 @@ from __future__ import annotations
 from tradepool.core.account.account_step import (
     BUY,
     CASH,
-    DAILY_LOSS_PPM,
-    DAY,
-    DAY_MS,
     HOLDING,
     INSUFFICIENT_CASH,
     LONG,
@@ -46,10 +43,10 @@ from tradepool.core.account.account_step import (
     relevel,
     side_of,
     size_entry,
-    start_of_day,
     worth,
 )
 from tradepool.core.account.booking import decide_levels, decide_targets
+from tradepool.core.account.limit_step import DAY, DAY_MS, DRAWDOWN_MAX_PPM, NOW, WATCHED, note_equity
 from tradepool.core.backtest.fills import close_all, enter, fill_stop, fill_target, place_stop, refuse
 from tradepool.core.compiler.vocabulary import Ints, floor_div
 
@@ -193,6 +190,7 @@ def size_wish(
     """Size an entry from the mandate's equity, on a flat slot or on one that is closed at the same T."""
     side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
     turns = SHORTS == 1 and slot[HOLDING] != 0
+    wallet[NOW] = time_ms
     steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
     if steps > 0:
         slot[WISH] = TURN if turns else BUY
@@ -295,8 +293,8 @@ def decide(
     time_ms: int,
 ) -> None:
     """The account part at the close of a bar: what to do at the next open."""
-    if terms[DAILY_LOSS_PPM] > 0 and floor_div(time_ms, DAY_MS) != wallet[DAY]:
-        start_of_day(wallet, equity_at(wallet, slot, terms, close_ticks), time_ms)
+    if terms[WATCHED] > 0 and (terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]):
+        note_equity(wallet, terms, equity_at(wallet, slot, terms, close_ticks), time_ms)
     if slot[HOLDING] != 0:
         wish_for_held(
             slot, terms, scale, exposure, trail_distance, trail_step, high_ticks, low_ticks, close_ticks, time_ms

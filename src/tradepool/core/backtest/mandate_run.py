@@ -25,7 +25,7 @@ from tradepool.core.compiler.functions import Function
 from tradepool.core.compiler.program import Program
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import Floats
-from tradepool.core.graph.step import COLUMNS, StepSource, market_step
+from tradepool.core.graph.step import StepSource, market_step
 from tradepool.core.market.align import columns
 from tradepool.core.market.bars import Bars
 from tradepool.core.market.market_step import NOTHING
@@ -89,15 +89,16 @@ def run_mandate(
     traded = [(market_for(strategy, market), bars) for market, bars in traded]
     timeframe_ms = common_timeframe(traded)
     source, market_part = _market_part(strategy, timeframe_ms, runner)
-    account = _account_part(switches_of(strategy), runner)
+    width = strategy.graph.columns
+    account = _account_part((*switches_of(strategy), ("WIDTH", width)), runner)
     all_series = [_series(strategy, source, market, bars, setting, others) for market, bars in traded]
     rows = _rows(all_series, setting)
     shown: list[tuple[Ints, Ints]] = []
-    block = _Block(len(all_series), block_bars)
+    block = _Block(len(all_series), block_bars, width)
     for first_ms, steps, ranges in _blocks(all_series, timeframe_ms, block_bars):
         for m, (series, (i0, i1)) in enumerate(zip(all_series, ranges, strict=True)):
             block.take(rows.places, m, series, i0, i1)
-            market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride * COLUMNS :])
+            market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride * width :])
         account(
             rows.wallet, rows.slots, rows.terms, rows.places, rows.order, rows.scales, rows.trades, rows.refusals,
             rows.counts, block.levels, *block.bars, block.equity, block.stride, len(all_series), first_ms, steps,
@@ -111,10 +112,10 @@ def run_mandate(
 class _Block:
     """Bars and levels of a block of time, `stride` rows a market: those that close in it, and one more to act at."""
 
-    def __init__(self, markets: int, block_bars: int) -> None:
+    def __init__(self, markets: int, block_bars: int, width: int) -> None:
         self.stride = block_bars + 1
         self.bars = [np.empty(markets * self.stride, np.int64) for _ in range(5)]
-        self.levels = np.empty(markets * self.stride * COLUMNS)
+        self.levels = np.empty(markets * self.stride * width)
         self.equity = np.empty(block_bars, np.int64)
 
     def take(self, places: Ints, m: int, series: _Series, i0: int, i1: int) -> None:

@@ -13,27 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tradepool.core.compiler.dialect_values import (
-    ARITHMETIC,
-    ExpressionRules,
-    MaybeUnassigned,
-    OutsideDialect,
-    UnknownName,
-    WrongKind,
-    short,
-)
+from tradepool.core.compiler.dialect_values import ARITHMETIC, ExpressionRules, OutsideDialect, WrongKind, short
 from tradepool.core.compiler.kinds import ELEMENT, SCALARS, Kind, Signature
 from tradepool.core.compiler.program import Constant, FunctionText, NameClash, Program
-
-__all__ = [
-    "CheckedFunction",
-    "MaybeUnassigned",
-    "OutsideDialect",
-    "UnknownName",
-    "WrongKind",
-    "check",
-    "check_function",
-]
 
 
 @dataclass(frozen=True, slots=True)

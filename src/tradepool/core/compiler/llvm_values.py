@@ -116,16 +116,10 @@ class ValueEmitter:
 
     def write(self, place: Place, value: ir.Value, node: ast.expr) -> None:
         """Store an element; columns that are off keep theirs."""
-        one_for_all = self.lanes > 1 and place.array not in self.instance.spread
-        if one_for_all:
-            if (
-                self.mask is not None
-                or isinstance(value.type, ir.VectorType)
-                or isinstance(place.index.type, ir.VectorType)
-            ):
+        if self.lanes == 1 or place.array not in self.instance.spread:
+            differs = self.mask is not None or any(isinstance(v.type, ir.VectorType) for v in (value, place.index))
+            if self.lanes > 1 and differs:
                 raise SharedStore(function=self.instance.name, line=node.lineno, array=place.array)
-            self.b.store(value, self.address(place, place.index))
-        elif self.lanes == 1:
             self.b.store(value, self.address(place, place.index))
         else:
             value = self.splat(value)

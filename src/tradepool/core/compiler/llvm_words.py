@@ -123,24 +123,24 @@ def to_float(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     return b.sitofp(x, shaped(F64, x.type))
 
 
-def _truncate(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    return _intrinsic(b, "llvm.fptosi.sat", shaped(I64, x.type), x)
+def _truncated(b: ir.IRBuilder, x: ir.Value, beyond: str, limit: float) -> tuple[ir.Value, ir.Value]:
+    """Without its fraction, and 1 where that went beyond; from the limit on every double is whole already."""
+    whole = _intrinsic(b, "llvm.fptosi.sat", shaped(I64, x.type), x)
+    off = b.fcmp_ordered(beyond, b.sitofp(whole, x.type), x)
+    fractional = b.fcmp_ordered(beyond, x, constant(x.type, limit))
+    return whole, b.zext(b.and_(off, fractional), whole.type)
 
 
 def floor_to_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    """Truncate, then step down where that went up; beyond 2^53 every double is whole already."""
-    whole = _truncate(b, x)
-    above = b.fcmp_ordered(">", b.sitofp(whole, x.type), x)
-    fractional = b.fcmp_ordered(">", x, constant(x.type, -(2.0**53)))
-    return b.sub(whole, b.zext(b.and_(above, fractional), whole.type))
+    """Truncate, then step down where that went up."""
+    whole, off = _truncated(b, x, ">", -(2.0**53))
+    return b.sub(whole, off)
 
 
 def ceil_to_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """Truncate, then step up where that went down."""
-    whole = _truncate(b, x)
-    below = b.fcmp_ordered("<", b.sitofp(whole, x.type), x)
-    fractional = b.fcmp_ordered("<", x, constant(x.type, 2.0**53))
-    return b.add(whole, b.zext(b.and_(below, fractional), whole.type))
+    whole, off = _truncated(b, x, "<", 2.0**53)
+    return b.add(whole, off)
 
 
 def _quotient_of_lanes(b: ir.IRBuilder, x: ir.Value, divisor: ir.Value) -> tuple[ir.Value, ir.Value]:

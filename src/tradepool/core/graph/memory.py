@@ -105,11 +105,6 @@ def write_smooth(writer: Writer, expr: Expr) -> str:
     return state
 
 
-def write_lag(writer: Writer, expr: Expr) -> str:
-    """What leaves a window of n is what entered n bars ago."""
-    return View(writer, expr.args[0]).leaving
-
-
 def _when_anew(writer: Writer, window: Expr, total: str) -> str:
     """A sum over a full window is computed anew at an anchor, and as long as it has a nan."""
     anew = f"({writer.anchor()} or is_nan({total}))" if writer.unsure(window) else writer.anchor()
@@ -348,7 +343,8 @@ WRITE: dict[str, Callable[[Writer, Expr], str]] = {
     "recursion": write_recursive,
     "component": write_component,
     "smooth": write_smooth,
-    "lag": write_lag,
+    # What leaves a window of n is what entered n bars ago.
+    "lag": lambda writer, expr: View(writer, expr.args[0]).leaving,
     "rolling_sum": write_sum,
     "sma": write_sum,
     "wma": write_wma,

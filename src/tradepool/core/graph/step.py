@@ -40,7 +40,8 @@ SECOND_TARGET = 6
 TARGET_SHARE = 7
 BREAK_EVEN = 8
 HOLD_MS = 9
-COLUMNS = 10
+# Wide rows are those of strategies that have targets, break even or leave after a time; the others end with TRAIL_STEP.
+NARROW, WIDE = 5, 10
 
 MARKET_ARGUMENTS = (
     "state: Floats",
@@ -99,6 +100,12 @@ class Graph:
     def distances(self) -> tuple[Number, ...]:
         """Stop, trail, trail step, first and second target."""
         return (self.stop_distance, self.trail_distance, self.trail_step, self.first_target, self.second_target)
+
+    @property
+    def columns(self) -> int:
+        """Columns of its market rows, NARROW or WIDE."""
+        more = (self.first_target, self.second_target, self.break_even, self.hold_bars)
+        return NARROW if all(item is _ZERO for item in more) else WIDE
 
     @property
     def roots(self) -> tuple[Expr, ...]:
@@ -182,7 +189,7 @@ def _taken(item: Parameter, value: float | Floats) -> float | NDArray[np.generic
 
 
 def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = ()) -> StepSource:
-    """The step of a strategy: for each bar it writes EXPOSURE ... HOLD_MS at `outputs[(i - i0) * COLUMNS]`.
+    """The step of a strategy: for each bar it writes EXPOSURE, ... at `outputs[(i - i0) * graph.columns]`.
 
     >>> from tradepool.core.graph.expr import close, constant, open_
     >>> graph = Graph(close > open_, close < open_, close * 0.02, constant(0), constant(0))
@@ -190,8 +197,8 @@ def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = (
     >>> step.state_rows, step.lookback({})
     (('bars seen', 'exposure'), 0)
     """
-    columns = ("exposure", "previous_exposure", *_DISTANCES, _SHARE, *_LATE)
-    write = [f"outputs[(i - i0) * {COLUMNS} + {index}] = {name}" for index, name in enumerate(columns)]
+    columns = ("exposure", "previous_exposure", *_DISTANCES, _SHARE, *_LATE)[: graph.columns]
+    write = [f"outputs[(i - i0) * {len(columns)} + {index}] = {name}" for index, name in enumerate(columns)]
     return fused_step(graph, "market_step", [_OUTPUTS], [], write, timeframe_ms=timeframe_ms, varying=varying)
 
 
@@ -219,7 +226,7 @@ def fused_step(
         if expr.unit not in (ANY, PRICE):
             why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
             raise WrongUnit(expression=distance, why=why, remedy=remedy)
-    writer = begin(graph.roots, varying)
+    writer = Writer(graph.roots, varying)
     writer.state("exposure", "exposure", varies=bool(writer.varying))
     writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE, *_LATE)]
     write_nodes(writer, *graph.roots)
@@ -235,7 +242,7 @@ def series_step(expressions: Sequence[Expr], *, timeframe_ms: int, varying: Coll
 
     A condition is 1.0 or 0.0; what has no value yet is nan.
     """
-    writer = begin(expressions, varying)
+    writer = Writer(expressions, varying)
     write_nodes(writer, *expressions)
     nan = writer.hoist("divide(0.0, 0.0)")
     after = []
@@ -246,13 +253,6 @@ def series_step(expressions: Sequence[Expr], *, timeframe_ms: int, varying: Coll
         after.append(f"outputs[(i - i0) * {len(expressions)} + {column}] = {value} if {valid} else {nan}")
     text = assemble(writer, "series_step", [_OUTPUTS], [], after, [])
     return source(writer, "series_step", text, expressions, timeframe_ms)
-
-
-def begin(roots: Sequence[Expr], varying: Collection[str]) -> Writer:
-    """A writer, and the counter every step keeps."""
-    writer = Writer(roots, varying)
-    writer.state("bars seen", "bar", kind="int", varies=False)
-    return writer
 
 
 def write_nodes(writer: Writer, *roots: Expr) -> None:

@@ -91,6 +91,8 @@ class Writer:
         self._count = 0
         for index, item in enumerate(self.parameters):
             self._read(item, f"p{index}", item.name, is_whole=item.is_integer)
+        # The counter every step keeps.
+        self.state("bars seen", self.scope.bar, kind="int", varies=False)
 
     def _read(self, what: Parameter | Whole, name: str, meaning: str, *, is_whole: bool) -> str:
         array = "swept" if self.varies(what) else "parameters"

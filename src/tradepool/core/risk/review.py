@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradepool.domain.denial import Denial
 from tradepool.domain.market import Market
 from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Refusal, Side
 
@@ -20,25 +21,25 @@ def review(request: OrderRequest, market: Market, *, held_steps: int, spendable_
 
 def _malformed(request: OrderRequest, market: Market) -> str:
     if request.market != market.id:
-        return "wrong_market"
+        return Denial.WRONG_MARKET
     if request.quantity < market.quantity_min or request.quantity % market.quantity_step:
-        return "quantity_off_grid"
+        return Denial.QUANTITY_OFF_GRID
     if request.type is OrderType.STOP_LOSS:
         if request.stop_price is None or request.stop_price <= 0 or request.stop_price % market.price_tick:
-            return "stop_price_off_grid"
+            return Denial.STOP_PRICE_OFF_GRID
     elif request.stop_price is not None:
-        return "stop_price_without_stop"
+        return Denial.STOP_PRICE_WITHOUT_STOP
     if request.type is OrderType.LIMIT:
         if request.price is None or request.price <= 0 or request.price % market.price_tick:
-            return "price_off_grid"
+            return Denial.PRICE_OFF_GRID
     elif request.price is not None:
-        return "price_without_limit"
+        return Denial.PRICE_WITHOUT_LIMIT
     return ""
 
 
 def _uncovered(request: OrderRequest, market: Market, held_steps: int, spendable_units: int) -> str:
     if request.side is Side.SELL and market.steps(request.quantity) > held_steps:
-        return "sells_more_than_held"
+        return Denial.SELLS_MORE_THAN_HELD
     if request.side is Side.BUY and spendable_units <= 0:
-        return "nothing_to_spend"
+        return Denial.NOTHING_TO_SPEND
     return ""

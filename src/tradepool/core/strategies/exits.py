@@ -98,9 +98,9 @@ def break_even_percent(percent: float | Number) -> Exits:
     Where there is no stop, it is the stop from then on. Fees are not counted in: a position that comes back costs them.
 
     >>> break_even_percent(1.5).break_even
-    close * (1.5 * 0.01)
+    1.5 * (close * 0.01)
     """
-    return Exits(break_even=close * (percent * constant(0.01)))
+    return Exits(break_even=percent * (close * constant(0.01)))
 
 
 def break_even_atrs(atrs: float | Number, *, length: int | Number = 14) -> Exits:

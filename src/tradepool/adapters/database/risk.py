@@ -1,0 +1,136 @@
+"""Limits over restarts: what people set, what was reached, the highest equities. Commands and the trading process share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import Connection, Executable, delete, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.codec import decode
+from tradepool.adapters.database.deployment import Deed
+from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.domain.deployment import Halt
+from tradepool.domain.ids import AccountId
+from tradepool.domain.limit import Action, Override, Trip
+from tradepool.domain.order import OrderRequest, Purpose
+
+# More orders of one account than go out in a minute.
+NEWEST = 60
+
+
+class DatabaseRisk:
+    """The rows of limits; every call is one transaction. StoreUnusable when the database can't be used."""
+
+    def __init__(self, connection: Connection) -> None:
+        """`connection` comes from `engine.open_store`."""
+        self._connection = connection
+
+    def _write(self, *statements: Executable) -> None:
+        try:
+            for statement in statements:
+                self._connection.execute(statement)
+            self._connection.commit()
+        except DBAPIError as error:
+            self._connection.rollback()
+            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+
+    # ---- what people do
+
+    def overrides(self) -> list[Override]:
+        """What people set instead of the configuration, by key."""
+        t = tables.risk_setting.c
+        rows = self._connection.execute(select(t.key, t.value, t.since_ms, t.by, t.reason).order_by(t.key)).all()
+        self._connection.rollback()
+        return [
+            Override(key=key, value=Decimal(value) if value else None, since_ms=since_ms, by=by, reason=reason)
+            for key, value, since_ms, by, reason in rows
+        ]
+
+    def override(self, wish: Override, before: Decimal | None) -> None:
+        """Set a limit from now on; it is audited with what it was."""
+        told: dict[str, object] = {
+            "key": wish.key,
+            "value": "" if wish.value is None else str(wish.value),
+            "since_ms": wish.since_ms,
+        }
+        told |= {"by": wish.by, "reason": wish.reason}
+        change = f"{'none' if before is None else before} -> {'none' if wish.value is None else wish.value}"
+        deed = Deed(
+            time_ms=wish.since_ms, by=wish.by, what="risk set", scope=f"{wish.key}: {change}", reason=wish.reason
+        )
+        self._write(insert(tables.risk_setting).prefix_with("OR REPLACE").values(told), _audited(deed))
+
+    def forget(self, key: str, deed: Deed) -> None:
+        """The configuration's value of a limit holds again."""
+        t = tables.risk_setting
+        self._write(delete(t).where(t.c.key == key), _audited(deed))
+
+    def resume(self, scope: str, keys: Sequence[str], deed: Deed) -> None:
+        """Let a scope trade on: what was reached there (`keys`) is over, and its losses are measured anew."""
+        t = tables.risk_trip.c
+        asked = insert(tables.risk_resumed).prefix_with("OR REPLACE").values(scope=scope)
+        forgotten = delete(tables.risk_peak).where(tables.risk_peak.c.key == f"{scope}.drawdown_max")
+        self._write(delete(tables.risk_trip).where(t.key.in_(keys)), forgotten, asked, _audited(deed))
+
+    def take_resumed(self) -> list[str]:
+        """The scopes that a person has let trade on; they are told once."""
+        t = tables.risk_resumed
+        scopes = [str(scope) for (scope,) in self._connection.execute(select(t.c.scope).order_by(t.c.scope))]
+        self._connection.rollback()
+        if scopes:
+            self._write(delete(t))
+        return scopes
+
+    # ---- what is reached
+
+    def trips(self) -> list[Trip]:
+        """Limits that were reached, ended ones included, by key."""
+        t = tables.risk_trip.c
+        query = select(t.key, t.user, t.action, t.since_ms, t.until_ms, t.note).order_by(t.key, t.user)
+        rows = self._connection.execute(query).all()
+        self._connection.rollback()
+        return [
+            Trip(key=key, user=user, action=Action(action), since_ms=since_ms, until_ms=until_ms, note=note)
+            for key, user, action, since_ms, until_ms, note in rows
+        ]
+
+    def save_trip(self, trip: Trip) -> None:
+        """A limit was reached."""
+        row = {"key": trip.key, "user": trip.user, "action": trip.action.value, "since_ms": trip.since_ms}
+        row |= {"until_ms": trip.until_ms, "note": trip.note}
+        self._write(insert(tables.risk_trip).prefix_with("OR REPLACE").values(row))
+
+    def peaks(self) -> dict[tuple[str, str], Decimal]:
+        """The highest equity by limit and quote asset."""
+        t = tables.risk_peak.c
+        rows = self._connection.execute(select(t.key, t.quote, t.equity)).all()
+        self._connection.rollback()
+        return {(key, quote): Decimal(equity) for key, quote, equity in rows}
+
+    def save_peaks(self, peaks: Mapping[tuple[str, str], Decimal]) -> None:
+        """Equities have never been higher."""
+        rows = [{"key": key, "quote": quote, "equity": str(equity)} for (key, quote), equity in peaks.items()]
+        self._write(insert(tables.risk_peak).prefix_with("OR REPLACE").values(rows))
+
+    def halt(self, halt: Halt) -> None:
+        """Halt a scope, until a person lifts it; audited as the platform's own deed. A person's halt stays as it is."""
+        row = {"kind": halt.scope.kind.value, "name": halt.scope.name, "since_ms": halt.since_ms}
+        row |= {"by": halt.by, "reason": halt.reason}
+        deed = Deed(time_ms=halt.since_ms, by=halt.by, what="halt", scope=str(halt.scope), reason=halt.reason)
+        self._write(insert(tables.halt).prefix_with("OR IGNORE").values(row), _audited(deed))
+
+    def entries_since(self, account: AccountId, time_ms: int) -> list[OrderRequest]:
+        """Entries of an account that were decided after then; those the gate refused are among them."""
+        t = tables.order_intent.c
+        query = select(t.body).where(t.account == account).order_by(t.sequence.desc()).limit(NEWEST)
+        found = [decode(body, OrderRequest) for (body,) in self._connection.execute(query)]
+        self._connection.rollback()
+        return [each for each in reversed(found) if each.purpose is Purpose.ENTRY and each.time_ms > time_ms]
+
+
+def _audited(deed: Deed) -> Executable:
+    row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
+    return insert(tables.audit).values(row)

@@ -1,0 +1,48 @@
+"""What we ask of the store for limits: what people set, what was reached, and the highest equities, over restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from tradepool.domain.deployment import Halt
+from tradepool.domain.ids import AccountId
+from tradepool.domain.limit import Override, Trip
+from tradepool.domain.order import OrderRequest
+
+
+class RiskStore(Protocol):
+    """The deployment's memory of limits; each call is one transaction, and what a command beside wrote is seen at once."""
+
+    def overrides(self) -> Sequence[Override]:
+        """What people set instead of the configuration."""
+        ...
+
+    def trips(self) -> Sequence[Trip]:
+        """Limits that were reached, ended ones included."""
+        ...
+
+    def save_trip(self, trip: Trip) -> None:
+        """A limit was reached."""
+        ...
+
+    def peaks(self) -> Mapping[tuple[str, str], Decimal]:
+        """The highest equity by limit and quote asset."""
+        ...
+
+    def save_peaks(self, peaks: Mapping[tuple[str, str], Decimal]) -> None:
+        """Equities have never been higher."""
+        ...
+
+    def take_resumed(self) -> Sequence[str]:
+        """The scopes (`user.ann`, `platform`) that a person has let trade on since it was asked last."""
+        ...
+
+    def halt(self, halt: Halt) -> None:
+        """Halt a scope, until a person lifts it."""
+        ...
+
+    def entries_since(self, account: AccountId, time_ms: int) -> Sequence[OrderRequest]:
+        """Entries of an account that were decided after then, those that the gate refused among them."""
+        ...

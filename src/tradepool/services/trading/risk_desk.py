@@ -1,0 +1,278 @@
+"""Limits above one mandate while trading runs: asked before each entry leaves, looked at with every candle, and acted on.
+
+What people set beside the process is read anew every second. What was reached is kept in the store, so a restart finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from tradepool.core.account import limit_step
+from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, Broken, LiveLimits, Standing, symbol_of
+from tradepool.domain.candle import Candle
+from tradepool.domain.deployment import Halt, Scope, ScopeKind
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.event import EntriesResumed, FlattenAsked, MandateChanged
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.limit import Action, BadLimit, Limit, LimitScope, Override, RiskPlan, Trip, read_key
+from tradepool.domain.mandate import Limits, Mandate, with_limit
+from tradepool.domain.order import OrderRequest
+from tradepool.ports.clock import Clock
+from tradepool.ports.risk import RiskStore
+from tradepool.runtime import telemetry
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.desk import TradingDesk
+
+# Whose deed a halt is that no person did.
+BY = "risk"
+
+log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """A limit as it stands: how much of it is in use (None: it is about one entry alone), and what it reached last."""
+
+    limit: Limit
+    in_use: Decimal | None
+    trip: Trip | None
+    override: Override | None
+
+
+class RiskDesk:
+    """One for all accounts of a platform. `strategies` names the strategies that mandates follow."""
+
+    def __init__(
+        self, plan: RiskPlan, store: RiskStore, clock: Clock, desk: TradingDesk, strategies: Mapping[StrategyId, str]
+    ) -> None:
+        """Nobody is admitted yet; what was set and reached before is read."""
+        self.limits = LiveLimits()
+        self.limits.peaks = dict(store.peaks())
+        self._plan, self._store, self._clock, self._desk = plan, store, clock, desk
+        self._strategies = strategies
+        self._agreed: dict[AccountId, Mandate] = {}
+        self._overrides: tuple[Override, ...] | None = None
+        self._read_s, self._is_new = -1, False
+        self._refresh()
+
+    # ---- who is watched
+
+    def merged(self, mandate: Mandate) -> Mandate:
+        """A mandate of the configuration with what people set of its limits since; it is one of this desk's from now on."""
+        self._agreed[mandate.account], self._is_new = mandate, True
+        return self._with_overrides(mandate)
+
+    def _with_overrides(self, mandate: Mandate) -> Mandate:
+        limits: Limits = mandate.limits
+        for each in self._overrides or ():
+            scope, name, word = read_key(each.key)
+            if scope is LimitScope.MANDATE and name == mandate.id:
+                limits = with_limit(limits, word, each.value)
+        return replace(mandate, limits=limits)
+
+    def admit(self, actor: AccountActor) -> None:
+        """An account is up."""
+        actor.on_applied = self._stands
+        self._stands(actor)
+        if any(limit.kind == "orders_per_minute_max" for limit in self.limits.limits):
+            since_ms = self._clock.now_ms() - MINUTE_MS
+            for entry in self._store.entries_since(actor.account.account.id, since_ms):
+                self.limits.sent_before(entry)
+
+    def candle(self, candle: Candle) -> None:
+        """A candle closed."""
+        self.limits.candle(candle.market.id, candle.close, candle.close_time_ms, candle.volume)
+
+    def after_batch(self, on_failed: Callable[[TradepoolError], None]) -> None:
+        """All accounts have been told of a T: look at them when they have acted on it."""
+
+        def look() -> None:
+            try:
+                self._look()
+            except TradepoolError as error:
+                on_failed(error)
+
+        asyncio.get_running_loop().call_soon(look)
+
+    # ---- entries
+
+    def may_enter(self, entry: OrderRequest) -> str:
+        """Why an entry may not go out now; "" if it may, and then it counts."""
+        now_ms = self._clock.now_ms()
+        self._refresh()
+        self._stands(self._desk.actor(entry.account))
+        held = self._desk.feed.holdings(entry.account)
+        if held is not None:
+            self.limits.balances(entry.account, held.as_of_ms)
+        denied = self.limits.ask(entry, now_ms)
+        if denied is None:
+            self.limits.admit(entry, now_ms)
+            return ""
+        if denied.broken is not None:
+            self._reached(denied.broken, now_ms)
+        return denied.denial
+
+    # ---- limits
+
+    def uses(self) -> list[LimitUse]:
+        """Every limit, as it stands."""
+        self._refresh()
+        now_ms, overrides = self._clock.now_ms(), {each.key: each for each in self._overrides or ()}
+        trips = {key: trip for (key, _), trip in self.limits.trips.items() if trip.until_ms > now_ms}
+        return [
+            LimitUse(
+                limit,
+                _of_mandate(self.limits.standings(), limit) or self.limits.figure(limit, now_ms),
+                trips.get(limit.key),
+                overrides.get(limit.key),
+            )
+            for limit in self.limits.limits
+        ]
+
+    def _refresh(self) -> None:
+        """Read what people did, once a second."""
+        if self._is_new:
+            self._is_new = False
+            self._use()
+        second = self._clock.now_ms() // 1_000
+        if second == self._read_s:
+            return
+        self._read_s = second
+        self.limits.trips = {(trip.key, trip.user): trip for trip in self._store.trips()}
+        overrides = tuple(self._store.overrides())
+        if overrides != self._overrides:
+            self._overrides = overrides
+            self._use()
+            self._tell_mandates()
+        for scope in self._store.take_resumed():
+            self._resume(scope)
+
+    def _use(self) -> None:
+        limits = {limit.key: limit for limit in self._plan.limits}
+        for mandate in self._agreed.values():
+            for word, value in mandate.limits.named():
+                own = Limit(scope=LimitScope.MANDATE, name=mandate.id, word=word, value=Decimal(value))
+                limits.setdefault(own.key, own)
+        plan = replace(self._plan, limits=tuple(limits.values()))
+        self.limits.use(in_force(plan, self._overrides or ()), self._plan.clusters)
+
+    def _tell_mandates(self) -> None:
+        for actor in self._desk.actors:
+            mandate = self._agreed[actor.account.account.id]
+            wanted = self._with_overrides(mandate)
+            if wanted.limits != actor.account.mandate.limits:
+                now = replace(actor.account.mandate, limits=wanted.limits)
+                actor.post(MandateChanged(time_ms=self._clock.now_ms(), mandate=now))
+
+    def _resume(self, key: str) -> None:
+        """A person lets a scope trade on."""
+        scope, name, _ = read_key(f"{key}.any")
+        self.limits.peaks = dict(self._store.peaks())
+        log.warning("a person lets it trade on", scope=key)
+        for standing in list(self.limits.standings()):
+            if any(self.limits.covers(scope, name, standing, market) for market in standing.marks):
+                event = EntriesResumed(time_ms=self._clock.now_ms(), limits=True)
+                self._desk.actor(standing.account).post(event)
+
+    # ---- what is reached
+
+    def _look(self) -> None:
+        self._refresh()
+        if grown := self.limits.higher():
+            self._store.save_peaks(grown)
+        now_ms = self._clock.now_ms()
+        for broken in self.limits.look(now_ms):
+            self._reached(broken, now_ms)
+
+    def _reached(self, broken: Broken, now_ms: int) -> None:
+        """Remember it until the next UTC day, once, and do what the limit says."""
+        limit, key = broken.limit, (broken.limit.key, broken.user)
+        before = self.limits.trips.get(key)
+        if before is not None and before.until_ms > now_ms and before.action is limit.action:
+            return
+        until_ms = (now_ms // DAY_MS + 1) * DAY_MS
+        trip = Trip(key=key[0], user=key[1], action=limit.action, since_ms=now_ms, until_ms=until_ms, note=broken.note)
+        self._store.save_trip(trip)
+        self.limits.trips[key] = trip
+        log.warning("limit reached", limit=limit.key, user=broken.user, action=limit.action.value, note=broken.note)
+        if limit.action is Action.FLATTEN:
+            self._flatten(broken, now_ms)
+        elif limit.action is Action.HALT:
+            for scope in self._halted(broken):
+                self._store.halt(Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note))
+
+    def _covered(self, broken: Broken) -> Iterable[tuple[Standing, list[MarketId]]]:
+        limit = broken.limit
+        for standing in list(self.limits.standings()):
+            if broken.user in ("", standing.user):
+                covers = self.limits.covers
+                yield standing, [m for m in standing.marks if covers(limit.scope, limit.name, standing, m)]
+
+    def _flatten(self, broken: Broken, now_ms: int) -> None:
+        for standing, markets in self._covered(broken):
+            held = tuple(sorted(market for market in markets if market in standing.held))
+            if held:
+                self._desk.actor(standing.account).post(FlattenAsked(time_ms=now_ms, markets=held))
+
+    def _halted(self, broken: Broken) -> set[Scope]:
+        """What a halt is about: a mandate's is its user's."""
+        if broken.limit.scope is LimitScope.PLATFORM:
+            return {Scope(ScopeKind.PLATFORM, self._plan.deployment)}
+        found = [(standing, market) for standing, markets in self._covered(broken) for market in markets]
+        if broken.limit.scope is LimitScope.MARKET:
+            return {Scope(ScopeKind.MARKET, market) for _, market in found}
+        return {Scope(ScopeKind.USER, standing.user) for standing, _ in found}
+
+    def _stands(self, actor: AccountActor) -> None:
+        self.limits.stands(standing_of(actor, self._strategies))
+
+
+def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> Standing:
+    """An account as limits see it."""
+    account = actor.account
+    unit, wallet, slots = account.quote_unit, account.wallet, account.slots.values()
+    return Standing(
+        account=account.account.id,
+        user=account.account.user,
+        mandate=account.mandate.id,
+        strategy=strategies[account.mandate.strategy_id],
+        quote=account.quote,
+        cash=account.cash,
+        day_equity=wallet[limit_step.DAY_EQUITY] * unit,
+        week_equity=wallet[limit_step.WEEK_EQUITY] * unit,
+        peak_equity=wallet[limit_step.PEAK_EQUITY] * unit,
+        losses=wallet[limit_step.LOSSES],
+        cool_until_ms=wallet[limit_step.COOL_UNTIL],
+        held={slot.market.id: slot.market.quantity(slot.steps()) for slot in slots if slot.held},
+        marks={slot.market.id: slot.market.price(slot.mark) for slot in slots},
+        working=frozenset(account.orders),
+    )
+
+
+def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:
+    """The limits of a configuration with what people set since."""
+    limits = {limit.key: limit for limit in plan.limits}
+    for each in overrides:
+        if each.value is None:
+            limits.pop(each.key, None)
+            continue
+        scope, name, word = read_key(each.key)
+        action = limits[each.key].action if each.key in limits else Action.REFUSE
+        try:
+            limits[each.key] = Limit(scope=scope, name=name, word=word, value=each.value, action=action)
+        except BadLimit as error:
+            log.warning("a limit that was set is not one of this version", error=str(error))
+    return list(limits.values())
+
+
+def _of_mandate(standings: Iterable[Standing], limit: Limit) -> Decimal | None:
+    """How much of a mandate's limit on sizes is in use."""
+    if limit.scope is not LimitScope.MANDATE or limit.kind not in ("market_notional_max", "trade_risk_max"):
+        return None
+    symbol = limit.word.partition(".")[2]
+    own = [each for each in standings if each.mandate == limit.name and symbol]
+    worth = (q * each.marks[m] for each in own for m, q in each.held.items() if symbol_of(m) == symbol)
+    return sum(worth, Decimal(0)) if own else None

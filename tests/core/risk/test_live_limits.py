@@ -1,0 +1,190 @@
+"""Limits above one mandate, asked in the order a person would: who stands where, what room is left, what counts when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tradepool.core.risk.live_limits import DAY_MS, Denied, LiveLimits, Standing
+from tradepool.domain.denial import Denial
+from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, StrategyId, UserId
+from tradepool.domain.limit import Action, Limit, Trip, read_key
+from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
+
+D = Decimal
+BTC, ETH = MarketId("v:BTC/USDT"), MarketId("v:ETH/USDT")
+NOW_MS = 10 * DAY_MS
+
+
+def limit(key: str, value: str, action: Action = Action.REFUSE) -> Limit:
+    scope, name, word = read_key(key)
+    return Limit(scope=scope, name=name, word=word, value=D(value), action=action)
+
+
+def standing(name: str, held: Mapping[MarketId, str] | None = None, cash: str = "10000") -> Standing:
+    """An account that started the day and the week with 10,000."""
+    return Standing(
+        account=AccountId(name),
+        user=UserId(name),
+        mandate=MandateId(f"{name}-first"),
+        strategy="churn",
+        quote="USDT",
+        cash=D(cash),
+        day_equity=D(10_000),
+        week_equity=D(10_000),
+        peak_equity=D(10_000),
+        losses=0,
+        cool_until_ms=0,
+        held={market: D(quantity) for market, quantity in (held or {}).items()},
+        marks={BTC: D(100), ETH: D(10)},
+        working=frozenset(),
+    )
+
+
+def entry(name: str, market: MarketId = BTC, quantity: str = "10", number: int = 1) -> OrderRequest:
+    return OrderRequest(
+        client_order_id=ClientOrderId(f"{name}{market}{number}"),
+        account=AccountId(name),
+        mandate=MandateId(f"{name}-first"),
+        strategy_id=StrategyId("s"),
+        market=market,
+        side=Side.BUY,
+        type=OrderType.MARKET,
+        quantity=D(quantity),
+        purpose=Purpose.ENTRY,
+        time_ms=NOW_MS,
+    )
+
+
+def desk(*limits: Limit, names: str = "ab") -> LiveLimits:
+    """Accounts without positions under these limits; a bitcoin costs 100, an ether 10."""
+    found = LiveLimits()
+    found.use(limits, {"pair": frozenset((BTC, ETH))})
+    for market, close in ((BTC, 100.0), (ETH, 10.0)):
+        found.candle(market, close, NOW_MS, 1_000.0)
+    for name in names:
+        found.stands(standing(name))
+    return found
+
+
+def word(denied: Denied | None) -> str:
+    return "" if denied is None else denied.denial
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "free", "taken"),
+    [
+        ("platform.exposure_max", "1500", "a", "b"),
+        ("market.BTC/USDT.exposure_max", "1500", "a", "b"),
+        ("strategy.churn.positions_max", "1", "a", "b"),
+        ("platform.orders_per_minute_max", "1", "a", "b"),
+    ],
+)
+def test_what_is_let_through_counts_at_once(key: str, value: str, free: str, taken: str) -> None:
+    """Two accounts want it at one T: the first is let through, and again if it is asked again; the second is not."""
+    limits = desk(limit(key, value))
+    assert limits.ask(entry(free), NOW_MS) is None
+    assert limits.ask(entry(taken), NOW_MS) is None
+    limits.admit(entry(free), NOW_MS)
+    limits.admit(entry(free), NOW_MS)
+    assert limits.ask(entry(free), NOW_MS) is None
+    assert word(limits.ask(entry(taken), NOW_MS)) == limit(key, value).denial
+
+
+def test_an_entry_that_came_to_nothing_counts_no_more_and_a_filled_one_is_held() -> None:
+    limits = desk(limit("platform.positions_max", "1"), limit("user.a.exposure_max", "1000"))
+    limits.admit(entry("a"), NOW_MS)
+    limits.stands(standing("a"))
+    assert limits.ask(entry("b"), NOW_MS) is None
+    limits.stands(standing("a", {BTC: "9.99"}))
+    assert word(limits.ask(entry("b"), NOW_MS)) == Denial.SCOPE_POSITIONS
+    assert word(limits.ask(entry("a", ETH), NOW_MS)) == Denial.SCOPE_POSITIONS
+    limits.use([limit("user.a.exposure_max", "1000")], {})
+    assert word(limits.ask(entry("a", ETH, "0.2"), NOW_MS)) == Denial.SCOPE_EXPOSURE
+    assert limits.ask(entry("a", ETH, "0.1"), NOW_MS) is None
+    assert limits.figure(limit("user.a.exposure_max", "1000"), NOW_MS) == D("999")
+
+
+def test_a_cluster_is_each_users_own() -> None:
+    limits = desk(limit("cluster.pair.positions_max", "1"))
+    limits.stands(standing("a", {BTC: "1"}))
+    denied = limits.ask(entry("a", ETH), NOW_MS)
+    assert denied is not None
+    assert denied.broken is not None
+    assert (denied.denial, denied.broken.user) == (Denial.CLUSTER, "a")
+    assert limits.ask(entry("b", ETH), NOW_MS) is None
+    limits.use([limit("cluster.pair.positions_max", "1")], {"pair": frozenset((BTC,))})
+    assert limits.ask(entry("a", ETH), NOW_MS) is None
+    assert limits.figure(limit("cluster.pair.positions_max", "1"), NOW_MS) == 1
+
+
+def test_losses_are_measured_from_where_the_day_the_week_and_the_peak_were() -> None:
+    limits = desk(limit("user.a.daily_loss_max", "0.1"))
+    for cash, reached in (("9000.01", ""), ("9000", Denial.SCOPE_DAILY_LOSS)):
+        limits.stands(standing("a", cash=cash))
+        assert word(limits.ask(entry("a"), NOW_MS)) == reached
+    assert limits.ask(entry("b"), NOW_MS) is None
+    weekly = limit("platform.weekly_loss_max", "0.1")
+    limits.use([weekly], {})
+    assert limits.figure(weekly, NOW_MS) == D("0.05")
+    fall = limit("platform.drawdown_max", "0.2")
+    limits.use([fall], {})
+    assert limits.higher() == {(fall.key, "USDT"): D(19_000)}
+    assert limits.higher() == {}
+    limits.stands(standing("a", cash="5200"))
+    assert limits.figure(fall, NOW_MS) == D("0.2")
+    assert word(limits.ask(entry("b"), NOW_MS)) == Denial.SCOPE_DRAWDOWN
+
+
+def test_only_a_limit_that_acts_is_looked_at_and_only_once() -> None:
+    acting, refusing = limit("user.a.daily_loss_max", "0.1", Action.FLATTEN), limit("user.b.daily_loss_max", "0.1")
+    own = limit("mandate.a-first.loss_streak_max", "3", Action.HALT)
+    limits = desk(acting, refusing, own)
+    for name in "ab":
+        limits.stands(replace(standing(name, cash="8000"), cool_until_ms=NOW_MS + 1))
+    assert {broken.limit for broken in limits.look(NOW_MS)} == {acting, own}
+    trip = Trip(key=acting.key, user="", action=Action.FLATTEN, since_ms=NOW_MS, until_ms=NOW_MS + 5, note="")
+    limits.trips = {(acting.key, ""): trip}
+    assert [broken.limit for broken in limits.look(NOW_MS + 1)] == [acting][:0]
+    assert limits.look(NOW_MS + 5)[0].limit == acting
+
+
+def test_what_was_reached_holds_entries_back_until_it_ends() -> None:
+    limits = desk(limit("user.a.exposure_max", "1000", Action.REDUCE_ONLY))
+    trip = Trip(key="user.a.exposure_max", user="", action=Action.REDUCE_ONLY, since_ms=1, until_ms=NOW_MS + 1, note="")
+    limits.trips = {("user.a.exposure_max", ""): trip}
+    assert limits.ask(entry("a", quantity="1"), NOW_MS) == Denied(Denial.REDUCE_ONLY)
+    assert limits.ask(entry("b", quantity="1"), NOW_MS) is None
+    assert limits.ask(entry("a", quantity="1"), NOW_MS + 1) is None
+
+
+def test_prices_balances_and_volumes_are_fresh_and_sane() -> None:
+    age, balance = limit("platform.price_age_max_s", "5"), limit("user.a.balance_age_max_s", "5")
+    limits = desk(age)
+    assert limits.ask(entry("a"), NOW_MS + 5_000) is None
+    assert word(limits.ask(entry("a"), NOW_MS + 5_001)) == Denial.STALE_PRICE
+    limits.use([balance], {})
+    assert word(limits.ask(entry("a"), NOW_MS)) == Denial.STALE_BALANCE
+    limits.balances(AccountId("a"), NOW_MS)
+    assert limits.ask(entry("a"), NOW_MS + 5_000) is None
+    assert limits.figure(balance, NOW_MS + 2_000) == 2
+    limits.use([limit("market.BTC/USDT.price_band_max", "0.1")], {})
+    assert limits.ask(entry("a"), NOW_MS) is None
+    limits.candle(BTC, 111.0, NOW_MS + 1, 3_000.0)
+    assert word(limits.ask(entry("a"), NOW_MS)) == Denial.PRICE_BAND
+    assert limits.ask(entry("a", ETH), NOW_MS) is None
+    limits.use([limit("platform.volume_share_max", "0.01")], {})
+    assert limits.ask(entry("a", quantity="20"), NOW_MS) is None
+    assert word(limits.ask(entry("a", quantity="20.1"), NOW_MS)) == Denial.VOLUME_SHARE
+
+
+def test_a_rate_is_of_the_last_minute_and_of_before_a_restart() -> None:
+    limits = desk(limit("user.a.orders_per_minute_max", "2"))
+    limits.sent_before(replace(entry("a"), time_ms=NOW_MS - 59_999))
+    limits.admit(entry("a", number=2), NOW_MS)
+    assert word(limits.ask(entry("a", number=3), NOW_MS)) == Denial.ORDER_RATE
+    assert limits.ask(entry("b"), NOW_MS) is None
+    assert limits.ask(entry("a", number=3), NOW_MS + 1) is None
