@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Series
-from tests.whole.test_faults import NAMES, check_books, place, player
+from tests.whole.test_faults import BARS, NAMES, check_books, place, player, tell
 from tests.whole.test_lost_fills import THIN, WEATHER
 from tests.whole.test_lost_fills import tell as tell_thin
 from tests.whole.test_parity import WEIGHT, listing_of
-from tests.whole.test_storm import BARS, LOSSES, WHEN, check_intents, storm, tell
+from tests.whole.test_storm import LOSSES, WHEN, check_intents, storm
 from tradepool.core.strategies.exits import break_even_atrs, stop_atrs, targets_atrs, time_exit, trail_atrs
 from tradepool.entrypoints.replay import Plan, Replay
 from tradepool.simexchange.fault_kinds import Fault

@@ -342,6 +342,23 @@ def test_the_same_where_markets_that_share_the_cash_miss_candles(
     assert reasons(plan) == {"insufficient_cash", "daily_loss"}
 
 
+def test_the_same_for_limits_that_look_at_all_markets(long: bool) -> None:
+    """How many positions, how much in all, what was lost in a week, since the peak and in a row: the mandate's, not a market's."""
+    limits = {
+        "positions": Limits(positions_max=2),
+        "exposure": Limits(exposure_max=Decimal(9_000)),
+        "drawdown": Limits(drawdown_max=Decimal("0.03")),
+        "weekly_loss": Limits(weekly_loss_max=Decimal("0.02"), trade_risk_max=Decimal("0.01")),
+        "loss_streak": Limits(loss_streak_max=3, cool_down_minutes=300),
+    }
+    names, count = ["CCC/USDT", "AAA/USDT", "BBB/USDT"], 10_000 if long else 900
+    listings = [on_our_venue(m) for m in model_listings(names, 300_000, START_MS, count, 31, gap_share=0.05)]
+    users = [replace(mandates(listings, "0.45", limit)[0], name=name) for name, limit in limits.items()]
+    plan = Plan(listings=listings, players=users)
+    check_parity(plan, GRACE_MS)
+    assert reasons(plan) == {*limits, "insufficient_cash"}
+
+
 def test_a_replay_ends_in_the_same_bytes_twice(series: Series) -> None:
     """Same plan, same trades, fills and refusals, over either door."""
     listing = listing_of(series("BYBITPERP-SOL-USDT-5m"), 1_500)

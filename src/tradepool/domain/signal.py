@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradepool.domain.ids import MarketId, StrategyId
 
@@ -38,3 +38,7 @@ class Signal:
     def enters(self) -> bool:
         """Whether the level rose from flat with this candle."""
         return self.exposure > 0.0 and self.previous_exposure == 0.0
+
+    def without_entry(self) -> Signal:
+        """The same as if the level had stood before: exits follow it, nobody enters."""
+        return replace(self, previous_exposure=self.exposure) if self.enters else self

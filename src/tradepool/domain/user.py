@@ -12,7 +12,17 @@ class Role(StrEnum):
     """What a person may do in a deployment."""
 
     OPERATOR = "operator"
+    STAFF = "staff"
     TRADER = "trader"
+
+    @property
+    def house(self) -> bool:
+        """Whether he works here: his accounts come after everybody else's.
+
+        >>> [role.value for role in Role if role.house]
+        ['operator', 'staff']
+        """
+        return self is not Role.TRADER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,15 +56,15 @@ from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
+from tradepool.services.trading.fan_out import InTurn, as_they_came
 from tradepool.services.trading.risk_desk import RiskDesk
 from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.starting import Starting
+from tradepool.services.trading.together import Together
 from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
 from tradepool.services.venue_clock import VenueClock
 
 log = telemetry.logger(__name__)
-
-# How many accounts are brought up at a time; how fast that goes is up to the weight broker.
-STARTING_MAX = 20
 
 WrapGateway = Callable[[AccountGateway], AccountGateway]
 
@@ -90,9 +90,13 @@ class Wiring:
     that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
     not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
     `candles` is where candles are kept, and read from at a start; a replay has none.
-    `beside` brings accounts up beside trading, the most exposed first, instead of all before anybody trades.
+    `beside` brings accounts up beside trading, protections and the most exposed first (`services/trading/starting`),
+    instead of all before anybody trades.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
     as live ones are when `watched`, else never. `risk` are the limits above one mandate; without it there are none.
+    `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
+    decide in groups, whose records share a transaction: where a sync of the disk costs, in live trading. While `entries_off`, no account hears that a level
+    rose: nothing is entered, and nothing written down about it.
     """
 
     venue: str
@@ -117,6 +121,11 @@ class Wiring:
     candles: CandleStore | None = None
     read_every_ms: Mapping[Exposure, int] | None = None
     risk: tuple[RiskPlan, RiskStore] | None = None
+    in_turn: InTurn = as_they_came
+    together: bool = False
+    entries_off: Callable[[], bool] = lambda: False
+    suspensions: Suspensions | None = None
+    on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -139,7 +148,6 @@ class Platform:
         self._gateways: list[AccountGateway] = []
         self.risk: RiskDesk | None = None
         self._supervisor = Supervisor()
-        self._starting = asyncio.Semaphore(STARTING_MAX)
 
     async def start(self) -> None:
         """Connect, recover, subscribe."""
@@ -159,7 +167,8 @@ class Platform:
         listed = {market.id: market for market in await patiently(w.clock, self.feed.markets)}
         await patiently(w.clock, self.feed.time_ms)
         self.venue_clock = VenueClock(self.feed, w.clock)
-        self.gate = EntryGate(self.venue_clock, Suspensions(), w.clock)
+        self.gate = EntryGate(self.venue_clock, Suspensions() if w.suspensions is None else w.suspensions, w.clock)
+        self.gate.on_strategy_failed = w.on_strategy_failed
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
@@ -170,6 +179,8 @@ class Platform:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
             self.gate.limits = self.risk.may_enter
+        self.desk.in_turn = w.in_turn
+        self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
@@ -202,6 +213,10 @@ class Platform:
             raise self._alarms[0]
 
     def _on_batch(self, time_ms: int, signals: Sequence[Signal]) -> None:
+        if self._wiring.watched:
+            self.gate.closed(signals)
+        if self._wiring.entries_off():
+            signals = [each.without_entry() for each in signals]
         self.desk.on_batch(time_ms, signals)
         if self.risk is not None:
             self.risk.after_batch(self.desk.halt_all)
@@ -242,9 +257,10 @@ class Platform:
     async def _bring_all_up(self, seats: Sequence[Seat], listed: Mapping[MarketId, Market]) -> None:
         """One after the other, before anybody trades; or STARTING_MAX at a time, each trading as soon as it is up."""
         if self._wiring.beside:
-            for seat in seats:
-                work, name = self._bring_up(seat, listed), f"{seat.account.id} start"
-                self._supervisor.start(name, work, partial(self._refuse, seat.account.id))
+            take = partial(self._take, listed=listed)
+            starting = Starting(self.desk, self._wiring.clock, take, self._look_after)
+            work = starting.run([(seat.account.id, seat) for seat in seats])
+            self._supervisor.start("accounts start", work, lambda name, error: self.desk.halt_all(error))
             return
         for seat in seats:
             work = self._bring_up(seat, listed)
@@ -256,13 +272,16 @@ class Platform:
         self.desk.refuse(account, error)
 
     async def _bring_up(self, seat: Seat, listed: Mapping[MarketId, Market]) -> None:
-        async with self._starting:
-            await self.desk.bring_up(await self._take(seat, listed))
-        account = seat.account.id
-        if self.risk is not None and account not in self.desk.halted:
-            self.risk.admit(self.desk.actor(account))
-        if self._wiring.watched and account not in self.desk.halted:
-            self._watching.add(self.desk.actor(account), self._keys[account])
+        actor = await self._take(seat, listed)
+        await self.desk.bring_up(actor)
+        if seat.account.id not in self.desk.halted:
+            self._look_after(actor)
+
+    def _look_after(self, actor: AccountActor) -> None:
+        if self.risk is not None:
+            self.risk.admit(actor)
+        if self._wiring.watched:
+            self._watching.add(actor, self._keys[actor.account.account.id])
 
     def _watch(self, used: Sequence[Market]) -> None:
         """Look after what is beside trading, from now on."""
@@ -307,14 +326,17 @@ class Platform:
             account_id = seat.account.id
             self._keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
             await patiently(w.clock, self._keys[account_id].check)
-        fees = await patiently(w.clock, gateway.fees)
         mandate = seat.mandate if self.risk is None else self.risk.merged(seat.mandate)
-        account = Account(seat.account, mandate, [replace(m, fees=fees) for m in markets], w.origin, w.naming.mark)
+        fees = None if w.beside else await patiently(w.clock, gateway.fees)
+        if fees is not None:
+            markets = [replace(market, fees=fees) for market in markets]
+        account = Account(seat.account, mandate, markets, w.origin, w.naming.mark)
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
         sender.may_enter, sender.on_rejected = self.gate.may_enter, self.gate.rejected
         actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
+        actor.fees = fees
         return actor
 
     def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:

@@ -46,6 +46,7 @@ WORKS = {
     "backtest": "bench_backtest",
     "compile": "bench_compile",
     "indicators": "bench_indicators",
+    "latency": "bench_latency",
     "long_series": "bench_long_series",
     "pool": "bench_pool",
     "replay": "bench_replay",

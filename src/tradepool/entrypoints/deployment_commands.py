@@ -7,7 +7,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tradepool.entrypoints.alarm_commands import add_to as add_alarm_commands
 from tradepool.entrypoints.inputs import Config
+from tradepool.entrypoints.report_commands import report_app
 from tradepool.entrypoints.risk_commands import risk_app
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
@@ -143,3 +145,5 @@ def add_to(app: App) -> None:
     for command in (init, start, stop, status, halt, resume, flatten):
         app.command(command)
     app.command("tradepool.entrypoints.store:store_app", name="store")
+    add_alarm_commands(app)
+    app.command(report_app)

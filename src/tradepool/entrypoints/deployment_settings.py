@@ -47,10 +47,12 @@ class VaultSettings(_Section):
 
 
 class UserSettings(_Section):
-    """A person."""
+    """A person; `mail` and `webhook_env` (a variable of the environment) are where alarms about his accounts go."""
 
     name: str = ""
-    role: Literal["operator", "trader"] = "trader"
+    role: Literal["operator", "staff", "trader"] = "trader"
+    mail: str = ""
+    webhook_env: str = ""
 
 
 class AccountSettings(_Section):

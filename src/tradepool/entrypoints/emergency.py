@@ -28,8 +28,9 @@ from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import keys_of
 from tradepool.entrypoints.own_hands import own_hands
 from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
-from tradepool.entrypoints.running import running_pid
+from tradepool.entrypoints.running import reserve_of, running_pid
 from tradepool.entrypoints.safety import halt_rows, not_seen
+from tradepool.entrypoints.suspending import listed as suspensions_listed
 from tradepool.ports.clock import Clock
 from tradepool.presentation.formats import iso
 from tradepool.presentation.status_page import AccountSafety, StatusJson
@@ -145,6 +146,8 @@ def status(deployed: Deployed) -> StatusJson:
         time=iso(clock.now_ms()),
         accounts=accounts,
         halts=halts,
+        suspensions=suspensions_listed(deployed),
+        disk=reserve_of(deployed).words,
         pid=pid,
     )
 

@@ -44,6 +44,12 @@ style = "$style"      # console for people, json for machines
 id = "binance"         # the venue, by ccxt's name; a practice exchange speaks as it does
 timeframe = "$timeframe"       # the candles that strategies act on
 """)
+ALARMS = """
+# Who hears of trouble, and who outside notices when nothing is heard: docs/guides/alarms.md; tradepool notify test
+# [alarms]
+# webhook_env = "OPS_WEBHOOK"    # the variable of the environment that holds the address
+# alive_env = "ALIVE_URL"        # asked for every minute while all is well
+"""
 PRACTICE_VENUE = Template("""\
 prices = "$prices"       # model: a seeded market model; mirror: the venue's live prices; candles: files of yours
 symbols = ["BTC/USDT", "ETH/USDT"]
@@ -146,7 +152,7 @@ def configuration(wanted: Wanted) -> str:
     if kind == "practice":
         parts.append(PRACTICE_VENUE.substitute(prices=prices))
     parts.extend(_user(kind, user, STRATEGIES[n % len(STRATEGIES)]) for n, user in enumerate(users))
-    return "".join(parts)
+    return "".join([*parts, ALARMS])
 
 
 def _user(kind: str, user: str, strategy: str) -> str:

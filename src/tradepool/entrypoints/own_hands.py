@@ -90,6 +90,7 @@ class OwnHands:
         actor: AccountActor
         sender = Sender(gateway, self._clock, 0, lambda event: actor.post(event))
         actor = AccountActor(account, gateway, self._journal, sender, epoch)
+        actor.fees = fees
         return actor
 
     # ---- looking

@@ -35,6 +35,7 @@ from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.fan_out import InTurn, as_they_came
 from tradepool.simexchange.door import Place, TcpPort, UnixSocket
 from tradepool.simexchange.limits import Limiter
 from tradepool.simexchange.limits import Limits as VenueLimits
@@ -76,6 +77,7 @@ class Plan:
     seed: int = 0
     scenario: Scenario = CALM
     venue_limits: VenueLimits | None = None
+    in_turn: InTurn = as_they_came
 
     def __post_init__(self) -> None:
         """Raise NotYetLive before a venue is started for a strategy that could not trade on it."""
@@ -196,6 +198,7 @@ class Replay:
             origin=Origin.PRACTICE,
             on_time=lambda time_ms: self.clock.advance_to(max(time_ms, self.clock.now_ms())),
             keep_alive_ms=FOREVER_MS,
+            in_turn=self.plan.in_turn,
             read_every_ms=dict.fromkeys(Exposure, every_ms) if self.plan.scenario.faults else None,
         )
 

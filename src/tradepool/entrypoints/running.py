@@ -12,10 +12,13 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.runtime.clock import RealClock
 
-LOCK_FILE = "running.lock"
+LOCK_FILE, RESERVE_FILE = "running.lock", "reserve"
 
 
 class RunsAlready(TradepoolError):
@@ -50,11 +53,16 @@ def running_pid(deployed: Deployed) -> int | None:
     return None
 
 
+def reserve_of(deployed: Deployed) -> Reserve:
+    """The room on its disk that is set aside."""
+    return Reserve(deployed.folder / RESERVE_FILE, deployed.settings.alarms.reserve_mb * SLICE)
+
+
 def books_of(deployed: Deployed, world: str) -> Connection:
     """The deployment's database. Play money that began anew begins new books; the old ones stay beside them."""
     connection = open_store(deployed.database)
     rows = DatabaseDeployment(connection, deployed.deployment)
-    old, halts = rows.world, rows.halts()
+    old, halts, suspended = rows.world, rows.halts(), DatabaseSuspensions(connection).all(RealClock().now_ms())
     if world and old not in ("", world):
         dispose(connection)
         aside = deployed.database.with_name(f"tradepool-{old}.sqlite")
@@ -64,6 +72,8 @@ def books_of(deployed: Deployed, world: str) -> Connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
         for halt in halts:
             rows.halt(halt, "halt kept")
+        for row in suspended:
+            DatabaseSuspensions(connection).suspend(row)
     if world:
         rows.enter(world)
     return connection

@@ -14,12 +14,20 @@ from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balanc
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Halt
 from tradepool.domain.ids import ClientOrderId
+from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.deployment import Seated
 from tradepool.presentation.formats import iso, plain
-from tradepool.presentation.status_page import AccountSafety, HaltRow
+from tradepool.presentation.status_page import AccountSafety, HaltRow, SuspensionRow
 
 # An order is unknown when it was not answered for so long.
 ANSWER_MS = 10_000
+# Data is old when two candles and this long have passed.
+GRACE_S = 10.0
+
+
+def age_max_s(timeframe_ms: int) -> float:
+    """How old market data may be, in seconds."""
+    return 2 * timeframe_ms / 1_000 + GRACE_S
 
 
 def unprotected(account: Account, resting: Collection[ClientOrderId] | None = None) -> list[str]:
@@ -95,6 +103,21 @@ def _difference(seat: Seated, books: DatabaseBooks, balances: Sequence[Balance])
 def halt_rows(halts: Sequence[Halt]) -> list[HaltRow]:
     """Halts as they are shown."""
     return [HaltRow(scope=str(h.scope), since=iso(h.since_ms), by=h.by, reason=h.reason) for h in halts]
+
+
+def suspension_rows(rows: Sequence[Suspended]) -> list[SuspensionRow]:
+    """Suspensions as they are shown."""
+    return [
+        SuspensionRow(
+            kind=row.kind.value,
+            name=row.name,
+            since=iso(row.since_ms),
+            until=None if row.for_ever else iso(row.until_ms),
+            by=row.by,
+            reason=row.reason or row.trouble,
+        )
+        for row in rows
+    ]
 
 
 def lasting(first: AccountSafety, again: AccountSafety) -> AccountSafety:

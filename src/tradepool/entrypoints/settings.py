@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.deployment_settings import (
     AccountSettings,
     DeploymentSettings,
@@ -115,3 +116,4 @@ class Settings(BaseModel):
     accounts: dict[str, AccountSettings] = {}
     mandates: dict[str, MandateSettings] = {}
     risk: RiskSettings = RiskSettings()
+    alarms: AlarmSettings = AlarmSettings()

@@ -7,6 +7,7 @@ database, which is read before every entry: a command beside a process that hang
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -18,27 +19,41 @@ import structlog
 from rich.live import Live
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
-from tradepool.adapters.database.engine import dispose
+from tradepool.adapters.database.deployment import DatabaseDeployment, Replaced
+from tradepool.adapters.database.engine import StoreUnusable, dispose
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
+from tradepool.core.risk.strategy_failures import blamed
+from tradepool.core.risk.suspension import Suspensions
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import FlattenAsked
-from tradepool.domain.ids import Naming
+from tradepool.domain.ids import Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Seat, Wiring
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.lookout import Lookout
+from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
-from tradepool.entrypoints.running import books_of, only_one
-from tradepool.entrypoints.safety import halt_rows, lasting, not_seen, safety_of, unprotected
+from tradepool.entrypoints.running import books_of, only_one, reserve_of
+from tradepool.entrypoints.safety import (
+    age_max_s,
+    halt_rows,
+    lasting,
+    not_seen,
+    safety_of,
+    suspension_rows,
+    unprotected,
+)
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
@@ -48,15 +63,17 @@ from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, l
 from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
 from tradepool.runtime.command_socket import CommandSocket
+from tradepool.runtime.supervise import guard
 from tradepool.runtime.throttle import Throttle
+from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.fan_out import Rotation
+from tradepool.services.trading.starting import AT_ONCE
 
 LOOK_S = 0.5
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
 AGAIN_S = 2.0
-# Data is old when two candles and this long have passed.
-GRACE_S = 10.0
 
 log = telemetry.logger(__name__)
 
@@ -80,6 +97,7 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     say_if_not_compiled()
     with only_one(deployed):
         clock, transport, world = place_of(deployed)
+        reserve_of(deployed).give_if_full()
         connection = books_of(deployed, world)
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
@@ -119,12 +137,17 @@ class Trading:
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
         self._epoch = self._rows.epoch
+        self._suspensions = DatabaseSuspensions(connection)
+        self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
-        journal = FencedJournal(connection, self._epoch)
+        self._reserve = reserve_of(deployed)
+        self._reserve.fill()
+        journal = ReservedJournal(connection, self._epoch, self._reserve)
         for seat in deployed.seats:
             refuse_lost_markets(seat, journal)
         self._ready = False
+        self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         self._platform = Platform(
             Wiring(
                 venue=deployed.venue.id,
@@ -139,9 +162,16 @@ class Trading:
                 wrap_gateway=self._gated,
                 sealed=True,
                 watched=True,
+                # A few are up in seconds, and whoever starts them hears at once what is wrong with all of them.
+                beside=len(deployed.seats) > AT_ONCE,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
                 risk=(deployed.risk, DatabaseRisk(connection)),
+                entries_off=lambda: not self._reserve.whole,
+                together=True,
+                in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
+                suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
+                on_strategy_failed=self._strategy_failed,
             )
         )
 
@@ -155,7 +185,17 @@ class Trading:
             return Denial.REPLACED
         if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
             return Denial.HALTED
+        if not self._reserve.whole:
+            return Denial.DISK_FULL
+        if self._suspensions.why_not(request.market, self._names[request.strategy_id], self._real.now_ms()) is not None:
+            return Denial.SUSPENDED
         return Denial.SHADOW if seat.mode is Mode.SHADOW else ""
+
+    def _strategy_failed(self, strategy: StrategyId) -> None:
+        try:
+            self._suspensions.suspend(blamed(self._names[strategy], self._real.now_ms()))
+        except StoreUnusable as error:
+            log.error("a strategy could not be suspended", strategy=self._names[strategy], error=str(error))
 
     async def run(self) -> None:
         """Connect, recover, trade, until it is over. Replaced, and what connecting raises."""
@@ -170,10 +210,15 @@ class Trading:
             if starting.done():
                 await starting
                 self._ready = True
+                # What stands now stays: the collector must not walk a thousand accounts while a candle waits.
+                gc.collect()
+                gc.freeze()
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
+                alarms = self._alarms()
                 await self._until_over()
+                alarms.cancel()
                 await self._platform.stop()
         finally:
             for task in (starting, ending):
@@ -184,6 +229,13 @@ class Trading:
         log.info("stopped; protections rest at the venue")
         if self._rows.epoch != self._epoch:
             raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
+
+    def _alarms(self) -> asyncio.Task[None]:
+        """Look after it all beside trading, which goes on whatever becomes of that."""
+        lookout = Lookout(self._deployed, self._platform, self._rows, self._reserve, (self._clock, self._real))
+        name = f"{self._deployed.deployment.kind.value} {self._deployed.deployment.id}"
+        alarms = Alarms(lookout.look, self._channels, self._real, name, self._sign_of_life)
+        return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
 
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)
@@ -244,11 +296,13 @@ class Trading:
             time=iso(self._clock.now_ms()),
             accounts=rows,
             halts=halt_rows(self._rows.halts()),
+            suspensions=suspension_rows(self._suspensions.all(self._real.now_ms())),
             data_age_s=self._data_age_s() if self._ready else None,
-            data_age_max_s=2 * self._deployed.timeframe_ms / 1_000 + GRACE_S,
+            data_age_max_s=age_max_s(self._deployed.timeframe_ms),
             pid=os.getpid(),
             candles=self._platform.market_data.candles if self._ready else 0,
             limits=reached(rows_of_desk(self._platform.risk)) if self._ready else [],
+            disk=self._reserve.words,
         )
 
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:

@@ -6,9 +6,9 @@ Adapters fit these by shape. Nothing here retries: a call ends with an answer or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tradepool.core.risk.suspension import Trouble
 from tradepool.domain.balance import Balance
@@ -47,6 +47,8 @@ class ClockReading:
     offset_ms: int
     round_trip_ms: int
 
+
+T = TypeVar("T")
 
 Still = Callable[[], bool]
 OnCandle = Callable[[Candle], None]
@@ -144,6 +146,14 @@ class AccountGateway(Protocol):
 
     async def fees(self) -> FeeSchedule:
         """The rates this account pays."""
+        ...
+
+    async def standing(self) -> tuple[FeeSchedule, Sequence[Balance]]:
+        """Both at once: the rates this account pays, and what it holds."""
+        ...
+
+    def urgently(self, asked: Awaitable[T]) -> Awaitable[T]:
+        """Await what this gateway was asked as urgently as an exit."""
         ...
 
     async def balances(self) -> Sequence[Balance]:

@@ -48,6 +48,10 @@ class Journal(Protocol):
         """Commit one record, or raise and change nothing."""
         ...
 
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Commit records of different accounts at once, or raise and change nothing."""
+        ...
+
     def read(self, account: AccountId) -> Iterable[tuple[int, int, Event]]:
         """An account's events in order: sequence, as_of_ms, event."""
         ...

@@ -49,6 +49,17 @@ class HaltRow(msgspec.Struct, frozen=True):
     reason: str
 
 
+class SuspensionRow(msgspec.Struct, frozen=True):
+    """A suspension in force; `until` is null when it has no end, `by` is "tradepool" for the platform's own."""
+
+    kind: str
+    name: str
+    since: str
+    until: str | None
+    by: str
+    reason: str
+
+
 class StatusJson(msgspec.Struct, frozen=True):
     """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
     behind, None where nobody trades; `limits` are those that were reached, in words; `safe` means that there is no worry."""
@@ -64,6 +75,8 @@ class StatusJson(msgspec.Struct, frozen=True):
     pid: int | None = None
     candles: int = 0
     limits: list[str] = []
+    suspensions: list[SuspensionRow] = []
+    disk: str = ""
     schema: int = SCHEMA
 
     @property
@@ -72,6 +85,8 @@ class StatusJson(msgspec.Struct, frozen=True):
         found = [worry for account in self.accounts for worry in account.worries]
         if self.data_age_s is not None and self.data_age_max_s is not None and self.data_age_s > self.data_age_max_s:
             found.insert(0, f"market data is {self.data_age_s:.0f} s old")
+        if self.disk:
+            found.insert(0, self.disk)
         if self.process == "hangs":
             found.insert(0, f"the trading process {self.pid or ''} does not answer")
         return found
@@ -100,6 +115,10 @@ def status_page(status: StatusJson) -> Group:
         figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
         table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
     halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
+    halts += [
+        Text(f"suspended: {s.kind} {s.name}, until {s.until or 'lifted'}, by {s.by}: {s.reason}", style="yellow")
+        for s in status.suspensions
+    ]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
     return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, table)
 

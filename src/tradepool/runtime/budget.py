@@ -76,6 +76,8 @@ class Budget:
         self.closed_until_ms = 0
         self._windows: dict[tuple[int, str], dict[int, Window]] = {}
         self._out: dict[int, Charge] = {}
+        # The same by key: a thousand keys open their windows at once, and none may walk through what the others have out.
+        self._out_of: dict[str, dict[int, Charge]] = {}
         self._turn = 0
 
     def check(self, cost: Cost, priority: Priority) -> None:
@@ -116,11 +118,21 @@ class Budget:
         self._turn += 1
         charge.turn = self._turn
         self._out[charge.turn] = charge
+        self._out_of.setdefault(charge.cost.key, {})[charge.turn] = charge
         return charge
+
+    def _in(self, charge: Charge) -> None:
+        """It is out no more."""
+        del self._out[charge.turn]
+        of_key = self._out_of[charge.cost.key]
+        del of_key[charge.turn]
+        if not of_key:
+            del self._out_of[charge.cost.key]
 
     def refund(self, charge: Charge) -> None:
         """The request was never sent."""
-        if self._out.pop(charge.turn, None) is not None:
+        if charge.turn in self._out:
+            self._in(charge)
             self._add(charge, -1)
 
     def answered(self, now_ms: int, charge: Charge, answer: Answer | None) -> bool:
@@ -129,7 +141,7 @@ class Budget:
             return False
         for n in charge.windows:
             self._told(now_ms, n, charge, answer)
-        del self._out[charge.turn]
+        self._in(charge)
         if answer is not None and answer.of_key:
             self._use_up(charge)
         wait_s = silence_s(answer) if answer else 0
@@ -184,8 +196,8 @@ class Budget:
             del known[old]
         window = known[index] = Window(index)
         limit = self.limits[n]
-        for charge in self._out.values():
-            if n in charge.windows and (not limit.per_key or charge.cost.key == key):
+        for charge in (self._out_of.get(key, {}) if limit.per_key else self._out).values():
+            if n in charge.windows:
                 charge.windows[n].append(window)
                 _count(window, charge, charge.cost.amount(limit.measure))
         return window

@@ -330,7 +330,11 @@ class AccountReads:
         return lately and self._schedule.unbroken(account)
 
     async def _read_balances(self, account: AccountId, gateway: AccountGateway, asked_ms: int) -> None:
-        assets = {balance.asset: (asked_ms, balance) for balance in await gateway.balances()}
+        self.took(account, await gateway.balances(), asked_ms)
+
+    def took(self, account: AccountId, balances: Sequence[Balance], asked_ms: int) -> None:
+        """The venue's word on all that an account holds, asked for then."""
+        assets = {balance.asset: (asked_ms, balance) for balance in balances}
         known = self._known.get(account)
         newer = {asset: told for asset, told in known.assets.items() if told[0] > asked_ms} if known else {}
         self._known[account] = _Known(asked_ms, asked_ms, {**assets, **newer})

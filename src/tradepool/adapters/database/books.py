@@ -27,18 +27,18 @@ class DatabaseBooks:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
 
-    def transfers(self, account: AccountId) -> Iterator[Transfer]:
-        """Every transfer of an account, in the order it was booked."""
-        for entry in self.entries(account):
+    def transfers(self, account: AccountId, after: int = 0) -> Iterator[Transfer]:
+        """Every transfer of an account that an event after that sequence made, in the order it was booked."""
+        for entry in self.entries(account, after):
             yield from entry.transfers
 
-    def entries(self, account: AccountId) -> Iterator[LedgerEntry]:
-        """Every ledger entry of an account, in the order it was booked."""
+    def entries(self, account: AccountId, after: int = 0) -> Iterator[LedgerEntry]:
+        """Every ledger entry of an account that an event after that sequence made, in the order it was booked."""
         t, e = tables.transfer, tables.ledger_entry
         query = (
             select(e.c.id, e.c.time_ms, e.c.reference, t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
             .join(t, e.c.id == t.c.entry)
-            .where(e.c.account == account)
+            .where(e.c.account == account, e.c.sequence > after)
             .order_by(e.c.sequence, e.c.id, t.c.position)
         )
         rows = self._connection.execute(query).all()
@@ -69,6 +69,13 @@ class DatabaseBooks:
         rows = self._connection.execute(query.order_by(t.sequence.desc()).limit(most)).all()
         self._connection.rollback()
         return [decode(body, OrderFilled).fill for (body,) in rows]
+
+    def fills(self, account: AccountId) -> Iterator[Fill]:
+        """Every fill of an account, in the order it was booked."""
+        t = tables.event.c
+        query = select(t.body).where(t.account == account, t.kind == OrderFilled.__name__).order_by(t.sequence)
+        for (body,) in self._connection.execute(query):
+            yield decode(body, OrderFilled).fill
 
     def trades(self, account: AccountId) -> list[Trade]:
         """Closed trades of an account, in the order they closed."""

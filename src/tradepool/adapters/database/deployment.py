@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Executable, delete, func, insert, select, upd
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.remembered import Remembered, wrote
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
@@ -44,6 +45,8 @@ class DatabaseDeployment:
     def __init__(self, connection: Connection, deployment: Deployment) -> None:
         """Take an empty database for this deployment. Raises WrongDatabase for another one's."""
         self._connection = connection
+        # Both are asked for before each entry.
+        self._halts, self._epoch = Remembered(connection, self._load_halts), Remembered(connection, self._load_epoch)
         t = tables.deployment.c
         held = connection.execute(select(t.id, t.kind)).first()
         connection.rollback()
@@ -60,6 +63,7 @@ class DatabaseDeployment:
         with transaction(self._connection):
             for statement in statements:
                 self._connection.execute(statement)
+        wrote(self._connection)
 
     # ---- which world, which instance
 
@@ -75,6 +79,9 @@ class DatabaseDeployment:
     @property
     def epoch(self) -> int:
         """The newest instance; whoever has a lower number has been replaced."""
+        return self._epoch()
+
+    def _load_epoch(self) -> int:
         return int(str(self._one(select(tables.deployment.c.epoch))))
 
     def next_epoch(self) -> int:
@@ -106,6 +113,9 @@ class DatabaseDeployment:
 
     def halts(self) -> list[Halt]:
         """What is halted now, by scope."""
+        return self._halts()
+
+    def _load_halts(self) -> list[Halt]:
         t = tables.halt.c
         rows = self._connection.execute(
             select(t.kind, t.name, t.since_ms, t.by, t.reason).order_by(t.kind, t.name)
@@ -121,21 +131,23 @@ class DatabaseDeployment:
         row = {"kind": halt.scope.kind.value, "name": halt.scope.name, "since_ms": halt.since_ms}
         row |= {"by": halt.by, "reason": halt.reason}
         deed = Deed(time_ms=halt.since_ms, by=halt.by, what=what, scope=str(halt.scope), reason=halt.reason)
-        self._write(insert(tables.halt).prefix_with("OR REPLACE").values(row), self._audited(deed))
+        self._write(insert(tables.halt).prefix_with("OR REPLACE").values(row), self.audited(deed))
 
     def lift(self, scope: Scope, deed: Deed) -> bool:
         """Lift a halt; whether there was one."""
         there = any(halt.scope == scope for halt in self.halts())
         t = tables.halt.c
         gone = delete(tables.halt).where(t.kind == scope.kind.value, t.name == scope.name)
-        self._write(gone, self._audited(deed))
+        self._write(gone, self.audited(deed))
         return there
 
     def audit(self, deed: Deed) -> None:
         """Write down what a person did."""
-        self._write(self._audited(deed))
+        self._write(self.audited(deed))
 
-    def _audited(self, deed: Deed) -> Executable:
+    @staticmethod
+    def audited(deed: Deed) -> Executable:
+        """What writes a deed down, beside what it changed."""
         row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
         return insert(tables.audit).values(row)
 

@@ -49,17 +49,24 @@ class DatabaseJournal:
 
     def write(self, record: Record) -> None:
         """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
+        self.write_all([record])
+
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Commit records of different accounts in one transaction; raises as `write` does, and then none is written."""
         with self._transaction():
             run = self._connection.execute
-            run(_EVENT, _event_row(record))
-            if record.intents:
-                run(_INTENT, [_intent_row(record, intent) for intent in record.intents])
-            for entry in record.entries:
-                self._write_entry(record, entry)
-            if record.trades:
-                run(_TRADE, [_trade_row(record, n) for n in range(len(record.trades))])
-            if record.refusals:
-                run(_REFUSAL, [_refusal_row(record, n) for n in range(len(record.refusals))])
+            run(_EVENT, [_event_row(record) for record in records])
+            if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
+                run(_INTENT, intents)
+            entries = [(record, entry) for record in records for entry in record.entries]
+            if entries:
+                run(_ENTRY, [_entry_row(record, entry) for record, entry in entries])
+            if transfers := [row for _, entry in entries for row in _transfer_rows(entry)]:
+                run(_TRANSFER, transfers)
+            if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
+                run(_TRADE, trades)
+            if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:
+                run(_REFUSAL, refusals)
             self.fence()
 
     def fence(self) -> None:
@@ -80,34 +87,6 @@ class DatabaseJournal:
         finally:
             if not committed:
                 self._connection.rollback()
-
-    def _write_entry(self, record: Record, entry: LedgerEntry) -> None:
-        row = {
-            "id": entry.id,
-            "account": entry.account,
-            "sequence": record.sequence,
-            "time_ms": entry.time_ms,
-            "reference": entry.reference,
-        }
-        self._connection.execute(_ENTRY, row)
-        if not entry.transfers:
-            return
-        self._connection.execute(
-            _TRANSFER,
-            [
-                {
-                    "entry": entry.id,
-                    "position": position,
-                    "account": entry.account,
-                    "debit": transfer.debit.value,
-                    "credit": transfer.credit.value,
-                    "asset": transfer.asset,
-                    "amount": format(transfer.amount, "f"),
-                    "code": transfer.code.value,
-                }
-                for position, transfer in enumerate(entry.transfers)
-            ],
-        )
 
     def read(self, account: AccountId, after: int = 0) -> Iterator[tuple[int, int, Event]]:
         """An account's events in order, those after a sequence: sequence, as_of_ms, event. DamagedJournal, UnknownEvent."""
@@ -201,6 +180,32 @@ def _intent_row(record: Record, intent: OrderRequest) -> dict[str, object]:
         "sequence": record.sequence,
         "body": encode(intent),
     }
+
+
+def _entry_row(record: Record, entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "account": entry.account,
+        "sequence": record.sequence,
+        "time_ms": entry.time_ms,
+        "reference": entry.reference,
+    }
+
+
+def _transfer_rows(entry: LedgerEntry) -> list[dict[str, object]]:
+    return [
+        {
+            "entry": entry.id,
+            "position": position,
+            "account": entry.account,
+            "debit": transfer.debit.value,
+            "credit": transfer.credit.value,
+            "asset": transfer.asset,
+            "amount": format(transfer.amount, "f"),
+            "code": transfer.code.value,
+        }
+        for position, transfer in enumerate(entry.transfers)
+    ]
 
 
 def _trade_row(record: Record, number: int) -> dict[str, object]:

@@ -17,8 +17,8 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.limit import Action, Override, Trip
 from tradepool.domain.order import OrderRequest, Purpose
 
-# More entries of one account than go out in a minute.
-NEWEST = 200
+# More orders of one account than go out in a minute.
+NEWEST = 60
 
 
 class DatabaseRisk:

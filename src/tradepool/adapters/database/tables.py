@@ -255,3 +255,17 @@ risk_resumed = Table(
     Column("scope", Text, primary_key=True),
     sqlite_strict=True,
 )
+
+suspension = Table(
+    "suspension",
+    METADATA,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+    Column("until_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name", "trouble"),
+    sqlite_strict=True,
+)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import ccxt
 
@@ -27,6 +27,8 @@ from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
+
+T = TypeVar("T")
 
 FILLS_PAGE = 1_000
 PAST_ORDERS = 1_000
@@ -247,6 +249,19 @@ class CcxtGateway:
     async def fees(self) -> FeeSchedule:
         """The rates this account pays."""
         return await self._ask("fees", self._client.privateGetAccount({}), translate.fees_from)
+
+    async def standing(self) -> tuple[FeeSchedule, Sequence[Balance]]:
+        """Both at once."""
+        asked = self._client.privateGetAccount({})
+        return await self._ask(
+            "account",
+            asked,
+            lambda answer: (translate.fees_from(answer), translate.balances_from(answer, self.account)),
+        )
+
+    def urgently(self, asked: Awaitable[T]) -> Awaitable[T]:
+        """Await it at the priority of an exit."""
+        return at(Priority.EXIT, asked)
 
     async def close(self) -> None:
         """Stop watching and close the client."""

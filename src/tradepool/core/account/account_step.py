@@ -74,7 +74,8 @@ STEPS = 30
 BREAK_DISTANCE = 31
 BREAK_AT = 32
 LEAVE_TIME = 33
-SLOT_SIZE = 34
+WISH_LEAVE = 34
+SLOT_SIZE = 35
 
 # terms: what the market and the mandate fix
 UNITS_PER_STEP = 0

@@ -44,6 +44,7 @@ from tradepool.core.account.account_step import (
     UNITS_PER_STEP,
     UNITS_PER_TICK_STEP,
     UNSELLABLE,
+    WISH_LEAVE,
     WISH_SIDE,
     side_of,
 )
@@ -69,7 +70,7 @@ def decide_levels(slot: Ints, scale: float, close_ticks: int, time_ms: int, brea
     if BREAK_EVEN == 1:
         slot[BREAK_DISTANCE] = minimum(ceil_to_int(break_even * scale), FARTHEST * close_ticks)
     if TIMED == 1:
-        slot[LEAVE_TIME] = time_ms + round_to_int(minimum(hold_ms, 1e15)) if hold_ms > 0.0 else 0
+        slot[WISH_LEAVE] = time_ms + round_to_int(minimum(hold_ms, 1e15)) if hold_ms > 0.0 else 0
 
 
 def open_slot(slot: Ints, time_ms: int) -> None:
@@ -77,6 +78,8 @@ def open_slot(slot: Ints, time_ms: int) -> None:
     slot[HOLDING] = slot[DUST]
     slot[DUST] = 0
     slot[SIDE] = slot[WISH_SIDE]
+    if TIMED == 1:
+        slot[LEAVE_TIME] = slot[WISH_LEAVE]
     slot[STOP] = 0
     slot[RESTING] = 0
     slot[TRAILED] = 0

@@ -45,7 +45,7 @@ class GridsApart(TradepoolError):
 
 
 def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed) -> bool:
-    """What is only heard at a start: whether it is news. GridsApart, BrokenLaw."""
+    """What is only heard at a start, or of a person: whether it is news. GridsApart, BrokenLaw."""
     match event:
         case TermsSeen():
             return take_terms(account, event)

@@ -97,8 +97,10 @@ class LiveLimits:
         self.limits: Sequence[Limit] = ()
         self.trips: dict[tuple[str, str], Trip] = {}
         self.peaks: dict[tuple[str, str], Decimal] = {}
+        self._by_key: dict[Key, list[Limit]] = {}
         self._clusters: Mapping[str, frozenset[MarketId]] = {}
         self._standings: dict[AccountId, Standing] = {}
+        self._mandates: dict[str, AccountId] = {}
         self._entering: dict[AccountId, dict[MarketId, Decimal]] = {}
         self._admitted: dict[AccountId, dict[ClientOrderId, OrderRequest]] = {}
         self._tallies: dict[Key, _Tally] = {}
@@ -109,6 +111,9 @@ class LiveLimits:
         """These are the limits from now on."""
         order = list(LimitScope)
         self.limits = sorted(limits, key=lambda limit: (order.index(limit.scope), limit.key))
+        self._by_key = {}
+        for limit in self.limits:
+            self._by_key.setdefault((limit.scope, limit.name), []).append(limit)
         if clusters != self._clusters:
             standings = list(self._standings.values())
             for standing in standings:
@@ -134,6 +139,7 @@ class LiveLimits:
             self._count(self._standings[account], -1)
         admitted = {name: order for name, order in self._orders(account).items() if name in standing.working}
         self._standings[account], self._admitted[account] = standing, admitted
+        self._mandates[standing.mandate] = account
         self._entering[account] = {
             order.market: order.quantity for order in admitted.values() if order.market not in standing.held
         }
@@ -188,14 +194,21 @@ class LiveLimits:
                 scope, name, _ = read_key(trip.key)
                 if self.covers(scope, name, standing, entry.market) and trip.user in ("", standing.user):
                     return Denied(Denial.REDUCE_ONLY)
-        for limit in self.limits:
-            if limit.scope is LimitScope.MANDATE or not self.covers(limit.scope, limit.name, standing, entry.market):
-                continue
+        for limit in self._about(standing, entry.market):
             figure = self.figure(limit, now_ms, entry)
             if figure is not None and _reached(limit, figure):
                 user = standing.user if limit.scope is LimitScope.CLUSTER else ""
                 return Denied(limit.denial, Broken(limit, figure, user))
         return None
+
+    def _about(self, standing: Standing, market: MarketId) -> Iterator[Limit]:
+        """The limits above an account's mandate that speak of a market, those of the widest scope first."""
+        own = ((LimitScope.USER, standing.user), (LimitScope.STRATEGY, standing.strategy))
+        for key in ((LimitScope.PLATFORM, ""), *own, (LimitScope.MARKET, symbol_of(market))):
+            yield from self._by_key.get(key, ())
+        for name, markets in self._clusters.items():
+            if market in markets:
+                yield from self._by_key.get((LimitScope.CLUSTER, name), ())
 
     def admit(self, entry: OrderRequest, now_ms: int) -> None:
         """An entry goes out: from now on it counts. Again is harmless."""
@@ -348,7 +361,8 @@ class LiveLimits:
         """The account of a limit of a mandate."""
         if limit.scope is not LimitScope.MANDATE:
             return None
-        return next((each for each in self._standings.values() if each.mandate == limit.name), None)
+        account = self._mandates.get(limit.name)
+        return None if account is None else self._standings[account]
 
     def _equity(self, tally: _Tally, quote: str) -> Decimal:
         """Cash and positions at the last closes."""

@@ -5,14 +5,14 @@ Pure: times come in, and what was suspended is a value that whoever shares it (o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tradepool.domain.ids import AccountId, MarketId
+from tradepool.domain.suspended import FOR_EVER_MS
 
 MINUTE_MS = 60_000
-FOR_EVER_MS = 2**62
 
 
 class Trouble(StrEnum):
@@ -22,6 +22,7 @@ class Trouble(StrEnum):
     STALE = "stale"
     HALTED = "halted"
     DELISTED = "delisted"
+    ODD_PRICE = "odd_price"
 
 
 # How often the venue's listing is asked for; two answers may be missed before a halted market is believed to be open.
@@ -32,6 +33,7 @@ LASTS_MS: Mapping[Trouble, int] = {
     Trouble.STALE: 5 * MINUTE_MS,
     Trouble.HALTED: 3 * LISTING_MS,
     Trouble.DELISTED: FOR_EVER_MS,
+    Trouble.ODD_PRICE: 15 * MINUTE_MS,
 }
 # So many different accounts: what one of them does wrong, however often, says nothing about the market.
 ACCOUNTS_MAX = 5
@@ -69,9 +71,9 @@ class Suspensions:
     ('suspended_stale', None)
     """
 
-    def __init__(self) -> None:
-        """Nothing is suspended."""
-        self._held: dict[MarketId, Suspension] = {}
+    def __init__(self, held: MutableMapping[MarketId, Suspension] | None = None) -> None:
+        """`held` is where they are kept: rows of a table, or (None) this process's memory, where nothing is suspended."""
+        self._held: MutableMapping[MarketId, Suspension] = {} if held is None else held
         self._errors: dict[MarketId, dict[AccountId, int]] = {}
 
     def suspend(self, market: MarketId, trouble: Trouble, now_ms: int, note: str = "") -> None:

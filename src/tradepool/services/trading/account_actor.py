@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.posting import fill_entry, opening_entry
@@ -22,6 +22,7 @@ from tradepool.domain.event import (
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record
@@ -43,24 +44,38 @@ class AnotherInstance(TradepoolError):
     """Another, newer instance trades account {account}: order {order} is its; this one, {epoch}, stops: see that only one of them runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What an event did, and what is wanted because of it."""
+
+    record: Record
+    commands: Sequence[Command]
+
+
 class AccountActor:
     """Owns one account's state. `post` takes events from anywhere in the loop; `run` handles them until cancelled."""
 
     def __init__(
         self, account: Account, gateway: AccountGateway, journal: Journal, sender: Sender, epoch: int = 0
     ) -> None:
-        """The parts, and the instance's epoch; `recovery.start` brings the actor up to date before `run`."""
+        """The parts, and the instance's epoch; `recovery.start` brings the actor up to date before `run`.
+
+        `recovered`: the journal knew it; `taken_over`: from another instance. `fees`, where they are not known, are asked
+        for later: those of the journal hold until then.
+        """
         self.account = account
         self.gateway = gateway
         self.sender = sender
         self.reconnecting = Reconnecting(sender.clock)
         self.epoch = epoch
         self.sequence = 0
-        self.recovered = False
+        self.recovered = self.taken_over = False
+        self.fees: FeeSchedule | None = None
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
         self.on_applied: Callable[[AccountActor], None] = lambda actor: None
         self.on_balances: OnBalances = lambda balances, time_ms: None
+        self.together: Callable[[AccountActor, Event], Awaitable[None]] | None = None
         self._last_fills: dict[MarketId, FillId] = {}
         self._fills_before: dict[ClientOrderId, FillId | None] = {}
         self._lost = False
@@ -95,6 +110,8 @@ class AccountActor:
                 await on_lost(self)
             elif isinstance(event, OrderFilled) and self._older(event.fill):
                 self.lost(f"an older instance has ordered {event.fill.client_order_id}")
+            elif self.together is not None:
+                await self.together(self, event)
             else:
                 self.handle(event)
             if self.account.changed or not isinstance(event, CandlesClosed):
@@ -110,20 +127,35 @@ class AccountActor:
 
     def handle(self, event: Event) -> None:
         """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
+        decided = self.decide(event)
+        if decided is not None:
+            self._journal.write(decided.record)
+            self.release(decided)
+
+    def decide(self, event: Event) -> Decided | None:
+        """Apply an event; what is to be written down before anything is done about it, None when it is no news."""
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
-            return
+            return None
         if self.account.foreign is not foreign and self.account.foreign is not None:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self.sequence += 1
-        self._journal.write(self._record(event, commands))
-        self._note(event, commands)
-        if self.account.foreign is not foreign and self.account.foreign is not None:
+        return Decided(self._record(event, commands), commands)
+
+    def release(self, decided: Decided) -> None:
+        """It is written down: queue its commands. AnotherInstance."""
+        self._note(decided.record.event, decided.commands)
+        if self.account.foreign is not None:
             self.refuse_newer(self.account.foreign.name)
-        for each in commands:
+        for each in decided.commands:
             if isinstance(each, RecordRefusal):
                 _tell(each.refusal)
-        self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
+        self.sender.put(command for command in decided.commands if isinstance(command, Submit | Cancel))
+
+    def with_fees(self, market: Market) -> Market:
+        """A market as it is listed, with this account's fees as far as they are known."""
+        seen = self.account.seen.get(market.id)
+        return replace(market, fees=self.fees or (seen or market).fees)
 
     def _older(self, fill: Fill) -> bool:
         """Whether an older instance, which is not over yet, made this order behind the journal's back: the venue is asked."""

@@ -85,6 +85,10 @@ class AccountFeed:
         """Its stream stands again."""
         self._reads.mended(actor.account.account.id)
 
+    def took(self, account: AccountId, balances: Sequence[Balance], asked_ms: int) -> None:
+        """What an account held when it was started."""
+        self._reads.took(account, balances, asked_ms)
+
     def holdings(self, account: AccountId) -> Holdings | None:
         """What an account holds, as the stream or a read told last, and when that was."""
         return self._reads.holdings(account)

@@ -23,8 +23,12 @@ from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.account_feed import AccountFeed
+from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
+from tradepool.services.trading.together import Together
 
 ENTRY_MAX_AGE_BARS = 1
+# Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
+GROUP_MAX, TURNS = 64, 8
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
@@ -38,7 +42,8 @@ class NothingToResume(InvalidInput):
 
 
 class TradingDesk:
-    """Runs the actors beside each other. `halted` names the accounts that failed, with the error."""
+    """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
+    order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -46,6 +51,9 @@ class TradingDesk:
         """Nobody is expected yet. `every_ms` is how often accounts are read; None: never."""
         self.actors: list[AccountActor] = []
         self.halted: dict[AccountId, Exception] = {}
+        self.in_turn: InTurn = as_they_came
+        self.together: Together | None = None
+        self._telling = asyncio.Lock()
         self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
         self._journal = journal
@@ -55,6 +63,7 @@ class TradingDesk:
         self._followers: dict[Follows, list[AccountId]] = {}
         self._kept: dict[AccountId, list[CandlesClosed]] = {}
         self._closes: Mapping[MarketId, float] = {}
+        self._working: set[AccountId] = set()
         self._runs = False
 
     @property
@@ -87,17 +96,36 @@ class TradingDesk:
     async def bring_up(self, actor: AccountActor) -> None:
         """Recover an account and give it what was kept for it; it trades at once if the desk runs."""
         name = actor.account.account.id
-        self.actors.append(actor)
-        self._by_account[name] = actor
+        is_secured = name in self._by_account
+        work = recovery.finish(actor, self._clock) if is_secured else recovery.start(actor, self._journal, self._clock)
+        if not is_secured:
+            self._take_on(actor)
+        await guard(f"{name} start", work, partial(self._halt, name))
         for event in self._kept.pop(name, ()):
             actor.post(event)
-        await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
         # After the journal, whose last candle may be older than the last checkpoint.
         for market, close in self._closes.items():
             if market in actor.account.slots:
                 actor.account.mark(market, close)
         if self._runs:
             self._go(actor)
+
+    def _take_on(self, actor: AccountActor) -> None:
+        actor.together = self.together.handle if self.together is not None else None
+        self.actors.append(actor)
+        self._by_account[actor.account.account.id] = actor
+
+    async def secure(self, actor: AccountActor) -> bool:
+        """See to an account's protections ahead of the rest of its start, which `bring_up` does; whether it may go on.
+
+        From now on it hears the answers to what it sends; candles are kept for it until it is up.
+        """
+        name = actor.account.account.id
+        self._take_on(actor)
+        await guard(f"{name} start", recovery.secure(actor, self._journal, self._clock), partial(self._halt, name))
+        if name not in self.halted:
+            self._work(actor)
+        return name not in self.halted
 
     async def run(self, market_data: MarketData) -> None:
         """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
@@ -108,11 +136,17 @@ class TradingDesk:
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
     def _go(self, actor: AccountActor) -> None:
-        if actor.account.account.id not in self.halted:
-            actor.sender.on_failed = partial(self.halt, actor.account.account.id)
+        if actor.account.account.id not in self.halted and actor.account.account.id not in self._kept:
+            self._work(actor)
+            self.feed.admit(actor)
+
+    def _work(self, actor: AccountActor) -> None:
+        name = actor.account.account.id
+        if name not in self._working:
+            self._working.add(name)
+            actor.sender.on_failed = partial(self.halt, name)
             self._run(actor, "events", lambda: actor.run(self._reconnect))
             self._run(actor, "orders", actor.sender.run)
-            self.feed.admit(actor)
 
     async def _reconnect(self, actor: AccountActor) -> None:
         self.feed.lost(actor)
@@ -134,6 +168,7 @@ class TradingDesk:
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
         self.halted.setdefault(account, error)
+        self._kept.pop(account, None)
         if account in self._by_account:
             self._by_account[account].sender.halt()
         self.feed.drop(account)
@@ -154,17 +189,37 @@ class TradingDesk:
         """Give each group of accounts that follow the same strategy and markets its signals, as one shared event."""
         by_key: Mapping[tuple[StrategyId, MarketId], Signal] = {(s.strategy_id, s.market): s for s in signals}
         late = self._clock.now_ms() >= time_ms + ENTRY_MAX_AGE_BARS * self._timeframe_ms
+        told = list[Told]()
         for (strategy_id, markets), accounts in self._followers.items():
             mine = tuple(by_key[strategy_id, m] for m in markets if (strategy_id, m) in by_key)
             if not mine:
                 continue
             event = CandlesClosed(time_ms=time_ms, signals=mine, late=late)
-            for account in accounts:
-                if account in self._kept:
-                    self._kept[account].append(event)
-                elif account not in self.halted:
-                    self._by_account[account].post(event)
-        self.feed.after_batch()
+            told += [(account, event) for account in accounts]
+        if self.together is None:
+            self._tell(self.in_turn(time_ms, told))
+            self.feed.after_batch()
+        else:
+            self._supervisor.start("fan-out", self._tell_some(self.in_turn(time_ms, told)), self._market_data_failed)
+
+    def _tell(self, told: Sequence[Told]) -> None:
+        for account, event in told:
+            if account in self._kept:
+                self._kept[account].append(event)
+            elif account not in self.halted:
+                self._by_account[account].post(event)
+
+    async def _tell_some(self, told: Sequence[Told]) -> None:
+        """The first account alone, then twice as many each time: its order is on the wire before others are decided, and
+        the last one's group is still written in one transaction. A T waits until the one before it is told."""
+        async with self._telling:
+            done, size = 0, 1
+            while done < len(told):
+                self._tell(told[done : done + size])
+                done, size = done + size, min(2 * size, GROUP_MAX)
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+            self.feed.after_batch()
 
     def resume(self, account: AccountId) -> None:
         """Let an account enter again after somebody else had ordered on it: its owner says that this is over.

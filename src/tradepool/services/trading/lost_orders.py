@@ -32,15 +32,15 @@ async def lost_orders(
     since_ms = min((o.time_ms for o in found if o.client_order_id in times or not o.status.final), default=0)
     requests = [request for order in found if order.time_ms >= since_ms and (request := _request(actor, order))]
     log.warning("orders that the journal does not know", account=actor.account.account.id, orders=len(requests))
-    there = {order.client_order_id for order in await actor.gateway.open_orders(market)}
+    there = {rest.client_order_id for rest in await actor.gateway.open_orders(market)}
     # What is on its way is not there yet.
     rests = tuple(sorted(there | {name for name in actor.account.orders if actor.sender.holds(Submit, name)}))
     trips, left, events = _round_trips(fills), requests, list[OrdersAdopted]()
     for number, trip in enumerate(trips, 1):
         later = {fill.client_order_id for each in trips[number:] for fill in each}
         is_last = number == len(trips)
-        names = {fill.client_order_id for fill in trip} - later
-        mine = [request for request in left if is_last or request.client_order_id in names]
+        here = {fill.client_order_id for fill in trip} - later
+        mine = [request for request in left if is_last or request.client_order_id in here]
         left = [request for request in left if request not in mine]
         events.append(
             OrdersAdopted(

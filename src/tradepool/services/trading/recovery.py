@@ -7,8 +7,10 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from tradepool.core.account import account_step as step
 from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
@@ -16,6 +18,7 @@ from tradepool.domain.errors import InvalidInput, VenueError
 from tradepool.domain.event import (
     OFF_NEW_GRID,
     AccountOpened,
+    Event,
     InstanceBegan,
     MandateChanged,
     OrderFilled,
@@ -24,7 +27,7 @@ from tradepool.domain.event import (
     TermsSeen,
 )
 from tradepool.domain.fill import Fill
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, Refusal
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, OrderType, Refusal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
@@ -43,15 +46,50 @@ log = telemetry.logger(__name__)
 
 async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """Bring an actor up to date with its journal and its venue; afterwards `run` and the sender may start."""
-    account = actor.account
+    revive(actor, journal, clock)
+    await finish(actor, clock)
+
+
+def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:
+    """What the journal says, and nothing of the venue. InstanceTooOld, GridsApart, and what reading raises."""
+    account, now_ms = actor.account, clock.now_ms()
     mandate, markets = account.mandate, tuple(slot.listed for slot in account.slots.values())
     actor.replay(list(journal.read(account.account.id)))
-    if actor.epoch < actor.account.naming.epoch:
-        raise InstanceTooOld(account=actor.account.account.id, epoch=actor.epoch, newer=actor.account.naming.epoch)
-    actor.handle(InstanceBegan(time_ms=clock.now_ms(), epoch=actor.epoch))
+    if actor.epoch < account.naming.epoch:
+        raise InstanceTooOld(account=account.account.id, epoch=actor.epoch, newer=account.naming.epoch)
+    actor.handle(InstanceBegan(time_ms=now_ms, epoch=actor.epoch))
+    actor.taken_over = actor.recovered and account.changed
     # What the journal holds was decided under what held then; from here on this holds.
-    actor.handle(TermsSeen(time_ms=clock.now_ms(), markets=markets))
-    actor.handle(MandateChanged(time_ms=clock.now_ms(), mandate=mandate))
+    actor.handle(TermsSeen(time_ms=now_ms, markets=tuple(actor.with_fees(market) for market in markets)))
+    actor.handle(MandateChanged(time_ms=now_ms, mandate=mandate))
+
+
+async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
+    """The first part of a start: each protection is seen at the venue, or made again, ahead of all that can wait.
+
+    Who holds something and is not protected as the journal says asks for everything at once: what it then commands
+    goes out as soon as the sender runs.
+    """
+    revive(actor, journal, clock)
+    if not await patiently(clock, lambda: _protected(actor)):
+        log.warning("an account is not protected as it was", account=actor.account.account.id)
+        await patiently(clock, lambda: actor.gateway.urgently(catch_up(actor, resend=True)))
+
+
+async def _protected(actor: AccountActor) -> bool:
+    """Whether each exit that works rests as it did, and all that is held has one."""
+    for request in actor.told():
+        if not request.adds_risk:
+            order = await actor.gateway.look_up(request)
+            rests = order is not None and order.status is OrderStatus.ACCEPTED and not order.filled_quantity
+            if not rests or actor.unanswered(request):
+                return False
+    slots = actor.account.slots.values()
+    return not any(slot.held and slot.row[step.STOP] > 0 and not slot.stop and not slot.exit for slot in slots)
+
+
+async def finish(actor: AccountActor, clock: Clock) -> None:
+    """The last part: the stream, and what happened while nobody listened."""
     await patiently(clock, lambda: _connect(actor, clock, resend=True))
 
 
@@ -85,15 +123,17 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
     filled is booked before its order ends.
     """
     found = [(request, await actor.gateway.look_up(request)) for request in actor.told()]
+    gone = {request.market for request, order in found if order is None or order.status is OrderStatus.CANCELLED}
     for slot in actor.account.slots.values():
         market = slot.market.id
         known = partial(actor.account.booked, market)
         fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
         fills = [fill for fill in fills if not _history(actor, fill)]
-        rest = await actor.gateway.open_orders(slot.market) if resend and actor.recovered else []
+        rest = await actor.gateway.open_orders(slot.market) if resend and (actor.taken_over or market in gone) else []
         hear(actor, rest)
         lost = await lost_orders(actor, slot.market, fills, rest)
-        for event in lost or [OrderFilled(fill=fill) for fill in fills]:
+        events: Sequence[Event] = lost or [OrderFilled(fill=fill) for fill in fills]
+        for event in events:
             actor.handle(event)
     for request, order in found:
         if order is not None:

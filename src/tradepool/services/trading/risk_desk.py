@@ -55,15 +55,14 @@ class RiskDesk:
         self._strategies = strategies
         self._agreed: dict[AccountId, Mandate] = {}
         self._overrides: tuple[Override, ...] | None = None
-        self._read_s = -1
+        self._read_s, self._is_new = -1, False
         self._refresh()
 
     # ---- who is watched
 
     def merged(self, mandate: Mandate) -> Mandate:
         """A mandate of the configuration with what people set of its limits since; it is one of this desk's from now on."""
-        self._agreed[mandate.account] = mandate
-        self._use()
+        self._agreed[mandate.account], self._is_new = mandate, True
         return self._with_overrides(mandate)
 
     def _with_overrides(self, mandate: Mandate) -> Mandate:
@@ -78,9 +77,10 @@ class RiskDesk:
         """An account is up."""
         actor.on_applied = self._stands
         self._stands(actor)
-        since_ms = self._clock.now_ms() - MINUTE_MS
-        for entry in self._store.entries_since(actor.account.account.id, since_ms):
-            self.limits.sent_before(entry)
+        if any(limit.kind == "orders_per_minute_max" for limit in self.limits.limits):
+            since_ms = self._clock.now_ms() - MINUTE_MS
+            for entry in self._store.entries_since(actor.account.account.id, since_ms):
+                self.limits.sent_before(entry)
 
     def candle(self, candle: Candle) -> None:
         """A candle closed."""
@@ -134,6 +134,9 @@ class RiskDesk:
 
     def _refresh(self) -> None:
         """Read what people did, once a second."""
+        if self._is_new:
+            self._is_new = False
+            self._use()
         second = self._clock.now_ms() // 1_000
         if second == self._read_s:
             return

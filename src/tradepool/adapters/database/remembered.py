@@ -1,0 +1,40 @@
+"""What a query found, kept until somebody has written since, in whatever process.
+
+SQLite counts for each connection what others have committed (`pragma data_version`, about a microsecond); what this
+connection writes to the same rows is counted beside it by who writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+_OURS = "tradepool: own writes to the deployment's rows"
+
+
+def wrote(connection: Connection) -> None:
+    """Say that this connection has written to rows that are remembered."""
+    connection.info[_OURS] = connection.info.get(_OURS, 0) + 1
+
+
+class Remembered(Generic[T]):
+    """Calls `load` only when something may have changed."""
+
+    def __init__(self, connection: Connection, load: Callable[[], T]) -> None:
+        """Nothing is loaded before it is asked for."""
+        self._connection, self._load = connection, load
+        self._version: tuple[int, int] | None = None
+        self._value: T | None = None
+
+    def __call__(self) -> T:
+        """What the rows say now."""
+        raw = self._connection.connection.driver_connection
+        assert raw is not None, "the connection is open"
+        [others] = raw.execute("pragma data_version").fetchone()
+        version = int(others), int(self._connection.info.get(_OURS, 0))
+        if version != self._version or self._value is None:
+            self._value, self._version = self._load(), version
+        return self._value

@@ -1,0 +1,1 @@
+"""Words to people: webhook, e-mail, and a sign of life to a watcher outside."""

@@ -1,0 +1,114 @@
+"""What alarms look at while a deployment trades: every account, the halts, the age of the data, the disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.reserve import Reserve
+from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
+from tradepool.domain.ids import AccountId
+from tradepool.domain.ledger import LedgerCode
+from tradepool.entrypoints.app import Platform
+from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.safety import age_max_s, unanswered, unprotected
+from tradepool.ports.clock import Clock
+from tradepool.presentation.formats import plain
+from tradepool.services.alarms import Kind, Trouble
+from tradepool.services.trading.account_actor import AccountActor
+
+# The books are compared with what the venue told last this often; sooner where they differed.
+COMPARE_MS, AGAIN_MS = 300_000, 20_000
+MB = 1_000_000
+
+
+@dataclass(slots=True)
+class _Books:
+    """An account's ledger as far as it was read, what it lacked of the venue's word, and when it is compared next."""
+
+    sequence: int = 0
+    totals: dict[tuple[LedgerCode, str], Decimal] = field(default_factory=dict)
+    difference: dict[str, Decimal] = field(default_factory=dict)
+    due_ms: int = 0
+
+
+class Lookout:
+    """Looks without asking the venue and without waiting, so that it may look often."""
+
+    def __init__(
+        self,
+        deployed: Deployed,
+        platform: Platform,
+        rows: DatabaseDeployment,
+        reserve: Reserve,
+        clocks: tuple[Clock, Clock],
+    ) -> None:
+        """`platform` has started; `clocks` are the venue's time and the machine's."""
+        self._deployed, self._platform, self._rows, self._reserve = deployed, platform, rows, reserve
+        self._clock, self._real = clocks
+        self._books: dict[AccountId, _Books] = {}
+
+    def look(self) -> Sequence[Trouble]:
+        """All that is wrong now."""
+        actors = {actor.account.account.id: actor for actor in self._platform.desk.actors}
+        seats = self._deployed.seats
+        found = [trouble for seat in seats for trouble in self._account(seat, actors.get(seat.account_id))]
+        for halt in self._rows.halts():
+            text = f"{halt.scope} is halted by {halt.by}: {halt.reason}"
+            found.append(Trouble(kind=Kind.HALT, about=str(halt.scope), text=text))
+        return [*found, *self._data(), *self._disk()]
+
+    def _account(self, seat: Seated, actor: AccountActor | None) -> Iterator[Trouble]:
+        name = seat.account_id
+
+        def of(kind: Kind, about: str, text: str) -> Trouble:
+            return Trouble(kind=kind, about=f"{name} {about}", text=f"{name}: {text}", user=seat.user.id)
+
+        stopped = self._platform.desk.halted.get(name)
+        if stopped is not None:
+            yield of(Kind.STOPPED, "", f"it is stopped: {stopped}")
+        if actor is None:
+            return
+        for market in unprotected(actor.account):
+            yield of(Kind.UNPROTECTED, market, f"the position on {market} has no stop in the book")
+        for order in unanswered(actor.account, self._clock.now_ms()):
+            yield of(Kind.UNKNOWN_ORDER, order, f"the venue has said nothing of order {order}")
+        if stopped is None:
+            for asset, amount in self._difference(actor).items():
+                yield of(Kind.DIFFERENCE, asset, f"the books hold {plain(amount)} {asset} more than the venue says")
+
+    def _difference(self, actor: AccountActor) -> dict[str, Decimal]:
+        """Ledger less what the venue told last, where that is not zero; as it was compared last."""
+        name, now_ms = actor.account.account.id, self._real.now_ms()
+        books = self._books.setdefault(name, _Books())
+        if now_ms < books.due_ms:
+            return books.difference
+        held = self._platform.desk.feed.holdings(name)
+        if held is None or not held.unbroken or actor.busy:
+            return books.difference
+        fresh = self._platform.books.transfers(name, after=books.sequence)
+        for key, amount in trial_balance(fresh).items():
+            books.totals[key] = books.totals.get(key, Decimal(0)) + amount
+        books.sequence = actor.sequence
+        off = {asset: amount for asset, amount in ledger_minus_venue(books.totals, held.balances).items() if amount}
+        books.difference, books.due_ms = off, now_ms + (AGAIN_MS if off else COMPARE_MS)
+        return off
+
+    def _data(self) -> Iterator[Trouble]:
+        age_s = (self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000
+        if age_s > age_max_s(self._deployed.timeframe_ms):
+            yield Trouble(kind=Kind.STALE, about="", text=f"market data is {age_s:.0f} s old")
+
+    def _disk(self) -> Iterator[Trouble]:
+        if not self._reserve.fill():
+            yield Trouble(kind=Kind.DISK_FULL, about="", text=self._reserve.words or "nothing could be set aside")
+        free, least = (
+            shutil.disk_usage(self._deployed.folder).free // MB,
+            self._deployed.settings.alarms.disk_free_min_mb,
+        )
+        if free < least:
+            text = f"{free} MB are free where {self._deployed.folder} is, {least} are wanted"
+            yield Trouble(kind=Kind.DISK_LOW, about="", text=text)

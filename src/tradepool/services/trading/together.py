@@ -1,0 +1,60 @@
+"""What many accounts decide in one turn of the loop is written in one transaction: one sync of the disk, not a thousand.
+
+Nothing leaves before its own record is on the disk, as ever. A transaction that fails is written again record by record,
+so that the one that can't be written stops its own account and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from tradepool.domain.event import Event
+from tradepool.ports.journal import Journal
+from tradepool.runtime.supervise import outcome_of
+from tradepool.services.trading.account_actor import AccountActor, Decided
+
+_Waiting = tuple[AccountActor, Event, "asyncio.Future[None]"]
+
+
+class Together:
+    """Takes events of accounts, each of which waits until its own is written down."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Nobody waits."""
+        self._journal = journal
+        self._waiting: list[_Waiting] = []
+
+    async def handle(self, actor: AccountActor, event: Event) -> None:
+        """Decide, write down, then queue the commands; raises what went wrong for this account."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((actor, event, done))
+        if len(self._waiting) == 1:
+            # Not now: whoever is about to run in this turn of the loop comes too.
+            loop.call_soon(self._commit)
+        await done
+
+    def _commit(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        decided: list[tuple[AccountActor, Decided, asyncio.Future[None]]] = []
+        for actor, event, done in waiting:
+            if done.cancelled():
+                continue
+            found = outcome_of(partial(actor.decide, event))
+            if isinstance(found, Exception):
+                done.set_exception(found)
+            elif found is None:
+                done.set_result(None)
+            else:
+                decided.append((actor, found, done))
+        if not decided:
+            return
+        failed = outcome_of(lambda: self._journal.write_all([found.record for _, found, _ in decided])) is not None
+        for actor, found, done in decided:
+            wrong = outcome_of(partial(self._journal.write_all, [found.record])) if failed else None
+            wrong = wrong or outcome_of(partial(actor.release, found))
+            if isinstance(wrong, Exception):
+                done.set_exception(wrong)
+            else:
+                done.set_result(None)

@@ -1,0 +1,115 @@
+"""Many accounts in one transaction: all of it or each by himself, and nothing leaves that is not written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.nouns import ACCOUNT, BTC, MANDATE, MINUTE_MS, signal
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.core.account.account import Account
+from tradepool.domain.errors import BrokenLaw
+from tradepool.domain.event import AccountOpened, CandlesClosed
+from tradepool.domain.ids import AccountId
+from tradepool.domain.trade import Origin
+from tradepool.ports.exchange import AccountGateway
+from tradepool.runtime.clock import VirtualClock
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.together import Together
+
+COUNT = 20
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    yield opened
+    dispose(opened)
+
+
+def actors(journal: DatabaseJournal) -> list[AccountActor]:
+    """Accounts that have opened; their gateways are never asked."""
+    found = []
+    for number in range(1, COUNT + 1):
+        name = AccountId(f"u{number}")
+        noun = replace(ACCOUNT, id=name, number=number)
+        mandate = replace(MANDATE, account=name, markets=(BTC.id,), capital=Decimal(10_000))
+        account = Account(noun, mandate, [BTC], Origin.PRACTICE)
+        sender = Sender(cast("AccountGateway", object()), VirtualClock(MINUTE_MS), MINUTE_MS, lambda event: None)
+        actor = AccountActor(account, sender._gateway, journal, sender)
+        actor.handle(AccountOpened(time_ms=0, balances=()))
+        found.append(actor)
+    return found
+
+
+def entered(together: Together, crowd: list[AccountActor]) -> list[BaseException | None]:
+    """Everybody hears of the same candle at once; what went wrong for whom."""
+
+    async def main() -> list[BaseException | None]:
+        event = CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),))
+        return await asyncio.gather(*(together.handle(actor, event) for actor in crowd), return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+def written(journal: DatabaseJournal, crowd: list[AccountActor]) -> list[int]:
+    """How many intents each has in the journal."""
+    return [len(journal.intents(actor.account.account.id)) for actor in crowd]
+
+
+def test_a_crowd_is_one_transaction(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    crowd, said = actors(journal), list[str]()
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.set_trace_callback(said.append)
+    assert entered(Together(journal), crowd) == [None] * COUNT
+    assert said.count("COMMIT") == 1
+    raw.set_trace_callback(None)
+    assert written(journal, crowd) == [1] * COUNT
+    assert not any(actor.sender.idle for actor in crowd)
+    # No news is nothing: neither a record nor an order.
+    assert entered(Together(journal), crowd) == [None] * COUNT
+    assert written(journal, crowd) == [1] * COUNT
+    assert [actor.sequence for actor in crowd] == [2] * COUNT
+
+
+def test_who_cannot_be_written_fails_alone_and_sends_nothing(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    crowd = actors(journal)
+    connection.exec_driver_sql(
+        "create trigger no before insert on order_intent when new.account = 'u7' begin select raise(abort, 'no'); end"
+    )
+    connection.commit()
+    # An account whose own code breaks does not reach the journal at all.
+    crowd[11].account.wallet = []
+    wrong = entered(Together(journal), crowd)
+    assert [n for n, error in enumerate(wrong) if error is not None] == [6, 11]
+    assert isinstance(wrong[6], BrokenLaw)
+    assert isinstance(wrong[11], IndexError)
+    expected = [int(n not in (6, 11)) for n in range(COUNT)]
+    assert written(journal, crowd) == expected
+    assert [int(not actor.sender.idle) for actor in crowd] == expected
+
+
+def test_who_has_gone_meanwhile_decides_nothing(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    crowd, together = actors(journal)[:2], Together(journal)
+
+    async def main() -> None:
+        event = CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),))
+        tasks = [asyncio.create_task(together.handle(actor, event)) for actor in crowd]
+        asyncio.get_running_loop().call_soon(tasks[0].cancel)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(main())
+    assert written(journal, crowd) == [0, 1]
