@@ -156,7 +156,7 @@ def state_of(account: Account) -> tuple[object, ...]:
         slots,
         orders,
         account._fills,
-        account._order_number,
+        account.order_number,
         account.naming,
         account.foreign,
         account.listening,

@@ -80,7 +80,7 @@ class Account:
         self.foreign: ForeignOrder | None = None
         self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
-        self._order_number = 0
+        self.order_number = 0
         self._waiting: list[Entry] = []
         self._commands: list[Command] = []
 
@@ -233,9 +233,9 @@ class Account:
     def _submit(
         self, slot: Slot, side: Side, kind: OrderType, steps: int, purpose: Purpose, time_ms: int
     ) -> Working | None:
-        self._order_number += 1
+        self.order_number += 1
         request = OrderRequest(
-            client_order_id=client_order_id(self.account.number, self._order_number, self.naming),
+            client_order_id=client_order_id(self.account.number, self.order_number, self.naming),
             account=self.account.id,
             mandate=self.mandate.id,
             strategy_id=self.mandate.strategy_id,

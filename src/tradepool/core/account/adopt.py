@@ -30,7 +30,7 @@ def adopt(account: Account, event: OrdersAdopted) -> bool:
         ours.append(request)
         account.orders[request.client_order_id] = Working(request, OrderStatus.ACCEPTED)
         read = read_client_order_id(request.client_order_id)
-        account._order_number = max(account._order_number, read.order_number if read else 0)
+        account.order_number = max(account.order_number, read.order_number if read else 0)
         # Whoever made it had acted on the candles before it.
         account.as_of_ms = max(account.as_of_ms, request.time_ms)
     level = slot.row[step.STOP]
