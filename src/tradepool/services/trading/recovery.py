@@ -54,7 +54,7 @@ def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """What the journal says, and nothing of the venue. InstanceTooOld, GridsApart, and what reading raises."""
     account, now_ms = actor.account, clock.now_ms()
     mandate, markets = account.mandate, tuple(slot.listed for slot in account.slots.values())
-    actor.replay(list(journal.read(account.account.id)))
+    remember(actor, journal)
     if actor.epoch < account.naming.epoch:
         raise InstanceTooOld(account=account.account.id, epoch=actor.epoch, newer=account.naming.epoch)
     actor.handle(InstanceBegan(time_ms=now_ms, epoch=actor.epoch))
@@ -62,6 +62,14 @@ def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     # What the journal holds was decided under what held then; from here on this holds.
     actor.handle(TermsSeen(time_ms=now_ms, markets=tuple(actor.with_fees(market) for market in markets)))
     actor.handle(MandateChanged(time_ms=now_ms, mandate=mandate))
+
+
+def remember(actor: AccountActor, journal: Journal) -> None:
+    """The journal's state: the newest snapshot, and the events after it."""
+    account, found = actor.account.account.id, journal.snapshot(actor.account.account.id)
+    if found is not None:
+        actor.put_back(*found)
+    actor.replay(list(journal.read(account, actor.sequence)))
 
 
 async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
@@ -128,9 +136,10 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
         market = slot.market.id
         known = partial(actor.account.booked, market)
         fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
-        fills = [fill for fill in fills if not _history(actor, fill)]
         rest = await actor.gateway.open_orders(slot.market) if resend and (actor.taken_over or market in gone) else []
         hear(actor, rest)
+        # Some may have come by the stream while the others were asked for.
+        fills = [fill for fill in fills if not known(fill.fill_id) and not _history(actor, fill)]
         lost = await lost_orders(actor, slot.market, fills, rest)
         events: Sequence[Event] = lost or [OrderFilled(fill=fill) for fill in fills]
         for event in events:
