@@ -77,6 +77,7 @@ active = true
 [mandates.$user-first.limits]
 order_notional_max = 2500    # of the quote asset
 daily_loss_max = 0.05        # a share of the day's start
+# More limits, and those of users, markets and the platform ([risk]): docs/guides/risk.md; tradepool risk show.
 """)
 PRACTICE_MONEY = "cash = { USDT = 10000 }    # play money the account is opened with"
 LIVE_MONEY = Template('''\

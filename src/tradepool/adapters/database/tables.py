@@ -243,9 +243,9 @@ risk_peak = Table(
     "risk_peak",
     METADATA,
     Column("key", Text, nullable=False),
-    Column("quote", Text, nullable=False),
-    Column("equity", Text, nullable=False),
-    PrimaryKeyConstraint("key", "quote"),
+    Column("account", Text, nullable=False),
+    Column("gained", Text, nullable=False),
+    PrimaryKeyConstraint("key", "account"),
     sqlite_strict=True,
 )
 
