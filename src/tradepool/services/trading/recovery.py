@@ -7,6 +7,7 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -96,9 +97,9 @@ async def _protected(actor: AccountActor) -> bool:
     return not any(slot.held and slot.row[step.STOP] > 0 and not slot.stop and not slot.exit for slot in slots)
 
 
-async def finish(actor: AccountActor, clock: Clock) -> None:
-    """The last part: the stream, and what happened while nobody listened."""
-    await patiently(clock, lambda: _connect(actor, clock, resend=True))
+async def finish(actor: AccountActor, clock: Clock, ready: asyncio.Event | None = None) -> None:
+    """The last part: the stream, and, once `ready`, what happened while nobody listened."""
+    await patiently(clock, lambda: _connect(actor, clock, resend=True, ready=ready))
 
 
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
@@ -114,9 +115,11 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
             log.warning("user stream is down", account=actor.account.account.id, error=str(error))
 
 
-async def _connect(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
+async def _connect(actor: AccountActor, clock: Clock, *, resend: bool, ready: asyncio.Event | None = None) -> None:
     await actor.gateway.open(actor.post, actor.lost, lambda balances, time_ms: actor.on_balances(balances, time_ms))
     actor.reconnecting.connected()
+    if ready is not None:
+        await ready.wait()
     if not actor.account.opened:
         balances = tuple(await actor.gateway.balances())
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
