@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
+from tradepool.domain.by_hand import ByHand
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
 from tradepool.domain.signal import Signal
@@ -122,14 +123,6 @@ class EntriesResumed:
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlattenAsked:
-    """A person wants these markets' positions sold now, whatever their strategies say."""
-
-    time_ms: int
-    markets: tuple[MarketId, ...]
-
-
 Event = (
     AccountOpened
     | CandlesClosed
@@ -143,5 +136,5 @@ Event = (
     | StreamRestored
     | ForeignOrder
     | EntriesResumed
-    | FlattenAsked
+    | ByHand
 )

@@ -16,6 +16,8 @@ from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
 
 LOCK_FILE = "running.lock"
+# Deeds that tell, at the venue's time, from when to when somebody listened.
+STARTED, STOPPED = "start", "stop"
 
 
 class RunsAlready(TradepoolError):

@@ -7,10 +7,11 @@ database, which is read before every entry: a command beside a process that hang
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -18,27 +19,32 @@ import structlog
 from rich.live import Live
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed, FencedJournal, Replaced
 from tradepool.adapters.database.engine import dispose
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
-from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
+from tradepool.core.account.account import Account
+from tradepool.domain.by_hand import FlattenAsked
+from tradepool.domain.deployment import Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
-from tradepool.domain.event import FlattenAsked
-from tradepool.domain.ids import Naming
+from tradepool.domain.ids import AccountId, Naming
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.checklist import facts_now
+from tradepool.entrypoints.deeds import answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
-from tradepool.entrypoints.running import books_of, only_one
+from tradepool.entrypoints.rungs import Rungs
+from tradepool.entrypoints.running import STARTED, STOPPED, books_of, only_one
 from tradepool.entrypoints.safety import halt_rows, lasting, not_seen, safety_of, unprotected
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
+from tradepool.presentation.books_page import order_rows, position_rows
 from tradepool.presentation.formats import iso
 from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, live_line
 from tradepool.runtime import telemetry
@@ -47,6 +53,7 @@ from tradepool.runtime.command_socket import CommandSocket
 from tradepool.runtime.throttle import Throttle
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
@@ -63,6 +70,10 @@ class NothingToTrade(TradepoolError):
 
 class MarketGone(InvalidInput):
     """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
+
+
+class StoppedThere(TradepoolError):
+    """Account {account} is stopped inside the trading process ({why}); run tradepool stop, then ask again."""
 
 
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
@@ -114,6 +125,7 @@ class Trading:
         """Nothing is connected before `run`."""
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
+        self._rungs, self._capped = Rungs(connection), (-1, 0)
         self._epoch = self._rows.epoch
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
@@ -150,7 +162,7 @@ class Trading:
             return "replaced"
         if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
             return "halted"
-        return "shadow" if seat.mode is Mode.SHADOW else ""
+        return self._rungs.may_enter(seat, self._platform.actor(request.account).account, request)
 
     async def run(self) -> None:
         """Connect, recover, trade, until it is over. Replaced, and what connecting raises."""
@@ -165,10 +177,12 @@ class Trading:
             if starting.done():
                 await starting
                 self._ready = True
+                self._audit(STARTED)
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
                 await self._until_over()
+                self._audit(STOPPED)
                 await self._platform.stop()
         finally:
             for task in (starting, ending):
@@ -180,6 +194,12 @@ class Trading:
         if self._rows.epoch != self._epoch:
             raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
 
+    def _audit(self, what: str) -> None:
+        """From when to when somebody listened."""
+        scope, reason = f"instance {self._epoch}", f"process {os.getpid()}"
+        by = getpass.getuser()
+        self._rows.audit(Deed(time_ms=self._clock.now_ms(), by=by, what=what, scope=scope, reason=reason))
+
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)
         is_terminal = sys.stderr.isatty()
@@ -189,9 +209,19 @@ class Trading:
             while not self._over.is_set() and self._rows.epoch == self._epoch:
                 if is_terminal:
                     screen.update(live_line(self._now()), refresh=True)
+                self._cap()
                 await self._real.sleep(LOOK_S)
         finally:
             screen.stop()
+
+    def _cap(self) -> None:
+        """Let accounts size their entries for the rung that their mandate stands on."""
+        actors = [(seat, actor) for seat, actor in self._actors() if actor is not None]
+        seen = (self._rungs.promotions.last(), len(actors))
+        for seat, actor in actors if seen != self._capped else ():
+            if cap := self._rungs.cap(seat, actor.account, self._clock.now_ms()):
+                actor.post(cap)
+        self._capped = seen
 
     # ---- what is asked of it
 
@@ -204,7 +234,31 @@ class Trading:
                 return msgspec.json.encode(await self._status()).decode()
             case "flatten":
                 return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
+            case "positions":
+                return self._all(position_rows)
+            case "orders":
+                return self._all(order_rows)
+            case "facts":
+                return await self._facts(AccountId(asked["account"]))
+            case "close" | "adopt" | "release" | "cancel":
+                return await answer_of(self._steer(asked))
         return "alive"
+
+    def _all(self, rows_of: Callable[[Account], Sequence[object]]) -> str:
+        found = [row for _, actor in self._actors() if actor is not None for row in rows_of(actor.account)]
+        return msgspec.json.encode(found).decode()
+
+    async def _facts(self, account: AccountId) -> str:
+        actor, seat = self._platform.actor(account), self._seats[account]
+        safety = await self._account(seat, actor)
+        found = await facts_now(seat, safety, actor.account, actor.gateway, self._platform.feed, self._clock)
+        return msgspec.json.encode(found).decode()
+
+    async def _steer(self, asked: Mapping[str, str]) -> str:
+        actor = self._platform.actor(AccountId(asked["account"]))
+        if stopped := self._platform.desk.halted.get(actor.account.account.id):
+            raise StoppedThere(account=asked["account"], why=str(stopped).rstrip("."))
+        return await carried_out(Steering(actor, self._clock, self._real), asked)
 
     def _flatten(self, scope: Scope) -> str:
         """Tell every account in scope to sell what it holds there; which are told, and which can't be."""
@@ -246,14 +300,14 @@ class Trading:
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:
         stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self._ready else "it is being started"
         if actor is None:
-            return not_seen(seat, "it was not started", stopped or "it is being started")
+            return not_seen(seat, self._rungs.of(seat), "it was not started", stopped or "it is being started")
         balances, why = None, ""
         try:
             balances = await actor.gateway.balances()
         except VenueError as error:
             why = str(error)
-        now_ms, books = self._clock.now_ms(), self._platform.books
-        return safety_of(seat, actor.account, books, now_ms, balances, stopped=stopped, why=why)
+        mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
+        return safety_of(seat, mode, actor.account, books, now_ms, balances, stopped=stopped, why=why)
 
     def _data_age_s(self) -> float:
         return max(0, self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000

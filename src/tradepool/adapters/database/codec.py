@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from tradepool.domain import by_hand
 from tradepool.domain import event as events
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import Event
@@ -26,8 +27,13 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.StreamRestored,
         events.ForeignOrder,
         events.EntriesResumed,
-        events.FlattenAsked,
         events.CancelRefused,
+        by_hand.FlattenAsked,
+        by_hand.CloseAsked,
+        by_hand.PositionAdopted,
+        by_hand.PositionReleased,
+        by_hand.OrdersCapped,
+        by_hand.LotShrunk,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

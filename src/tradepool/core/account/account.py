@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import by_hand
 from tradepool.core.account.round_trip import position_of
-from tradepool.core.account.slot import Entry, Slot, Working, to_flatten
+from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.risk.review import review
+from tradepool.domain.by_hand import ByHand
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
@@ -24,7 +26,6 @@ from tradepool.domain.event import (
     CandlesClosed,
     EntriesResumed,
     Event,
-    FlattenAsked,
     ForeignOrder,
     InstanceBegan,
     OrderAccepted,
@@ -73,6 +74,7 @@ class Account:
         self.as_of_ms = 0
         self.naming = Naming(mark)
         self.foreign: ForeignOrder | None = None
+        self.order_cap: Decimal | None = None
         self.listening = True
         self.opened = False
         self.changed = False
@@ -110,10 +112,8 @@ class Account:
                 self._order_of_others(event)
             case EntriesResumed():
                 self.foreign, self.changed = None, self.foreign is not None
-            case FlattenAsked():
-                for slot in to_flatten(self.slots.values(), event.markets):
-                    self.changed = True
-                    self._leave(slot, step.SELL, event.time_ms)
+            case ByHand():
+                self.changed = by_hand.wished(self, event, self._leave)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
@@ -261,7 +261,7 @@ class Account:
         return working
 
     def _sell(self, slot: Slot, purpose: Purpose, time_ms: int) -> None:
-        order = self._submit(slot, Side.SELL, OrderType.MARKET, slot.steps(), purpose, time_ms)
+        order = self._submit(slot, Side.SELL, OrderType.MARKET, slot.take_sell_steps(), purpose, time_ms)
         slot.exit = order.request.client_order_id if order is not None else None
 
     def _protect(self, slot: Slot, time_ms: int) -> None:
@@ -274,6 +274,10 @@ class Account:
         slot.row[step.RESTING] = 0
         if wish == step.SELL:
             self._sell(slot, slot.take_sell_purpose(), time_ms)
+            return
+        if wish == by_hand.RELEASE:
+            self._commands.append(by_hand.let_go(self.wallet, slot, time_ms))
+            self._record_trade(slot)
             return
         if wish == step.RELEVEL:
             step.relevel(slot.row)
@@ -369,7 +373,7 @@ class Account:
 
     def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
         market = slot.market
-        fee = market.base_units(self._fee_in(fill, market.base))
+        fee = market.base_units(fill.fee_in(market.base))
         step.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
         if slot.stop is not None:
             slot.after_cancel = slot.after_cancel or step.RELEVEL
@@ -380,7 +384,7 @@ class Account:
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, purpose: Purpose) -> None:
         market = slot.market
-        fee = market.quote_units(self._fee_in(fill, market.quote))
+        fee = market.quote_units(fill.fee_in(market.quote))
         ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
         if not step.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             # A stop for an earlier part of an entry was hit before its cancel: what is left is protected, or sold, now.
@@ -388,9 +392,8 @@ class Account:
                 self._after_cancel(slot, slot.after_cancel, fill.time_ms)
             return
         slot.after_cancel = step.NOTHING
-        trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
-        self._commands.append(RecordTrade(trade))
+        self._record_trade(slot)
 
-    def _fee_in(self, fill: Fill, asset: str) -> Decimal:
-        """What a fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""
-        return fill.fee if fill.fee_asset == asset else Decimal(0)
+    def _record_trade(self, slot: Slot) -> None:
+        trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, slot.market, self.origin)
+        self._commands.append(RecordTrade(trade))

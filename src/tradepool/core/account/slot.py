@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
-from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.market import Market
 from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
 from tradepool.domain.signal import Signal
@@ -53,7 +52,8 @@ class Working:
 @dataclass(slots=True)
 class Slot:
     """A market of a mandate. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
-    for the stop to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does."""
+    for the stop to leave the book (`SELL`, `RELEVEL`, a person's `RELEASE`), `NOTHING` while none does. A person's sale
+    is of `sell_steps` (0: all); what he is given leaves at `release_ticks`."""
 
     market: Market
     terms: list[int]
@@ -65,6 +65,8 @@ class Slot:
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
     sell_purpose: Purpose = Purpose.SIGNAL_EXIT
+    sell_steps: int = 0
+    release_ticks: int = 0
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
@@ -101,6 +103,11 @@ class Slot:
         purpose, self.sell_purpose = self.sell_purpose, Purpose.SIGNAL_EXIT
         return purpose
 
+    def take_sell_steps(self) -> int:
+        """How much the next sale is of: a person's share is for one sale only, and there may be less by then."""
+        steps, self.sell_steps = self.sell_steps, 0
+        return min(steps, self.steps()) or self.steps()
+
     def steps(self) -> int:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
@@ -133,11 +140,3 @@ class Entry:
     slot: Slot
     signal: Signal
     equity: int
-
-
-def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
-    """What a person wants sold and is not being sold yet, as far as it can be; its sale will say whose wish it was."""
-    found = [s for s in slots if s.market.id in markets and s.held and not s.exiting and not s.row[step.UNSELLABLE]]
-    for slot in found:
-        slot.sell_purpose = Purpose.FLATTEN
-    return found

@@ -16,12 +16,16 @@ REFUSALS = {
     step.DAILY_LOSS: "daily_loss",
     step.TOO_LARGE: "too_large",
 }
+# Exits that no strategy and no kernel knows.
+BY_HAND, RELEASED = 20, 21
 REASONS = {
     step.SIGNAL_EXIT: Purpose.SIGNAL_EXIT,
     step.STOP_HIT: Purpose.STOP,
     step.TRAILING_HIT: Purpose.TRAILING,
     step.TARGET_HIT: Purpose.TARGET,
     step.FLATTENED: Purpose.FLATTEN,
+    BY_HAND: Purpose.MANUAL,
+    RELEASED: Purpose.RELEASED,
 }
 REASON_CODES = {purpose: code for code, purpose in REASONS.items()}
 

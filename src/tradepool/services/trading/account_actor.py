@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tradepool.core.account.account import Account
-from tradepool.core.ledger.posting import fill_entry, opening_entry
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, released_entry
+from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
 from tradepool.domain.event import AccountOpened, CandlesClosed, Event, OrderFilled, StreamLost
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId
 from tradepool.domain.ledger import LedgerEntry
@@ -108,7 +109,7 @@ class AccountActor:
             sequence=self.sequence,
             as_of_ms=self.account.as_of_ms,
             event=event,
-            entries=self._entries(event),
+            entries=[*self._entries(event), *self._released(commands)],
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[c.order.request for c in commands if isinstance(c, Submit)],
@@ -120,7 +121,14 @@ class AccountActor:
                 return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
             case OrderFilled(fill=fill):
                 return [fill_entry(fill, self.account.slots[fill.market].market)]
+            case PositionAdopted(market=market):
+                return [adopted_entry(self.account.account.id, event, self.account.slots[market].market)]
         return []
+
+    def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
+        account, slots = self.account.account.id, self.account.slots
+        released = [command for command in commands if isinstance(command, RecordRelease)]
+        return [released_entry(account, release, slots[release.market].market) for release in released]
 
     def _note(self, event: Event, commands: Sequence[Command]) -> None:
         if isinstance(event, OrderFilled):
