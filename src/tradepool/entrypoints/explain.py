@@ -6,8 +6,8 @@ of it. The candles are the venue's own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -23,11 +23,10 @@ from tradepool.core.backtest.run import Setting, run
 from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
+from tradepool.domain.candle import Candle
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.event import AccountOpened, Event, StreamLost, StreamRestored
+from tradepool.domain.event import AccountOpened, Event, InstanceBegan, StreamLost, StreamRestored
 from tradepool.domain.market import Market
-from tradepool.domain.trade import Origin
-from tradepool.domain.user import Account as AccountNoun
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.own_hands import OwnHands
@@ -39,6 +38,7 @@ from tradepool.services.reader import bars_of
 
 DAY_MS = 86_400_000
 FOREVER_MS = 2**62
+TAKEN_OVER = "taken over"
 
 
 class NoUser(InvalidInput):
@@ -55,11 +55,21 @@ class KeyNotNeeded(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the books of an account hold: events with their times, and what became of its wishes."""
+    """What the books say of an account; when it was taken over, and when trading began after that."""
 
-    events: Sequence[Event]
     account: Account
     opened_ms: int
+    began_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A market, its backtests by the time from which they count (several where it can't be told at which bar the step
+    began), and the account."""
+
+    market: Market
+    results: Mapping[int, BacktestResult]
+    live: LiveAccount
 
 
 def day_of(text: str) -> Span:
@@ -106,10 +116,17 @@ def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
         note = "it has not been started yet"
     if note or told is None:
         return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
-    market, result, live = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
-    happened = _with_position(told, live)
-    meant = _lots(result, told.opened_ms)
-    found = [d for d in compare(happened, meant, deployed.timeframe_ms, market.quantity_step) if _in(span, d.time_ms)]
+    replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
+    # What comes after the last candle has no beside yet.
+    end_ms = max((result.end_ms for result in replayed.results.values()), default=0)
+    happened, step = _until(end_ms, told, replayed.live), replayed.market.quantity_step
+    tried = [_lots(result, since_ms) for since_ms, result in replayed.results.items()]
+    compared = [(compare(happened, lots, deployed.timeframe_ms, step), lots) for lots in tried]
+    if not compared:
+        note = "no candle has closed since it was taken over"
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
+    every, meant = min(compared, key=lambda each: sum(d.cause is Cause.UNEXPLAINED for d in each[0]))
+    found = [each for each in every if _in(span, each.time_ms)]
     slippage = sum((d.cost for d in found if d.cause is Cause.SLIPPAGE and d.cost is not None), Decimal(0))
     return ExplainedMandate(
         mandate=seat.mandate.id,
@@ -150,29 +167,35 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
             capped=_capped(events),
             adopted=[event.time_ms for event in events if isinstance(event, PositionAdopted)],
         )
-        return Told(events, account, opened)
+        began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
+        return Told(account, opened, began)
     finally:
         dispose(connection)
 
 
 def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:
-    """When nobody listened: before each start since the last sign of life, while a stream was down, and since the end.
+    """When nobody listened: from a stop, or the last sign of life, to the next start; and while a stream was down.
 
-    Whoever listens writes down what becomes of each entry, so that one that is missing lies in such a stretch.
+    Whoever listens writes down what becomes of each entry, so that one that is missing lies in such a stretch. Whoever
+    takes an account over by hand listens to no candles.
     """
-    signs = [(event.time_ms, "") for event in events] + [(deed.time_ms, deed.what) for deed in deeds]
-    found, last_ms, lost_ms = list[Span](), 0, None
-    for time_ms, what in sorted(signs):
+    signs = [(event.time_ms, TAKEN_OVER if isinstance(event, InstanceBegan) else "") for event in events]
+    found, last_ms, off_ms = list[Span](), 0, 0
+    for time_ms, what in sorted([*signs, *((deed.time_ms, deed.what) for deed in deeds)]):
         if what == STARTED:
-            found.append((last_ms, time_ms))
+            found.append((last_ms if off_ms < 0 else off_ms, time_ms))
+            off_ms = -1
+        elif off_ms < 0 and what in (STOPPED, TAKEN_OVER):
+            off_ms = time_ms if what == STOPPED else last_ms
         last_ms = time_ms
+    lost_ms = None
     for event in events:
         if isinstance(event, StreamLost):
             lost_ms = event.time_ms
         elif isinstance(event, StreamRestored) and lost_ms is not None:
             found.append((lost_ms, event.time_ms))
             lost_ms = None
-    return found if runs else [*found, (last_ms, FOREVER_MS)]
+    return found if runs else [*found, (last_ms if off_ms < 0 else off_ms, FOREVER_MS)]
 
 
 def _capped(events: Sequence[Event]) -> list[Span]:
@@ -185,34 +208,38 @@ def _capped(events: Sequence[Event]) -> list[Span]:
     return found if since_ms is None else [*found, (since_ms, FOREVER_MS)]
 
 
-def _with_position(told: Told, live: LiveAccount) -> Account:
-    """What happened, with what is still open."""
+def _until(end_ms: int, told: Told, live: LiveAccount) -> Account:
+    """What had happened by then, with what was still open."""
     held = [Lot.held(position, live.slots[position.market].market.quantity_step) for position in live.positions()]
-    a = told.account
-    return Account(lots=[*a.lots, *held], refusals=a.refusals, outages=a.outages, capped=a.capped, adopted=a.adopted)
+    lots = [lot.until(end_ms) for lot in (*told.account.lots, *held)]
+    return replace(told.account, lots=[lot for lot in lots if lot is not None])
 
 
 # ---- what was to be expected
 
 
-async def _replayed(
-    hands: OwnHands, deployed: Deployed, seat: Seated, told: Told
-) -> tuple[Market, BacktestResult, LiveAccount]:
-    """The market, its backtest from the takeover to now, and the account as the journal leaves it."""
+async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Told) -> Replayed:
+    """The market, its backtests from the takeover to now, and the account as the journal leaves it."""
     timeframe_ms = deployed.timeframe_ms
-    market = listed_market(hands.listed, seat.mandate.markets[0])
-    history = MarketStep(seat.strategy, timeframe_ms).history
-    candles = await hands.feed.history(market, timeframe_ms, told.opened_ms - (history + 1) * timeframe_ms)
+    market, history = (
+        listed_market(hands.listed, seat.mandate.markets[0]),
+        MarketStep(seat.strategy, timeframe_ms).history,
+    )
+    candles = await hands.feed.history(market, timeframe_ms, told.opened_ms - (history + 2) * timeframe_ms)
     setting = Setting(seat.mandate.capital, seat.mandate.weight, seat.mandate.limits, 0)
-    result = run(seat.strategy, market, bars_of(list(candles), timeframe_ms), setting)
-    noun = AccountNoun(id=seat.account_id, user=seat.user.id, venue=deployed.venue.id, number=1)
-    live = LiveAccount(noun, seat.mandate, [market], Origin.REAL)
-    for event in told.events:
-        live.apply(event)
-    return market, result, live
+    # A step began so many bars before it was started, which was after the takeover: a bar may have ended in between.
+    begins = {_begin(candles, history, at_ms): at_ms for at_ms in (told.began_ms, told.opened_ms)}
+    bars = {at_ms: bars_of(list(candles[n:]), timeframe_ms) for n, at_ms in begins.items() if n < len(candles)}
+    results = {at_ms: run(seat.strategy, market, each, setting) for at_ms, each in bars.items()}
+    return Replayed(market, results, hands.journaled(seat))
 
 
-def _lots(result: BacktestResult, opened_ms: int) -> list[Lot]:
-    """The backtest's round trips since the takeover; before it, only the strategy warmed up."""
+def _begin(candles: Sequence[Candle], history: int, at_ms: int) -> int:
+    closed = sum(candle.close_time_ms <= at_ms for candle in candles)
+    return max(0, closed - history)
+
+
+def _lots(result: BacktestResult, since_ms: int) -> list[Lot]:
+    """The backtest's round trips since the account traded; before that, only the strategy warmed up."""
     held = [Lot.held(position, result.market.quantity_step) for position in result.open_positions]
-    return [lot for lot in (*map(Lot.of, result.trades), *held) if lot.entry_ms >= opened_ms]
+    return [lot for lot in (*map(Lot.of, result.trades), *held) if lot.entry_ms >= since_ms]

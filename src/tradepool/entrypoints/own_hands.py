@@ -88,13 +88,23 @@ class OwnHands:
             self._broker,
         )
         fees = await patiently(self._clock, gateway.fees)
-        origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
-        mark = self._deployed.deployment.mark
-        account = Account(taken.account, taken.mandate, [replace(m, fees=fees) for m in markets], origin, mark)
+        account = self._new_account(seat, [replace(market, fees=fees) for market in markets])
         actor: AccountActor
         sender = Sender(gateway, self._clock, 0, lambda event: actor.post(event))
         actor = AccountActor(account, gateway, self._journal, sender, epoch)
         return actor
+
+    def _new_account(self, seat: Seated, markets: Sequence[Market]) -> Account:
+        noun = self._rows.account(seat.user, seat.account_id, self._deployed.venue.id)
+        origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
+        return Account(noun, seat.mandate, markets, origin, self._deployed.deployment.mark)
+
+    def journaled(self, seat: Seated) -> Account:
+        """An account as its journal alone has it: no key is needed, and the rates are the venue's common ones."""
+        account = self._new_account(seat, [listed_market(self.listed, market) for market in seat.mandate.markets])
+        for _, _, event in self._journal.read(seat.account_id):
+            account.apply(event)
+        return account
 
     # ---- looking
 

@@ -7,7 +7,7 @@ differs by is what trading cost; what follows from an earlier difference (a stop
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -82,6 +82,14 @@ class Lot:
         bought = position.quantity + position.entry_fee
         bought -= bought % quantity_step
         return Lot(position.market, position.opened_time_ms, position.average_entry_price, bought)
+
+    def until(self, end_ms: int) -> Lot | None:
+        """What was known of it then; None before its entry."""
+        if self.entry_ms >= end_ms:
+            return None
+        if self.exit_ms is None or self.exit_ms < end_ms:
+            return self
+        return replace(self, exit_ms=None, exit_price=None, reason=None)
 
     def spans(self, time_ms: int) -> bool:
         """Whether it was held then."""
