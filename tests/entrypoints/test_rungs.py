@@ -205,8 +205,8 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
         await live.enter(ETH, 10.0)
         assert world.refusals()[2:] == ["shadow"]
         assert world.orders()[-1] == "STOP_LOSS NEW"
-        (row,) = promotion.mandates(deployed)
-        climbed = [p.after for p in row.promotions if p.reason == "it did well"]
+        (mandate,) = promotion.mandates(deployed)
+        climbed = [p.after for p in mandate.promotions if p.reason == "it did well"]
         assert climbed == ["canary", "live", "shadow"]
 
     tell(tmp_path, story)

@@ -85,11 +85,12 @@ class Place:
             code = cli.run([str(argument) for argument in arguments])
         return Said(code, out.getvalue(), err.getvalue())
 
-    def apart(self, *arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+    def apart(self, *arguments: object, typed: str = "") -> Said:
         """Run one command in a process of its own, as its operator does."""
-        return subprocess.run(
+        ran = subprocess.run(
             self._command(arguments), capture_output=True, text=True, timeout=120, check=False, input=typed, **self._at
         )
+        return Said(ran.returncode, ran.stdout, ran.stderr)
 
     def _command(self, arguments: tuple[object, ...]) -> list[str]:
         return [sys.executable, "-m", "tradepool.entrypoints.cli", *(str(argument) for argument in arguments)]

@@ -19,6 +19,11 @@ def trades(commands: list[Command]) -> list[Trade]:
     return [command.trade for command in commands if isinstance(command, RecordTrade)]
 
 
+def changes(story: Story, event: ByHand) -> bool:
+    story.account.apply(event)
+    return story.account.changed
+
+
 def close(share: str) -> CloseAsked:
     return CloseAsked(time_ms=1, market=BTC.id, share=Decimal(share))
 
@@ -130,10 +135,7 @@ def test_what_is_about_another_market_or_nothing_changes_nothing(event: ByHand) 
 def test_a_cap_is_on_every_entry_until_it_is_lifted() -> None:
     story = Story()
     cap = OrdersCapped(time_ms=1, order_notional_max=Decimal(25))
-    story.account.apply(cap)
-    assert story.account.changed
-    story.account.apply(cap)
-    assert not story.account.changed
+    assert [changes(story, cap), changes(story, cap)] == [True, False]
     (entry,) = orders(story.candles(signal()))
     assert entry.quantity == Decimal("0.25")
     story.account.apply(OrdersCapped(time_ms=2, order_notional_max=None))
