@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tests.leader import with_leader
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.strategies import catalog
+from tradepool.core.strategies.exits import break_even_atrs, stop_atrs, targets_atrs, time_exit, trail_atrs
 from tradepool.entrypoints.other_markets import other_listings
 from tradepool.entrypoints.replay import Plan, Player, on_our_venue
 from tradepool.simexchange.door import UnixSocket
@@ -37,7 +38,8 @@ TABLES = ("event", "order_intent", "ledger_entry", "transfer", "trade", "refusal
 def plan_of(config: Mapping[str, Any]) -> Plan:
     """Two strategies as users of one market, over a window around its largest move.
 
-    A third one is there where a second series is: it trades the first and reads the second.
+    A third one is there where a second series is: it trades the first and reads the second. With `ladder` each has every
+    exit there is.
     """
     market, bars = open_candles(Path(config["series"]))
     listings = [Listing(market, around_largest_move(bars, config["bars"]))]
@@ -46,6 +48,9 @@ def plan_of(config: Mapping[str, Any]) -> Plan:
         other = open_candles(Path(config["other"]))[0].symbol
         strategies.append(with_leader(other))
         listings += other_listings(strategies[-1], listings[0], Path(config["series"]), [Path(config["other"])])
+    if config["ladder"]:
+        exits = stop_atrs(2.0) + trail_atrs(2.0) + targets_atrs(1.0, 3.0, 0.5) + break_even_atrs(1.5) + time_exit(40)
+        strategies = [replace(each, name=f"{each.name}_ladder", exits=exits) for each in strategies]
     listings = [on_our_venue(listing) for listing in listings]
     players = [
         Player(
@@ -127,13 +132,14 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, series: Path, bars: int, other: Path | None = None) -> Iterator[World]:
+def world(folder: Path, series: Path, bars: int, other: Path | None = None, *, ladder: bool = False) -> Iterator[World]:
     """A venue process on its first bar, and a place for the platform's database."""
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "series": str(series),
         "bars": bars,
         "other": str(other or ""),
+        "ladder": ladder,
         "database": str(folder / "tradepool.sqlite"),
         "venue": str(folder / "v"),
         "control": str(folder / "c"),

@@ -94,7 +94,7 @@ def fatal_trace(fate: Fate) -> aiohttp.TraceConfig:
     config = aiohttp.TraceConfig()
 
     async def answered(_: object, __: object, end: aiohttp.TraceRequestEndParams) -> None:
-        if end.method in ("POST", "DELETE") and end.url.path.endswith("/order"):
+        if end.method in ("POST", "DELETE") and end.url.path.endswith(("/order", "/orderList/oco")):
             fate.pass_by("answer")
 
     config.on_request_end.append(answered)

@@ -12,9 +12,15 @@ from tradepool.domain.trade import Trade
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Send this order."""
+    """Send this order; with a `target`, a stop and a target of which the venue lets only one trade."""
 
     order: ApprovedOrder
+    target: ApprovedOrder | None = None
+
+    @property
+    def orders(self) -> tuple[ApprovedOrder, ...]:
+        """One order, or both of a pair, the stop first."""
+        return (self.order,) if self.target is None else (self.order, self.target)
 
 
 @dataclass(frozen=True, slots=True)

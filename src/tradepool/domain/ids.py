@@ -127,6 +127,24 @@ def cancel_id(name: str) -> str:
     return f"c{name[1:]}"
 
 
+def pair_id(name: str) -> str:
+    """The name of the list that a stop of this name and a target make.
+
+    >>> pair_id(client_order_id(7, 1))
+    'psim00000070000001'
+    """
+    return f"p{name[1:]}"
+
+
+def is_cancel_id(name: str) -> bool:
+    """Whether a request to cancel has a name that a deployment gives.
+
+    >>> is_cancel_id(cancel_id(client_order_id(7, 1))), is_cancel_id("web_1f3a")
+    (True, False)
+    """
+    return name[:1] == "c" and read_client_order_id(f"o{name[1:]}") is not None
+
+
 def read_client_order_id(name: str) -> ReadName | None:
     """What one of our names says; None for a name that no deployment gives.
 

@@ -31,7 +31,7 @@ def unprotected(account: Account, resting: Collection[ClientOrderId] | None = No
     for slot in account.slots.values():
         if not slot.held or slot.row[step.STOP] <= 0 or slot.row[step.UNSELLABLE]:
             continue
-        rests = slot.row[step.RESTING] if resting is None else slot.stop in resting
+        rests = slot.row[step.RESTING] if resting is None else slot.stops and set(slot.stops) <= set(resting)
         if not rests and slot.exit is None:
             naked.append(str(slot.market.id))
     return naked

@@ -112,8 +112,13 @@ class AccountGateway(Protocol):
         """
         ...
 
+    async def submit_pair(self, stop: ApprovedOrder, target: ApprovedOrder, still: Still) -> Sequence[Event]:
+        """The answers to both, the stop's first: OrderAccepted or OrderRejected, never one of each; else as `submit`. One
+        that trades ends the other; what they give away is held once."""
+        ...
+
     async def cancel(self, command: Cancel) -> Event | None:
-        """OrderCancelled, CancelRefused, or None when the venue has no such open order (its end is told by the stream or
+        """The end of an order, and of its pair: OrderCancelled of this one, CancelRefused, or None when the venue has no such open order (its end is told by the stream or
         `look_up`)."""
         ...
 

@@ -94,6 +94,11 @@ class Reader:
             stop_distance=row.stop_distance,
             trail_distance=row.trail_distance,
             trail_step=row.trail_step,
+            first_target=row.first_target,
+            second_target=row.second_target,
+            target_share=row.target_share,
+            break_even=row.break_even,
+            hold_ms=row.hold_ms,
             close=candle.close,
             high=candle.high,
         )

@@ -32,7 +32,12 @@ STOP: dict[str, Any] = {
 REJECTED = {
     "funds": (error(-2010, "Account has insufficient balance for requested action."), "insufficient_cash"),
     "would trigger": (error(-2010, "Stop price would trigger immediately."), "would_trigger"),
-    "rejected": (error(-2010, "Order would immediately match and take."), "venue_rejected"),
+    "would take": (error(-2010, "Order would immediately match and take."), "would_trigger"),
+    "pair beside the price": (
+        error(-2010, "The relationship of the prices for the orders is not correct."),
+        "would_trigger",
+    ),
+    "rejected": (error(-2010, "This symbol is not permitted for this account."), "venue_rejected"),
     "lot size": (error(-1013, "Filter failure: LOT_SIZE"), "below_minimum"),
     "notional": (error(-1013, "Filter failure: NOTIONAL"), "below_minimum"),
     "old notional": (error(-1013, "Filter failure: MIN_NOTIONAL"), "below_minimum"),

@@ -15,6 +15,7 @@ from tests.core.backtest.test_runners import market_of
 from tests.core.graph.samples import bars_of
 from tests.nouns import BTC
 from tradepool.core.account import account_step as step
+from tradepool.core.account import booking
 from tradepool.core.account.terms import terms_of
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler import native
@@ -72,7 +73,7 @@ def test_price_times_quantity_and_its_fees_are_exact() -> None:
     dice = np.random.default_rng(11)
     market = replace(BTC, fees=FeeSchedule(maker_rate=D("0.0002"), taker_rate=D("0.00075")))
     terms = np.array(terms_of(market, D(1), NO_LIMITS), np.int64)
-    load = native.load(Program.of(step), ["book_entry", "book_exit", "fee_units"])
+    load = native.load(Program.of(booking, bar_fill), ["book_entry", "book_exit", "fee_units"])
     for _ in range(CASES // 20):
         ticks = int(np.exp(dice.uniform(0.0, 25.0)))
         most = min(10**9, (EXACT_MAX - 1) // (ticks * market.units_per_tick_step))

@@ -13,12 +13,12 @@ from tradepool.domain.market import Market
 
 D = Decimal
 DAY_MS = 86_400_000
-# Side, quantity, distance of the stop, and distance and share of each target.
-Wish = tuple[int, Decimal, Decimal, list[tuple[Decimal, Decimal]]]
+# Side, quantity, distance of the stop, distance and share of each target, gain that breaks even, and when to leave.
+Wish = tuple[int, Decimal, Decimal, list[tuple[Decimal, Decimal]], Decimal, float]
 
 
 class Said(NamedTuple):
-    """Distances at a bar's close, in ticks that are not whole yet, and the share of the first target."""
+    """Distances at a bar's close, in ticks that are not whole yet, the share of the first target, and a time in ms."""
 
     stop: float
     trail: float
@@ -26,6 +26,8 @@ class Said(NamedTuple):
     first: float
     second: float
     share: float
+    even: float
+    hold_ms: float
 
 
 class Bar(NamedTuple):
@@ -49,7 +51,8 @@ def whole(value: Decimal, of: Decimal, rounding: str) -> Decimal:
 
 @dataclass
 class Position:
-    """What is held: `side` 1 or -1, `left` the base that is still held, `targets` prices and shares still ahead."""
+    """What is held: `side` 1 or -1, `left` the base that is still held, `targets` prices still ahead, each with
+    the quantity that is to leave there (None: all of it)."""
 
     side: int
     time: int
@@ -58,7 +61,9 @@ class Position:
     entry_fee: Decimal
     left: Decimal
     stop: Decimal
-    targets: list[tuple[Decimal, Decimal]]
+    targets: list[tuple[Decimal, Decimal | None]]
+    even: Decimal
+    until: float
     resting: bool = False
     trailed: bool = False
     sold: list[tuple[Decimal, Decimal, Decimal]] = field(default_factory=list)
@@ -92,7 +97,7 @@ class Naive:
         return self.cash + (whole(p.side * p.left * price, self.market.quote_unit, ROUND_FLOOR) if p else 0)
 
     def enter(self, wish: Wish, bar: Bar, t: int) -> None:
-        (side, quantity, distance, targets), m = wish, self.market
+        (side, quantity, distance, targets, gain, until), m = wish, self.market
         at = bar.open * m.price_tick
         price, rate = self.slipped(at, side), m.fees.taker_rate
         cost, inside = quantity * price, m.kind == "spot"
@@ -103,12 +108,28 @@ class Naive:
             return
         self.cash -= side * cost + (0 if inside else fee)
         stop = max(m.price_tick, price - side * distance) if distance else D(0)
-        levels = [(max(m.price_tick, price + side * away), share) for away, share in targets]
         left = quantity + (self.dust - fee if inside else 0)
-        self.dust = D(0)
-        self.held = Position(side, t, quantity, price, fee, left, stop, levels)
+        self.dust, even = D(0), gain and max(m.price_tick, price + side * gain)
+        self.held = Position(side, t, quantity, price, fee, left, stop, [], even, until)
+        self.held.targets = self.ahead(self.held, [(max(m.price_tick, price + side * a), b) for a, b in targets])
         if stop:
             self.place(at, t)
+
+    def ahead(self, p: Position, levels: list[tuple[Decimal, Decimal]]) -> list[tuple[Decimal, Decimal | None]]:
+        """The targets of an entry: a part that could not be sold at its stop, or would leave too little, has none."""
+        found: list[tuple[Decimal, Decimal | None]] = []
+        for level, share in levels:
+            part = whole(p.quantity * share, self.market.quantity_step, ROUND_FLOOR)
+            least, floor = min(part, self.sellable(p) - part), min(level, p.stop or p.price)
+            if share == 1:
+                return [*found, (level, None)]
+            if least >= self.market.quantity_min and least * floor >= self.market.smallest_sell:
+                found.append((level, part))
+        return found
+
+    def part(self, p: Position) -> Decimal | None:
+        """What leaves apart from the rest."""
+        return p.targets[0][1] if p.targets else None
 
     def place(self, price: Decimal, t: int) -> None:
         assert self.held
@@ -119,6 +140,13 @@ class Naive:
             self.close_at_market(price, t, "trailing" if p.trailed else "stop")
         else:
             p.resting = True
+            passed = [part for level, part in p.targets if p.side * price >= p.side * level]
+            if passed and None not in passed:
+                p.targets.pop(0)
+                self.take(self.slipped(price, -p.side), passed[0] or D(0), self.market.fees.taker_rate, t, "target")
+            elif passed:
+                p.resting = False
+                self.close_at_market(price, t, "target")
 
     def close_at_market(self, price: Decimal, t: int, reason: str) -> None:
         assert self.held
@@ -144,14 +172,12 @@ class Naive:
 
     def targets(self, reached: Decimal, t: int) -> None:
         while (p := self.held) and p.targets and p.side * reached >= p.side * p.targets[0][0]:
-            price, share = p.targets.pop(0)
-            held, least, smallest = self.sellable(p), self.market.quantity_min, self.market.smallest_sell
-            part = held if share == 1 else whole(p.quantity * share, self.market.quantity_step, ROUND_FLOOR)
-            rest, floor = held - part, min(price, p.stop or price)
-            if share == 1 and part * price < smallest:
+            price, part = p.targets.pop(0)
+            quantity = part or self.sellable(p)
+            if quantity * price < self.market.smallest_sell:
                 self.refusals.append((t, "below_minimum"))
-            elif share == 1 or (min(part, rest) >= least and part * price >= smallest and rest * floor >= smallest):
-                self.take(price, part, self.market.fees.maker_rate, t, "target")
+            else:
+                self.take(price, quantity, self.market.fees.maker_rate, t, "target")
 
     def meet(self, bar: Bar, timeframe: int) -> None:
         tick, p = self.market.price_tick, self.held
@@ -162,7 +188,9 @@ class Naive:
             passed = p.side * bar.open * tick <= p.side * p.stop
             at, t = (bar.open * tick, bar.time) if passed else (p.stop, bar.time + timeframe // 4)
             price, reason = self.slipped(at, -p.side), "trailing" if p.trailed else "stop"
-            self.take(price, self.sellable(p), self.market.fees.taker_rate, t, reason)
+            apart = self.part(p)
+            for quantity in (apart, self.sellable(p) - apart) if apart else (self.sellable(p),):
+                self.take(price, quantity, self.market.fees.taker_rate, t, reason)
         self.targets(best * tick, bar.time + timeframe // 2)
 
     def size(self, bar: Bar, equity: Decimal) -> Wish | None:
@@ -187,7 +215,9 @@ class Naive:
         first, second = (math.ceil(away) * m.price_tick for away in (bar.said.first, bar.said.second))
         share = D(math.floor(bar.said.share * 1e6 + 0.5)) / 1_000_000
         targets = [(first, share)] if first and not 0 < second <= first else []
-        return side, quantity, distance, targets + ([(second, D(1))] if second else [])
+        gain, until = math.ceil(bar.said.even) * m.price_tick, bar.end + math.floor(bar.said.hold_ms + 0.5)
+        targets += [(second, D(1))] if second else []
+        return side, quantity, distance, targets, gain, until if bar.said.hold_ms else math.inf
 
     def affordable(self, cost: Decimal) -> bool:
         unit, rate = self.market.quote_unit, self.market.fees.taker_rate
@@ -195,24 +225,24 @@ class Naive:
 
     def run(self, bars: Sequence[Bar], timeframe: int) -> None:
         """One bar after another: act at its open, meet its levels, decide at its close (not at the last one)."""
-        tick, leave, relevel, t = self.market.price_tick, False, D(0), 0
+        tick, leave, relevel, t = self.market.price_tick, "", D(0), 0
         wish: Wish | None = None
         cost = D(0)
         for number, bar in enumerate(bars):
-            turns = leave
+            turns = leave == "signal_exit"
             if relevel and self.held:
                 self.held.trailed |= relevel != self.held.stop
                 self.held.stop = relevel
                 self.place(bar.open * tick, t)
             if leave and self.held:
                 self.held.resting = False
-                self.close_at_market(bar.open * tick, t, "signal_exit")
+                self.close_at_market(bar.open * tick, t, leave)
             if wish and not self.held:
                 if turns and not self.affordable(cost):
                     self.refusals.append((t, "insufficient_cash"))
                 else:
                     self.enter(wish, bar, t)
-            leave, relevel, wish, t = False, D(0), None, bar.end
+            leave, relevel, wish, t = "", D(0), None, bar.end
             if self.held:
                 self.meet(bar, timeframe)
             if number + 1 == len(bars):
@@ -222,11 +252,12 @@ class Naive:
             if bar.end // DAY_MS != self.day[0]:
                 self.day = bar.end // DAY_MS, equity
             if p := self.held:
-                if bar.exposure != p.side:
-                    leave = self.sellable(p) * close >= self.market.smallest_sell
+                if bar.exposure != p.side or bar.end >= p.until:
+                    if self.sellable(p) * close >= self.market.smallest_sell:
+                        leave = "signal_exit" if bar.exposure != p.side else "time_exit"
                 else:
                     relevel = self.trailed(p, bar)
-            if bar.exposure not in (0, bar.previous) and (not self.held or leave):
+            if bar.exposure not in (0, bar.previous) and (not self.held or leave == "signal_exit"):
                 wish = self.size(bar, equity)
                 cost = wish[1] * close if wish else D(0)
                 if wish and not self.held and not self.affordable(cost):
@@ -240,6 +271,9 @@ class Naive:
             best = (bar.high if p.side > 0 else bar.low) - p.side * math.floor(bar.said.trail)
             gain = p.side * (best - level / tick) if level else D(best)
             level = best * tick if gain >= max(1, math.ceil(bar.said.trail_step)) else level
+        reached = p.side * (bar.high if p.side > 0 else bar.low) * tick
+        if p.even and reached >= p.side * p.even:
+            level = max(level, p.price) if p.side > 0 else min(level or p.price, p.price)
         if level == p.stop and (p.resting or not level):
             return D(0)
         return level if self.sellable(p) * level >= self.market.smallest_sell else D(0)

@@ -19,9 +19,17 @@ from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, market_for, run
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Boolean, close, constant, crosses_above, crosses_below
-from tradepool.core.graph.market_step import MarketStep, series
+from tradepool.core.graph.market_step import MarketStep
 from tradepool.core.graph.primitives import ema
-from tradepool.core.strategies.exits import Exits, stop_percent, targets_percent, trail_percent
+from tradepool.core.graph.step import WIDE
+from tradepool.core.strategies.exits import (
+    Exits,
+    break_even_percent,
+    stop_percent,
+    targets_percent,
+    time_exit,
+    trail_percent,
+)
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.market import Market
 from tradepool.domain.order import Side
@@ -38,13 +46,22 @@ TARGETS = (
     targets_percent(3.0, 1.0, 0.5),
     targets_percent(1.0, 2.0, 1e-7),
 )
+# A gain after which the stop is at the price of the entry, and a time.
+LATE = (
+    Exits(),
+    break_even_percent(0.4),
+    break_even_percent(2.0),
+    time_exit(1),
+    time_exit(7.5),
+    break_even_percent(0.7) + time_exit(20),
+)
 
 
-def drawn(*, shorts: bool, stop: Exits, target: Exits, leave: Boolean) -> Strategy:
+def drawn(*, shorts: bool, stop: Exits, target: Exits, late: Exits, leave: Boolean) -> Strategy:
     """Of a strategy that shorts, the short side enters where the long one leaves."""
     if not shorts:
-        return Strategy("drawn", 1, UP, leave, stop + target)
-    return Strategy("drawn", 1, UP, leave, stop + target, enter_short=DOWN, exit_short=UP)
+        return Strategy("drawn", 1, UP, leave, stop + target + late)
+    return Strategy("drawn", 1, UP, leave, stop + target + late, enter_short=DOWN, exit_short=UP)
 
 
 strategies = st.builds(
@@ -52,6 +69,7 @@ strategies = st.builds(
     shorts=st.booleans(),
     stop=st.sampled_from(STOPS),
     target=st.sampled_from(TARGETS),
+    late=st.sampled_from(LATE),
     leave=st.sampled_from([DOWN, close < constant(0.0)]),
 )
 
@@ -60,11 +78,10 @@ def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) 
     """The same run by the account in Decimal; of ours it takes the signals and the ticks."""
     market, scale = market_for(strategy, market), price_scale(market)
     rows = MarketStep(strategy, bars.timeframe_ms, "reference").advance(bars)
-    exits = strategy.exits
-    ahead = np.nan_to_num(series([exits.first_target, exits.second_target, exits.target_share], bars, "reference"))
     ticks = np.transpose(ticks_of(bars, scale)).tolist()
     naive = Naive(market, setting, setting.cash)
-    said = np.column_stack([rows[:, 2:] * scale, ahead[:, :2] * scale, ahead[:, 2]]).tolist()
+    rows = np.pad(rows, ((0, 0), (0, WIDE - rows.shape[1])))
+    said = (rows[:, 2:] * [scale, scale, scale, scale, scale, 1.0, scale, 1.0]).tolist()
     naive.run(
         [
             Bar(t, t + TIMEFRAME_MS, o, h, low, c, int(row[0]), int(row[1]), far)
@@ -137,6 +154,7 @@ def levels(stop: float, first: float = 0.0, second: float = 0.0, share: float = 
     return Exits(*(constant(value) for value in (stop, 0.0, 0.0, first, second, share)))
 
 
+EVEN, TRAIL = Exits(break_even=constant(3.0)), Exits(trail_distance=constant(2.0))
 QUARTER_MS, HALF_MS = TIMEFRAME_MS // 4, TIMEFRAME_MS // 2
 
 
@@ -158,6 +176,32 @@ QUARTER_MS, HALF_MS = TIMEFRAME_MS // 4, TIMEFRAME_MS // 2
         # a part of 3 % (15 of 500) is sold, one of 1 % is too small and waits for the second target
         (levels(2, 3, 5, 0.2), [(100, 99, 103, 100), (100, 99, 105, 100)], "4.6", TIMEFRAME_MS + HALF_MS, "target"),
         (levels(2, 3, 5, 0.01), [(100, 99, 103, 100), (100, 99, 105, 100)], "5", TIMEFRAME_MS + HALF_MS, "target"),
+        # after a gain of 3 the stop is at the price of the entry, and is hit there
+        (levels(2) + EVEN, [(100, 99, 103, 102), (102, 99, 103, 102)], "0", TIMEFRAME_MS + QUARTER_MS, "trailing"),
+        # a gain of less leaves it where it was
+        (levels(2) + EVEN, [(100, 99, 102, 101), (101, 97, 102, 98)], "-2", TIMEFRAME_MS + QUARTER_MS, "stop"),
+        # without a stop it is the first one; the price is below it already when it comes
+        (EVEN, [(100, 95, 104, 98), (98, 97, 99, 98)], "-2", TIMEFRAME_MS, "trailing"),
+        # two bars after the candle that entered
+        (
+            levels(9) + time_exit(2),
+            [(100, 99, 101, 100), (100, 99, 102, 101), (102, 99, 103, 100)],
+            "2",
+            2 * TIMEFRAME_MS,
+            "time_exit",
+        ),
+        # the stop is moved when the price is beyond the target: that is sold at market, all of it or the part
+        (levels(2, 10) + TRAIL, [(100, 99, 105, 104), (111, 109, 112, 110)], "11", TIMEFRAME_MS, "target"),
+        (levels(2, 10, 20, 0.5) + TRAIL, [(100, 99, 105, 104), (121, 109, 122, 110)], "21", TIMEFRAME_MS, "target"),
+        (
+            levels(2, 10, 20, 0.5) + TRAIL,
+            [(100, 99, 105, 104), (111, 109, 120, 110)],
+            "15.5",
+            TIMEFRAME_MS + HALF_MS,
+            "target",
+        ),
+        # where the stop stays, a target that the open has passed was in the book: its own level
+        (levels(2, 10), [(100, 99, 105, 104), (111, 109, 112, 110)], "10", TIMEFRAME_MS, "target"),
     ],
 )
 def test_the_walk_of_a_bar(

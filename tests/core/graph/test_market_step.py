@@ -18,6 +18,7 @@ from tradepool.core.graph.market_step import (
     WrongRange,
 )
 from tradepool.core.graph.parameter import Parameter
+from tradepool.core.graph.step import WIDE
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.strategy import Strategy
 
@@ -52,7 +53,7 @@ def bar_by_bar(step: MarketStep, bars: Bars, i0: int, i1: int) -> Floats:
             float(column[i]) for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)
         )
         rows.append(step.advance_bar(open_, high, low, close, volume, int(clock[i])))
-    return np.array(rows).reshape(-1, 5)
+    return np.array(rows).reshape(-1, WIDE)[:, : step.columns]
 
 
 @every_strategy

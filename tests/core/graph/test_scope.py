@@ -93,7 +93,7 @@ def test_live_bars_chunks_and_the_whole_agree(seed: int, temper: str, cuts: list
             known = int(np.searchsorted(times_values[0], bars.close_time(i), "right"))
             last = tuple(column[max(known - 1, 0) : known] for column in times_values)
             prices = [float(column[i]) for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
-            rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}, {SCORE: last}))  # type: ignore[arg-type, call-arg]
+            rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}, {SCORE: last})[: step.columns])  # type: ignore[arg-type, call-arg]
             begun += len(came)
         begun = int(np.searchsorted(other.open_time, bars.open_time[i1 - 1], "right")) if i1 else 0
         saved = step.save()
@@ -112,7 +112,7 @@ def test_a_live_bar_takes_none_one_or_many_of_another_market(seed: int, temper: 
     for i in range(len(bars)):
         came = other.slice(begun, int(np.searchsorted(other.open_time, bars.open_time[i], "right")))
         prices = [float(column[i]) for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
-        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came}))  # type: ignore[arg-type, call-arg]
+        rows.append(step.advance_bar(*prices, int(clock[i]), {OTHER: came})[: step.columns])  # type: ignore[arg-type, call-arg]
         begun += len(came)
     expected = MarketStep(pair, MINUTE_MS, "reference").advance(bars, others={OTHER: other})
     assert (bits(np.array(rows)) == bits(expected)).all()

@@ -15,7 +15,7 @@ from tests.core.indicators.found import LINES
 from tradepool.core.graph.expr import Expr, close, crosses_above, high, low, parameter, square_root, where
 from tradepool.core.graph.primitives import ema, highest, lag, quantile, sma, smooth, variance
 from tradepool.core.graph.scope import of, on
-from tradepool.core.graph.step import COLUMNS, StepSource, market_step, series_step
+from tradepool.core.graph.step import StepSource, market_step, series_step
 from tradepool.core.graph.whole import Whole
 from tradepool.core.strategies.catalog import named, names
 from tradepool.core.strategies.strategy import Strategy
@@ -56,7 +56,7 @@ def batch_of_strategy(strategy: Strategy) -> Batch:
         return market_step(graph, timeframe_ms=MINUTE_MS, varying=varying)
 
     settled = step(()).settled
-    return Batch((name,) * COLUMNS, (settled,) * COLUMNS, step, is_strategy=True)
+    return Batch((name,) * graph.columns, (settled,) * graph.columns, step, is_strategy=True)
 
 
 def of_terms(source: Expr) -> dict[str, Expr]:

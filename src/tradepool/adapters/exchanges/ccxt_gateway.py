@@ -20,7 +20,7 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
 from tradepool.domain.event import CancelRefused, Event, OrderRejected
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, cancel_id
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, cancel_id, pair_id
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
@@ -133,6 +133,37 @@ class CcxtGateway:
                 still,
             ),
             lambda answer: translate.accepted_from(answer, request.client_order_id),
+            rejected,
+        )
+
+    async def submit_pair(
+        self, stop: ApprovedOrder, target: ApprovedOrder, still: Still = lambda: True
+    ) -> Sequence[Event]:
+        """OrderAccepted of both, or OrderRejected of both; else as `submit`."""
+        below, above = stop.request, target.request
+        names = (below.client_order_id, above.client_order_id)
+        params = {
+            "symbol": self._client.market_id(self._symbols[below.market].symbol),
+            "side": below.side.upper(),
+            "quantity": format(below.quantity, "f"),
+            "listClientOrderId": pair_id(names[0]),
+            "belowType": "STOP_LOSS",
+            "belowStopPrice": format(below.stop_price or 0, "f"),
+            "belowClientOrderId": names[0],
+            "aboveType": "LIMIT_MAKER",
+            "abovePrice": format(above.price or 0, "f"),
+            "aboveClientOrderId": names[1],
+        }
+
+        def rejected(error: ccxt.BaseError) -> tuple[list[Event]] | None:
+            reason, now = outcome.rejection(error), self._client.milliseconds()
+            both: list[Event] = [OrderRejected(time_ms=now, client_order_id=n, reason=reason or "") for n in names]
+            return (both,) if reason else None
+
+        return await self._ask(
+            f"orders {names[0]} and {names[1]}",
+            at(priority_of(below), self._client.privatePostOrderListOco(params), still),
+            lambda answer: translate.pair_accepted_from(answer, names),
             rejected,
         )
 

@@ -29,6 +29,8 @@ _NOT_PLACED = (ccxt.InvalidNonce, ccxt.RateLimitExceeded, ccxt.DDoSProtection)
 _REJECTED = (ccxt.InvalidOrder, ccxt.BadRequest, ccxt.OperationRejected, ccxt.ArgumentsRequired)
 # What Binance says in place of a code that ccxt maps to a network error or to none.
 _REJECTED_TEXTS = ("Market is closed",)
+# The price is beyond a stop, a target, or either of a pair.
+_PASSED = ("trigger immediately", "relationship of the prices", "immediately match and take")
 _KEY = frozenset(("-1002", "-1022", "-2008", "-2014", "-2015", "-2017"))
 _NOT_PLACED_CODES = frozenset(("-1003", "-1008", "-1015", "-1021"))
 _UNKNOWN_CODES = frozenset(("-1000", "-1001", "-1004", "-1006", "-1007", "-1016"))
@@ -46,7 +48,7 @@ def rejection(error: ccxt.BaseError) -> str | None:
     text, (code, _) = str(error), _said(error)
     if isinstance(error.__cause__, aiohttp.ClientError) or code in _KEY | _NOT_PLACED_CODES | _UNKNOWN_CODES:
         return None
-    if "trigger immediately" in text:
+    if any(each in text for each in _PASSED):
         return WOULD_TRIGGER
     if isinstance(error, ccxt.InsufficientFunds):
         return INSUFFICIENT_CASH

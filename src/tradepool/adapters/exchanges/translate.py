@@ -30,7 +30,7 @@ from tradepool.domain.ids import (
     FillId,
     MarketId,
     VenueOrderId,
-    cancel_id,
+    is_cancel_id,
     read_client_order_id,
 )
 from tradepool.domain.key import KeyRights
@@ -136,9 +136,21 @@ def accepted_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderAccept
     )
 
 
+def pair_accepted_from(answer: Mapping[str, Any], names: Sequence[ClientOrderId]) -> list[OrderAccepted]:
+    """The venue's answer to two orders of which only one may trade, in the order of their names."""
+    ids = {_text(order["clientOrderId"]): VenueOrderId(str(order["orderId"])) for order in rows_from(answer["orders"])}
+    time_ms = int(answer["transactionTime"])
+    return [OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=ids[name]) for name in names]
+
+
 def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCancelled | None:
-    """ccxt's answer to a cancel; None when the order was filled in part: the stream tells that first, then the end."""
+    """ccxt's answer to a cancel; None when the order was filled in part: the stream tells that first, then the end.
+
+    Who cancels an order of a pair is answered with the reports of both.
+    """
     info = answer["info"]
+    if "orderReports" in info:
+        (info,) = (report for report in info["orderReports"] if report["origClientOrderId"] == name)
     if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
         raise BadFrame(f"a cancelled order is {info['status']}")
     if filled := canonical(info["executedQty"]):
@@ -218,7 +230,7 @@ def events_from_report(report: Mapping[str, Any], account: AccountId, market: Ma
     event = _event_from_report(report, account, market)
     events = [] if event is None else [event]
     name, original = _text(report["c"]), _text(report["C"])
-    if report["x"] == "CANCELED" and original and name not in (original, cancel_id(original)):
+    if report["x"] == "CANCELED" and original and name != original and not is_cancel_id(name):
         events.insert(0, foreign_from_report(report, market.id))
     return events
 

@@ -11,14 +11,15 @@ from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import by_hand
+from tradepool.core.account import booking, by_hand
+from tradepool.core.account.outbox import Outbox
+from tradepool.core.account.protection import ended, heads, leave, level_again, passed_target, protect, settle
 from tradepool.core.account.round_trip import position_of
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
-from tradepool.core.risk.review import review
 from tradepool.domain.by_hand import ByHand
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.domain.command import Cancel, Command, RecordRefusal
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     AccountOpened,
@@ -36,10 +37,10 @@ from tradepool.domain.event import (
     StreamRestored,
 )
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import REPLAY_NAMING, ClientOrderId, FillId, MarketId, Naming, client_order_id
+from tradepool.domain.ids import REPLAY_NAMING, FillId, MarketId, Naming
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
-from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
+from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
 from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
@@ -70,22 +71,20 @@ class Account:
         self.quote_unit = markets[0].quote_unit
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
-        self.orders: dict[ClientOrderId, Working] = {}
         self.as_of_ms = 0
-        self.naming = Naming(mark)
+        self._out = Outbox(account, mandate, self.wallet, Naming(mark), origin)
+        self.orders = self._out.orders
         self.foreign: ForeignOrder | None = None
         self.order_cap: Decimal | None = None
         self.listening = True
         self.opened = False
         self.changed = False
         self._fills: set[tuple[MarketId, FillId]] = set()
-        self._order_number = 0
         self._waiting: list[Entry] = []
-        self._commands: list[Command] = []
 
     def apply(self, event: Event) -> list[Command]:
         """Take in one event; what is to be done and remembered because of it."""
-        self._commands, self.changed = [], False
+        self._out.commands, self.changed = [], False
         match event:
             case CandlesClosed():
                 self._candles_closed(event)
@@ -103,7 +102,7 @@ class Account:
                 self._opened(event)
             case InstanceBegan(epoch=epoch):
                 self.changed = epoch != self.naming.epoch
-                self.naming = Naming(self.naming.mark, epoch)
+                self._out.naming = Naming(self.naming.mark, epoch)
             case StreamLost():
                 self.listening, self.changed = False, self.listening
             case StreamRestored():
@@ -113,15 +112,20 @@ class Account:
             case EntriesResumed():
                 self.foreign, self.changed = None, self.foreign is not None
             case ByHand():
-                self.changed = by_hand.wished(self, event, self._leave)
+                self.changed = by_hand.wished(self, self._out, event)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.exiting for slot in self.slots.values()):
             self._enter_waiting()
-        self.changed = self.changed or bool(self._commands)
-        return self._commands
+        self.changed = self.changed or bool(self._out.commands)
+        return self._out.commands
 
     # ---- what it holds
+
+    @property
+    def naming(self) -> Naming:
+        """Who names its orders."""
+        return self._out.naming
 
     @property
     def cash(self) -> Decimal:
@@ -141,9 +145,15 @@ class Account:
         """Intents the venue has not answered, in the order they were made."""
         return [w.request for _, w in sorted(self.orders.items()) if w.status is OrderStatus.INTENT]
 
+    def partner_of(self, request: OrderRequest) -> OrderRequest | None:
+        """The other order of its pair, while both may trade."""
+        partner = self.orders[request.client_order_id].partner
+        return self.orders[partner].request if partner is not None and partner in self.orders else None
+
     def cancelling(self) -> list[Cancel]:
         """Cancels the venue has not answered."""
-        return [Cancel(s.stop, s.market.id) for s in self.slots.values() if s.after_cancel and s.stop is not None]
+        waiting = [slot for slot in self.slots.values() if slot.after_cancel]
+        return [Cancel(name, slot.market.id) for slot in waiting for name in heads(self._out, slot)]
 
     def booked(self, market: MarketId, fill: FillId) -> bool:
         """Whether a fill is in the books."""
@@ -182,7 +192,7 @@ class Account:
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
                 if event.late or self.foreign:
-                    self._refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
+                    self._out.refuse(slot, event.time_ms, "aged_out" if event.late else "foreign_order")
                 else:
                     self._waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
@@ -190,25 +200,17 @@ class Account:
     def _decide_held(self, slot: Slot, s: Signal) -> None:
         best = round_to_int(s.high * slot.scale)
         wish = step.decide_held(
-            slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step
+            slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )
-        if wish == step.NOTHING and slot.stop is not None and slot.covered_by(self.orders[slot.stop]) < slot.steps():
-            wish, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
+        slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
-            self._leave(slot, wish, s.time_ms)
-
-    def _leave(self, slot: Slot, wish: int, time_ms: int) -> None:
-        """Do what is wished once the stop has left the book; its cancel may be on its way for another wish."""
-        if slot.stop is not None:
-            if not slot.after_cancel:
-                self._commands.append(Cancel(slot.stop, slot.market.id))
-            slot.after_cancel = wish
-        else:
-            self._after_cancel(slot, wish, time_ms)
+            leave(self._out, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
+        elif slot.stops and slot.covered(self.orders) < slot.steps():
+            level_again(self._out, slot, s.time_ms)
 
     def _drop_waiting(self, time_ms: int, reason: str) -> None:
         for entry in self._waiting:
-            self._refuse(entry.slot, time_ms, reason)
+            self._out.refuse(entry.slot, time_ms, reason)
         self._waiting = []
 
     def _enter_waiting(self) -> None:
@@ -219,74 +221,16 @@ class Account:
                 self.wallet, slot.row, slot.terms, slot.scale, entry.equity, slot.mark, distance, step.LONG
             )
             if not steps:
-                self._refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
+                self._out.refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
                 continue
-            order = self._submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
+            booking.decide_levels(slot.row, slot.scale, slot.mark, s.time_ms, s.break_even, s.hold_ms)
+            booking.decide_targets(slot.row, slot.scale, slot.mark, s.first_target, s.second_target, s.target_share)
+            order = self._out.submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
             if order is not None:
                 slot.entry = order.request.client_order_id
                 order.reserved = step.entry_cash(steps * slot.mark * slot.terms[step.UNITS_PER_TICK_STEP], slot.terms)
                 self.wallet[step.RESERVED] += order.reserved
         self._waiting = []
-
-    # ---- orders out
-
-    def _submit(
-        self, slot: Slot, side: Side, kind: OrderType, steps: int, purpose: Purpose, time_ms: int
-    ) -> Working | None:
-        self._order_number += 1
-        request = OrderRequest(
-            client_order_id=client_order_id(self.account.number, self._order_number, self.naming),
-            account=self.account.id,
-            mandate=self.mandate.id,
-            strategy_id=self.mandate.strategy_id,
-            market=slot.market.id,
-            side=side,
-            type=kind,
-            quantity=slot.market.quantity(steps),
-            purpose=purpose,
-            time_ms=time_ms,
-            stop_price=slot.market.price(slot.row[step.STOP]) if kind is OrderType.STOP_LOSS else None,
-        )
-        free = self.wallet[step.CASH] - self.wallet[step.RESERVED]
-        verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=free)
-        if isinstance(verdict, Refusal):
-            self._commands.append(RecordRefusal(verdict))
-            return None
-        return self._send(verdict)
-
-    def _send(self, order: ApprovedOrder) -> Working:
-        working = Working(order.request)
-        self.orders[order.request.client_order_id] = working
-        self._commands.append(Submit(order))
-        return working
-
-    def _sell(self, slot: Slot, purpose: Purpose, time_ms: int) -> None:
-        order = self._submit(slot, Side.SELL, OrderType.MARKET, slot.take_sell_steps(), purpose, time_ms)
-        slot.exit = order.request.client_order_id if order is not None else None
-
-    def _protect(self, slot: Slot, time_ms: int) -> None:
-        purpose = Purpose.TRAILING if slot.row[step.TRAILED] else Purpose.STOP
-        order = self._submit(slot, Side.SELL, OrderType.STOP_LOSS, slot.steps(), purpose, time_ms)
-        slot.stop = order.request.client_order_id if order is not None else None
-
-    def _after_cancel(self, slot: Slot, wish: int, time_ms: int) -> None:
-        slot.after_cancel = step.NOTHING
-        slot.row[step.RESTING] = 0
-        if wish == step.SELL:
-            self._sell(slot, slot.take_sell_purpose(), time_ms)
-            return
-        if wish == by_hand.RELEASE:
-            self._commands.append(by_hand.let_go(self.wallet, slot, time_ms))
-            self._record_trade(slot)
-            return
-        if wish == step.RELEVEL:
-            step.relevel(slot.row)
-        if slot.row[step.STOP] > 0:
-            self._protect(slot, time_ms)
-
-    def _refuse(self, slot: Slot, time_ms: int, reason: str) -> None:
-        refusal = Refusal(account=self.account.id, market=slot.market.id, time_ms=time_ms, reason=reason)
-        self._commands.append(RecordRefusal(refusal))
 
     # ---- the venue's answers
 
@@ -298,7 +242,7 @@ class Account:
             refusal = Refusal(
                 account=self.account.id, market=event.market, time_ms=event.time_ms, reason="foreign_order"
             )
-            self._commands.append(RecordRefusal(refusal))
+            self._out.commands.append(RecordRefusal(refusal))
 
     def _accepted(self, event: OrderAccepted) -> None:
         order = self.orders.get(event.client_order_id)
@@ -308,20 +252,27 @@ class Account:
             return
         if order.request.type is OrderType.MARKET or not order.accepted():
             return
-        self.changed = True
-        step.stop_rests(self.slots[order.request.market].row)
+        self.changed, slot = True, self.slots[order.request.market]
+        if order.request.type is OrderType.STOP_LOSS:
+            step.stop_rests(slot.row)
+        settle(self._out, slot, event.time_ms, again=False)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None or not order.rejected():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS and event.reason == "would_trigger":
-            self._sell(slot, order.request.purpose, event.time_ms)
-            return
-        if order.request.side is Side.SELL:
-            slot.row[step.UNSELLABLE] = 1
-        self._refuse(slot, event.time_ms, event.reason)
+        partner = self.orders.get(order.partner) if order.partner is not None else None
+        if partner is not None:
+            # The venue has both orders of a pair or none: the other refusal is only not heard yet.
+            partner.refused = event.reason
+        if order.request.type is not OrderType.MARKET and event.reason == "would_trigger":
+            slot.passed = True
+        elif not order.refused:
+            if order.request.side is Side.SELL:
+                slot.row[step.UNSELLABLE] = 1
+            self._out.refuse(slot, event.time_ms, event.reason)
+        settle(self._out, slot, event.time_ms, again=False)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
@@ -332,15 +283,15 @@ class Account:
         if order.owed or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS:
-            self._after_cancel(slot, slot.after_cancel, event.time_ms)
+        if order.request.type is not OrderType.MARKET:
+            ended(self._out, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
         """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
         for slot in self.slots.values():
-            if slot.stop == event.client_order_id and slot.after_cancel != step.NOTHING:
+            if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
                 slot.after_cancel, self.changed = step.NOTHING, True
-                self._refuse(slot, event.time_ms, "cancel_refused")
+                self._out.refuse(slot, event.time_ms, "cancel_refused")
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
@@ -350,9 +301,18 @@ class Account:
             slot.entry = None
         elif slot.exit == name:
             slot.exit = None
-        elif slot.stop == name:
-            slot.stop, slot.row[step.RESTING] = None, 0
+        elif name in slot.stops:
+            slot.stops.remove(name)
+            slot.row[step.RESTING] = int(bool(slot.stops) and slot.row[step.RESTING])
+        elif name in slot.targets:
+            slot.targets.remove(name)
         return slot
+
+    def _finish_partner(self, order: Working) -> None:
+        """One order of a pair trades: so the other is no more."""
+        partner = self.orders.get(order.partner) if order.partner is not None else None
+        if partner is not None:
+            self._finish(partner)
 
     def _filled(self, fill: Fill) -> None:
         if (fill.market, fill.fill_id) in self._fills:
@@ -366,34 +326,33 @@ class Account:
         steps = slot.market.steps(fill.quantity)
         if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
+        self._finish_partner(order)
         if fill.side is Side.BUY:
             self._bought(slot, fill, steps)
         else:
-            self._sold(slot, fill, steps, order.request.purpose)
+            self._sold(slot, fill, steps, order)
 
     def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
         market = slot.market
         fee = market.base_units(fill.fee_in(market.base))
-        step.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
-        if slot.stop is not None:
-            slot.after_cancel = slot.after_cancel or step.RELEVEL
-            slot.row[step.NEXT_STOP] = slot.row[step.STOP]
-            self._commands.append(Cancel(slot.stop, market.id))
-        elif slot.row[step.STOP] > 0:
-            self._protect(slot, fill.time_ms)
+        booking.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+        if slot.guards:
+            level_again(self._out, slot, fill.time_ms)
+        else:
+            protect(self._out, slot, fill.time_ms)
 
-    def _sold(self, slot: Slot, fill: Fill, steps: int, purpose: Purpose) -> None:
-        market = slot.market
-        fee = market.quote_units(fill.fee_in(market.quote))
-        ticks, reason = market.ticks(fill.price), REASON_CODES[purpose]
-        if not step.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
-            # A stop for an earlier part of an entry was hit before its cancel: what is left is protected, or sold, now.
-            if slot.stop is None and slot.exit is None:
-                self._after_cancel(slot, slot.after_cancel, fill.time_ms)
+    def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
+        market, purpose = slot.market, order.request.purpose
+        fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
+        reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
+        if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
+            slot.after_cancel, slot.passed = step.NOTHING, False
+            self._out.closed(slot)
             return
-        slot.after_cancel = step.NOTHING
-        self._record_trade(slot)
-
-    def _record_trade(self, slot: Slot) -> None:
-        trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, slot.market, self.origin)
-        self._commands.append(RecordTrade(trade))
+        if order.part:
+            booking.close_part(slot.row, steps)
+        if order.partner is not None and order.request.type is OrderType.LIMIT and not order.status.final:
+            # The part that is left at the target lost its stop when the first of it was sold.
+            level_again(self._out, slot, fill.time_ms)
+        else:
+            settle(self._out, slot, fill.time_ms)

@@ -19,7 +19,6 @@ from tradepool.core.compiler.vocabulary import (
     maximum,
     minimum,
     multiply_divide,
-    round_to_int,
     to_float,
 )
 from tradepool.core.matching.bar_fill import fee_units, share_units
@@ -27,6 +26,8 @@ from tradepool.core.matching.bar_fill import fee_units, share_units
 # What a strategy may use. A backtest's program has 0 here for what its strategy never does: then it is compiled away.
 SHORTS = 1
 TARGETS = 1
+BREAK_EVEN = 1
+TIMED = 1
 
 # wallet: the mandate's money
 CASH = 0
@@ -36,8 +37,9 @@ DAY_EQUITY = 3
 WALLET_SIZE = 4
 
 # slot: one position; the ENTRY_* and EXIT_* fields are its round trip and stay readable until the next entry.
-# STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none),
-# TARGET_PPM the share of the entry that is closed there.
+# STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none), PART
+# the steps that are closed there (0 = all of them): they are protected apart from the rest. BREAK_AT is the price from
+# which on the stop is at the entry price, LEAVE_TIME the T at which the position has been held long enough (0 = none).
 HOLDING = 0
 DUST = 1
 STOP = 2
@@ -64,12 +66,15 @@ WISH_SIDE = 22
 WISH_COST = 23
 TARGET = 24
 NEXT_TARGET = 25
-TARGET_PPM = 26
+PART = 26
 FIRST_DISTANCE = 27
 SECOND_DISTANCE = 28
 SHARE_PPM = 29
 STEPS = 30
-SLOT_SIZE = 31
+BREAK_DISTANCE = 31
+BREAK_AT = 32
+LEAVE_TIME = 33
+SLOT_SIZE = 34
 
 # terms: what the market and the mandate fix
 UNITS_PER_STEP = 0
@@ -96,6 +101,7 @@ BUY = 1
 SELL = 2
 RELEVEL = 3
 TURN = 4
+TIME_UP = 5
 
 # refusals
 NOT_REFUSED = 0
@@ -110,6 +116,7 @@ STOP_HIT = 2
 TRAILING_HIT = 3
 TARGET_HIT = 4
 FLATTENED = 5
+TIME_HIT = 6
 
 LONG = 1
 SHORT = -1
@@ -138,19 +145,32 @@ def start_of_day(wallet: Ints, equity: int, time_ms: int) -> None:
 
 
 def decide_held(
-    slot: Ints, terms: Ints, scale: float, exposure: float, best: int, close_ticks: int, trail: float, trail_step: float
+    slot: Ints,
+    terms: Ints,
+    scale: float,
+    exposure: float,
+    best: int,
+    close_ticks: int,
+    trail: float,
+    trail_step: float,
+    time_ms: int,
 ) -> int:
-    """Decide about an open position at a close: NOTHING, SELL (a short: buy back) or RELEVEL (to slot[NEXT_STOP]).
+    """Decide about an open position at a close: NOTHING, SELL or TIME_UP (a short: buy back), or RELEVEL to slot[NEXT_STOP].
 
     `scale` is ticks per unit of price, `best` the bar's high for a long and its low for a short. The level sold at is
     known only to the venue; here only whether a sell of the holding at this close is large enough. A trailing level
-    moves only in the position's favour, and by at least `trail_step`.
+    moves only in the position's favour, and by at least `trail_step`; to the entry price it moves once.
     """
     side = side_of(slot)
+    wish = NOTHING
+    if TIMED == 1 and slot[LEAVE_TIME] > 0 and time_ms >= slot[LEAVE_TIME]:
+        wish = TIME_UP
     if exposure * to_float(side) <= 0.0:
+        wish = SELL
+    if wish != NOTHING:
         amount = slot[STEPS] * close_ticks * terms[UNITS_PER_TICK_STEP]
         slot[UNSELLABLE] = 1 if amount < terms[SMALLEST_SELL] else 0
-        return NOTHING if slot[UNSELLABLE] == 1 else SELL
+        return NOTHING if slot[UNSELLABLE] == 1 else wish
     level = slot[STOP]
     if trail > 0.0:
         trailed = best - side * minimum(floor_to_int(trail * scale), FARTHEST * close_ticks)
@@ -158,6 +178,9 @@ def decide_held(
         # The least gain is asked for only where there is one.
         if gain > 0 and gain >= ceil_to_int(trail_step * scale):
             level = trailed
+    if BREAK_EVEN == 1 and slot[BREAK_AT] > 0 and side * (best - slot[BREAK_AT]) >= 0:
+        even = slot[BREAK_AT] - side * slot[BREAK_DISTANCE]
+        level = even if level == 0 or side * (even - level) > 0 else level
     if level != slot[STOP] or (slot[RESTING] == 0 and level > 0):
         fits = slot[STEPS] * level * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]
         slot[UNSELLABLE] = 0 if fits or slot[RESTING] == 1 else 1
@@ -248,18 +271,6 @@ def decide_entry(
     return steps
 
 
-def decide_targets(slot: Ints, scale: float, close_ticks: int, first: float, second: float, share: float) -> None:
-    """Take down an entry's targets: distances rounded outward, the share in parts per million.
-
-    A second target that is no farther than the first leaves only itself.
-    """
-    slot[FIRST_DISTANCE] = minimum(ceil_to_int(first * scale), FARTHEST * close_ticks)
-    slot[SECOND_DISTANCE] = minimum(ceil_to_int(second * scale), FARTHEST * close_ticks)
-    slot[SHARE_PPM] = round_to_int(share * 1_000_000.0)
-    if slot[SECOND_DISTANCE] > 0 and slot[SECOND_DISTANCE] <= slot[FIRST_DISTANCE]:
-        slot[FIRST_DISTANCE] = 0
-
-
 def cash_is_there(wallet: Ints, slot: Ints, terms: Ints) -> bool:
     """Whether the cash that an entry of slot[WISH_COST] at close needs is free; the same for a short: no leverage."""
     free = wallet[CASH] - wallet[RESERVED]
@@ -273,101 +284,3 @@ def cash_is_there(wallet: Ints, slot: Ints, terms: Ints) -> bool:
 def entry_cash(cost: int, terms: Ints) -> int:
     """Cash an entry needs to be free: its cost at close x 1.005, rounded up, and the fee."""
     return cost + floor_div(cost * 5 + 999, 1_000) + fee_units(cost, terms[TAKER_PPM])
-
-
-def open_slot(slot: Ints, time_ms: int) -> None:
-    """Start a round trip: what an earlier one left over joins the holding."""
-    slot[HOLDING] = slot[DUST]
-    slot[DUST] = 0
-    slot[SIDE] = slot[WISH_SIDE]
-    slot[STOP] = 0
-    slot[RESTING] = 0
-    slot[TRAILED] = 0
-    slot[UNSELLABLE] = 0
-    slot[ENTRY_TIME] = time_ms
-    slot[ENTRY_STEPS] = 0
-    slot[ENTRY_COST] = 0
-    slot[ENTRY_FEE] = 0
-    slot[EXIT_STEPS] = 0
-    slot[EXIT_PROCEEDS] = 0
-    slot[EXIT_FEE] = 0
-
-
-def book_entry(wallet: Ints, slot: Ints, terms: Ints, ticks: int, steps: int, fee: int, time_ms: int) -> None:
-    """Book a fill of an entry (fee in base units, or in quote units with FEE_IN_QUOTE); set its levels.
-
-    Levels stand at their distance from the average entry price.
-    """
-    if slot[HOLDING] == 0:
-        open_slot(slot, time_ms)
-    side = side_of(slot)
-    cost = ticks * steps * terms[UNITS_PER_TICK_STEP]
-    fee_in_quote = fee * terms[FEE_IN_QUOTE]
-    wallet[CASH] -= side * cost + fee_in_quote
-    slot[HOLDING] += side * steps * terms[UNITS_PER_STEP] - (fee - fee_in_quote)
-    slot[STEPS] = floor_div(side * slot[HOLDING], terms[UNITS_PER_STEP])
-    slot[ENTRY_STEPS] += steps
-    slot[ENTRY_COST] += cost
-    slot[ENTRY_FEE] += fee
-    average = ticks
-    if slot[ENTRY_STEPS] != steps:
-        average = floor_div(slot[ENTRY_COST], slot[ENTRY_STEPS] * terms[UNITS_PER_TICK_STEP])
-    if slot[STOP_DISTANCE] > 0:
-        slot[STOP] = maximum(average - side * slot[STOP_DISTANCE], 1)
-    if TARGETS == 1:
-        level_targets(slot, average, side)
-
-
-def level_targets(slot: Ints, average: int, side: int) -> None:
-    """The next target, and the one after it, for an average entry price."""
-    first = maximum(average + side * slot[FIRST_DISTANCE], 1)
-    second = maximum(average + side * slot[SECOND_DISTANCE], 1) if slot[SECOND_DISTANCE] > 0 else 0
-    two = slot[FIRST_DISTANCE] > 0
-    slot[TARGET] = first if two else second
-    slot[NEXT_TARGET] = second if two else 0
-    slot[TARGET_PPM] = slot[SHARE_PPM] if two else ALL_PPM
-
-
-def target_steps(slot: Ints, terms: Ints) -> int:
-    """Steps to close at slot[TARGET]: 0 where the part or what would be left is too small to be sold.
-
-    What would be left must be large enough at its stop too.
-    """
-    held = slot[STEPS]
-    if slot[TARGET_PPM] == ALL_PPM:
-        return held
-    part = share_units(slot[ENTRY_STEPS], slot[TARGET_PPM])
-    left = held - part
-    at = minimum(slot[TARGET], slot[STOP]) if slot[STOP] > 0 else slot[TARGET]
-    enough = minimum(part * slot[TARGET], left * at) * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]
-    return part if enough and minimum(part, left) >= terms[STEPS_MIN] else 0
-
-
-def book_exit(
-    wallet: Ints, slot: Ints, terms: Ints, ticks: int, steps: int, fee: int, time_ms: int, reason: int
-) -> bool:
-    """Book a fill of an exit (fee in quote units); True when the position is closed: what is left can't be sold."""
-    side = side_of(slot)
-    amount = ticks * steps * terms[UNITS_PER_TICK_STEP]
-    wallet[CASH] += side * amount - fee
-    slot[HOLDING] -= side * steps * terms[UNITS_PER_STEP]
-    slot[STEPS] -= steps
-    slot[EXIT_STEPS] += steps
-    slot[EXIT_PROCEEDS] += amount
-    slot[EXIT_FEE] += fee
-    slot[EXIT_TIME] = time_ms
-    slot[EXIT_REASON] = reason
-    if slot[STEPS] > 0:
-        return False
-    slot[DUST] = slot[HOLDING]
-    slot[HOLDING] = 0
-    slot[STOP] = 0
-    slot[RESTING] = 0
-    slot[TARGET] = 0
-    return True
-
-
-def profit(slot: Ints, terms: Ints) -> int:
-    """Change of cash over the round trip in the slot, in quote units."""
-    gained = side_of(slot) * (slot[EXIT_PROCEEDS] - slot[ENTRY_COST])
-    return gained - slot[EXIT_FEE] - slot[ENTRY_FEE] * terms[FEE_IN_QUOTE]

@@ -6,13 +6,16 @@ a trade's pnl stays the change of what the mandate has, whoever ended it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import booking
+from tradepool.core.account.outbox import Outbox
+from tradepool.core.account.protection import leave
+from tradepool.core.account.release import RELEASE
 from tradepool.core.account.slot import Slot
-from tradepool.core.account.terms import RELEASED
 from tradepool.domain.by_hand import (
     ByHand,
     CloseAsked,
@@ -21,16 +24,9 @@ from tradepool.domain.by_hand import (
     PositionAdopted,
     PositionReleased,
 )
-from tradepool.domain.command import RecordRelease
 from tradepool.domain.ids import MarketId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.order import Purpose
-
-# A wish beside the account step's own: when the stop has left the book, the position is its person's.
-RELEASE = 16
-
-# Do a wish to a slot as soon as its stop has left the book.
-Leave = Callable[[Slot, int, int], None]
 
 
 class Steered(Protocol):
@@ -46,18 +42,18 @@ class Steered(Protocol):
         ...
 
 
-def wished(account: Steered, event: ByHand, leave: Leave) -> bool:
+def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
     """Do what a person wants, as far as it can be done; whether that changed anything."""
     match event:
         case FlattenAsked():
             found = [s for s in account.slots.values() if s.market.id in event.markets and _sellable(s)]
             for slot in found:
-                _sell(slot, 0, Purpose.FLATTEN, event.time_ms, leave)
+                _sell(slot, 0, Purpose.FLATTEN, event.time_ms, out)
             return bool(found)
         case OrdersCapped():
             return _cap(account, event)
         case CloseAsked() | PositionAdopted() | PositionReleased():
-            return event.market in account.slots and _to(account, account.slots[event.market], event, leave)
+            return event.market in account.slots and _to(account, account.slots[event.market], event, out)
     return False
 
 
@@ -65,21 +61,24 @@ def _to(
     account: Steered,
     slot: Slot,
     event: CloseAsked | PositionAdopted | PositionReleased,
-    leave: Leave,
+    out: Outbox,
 ) -> bool:
     match event:
         case CloseAsked():
             if why_not_close(slot, event.share):
                 return False
-            _sell(slot, _part(slot, event.share), Purpose.MANUAL, event.time_ms, leave)
+            if event.share < 1 and slot.row[step.PART]:
+                # What is left has one target, the far one: the part that had its own is not what it was.
+                booking.next_target(slot.row)
+            _sell(slot, _part(slot, event.share), Purpose.MANUAL, event.time_ms, out)
             return True
         case PositionAdopted():
-            return _adopt(account, slot, event, leave)
+            return _adopt(account, slot, event, out)
         case PositionReleased():
             if not slot.held or slot.busy:
                 return False
             slot.release_ticks = slot.market.ticks(event.price)
-            leave(slot, RELEASE, event.time_ms)
+            leave(out, slot, RELEASE, event.time_ms)
             return True
 
 
@@ -87,12 +86,12 @@ def _to(
 
 
 def _sellable(slot: Slot) -> bool:
-    return slot.held and not slot.exiting and not slot.row[step.UNSELLABLE]
+    return slot.held and not slot.leaving and not slot.row[step.UNSELLABLE]
 
 
-def _sell(slot: Slot, steps: int, purpose: Purpose, time_ms: int, leave: Leave) -> None:
+def _sell(slot: Slot, steps: int, purpose: Purpose, time_ms: int, out: Outbox) -> None:
     slot.sell_purpose, slot.sell_steps = purpose, steps
-    leave(slot, step.SELL, time_ms)
+    leave(out, slot, step.SELL, time_ms)
 
 
 def _part(slot: Slot, share: Decimal) -> int:
@@ -131,26 +130,18 @@ def _large_enough(slot: Slot, steps: int, ticks: int) -> bool:
 # ---- taking over, giving away
 
 
-def _adopt(account: Steered, slot: Slot, event: PositionAdopted, leave: Leave) -> bool:
+def _adopt(account: Steered, slot: Slot, event: PositionAdopted, out: Outbox) -> bool:
     if slot.held or slot.busy:
         return False
     market, row = slot.market, slot.row
     ticks, steps = market.ticks(event.price), market.steps(event.quantity)
     row[step.STOP_DISTANCE] = ticks - market.ticks(event.stop_price)
-    row[step.FIRST_DISTANCE] = row[step.SECOND_DISTANCE] = 0
+    row[step.FIRST_DISTANCE] = row[step.SECOND_DISTANCE] = row[step.BREAK_DISTANCE] = row[step.LEAVE_TIME] = 0
     row[step.WISH_SIDE] = step.LONG
     account.wallet[step.CASH] += ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
-    step.book_entry(account.wallet, row, slot.terms, ticks, steps, 0, event.time_ms)
-    leave(slot, step.NOTHING, event.time_ms)
+    booking.book_entry(account.wallet, row, slot.terms, ticks, steps, 0, event.time_ms)
+    leave(out, slot, step.NOTHING, event.time_ms)
     return True
-
-
-def let_go(wallet: list[int], slot: Slot, time_ms: int) -> RecordRelease:
-    """The stop has left the book: the position leaves the mandate, and what it is worth with it."""
-    ticks, steps = slot.release_ticks, slot.steps()
-    step.book_exit(wallet, slot.row, slot.terms, ticks, steps, 0, time_ms, RELEASED)
-    wallet[step.CASH] -= ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
-    return RecordRelease(slot.market.id, slot.market.quantity(steps), time_ms)
 
 
 # ---- limits

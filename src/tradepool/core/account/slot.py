@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tradepool.core.account import account_step as step
@@ -16,13 +17,20 @@ from tradepool.domain.signal import Signal
 
 @dataclass(slots=True)
 class Working:
-    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet."""
+    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet.
+
+    `partner` is the other order of its pair, `refused` why that one was; `part` says that it closes the part with a target
+    of its own.
+    """
 
     request: OrderRequest
     status: OrderStatus = OrderStatus.INTENT
     filled_steps: int = 0
     reserved: int = 0
     owed: bool = False
+    partner: ClientOrderId | None = None
+    part: bool = False
+    refused: str = ""
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
@@ -51,9 +59,10 @@ class Working:
 
 @dataclass(slots=True)
 class Slot:
-    """A market of a mandate. `entry`, `stop`, `exit` name the working orders; `after_cancel` is the wish that waits
-    for the stop to leave the book (`SELL`, `RELEVEL`, a person's `RELEASE`), `NOTHING` while none does. A person's sale
-    is of `sell_steps` (0: all); what he is given leaves at `release_ticks`."""
+    """A market of a mandate. `entry`, `stops`, `targets`, `exit` name the working orders; `after_cancel` is the wish that
+    waits for stops and targets to leave the book (`SELL`, `RELEVEL`, a person's `RELEASE`), `NOTHING` while none does.
+    `passed`: the price was beyond what was to rest for some of the position. A person's sale is of `sell_steps`, what he
+    is given of `release_steps` (0: all), and that leaves at `release_ticks`."""
 
     market: Market
     terms: list[int]
@@ -61,11 +70,14 @@ class Slot:
     row: list[int] = field(default_factory=lambda: [0] * step.SLOT_SIZE)
     mark: int = 0
     entry: ClientOrderId | None = None
-    stop: ClientOrderId | None = None
+    stops: list[ClientOrderId] = field(default_factory=list)
+    targets: list[ClientOrderId] = field(default_factory=list)
     exit: ClientOrderId | None = None
     after_cancel: int = step.NOTHING
     sell_purpose: Purpose = Purpose.SIGNAL_EXIT
+    passed: bool = False
     sell_steps: int = 0
+    release_steps: int = 0
     release_ticks: int = 0
 
     def __post_init__(self) -> None:
@@ -78,6 +90,16 @@ class Slot:
         return self.row[step.HOLDING] > 0
 
     @property
+    def stop(self) -> ClientOrderId | None:
+        """The first of its stops, if one is at work."""
+        return self.stops[0] if self.stops else None
+
+    @property
+    def guards(self) -> list[ClientOrderId]:
+        """Its stops, then its targets."""
+        return self.stops + self.targets
+
+    @property
     def busy(self) -> bool:
         """Whether an entry, an exit or a cancel is on its way: nothing new is decided until it is answered."""
         return self.entry is not None or self.exit is not None or self.after_cancel != step.NOTHING
@@ -86,6 +108,11 @@ class Slot:
     def exiting(self) -> bool:
         """Whether a sale is on its way, whose cash entries elsewhere wait for."""
         return self.exit is not None or self.after_cancel == step.SELL
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
+        return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
 
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
@@ -112,9 +139,9 @@ class Slot:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
 
-    def covered_by(self, stop: Working) -> int:
-        """Steps its stop still stands for: fewer than are held when it could not be replaced as an entry filled further."""
-        return self.market.steps(stop.request.quantity) - stop.filled_steps
+    def covered(self, orders: Mapping[ClientOrderId, Working]) -> int:
+        """Steps its stops still stand for: fewer than are held when one could not be replaced as an entry filled further."""
+        return sum(self.market.steps(orders[s].request.quantity) - orders[s].filled_steps for s in self.stops)
 
     def round_trip(self) -> RoundTrip:
         """The round trip recorded in the row."""

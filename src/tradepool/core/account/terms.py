@@ -24,6 +24,7 @@ REASONS = {
     step.TRAILING_HIT: Purpose.TRAILING,
     step.TARGET_HIT: Purpose.TARGET,
     step.FLATTENED: Purpose.FLATTEN,
+    step.TIME_HIT: Purpose.TIME_EXIT,
     BY_HAND: Purpose.MANUAL,
     RELEASED: Purpose.RELEASED,
 }

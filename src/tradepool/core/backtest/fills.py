@@ -17,27 +17,32 @@ from tradepool.core.account.account_step import (
     FEE_IN_QUOTE,
     INSUFFICIENT_CASH,
     LONG,
+    MAKER_PPM,
+    NEXT_TARGET,
     NOTIONAL_MIN,
+    PART,
     REFUSALS_MAX,
     RESTING,
     SHORTS,
     SLIPPAGE_BP,
+    SMALLEST_SELL,
     STEPS,
     STOP,
     STOP_HIT,
     TAKER_PPM,
+    TARGET,
+    TARGET_HIT,
+    TARGETS,
     TRADES_MAX,
     UNITS_PER_STEP,
     UNITS_PER_TICK_STEP,
     UNSELLABLE,
     WISH_SIDE,
     WISH_STEPS,
-    book_entry,
-    book_exit,
-    profit,
     side_of,
     stop_rests,
 )
+from tradepool.core.account.booking import book_entry, book_exit, next_target, profit
 from tradepool.core.compiler.vocabulary import Ints, divide, maximum, round_to_int, to_float
 from tradepool.core.matching.bar_fill import fee_units, market_buy_price, market_sell_price
 
@@ -118,6 +123,39 @@ def fill_exit(
         close_trade(wallet, slot, terms, trades, counts)
 
 
+def fill_part(wallet: Ints, slot: Ints, terms: Ints, price: int, time_ms: int, reason: int) -> None:
+    """The part that has a target of its own is closed at a price, at the cost of slippage; the rest waits for the next."""
+    steps = slot[PART]
+    ticks = taker_price(-side_of(slot), price, terms)
+    fee = fee_units(steps * ticks * terms[UNITS_PER_TICK_STEP], terms[TAKER_PPM])
+    book_exit(wallet, slot, terms, ticks, steps, fee, time_ms, reason)
+    next_target(slot)
+
+
+def fill_stop(
+    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, counts: Ints, price: int, time_ms: int, reason: int
+) -> None:
+    """The stop was hit: a part with a target of its own is protected by an order of its own, with a fee of its own."""
+    if TARGETS == 1 and slot[PART] > 0:
+        fill_part(wallet, slot, terms, price, time_ms, reason)
+    fill_exit(wallet, slot, terms, trades, counts, price, time_ms, reason)
+
+
+def fill_target(
+    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, time_ms: int
+) -> None:
+    """The next target is met: a resting limit, so at its level, at the maker's fee and without slippage."""
+    ticks = slot[TARGET]
+    steps = slot[PART] if slot[PART] > 0 else slot[STEPS]
+    amount = steps * ticks * terms[UNITS_PER_TICK_STEP]
+    next_target(slot)
+    if amount < terms[SMALLEST_SELL]:
+        slot[UNSELLABLE] = 1
+        refuse(terms, refusals, counts, time_ms, BELOW_MINIMUM)
+    elif book_exit(wallet, slot, terms, ticks, steps, fee_units(amount, terms[MAKER_PPM]), time_ms, TARGET_HIT):
+        close_trade(wallet, slot, terms, trades, counts)
+
+
 def taker_price(side: int, price: int, terms: Ints) -> int:
     """What an order that takes pays (side 1) or gets (side -1) at a price."""
     if side == LONG:
@@ -155,7 +193,7 @@ def place_stop(
     time_ms: int,
     reason: int,
 ) -> None:
-    """Rest the stop; one the price has already passed is refused by the venue and closed at market instead."""
+    """Rest the stop and the targets; what the price has already passed is refused by the venue and closed at market."""
     slot[RESTING] = 0
     if slot[STEPS] * slot[STOP] * terms[UNITS_PER_TICK_STEP] < terms[NOTIONAL_MIN]:
         slot[UNSELLABLE] = 1
@@ -164,6 +202,20 @@ def place_stop(
         close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
     else:
         stop_rests(slot)
+        if TARGETS == 1 and slot[TARGET] > 0 and side_of(slot) * (price - slot[TARGET]) >= 0:
+            pass_target(wallet, slot, terms, trades, refusals, counts, price, time_ms)
+
+
+def pass_target(
+    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int
+) -> None:
+    """Close at market what has a target that the price has already passed: a part, or all of it in one order."""
+    after = slot[NEXT_TARGET]
+    if slot[PART] == 0 or (after > 0 and side_of(slot) * (price - after) >= 0):
+        slot[RESTING] = 0
+        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, TARGET_HIT)
+    else:
+        fill_part(wallet, slot, terms, price, time_ms, TARGET_HIT)
 
 
 def enter(

@@ -10,8 +10,6 @@ The usual bar, flat without an edge or held with nothing reached, is a few compa
 from __future__ import annotations
 
 from tradepool.core.account.account_step import (
-    ALL_PPM,
-    BELOW_MINIMUM,
     BUY,
     CASH,
     DAILY_LOSS_PPM,
@@ -20,8 +18,6 @@ from tradepool.core.account.account_step import (
     HOLDING,
     INSUFFICIENT_CASH,
     LONG,
-    MAKER_PPM,
-    NEXT_TARGET,
     NOTHING,
     REFUSAL,
     RELEVEL,
@@ -31,37 +27,32 @@ from tradepool.core.account.account_step import (
     SHORTS,
     SIDE,
     SIGNAL_EXIT,
-    SMALLEST_SELL,
     STOP,
     STOP_HIT,
     TARGET,
-    TARGET_HIT,
-    TARGET_PPM,
     TARGETS,
+    TIME_HIT,
+    TIME_UP,
+    TIMED,
     TRAILED,
     TRAILING_HIT,
     TURN,
-    UNITS_PER_TICK_STEP,
-    UNSELLABLE,
     WISH,
     WISH_STEPS,
     WISH_TIME,
-    book_exit,
     cash_is_there,
     decide_entry,
     decide_held,
-    decide_targets,
     first_distance,
     relevel,
     side_of,
     size_entry,
     start_of_day,
-    target_steps,
     worth,
 )
-from tradepool.core.backtest.fills import close_all, close_trade, enter, fill_exit, place_stop, refuse
+from tradepool.core.account.booking import decide_levels, decide_targets
+from tradepool.core.backtest.fills import close_all, enter, fill_stop, fill_target, place_stop, refuse
 from tradepool.core.compiler.vocabulary import Ints, floor_div
-from tradepool.core.matching.bar_fill import fee_units
 
 
 def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
@@ -74,7 +65,8 @@ def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: I
         place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
     if wish != RELEVEL and wish != BUY:
         slot[RESTING] = 0
-        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, SIGNAL_EXIT)
+        reason = TIME_HIT if TIMED == 1 and wish == TIME_UP else SIGNAL_EXIT
+        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
     if wish == BUY:
         enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
     if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
@@ -101,7 +93,7 @@ def meet_stop(
         reason = TRAILING_HIT if slot[TRAILED] == 1 else STOP_HIT
         passed = side * (open_ - slot[STOP]) <= 0
         price = open_ if passed else slot[STOP]
-        fill_exit(wallet, slot, terms, trades, counts, price, open_time if passed else later, reason)
+        fill_stop(wallet, slot, terms, trades, counts, price, open_time if passed else later, reason)
 
 
 def meet_target(
@@ -114,25 +106,10 @@ def meet_target(
     reached: int,
     time_ms: int,
 ) -> None:
-    """A target that was reached fills at its level: a resting limit, so at the maker's fee and without slippage.
-
-    A first target whose part or rest is too small is left to what comes next.
-    """
+    """A target that was reached fills at its level."""
     level = slot[TARGET]
     if level > 0 and side_of(slot) * (reached - level) >= 0:
-        steps = target_steps(slot, terms)
-        whole = slot[TARGET_PPM] == ALL_PPM
-        slot[TARGET] = slot[NEXT_TARGET]
-        slot[NEXT_TARGET] = 0
-        slot[TARGET_PPM] = ALL_PPM
-        amount = steps * level * terms[UNITS_PER_TICK_STEP]
-        if whole and amount < terms[SMALLEST_SELL]:
-            slot[UNSELLABLE] = 1
-            refuse(terms, refusals, counts, time_ms, BELOW_MINIMUM)
-        elif steps > 0:
-            fee = fee_units(amount, terms[MAKER_PPM])
-            if book_exit(wallet, slot, terms, level, steps, fee, time_ms, TARGET_HIT):
-                close_trade(wallet, slot, terms, trades, counts)
+        fill_target(wallet, slot, terms, trades, refusals, counts, time_ms)
 
 
 def meet_bar(
@@ -202,6 +179,8 @@ def wish_entry(
     first_target: float,
     second_target: float,
     target_share: float,
+    break_even: float,
+    hold_ms: float,
     close_ticks: int,
     time_ms: int,
 ) -> None:
@@ -217,6 +196,7 @@ def wish_entry(
         slot[WISH] = TURN if turns else BUY
         slot[WISH_TIME] = time_ms
         slot[WISH_STEPS] = steps
+        decide_levels(slot, scale, close_ticks, time_ms, break_even, hold_ms)
         if TARGETS == 1:
             decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
     else:
@@ -238,6 +218,8 @@ def decide(
     first_target: float,
     second_target: float,
     target_share: float,
+    break_even: float,
+    hold_ms: float,
     high_ticks: int,
     low_ticks: int,
     close_ticks: int,
@@ -248,7 +230,7 @@ def decide(
         start_of_day(wallet, equity_at(wallet, slot, terms, close_ticks), time_ms)
     if slot[HOLDING] != 0:
         best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
-        wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step)
+        wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step, time_ms)
         if wish != NOTHING:
             slot[WISH] = wish
             slot[WISH_TIME] = time_ms
@@ -267,6 +249,8 @@ def decide(
             first_target,
             second_target,
             target_share,
+            break_even,
+            hold_ms,
             close_ticks,
             time_ms,
         )

@@ -47,8 +47,8 @@ BEFORE = (
 AFTER = (
     "if i < last:",
     "    decide(wallet, slot, terms, refusals, counts, scale, exposure, previous_exposure, stop_distance,"
-    " trail_distance, trail_step, first_target, second_target, target_share, high_ticks[i], low_ticks[i],"
-    " close_ticks[i], open_time[i] + timeframe_ms)",
+    " trail_distance, trail_step, first_target, second_target, target_share, break_even, hold_ms, high_ticks[i],"
+    " low_ticks[i], close_ticks[i], open_time[i] + timeframe_ms)",
     "if record:",
     "    equity[i] = equity_at(wallet, slot, terms, close_ticks[i])",
 )
@@ -66,7 +66,12 @@ def fused(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = ()) 
 
 def kernel_of(strategy: Strategy) -> Program:
     """The kernel's functions, without what the strategy never does."""
-    switches = {"SHORTS": int(strategy.shorts), "TARGETS": int(strategy.targets)}
+    switches = {
+        "SHORTS": int(strategy.shorts),
+        "TARGETS": int(strategy.targets),
+        "BREAK_EVEN": int(strategy.breaks_even),
+        "TIMED": int(strategy.timed),
+    }
     constants = {**dict(_kernel().constants), **switches}
     return replace(_kernel(), constants=tuple(sorted(constants.items())), rare=RARE)
 

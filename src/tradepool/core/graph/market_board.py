@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tradepool.core.compiler.native import ColumnsFunction, lanes_of_machine, load_columns
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.market_step import NOTHING, Declared
-from tradepool.core.graph.step import COLUMNS, StepSource, market_step
+from tradepool.core.graph.step import StepSource, market_step
 from tradepool.domain.errors import InvalidInput
 
 PRICES = ("open_", "high", "low", "close", "volume")
@@ -46,6 +46,7 @@ class MarketBoard:
         self.markets, self.lanes = markets, lanes_of_machine()
         self.groups = -(-markets // self.lanes)
         self._steps: list[tuple[StepSource, ColumnsFunction, Floats]] = []
+        self._widths: list[int] = []
         self.states: list[Floats] = []
         for strategy in strategies:
             source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
@@ -54,6 +55,7 @@ class MarketBoard:
                 raise NotForABoard(name=strategy.strategy_id(timeframe_ms), what=what)
             run = load_columns(source.program, source.name, ["state", *PRICES, "outputs"], self.lanes)
             self._steps.append((source, run, source.rows(strategy.values)[0]))
+            self._widths.append(strategy.graph.columns)
             self.states.append(np.zeros((self.groups, source.state_size, self.lanes)))
         self._prices = np.zeros((len(PRICES), self.groups, 1, self.lanes))
 
@@ -68,13 +70,14 @@ class MarketBoard:
             raise WrongPrices(markets=self.markets, wanted=wanted, given=prices.shape)
         self._prices.reshape(len(PRICES), -1)[:, : self.markets] = prices
         absent = None if there is None else np.divmod(np.flatnonzero(~there), self.lanes)
-        rows = np.empty((len(self._steps), COLUMNS, self.markets))
-        outputs = np.empty((self.groups, COLUMNS, self.lanes))
+        rows = np.zeros((len(self._steps), max(self._widths, default=0), self.markets))
         for at, ((_, run, parameters), state) in enumerate(zip(self._steps, self.states, strict=True)):
             kept = None if absent is None else state[absent[0], :, absent[1]]
             clocks = np.array([clock])
+            outputs = np.empty((self.groups, self._widths[at], self.lanes))
             run(state, NOTHING, parameters, NOTHING, *self._prices, clocks, 0, 1, outputs, groups=self.groups)
             if absent is not None:
                 state[absent[0], :, absent[1]] = kept
-            rows[at] = outputs.transpose(1, 0, 2).reshape(COLUMNS, -1)[:, : self.markets]
+            width = self._widths[at]
+            rows[at, :width] = outputs.transpose(1, 0, 2).reshape(width, -1)[:, : self.markets]
         return rows

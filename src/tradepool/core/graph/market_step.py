@@ -17,7 +17,7 @@ from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.align import Timed, WrongInputs, columns
 from tradepool.core.graph.bars import Bars
 from tradepool.core.graph.expr import Expr
-from tradepool.core.graph.step import COLUMNS, Graph, market_step, series_step
+from tradepool.core.graph.step import Graph, market_step, series_step
 from tradepool.domain.errors import InvalidInput
 
 _DIGEST_BYTES = 32
@@ -39,13 +39,18 @@ class WrongRange(InvalidInput):
 
 
 class MarketRow(NamedTuple):
-    """What the market part says at the close of one bar; distances in price units, 0.0 = none."""
+    """What the market part says at the close of one bar; distances in price units, times in ms, 0.0 = none."""
 
     exposure: float
     previous_exposure: float
     stop_distance: float
     trail_distance: float
     trail_step: float
+    first_target: float = 0.0
+    second_target: float = 0.0
+    target_share: float = 0.0
+    break_even: float = 0.0
+    hold_ms: float = 0.0
 
 
 class _OneBar:
@@ -95,6 +100,7 @@ class MarketStep:
     def __init__(self, strategy: Declared, timeframe_ms: int, runner: Runner = "any") -> None:
         """Start before the first bar. Raises NativeUnavailable if `native` is asked for and LLVM is missing."""
         self.source = market_step(strategy.graph, timeframe_ms=timeframe_ms)
+        self.columns = strategy.graph.columns
         self.timeframe_ms = timeframe_ms
         self.runner = runner
         self.parameters, _ = self.source.rows(strategy.values)
@@ -110,7 +116,7 @@ class MarketStep:
     def _bind_one_bar(self) -> None:
         # Pointers are resolved once here; a live bar then costs five stores and one call. Of each other market there is
         # room for one bar: more come only after a hole of its own, or at a start.
-        own, row = _OneBar(), np.zeros(COLUMNS)
+        own, row = _OneBar(), np.zeros(self.columns)
         self._beside = {name: _OneBar() for name in self.source.others}
         beside = [column for bar in self._beside.values() for column in (*bar.columns, bar.upto)]
         if not self.source.externals:
@@ -129,16 +135,16 @@ class MarketStep:
         others: Mapping[str, Bars] | None = None,
         externals: Mapping[str, Timed] | None = None,
     ) -> Floats:
-        """Step over bars `i0` to `i1 - 1` (default: all) and give their market rows, shape [i1 - i0, COLUMNS].
+        """Step over bars `i0` to `i1 - 1` (default: all) and give their market rows, shape [i1 - i0, columns].
 
         Of another market the whole series is given each time. Raises WrongTimeframe, WrongRange and WrongInputs.
         """
         i1 = len(bars) if i1 is None else i1
         if not 0 <= i0 <= i1 <= len(bars):
             raise WrongRange(i0=i0, i1=i1, count=len(bars))
-        outputs = np.empty((i1 - i0) * COLUMNS)
+        outputs = np.empty((i1 - i0) * self.columns)
         self._advance(*self._memory, *columns(self.source, bars, i0, i1, others, externals), 0, i1 - i0, outputs)
-        return outputs.reshape(-1, COLUMNS)
+        return outputs.reshape(-1, self.columns)
 
     def advance_bar(
         self,

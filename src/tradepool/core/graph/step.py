@@ -28,14 +28,20 @@ from tradepool.core.graph.whole import NEVER, NotAMultiple, Whole, at, largest
 from tradepool.core.graph.writer import PRICES, Writer, indented
 from tradepool.domain.candle import TIMEFRAMES_MS, timeframe_name
 
-# Columns of a market row. Exposures are levels, -1, 0 or 1; distances are in units of price, 0 = none. Targets are not
-# among them: only fused steps read them so far.
+# Columns of a market row. Exposures are levels, -1, 0 or 1; distances are in units of price, 0 = none; a share is of the
+# position, a time in ms.
 EXPOSURE = 0
 PREVIOUS_EXPOSURE = 1
 STOP_DISTANCE = 2
 TRAIL_DISTANCE = 3
 TRAIL_STEP = 4
-COLUMNS = 5
+FIRST_TARGET = 5
+SECOND_TARGET = 6
+TARGET_SHARE = 7
+BREAK_EVEN = 8
+HOLD_MS = 9
+# Wide rows are those of strategies that have targets, break even or leave after a time; the others end with TRAIL_STEP.
+NARROW, WIDE = 5, 10
 
 MARKET_ARGUMENTS = (
     "state: Floats",
@@ -54,6 +60,7 @@ _OUTPUTS = "outputs: Floats"
 _GENERATED = re.compile(r"[a-z]\d+")
 _DISTANCES = ("stop_distance", "trail_distance", "trail_step", "first_target", "second_target")
 _SHARE = "target_share"
+_LATE = ("break_even", "hold_ms")
 _ZERO = constant(0.0)
 _ONE = constant(1.0)
 
@@ -72,7 +79,8 @@ class Graph:
 
     `enter` raises the exposure to 1, `enter_short` lowers it to -1 and turns a long at once; `exit` and `exit_short`
     clear the level of their side and win over its entry; both entries at once say nothing. Distances are in price
-    units, zero means none. `target_share` is the share of a position sold at the first target.
+    units, zero means none. `target_share` is the share of a position sold at the first target, `break_even` the gain
+    from which on its stop is at its price, `hold_bars` after how many bars' time it is left; zero means never.
     """
 
     enter: Boolean
@@ -85,6 +93,8 @@ class Graph:
     target_share: Number = _ONE
     enter_short: Boolean | None = None
     exit_short: Boolean | None = None
+    break_even: Number = _ZERO
+    hold_bars: Number = _ZERO
 
     @property
     def distances(self) -> tuple[Number, ...]:
@@ -92,10 +102,19 @@ class Graph:
         return (self.stop_distance, self.trail_distance, self.trail_step, self.first_target, self.second_target)
 
     @property
+    def columns(self) -> int:
+        """Columns of its market rows, NARROW or WIDE."""
+        more = (self.first_target, self.second_target, self.break_even, self.hold_bars)
+        return NARROW if all(item is _ZERO for item in more) else WIDE
+
+    @property
     def roots(self) -> tuple[Expr, ...]:
         """All expressions, in the order in which their parameters are numbered."""
         shorts = tuple(side for side in (self.enter_short, self.exit_short) if side is not None)
-        return (self.enter, self.exit, *self.distances, self.target_share, *shorts)
+        # Only where they are used: without them a strategy is what it was before there were any.
+        late = (self.break_even, self.hold_bars)
+        used = late if any(item is not _ZERO for item in late) else ()
+        return (self.enter, self.exit, *self.distances, self.target_share, *shorts, *used)
 
 
 @dataclass(frozen=True)
@@ -168,7 +187,7 @@ def _taken(item: Parameter, value: float | Floats) -> float | NDArray[np.generic
 
 
 def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = ()) -> StepSource:
-    """The step of a strategy: for each bar it writes EXPOSURE ... TRAIL_STEP at `outputs[(i - i0) * COLUMNS]`.
+    """The step of a strategy: for each bar it writes EXPOSURE, ... at `outputs[(i - i0) * graph.columns]`.
 
     >>> from tradepool.core.graph.expr import close, constant, open_
     >>> graph = Graph(close > open_, close < open_, close * 0.02, constant(0), constant(0))
@@ -176,8 +195,8 @@ def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = (
     >>> step.state_rows, step.lookback({})
     (('bars seen', 'exposure'), 0)
     """
-    columns = ("exposure", "previous_exposure", "stop_distance", "trail_distance", "trail_step")
-    write = [f"outputs[(i - i0) * {COLUMNS} + {index}] = {name}" for index, name in enumerate(columns)]
+    columns = ("exposure", "previous_exposure", *_DISTANCES, _SHARE, *_LATE)[: graph.columns]
+    write = [f"outputs[(i - i0) * {len(columns)} + {index}] = {name}" for index, name in enumerate(columns)]
     return fused_step(graph, "market_step", [_OUTPUTS], [], write, timeframe_ms=timeframe_ms, varying=varying)
 
 
@@ -201,15 +220,15 @@ def fused_step(
     of the step's own, TimeframeTooFine if bars of `timeframe_ms` do not make up a longer timeframe, WrongUnit if a distance
     is not in units of price.
     """
-    for distance, expr in zip(_DISTANCES, graph.distances, strict=True):
+    for distance, expr in zip((*_DISTANCES, _LATE[0]), (*graph.distances, graph.break_even), strict=True):
         if expr.unit not in (ANY, PRICE):
             why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
             raise WrongUnit(expression=distance, why=why, remedy=remedy)
     writer = begin(graph.roots, varying)
     writer.state("exposure", "exposure", varies=bool(writer.varying))
-    writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE)]
+    writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE, *_LATE)]
     write_nodes(writer, *graph.roots)
-    write_signal(writer, graph)
+    write_signal(writer, graph, timeframe_ms)
     refuse_clashes(writer, extra_arguments, [*before, *after, *start, *finish])
     writer.before += start
     text = assemble(writer, name, extra_arguments, before, after, finish)
@@ -273,17 +292,19 @@ def _atom(writer: Writer, expr: Expr) -> str:
     return "" if isinstance(expr.value, Parameter) or expr.op == "window" else repr(expr.value)
 
 
-def write_signal(writer: Writer, graph: Graph) -> None:
+def write_signal(writer: Writer, graph: Graph, timeframe_ms: int) -> None:
     """The level, flat until everything a position needs is valid, and the distances; a distance of zero has no line."""
     ready = largest(*(root.first_valid for root in graph.roots))
     lines, decide = writer.scope.lines, _level(writer, graph)
     lines.append("previous_exposure = exposure")
     lines += writer.once_past(ready, decide, writer.since(ready, decide))
-    for name, expr in zip((*_DISTANCES, _SHARE), (*graph.distances, graph.target_share), strict=True):
+    late = (graph.break_even, graph.hold_bars)
+    for name, expr in zip((*_DISTANCES, _SHARE, *_LATE), (*graph.distances, graph.target_share, *late), strict=True):
         if expr is _ZERO or (name == _SHARE and graph.first_target is _ZERO):
             continue
         value = f"as_distance({writer.atom(expr)})"
         value = f"minimum({value}, 1.0)" if name == _SHARE else value
+        value = f"{value} * {timeframe_ms}.0" if name == "hold_ms" else value
         valid = writer.whole(expr.first_valid)
         lines.append(f"{name} = {value}" if valid == "0" else f"{name} = {value} if bar >= {valid} else 0.0")
 

@@ -182,4 +182,6 @@ def _distances(exits: Exits) -> tuple[Number, ...]:
         exits.first_target,
         exits.second_target,
         exits.target_share,
+        exits.break_even,
+        exits.hold_bars,
     )

@@ -1,4 +1,4 @@
-"""Protections and targets as distances from the entry, in units of price: stop, trailing stop, one or two targets."""
+"""When a position is left without a signal: stop, trailing stop, break-even, one or two targets, and after a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class Exits:
     """Distances in units of price, taken at the close of a bar; zero means none. For a short all of them are mirrored.
 
     The trailing stop moves by at least `trail_step`. `target_share` of the position is sold at the first target, the
-    rest at the second. Join stop, trailing stop and targets with `+`.
+    rest at the second. Once the price is `break_even` beyond the entry, the stop is at the entry price; after the time of
+    `hold_bars` bars the position is sold. Targets, break-even and time are those of the bar that entered. Join exits with
+    `+`.
     """
 
     stop_distance: Number = NONE
@@ -27,6 +29,8 @@ class Exits:
     first_target: Number = NONE
     second_target: Number = NONE
     target_share: Number = ALL
+    break_even: Number = NONE
+    hold_bars: Number = NONE
 
     def __add__(self, other: Exits) -> Exits:
         """All of them; of a kind that both have, the one on the right."""
@@ -41,6 +45,8 @@ class Exits:
             targets.first_target,
             targets.second_target,
             targets.target_share,
+            self.break_even if other.break_even is NONE else other.break_even,
+            self.hold_bars if other.hold_bars is NONE else other.hold_bars,
         )
 
 
@@ -65,7 +71,10 @@ def trail_percent(percent: float | Number, *, step: Number | None = None) -> Exi
 
 
 def trail_atrs(atrs: float | Number, *, length: int | Number = 14, step: Number | None = None) -> Exits:
-    """A trailing stop so many average true ranges away; it moves by at least a quarter of one."""
+    """A chandelier: a stop so many average true ranges below the highest high since the entry; a short's in a mirror.
+
+    It moves by at least a quarter of one range.
+    """
     distance = atr(length=length)
     return Exits(trail_distance=atrs * distance, trail_step=distance * QUARTER if step is None else step)
 
@@ -81,6 +90,31 @@ def stop_at(level: Number, *, step: Number = NONE) -> Exits:
     """
     # A trailing stop is counted from the high of the bar, so this is the one distance that ends at the level.
     return Exits(stop_distance=close - level, trail_distance=high - level, trail_step=step)
+
+
+def break_even_percent(percent: float | Number) -> Exits:
+    """The stop is moved to the entry price once a bar was so many percent of the entry bar's close beyond it.
+
+    Where there is no stop, it is the stop from then on. Fees are not counted in: a position that comes back costs them.
+
+    >>> break_even_percent(1.5).break_even
+    1.5 * (close * 0.01)
+    """
+    return Exits(break_even=percent * (close * constant(0.01)))
+
+
+def break_even_atrs(atrs: float | Number, *, length: int | Number = 14) -> Exits:
+    """The same, after a gain of so many average true ranges."""
+    return Exits(break_even=atrs * atr(length=length))
+
+
+def time_exit(bars: float | Number) -> Exits:
+    """Leave at the first close at which the position has been held for the time of so many bars, holes counted in.
+
+    >>> time_exit(24).hold_bars
+    24.0
+    """
+    return Exits(hold_bars=as_number(bars, "bars held"))
 
 
 def targets_percent(

@@ -30,7 +30,8 @@ def prefixed(strategy: Strategy) -> Strategy:
 
     graph, more = strategy.graph, [strategy.confidence] if strategy.confidence is not None else []
     new = with_renamed([*graph.roots, *more, *strategy.words], rename)
-    exits = Exits(*(new[item] for item in (*graph.distances, graph.target_share)))  # type: ignore[arg-type]  # numbers
+    late = [new.get(item, item) for item in (graph.break_even, graph.hold_bars)]
+    exits = Exits(*(new[item] for item in (*graph.distances, graph.target_share)), *late)  # type: ignore[arg-type]  # numbers
     return Strategy(
         strategy.name,
         strategy.version,

@@ -88,6 +88,8 @@ class Strategy:
             exits.target_share,
             self.enter_short,
             self.exit_short,
+            exits.break_even,
+            exits.hold_bars,
         )
 
     @property
@@ -100,11 +102,20 @@ class Strategy:
         """Whether it takes profit at a level."""
         return self.exits.first_target is not NONE or self.exits.second_target is not NONE
 
+    @property
+    def breaks_even(self) -> bool:
+        """Whether its stop is moved to the entry price after a gain."""
+        return self.exits.break_even is not NONE
+
+    @property
+    def timed(self) -> bool:
+        """Whether it leaves after a time."""
+        return self.exits.hold_bars is not NONE
+
     def refuse_unless_live(self) -> None:
         """Raise NotYetLive for what only the backtest's account knows: asked wherever a strategy is to place orders."""
-        for used, what in ((self.shorts, "shorts"), (self.targets, "targets")):
-            if used:
-                raise NotYetLive(strategy=self.name, what=what)
+        if self.shorts:
+            raise NotYetLive(strategy=self.name, what="shorts")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -129,6 +129,8 @@ class _Reader:
             "stop": self._stop,
             "trail": self._trail,
             "target": self._target,
+            "break_even": self._break_even,
+            "hold": self._hold,
         }
 
     def strategy(self) -> Strategy:
@@ -242,6 +244,17 @@ class _Reader:
                 parser.need("share", usage)
                 share = self._share(parser)
         self._protect(key, Exits(first_target=first, second_target=second, target_share=share))
+
+    def _break_even(self, parser: Parser, key: Token) -> None:
+        self._protect(key, Exits(break_even=self._distance(parser).target))
+
+    def _hold(self, parser: Parser, key: Token) -> None:
+        token = parser.token
+        bars = parser.expression()
+        parser.need("bars", "write hold: 24 bars")
+        if isinstance(bars, int | float) and not 0 < bars < 1e9:
+            raise WrongDistance(**place_of(token), why=f"a time of {bars} bars is none", remedy="give one above 0")
+        self._protect(key, exits.time_exit(as_number(bars, "hold")))
 
     def _share(self, parser: Parser) -> Number:
         """How much goes at the first target: above 0 and at most 1."""

@@ -112,7 +112,7 @@ class AccountActor:
             entries=[*self._entries(event), *self._released(commands)],
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
-            intents=[c.order.request for c in commands if isinstance(c, Submit)],
+            intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
         )
 
     def _entries(self, event: Event) -> list[LedgerEntry]:
@@ -137,9 +137,10 @@ class AccountActor:
             self.opened_ms = event.time_ms
         for command in commands:
             if isinstance(command, Submit):
-                request, orders = command.order.request, self.account.orders
+                orders = self.account.orders
                 self._fills_before = {name: fill for name, fill in self._fills_before.items() if name in orders}
-                self._fills_before[request.client_order_id] = self._last_fills.get(request.market)
+                for order in command.orders:
+                    self._fills_before[order.request.client_order_id] = self._last_fills.get(order.request.market)
 
     def _settled(self) -> None:
         """Tell of a change when nothing waits that may change it again at once."""
@@ -185,4 +186,4 @@ class AccountActor:
     def _wants(self, command: Submit | Cancel) -> bool:
         if isinstance(command, Cancel):
             return command_name(command) in self.account.orders
-        return self.unanswered(command.order.request)
+        return any(self.unanswered(order.request) for order in command.orders)

@@ -13,7 +13,7 @@ from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
-from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, StreamRestored
+from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, OrderRejected, StreamRestored
 from tradepool.domain.fill import Fill
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, Refusal
 from tradepool.ports.clock import Clock
@@ -107,11 +107,17 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
     elif not actor.unanswered(request):
         name = f"order {request.client_order_id}"
         raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
-    else:
+    elif refused := actor.account.orders[request.client_order_id].refused:
+        name, now_ms = request.client_order_id, actor.sender.now_ms()
+        actor.handle(OrderRejected(time_ms=now_ms, client_order_id=name, reason=refused))
+    elif not actor.sender.holds(Submit, request.client_order_id):
         # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
-        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused.
-        unsure = request.type is not OrderType.STOP_LOSS
-        actor.sender.put([Submit(_approved(actor, request))], unsure=unsure)
+        # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused; the
+        # stop of a pair comes first, and takes its target along.
+        unsure = request.type is OrderType.MARKET
+        partner = actor.account.partner_of(request)
+        target = _approved(actor, partner) if partner is not None else None
+        actor.sender.put([Submit(_approved(actor, request), target)], unsure=unsure)
 
 
 def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder:

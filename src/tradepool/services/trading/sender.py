@@ -8,7 +8,7 @@ have told the answer meanwhile. A sender that has failed is halted: what protect
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tradepool.core.account import reconcile
@@ -50,9 +50,9 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A command is answered; with None the answer comes, or came, by the stream."""
+    """A command is answered; without an event the answer comes, or came, by the stream."""
 
-    event: Event | None = None
+    events: Sequence[Event | None] = ()
 
 
 class Sender:
@@ -96,7 +96,7 @@ class Sender:
 
     def holds(self, kind: type[Sendable], name: ClientOrderId) -> bool:
         """Whether a command of this kind for this order is on its way: its answer will come from here."""
-        return any(command_name(item.command) == name and isinstance(item.command, kind) for item in self._queue)
+        return any(name in _names(item.command) and isinstance(item.command, kind) for item in self._queue)
 
     def halt(self) -> None:
         """The account is stopped: only what protects a position goes out from now on, no entry and no cancel, those
@@ -124,8 +124,9 @@ class Sender:
                 else:
                     self._queue.remove(item)
             if done is not None:
-                if done.event is not None:
-                    self._on_event(done.event)
+                for event in done.events:
+                    if event is not None:
+                        self._on_event(event)
                 self.on_done()
 
     # ---- whose turn it is
@@ -178,7 +179,7 @@ class Sender:
             return _Done()
         try:
             if isinstance(item.command, Cancel):
-                return _Done(await self._gateway.cancel(item.command))
+                return _Done([await self._gateway.cancel(item.command)])
             if item.unknown_ms is not None:
                 return await self._look_up(item, item.command, item.unknown_ms)
             return await self._submit(item, item.command)
@@ -193,11 +194,16 @@ class Sender:
         request = command.order.request
         refused = self._not_now(request)
         if refused is not None:
-            return _Done(refused)
+            return _Done([refused])
+
+        def still() -> bool:
+            return self._still(item) and self._not_now(request) is None
+
         try:
-            answer = await self._gateway.submit(
-                command.order, lambda: self._still(item) and self._not_now(request) is None
-            )
+            if command.target is None:
+                answers: Sequence[Event] = [await self._gateway.submit(command.order, still)]
+            else:
+                answers = await self._gateway.submit_pair(command.order, command.target, still)
         except OutcomeUnknown as error:
             item.unknown_ms, item.unknown = self.clock.now_ms(), item.unknown + 1
             if item.unknown < UNKNOWN_MAX:
@@ -205,16 +211,17 @@ class Sender:
             else:
                 self._fail(error)
             return None
-        if isinstance(answer, OrderRejected):
-            self.on_rejected(request, answer.reason)
-        return _Done(answer)
+        if isinstance(answers[0], OrderRejected):
+            self.on_rejected(request, answers[0].reason)
+        return _Done(answers)
 
     async def _look_up(self, item: _Item, command: Submit, unknown_ms: int) -> _Done | None:
-        """The venue's word on an order; one that is absent for sure goes out, under its name."""
+        """The venue's word on an order; one that is absent for sure goes out, under its name. Of a pair it has both or
+        none."""
         asked_ms = self.clock.now_ms()
-        found = await self._gateway.look_up(command.order.request)
-        if found is not None:
-            return _Done(answer_of(found))
+        found = [await self._gateway.look_up(order.request) for order in command.orders]
+        if any(order is not None for order in found):
+            return _Done([answer_of(order) for order in found if order is not None])
         if asked_ms < unknown_ms + ABSENT_AFTER_MS:
             return None
         item.unknown_ms = None
@@ -239,6 +246,13 @@ class Sender:
 def command_name(command: Sendable) -> ClientOrderId:
     """The order a command is about."""
     return command.client_order_id if isinstance(command, Cancel) else command.order.request.client_order_id
+
+
+def _names(command: Sendable) -> tuple[ClientOrderId, ...]:
+    """The orders it is about; of a pair both."""
+    if isinstance(command, Cancel):
+        return (command.client_order_id,)
+    return tuple(order.request.client_order_id for order in command.orders)
 
 
 def _protects(command: Sendable) -> bool:

@@ -15,7 +15,7 @@ from tradepool.domain.by_hand import ByHand, CloseAsked, PositionAdopted, Positi
 from tradepool.domain.command import Cancel
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import ClientOrderId, MarketId
-from tradepool.domain.order import OrderType
+from tradepool.domain.order import OrderType, Side
 from tradepool.ports.clock import Clock
 from tradepool.services.trading.account_actor import AccountActor
 
@@ -105,8 +105,8 @@ class Steering:
         order = self._actor.account.orders.get(name)
         if order is None:
             raise CannotDo(why="that order is not open")
-        if order.request.type is OrderType.STOP_LOSS:
-            raise CannotDo(why="it protects a position; close the position, or release it")
+        if order.request.type is not OrderType.MARKET and order.request.side is Side.SELL:
+            raise CannotDo(why="it protects a position, or takes its profit; close the position, or release it")
         self._actor.sender.put([Cancel(name, order.request.market)])
         await self._settled(lambda: name not in self._actor.account.orders)
         if name in self._actor.account.orders:

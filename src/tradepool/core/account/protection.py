@@ -1,0 +1,122 @@
+"""What stands between a position and the market: stops and targets at the venue, and what waits for them to leave the book.
+
+A stop and a target for the same coins are one pair at the venue: the coins are held once, and the order that trades ends
+the other. With two targets there are two pairs, the part that leaves at the first and the rest.
+"""
+
+from __future__ import annotations
+
+from tradepool.core.account import account_step as step
+from tradepool.core.account.outbox import Outbox
+from tradepool.core.account.release import RELEASE, let_go
+from tradepool.core.account.slot import Slot, Working
+from tradepool.domain.ids import ClientOrderId
+from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
+
+
+def leave(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
+    """Do what is wished once stops and targets have left the book; their cancels may be on the way for another wish."""
+    if slot.guards:
+        if not slot.after_cancel:
+            for name in heads(out, slot):
+                out.cancel(slot, name)
+        slot.after_cancel = wish
+    else:
+        after_cancel(out, slot, wish, time_ms)
+
+
+def heads(out: Outbox, slot: Slot) -> list[ClientOrderId]:
+    """The orders to cancel so that all stops and targets leave the book: of a pair its stop."""
+    return [name for name in slot.guards if out.orders[name].partner not in slot.stops]
+
+
+def level_again(out: Outbox, slot: Slot, time_ms: int) -> None:
+    """Place stops and targets anew, where they are, for what is held now."""
+    slot.row[step.NEXT_STOP] = slot.row[step.STOP]
+    leave(out, slot, slot.after_cancel or step.RELEVEL, time_ms)
+
+
+def after_cancel(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
+    """No stop and no target is in the book: sell, or protect what is left."""
+    slot.after_cancel = step.NOTHING
+    slot.row[step.RESTING] = 0
+    if wish == step.SELL:
+        sell(out, slot, slot.take_sell_purpose(), slot.take_sell_steps(), time_ms)
+        return
+    if wish == RELEASE:
+        let_go(out, slot, time_ms)
+    if wish == step.RELEVEL:
+        step.relevel(slot.row)
+    if slot.held:
+        protect(out, slot, time_ms)
+
+
+def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
+    """Let stops and targets rest for all that is held; a part with a target of its own apart from the rest."""
+    row, part = slot.row, slot.row[step.PART]
+    if part:
+        for order in _guard(out, slot, part, row[step.TARGET], time_ms):
+            order.part = True
+    _guard(out, slot, slot.steps() - part, row[step.NEXT_TARGET] if part else row[step.TARGET], time_ms)
+
+
+def _guard(out: Outbox, slot: Slot, steps: int, target: int, time_ms: int) -> tuple[Working, ...]:
+    if steps <= 0:
+        return ()
+    stop = slot.row[step.STOP]
+    orders: tuple[Working | None, ...] = ()
+    if stop and target:
+        orders = out.submit_pair(slot, steps, stop, target, _purpose(slot), time_ms) or ()
+    elif stop:
+        orders = (out.submit(slot, Side.SELL, OrderType.STOP_LOSS, steps, _purpose(slot), time_ms, stop),)
+    elif target:
+        orders = (out.submit(slot, Side.SELL, OrderType.LIMIT, steps, Purpose.TARGET, time_ms, target),)
+    sent = tuple(order for order in orders if order is not None)
+    for order in sent:
+        names = slot.stops if order.request.type is OrderType.STOP_LOSS else slot.targets
+        names.append(order.request.client_order_id)
+    return sent
+
+
+def _purpose(slot: Slot) -> Purpose:
+    return Purpose.TRAILING if slot.row[step.TRAILED] else Purpose.STOP
+
+
+def sell(out: Outbox, slot: Slot, purpose: Purpose, steps: int, time_ms: int) -> None:
+    """Sell so many steps at market."""
+    order = out.submit(slot, Side.SELL, OrderType.MARKET, steps, purpose, time_ms)
+    if order is not None:
+        slot.exit, order.part = order.request.client_order_id, steps == slot.row[step.PART]
+
+
+def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None:
+    """The venue told of a stop or a target: once it has answered for all of them, do what waited for that.
+
+    What the price had passed already is sold, in one order; where nothing is left in the book the wish is done that
+    waited for it or, if `again`, what is held is protected anew.
+    """
+    if not slot.held or any(out.orders[name].status is OrderStatus.INTENT for name in slot.guards):
+        return
+    passed, slot.passed = slot.passed and not slot.after_cancel, False
+    bare = not slot.guards and slot.exit is None
+    if passed and slot.exit is None:
+        sell(out, slot, _purpose(slot), slot.steps() - slot.covered(out.orders), time_ms)
+    elif bare and (slot.after_cancel or again):
+        after_cancel(out, slot, slot.after_cancel, time_ms)
+
+
+def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
+    """A stop or a target left the book without (the rest of) its fill; where its partner is at work, that one tells on."""
+    if order.partner in out.orders:
+        return
+    short = slot.row[step.STOP] > 0 and slot.covered(out.orders) < slot.steps()
+    if slot.held and slot.guards and short and not slot.busy:
+        level_again(out, slot, time_ms)
+    else:
+        settle(out, slot, time_ms)
+
+
+def passed_target(slot: Slot, order: Working, ticks: int) -> bool:
+    """Whether a sale in place of a pair that the price had passed shows by its price that it was the target."""
+    in_place = order.request.type is OrderType.MARKET and order.request.purpose in (Purpose.STOP, Purpose.TRAILING)
+    return in_place and slot.row[step.TARGET] > 0 and ticks > slot.row[step.STOP]
