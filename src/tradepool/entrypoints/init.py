@@ -85,6 +85,10 @@ LIVE_MONEY = Template('''\
 key_env = "${upper}_KEY"
 secret_env = "${upper}_SECRET"''')
 
+MODES = """\
+    # at most; it begins as a shadow (written down, not sent), and each rung is
+                       # asked for: tradepool mandates promote. shadow < canary (a few small orders) < live"""
+
 
 class FileInTheWay(InvalidInput):
     """{file} is there already; name another file, or say --overwrite to replace it."""
@@ -163,9 +167,9 @@ def _user(kind: str, user: str, strategy: str) -> str:
         name=user.capitalize(),
         money=PRACTICE_MONEY if practice else LIVE_MONEY.substitute(upper=user.upper()),
         strategy=strategy,
-        # Real money begins with orders that are only written down.
-        mode="practice" if practice else "shadow",
-        modes="" if practice else "    # shadow: written down, not sent; live: real orders",
+        mode="practice" if practice else "live",
+        # Real money begins with orders that are only written down, whatever the ceiling.
+        modes="" if practice else MODES,
     )
 
 

@@ -269,3 +269,17 @@ suspension = Table(
     PrimaryKeyConstraint("kind", "name", "trouble"),
     sqlite_strict=True,
 )
+
+promotion = Table(
+    "promotion",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("time_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("mandate", Text, nullable=False, index=True),
+    Column("strategy_id", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_strict=True,
+)

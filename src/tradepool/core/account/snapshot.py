@@ -7,8 +7,10 @@ adds it here and raises SCHEMA; a test compares all of it, field by field.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tradepool.core.account.account import Account
+from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import terms_of
 from tradepool.domain.event import ForeignOrder
@@ -36,6 +38,9 @@ class SlotState:
     after_cancel: int
     sell_purpose: Purpose
     passed: bool
+    sell_steps: int
+    release_steps: int
+    release_ticks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ class AccountState:
     fills: tuple[tuple[MarketId, FillId], ...]
     order_number: int
     waiting: tuple[WaitingState, ...]
+    order_cap: Decimal | None
 
 
 def taken(account: Account) -> AccountState:
@@ -87,6 +93,7 @@ def taken(account: Account) -> AccountState:
             WaitingState(market=entry.slot.market.id, signal=entry.signal, equity=entry.equity)
             for entry in account._waiting
         ),
+        order_cap=account.order_cap,
     )
 
 
@@ -105,6 +112,8 @@ def put_back(account: Account, state: AccountState) -> None:
     account.outbox.naming, account.outbox.numbered = state.naming, state.order_number
     account.listening, account.opened = state.listening, state.opened
     account._fills = set(state.fills)
+    account.order_cap = state.order_cap
+    cap_terms(account)
     account._waiting = [Entry(account.slots[each.market], each.signal, each.equity) for each in state.waiting]
 
 
@@ -121,6 +130,9 @@ def _slot_state(slot: Slot) -> SlotState:
         after_cancel=slot.after_cancel,
         sell_purpose=slot.sell_purpose,
         passed=slot.passed,
+        sell_steps=slot.sell_steps,
+        release_steps=slot.release_steps,
+        release_ticks=slot.release_ticks,
     )
 
 
@@ -130,4 +142,5 @@ def _slot(state: SlotState, mandate: Mandate) -> Slot:
     slot.mark, slot.entry, slot.exit = state.mark, state.entry, state.exit
     slot.stops, slot.targets, slot.passed = list(state.stops), list(state.targets), state.passed
     slot.after_cancel, slot.sell_purpose = state.after_cancel, state.sell_purpose
+    slot.sell_steps, slot.release_steps, slot.release_ticks = state.sell_steps, state.release_steps, state.release_ticks
     return slot

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
 from tradepool.core.account.snapshot import put_back, taken
-from tradepool.core.ledger.posting import fill_entry, opening_entry
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, released_entry
+from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
 from tradepool.domain.denial import sentence_of
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import (
@@ -207,7 +208,7 @@ class AccountActor:
             sequence=self.sequence,
             as_of_ms=self.account.as_of_ms,
             event=event,
-            entries=self._entries(event),
+            entries=[*self._entries(event), *self._released(commands)],
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
@@ -230,7 +231,14 @@ class AccountActor:
                 return [fill_entry(fill, self.account.slots[fill.market].market)]
             case OrdersAdopted(fills=fills):
                 return [fill_entry(fill, self.account.slots[fill.market].market) for fill in fills]
+            case PositionAdopted(market=market):
+                return [adopted_entry(self.account.account.id, event, self.account.slots[market].market)]
         return []
+
+    def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
+        account, slots = self.account.account.id, self.account.slots
+        released = [command for command in commands if isinstance(command, RecordRelease)]
+        return [released_entry(account, release, slots[release.market].market) for release in released]
 
     def _note(self, event: Event, commands: Sequence[Command]) -> None:
         if isinstance(event, OrderFilled):

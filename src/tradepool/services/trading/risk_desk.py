@@ -13,10 +13,11 @@ from decimal import Decimal
 from tradepool.core.account import limit_step
 from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, LiveLimits
 from tradepool.core.risk.standing import Broken, Standing, symbol_of
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.event import EntriesResumed, FlattenAsked, MandateChanged
+from tradepool.domain.event import EntriesResumed, MandateChanged
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.limit import LIMIT_WORDS, Action, BadLimit, Limit, LimitScope, Override, RiskPlan, Trip, read_key
 from tradepool.domain.mandate import Limits, Mandate, with_limit
