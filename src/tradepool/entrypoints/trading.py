@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -93,11 +93,13 @@ def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
     return clock_of(served), transport_of(served), served.world
 
 
-def refuse_lost_markets(seat: Seated, journal: DatabaseJournal) -> None:
-    """Raise MarketGone when the journal speaks of a market that the mandate names no more."""
-    gone = {intent.market for intent in journal.intents(seat.account_id)} - set(seat.mandate.markets)
-    if gone:
-        raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+def refuse_lost_markets(seats: Sequence[Seated], journal: DatabaseJournal) -> None:
+    """Raise MarketGone when the journal speaks of a market that a mandate names no more."""
+    traded = journal.traded()
+    for seat in seats:
+        gone = {market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets)
+        if gone:
+            raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
 
 
 def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
@@ -119,8 +121,7 @@ class Trading:
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
         journal = FencedJournal(connection, self._epoch)
-        for seat in deployed.seats:
-            refuse_lost_markets(seat, journal)
+        refuse_lost_markets(deployed.seats, journal)
         self._ready = False
         self._platform = Platform(
             Wiring(
