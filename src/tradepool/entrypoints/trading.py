@@ -125,11 +125,13 @@ def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
     return clock_of(served), transport_of(served), served.world
 
 
-def refuse_lost_markets(seat: Seated, journal: DatabaseJournal) -> None:
-    """Raise MarketGone when the journal speaks of a market that the mandate names no more."""
-    gone = {intent.market for intent in journal.intents(seat.account_id)} - set(seat.mandate.markets)
-    if gone:
-        raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+def refuse_lost_markets(seats: Sequence[Seated], journal: DatabaseJournal) -> None:
+    """Raise MarketGone when the journal speaks of a market that a mandate names no more."""
+    traded = journal.traded()
+    for seat in seats:
+        gone = {market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets)
+        if gone:
+            raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
 
 
 def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
@@ -156,8 +158,7 @@ class Trading:
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
-        for seat in deployed.seats:
-            refuse_lost_markets(seat, journal)
+        refuse_lost_markets(deployed.seats, journal)
         self._ready = False
         self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         self._platform = Platform(

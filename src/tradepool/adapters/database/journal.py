@@ -157,6 +157,14 @@ class DatabaseJournal:
         query = select(t.body).where(t.account == account).order_by(t.client_order_id)
         return [decode(body, OrderRequest) for (body,) in self._connection.execute(query)]
 
+    def traded(self) -> set[tuple[AccountId, MarketId]]:
+        """On which markets each account has ever ordered, as far as its intents can be read."""
+        t = tables.order_intent.c
+        market = func.json_extract(t.body, "$.market")
+        rows = self._connection.execute(select(t.account, market).where(func.json_valid(t.body) == 1).distinct()).all()
+        self._connection.rollback()
+        return {(AccountId(account), MarketId(market)) for account, market in rows}
+
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Replace the states of market steps."""
         rows = [

@@ -80,7 +80,8 @@ async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     goes out as soon as the sender runs.
     """
     revive(actor, journal, clock)
-    if not await patiently(clock, lambda: _protected(actor)):
+    # After another instance the journal may not know of what is held.
+    if actor.taken_over or not await patiently(clock, lambda: _protected(actor)):
         log.warning("an account is not protected as it was", account=actor.account.account.id)
         await patiently(clock, lambda: actor.gateway.urgently(catch_up(actor, resend=True)))
 
