@@ -103,7 +103,7 @@ class OwnHands:
             return not_seen(seat, str(error))
         account, gateway = actor.account, actor.gateway
         try:
-            actor.replay(list(self._journal.read(seat.account_id)))
+            recovery.remember(actor, self._journal)
             slots = account.slots.values()
             resting = {o.client_order_id for s in slots for o in await gateway.open_orders(s.market)}
             balances = await gateway.balances() if account.opened else []
