@@ -125,13 +125,20 @@ def test_a_running_month_is_previewed_and_not_settled(
     assert "six hours later" in settle(run, f"{now:%Y-%m}", monkeypatch)
 
 
-def test_play_money_is_never_charged(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is what only watches."""
-    live.write_text(live.read_text().replace('mode = "live"', 'mode = "shadow"'))
+def test_who_only_watches_owes_nothing(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No order is placed for him, so there is nothing in his books."""
     opened()
-    trade(1, 20, 9, 60_000, 60_200)
-    assert "never charged" in run("commission", "preview", "ann", "--month", "2026-09").out
-    assert "is never charged" in settle(run, "2026-09", monkeypatch)
+    assert "Settled" in settle(run, "2026-09", monkeypatch)
+    assert json.loads(run("commission", "statement", "ann", "2026-09").out)["commission"] == "0.00"
+
+
+def test_play_money_is_never_charged(tmp_path: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A practice deployment has nothing to settle, whatever it earned."""
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "--yes", "--folder", tmp_path / "d", "--users", "ann").code == 0
+    # Its time and prices are the practice exchange's, which is not started for a look.
+    assert "not running" in run("commission", "preview", "ann").err
+    assert "not running" in settle(run, "2026-09", monkeypatch)
 
 
 def test_bad_input_is_said_by_name(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:

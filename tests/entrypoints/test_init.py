@@ -30,7 +30,7 @@ def test_it_is_practice_with_two_users_and_no_secret(written: Path, tmp_path: Pa
     found = deployed(settings_from(written), written)
     assert found.deployment.kind is Kind.PRACTICE
     assert [seat.user.id for seat in found.seats] == ["ann", "ben"]
-    assert {seat.mode for seat in found.seats} == {Mode.PRACTICE}
+    assert {seat.ceiling for seat in found.seats} == {Mode.PRACTICE}
     assert found.seats[0].mandate.limits.order_notional_max == 2500
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert "secret" not in written.read_text()
@@ -52,7 +52,7 @@ def test_real_money_is_asked_for_by_name_and_begins_in_the_shadow(console: Conso
     said = console("init", "--yes", "--kind", "live", "--users", "zoe", "--file", file, "--folder", tmp_path / "l")
     assert said.code == 0, said.err
     found = deployed(settings_from(file), file)
-    assert (found.deployment.kind, found.seats[0].mode) == (Kind.LIVE, Mode.SHADOW)
+    assert (found.deployment.kind, found.seats[0].ceiling) == (Kind.LIVE, Mode.LIVE)
     assert found.seats[0].account.key_env == "ZOE_KEY"
 
 

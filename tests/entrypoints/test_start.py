@@ -5,7 +5,9 @@ The exchange's time passes twenty times as fast. Nothing here waits for a fixed 
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import re
 import signal
@@ -13,10 +15,11 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 
@@ -24,6 +27,7 @@ from tests.entrypoints.test_exchange_serve import served
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Deployment, Kind
+from tradepool.entrypoints import cli
 from tradepool.runtime.command_socket import ask
 
 TRIES = 200
@@ -36,6 +40,14 @@ enter: close > open
 exit: close < open
 stop: 2 percent
 """
+
+
+class Said(NamedTuple):
+    """What a command answered."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Place:
@@ -62,11 +74,23 @@ class Place:
         assert found is not None
         return found[1]
 
-    def __call__(self, *arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """Run one command, with something typed at its prompt."""
-        return subprocess.run(
+    def __call__(self, *arguments: object, typed: str = "") -> Said:
+        """Run one command in this process, which saves it the imports, with something typed at its prompt."""
+        out, err, disabled = io.StringIO(), io.StringIO(), logging.root.manager.disable
+        said = redirect_stdout(out), redirect_stderr(err), mock.patch("sys.stdin", io.StringIO(typed))
+        with ExitStack() as stack:
+            for each in (chdir(self.folder), *said):
+                stack.enter_context(each)
+            stack.callback(logging.disable, disabled)
+            code = cli.run([str(argument) for argument in arguments])
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def apart(self, *arguments: object, typed: str = "") -> Said:
+        """Run one command in a process of its own, as its operator does."""
+        ran = subprocess.run(
             self._command(arguments), capture_output=True, text=True, timeout=120, check=False, input=typed, **self._at
         )
+        return Said(ran.returncode, ran.stdout, ran.stderr)
 
     def _command(self, arguments: tuple[object, ...]) -> list[str]:
         return [sys.executable, "-m", "tradepool.entrypoints.cli", *(str(argument) for argument in arguments)]
@@ -146,7 +170,7 @@ def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
 def test_killed_and_started_again_it_is_safe_and_goes_on(place: Place, exchange: Path) -> None:
     with place.trading() as first:
         until(place.positions)
-        again = place("start")
+        again = place.apart("start")
         assert (again.returncode, again.stderr.count("\n")) == (1, 1)
         assert f"by process {first.pid}" in again.stderr
         first.send_signal(signal.SIGKILL)
@@ -170,7 +194,7 @@ def test_killed_and_started_again_it_is_safe_and_goes_on(place: Place, exchange:
     assert said.stdout.startswith("SAFE")
     text = place.text.replace('symbols = ["BTC/USDT"', 'symbols = ["XRP/USDT", "BTC/USDT"')
     place.config(re.sub(r"markets = .*", 'markets = ["XRP/USDT"]', text))
-    said = place("start")
+    said = place.apart("start")
     assert (said.returncode, "which it names no more" in said.stderr) == (1, True)
 
 
@@ -204,7 +228,12 @@ def test_a_halt_holds_over_restarts_until_a_person_lifts_it(place: Place) -> Non
         assert held == ["ben-main binance:ETH/USDT"]
     connection = open_store(place.folder / "d" / "tradepool.sqlite")
     rows = DatabaseDeployment(connection, Deployment(id=place.id, kind=Kind.PRACTICE))
-    assert [deed.what for deed in rows.deeds()] == ["flatten", "flatten", "halt", "resume"]
+    assert [deed.what for deed in rows.deeds() if deed.what not in ("start", "stop")] == [
+        "flatten",
+        "flatten",
+        "halt",
+        "resume",
+    ]
     dispose(connection)
 
 
@@ -217,7 +246,7 @@ def test_while_it_hangs_commands_work_and_it_trades_no_more_when_it_wakes(place:
         assert "does not answer" in found["worries"][0]
         said = place("halt", "--user", "ben", "--reason", "it hangs", typed="ben\n")
         assert "finds it when it wakes" in said.stdout
-        said = place("flatten", "--all", "--reason", "it hangs", typed=f"{place.id}\n")
+        said = place.apart("flatten", "--all", "--reason", "it hangs", typed=f"{place.id}\n")
         assert (said.returncode, "by own hands" in said.stdout) == (0, True), said.stderr
         assert resting(exchange, place) == {}
         code, found = place.status()
@@ -240,7 +269,7 @@ def test_a_configuration_pointed_at_anothers_database_is_refused(place: Place) -
     for changed in (text.replace(place.id, other), live(text)):
         place.config(changed)
         for command in ("start", "status"):
-            said = place(command)
+            said = place.apart(command) if command == "start" else place(command)
             assert (said.returncode, said.stdout) == (1, "")
             assert "belongs to the practice deployment" in said.stderr.splitlines()[-1]
         place.config(text)
@@ -260,7 +289,7 @@ def test_what_is_missing_is_said_in_one_line(place: Place) -> None:
         (live(text), "There is no key for account ann-main"),
     ):
         place.config(changed)
-        said = place("start")
+        said = place.apart("start")
         assert (said.returncode, said.stdout) == (1, "")
         assert words in said.stderr.splitlines()[-1]
 
@@ -282,3 +311,65 @@ def test_without_an_exchange_it_starts_one_that_outlives_it(place: Place) -> Non
         assert len(list((place.folder / "d").glob("tradepool-*.sqlite"))) == 1
         assert [row["reason"] for row in place.status()[1]["halts"]] == ["kept"]
     assert place("stop", "--exchange").returncode == 0
+
+
+def test_positions_are_steered_by_hand_and_the_day_is_explained(place: Place, exchange: Path) -> None:
+    place.config(re.sub(r"markets = .*", 'markets = ["BTC/USDT"]', place.text))
+    with place.trading() as process:
+        until(place.positions)
+        (first, *_) = json.loads(place("positions", "list", "--json").stdout)["positions"]
+        user = first["user"]
+        assert place("positions").stdout.startswith("id")
+        several = place("positions", "close", "ETH/USDT", "--reason", "x")
+        assert "there is no open position 'ETH/USDT' (open: " in several.stderr
+        # Its strategy may close it at any candle: then another one is asked for.
+        said = until(lambda: closed_in_part(place, user))
+        assert re.match(r"sold [\d.]+ BTC; [\d.]+ are left, protected", said.stdout), said
+        (stop, *_) = json.loads(place("orders", "--json").stdout)["orders"]
+        refused = place("orders", "cancel", stop["id"], "--reason", "x", typed=f"{stop['id']}\n")
+        assert (refused.returncode, "it protects a position" in refused.stderr) == (1, True), refused
+        until(place.positions)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    left = json.loads(place("positions", "--json").stdout)["positions"]
+    for row in left:
+        # Nobody trades: the account is taken over for as long as it takes.
+        released = place("positions", "release", row["id"], "--reason", "mine", typed=f"{row['id']}\n")
+        assert (released.returncode, "they are yours" in released.stdout) == (0, True), released
+    assert resting(exchange, place) == {}
+    code, found = place.status()
+    assert (code, found["venue_differences"]) == (0, 0), found
+    # Until the candle of the last entry has closed, there is nothing to compare it with.
+    until(lambda: entries_explained(place, user))
+    reasons = {row["reason"] for row in json.loads(place("trades", "--last", "500", "--json").stdout)["trades"]}
+    assert ("released" in reasons) == bool(left)
+    told = entries_explained(place, user)
+    assert told is not None
+    (mandate,) = told["mandates"]
+    causes = {row["cause"] for row in mandate["differences"]}
+    assert mandate["note"] == ""
+    assert "unexplained" not in causes, json.dumps(mandate, indent=1)
+    assert "manual" in causes or not left
+    assert "slippage" in causes
+    assert "beside a backtest" in place("explain", user, "--day", found["time"][:10]).stdout
+    assert "is no day" in place("explain", user, "--day", "yesterday").stderr
+
+
+def entries_explained(place: Place, user: str) -> dict[str, Any] | None:
+    """The day's explanation; None while no entry is in it."""
+    day = place.status()[1]["time"][:10]
+    said = place("explain", user, "--day", day, "--json")
+    assert said.returncode == 0, said
+    told: dict[str, Any] = json.loads(said.stdout)
+    return told if told["mandates"][0]["entries"] else None
+
+
+def closed_in_part(place: Place, user: str) -> Said | None:
+    """Half of what a user holds is sold; None where there is nothing (any more)."""
+    rows = [row for row in json.loads(place("positions", "--json").stdout)["positions"] if row["user"] == user]
+    if not rows:
+        return None
+    said = place(
+        "positions", "close", rows[0]["id"], "--share", "0.5", "--reason", "nervous", typed=f"{rows[0]['id']}\n"
+    )
+    return said if said.returncode == 0 else None

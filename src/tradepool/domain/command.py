@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import ApprovedOrder, Refusal
@@ -44,4 +45,13 @@ class RecordRefusal:
     refusal: Refusal
 
 
-Command = Submit | Cancel | RecordTrade | RecordRefusal
+@dataclass(frozen=True, slots=True)
+class RecordRelease:
+    """So much of a market's base is its owner's again: remember that it is traded with no more."""
+
+    market: MarketId
+    quantity: Decimal
+    time_ms: int
+
+
+Command = Submit | Cancel | RecordTrade | RecordRefusal | RecordRelease

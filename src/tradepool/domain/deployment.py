@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tradepool.domain.ids import MARK_WIDTH, MarketId, UserId
+from tradepool.domain.ids import MARK_WIDTH, MandateId, MarketId, StrategyId, UserId
 
 
 class Kind(StrEnum):
@@ -16,10 +16,12 @@ class Kind(StrEnum):
 
 
 class Mode(StrEnum):
-    """How far a mandate goes: play money; the real account with every order written down and none sent; real orders."""
+    """How far a mandate goes, rung by rung: play money; the real account with every entry written down and none sent;
+    a few small real orders; real orders."""
 
     PRACTICE = "practice"
     SHADOW = "shadow"
+    CANARY = "canary"
     LIVE = "live"
 
     @property
@@ -30,6 +32,24 @@ class Mode(StrEnum):
         'live'
         """
         return Kind.PRACTICE if self is Mode.PRACTICE else Kind.LIVE
+
+    @property
+    def height(self) -> int:
+        """How many rungs are below it.
+
+        >>> Mode.CANARY.height
+        2
+        """
+        return list(Mode).index(self)
+
+    @property
+    def next(self) -> Mode | None:
+        """The rung above it; None at the top.
+
+        >>> Mode.SHADOW.next
+        <Mode.CANARY: 'canary'>
+        """
+        return list(Mode)[self.height + 1] if self is not Mode.LIVE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +107,29 @@ class Halt:
     since_ms: int
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A person let a mandate go as far as `after`, or took it back there. It is for this strategy only: another one, or
+    the same with other parameters, begins below."""
+
+    time_ms: int
+    by: str
+    mandate: MandateId
+    strategy_id: StrategyId
+    before: Mode
+    after: Mode
+    reason: str
+
+
+def mode_of(ceiling: Mode, strategy_id: StrategyId, newest: Promotion | None) -> Mode:
+    """How far a mandate goes now: where it was put last, never beyond its ceiling; without a promotion its first rung.
+
+    >>> mode_of(Mode.LIVE, StrategyId("s"), None).value
+    'shadow'
+    """
+    first = Mode.PRACTICE if ceiling is Mode.PRACTICE else Mode.SHADOW
+    if newest is None or newest.strategy_id != strategy_id:
+        return first
+    return min(newest.after, ceiling, key=lambda mode: mode.height)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
+from tradepool.domain.by_hand import ByHand
 from tradepool.domain.denial import Denial
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
@@ -131,14 +132,6 @@ class EntriesResumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlattenAsked:
-    """A person wants these markets' positions sold now, whatever their strategies say."""
-
-    time_ms: int
-    markets: tuple[MarketId, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TermsSeen:
     """What the venue asks on the mandate's markets from now on: grids, least amounts, and the fees of this account."""
 
@@ -182,8 +175,8 @@ Event = (
     | StreamRestored
     | ForeignOrder
     | EntriesResumed
-    | FlattenAsked
     | TermsSeen
     | MandateChanged
     | OrdersAdopted
+    | ByHand
 )

@@ -32,3 +32,7 @@ class Fill:
     fee_asset: str
     liquidity: Liquidity
     time_ms: int
+
+    def fee_in(self, asset: str) -> Decimal:
+        """What the fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""
+        return self.fee if self.fee_asset == asset else Decimal(0)

@@ -30,6 +30,9 @@ class TransferCode(StrEnum):
     BOUGHT = "bought"
     SOLD = "sold"
     FEE = "fee"
+    ADOPTED = "adopted"
+    RELEASED = "released"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,17 @@ def with_limit(limits: Limits, word: str, value: Decimal | None) -> Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryCap:
+    """What a canary may have at stake (quote asset): an order, all positions together, how many; and for how long at
+    least before it may be let go farther."""
+
+    order_notional_max: Decimal = Decimal(25)
+    exposure_max: Decimal = Decimal(50)
+    positions_max: int = 1
+    hours_min: int = 72
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
     """One strategy on some markets with some capital (quote asset) within limits.
 

@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     TIME_EXIT = "time_exit"
     FLATTEN = "flatten"
     MANUAL = "manual"
+    RELEASED = "released"
 
 
 class OrderStatus(StrEnum):

@@ -25,8 +25,9 @@ from tradepool.core.commission.from_ledger import told_by
 from tradepool.core.commission.lots import Lot
 from tradepool.core.commission.prices import loser_price
 from tradepool.core.commission.schedule import Schedule
-from tradepool.core.commission.settlement import Gain, OpenLot, counts
+from tradepool.core.commission.settlement import Gain, OpenLot
 from tradepool.core.commission.statement import READY_MS, Facts, Outcome, outcome_of, statement
+from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.event import AccountOpened
 from tradepool.domain.ids import MarketId, UserId
@@ -73,21 +74,27 @@ class NotSettled(InvalidInput):
 
 
 class NeverCharged(TradepoolError):
-    """{user} trades play money or only watches (mode {modes}): it is never charged; commission preview says what it would be."""
+    """{user} trades play money, which is never charged; commission preview says what it would be."""
 
 
 class NotPriced(TradepoolError):
     """Fees of {user} in {assets} have no price in the books yet, and can't be left out of a settlement; pay fees in the traded coins, or wait for the prices' issue."""
 
 
+class MovedByHand(TradepoolError):
+    """Coins of {user} were taken over, given away or moved past us ({what}), at prices that the books do not hold yet: a settlement of them is not possible so far."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """How a period stands. `charged` is False for play money; `unpriced` are third assets whose fees are not in it."""
+    """How a period stands. `charged` is False for play money; `unpriced` are third assets whose fees are not in it,
+    `by_hand` what people moved, which is not in it either."""
 
     facts: Facts
     outcome: Outcome
     charged: bool
     unpriced: Sequence[str]
+    by_hand: Sequence[str]
 
 
 @contextmanager
@@ -140,7 +147,7 @@ def preview(deployed: Deployed, connection: Connection, way: Way, user: str, mon
     if not opened or min(opened.values()) >= period.closes_ms:
         raise NeverTraded(user=user, until=_day(period.closes_ms))
     gains, flows, unpriced, fees = list[Gain](), list[Flow](), set[str](), dict[str, Decimal]()
-    held = list[tuple[MarketId, Lot]]()
+    held, by_hand = list[tuple[MarketId, Lot]](), list[str]()
     for seat in seats:
         if seat.account_id not in opened:
             continue
@@ -148,6 +155,7 @@ def preview(deployed: Deployed, connection: Connection, way: Way, user: str, mon
         gains += told.gains
         held += [(MarketId(market), lot) for market, lot in sorted(told.lots.items()) if lot.quantity]
         flows.append(Flow(time_ms=opened[seat.account_id], amount=seat.mandate.capital, note=seat.account_id))
+        by_hand += told.by_hand
         unpriced |= {asset for _, asset, _ in told.third_asset_fees}
         for asset, amount in told.fees.items():
             fees[asset] = _sum(fees.get(asset, Decimal(0)), amount)
@@ -163,22 +171,24 @@ def preview(deployed: Deployed, connection: Connection, way: Way, user: str, mon
         open_lots=[_priced(lot, closes.get(market)) for market, lot in held],
         fees=fees,
     )
-    charged = bool(seats) and all(counts(seat.mode) for seat in seats)
-    return Preview(facts=facts, outcome=outcome_of(facts), charged=charged, unpriced=sorted(unpriced))
+    # Whoever only watches places no orders, so whatever is in the books of a live deployment is real.
+    charged = deployed.deployment.kind is Kind.LIVE
+    return Preview(facts=facts, outcome=outcome_of(facts), charged=charged, unpriced=sorted(unpriced), by_hand=by_hand)
 
 
 def settle(deployed: Deployed, connection: Connection, way: Way, user: str, month: str) -> SettledPeriod:
     """Write a period's statement down; its mark is what the next one is measured from.
 
-    NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, and what `preview` raises.
+    NeverCharged, NotPriced, MovedByHand, NotOverYet, SettledAlready, SettleInOrder, and what `preview` raises.
     """
     now_ms, seen = way[0].now_ms(), preview(deployed, connection, way, user, month)
     facts, rows = seen.facts, DatabaseSettlements(connection)
     if not seen.charged:
-        modes = ", ".join(sorted({seat.mode.value for seat in seats_of(deployed, user)}))
-        raise NeverCharged(user=user, modes=modes)
+        raise NeverCharged(user=user)
     if seen.unpriced:
         raise NotPriced(user=user, assets=", ".join(seen.unpriced))
+    if seen.by_hand:
+        raise MovedByHand(user=user, what=", ".join(seen.by_hand[:3]))
     if now_ms < facts.period.closes_ms + READY_MS:
         raise NotOverYet(ends=_day(facts.period.closes_ms))
     before = rows.of(UserId(user))

@@ -43,13 +43,15 @@ def commission_preview(
     facts = seen.facts
     notes = [coming_tier(facts.flows, facts.period.closes_ms, way[0].now_ms(), facts.schedule)]
     if not seen.charged:
-        notes.append("Play money, or only watched: this is what it would be; it is never charged (R25).")
+        notes.append("Play money: this is what it would be; it is never charged (R25).")
     if seen.outcome.provisional:
         notes.append(
             "Provisional: an open loser has no fresh price; a missing one can only lower the commission (R20)."
         )
     if seen.unpriced:
         notes.append(f"Fees in {', '.join(seen.unpriced)} have no price yet and are not in it (R12).")
+    if seen.by_hand:
+        notes.append(f"Moved by hand and not in it: {', '.join(seen.by_hand)}.")
     show(commission_page(facts, seen.outcome, notes))
 
 

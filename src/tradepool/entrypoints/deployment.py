@@ -15,7 +15,7 @@ from tradepool.domain.deployment import Deployment, Kind, Mode
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
 from tradepool.domain.limit import RiskPlan
-from tradepool.domain.mandate import Limits, Mandate
+from tradepool.domain.mandate import CanaryCap, Limits, Mandate
 from tradepool.domain.user import Role, User
 from tradepool.entrypoints.deployment_settings import AccountSettings, LimitSettings, MandateSettings, VenueSettings
 from tradepool.entrypoints.inputs import settings_from
@@ -39,14 +39,16 @@ class BadDeployment(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seated:
-    """A mandate that is active, its strategy, and how far it goes. `account` is the section it trades on."""
+    """A mandate that is active, its strategy, and how far it may go: at most to `ceiling` (where it is now says its
+    database), as a canary within `cap`. `account` is the section it trades on."""
 
     user: User
     account_id: AccountId
     account: AccountSettings
     mandate: Mandate
     strategy: Strategy
-    mode: Mode
+    ceiling: Mode
+    cap: CanaryCap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,8 @@ class _Reading:
             account=account,
             mandate=self._mandate(section, name, given, strategy, timeframe_ms),
             strategy=strategy,
-            mode=mode,
+            ceiling=mode,
+            cap=CanaryCap(**given.canary.model_dump()),
         )
 
     def _strategy(self, section: str, given: MandateSettings) -> Strategy:

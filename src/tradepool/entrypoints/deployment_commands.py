@@ -9,8 +9,10 @@ from cyclopts import App, Parameter
 
 from tradepool.entrypoints.alarm_commands import add_to as add_alarm_commands
 from tradepool.entrypoints.inputs import Config
+from tradepool.entrypoints.mandate_commands import mandates_app
 from tradepool.entrypoints.report_commands import report_app
 from tradepool.entrypoints.risk_commands import risk_app
+from tradepool.entrypoints.steering_commands import orders_app, positions_app, trades_app
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
 
@@ -139,11 +141,33 @@ def _do(
     print(act(deployed, wish))
 
 
+def explain(
+    user: str,
+    *,
+    day: Annotated[str, Parameter(help="A day (UTC), such as 2026-10-31.")],
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """A past day beside its backtest: what differs, and why (slippage, refusal, outage, by hand)."""
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.explain import explain as told
+    from tradepool.entrypoints.saying import say, show
+    from tradepool.presentation.explain_page import explain_page
+
+    found = told(deployed_from(config), user, day)
+    if json:
+        say(found)
+    else:
+        show(explain_page(found))
+
+
 def add_to(app: App) -> None:
     """Give the command line these commands."""
     app.command(risk_app)
-    for command in (init, start, stop, status, halt, resume, flatten):
+    for command in (init, start, stop, status, halt, resume, flatten, explain):
         app.command(command)
     app.command("tradepool.entrypoints.store:store_app", name="store")
     add_alarm_commands(app)
     app.command(report_app)
+    for group in (mandates_app, positions_app, orders_app, trades_app):
+        app.command(group)

@@ -81,8 +81,18 @@ class LimitSettings(_Section):
     actions: dict[str, Act] = {}
 
 
+class CanarySettings(_Section):
+    """What a mandate may have at stake while it is a canary, in the quote asset, and for how long it has to be one."""
+
+    order_notional_max: Decimal = Field(default=Decimal(25), gt=0)
+    exposure_max: Decimal = Field(default=Decimal(50), gt=0)
+    positions_max: int = Field(default=1, ge=1)
+    hours_min: int = Field(default=72, ge=0)
+
+
 class MandateSettings(_Section):
-    """What a user lets the platform do with an account."""
+    """What a user lets the platform do with an account. `mode` is how far it may go at most: `mandates promote` takes it
+    there, rung by rung."""
 
     account: str
     strategy: str
@@ -91,5 +101,6 @@ class MandateSettings(_Section):
     weight: Decimal = Decimal("0.95")
     parameters: dict[str, float] = {}
     limits: LimitSettings = LimitSettings()
-    mode: Literal["practice", "shadow", "live"] = "practice"
+    canary: CanarySettings = CanarySettings()
+    mode: Literal["practice", "shadow", "canary", "live"] = "practice"
     active: bool = True

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -25,8 +26,8 @@ from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
 from tradepool.entrypoints.inputs import say_if_not_compiled
-from tradepool.entrypoints.keys import keys_of
-from tradepool.entrypoints.own_hands import own_hands
+from tradepool.entrypoints.keys import KeyOf, keys_of
+from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
 from tradepool.entrypoints.running import reserve_of, running_pid
 from tradepool.entrypoints.safety import halt_rows, not_seen
@@ -136,7 +137,7 @@ def status(deployed: Deployed) -> StatusJson:
         told = ask(deployed.socket, {"do": "status"}, ANSWER_S)
         if told is not None:
             return msgspec.json.decode(told, type=StatusJson)
-    with _rows(deployed) as rows:
+    with rows_of(deployed) as rows:
         halts = halt_rows(rows.halts())
     clock, accounts = _looked(deployed)
     return StatusJson(
@@ -161,21 +162,41 @@ def refuse_unless_safe(found: StatusJson) -> None:
 def _looked(deployed: Deployed) -> tuple[Clock, list[AccountSafety]]:
     """Every account by own looking; where that is not possible, why."""
     try:
-        clock, transport = _place(deployed)
+        clock, transport = place_now(deployed)
         key_of = keys_of(deployed)
     except TradepoolError as error:
-        return RealClock(), [not_seen(seat, str(error)) for seat in deployed.seats]
+        return RealClock(), [not_seen(seat, seat.ceiling, str(error)) for seat in deployed.seats]
 
-    async def look() -> list[AccountSafety]:
-        async with own_hands(deployed, connection, (clock, transport), key_of) as hands:
-            return [await hands.look(seat) for seat in deployed.seats]
+    async def look(hands: OwnHands) -> list[AccountSafety]:
+        return [await hands.look(seat) for seat in deployed.seats]
+
+    try:
+        return clock, by_own_hands(deployed, look, (clock, transport), key_of)
+    except TradepoolError as error:
+        return clock, [not_seen(seat, seat.ceiling, str(error)) for seat in deployed.seats]
+
+
+Found = TypeVar("Found")
+
+
+def by_own_hands(
+    deployed: Deployed,
+    work: Callable[[OwnHands], Awaitable[Found]],
+    place: tuple[Clock, Transport] | None = None,
+    key_of: KeyOf | None = None,
+) -> Found:
+    """What comes of some work with a connection of its own. ExchangeAway, NoKey, and what the work raises."""
+    place = place or place_now(deployed)
+    key_of = key_of or keys_of(deployed)
+
+    async def act() -> Found:
+        async with own_hands(deployed, connection, place, key_of) as hands:
+            return await work(hands)
 
     say_if_not_compiled()
     connection = open_store(deployed.database)
     try:
-        return clock, asyncio.run(look())
-    except TradepoolError as error:
-        return clock, [not_seen(seat, str(error)) for seat in deployed.seats]
+        return asyncio.run(act())
     finally:
         dispose(connection)
 
@@ -185,7 +206,7 @@ def answers(deployed: Deployed) -> bool:
     return ask(deployed.socket, {"do": "ping"}, PING_S) is not None
 
 
-def _place(deployed: Deployed) -> tuple[Clock, Transport]:
+def place_now(deployed: Deployed) -> tuple[Clock, Transport]:
     """The way to the venue; a practice exchange that is gone is not started for a look. ExchangeAway."""
     if deployed.deployment.kind is Kind.LIVE:
         return RealClock(), Transport()
@@ -196,7 +217,8 @@ def _place(deployed: Deployed) -> tuple[Clock, Transport]:
 
 
 @contextmanager
-def _rows(deployed: Deployed) -> Iterator[DatabaseDeployment]:
+def rows_of(deployed: Deployed) -> Iterator[DatabaseDeployment]:
+    """What people decided, and its database meanwhile. WrongDatabase."""
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = open_store(deployed.database)
     try:
@@ -231,15 +253,15 @@ async def _gone(deployed: Deployed) -> bool:
 
 def halt(deployed: Deployed, wish: Wish) -> str:
     """Nothing is entered in scope from now on, until `resume`; how that came to be, in words."""
-    with _rows(deployed) as rows:
+    with rows_of(deployed) as rows:
         rows.halt(_halt(wish))
     return f"{wish.scope} is halted: {_in_force(deployed)}. Exits and protections go on."
 
 
 def resume(deployed: Deployed, wish: Wish) -> str:
     """Lift a halt; whether there was one, in words."""
-    with _rows(deployed) as rows:
-        deed = Deed(time_ms=_now_ms(), by=_me(), what="resume", scope=str(wish.scope), reason=wish.reason)
+    with rows_of(deployed) as rows:
+        deed = Deed(time_ms=now_ms(), by=me(), what="resume", scope=str(wish.scope), reason=wish.reason)
         lifted = rows.lift(wish.scope, deed)
         others = [str(each.scope) for each in rows.halts()]
     word = f"{wish.scope} trades again" if lifted else f"{wish.scope} was not halted"
@@ -251,7 +273,7 @@ def flatten(deployed: Deployed, wish: Wish) -> str:
 
     NotFlat says what is left; StillThere what only another instance can sell.
     """
-    with _rows(deployed) as rows:
+    with rows_of(deployed) as rows:
         rows.halt(_halt(wish), "flatten")
     pid = running_pid(deployed)
     if pid is not None and answers(deployed):
@@ -306,22 +328,15 @@ def _held(
 
 def _flatten_here(deployed: Deployed, scope: Scope) -> dict[str, list[str]]:
     """By own hands; what is left, by account. ExchangeAway, NoKey."""
-    place, key_of = _place(deployed), keys_of(deployed)
 
-    async def act() -> dict[str, list[str]]:
-        async with own_hands(deployed, connection, place, key_of) as hands:
-            return {str(account): what for account, what in (await hands.flatten(scope)).items() if what}
+    async def act(hands: OwnHands) -> dict[str, list[str]]:
+        return {str(account): what for account, what in (await hands.flatten(scope)).items() if what}
 
-    say_if_not_compiled()
-    connection = open_store(deployed.database)
-    try:
-        return asyncio.run(act())
-    finally:
-        dispose(connection)
+    return by_own_hands(deployed, act)
 
 
 def _halt(wish: Wish) -> Halt:
-    return Halt(scope=wish.scope, since_ms=_now_ms(), by=_me(), reason=wish.reason)
+    return Halt(scope=wish.scope, since_ms=now_ms(), by=me(), reason=wish.reason)
 
 
 def _in_force(deployed: Deployed) -> str:
@@ -331,9 +346,11 @@ def _in_force(deployed: Deployed) -> str:
     return "in force" if answers(deployed) else f"process {pid} does not answer, and finds it when it wakes"
 
 
-def _me() -> str:
+def me() -> str:
+    """Who types."""
     return getpass.getuser()
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """This machine's time: people live in it, whatever an exchange's does."""
     return RealClock().now_ms()

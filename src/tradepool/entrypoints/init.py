@@ -77,12 +77,17 @@ active = true
 [mandates.$user-first.limits]
 order_notional_max = 2500    # of the quote asset
 daily_loss_max = 0.05        # a share of the day's start
+# More limits, and those of users, markets and the platform ([risk]): docs/guides/risk.md; tradepool risk show.
 """)
 PRACTICE_MONEY = "cash = { USDT = 10000 }    # play money the account is opened with"
 LIVE_MONEY = Template('''\
 # The variables of the environment that hold a trade-only key; without them it is asked for at the start.
 key_env = "${upper}_KEY"
 secret_env = "${upper}_SECRET"''')
+
+MODES = """\
+    # at most; it begins as a shadow (written down, not sent), and each rung is
+                       # asked for: tradepool mandates promote. shadow < canary (a few small orders) < live"""
 
 
 class FileInTheWay(InvalidInput):
@@ -162,9 +167,9 @@ def _user(kind: str, user: str, strategy: str) -> str:
         name=user.capitalize(),
         money=PRACTICE_MONEY if practice else LIVE_MONEY.substitute(upper=user.upper()),
         strategy=strategy,
-        # Real money begins with orders that are only written down.
-        mode="practice" if practice else "shadow",
-        modes="" if practice else "    # shadow: written down, not sent; live: real orders",
+        mode="practice" if practice else "live",
+        # Real money begins with orders that are only written down, whatever the ceiling.
+        modes="" if practice else MODES,
     )
 
 

@@ -22,6 +22,8 @@ from tradepool.services.trading.account_actor import AccountActor
 
 # The books are compared with what the venue told last this often; sooner where they differed.
 COMPARE_MS, AGAIN_MS = 300_000, 20_000
+# In one look, which must not hold a candle up; a thousand accounts are through well before they are due again.
+COMPARED_MAX = 10
 MB = 1_000_000
 
 
@@ -50,9 +52,11 @@ class Lookout:
         self._deployed, self._platform, self._rows, self._reserve = deployed, platform, rows, reserve
         self._clock, self._real = clocks
         self._books: dict[AccountId, _Books] = {}
+        self._compared = 0
 
     def look(self) -> Sequence[Trouble]:
         """All that is wrong now."""
+        self._compared = 0
         actors = {actor.account.account.id: actor for actor in self._platform.desk.actors}
         seats = self._deployed.seats
         found = [trouble for seat in seats for trouble in self._account(seat, actors.get(seat.account_id))]
@@ -84,11 +88,12 @@ class Lookout:
         """Ledger less what the venue told last, where that is not zero; as it was compared last."""
         name, now_ms = actor.account.account.id, self._real.now_ms()
         books = self._books.setdefault(name, _Books())
-        if now_ms < books.due_ms:
+        if now_ms < books.due_ms or self._compared >= COMPARED_MAX:
             return books.difference
         held = self._platform.desk.feed.holdings(name)
         if held is None or not held.unbroken or actor.busy:
             return books.difference
+        self._compared += 1
         fresh = self._platform.books.transfers(name, after=books.sequence)
         for key, amount in trial_balance(fresh).items():
             books.totals[key] = books.totals.get(key, Decimal(0)) + amount

@@ -7,7 +7,7 @@ what the hanging process would still write or enter is refused from then on, by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -23,14 +23,16 @@ from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.risk.symbols import listed_market
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.deployment import Kind, Scope
 from tradepool.domain.errors import TradepoolError, VenueError
-from tradepool.domain.event import FlattenAsked
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
+from tradepool.entrypoints.checklist import Facts, facts_now
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.safety import not_seen, safety_of
 from tradepool.entrypoints.trading import seat_of
 from tradepool.ports.clock import Clock
@@ -42,6 +44,7 @@ from tradepool.services.backoff import patiently
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.steering import Steering
 
 KEEP_ALIVE_MS = 30_000
 FLAT_S, LOOK_S = 60.0, 0.2
@@ -56,22 +59,23 @@ class OwnHands:
         """Use `own_hands`."""
         self._deployed, self._clock, self._key_of, self._session = deployed, clock, key_of, session
         self._connection, self._rows = connection, DatabaseDeployment(connection, deployed.deployment)
+        self._rungs = Rungs(connection)
         self._journal = FencedJournal(connection, self._rows.epoch)
         self._books = DatabaseBooks(connection)
         self._broker = Throttle(limits_of(deployed.venue.id), clock)
         venue = deployed.venue.id
         self.feed = CcxtFeed(venue, session, clock, lambda time_ms: None, KEEP_ALIVE_MS, self._broker)
-        self._listed: dict[MarketId, Market] = {}
+        self.listed: dict[MarketId, Market] = {}
 
     async def open(self) -> None:
         """Read the venue's time and markets."""
-        self._listed = {market.id: market for market in await patiently(self._clock, self.feed.markets)}
+        self.listed = {market.id: market for market in await patiently(self._clock, self.feed.markets)}
         await patiently(self._clock, self.feed.time_ms)
 
     async def _actor(self, seat: Seated, epoch: int) -> AccountActor:
         """An account as its journal has it; nothing of it runs yet. VenueError, UnknownMarket."""
         taken = seat_of(seat, self._rows, self._deployed.venue.id, self._key_of)
-        markets = [listed_market(self._listed, market) for market in seat.mandate.markets]
+        markets = [listed_market(self.listed, market) for market in seat.mandate.markets]
         gateway = CcxtGateway(
             taken.account.id,
             taken.credentials,
@@ -84,14 +88,24 @@ class OwnHands:
             self._broker,
         )
         fees = await patiently(self._clock, gateway.fees)
-        origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
-        mark = self._deployed.deployment.mark
-        account = Account(taken.account, taken.mandate, [replace(m, fees=fees) for m in markets], origin, mark)
+        account = self._new_account(seat, [replace(market, fees=fees) for market in markets])
         actor: AccountActor
         sender = Sender(gateway, self._clock, 0, lambda event: actor.post(event))
         actor = AccountActor(account, gateway, self._journal, sender, epoch)
         actor.fees = fees
         return actor
+
+    def _new_account(self, seat: Seated, markets: Sequence[Market]) -> Account:
+        noun = self._rows.account(seat.user, seat.account_id, self._deployed.venue.id)
+        origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
+        return Account(noun, seat.mandate, markets, origin, self._deployed.deployment.mark)
+
+    def journaled(self, seat: Seated) -> Account:
+        """An account as its journal alone has it: no key is needed, and the rates are the venue's common ones."""
+        account = self._new_account(seat, [listed_market(self.listed, market) for market in seat.mandate.markets])
+        for _, _, event in self._journal.read(seat.account_id):
+            account.apply(event)
+        return account
 
     # ---- looking
 
@@ -100,16 +114,18 @@ class OwnHands:
         try:
             actor = await self._actor(seat, self._rows.epoch)
         except TradepoolError as error:
-            return not_seen(seat, str(error))
+            return not_seen(seat, self._rungs.of(seat), str(error))
         account, gateway = actor.account, actor.gateway
         try:
-            actor.replay(list(self._journal.read(seat.account_id)))
+            recovery.remember(actor, self._journal)
             slots = account.slots.values()
             resting = {o.client_order_id for s in slots for o in await gateway.open_orders(s.market)}
             balances = await gateway.balances() if account.opened else []
-            return safety_of(seat, account, self._books, self._clock.now_ms(), balances, resting)
+            return safety_of(seat, self._rungs.of(seat), account, self._books, self._clock.now_ms(), balances, resting)
         except VenueError as error:
-            return safety_of(seat, account, self._books, self._clock.now_ms(), None, why=str(error))
+            return safety_of(
+                seat, self._rungs.of(seat), account, self._books, self._clock.now_ms(), None, why=str(error)
+            )
         finally:
             await gateway.close()
 
@@ -117,45 +133,75 @@ class OwnHands:
 
     async def flatten(self, scope: Scope) -> dict[AccountId, list[str]]:
         """Take the accounts in scope over and sell what they hold there; what could not be sold, by account."""
-        epoch = self._rows.next_epoch()
-        self._journal = FencedJournal(self._connection, epoch)
-        left: dict[AccountId, list[str]] = {}
+        epoch, left = self._take_over(), dict[AccountId, list[str]]()
         for seat in self._deployed.seats:
             markets = tuple(m for m in seat.mandate.markets if scope.covers(seat.user.id, m))
             if markets:
-                left[seat.account_id] = await self._flatten_account(seat, markets, epoch)
+                try:
+                    async with self._at_work(seat, epoch) as (actor, failed):
+                        left[seat.account_id] = await self._flatten_account(actor, markets, failed)
+                except TradepoolError as error:
+                    left[seat.account_id] = [str(error)]
         return left
 
-    async def _flatten_account(self, seat: Seated, markets: Sequence[MarketId], epoch: int) -> list[str]:
-        failed: list[str] = []
+    async def steer(self, seat: Seated, work: Callable[[Steering], Awaitable[str]]) -> str:
+        """Take the deployment over and do one thing to an account. What that raises."""
+        async with self._at_work(seat, self._take_over()) as (actor, _):
+            return await work(Steering(actor, self._clock, self._clock))
+
+    async def facts(self, seat: Seated) -> Facts:
+        """What venue and account say before a promotion. VenueError, UnknownMarket."""
+        safety, actor = await self.look(seat), await self._actor(seat, self._rows.epoch)
         try:
-            actor = await self._actor(seat, epoch)
-        except TradepoolError as error:
-            return [str(error)]
-        supervisor = Supervisor()
+            return await facts_now(seat, safety, actor.account, actor.gateway, self.feed, self._clock)
+        finally:
+            await actor.gateway.close()
+
+    async def account(self, seat: Seated) -> Account:
+        """An account as its journal has it. VenueError, UnknownMarket."""
+        actor = await self._actor(seat, self._rows.epoch)
+        try:
+            actor.replay(list(self._journal.read(seat.account_id)))
+            return actor.account
+        finally:
+            await actor.gateway.close()
+
+    def _take_over(self) -> int:
+        epoch = self._rows.next_epoch()
+        self._journal = FencedJournal(self._connection, epoch)
+        return epoch
+
+    @asynccontextmanager
+    async def _at_work(self, seat: Seated, epoch: int) -> AsyncIterator[tuple[AccountActor, list[str]]]:
+        """An account that hears and sends meanwhile, and what failed in it."""
+        failed: list[str] = []
+        actor, supervisor = await self._actor(seat, epoch), Supervisor()
+
+        def note(name: str, error: Exception) -> None:
+            failed.append(str(error))
+
         try:
             await recovery.start(actor, self._journal, self._clock)
-
-            def note(name: str, error: Exception) -> None:
-                failed.append(str(error))
-
             supervisor.start("events", actor.run(lambda lost: recovery.reconnect(lost, self._clock)), note)
             supervisor.start("orders", actor.sender.run(), note)
-            until_ms = self._clock.now_ms() + int(FLAT_S * 1_000)
-            slots = [actor.account.slots[market] for market in markets]
-            while True:
-                # Asked again and again: what an entry on its way has bought meanwhile is sold too.
-                actor.post(FlattenAsked(time_ms=self._clock.now_ms(), markets=tuple(markets)))
-                await self._clock.sleep(LOOK_S)
-                wait = any(slot.busy or (slot.held and not slot.row[step.UNSELLABLE]) for slot in slots)
-                if not wait or failed or self._clock.now_ms() > until_ms:
-                    break
-            return failed or [str(slot.market.id) for slot in slots if slot.held]
-        except TradepoolError as error:
-            return [str(error)]
+            yield actor, failed
         finally:
             await supervisor.stop()
             await actor.gateway.close()
+
+    async def _flatten_account(
+        self, actor: AccountActor, markets: Sequence[MarketId], failed: Sequence[str]
+    ) -> list[str]:
+        until_ms = self._clock.now_ms() + int(FLAT_S * 1_000)
+        slots = [actor.account.slots[market] for market in markets]
+        while True:
+            # Asked again and again: what an entry on its way has bought meanwhile is sold too.
+            actor.post(FlattenAsked(time_ms=self._clock.now_ms(), markets=tuple(markets)))
+            await self._clock.sleep(LOOK_S)
+            wait = any(slot.busy or (slot.held and not slot.row[step.UNSELLABLE]) for slot in slots)
+            if not wait or failed or self._clock.now_ms() > until_ms:
+                break
+        return list(failed) or [str(slot.market.id) for slot in slots if slot.held]
 
 
 @asynccontextmanager

@@ -19,6 +19,8 @@ from tradepool.entrypoints.deployment import Deployed
 from tradepool.runtime.clock import RealClock
 
 LOCK_FILE, RESERVE_FILE = "running.lock", "reserve"
+# Deeds that tell, at the venue's time, from when to when somebody listened.
+STARTED, STOPPED = "start", "stop"
 
 
 class RunsAlready(TradepoolError):

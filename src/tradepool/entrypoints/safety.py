@@ -12,7 +12,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.balance import Balance
-from tradepool.domain.deployment import Halt
+from tradepool.domain.deployment import Halt, Mode
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.deployment import Seated
@@ -52,6 +52,7 @@ def unanswered(account: Account, now_ms: int) -> list[str]:
 
 def safety_of(
     seat: Seated,
+    mode: Mode,
     account: Account,
     books: DatabaseBooks,
     now_ms: int,
@@ -66,7 +67,7 @@ def safety_of(
         account=seat.account_id,
         user=seat.user.id,
         mandate=seat.mandate.id,
-        mode=seat.mode,
+        mode=mode,
         positions=[str(slot.market.id) for slot in account.slots.values() if slot.held],
         unprotected=unprotected(account, resting),
         unsellable=[str(s.market.id) for s in account.slots.values() if s.held and s.row[step.UNSELLABLE]],
@@ -77,13 +78,13 @@ def safety_of(
     )
 
 
-def not_seen(seat: Seated, why: str, stopped: str = "") -> AccountSafety:
+def not_seen(seat: Seated, mode: Mode, why: str, stopped: str = "") -> AccountSafety:
     """The row of an account that could not even be looked at, or was never started."""
     return AccountSafety(
         account=seat.account_id,
         user=seat.user.id,
         mandate=seat.mandate.id,
-        mode=seat.mode,
+        mode=mode,
         positions=[],
         unprotected=[],
         unsellable=[],

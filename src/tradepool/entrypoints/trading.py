@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -19,7 +20,7 @@ import structlog
 from rich.live import Live
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, Replaced
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed, Replaced
 from tradepool.adapters.database.engine import StoreUnusable, dispose
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.reserve import ReservedJournal
@@ -27,16 +28,19 @@ from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
+from tradepool.core.account.account import Account
 from tradepool.core.risk.strategy_failures import blamed
 from tradepool.core.risk.suspension import Suspensions
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.denial import Denial
-from tradepool.domain.deployment import Kind, Mode, Scope, ScopeKind
+from tradepool.domain.deployment import Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
-from tradepool.domain.event import FlattenAsked
-from tradepool.domain.ids import Naming, StrategyId
+from tradepool.domain.ids import AccountId, Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.checklist import facts_now
+from tradepool.entrypoints.deeds import answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
@@ -44,7 +48,8 @@ from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
-from tradepool.entrypoints.running import books_of, only_one, reserve_of
+from tradepool.entrypoints.rungs import Rungs
+from tradepool.entrypoints.running import STARTED, STOPPED, books_of, only_one, reserve_of
 from tradepool.entrypoints.safety import (
     age_max_s,
     halt_rows,
@@ -57,6 +62,7 @@ from tradepool.entrypoints.safety import (
 from tradepool.entrypoints.saying import console
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
+from tradepool.presentation.books_page import order_rows, position_rows
 from tradepool.presentation.formats import iso
 from tradepool.presentation.risk_page import reached
 from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, live_line
@@ -70,6 +76,7 @@ from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.fan_out import Rotation
 from tradepool.services.trading.starting import AT_ONCE
+from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
@@ -84,6 +91,10 @@ class NothingToTrade(TradepoolError):
 
 class MarketGone(InvalidInput):
     """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
+
+
+class StoppedThere(TradepoolError):
+    """Account {account} is stopped inside the trading process ({why}); run tradepool stop, then ask again."""
 
 
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
@@ -114,11 +125,13 @@ def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
     return clock_of(served), transport_of(served), served.world
 
 
-def refuse_lost_markets(seat: Seated, journal: DatabaseJournal) -> None:
-    """Raise MarketGone when the journal speaks of a market that the mandate names no more."""
-    gone = {intent.market for intent in journal.intents(seat.account_id)} - set(seat.mandate.markets)
-    if gone:
-        raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+def refuse_lost_markets(seats: Sequence[Seated], journal: DatabaseJournal) -> None:
+    """Raise MarketGone when the journal speaks of a market that a mandate names no more."""
+    traded = journal.traded()
+    for seat in seats:
+        gone = {market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets)
+        if gone:
+            raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
 
 
 def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
@@ -136,6 +149,7 @@ class Trading:
         """Nothing is connected before `run`."""
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
+        self._rungs, self._capped = Rungs(connection), (-1, 0)
         self._epoch = self._rows.epoch
         self._suspensions = DatabaseSuspensions(connection)
         self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}
@@ -144,8 +158,7 @@ class Trading:
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
-        for seat in deployed.seats:
-            refuse_lost_markets(seat, journal)
+        refuse_lost_markets(deployed.seats, journal)
         self._ready = False
         self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         self._platform = Platform(
@@ -189,7 +202,7 @@ class Trading:
             return Denial.DISK_FULL
         if self._suspensions.why_not(request.market, self._names[request.strategy_id], self._real.now_ms()) is not None:
             return Denial.SUSPENDED
-        return Denial.SHADOW if seat.mode is Mode.SHADOW else ""
+        return self._rungs.may_enter(seat, self._platform.actor(request.account).account, request)
 
     def _strategy_failed(self, strategy: StrategyId) -> None:
         try:
@@ -213,12 +226,14 @@ class Trading:
                 # What stands now stays: the collector must not walk a thousand accounts while a candle waits.
                 gc.collect()
                 gc.freeze()
+                self._audit(STARTED)
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
                 alarms = self._alarms()
                 await self._until_over()
                 alarms.cancel()
+                self._audit(STOPPED)
                 await self._platform.stop()
         finally:
             for task in (starting, ending):
@@ -237,6 +252,12 @@ class Trading:
         alarms = Alarms(lookout.look, self._channels, self._real, name, self._sign_of_life)
         return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
 
+    def _audit(self, what: str) -> None:
+        """From when to when somebody listened."""
+        scope, reason = f"instance {self._epoch}", f"process {os.getpid()}"
+        by = getpass.getuser()
+        self._rows.audit(Deed(time_ms=self._clock.now_ms(), by=by, what=what, scope=scope, reason=reason))
+
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)
         is_terminal = sys.stderr.isatty()
@@ -246,9 +267,19 @@ class Trading:
             while not self._over.is_set() and self._rows.epoch == self._epoch:
                 if is_terminal:
                     screen.update(live_line(self._now()), refresh=True)
+                self._cap()
                 await self._real.sleep(LOOK_S)
         finally:
             screen.stop()
+
+    def _cap(self) -> None:
+        """Let accounts size their entries for the rung that their mandate stands on."""
+        actors = [(seat, actor) for seat, actor in self._actors() if actor is not None]
+        seen = (self._rungs.promotions.last(), len(actors))
+        for seat, actor in actors if seen != self._capped else ():
+            if cap := self._rungs.cap(seat, actor.account, self._clock.now_ms()):
+                actor.post(cap)
+        self._capped = seen
 
     # ---- what is asked of it
 
@@ -263,7 +294,31 @@ class Trading:
                 return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._ready else []).decode()
             case "flatten":
                 return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
+            case "positions":
+                return self._all(position_rows)
+            case "orders":
+                return self._all(order_rows)
+            case "facts":
+                return await self._facts(AccountId(asked["account"]))
+            case "close" | "adopt" | "release" | "cancel":
+                return await answer_of(self._steer(asked))
         return "alive"
+
+    def _all(self, rows_of: Callable[[Account], Sequence[object]]) -> str:
+        found = [row for _, actor in self._actors() if actor is not None for row in rows_of(actor.account)]
+        return msgspec.json.encode(found).decode()
+
+    async def _facts(self, account: AccountId) -> str:
+        actor, seat = self._platform.actor(account), self._seats[account]
+        safety = await self._account(seat, actor)
+        found = await facts_now(seat, safety, actor.account, actor.gateway, self._platform.feed, self._clock)
+        return msgspec.json.encode(found).decode()
+
+    async def _steer(self, asked: Mapping[str, str]) -> str:
+        actor = self._platform.actor(AccountId(asked["account"]))
+        if stopped := self._platform.desk.halted.get(actor.account.account.id):
+            raise StoppedThere(account=asked["account"], why=str(stopped).rstrip("."))
+        return await carried_out(Steering(actor, self._clock, self._real), asked)
 
     def _flatten(self, scope: Scope) -> str:
         """Tell every account in scope to sell what it holds there; which are told, and which can't be."""
@@ -308,14 +363,14 @@ class Trading:
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:
         stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self._ready else "it is being started"
         if actor is None:
-            return not_seen(seat, "it was not started", stopped or "it is being started")
+            return not_seen(seat, self._rungs.of(seat), "it was not started", stopped or "it is being started")
         balances, why = None, ""
         try:
             balances = await actor.gateway.balances()
         except VenueError as error:
             why = str(error)
-        now_ms, books = self._clock.now_ms(), self._platform.books
-        return safety_of(seat, actor.account, books, now_ms, balances, stopped=stopped, why=why)
+        mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
+        return safety_of(seat, mode, actor.account, books, now_ms, balances, stopped=stopped, why=why)
 
     def _data_age_s(self) -> float:
         return max(0, self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tradepool.core.account.snapshot import AccountState
 from tradepool.domain.event import Event
-from tradepool.domain.ids import AccountId, MarketId, StrategyId
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, StrategyId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest, Refusal
 from tradepool.domain.trade import Trade
@@ -28,6 +29,20 @@ class Record:
     trades: Sequence[Trade] = ()
     refusals: Sequence[Refusal] = ()
     intents: Sequence[OrderRequest] = ()
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What an account's journal comes to up to an event; the rest is what its actor remembers of the venue's answers.
+
+    `last_fills` are the newest booked fill of each market, `fills_before` the one each working order was made after.
+    """
+
+    state: AccountState
+    opened_ms: int
+    last_fills: dict[MarketId, FillId]
+    fills_before: dict[ClientOrderId, FillId | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +67,12 @@ class Journal(Protocol):
         """Commit records of different accounts at once, or raise and change nothing."""
         ...
 
-    def read(self, account: AccountId) -> Iterable[tuple[int, int, Event]]:
-        """An account's events in order: sequence, as_of_ms, event."""
+    def snapshot(self, account: AccountId) -> tuple[int, Snapshot] | None:
+        """The newest whole snapshot of an account and the sequence it stands at; None: read everything."""
+        ...
+
+    def read(self, account: AccountId, after: int = 0) -> Iterable[tuple[int, int, Event]]:
+        """An account's events in order, those after a sequence: sequence, as_of_ms, event."""
         ...
 
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:

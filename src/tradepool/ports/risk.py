@@ -28,11 +28,11 @@ class RiskStore(Protocol):
         ...
 
     def peaks(self) -> Mapping[tuple[str, str], Decimal]:
-        """The highest equity by limit and quote asset."""
+        """What accounts had gained when their scope was highest, by limit and account."""
         ...
 
     def save_peaks(self, peaks: Mapping[tuple[str, str], Decimal]) -> None:
-        """Equities have never been higher."""
+        """Scopes have never been higher."""
         ...
 
     def take_resumed(self) -> Sequence[str]:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tradepool.domain.denial import Denial, sentence_of
 from tradepool.presentation.formats import money, percent
 
 
@@ -85,8 +86,14 @@ def _one(found: WhyJson) -> list[RenderableType]:
         _conditions(found),
         Text(""),
         _signals(found) if found.signals else Text("No signal in these candles.", "dim"),
+        *(Text(f"{word.replace('_', ' ')}: {sentence_of(word)}", "dim") for word in _refused(found)),
         Text(""),
     ]
+
+
+def _refused(found: WhyJson) -> list[str]:
+    """The words by which signals of these candles were refused."""
+    return sorted({row.outcome for row in found.signals} & {denial.value for denial in Denial})
 
 
 def _conditions(found: WhyJson) -> Table:

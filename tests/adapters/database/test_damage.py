@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.adapters.database.test_store import record
-from tests.nouns import ACCOUNT
+from tests.nouns import ACCOUNT, BTC
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DamagedJournal, DatabaseJournal
 from tradepool.domain.ids import AccountId
@@ -80,3 +80,12 @@ def test_a_damaged_page_is_named_too(connection: Connection, tmp_path: Path) -> 
     with pytest.raises(DamagedJournal, match="malformed"):
         list(DatabaseJournal(opened).read(ACCOUNT.id))
     dispose(opened)
+
+
+def test_an_intent_that_cannot_be_read_hides_nobody_elses_markets(connection: Connection) -> None:
+    """Which markets an account has traded is read without the nouns."""
+    journal = DatabaseJournal(connection)
+    assert journal.traded() == {(ACCOUNT.id, BTC.id)}
+    connection.exec_driver_sql("update order_intent set body = substr(body, 1, 9) where sequence < 3")
+    connection.commit()
+    assert journal.traded() == {(ACCOUNT.id, BTC.id)}

@@ -8,8 +8,8 @@ from typing import Any
 from tests.core.account.test_account import LEAVE, Story, cancels, orders
 from tests.nouns import BTC, ETH, signal
 from tradepool.core.account import account_step as step
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.command import Command, RecordTrade
-from tradepool.domain.event import FlattenAsked
 from tradepool.domain.order import OrderType, Purpose
 
 

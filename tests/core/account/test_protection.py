@@ -10,8 +10,9 @@ import pytest
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
 from tests.nouns import BTC, signal
 from tradepool.core.account import account_step as step
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.command import Command, RecordTrade, Submit
-from tradepool.domain.event import CancelRefused, FlattenAsked, OrderCancelled
+from tradepool.domain.event import CancelRefused, OrderCancelled
 from tradepool.domain.order import OrderRequest, OrderType, Purpose
 from tradepool.domain.trade import Trade
 

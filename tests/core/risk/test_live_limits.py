@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from tradepool.core.risk.live_limits import DAY_MS, Denied, LiveLimits, Standing
+from tradepool.core.risk.live_limits import DAY_MS, LiveLimits
+from tradepool.core.risk.standing import Denied, Standing
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, StrategyId, UserId
 from tradepool.domain.limit import Action, Limit, Trip, read_key
@@ -32,6 +33,7 @@ def standing(name: str, held: Mapping[MarketId, str] | None = None, cash: str = 
         mandate=MandateId(f"{name}-first"),
         strategy="churn",
         quote="USDT",
+        capital=D(10_000),
         cash=D(cash),
         day_equity=D(10_000),
         week_equity=D(10_000),
@@ -132,11 +134,28 @@ def test_losses_are_measured_from_where_the_day_the_week_and_the_peak_were() -> 
     assert limits.figure(weekly, NOW_MS) == D("0.05")
     fall = limit("platform.drawdown_max", "0.2")
     limits.use([fall], {})
-    assert limits.higher() == {(fall.key, "USDT"): D(19_000)}
+    limits.stands(standing("a", cash="11000"))
+    assert limits.higher() == {(fall.key, "a"): D(1_000), (fall.key, "b"): D(0)}
     assert limits.higher() == {}
-    limits.stands(standing("a", cash="5200"))
+    limits.stands(standing("a", cash="6800"))
     assert limits.figure(fall, NOW_MS) == D("0.2")
     assert word(limits.ask(entry("b"), NOW_MS)) == Denial.SCOPE_DRAWDOWN
+    limits.measure_from_now(fall.scope, fall.name)
+    assert limits.figure(fall, NOW_MS) == 0
+
+
+def test_who_is_not_up_is_no_loss_and_neither_is_capital_that_is_taken() -> None:
+    """After a restart accounts come one by one, some not at all; a fall is measured among those that are there."""
+    fall = limit("platform.drawdown_max", "0.2")
+    limits = desk(fall, names="")
+    limits.peaks = {(fall.key, "a"): D(2_000), (fall.key, "b"): D(1_000)}
+    limits.stands(standing("a", cash="11000"))
+    assert limits.higher() == {}
+    assert limits.figure(fall, NOW_MS) == D(1_000) / 12_000
+    limits.stands(replace(standing("a", cash="6000"), capital=D(5_000)))
+    assert limits.figure(fall, NOW_MS) == D(1_000) / 7_000
+    limits.stands(standing("new", cash="10000"))
+    assert limits.figure(fall, NOW_MS) == D(1_000) / 17_000
 
 
 def test_only_a_limit_that_acts_is_looked_at_and_only_once() -> None:

@@ -16,6 +16,7 @@ from tests.nouns import ACCOUNT, BTC, MANDATE, MINUTE_MS, signal
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.account.account import Account
+from tradepool.domain.balance import Balance
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import AccountOpened, CandlesClosed
 from tradepool.domain.ids import AccountId
@@ -36,8 +37,8 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     dispose(opened)
 
 
-def actors(journal: DatabaseJournal) -> list[AccountActor]:
-    """Accounts that have opened; their gateways are never asked."""
+def actors(journal: DatabaseJournal, usdt: Decimal = Decimal(0)) -> list[AccountActor]:
+    """Accounts that have opened with so much; their gateways are never asked."""
     found = []
     for number in range(1, COUNT + 1):
         name = AccountId(f"u{number}")
@@ -46,7 +47,8 @@ def actors(journal: DatabaseJournal) -> list[AccountActor]:
         account = Account(noun, mandate, [BTC], Origin.PRACTICE)
         sender = Sender(cast("AccountGateway", object()), VirtualClock(MINUTE_MS), MINUTE_MS, lambda event: None)
         actor = AccountActor(account, sender._gateway, journal, sender)
-        actor.handle(AccountOpened(time_ms=0, balances=()))
+        held = Balance(account=name, asset="USDT", free=usdt, locked=Decimal(0))
+        actor.handle(AccountOpened(time_ms=0, balances=(held,) if usdt else ()))
         found.append(actor)
     return found
 

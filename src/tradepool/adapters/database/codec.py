@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from tradepool.domain import by_hand
 from tradepool.domain import event as events
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import Event
@@ -26,11 +27,16 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.StreamRestored,
         events.ForeignOrder,
         events.EntriesResumed,
-        events.FlattenAsked,
         events.CancelRefused,
         events.TermsSeen,
         events.MandateChanged,
         events.OrdersAdopted,
+        by_hand.FlattenAsked,
+        by_hand.CloseAsked,
+        by_hand.PositionAdopted,
+        by_hand.PositionReleased,
+        by_hand.OrdersCapped,
+        by_hand.LotShrunk,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from zlib import crc32
 
 from msgspec import MsgspecError
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest
-from tradepool.ports.journal import Checkpoint, Record
+from tradepool.ports.journal import Checkpoint, Record, Snapshot
+from tradepool.runtime import telemetry
+
+log = telemetry.logger(__name__)
 
 _EVENT = insert(tables.event)
 _INTENT = insert(tables.order_intent)
@@ -67,7 +72,37 @@ class DatabaseJournal:
                 run(_TRADE, trades)
             if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:
                 run(_REFUSAL, refusals)
+            for record in records:
+                if record.snapshot is not None:
+                    self._write_snapshot(record, encode(record.snapshot))
             self.fence()
+
+    def _write_snapshot(self, record: Record, body: str) -> None:
+        """Beside the one before, in case this one is damaged; older ones go."""
+        run, t = self._connection.execute, tables.snapshot.c
+        older = select(t.sequence).where(t.account == record.account).order_by(t.sequence.desc()).limit(1)
+        kept = run(older).scalar()
+        run(delete(tables.snapshot).where(t.account == record.account, t.sequence < (kept or 0)))
+        row = {"account": record.account, "sequence": record.sequence, "as_of_ms": record.as_of_ms}
+        digest = sha256(f"{record.account} {record.sequence} {body}".encode()).hexdigest()
+        run(insert(tables.snapshot), {**row, "schema": STATE_SCHEMA, "digest": digest, "body": body})
+
+    def snapshot(self, account: AccountId) -> tuple[int, Snapshot] | None:
+        """The newest snapshot that is whole and of this version's schema; others are named in the log and passed over."""
+        t = tables.snapshot.c
+        query = select(t.sequence, t.schema, t.digest, t.body).where(t.account == account)
+        rows = self._connection.execute(query.order_by(t.sequence.desc())).all()
+        self._connection.rollback()
+        for sequence, schema, digest, body in rows:
+            found, why = None, f"its schema is {schema}, not {STATE_SCHEMA}"
+            if schema == STATE_SCHEMA:
+                why = "its bytes are not those that were written"
+                if digest == sha256(f"{account} {sequence} {body}".encode()).hexdigest():
+                    found = decode(body, Snapshot)
+            if found is not None:
+                return sequence, found
+            log.warning("a snapshot is passed over", account=account, sequence=sequence, why=why)
+        return None
 
     def fence(self) -> None:
         """Asked last inside each record's transaction, which holds the write lock by then: may this process write?"""
@@ -121,6 +156,14 @@ class DatabaseJournal:
         t = tables.order_intent.c
         query = select(t.body).where(t.account == account).order_by(t.client_order_id)
         return [decode(body, OrderRequest) for (body,) in self._connection.execute(query)]
+
+    def traded(self) -> set[tuple[AccountId, MarketId]]:
+        """On which markets each account has ever ordered, as far as its intents can be read."""
+        t = tables.order_intent.c
+        market = func.json_extract(t.body, "$.market")
+        rows = self._connection.execute(select(t.account, market).where(func.json_valid(t.body) == 1).distinct()).all()
+        self._connection.rollback()
+        return {(AccountId(account), MarketId(market)) for account, market in rows}
 
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Replace the states of market steps."""

@@ -104,15 +104,15 @@ class DatabaseRisk:
         self._write(insert(tables.risk_trip).prefix_with("OR REPLACE").values(row))
 
     def peaks(self) -> dict[tuple[str, str], Decimal]:
-        """The highest equity by limit and quote asset."""
+        """What accounts had gained when their scope was highest, by limit and account."""
         t = tables.risk_peak.c
-        rows = self._connection.execute(select(t.key, t.quote, t.equity)).all()
+        rows = self._connection.execute(select(t.key, t.account, t.gained)).all()
         self._connection.rollback()
-        return {(key, quote): Decimal(equity) for key, quote, equity in rows}
+        return {(key, account): Decimal(gained) for key, account, gained in rows}
 
     def save_peaks(self, peaks: Mapping[tuple[str, str], Decimal]) -> None:
-        """Equities have never been higher."""
-        rows = [{"key": key, "quote": quote, "equity": str(equity)} for (key, quote), equity in peaks.items()]
+        """Scopes have never been higher."""
+        rows = [{"key": key, "account": account, "gained": str(gain)} for (key, account), gain in peaks.items()]
         self._write(insert(tables.risk_peak).prefix_with("OR REPLACE").values(rows))
 
     def halt(self, halt: Halt) -> None:

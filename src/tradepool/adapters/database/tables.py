@@ -243,9 +243,9 @@ risk_peak = Table(
     "risk_peak",
     METADATA,
     Column("key", Text, nullable=False),
-    Column("quote", Text, nullable=False),
-    Column("equity", Text, nullable=False),
-    PrimaryKeyConstraint("key", "quote"),
+    Column("account", Text, nullable=False),
+    Column("gained", Text, nullable=False),
+    PrimaryKeyConstraint("key", "account"),
     sqlite_strict=True,
 )
 
@@ -267,5 +267,19 @@ suspension = Table(
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     PrimaryKeyConstraint("kind", "name", "trouble"),
+    sqlite_strict=True,
+)
+
+promotion = Table(
+    "promotion",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("time_ms", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("mandate", Text, nullable=False, index=True),
+    Column("strategy_id", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
     sqlite_strict=True,
 )

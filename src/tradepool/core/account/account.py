@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import booking, limit_step
+from tradepool.core.account import booking, by_hand, limit_step
 from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
@@ -24,10 +24,11 @@ from tradepool.core.account.protection import (
     protect,
     settle,
 )
-from tradepool.core.account.slot import Entry, Slot, Working, note_others, to_flatten
+from tradepool.core.account.slot import Entry, Slot, Working, note_others
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade
+from tradepool.domain.by_hand import ByHand
+from tradepool.domain.command import Cancel, Command, RecordRefusal
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
@@ -37,7 +38,6 @@ from tradepool.domain.event import (
     CandlesClosed,
     EntriesResumed,
     Event,
-    FlattenAsked,
     ForeignOrder,
     InstanceBegan,
     MandateChanged,
@@ -87,9 +87,10 @@ class Account:
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
         self.as_of_ms = 0
-        self.outbox = Outbox(account, mandate, self.wallet, Naming(mark))
+        self.outbox = Outbox(account, mandate, self.wallet, Naming(mark), origin)
         self.orders = self.outbox.orders
         self.foreign: ForeignOrder | None = None
+        self.order_cap: Decimal | None = None
         self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self._acted = (0, set[MarketId]())  # on which markets at which T: the rest of a batch may come apart
@@ -122,12 +123,10 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
-            case FlattenAsked():
-                for slot in to_flatten(self.slots.values(), event.markets):
-                    self.changed = True
-                    leave(self.outbox, slot, step.SELL, event.time_ms)
             case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed():
                 self.changed = take(self, event)
+            case ByHand():
+                self.changed = by_hand.wished(self, self.outbox, event)
             case _:
                 assert_never(event)
         if self._waiting and not any(slot.settling(self.orders) for slot in self.slots.values()):
@@ -361,7 +360,7 @@ class Account:
 
     def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
         market = slot.market
-        fee = market.base_units(self._fee_in(fill, market.base))
+        fee = market.base_units(fill.fee_in(market.base))
         booking.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
         slot.keep_whole()
         if slot.guards:
@@ -371,12 +370,11 @@ class Account:
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
         market, purpose = slot.market, order.request.purpose
-        fee, ticks = market.quote_units(self._fee_in(fill, market.quote)), market.ticks(fill.price)
+        fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
         reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             slot.after_cancel, slot.passed = step.NOTHING, False
-            trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, market, self.origin)
-            self.outbox.commands.append(RecordTrade(trade))
+            self.outbox.closed(slot)
             return
         if order.part:
             booking.close_part(slot.row, steps)
@@ -385,7 +383,3 @@ class Account:
             level_again(self.outbox, slot, fill.time_ms)
         else:
             settle(self.outbox, slot, fill.time_ms)
-
-    def _fee_in(self, fill: Fill, asset: str) -> Decimal:
-        """What a fee takes from what is received; one in another asset (BNB) is in the ledger and lessens no position."""
-        return fill.fee if fill.fee_asset == asset else Decimal(0)

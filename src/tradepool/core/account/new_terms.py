@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
+from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.errors import OffGrid, TradepoolError
@@ -109,6 +110,7 @@ def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
     before, row = slot.market, slot.row
     slot.relist(listed, market)
     slot.scale, slot.terms = price_scale(market), terms_of(market, account.mandate.weight, account.mandate.limits)
+    cap_terms(account)
     ticks, steps = before.price_tick / market.price_tick, before.quantity_step / market.quantity_step
     for field in TICKS:
         row[field] = int(row[field] * ticks)
@@ -137,6 +139,7 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
     account.slots = dict(_slots(account))
     for slot in account.slots.values():
         slot.terms = terms_of(slot.market, mandate.weight, mandate.limits)
+    cap_terms(account)
     first = next(iter(account.slots.values())).market
     account.quote, account.quote_unit = first.quote, first.quote_unit
     return True

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from tradepool.core.account import account_step as step
 from tradepool.core.account.slot import Slot, Working
 from tradepool.core.risk.review import review
-from tradepool.domain.command import Cancel, Command, RecordRefusal, Submit
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.ids import ClientOrderId, Naming, client_order_id
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Purpose, Refusal, Side
+from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account
 
 
@@ -22,6 +23,7 @@ class Outbox:
     mandate: Mandate
     wallet: list[int]
     naming: Naming
+    origin: Origin
     orders: dict[ClientOrderId, Working] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
     numbered: int = 0
@@ -84,6 +86,11 @@ class Outbox:
     def cancel(self, slot: Slot, name: ClientOrderId) -> None:
         """Take an order of the slot from the book."""
         self.commands.append(Cancel(name, slot.market.id))
+
+    def closed(self, slot: Slot) -> None:
+        """Remember the round trip that has just ended."""
+        trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, slot.market, self.origin)
+        self.commands.append(RecordTrade(trade))
 
     def refuse(self, slot: Slot, time_ms: int, reason: str) -> None:
         """Remember a wish that is not carried out."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.outbox import Outbox
+from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
@@ -40,11 +41,14 @@ def after_cancel(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
     slot.after_cancel = step.NOTHING
     slot.row[step.RESTING] = 0
     if wish == step.SELL:
-        sell(out, slot, slot.take_sell_purpose(), slot.steps(), time_ms)
+        sell(out, slot, slot.take_sell_purpose(), slot.take_sell_steps(), time_ms)
         return
+    if wish == RELEASE:
+        let_go(out, slot, time_ms)
     if wish == step.RELEVEL:
         step.relevel(slot.row)
-    protect(out, slot, time_ms)
+    if slot.held:
+        protect(out, slot, time_ms)
 
 
 def protect(out: Outbox, slot: Slot, time_ms: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from tradepool.core.account import limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
-from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
@@ -65,8 +65,9 @@ class Working:
 class Slot:
     """A market of a mandate: `market` is how it is counted, `listed` how the venue has it now: `lot` steps make one of its
     steps, and orders are rounded to it. `entry`, `stops`, `targets`, `exit` name the working orders; `after_cancel` is the
-    wish that waits for stops and targets to leave the book (`SELL` or `RELEVEL`), `NOTHING` while none does. `passed`: the
-    price was beyond what was to rest for some of the position."""
+    wish that waits for stops and targets to leave the book (`SELL`, `RELEVEL`, a person's `RELEASE`), `NOTHING` while none
+    does. `passed`: the price was beyond what was to rest for some of the position. A person's sale is of `sell_steps`, what
+    he is given of `release_steps` (0: all), and that leaves at `release_ticks`."""
 
     market: Market
     terms: list[int]
@@ -82,6 +83,9 @@ class Slot:
     passed: bool = False
     listed: Market = field(init=False)
     lot: int = 1
+    sell_steps: int = 0
+    release_steps: int = 0
+    release_ticks: int = 0
 
     def __post_init__(self) -> None:
         """Ticks per price of the market."""
@@ -164,6 +168,11 @@ class Slot:
         purpose, self.sell_purpose = self.sell_purpose, Purpose.SIGNAL_EXIT
         return purpose
 
+    def take_sell_steps(self) -> int:
+        """How much the next sale is of: a person's share is for one sale only, and there may be less by then."""
+        steps, self.sell_steps = self.sell_steps, 0
+        return min(steps, self.steps()) or self.steps()
+
     def steps(self) -> int:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
@@ -201,14 +210,6 @@ class Entry:
     slot: Slot
     signal: Signal
     equity: int
-
-
-def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slot]:
-    """What a person wants sold and is not being sold yet, as far as it can be; its sale will say whose wish it was."""
-    found = [s for s in slots if s.market.id in markets and s.held and not s.leaving and not s.row[step.UNSELLABLE]]
-    for slot in found:
-        slot.sell_purpose = Purpose.FLATTEN
-    return found
 
 
 def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms: int) -> None:

@@ -26,6 +26,8 @@ REFUSALS = {
     limit_step.EXPOSURE: Denial.EXPOSURE,
     limit_step.TRADE_RISK: Denial.TRADE_RISK,
 }
+# Exits that no strategy and no kernel knows.
+BY_HAND, RELEASED = 20, 21
 REASONS = {
     step.SIGNAL_EXIT: Purpose.SIGNAL_EXIT,
     step.STOP_HIT: Purpose.STOP,
@@ -33,6 +35,8 @@ REASONS = {
     step.TARGET_HIT: Purpose.TARGET,
     step.FLATTENED: Purpose.FLATTEN,
     step.TIME_HIT: Purpose.TIME_EXIT,
+    BY_HAND: Purpose.MANUAL,
+    RELEASED: Purpose.RELEASED,
 }
 REASON_CODES = {purpose: code for code, purpose in REASONS.items()}
 

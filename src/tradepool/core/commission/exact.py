@@ -43,7 +43,7 @@ def floored(amount: Decimal, unit: Decimal = CENT) -> Decimal:
     (Decimal('60.01'), Decimal('-0.01'))
     """
     with localcontext(EXACT):
-        return (amount / unit).to_integral_value(ROUND_FLOOR) * unit
+        return ((amount / unit).to_integral_value(ROUND_FLOOR) * unit).quantize(unit)
 
 
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:

@@ -16,16 +16,19 @@ from tradepool.core.commission.settlement import Gain
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 
 FILL = "fill:"
+BY_HAND = (TransferCode.ADOPTED, TransferCode.RELEASED, TransferCode.OUTSIDE)
 
 
 @dataclass(slots=True)
 class Told:
-    """Gains in order, open lots by market, all fees by asset, and third-asset fees (time, asset, quantity) to be priced."""
+    """Gains in order, open lots by market, all fees by asset, third-asset fees (time, asset, quantity) to be priced, and what
+    people took over, gave away or moved past us: a ledger alone does not tell at what price."""
 
     gains: list[Gain] = field(default_factory=list)
     lots: dict[str, Lot] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
     third_asset_fees: list[tuple[int, str, Decimal]] = field(default_factory=list)
+    by_hand: list[str] = field(default_factory=list)
 
 
 @exact
@@ -36,8 +39,12 @@ def told_by(entries: Iterable[LedgerEntry], currency: str, before_ms: int) -> To
     """
     told = Told()
     for entry in entries:
-        if entry.reference.startswith(FILL) and entry.time_ms < before_ms:
+        if entry.time_ms >= before_ms:
+            continue
+        if entry.reference.startswith(FILL):
             _take(told, entry, currency)
+        elif any(transfer.code in BY_HAND for transfer in entry.transfers):
+            told.by_hand.append(entry.reference)
     return told
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
+from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.command import RecordRelease
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, LedgerEntryId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
@@ -53,6 +55,30 @@ def fill_entry(fill: Fill, market: Market) -> LedgerEntry:
             )
         )
     return _entry(fill.account, fill.time_ms, tuple(transfers), f"fill:{fill.market}:{fill.fill_id}")
+
+
+def adopted_entry(account: AccountId, event: PositionAdopted, market: Market) -> LedgerEntry:
+    """What was its owner's is traded with from now on; nothing moves at the venue."""
+    moved = Transfer(
+        debit=LedgerCode.CAPITAL,
+        credit=LedgerCode.TRADING,
+        asset=market.base,
+        amount=event.quantity,
+        code=TransferCode.ADOPTED,
+    )
+    return _entry(account, event.time_ms, (moved,), f"adopted:{market.id}:{event.time_ms}")
+
+
+def released_entry(account: AccountId, release: RecordRelease, market: Market) -> LedgerEntry:
+    """What was traded with is its owner's from now on; nothing moves at the venue."""
+    moved = Transfer(
+        debit=LedgerCode.TRADING,
+        credit=LedgerCode.CAPITAL,
+        asset=market.base,
+        amount=release.quantity,
+        code=TransferCode.RELEASED,
+    )
+    return _entry(account, release.time_ms, (moved,), f"released:{market.id}:{release.time_ms}")
 
 
 def _swap(asset: str, amount: Decimal, *, received: bool, code: TransferCode) -> Transfer:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from tradepool.core.risk.standing import Broken, Denied, Standing, quote_of, symbol_of
 from tradepool.domain.denial import Denial
-from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, UserId
+from tradepool.domain.ids import AccountId, ClientOrderId, MarketId, UserId
 from tradepool.domain.limit import Action, Limit, LimitScope, Trip, read_key
 from tradepool.domain.order import OrderRequest
 
@@ -22,50 +23,6 @@ VOLUME_BARS = 20
 ZERO = Decimal(0)
 
 Key = tuple[LimitScope, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How an account stands: money in its quote asset, what it holds (absolute quantities in base), its working orders.
-
-    The equities are those at the start of the UTC day and week, and the highest (0 while no limit asks for it)."""
-
-    account: AccountId
-    user: UserId
-    mandate: MandateId
-    strategy: str
-    quote: str
-    cash: Decimal
-    day_equity: Decimal
-    week_equity: Decimal
-    peak_equity: Decimal
-    losses: int
-    cool_until_ms: int
-    held: Mapping[MarketId, Decimal]
-    marks: Mapping[MarketId, Decimal]
-    working: frozenset[ClientOrderId]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A limit that is reached, and by what; `user` is whose cluster it is, else ""."""
-
-    limit: Limit
-    figure: Decimal
-    user: str = ""
-
-    @property
-    def note(self) -> str:
-        """In words."""
-        return f"{self.limit.key}: {self.figure:.6g} of {self.limit.value:.6g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """Why an entry may not go; `broken` is the limit that it has just reached, None where one reached before holds."""
-
-    denial: Denial
-    broken: Broken | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +37,8 @@ class _Market:
 
 @dataclass(slots=True)
 class _Tally:
-    """Sums over all accounts of a scope: quantities by market, and by quote asset cash, the day's and week's equity."""
+    """Sums over all accounts of a scope: quantities by market, and by quote asset cash, the equity at the start of the day
+    and the week, and when the scope's was highest."""
 
     held: dict[MarketId, Decimal] = field(default_factory=dict)
     entering: dict[MarketId, Decimal] = field(default_factory=dict)
@@ -90,13 +48,18 @@ class _Tally:
 
 
 class LiveLimits:
-    """All accounts of a platform before its limits. `trips` are those that hold entries back until they end."""
+    """All accounts of a platform before its limits. `trips` are those that hold entries back until they end.
+
+    `peaks` are, by limit and account, what an account had gained when its scope's equity was highest. So an account that is
+    not up yet, or no more, is left out of both sides, and capital that is given or taken is neither gain nor loss.
+    """
 
     def __init__(self) -> None:
         """No limits, no accounts."""
         self.limits: Sequence[Limit] = ()
         self.trips: dict[tuple[str, str], Trip] = {}
         self.peaks: dict[tuple[str, str], Decimal] = {}
+        self._unsaved: set[tuple[str, str]] = set()
         self._by_key: dict[Key, list[Limit]] = {}
         self._clusters: Mapping[str, frozenset[MarketId]] = {}
         self._standings: dict[AccountId, Standing] = {}
@@ -146,6 +109,9 @@ class LiveLimits:
         for market, mark in standing.marks.items():
             known = self._markets.setdefault(market, _Market())
             known.close = known.close or mark
+        for key in self._above(standing):
+            if (_fall_of(key), account) not in self.peaks:
+                self._gained(key, standing)
         self._count(standing, 1)
 
     def balances(self, account: AccountId, time_ms: int) -> None:
@@ -167,13 +133,23 @@ class LiveLimits:
                 tally.entering[market] = tally.entering.get(market, ZERO) + sign * more
                 tally.positions += sign
         for key in self._people(standing):
-            money = self._tallies.setdefault(key, _Tally()).money.setdefault(standing.quote, [ZERO] * 3)
-            for at, amount in enumerate((standing.cash, standing.day_equity, standing.week_equity)):
+            money = self._tallies.setdefault(key, _Tally()).money.setdefault(standing.quote, [ZERO] * 4)
+            highest = standing.capital + self.peaks.get((_fall_of(key), standing.account), ZERO)
+            for at, amount in enumerate((standing.cash, standing.day_equity, standing.week_equity, highest)):
                 money[at] += sign * amount
 
-    def _people(self, standing: Standing) -> Iterator[Key]:
+    def _gained(self, key: Key, standing: Standing) -> None:
+        """An account's equity is now what a scope's fall is measured from."""
+        worth = sum((q * self._markets[market].close for market, q in standing.held.items()), ZERO)
+        self.peaks[_fall_of(key), standing.account] = standing.cash + worth - standing.capital
+        self._unsaved.add((_fall_of(key), standing.account))
+
+    def _above(self, standing: Standing) -> Iterator[Key]:
         yield LimitScope.PLATFORM, ""
         yield LimitScope.USER, standing.user
+
+    def _people(self, standing: Standing) -> Iterator[Key]:
+        yield from self._above(standing)
         yield LimitScope.MANDATE, standing.mandate
 
     def _keys(self, standing: Standing, market: MarketId) -> Iterator[Key]:
@@ -232,16 +208,24 @@ class LiveLimits:
         return found
 
     def higher(self) -> dict[tuple[str, str], Decimal]:
-        """Highest equities that have grown, by limit and quote asset: they are to be kept."""
-        grown = {}
-        for limit in self.limits:
-            if limit.kind == "drawdown_max" and limit.scope is not LimitScope.MANDATE:
-                tally = self._tallies.get((limit.scope, limit.name), _Tally())
-                for quote in tally.money:
-                    equity = self._equity(tally, quote)
-                    if equity > self.peaks.get((limit.key, quote), ZERO):
-                        self.peaks[limit.key, quote] = grown[limit.key, quote] = equity
+        """Where scopes with a limit on their fall have never been higher: what each account had gained, to be kept."""
+        wanted = {limit.key: (limit.scope, limit.name) for limit in self.limits if limit.kind == "drawdown_max"}
+        for key in wanted.values():
+            tally = self._tallies.get(key, _Tally())
+            for quote, money in tally.money.items():
+                if key[0] is not LimitScope.MANDATE and self._equity(tally, quote) > money[3]:
+                    self.measure_from_now(*key)
+        grown = {name: self.peaks[name] for name in sorted(self._unsaved) if name[0] in wanted}
+        self._unsaved -= set(grown)
         return grown
+
+    def measure_from_now(self, scope: LimitScope, name: str) -> None:
+        """A scope's fall is measured from how it stands now."""
+        for standing in self._standings.values():
+            if (scope, name) in self._above(standing):
+                self._count(standing, -1)
+                self._gained((scope, name), standing)
+                self._count(standing, 1)
 
     def covers(self, scope: LimitScope, name: str, standing: Standing, market: MarketId) -> bool:
         """Whether an account's entry on a market is meant."""
@@ -350,8 +334,8 @@ class LiveLimits:
                 return None
             return limit.value if now_ms < own.cool_until_ms else Decimal(own.losses)
         falls = []
-        for quote, (_, day, week) in tally.money.items():
-            peak = own.peak_equity if own is not None else self.peaks.get((limit.key, quote), ZERO)
+        for quote, (_, day, week, highest) in tally.money.items():
+            peak = own.peak_equity if own is not None else highest
             before = {"daily_loss_max": day, "weekly_loss_max": week, "drawdown_max": peak}[limit.kind]
             if before > 0:
                 falls.append(max(ZERO, before - self._equity(tally, quote)) / before)
@@ -370,14 +354,9 @@ class LiveLimits:
         return tally.money[quote][0] + sum(worth, ZERO)
 
 
-def symbol_of(market: MarketId) -> str:
-    """`binance:BTC/USDT` without its venue."""
-    return market.partition(":")[2]
-
-
-def quote_of(market: MarketId) -> str:
-    """The asset its prices are in."""
-    return market.partition("/")[2]
+def _fall_of(key: Key) -> str:
+    """The limit on the fall of a scope."""
+    return ".".join(part for part in (key[0].value, key[1], "drawdown_max") if part)
 
 
 def _of_user(cluster: str, user: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
-from tradepool.core.ledger.posting import fill_entry, opening_entry
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
+from tradepool.core.account.snapshot import put_back, taken
+from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, released_entry
+from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
 from tradepool.domain.denial import sentence_of
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import (
@@ -25,10 +27,13 @@ from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
-from tradepool.ports.journal import Journal, Record
+from tradepool.ports.journal import Journal, Record, Snapshot
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import Reconnecting
 from tradepool.services.trading.sender import Sender, command_name
+
+# A snapshot is written with every so many events of an account: a restart reads one, and fewer events than that.
+SNAPSHOT_EVERY = 256
 
 log = telemetry.logger(__name__)
 
@@ -70,6 +75,7 @@ class AccountActor:
         self.epoch = epoch
         self.sequence = 0
         self.recovered = self.taken_over = False
+        self._is_whole = True
         self.fees: FeeSchedule | None = None
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
@@ -117,6 +123,12 @@ class AccountActor:
             if self.account.changed or not isinstance(event, CandlesClosed):
                 self._settled()
 
+    def put_back(self, sequence: int, snapshot: Snapshot) -> None:
+        """Be as the journal up to there comes to; what came after it is replayed."""
+        put_back(self.account, snapshot.state)
+        self.sequence, self.recovered, self.opened_ms = sequence, True, snapshot.opened_ms
+        self._last_fills, self._fills_before = dict(snapshot.last_fills), dict(snapshot.fills_before)
+
     def replay(self, events: Sequence[tuple[int, int, Event]]) -> None:
         """Apply what the journal holds; its commands were sent before, or are found unanswered later."""
         for sequence, as_of_ms, event in events:
@@ -129,7 +141,13 @@ class AccountActor:
         """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
         decided = self.decide(event)
         if decided is not None:
-            self._journal.write(decided.record)
+            written = False
+            try:
+                self._journal.write(decided.record)
+                written = True
+            finally:
+                if not written:
+                    self.unwritten()
             self.release(decided)
 
     def decide(self, event: Event) -> Decided | None:
@@ -139,12 +157,16 @@ class AccountActor:
             return None
         if self.account.foreign is not foreign and self.account.foreign is not None:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
+        self._note(event, commands)
         self.sequence += 1
         return Decided(self._record(event, commands), commands)
 
+    def unwritten(self) -> None:
+        """What was decided last could not be written: that leaves no hole, and gets into no snapshot."""
+        self.sequence, self._is_whole = self.sequence - 1, False
+
     def release(self, decided: Decided) -> None:
         """It is written down: queue its commands. AnotherInstance."""
-        self._note(decided.record.event, decided.commands)
         if self.account.foreign is not None:
             self.refuse_newer(self.account.foreign.name)
         for each in decided.commands:
@@ -169,16 +191,36 @@ class AccountActor:
         if self.account.naming.whose(name, account.number) is Whose.NEWER_INSTANCE:
             raise AnotherInstance(account=account.id, order=name, epoch=self.epoch)
 
+    def _write(self, event: Event, commands: Sequence[Command]) -> None:
+        """What can't be written leaves no hole; and what is not in the journal gets into no snapshot."""
+        self.sequence += 1
+        written = False
+        try:
+            self._journal.write(self._record(event, commands))
+            written = True
+        finally:
+            if not written:
+                self.sequence, self._is_whole = self.sequence - 1, False
+
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:
         return Record(
             account=self.account.account.id,
             sequence=self.sequence,
             as_of_ms=self.account.as_of_ms,
             event=event,
-            entries=self._entries(event),
+            entries=[*self._entries(event), *self._released(commands)],
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
+            snapshot=self._snapshot() if self._is_whole and self.sequence % SNAPSHOT_EVERY == 0 else None,
+        )
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            state=taken(self.account),
+            opened_ms=self.opened_ms,
+            last_fills=dict(self._last_fills),
+            fills_before=dict(self._fills_before),
         )
 
     def _entries(self, event: Event) -> list[LedgerEntry]:
@@ -189,7 +231,14 @@ class AccountActor:
                 return [fill_entry(fill, self.account.slots[fill.market].market)]
             case OrdersAdopted(fills=fills):
                 return [fill_entry(fill, self.account.slots[fill.market].market) for fill in fills]
+            case PositionAdopted(market=market):
+                return [adopted_entry(self.account.account.id, event, self.account.slots[market].market)]
         return []
+
+    def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
+        account, slots = self.account.account.id, self.account.slots
+        released = [command for command in commands if isinstance(command, RecordRelease)]
+        return [released_entry(account, release, slots[release.market].market) for release in released]
 
     def _note(self, event: Event, commands: Sequence[Command]) -> None:
         if isinstance(event, OrderFilled):

@@ -93,11 +93,16 @@ class TradingDesk:
         """Let market data begin; from now on nothing that closes is missed."""
         self._closes = await patiently(self._clock, market_data.start)
 
-    async def bring_up(self, actor: AccountActor) -> None:
-        """Recover an account and give it what was kept for it; it trades at once if the desk runs."""
+    async def bring_up(self, actor: AccountActor, ready: asyncio.Event | None = None) -> None:
+        """Recover an account and give it what was kept for it; it trades at once if the desk runs. One that was secured
+        asks for its history when it is `ready`."""
         name = actor.account.account.id
         is_secured = name in self._by_account
-        work = recovery.finish(actor, self._clock) if is_secured else recovery.start(actor, self._journal, self._clock)
+        work = (
+            recovery.finish(actor, self._clock, ready)
+            if is_secured
+            else recovery.start(actor, self._journal, self._clock)
+        )
         if not is_secured:
             self._take_on(actor)
         await guard(f"{name} start", work, partial(self._halt, name))

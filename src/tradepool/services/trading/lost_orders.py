@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tradepool.domain.command import Submit
 from tradepool.domain.event import ForeignOrder, OrdersAdopted
 from tradepool.domain.fill import Fill
+from tradepool.domain.ids import read_client_order_id
 from tradepool.domain.market import Market
 from tradepool.domain.order import Order, OrderRequest, OrderStatus, OrderType, Purpose, Side
 from tradepool.runtime import telemetry
@@ -26,13 +27,19 @@ async def lost_orders(
     names = [fill.client_order_id for fill in fills] + [order.client_order_id for order in open_orders]
     if not any(_is_lost(actor, name) for name in names):
         return []
-    found = [order for order in await actor.gateway.past_orders(market) if _is_lost(actor, order.client_order_id)]
-    times = {fill.client_order_id for fill in fills}
-    # Of those that ended long ago without a fill the journal may know; they tell where a stop stood.
-    since_ms = min((o.time_ms for o in found if o.client_order_id in times or not o.status.final), default=0)
-    requests = [request for order in found if order.time_ms >= since_ms and (request := _request(actor, order))]
-    log.warning("orders that the journal does not know", account=actor.account.account.id, orders=len(requests))
+    past = await actor.gateway.past_orders(market)
     there = {rest.client_order_id for rest in await actor.gateway.open_orders(market)}
+    # While the venue was asked, the stream may have told of some.
+    fills = [fill for fill in fills if not actor.account.booked(market.id, fill.fill_id)]
+    wanted = there | {fill.client_order_id for fill in fills}
+    # What ended without a fill tells where a stop stood, if it is none that the journal made.
+    found = [
+        o for o in past if _is_lost(actor, o.client_order_id) and (o.client_order_id in wanted or _later(actor, o))
+    ]
+    requests = [request for order in found if (request := _request(actor, order))]
+    if not requests:
+        return []
+    log.warning("orders that the journal does not know", account=actor.account.account.id, orders=len(requests))
     # What is on its way is not there yet.
     rests = tuple(sorted(there | {name for name in actor.account.orders if actor.sender.holds(Submit, name)}))
     trips, left, events = _round_trips(fills), requests, list[OrdersAdopted]()
@@ -75,6 +82,12 @@ def hear(actor: AccountActor, open_orders: Sequence[Order]) -> None:
 def _is_lost(actor: AccountActor, name: str) -> bool:
     account = actor.account
     return account.naming.whose(name, account.account.number).known and name not in account.orders
+
+
+def _later(actor: AccountActor, order: Order) -> bool:
+    """Whether an order was made after the last one that the journal knows."""
+    read = read_client_order_id(order.client_order_id)
+    return read is not None and read.order_number > actor.account.outbox.numbered
 
 
 def _request(actor: AccountActor, order: Order) -> OrderRequest | None:

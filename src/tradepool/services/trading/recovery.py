@@ -7,6 +7,7 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -54,7 +55,7 @@ def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """What the journal says, and nothing of the venue. InstanceTooOld, GridsApart, and what reading raises."""
     account, now_ms = actor.account, clock.now_ms()
     mandate, markets = account.mandate, tuple(slot.listed for slot in account.slots.values())
-    actor.replay(list(journal.read(account.account.id)))
+    remember(actor, journal)
     if actor.epoch < account.naming.epoch:
         raise InstanceTooOld(account=account.account.id, epoch=actor.epoch, newer=account.naming.epoch)
     actor.handle(InstanceBegan(time_ms=now_ms, epoch=actor.epoch))
@@ -64,6 +65,14 @@ def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     actor.handle(MandateChanged(time_ms=now_ms, mandate=mandate))
 
 
+def remember(actor: AccountActor, journal: Journal) -> None:
+    """The journal's state: the newest snapshot, and the events after it."""
+    account, found = actor.account.account.id, journal.snapshot(actor.account.account.id)
+    if found is not None:
+        actor.put_back(*found)
+    actor.replay(list(journal.read(account, actor.sequence)))
+
+
 async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """The first part of a start: each protection is seen at the venue, or made again, ahead of all that can wait.
 
@@ -71,7 +80,8 @@ async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     goes out as soon as the sender runs.
     """
     revive(actor, journal, clock)
-    if not await patiently(clock, lambda: _protected(actor)):
+    # After another instance the journal may not know of what is held.
+    if actor.taken_over or not await patiently(clock, lambda: _protected(actor)):
         log.warning("an account is not protected as it was", account=actor.account.account.id)
         await patiently(clock, lambda: actor.gateway.urgently(catch_up(actor, resend=True)))
 
@@ -88,9 +98,9 @@ async def _protected(actor: AccountActor) -> bool:
     return not any(slot.held and slot.row[step.STOP] > 0 and not slot.stop and not slot.exit for slot in slots)
 
 
-async def finish(actor: AccountActor, clock: Clock) -> None:
-    """The last part: the stream, and what happened while nobody listened."""
-    await patiently(clock, lambda: _connect(actor, clock, resend=True))
+async def finish(actor: AccountActor, clock: Clock, ready: asyncio.Event | None = None) -> None:
+    """The last part: the stream, and, once `ready`, what happened while nobody listened."""
+    await patiently(clock, lambda: _connect(actor, clock, resend=True, ready=ready))
 
 
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
@@ -106,9 +116,11 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
             log.warning("user stream is down", account=actor.account.account.id, error=str(error))
 
 
-async def _connect(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
+async def _connect(actor: AccountActor, clock: Clock, *, resend: bool, ready: asyncio.Event | None = None) -> None:
     await actor.gateway.open(actor.post, actor.lost, lambda balances, time_ms: actor.on_balances(balances, time_ms))
     actor.reconnecting.connected()
+    if ready is not None:
+        await ready.wait()
     if not actor.account.opened:
         balances = tuple(await actor.gateway.balances())
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
@@ -128,9 +140,10 @@ async def catch_up(actor: AccountActor, *, resend: bool) -> None:
         market = slot.market.id
         known = partial(actor.account.booked, market)
         fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
-        fills = [fill for fill in fills if not _history(actor, fill)]
         rest = await actor.gateway.open_orders(slot.market) if resend and (actor.taken_over or market in gone) else []
         hear(actor, rest)
+        # Some may have come by the stream while the others were asked for.
+        fills = [fill for fill in fills if not known(fill.fill_id) and not _history(actor, fill)]
         lost = await lost_orders(actor, slot.market, fills, rest)
         events: Sequence[Event] = lost or [OrderFilled(fill=fill) for fill in fills]
         for event in events:

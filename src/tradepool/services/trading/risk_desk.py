@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradepool.core.account import limit_step
-from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, Broken, LiveLimits, Standing, symbol_of
+from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, LiveLimits
+from tradepool.core.risk.standing import Broken, Standing, symbol_of
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.event import EntriesResumed, FlattenAsked, MandateChanged
+from tradepool.domain.event import EntriesResumed, MandateChanged
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
-from tradepool.domain.limit import Action, BadLimit, Limit, LimitScope, Override, RiskPlan, Trip, read_key
+from tradepool.domain.limit import LIMIT_WORDS, Action, BadLimit, Limit, LimitScope, Override, RiskPlan, Trip, read_key
 from tradepool.domain.mandate import Limits, Mandate, with_limit
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.clock import Clock
@@ -68,8 +70,8 @@ class RiskDesk:
     def _with_overrides(self, mandate: Mandate) -> Mandate:
         limits: Limits = mandate.limits
         for each in self._overrides or ():
-            scope, name, word = read_key(each.key)
-            if scope is LimitScope.MANDATE and name == mandate.id:
+            word = each.key.removeprefix(f"mandate.{mandate.id}.")
+            if word.partition(".")[0] in LIMIT_WORDS:
                 limits = with_limit(limits, word, each.value)
         return replace(mandate, limits=limits)
 
@@ -170,7 +172,7 @@ class RiskDesk:
     def _resume(self, key: str) -> None:
         """A person lets a scope trade on."""
         scope, name, _ = read_key(f"{key}.any")
-        self.limits.peaks = dict(self._store.peaks())
+        self.limits.measure_from_now(scope, name)
         log.warning("a person lets it trade on", scope=key)
         for standing in list(self.limits.standings()):
             if any(self.limits.covers(scope, name, standing, market) for market in standing.marks):
@@ -240,6 +242,7 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
         mandate=account.mandate.id,
         strategy=strategies[account.mandate.strategy_id],
         quote=account.quote,
+        capital=account.mandate.capital,
         cash=account.cash,
         day_equity=wallet[limit_step.DAY_EQUITY] * unit,
         week_equity=wallet[limit_step.WEEK_EQUITY] * unit,
@@ -259,9 +262,9 @@ def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:
         if each.value is None:
             limits.pop(each.key, None)
             continue
-        scope, name, word = read_key(each.key)
         action = limits[each.key].action if each.key in limits else Action.REFUSE
         try:
+            scope, name, word = read_key(each.key)
             limits[each.key] = Limit(scope=scope, name=name, word=word, value=each.value, action=action)
         except BadLimit as error:
             log.warning("a limit that was set is not one of this version", error=str(error))

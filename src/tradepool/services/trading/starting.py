@@ -49,9 +49,9 @@ class Starting(Generic[S]):
         began_ms = self._clock.now_ms()
         await _all([partial(self._secure, account, seat) for account, seat in seats])
         log.info("protections are seen", accounts=len(self._actors), ms=self._clock.now_ms() - began_ms)
-        await self._read_all()
-        log.info("balances are read", accounts=len(self._actors), ms=self._clock.now_ms() - began_ms)
-        await _all([partial(self._bring_up, actor) for actor in self._actors])
+        read = asyncio.Event()
+        streams = [self._bring_up(actor, read) for actor in self._actors]
+        await asyncio.gather(self._read_all(read), *streams)
         log.info("all accounts are up", accounts=len(self._actors), ms=self._clock.now_ms() - began_ms)
 
     async def _secure(self, account: AccountId, seat: S) -> None:
@@ -62,7 +62,7 @@ class Starting(Generic[S]):
 
         await guard(f"{account} start", work(), lambda task, error: self._desk.refuse(account, error))
 
-    async def _read_all(self) -> None:
+    async def _read_all(self, done: asyncio.Event) -> None:
         """What each pays and holds; an account that fails is halted and is no matter of the others."""
         waiting = deque(self._actors)
 
@@ -75,6 +75,7 @@ class Starting(Generic[S]):
                     await self._clock.sleep(URGENT_EVERY_S)
 
         await asyncio.gather(read(urgent=True), *(read(urgent=False) for _ in range(AT_ONCE)))
+        done.set()
 
     def _fail(self, actor: AccountActor, task: str, error: Exception) -> None:
         self._actors.remove(actor)
@@ -88,8 +89,9 @@ class Starting(Generic[S]):
         markets = tuple(actor.with_fees(slot.listed) for slot in actor.account.slots.values())
         actor.handle(TermsSeen(time_ms=self._clock.now_ms(), markets=markets))
 
-    async def _bring_up(self, actor: AccountActor) -> None:
-        await self._desk.bring_up(actor)
+    async def _bring_up(self, actor: AccountActor, read: asyncio.Event) -> None:
+        """Its stream, in the line of all; history takes nothing from the balances of others."""
+        await self._desk.bring_up(actor, read)
         if actor.account.account.id not in self._desk.halted:
             self._on_up(actor)
 

@@ -53,6 +53,8 @@ class Together:
         failed = outcome_of(lambda: self._journal.write_all([found.record for _, found, _ in decided])) is not None
         for actor, found, done in decided:
             wrong = outcome_of(partial(self._journal.write_all, [found.record])) if failed else None
+            if wrong is not None:
+                actor.unwritten()
             wrong = wrong or outcome_of(partial(actor.release, found))
             if isinstance(wrong, Exception):
                 done.set_exception(wrong)

@@ -34,9 +34,9 @@ def upgrade() -> None:
     op.create_table(
         "risk_peak",
         sa.Column("key", sa.Text, nullable=False),
-        sa.Column("quote", sa.Text, nullable=False),
-        sa.Column("equity", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("key", "quote"),
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("gained", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("key", "account"),
         sqlite_strict=True,
     )
     op.create_table(

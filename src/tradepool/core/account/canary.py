@@ -1,0 +1,27 @@
+"""A canary's cap: what an entry would put at stake, with all that is at stake already."""
+
+from __future__ import annotations
+
+from tradepool.core.account.account import Account
+from tradepool.core.account.slot import Slot
+from tradepool.domain.mandate import CanaryCap
+from tradepool.domain.order import OrderRequest
+
+ORDER, POSITIONS, EXPOSURE = "canary_order", "canary_positions", "canary_exposure"
+
+
+def beyond(cap: CanaryCap, account: Account, request: OrderRequest) -> str:
+    """Why an entry is more than a canary may risk, in one word; "" if it is not. Amounts are at the last close."""
+    wanted = account.slots[request.market]
+    notional = request.quantity * wanted.market.price(wanted.mark)
+    if notional > cap.order_notional_max:
+        return ORDER
+    others = [slot for slot in account.slots.values() if slot is not wanted and _at_stake(slot)]
+    if len(others) + 1 > cap.positions_max:
+        return POSITIONS
+    held = sum(slot.worth() for slot in account.slots.values()) * account.quote_unit
+    return EXPOSURE if held + notional > cap.exposure_max else ""
+
+
+def _at_stake(slot: Slot) -> bool:
+    return slot.held or slot.entry is not None

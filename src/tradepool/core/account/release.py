@@ -1,0 +1,24 @@
+"""A position, or a part of it, becomes its person's own: it leaves at a price, as if it had been paid for and taken out."""
+
+from __future__ import annotations
+
+from tradepool.core.account import account_step as step
+from tradepool.core.account import booking
+from tradepool.core.account.outbox import Outbox
+from tradepool.core.account.slot import Slot
+from tradepool.core.account.terms import RELEASED
+from tradepool.domain.command import RecordRelease
+
+# A wish beside the account step's own: what waits for stops and targets to leave the book.
+RELEASE = 16
+
+
+def let_go(out: Outbox, slot: Slot, time_ms: int) -> None:
+    """Nothing is in the book any more: the coins leave the mandate, and what they are worth with them."""
+    steps, slot.release_steps = min(slot.release_steps, slot.steps()) or slot.steps(), 0
+    ticks = slot.release_ticks
+    booking.book_exit(out.wallet, slot.row, slot.terms, ticks, steps, 0, time_ms, RELEASED)
+    out.wallet[step.CASH] -= ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
+    out.commands.append(RecordRelease(slot.market.id, slot.market.quantity(steps), time_ms))
+    if not slot.held:
+        out.closed(slot)

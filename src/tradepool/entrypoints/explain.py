@@ -1,0 +1,245 @@
+"""`explain`: a past day of a user beside the backtest of the same candles, every difference with its cause.
+
+The backtest begins where the account was taken over, so that sizes and positions are comparable; the day is what is shown
+of it. The candles are the venue's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.core.account.account import Account as LiveAccount
+from tradepool.core.backtest.differences import Account, Cause, Lot, Span, compare
+from tradepool.core.backtest.result import BacktestResult
+from tradepool.core.backtest.run import Setting, run
+from tradepool.core.market.market_step import MarketStep
+from tradepool.core.risk.symbols import listed_market
+from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
+from tradepool.domain.candle import Candle
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.event import AccountOpened, Event, InstanceBegan, StreamLost, StreamRestored
+from tradepool.domain.market import Market
+from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.emergency import by_own_hands
+from tradepool.entrypoints.own_hands import OwnHands
+from tradepool.entrypoints.running import STARTED, STOPPED, running_pid
+from tradepool.presentation.explain_page import ExplainedMandate, ExplainJson, difference_row
+from tradepool.presentation.formats import plain
+from tradepool.runtime.config import nearest
+from tradepool.services.reader import bars_of
+
+DAY_MS = 86_400_000
+FOREVER_MS = 2**62
+TAKEN_OVER = "taken over"
+
+
+class NoUser(InvalidInput):
+    """No user is called {name}{hint}."""
+
+
+class NoDay(InvalidInput):
+    """{day} is no day; write it as 2026-10-31 (UTC)."""
+
+
+class KeyNotNeeded(InvalidInput):
+    """Account {account} was asked for its key, and candles need none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the books say of an account; when it was taken over, and when trading began after that."""
+
+    account: Account
+    opened_ms: int
+    began_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A market, its backtests by the time from which they count (several where it can't be told at which bar the step
+    began), and the account."""
+
+    market: Market
+    results: Mapping[int, BacktestResult]
+    live: LiveAccount
+
+
+def day_of(text: str) -> Span:
+    """The first and the last millisecond of a UTC day. NoDay.
+
+    >>> day_of("1970-01-02")
+    (86400000, 172799999)
+    """
+    try:
+        start = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError as error:
+        raise NoDay(day=repr(text)[:40]) from error
+    start_ms = int(start.timestamp()) * 1_000
+    return start_ms, start_ms + DAY_MS - 1
+
+
+def explain(deployed: Deployed, user: str, day: str) -> ExplainJson:
+    """Every mandate of a user on a day. NoUser, NoDay, and what asking the venue raises."""
+    names = [each.id for each in deployed.users]
+    if user not in names:
+        raise NoUser(name=repr(user)[:40], hint=nearest(user, names))
+    span = day_of(day)
+    seats = [seat for seat in deployed.seats if seat.user.id == user]
+    return ExplainJson(user, day, [_mandate(deployed, seat, span) for seat in seats])
+
+
+def unexplained(deployed: Deployed, seat: Seated, since_ms: int) -> list[str]:
+    """What nothing explains of a mandate since a time, in words."""
+    told = _mandate(deployed, seat, (since_ms, FOREVER_MS))
+    if told.note:
+        return [told.note]
+    return [f"{row.time} {row.market} {row.what}" for row in told.differences if row.cause == Cause.UNEXPLAINED]
+
+
+def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
+    markets = [str(market).partition(":")[2] for market in seat.mandate.markets]
+    note = ""
+    told = _told(deployed, seat)
+    if len(markets) > 1:
+        note = f"it trades {len(markets)} markets with one capital, and only one can be replayed so far"
+    elif MarketStep(seat.strategy, deployed.timeframe_ms).source.others:
+        note = "its strategy reads other markets, which can't be replayed so far"
+    elif told is None:
+        note = "it has not been started yet"
+    if note or told is None:
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
+    replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
+    # What comes after the last candle has no beside yet.
+    end_ms = max((result.end_ms for result in replayed.results.values()), default=0)
+    happened, step = _until(end_ms, told, replayed.live), replayed.market.quantity_step
+    tried = [_lots(result, since_ms) for since_ms, result in replayed.results.items()]
+    compared = [(compare(happened, lots, deployed.timeframe_ms, step), lots) for lots in tried]
+    if not compared:
+        note = "no candle has closed since it was taken over"
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
+    every, meant = min(compared, key=lambda each: sum(d.cause is Cause.UNEXPLAINED for d in each[0]))
+    found = [each for each in every if _in(span, each.time_ms)]
+    slippage = sum((d.cost for d in found if d.cause is Cause.SLIPPAGE and d.cost is not None), Decimal(0))
+    return ExplainedMandate(
+        mandate=seat.mandate.id,
+        markets=markets,
+        entries=sum(_in(span, lot.entry_ms) for lot in happened.lots),
+        expected=sum(_in(span, lot.entry_ms) for lot in meant),
+        slippage=plain(slippage.quantize(Decimal("1e-8"))),
+        differences=[difference_row(each) for each in found],
+    )
+
+
+def _no_key(seat: Seated) -> Credentials:
+    raise KeyNotNeeded(account=seat.account_id)
+
+
+def _in(span: Span, time_ms: int) -> bool:
+    return span[0] <= time_ms <= span[1]
+
+
+# ---- what happened
+
+
+def _told(deployed: Deployed, seat: Seated) -> Told | None:
+    """What the books say; None of an account that was never taken over."""
+    connection = open_store(deployed.database)
+    try:
+        deeds = DatabaseDeployment(connection, deployed.deployment).deeds()
+        own = [deed for deed in deeds if deed.what in (STARTED, STOPPED)]
+        events = [event for _, _, event in DatabaseJournal(connection).read(seat.account_id)]
+        opened = next((event.time_ms for event in events if isinstance(event, AccountOpened)), None)
+        if opened is None:
+            return None
+        books = DatabaseBooks(connection)
+        account = Account(
+            lots=[Lot.of(trade) for trade in books.trades(seat.account_id)],
+            refusals=books.refusals(seat.account_id),
+            outages=_outages(events, own, runs=running_pid(deployed) is not None),
+            capped=_capped(events),
+            adopted=[event.time_ms for event in events if isinstance(event, PositionAdopted)],
+        )
+        began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
+        return Told(account, opened, began)
+    finally:
+        dispose(connection)
+
+
+def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:
+    """When nobody listened: from a stop, or the last sign of life, to the next start; and while a stream was down.
+
+    Whoever listens writes down what becomes of each entry, so that one that is missing lies in such a stretch. Whoever
+    takes an account over by hand listens to no candles.
+    """
+    signs = [(event.time_ms, TAKEN_OVER if isinstance(event, InstanceBegan) else "") for event in events]
+    found, last_ms, off_ms = list[Span](), 0, 0
+    for time_ms, what in sorted([*signs, *((deed.time_ms, deed.what) for deed in deeds)]):
+        if what == STARTED:
+            found.append((last_ms if off_ms < 0 else off_ms, time_ms))
+            off_ms = -1
+        elif off_ms < 0 and what in (STOPPED, TAKEN_OVER):
+            off_ms = time_ms if what == STOPPED else last_ms
+        last_ms = time_ms
+    lost_ms = None
+    for event in events:
+        if isinstance(event, StreamLost):
+            lost_ms = event.time_ms
+        elif isinstance(event, StreamRestored) and lost_ms is not None:
+            found.append((lost_ms, event.time_ms))
+            lost_ms = None
+    return found if runs else [*found, (last_ms if off_ms < 0 else off_ms, FOREVER_MS)]
+
+
+def _capped(events: Sequence[Event]) -> list[Span]:
+    found, since_ms = list[Span](), None
+    for event in events:
+        if isinstance(event, OrdersCapped):
+            if since_ms is not None:
+                found.append((since_ms, event.time_ms))
+            since_ms = None if event.order_notional_max is None else event.time_ms
+    return found if since_ms is None else [*found, (since_ms, FOREVER_MS)]
+
+
+def _until(end_ms: int, told: Told, live: LiveAccount) -> Account:
+    """What had happened by then, with what was still open."""
+    held = [Lot.held(position, live.slots[position.market].market.quantity_step) for position in live.positions()]
+    lots = [lot.until(end_ms) for lot in (*told.account.lots, *held)]
+    return replace(told.account, lots=[lot for lot in lots if lot is not None])
+
+
+# ---- what was to be expected
+
+
+async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Told) -> Replayed:
+    """The market, its backtests from the takeover to now, and the account as the journal leaves it."""
+    timeframe_ms = deployed.timeframe_ms
+    market, history = (
+        listed_market(hands.listed, seat.mandate.markets[0]),
+        MarketStep(seat.strategy, timeframe_ms).history,
+    )
+    candles = await hands.feed.history(market, timeframe_ms, told.opened_ms - (history + 2) * timeframe_ms)
+    setting = Setting(seat.mandate.capital, seat.mandate.weight, seat.mandate.limits, 0)
+    # A step began so many bars before it was started, which was after the takeover: a bar may have ended in between.
+    begins = {_begin(candles, history, at_ms): at_ms for at_ms in (told.began_ms, told.opened_ms)}
+    bars = {at_ms: bars_of(list(candles[n:]), timeframe_ms) for n, at_ms in begins.items() if n < len(candles)}
+    results = {at_ms: run(seat.strategy, market, each, setting) for at_ms, each in bars.items()}
+    return Replayed(market, results, hands.journaled(seat))
+
+
+def _begin(candles: Sequence[Candle], history: int, at_ms: int) -> int:
+    closed = sum(candle.close_time_ms <= at_ms for candle in candles)
+    return max(0, closed - history)
+
+
+def _lots(result: BacktestResult, since_ms: int) -> list[Lot]:
+    """The backtest's round trips since the account traded; before that, only the strategy warmed up."""
+    held = [Lot.held(position, result.market.quantity_step) for position in result.open_positions]
+    return [lot for lot in (*map(Lot.of, result.trades), *held) if lot.entry_ms >= since_ms]

@@ -1,0 +1,41 @@
+"""How far each mandate goes now: its ceiling is in the configuration, the rung it has reached in the database."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.core.account.account import Account
+from tradepool.core.account.canary import beyond
+from tradepool.domain.by_hand import OrdersCapped
+from tradepool.domain.deployment import Mode, mode_of
+from tradepool.domain.order import OrderRequest
+from tradepool.entrypoints.deployment import Seated
+
+SHADOW = "shadow"
+
+
+class Rungs:
+    """Asks the database each time: a promotion, or a step back, holds at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Of the deployment whose database this is."""
+        self.promotions = DatabasePromotions(connection)
+
+    def of(self, seat: Seated) -> Mode:
+        """How far a mandate goes."""
+        return mode_of(seat.ceiling, seat.mandate.strategy_id, self.promotions.newest(seat.mandate.id))
+
+    def may_enter(self, seat: Seated, account: Account, request: OrderRequest) -> str:
+        """Why an entry may not go out on this rung; "" if it may."""
+        match self.of(seat):
+            case Mode.SHADOW:
+                return SHADOW
+            case Mode.CANARY:
+                return beyond(seat.cap, account, request)
+        return ""
+
+    def cap(self, seat: Seated, account: Account, time_ms: int) -> OrdersCapped | None:
+        """What an account has to hear so that it sizes for its rung; None where it does already."""
+        cap = seat.cap.order_notional_max if self.of(seat) is Mode.CANARY else None
+        return None if account.order_cap == cap else OrdersCapped(time_ms=time_ms, order_notional_max=cap)

@@ -1,0 +1,143 @@
+"""What people do by hand: part of a position sold, a holding taken over or given back, orders capped."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.nouns import BTC, ETH, signal
+from tradepool.core.account.by_hand import why_not_close
+from tradepool.domain.by_hand import ByHand, CloseAsked, OrdersCapped, PositionAdopted, PositionReleased
+from tradepool.domain.command import Command, RecordRelease, RecordTrade
+from tradepool.domain.order import OrderRequest, OrderType, Purpose
+from tradepool.domain.trade import Trade
+
+
+def trades(commands: list[Command]) -> list[Trade]:
+    return [command.trade for command in commands if isinstance(command, RecordTrade)]
+
+
+def changes(story: Story, event: ByHand) -> bool:
+    story.account.apply(event)
+    return story.account.changed
+
+
+def close(share: str) -> CloseAsked:
+    return CloseAsked(time_ms=1, market=BTC.id, share=Decimal(share))
+
+
+def adopted(quantity: str = "3", price: str = "100", stop: str = "90") -> PositionAdopted:
+    return PositionAdopted(
+        time_ms=1, market=BTC.id, quantity=Decimal(quantity), price=Decimal(price), stop_price=Decimal(stop)
+    )
+
+
+RELEASED = PositionReleased(time_ms=1, market=BTC.id, price=Decimal(110))
+
+
+def sell_part(story: Story, stop: OrderRequest, share: str) -> OrderRequest:
+    assert cancels(story.account.apply(close(share))) == [stop.client_order_id]
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert sale.purpose is Purpose.MANUAL
+    return sale
+
+
+def test_a_share_is_sold_and_the_rest_stays_protected() -> None:
+    story = Story()
+    sale = sell_part(story, story.enter(), "0.25")
+    assert (sale.type, sale.quantity) == (OrderType.MARKET, Decimal("9.99"))
+    (again,) = orders(story.fill(sale, "105.00"))
+    assert (again.type, again.quantity, again.stop_price) == (OrderType.STOP_LOSS, Decimal("29.97"), Decimal(95))
+    story.accept(again)
+    # The share was for one sale: the strategy's own exit sells all that is left.
+    assert cancels(story.candles(signal(**LEAVE))) == [again.client_order_id]
+    (rest,) = orders(story.cancelled(again.client_order_id))
+    assert (rest.quantity, rest.purpose) == (Decimal("29.97"), Purpose.SIGNAL_EXIT)
+    (trade,) = trades(story.fill(rest, "110.00"))
+    assert trade.pnl == story.account.cash - 10_000
+
+
+def test_all_of_it_ends_the_trade_by_hand() -> None:
+    story = Story()
+    sale = sell_part(story, story.enter(), "1")
+    (trade,) = trades(story.fill(sale, "105.00"))
+    assert (trade.exit_reason, story.account.positions()) == (Purpose.MANUAL, [])
+
+
+@pytest.mark.parametrize(
+    ("share", "why"), [("0.001", "that part"), ("0.999", "what would be left"), ("0.5", ""), ("1", "")]
+)
+def test_neither_part_may_be_too_small_to_be_sold(share: str, why: str) -> None:
+    story = Story()
+    story.enter()
+    slot = story.account.slots[BTC.id]
+    assert why_not_close(slot, Decimal(share)).startswith(why)
+    assert bool(why_not_close(slot, Decimal(share))) == bool(why)
+    commands = story.account.apply(close(share))
+    assert (bool(commands), story.account.changed) == (not why, not why)
+    assert why_not_close(story.account.slots[ETH.id], Decimal(1)) == "nothing is held there"
+
+
+def test_a_holding_is_adopted_protected_and_sold_as_any_other() -> None:
+    story = Story()
+    (stop,) = orders(story.account.apply(adopted()))
+    assert (stop.type, stop.quantity, stop.stop_price) == (OrderType.STOP_LOSS, Decimal(3), Decimal(90))
+    (position,) = story.account.positions()
+    assert (position.quantity, position.average_entry_price) == (Decimal(3), Decimal(100))
+    # It was put in, not paid for.
+    assert story.account.cash == 10_000
+    story.accept(stop)
+    assert story.account.apply(adopted()) == []
+    assert not story.account.changed
+    story.candles(signal(**LEAVE))
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    (trade,) = trades(story.fill(sale, "120.00"))
+    assert trade.pnl == 3 * Decimal(120) * Decimal("0.999") - 300
+    assert story.account.cash == 10_000 + 300 + trade.pnl
+
+
+def test_a_release_takes_the_stop_back_then_lets_go() -> None:
+    story = Story()
+    stop = story.enter()
+    before = story.account.cash
+    assert cancels(story.account.apply(RELEASED)) == [stop.client_order_id]
+    assert story.account.apply(RELEASED) == []
+    released, closed = story.cancelled(stop.client_order_id)
+    assert released == RecordRelease(BTC.id, Decimal("39.96"), story.time)
+    assert isinstance(closed, RecordTrade)
+    assert (closed.trade.exit_reason, closed.trade.exit_price) == (Purpose.RELEASED, Decimal(110))
+    # What it was worth went with it.
+    assert (story.account.positions(), story.account.cash) == ([], before)
+    (entry,) = orders(story.candles(signal()))
+    assert entry.purpose is Purpose.ENTRY
+
+
+def test_a_stop_that_is_hit_before_its_release_ends_the_trade() -> None:
+    story = Story()
+    stop = story.enter()
+    story.account.apply(RELEASED)
+    (trade,) = trades(story.fill(stop, "94.90"))
+    assert trade.exit_reason is Purpose.STOP
+    assert story.cancelled(stop.client_order_id) == []
+
+
+@pytest.mark.parametrize("event", [adopted(), RELEASED, close("1")])
+def test_what_is_about_another_market_or_nothing_changes_nothing(event: ByHand) -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    assert story.account.apply(event) == []
+    assert not story.account.changed
+    assert len(orders(story.fill(entry, "100.00"))) == 1
+
+
+def test_a_cap_is_on_every_entry_until_it_is_lifted() -> None:
+    story = Story()
+    cap = OrdersCapped(time_ms=1, order_notional_max=Decimal(25))
+    assert [changes(story, cap), changes(story, cap)] == [True, False]
+    (entry,) = orders(story.candles(signal()))
+    assert entry.quantity == Decimal("0.25")
+    story.account.apply(OrdersCapped(time_ms=2, order_notional_max=None))
+    (other,) = orders(story.candles(signal(ETH)))
+    assert other.quantity * 100 > 3_000

@@ -1,0 +1,97 @@
+"""Each difference between a day and its backtest has the cause it should have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.nouns import ACCOUNT, BTC, MINUTE_MS
+from tradepool.core.backtest.differences import Account, Cause, Difference, Lot, compare
+from tradepool.domain.order import Purpose, Refusal
+
+T = 10 * MINUTE_MS
+MEANT = Lot(BTC.id, T, Decimal(100), Decimal(2), T + 5 * MINUTE_MS, Decimal(110), Purpose.SIGNAL_EXIT)
+MADE = replace(MEANT, entry_ms=T + 700, exit_ms=T + 5 * MINUTE_MS + 300)
+
+
+def held(lot: Lot) -> Lot:
+    """The same, not closed yet."""
+    return replace(lot, exit_ms=None, exit_price=None, reason=None)
+
+
+def found(happened: Account, *expected: Lot) -> list[Difference]:
+    return compare(happened, expected, MINUTE_MS, BTC.quantity_step)
+
+
+def account(*lots: Lot, **more: object) -> Account:
+    return replace(Account(lots=lots), **more)  # type: ignore[arg-type]
+
+
+def refused(reason: str, after_ms: int = 0) -> Refusal:
+    return Refusal(account=ACCOUNT.id, market=BTC.id, time_ms=T + after_ms, reason=reason)
+
+
+def test_the_same_trade_within_its_bars_is_no_difference() -> None:
+    assert found(account(MADE), MEANT) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "what", "cause", "cost"),
+    [
+        (replace(MADE, entry_price=Decimal("100.1")), "entry price", Cause.SLIPPAGE, "0.2"),
+        (replace(MADE, exit_price=Decimal(109)), "exit price", Cause.SLIPPAGE, "2"),
+        (replace(MADE, quantity=Decimal("1.99999")), "quantity", Cause.ROUNDING, None),
+        (replace(MADE, quantity=Decimal("1.5")), "quantity", Cause.UNEXPLAINED, None),
+        (replace(MADE, reason=Purpose.MANUAL), "exit", Cause.MANUAL, None),
+        (replace(MADE, exit_ms=T + MINUTE_MS, reason=Purpose.RELEASED), "exit", Cause.MANUAL, None),
+        (replace(MADE, reason=Purpose.STOP), "exit", Cause.UNEXPLAINED, None),
+        (held(MADE), "exit", Cause.UNEXPLAINED, None),
+    ],
+)
+def test_a_trade_of_both_differs(made: Lot, what: str, cause: Cause, cost: str | None) -> None:
+    (each,) = found(account(made), MEANT)
+    assert (each.what, each.cause, each.cost) == (what, cause, None if cost is None else Decimal(cost))
+
+
+def test_an_exit_differs_for_the_reason_that_is_there() -> None:
+    stopped = replace(MADE, exit_ms=T + MINUTE_MS, exit_price=Decimal(95), reason=Purpose.STOP)
+    (_, each) = found(account(replace(stopped, entry_price=Decimal("100.2"))), MEANT)
+    assert (each.what, each.cause) == ("exit", Cause.FOLLOWS)
+    (each,) = found(account(held(MADE), outages=[(T + 4 * MINUTE_MS, T + 6 * MINUTE_MS)]), MEANT)
+    assert (each.cause, each.expected, each.happened) == (Cause.OUTAGE, "signal_exit at 110", "still open")
+    (each,) = found(account(replace(MADE, quantity=Decimal("0.25")), capped=[(0, 2 * T)]), MEANT)
+    assert each.cause is Cause.CAP
+
+
+@pytest.mark.parametrize(
+    ("happened", "cause", "detail"),
+    [
+        (account(refusals=[refused("halted", 900)]), Cause.REFUSAL, "halted"),
+        (account(refusals=[refused("aged_out")]), Cause.LATE, "aged_out"),
+        (account(refusals=[refused("halted", MINUTE_MS)]), Cause.UNEXPLAINED, ""),
+        (account(outages=[(T - 1, T + 1)]), Cause.OUTAGE, ""),
+        (account(outages=[(T + 1, T + 2)]), Cause.UNEXPLAINED, ""),
+        (account(), Cause.UNEXPLAINED, ""),
+    ],
+)
+def test_an_entry_that_did_not_happen(happened: Account, cause: Cause, detail: str) -> None:
+    (each,) = found(happened, MEANT)
+    assert (each.what, each.cause, each.detail, each.happened) == ("no entry", cause, detail, "none")
+
+
+def test_an_entry_that_the_backtest_has_not() -> None:
+    (each,) = found(account(MADE))
+    assert (each.what, each.cause) == ("entry", Cause.UNEXPLAINED)
+    (each,) = found(account(MADE, adopted=[MADE.entry_ms]))
+    assert (each.cause, each.detail) == (Cause.MANUAL, "adopted")
+    earlier = replace(MEANT, entry_ms=T - 5 * MINUTE_MS)
+    causes = [each.cause for each in found(account(MADE), earlier)]
+    assert causes == [Cause.UNEXPLAINED, Cause.FOLLOWS]
+
+
+def test_what_was_known_at_a_time() -> None:
+    assert MADE.until(T) is None
+    assert MADE.until(T + MINUTE_MS) == held(MADE)
+    assert MADE.until(2 * T) is MADE

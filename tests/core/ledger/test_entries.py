@@ -1,0 +1,60 @@
+"""Ledger entries to the letter: every side, name, code and time of what is written down for good."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill
+from tradepool.core.ledger.posting import fill_entry, opening_entry
+from tradepool.core.ledger.trial_balance import trial_balance
+from tradepool.domain.balance import Balance
+from tradepool.domain.ids import LedgerEntryId
+from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
+from tradepool.domain.order import Side
+
+VENUE, CAPITAL, TRADING, FEES = LedgerCode.VENUE, LedgerCode.CAPITAL, LedgerCode.TRADING, LedgerCode.FEES
+
+
+def moved(debit: LedgerCode, credit: LedgerCode, amount: str, asset: str, code: TransferCode) -> Transfer:
+    return Transfer(debit=debit, credit=credit, asset=asset, amount=Decimal(amount), code=code)
+
+
+def entry(reference: str, time_ms: int, *transfers: Transfer) -> LedgerEntry:
+    return LedgerEntry(
+        id=LedgerEntryId(f"{ACCOUNT.id}:{reference}"),
+        account=ACCOUNT.id,
+        time_ms=time_ms,
+        transfers=transfers,
+        reference=reference,
+    )
+
+
+def test_an_opening_is_the_owners_capital_without_what_is_not_there() -> None:
+    balances = [("USDT", "3", "2"), ("BTC", "0.5", "0"), ("ETH", "0", "0")]
+    told = tuple(Balance(account=ACCOUNT.id, asset=a, free=Decimal(f), locked=Decimal(x)) for a, f, x in balances)
+    assert opening_entry(ACCOUNT.id, 17, told) == entry(
+        "opening",
+        17,
+        moved(VENUE, CAPITAL, "5", "USDT", TransferCode.OPENING),
+        moved(VENUE, CAPITAL, "0.5", "BTC", TransferCode.OPENING),
+    )
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_fill_is_a_swap_and_a_fee(side: Side) -> None:
+    code = TransferCode.BOUGHT if side is Side.BUY else TransferCode.SOLD
+    base, quote = ((VENUE, TRADING), (TRADING, VENUE)) if side is Side.BUY else ((TRADING, VENUE), (VENUE, TRADING))
+    assert fill_entry(fill(side=side), BTC) == entry(
+        f"fill:{BTC.id}:1",
+        MINUTE_MS,
+        moved(*base, "1", "BTC", code),
+        moved(*quote, "60000.01", "USDT", code),
+        moved(FEES, VENUE, "0.001", "BTC", TransferCode.FEE),
+    )
+
+
+def test_transfers_of_one_account_add_up() -> None:
+    twice = [moved(VENUE, CAPITAL, amount, "USDT", TransferCode.OPENING) for amount in ("5", "7")]
+    assert trial_balance(twice) == {(VENUE, "USDT"): Decimal(12), (CAPITAL, "USDT"): Decimal(-12)}

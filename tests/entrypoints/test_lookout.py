@@ -1,0 +1,145 @@
+"""What alarms see of an account, its orders, its books and its disk: real accounts, journal and rows; the venue's word is
+what the test says it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from tests.nouns import BTC, MINUTE_MS, fill, signal
+from tests.services.trading.test_together import actors
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.domain.balance import Balance
+from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
+from tradepool.domain.errors import KeyRefused
+from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderFilled
+from tradepool.domain.ids import AccountId, VenueOrderId
+from tradepool.entrypoints.alarm_settings import AlarmSettings
+from tradepool.entrypoints.app import Platform
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
+from tradepool.entrypoints.safety import ANSWER_MS
+from tradepool.runtime.clock import VirtualClock
+from tradepool.services.account_reads import Holdings
+from tradepool.services.alarms import Kind as Wrong
+from tradepool.services.trading.account_actor import AccountActor
+
+CASH = Decimal(10_000)
+
+
+@dataclass
+class Word:
+    """The venue's word on what each account holds, and how often it was asked for."""
+
+    usdt: Decimal = CASH
+    btc: Decimal = Decimal(0)
+    asked: list[AccountId] = field(default_factory=list)
+
+    def holdings(self, account: AccountId) -> Holdings:
+        self.asked.append(account)
+        held = {"USDT": self.usdt, "BTC": self.btc}
+        balances = [Balance(account=account, asset=asset, free=held[asset], locked=Decimal(0)) for asset in held]
+        return Holdings(account=account, balances=balances, as_of_ms=0, unbroken=True)
+
+
+class House:
+    """Accounts over a journal, and a lookout over them."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.connection = open_store(folder / "t.sqlite", "NORMAL")
+        self.rows = DatabaseDeployment(self.connection, Deployment(id="aaaaaaaa", kind=Kind.PRACTICE))
+        self.clock, self.word = VirtualClock(MINUTE_MS), Word()
+        self.actors: list[AccountActor] = actors(DatabaseJournal(self.connection), CASH)[:count]
+        self.reserve = Reserve(folder / "reserve", SLICE)
+        self.desk = SimpleNamespace(halted={}, actors=self.actors, feed=self.word)
+        self.data = SimpleNamespace(known_ms=MINUTE_MS)
+        self.settings = AlarmSettings(disk_free_min_mb=0)
+        seats = [SimpleNamespace(account_id=a.account.account.id, user=SimpleNamespace(id="ann")) for a in self.actors]
+        deployed = SimpleNamespace(
+            seats=seats, folder=folder, timeframe_ms=MINUTE_MS, settings=SimpleNamespace(alarms=self.settings)
+        )
+        platform = SimpleNamespace(desk=self.desk, books=DatabaseBooks(self.connection), market_data=self.data)
+        self.lookout = Lookout(
+            cast("Deployed", deployed),
+            cast("Platform", platform),
+            self.rows,
+            self.reserve,
+            (self.clock, self.clock),
+        )
+
+    def wrong(self) -> list[tuple[Wrong, str]]:
+        """Kinds and texts of what is wrong now."""
+        return [(each.kind, each.text) for each in self.lookout.look()]
+
+    def passes(self, ms: int) -> None:
+        self.clock.advance_to(self.clock.now_ms() + ms)
+        self.data.known_ms = self.clock.now_ms()
+
+
+def test_an_entry_is_followed_until_its_stop_rests_and_its_fill_is_the_venues_too(tmp_path: Path) -> None:
+    house = House(tmp_path, 1)
+    [actor] = house.actors
+    assert house.wrong() == []
+    actor.handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    [bought] = actor.account.unanswered()
+    assert house.wrong() == []
+    house.passes(ANSWER_MS + 1)
+    assert house.wrong() == [(Wrong.UNKNOWN_ORDER, f"u1: the venue has said nothing of order {bought.client_order_id}")]
+    paid = fill(
+        account=actor.account.account.id,
+        client_order_id=bought.client_order_id,
+        price=Decimal(100),
+        quantity=bought.quantity,
+        fee=Decimal(0),
+        time_ms=house.clock.now_ms(),
+    )
+    actor.handle(OrderFilled(fill=paid))
+    assert house.wrong() == [(Wrong.UNPROTECTED, f"u1: the position on {BTC.id} has no stop in the book")]
+    [stop] = actor.account.unanswered()
+    actor.handle(OrderAccepted(time_ms=1, client_order_id=stop.client_order_id, venue_order_id=VenueOrderId("1")))
+    assert house.wrong() == []
+    # The venue says what was bought and paid for: the books agree, until somebody takes money out.
+    actor.sender._queue.clear()
+    house.word.usdt, house.word.btc = CASH - bought.quantity * 100, bought.quantity
+    house.passes(COMPARE_MS)
+    assert house.wrong() == []
+    house.word.usdt -= 7
+    house.passes(COMPARE_MS)
+    assert house.wrong() == [(Wrong.DIFFERENCE, "u1: the books hold 7 USDT more than the venue says")]
+    house.word.usdt += 7
+    house.passes(COMPARE_MS)
+    assert house.wrong() == []
+    dispose(house.connection)
+
+
+def test_the_house_around_the_accounts(tmp_path: Path) -> None:
+    house = House(tmp_path, 2)
+    assert house.wrong() == []
+    house.desk.halted[AccountId("u2")] = KeyRefused(venue="v", account="u2", message="no")
+    house.rows.halt(Halt(scope=Scope(ScopeKind.USER, "ann"), since_ms=1, by="ben", reason="thin"))
+    house.data.known_ms -= 2 * MINUTE_MS + 11_000
+    house.settings.disk_free_min_mb = 10**9
+    house.reserve.give()
+    kinds = [kind for kind, _ in house.wrong()]
+    # There is room: the reserve is made whole by the look itself.
+    assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.STALE, Wrong.DISK_LOW]
+    assert house.reserve.whole
+    dispose(house.connection)
+
+
+def test_one_look_compares_few_books_and_all_come_to_their_turn(tmp_path: Path) -> None:
+    house = House(tmp_path, COMPARED_MAX + 3)
+    house.lookout.look()
+    assert len(house.word.asked) == COMPARED_MAX
+    house.lookout.look()
+    assert len(set(house.word.asked)) == len(house.word.asked) == COMPARED_MAX + 3
+    house.lookout.look()
+    assert len(house.word.asked) == COMPARED_MAX + 3
+    dispose(house.connection)
