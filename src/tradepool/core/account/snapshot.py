@@ -20,7 +20,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Purpose
 from tradepool.domain.signal import Signal
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class AccountState:
     slots: tuple[SlotState, ...]
     orders: tuple[Working, ...]
     as_of_ms: int
+    acted: tuple[int, tuple[MarketId, ...]]
     naming: Naming
     foreign: ForeignOrder | None
     listening: bool
@@ -83,6 +84,7 @@ def taken(account: Account) -> AccountState:
         slots=tuple(_slot_state(slot) for slot in account.slots.values()),
         orders=tuple(account.orders.values()),
         as_of_ms=account.as_of_ms,
+        acted=(account._acted[0], tuple(sorted(account._acted[1]))),
         naming=account.naming,
         foreign=account.foreign,
         listening=account.listening,
@@ -109,6 +111,7 @@ def put_back(account: Account, state: AccountState) -> None:
     account.orders.clear()
     account.orders.update({order.request.client_order_id: order for order in state.orders})
     account.as_of_ms, account.foreign = state.as_of_ms, state.foreign
+    account._acted = (state.acted[0], set(state.acted[1]))
     account.outbox.naming, account.outbox.numbered = state.naming, state.order_number
     account.listening, account.opened = state.listening, state.opened
     account._fills = set(state.fills)
