@@ -62,10 +62,10 @@ def run(**changes: object) -> FinishedRun:
     finished = FinishedRun(
         strategy="moving_average_cross",
         values={"fast": 12, "stop_atrs": 3.0},
-        market=MARKET,
+        markets=(MARKET,),
         timeframe_ms=300_000,
         slippage_bp=1,
-        bars=500,
+        bars_each=(500,),
         start_ms=START_MS,
         end_ms=START_MS + 500 * 300_000,
         cash=Decimal(10_000),
@@ -93,7 +93,7 @@ def refusals(count: int) -> list[Refusal]:
 
 
 def test_every_reason_for_no_trades_is_told() -> None:
-    assert "needs 26 bars" in why_no_trades(run(bars=20))
+    assert "needs 26 bars" in why_no_trades(run(bars_each=(20,)))
     assert "never gave an entry signal" in why_no_trades(run())
     assert "3 refused, mostly insufficient_cash" in why_no_trades(run(signals=3, refusals=refusals(3)))
     assert "last bar" in why_no_trades(run(signals=1))

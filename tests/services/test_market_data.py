@@ -170,6 +170,18 @@ def test_a_late_candle_is_given_out_at_once_and_makes_nobody_else_late() -> None
     play(story)
 
 
+def test_a_market_that_is_back_is_part_of_the_batch_it_comes_with() -> None:
+    """Nobody waits for it, but what has come already belongs to it: an account acts on a whole T."""
+
+    async def story(scene: Scene) -> None:
+        await scene.minute(0, BTC, known=(BTC,))
+        await scene.grace()
+        await scene.minute(1, BTC, ETH, SOL)
+        assert scene.batches == [(1, ["BTC"]), (2, ["BTC", "ETH", "SOL"])]
+
+    play(story)
+
+
 def test_a_loss_in_the_middle_of_a_batch_does_not_tear_it() -> None:
     """One candle came, the stream broke, history knows the other two: one batch, given out once."""
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import Series
-from tests.whole.test_parity import SHORT_BARS, START_MS, check_parity, listing_of, players
+from tests.whole.test_parity import GRACE_MS, SHORT_BARS, START_MS, check_parity, listing_of, mandates, players
 from tradepool.core.graph.expr import close, crosses_above, crosses_below
 from tradepool.core.graph.primitives import ema
 from tradepool.core.strategies.exits import (
@@ -65,6 +65,18 @@ def same_trades(listing: Listing) -> dict[str, list[Trade]]:
     for trade in check_parity(Plan(listings=[listing], players=users)):
         found[names[trade.strategy_id]].append(trade)
     return found
+
+
+def test_the_same_in_several_markets_with_one_cash(long: bool) -> None:
+    """A stop on the move that becomes a sale, a target the open has passed, an exit and an entry: all at one T, one cash."""
+    count = 10_000 if long else 700
+    models = model_listings(["BBB/USDT", "CCC/USDT", "AAA/USDT"], 300_000, START_MS, count, 24, gap_share=0.05)
+    listings = [on_our_venue(model) for model in models]
+    seat = mandates(listings, "0.5")[0]
+    users = [replace(seat, name=name, strategy=strategy(name, exits)) for name, exits in EXITS.items()]
+    trades = check_parity(Plan(listings=listings, players=users), GRACE_MS)
+    assert {trade.exit_reason.value for trade in trades} == {"signal_exit", "stop", "trailing", "target", "time_exit"}
+    assert len({trade.strategy_id for trade in trades}) == len(EXITS)
 
 
 def reasons(trades: list[Trade]) -> set[str]:

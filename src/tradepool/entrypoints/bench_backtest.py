@@ -1,4 +1,4 @@
-"""ns per bar of `backtest/run`, native and reference, beside the package `backtesting` on the same signals.
+"""ns per bar of `backtest/run`, native and reference, beside the package `backtesting` on the same signals; and of a mandate.
 
 Both hold 95 % of the equity between an EMA 12/26 cross up and the cross down, fee 0.1 %, no slippage, no stops, orders
 filled at the next open. What differs by design: we size from the close in whole steps and pay a buy's fee in the coin
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tradepool.core.backtest.mandate_run import run_mandate
 from tradepool.core.backtest.result import BacktestResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.compiler.runners import Runner
@@ -30,7 +31,7 @@ from tradepool.domain.market import Market
 from tradepool.entrypoints.bench import Figure, Measure, say
 from tradepool.simexchange.market_model import model_listings
 
-BARS, REFERENCE_BARS = 50_000, 5_000
+BARS, REFERENCE_BARS, MARKETS = 50_000, 5_000, 10
 START_MS, MINUTES_5_MS = 1_704_067_200_000, 300_000
 FAST, SLOW, FEE, WEIGHT = 12, 26, 0.001, 0.95
 CASH = Decimal(1_000_000)
@@ -69,6 +70,7 @@ def rounds() -> Measure:
     few = bars.slice(0, REFERENCE_BARS)
     peer = Peer(bars)
     run(cross(), market, few, SETTING)
+    _mandate_ns_per_bar(market, few)
     compare(market, bars, run(cross(), market, bars, SETTING), peer.run())
 
     def once() -> list[Figure]:
@@ -79,6 +81,7 @@ def rounds() -> Measure:
         reference = _ns_per_bar(market, few, "reference")
         return [
             Figure("backtest native", "ns/bar", native, peers={"backtesting": theirs}),
+            Figure(f"backtest native, {MARKETS} markets with one cash", "ns/bar", _mandate_ns_per_bar(market, bars)),
             Figure("backtest reference", "ns/bar", reference, peers={"backtesting": theirs}),
         ]
 
@@ -89,6 +92,15 @@ def _ns_per_bar(market: Market, bars: Bars, runner: Runner) -> float:
     began = time.process_time()
     run(cross(), market, bars, SETTING, runner=runner)
     return 1e9 * (time.process_time() - began) / len(bars)
+
+
+def _mandate_ns_per_bar(market: Market, bars: Bars) -> float:
+    """The same candles on several markets of one mandate, so that entries and exits of one T meet; per bar of a market."""
+    traded = [(replace(market, base=f"{market.base}{number}"), bars) for number in range(MARKETS)]
+    setting = replace(SETTING, weight=SETTING.weight / MARKETS)
+    began = time.process_time()
+    run_mandate(cross(), traded, setting)
+    return 1e9 * (time.process_time() - began) / (len(bars) * MARKETS)
 
 
 class Peer:

@@ -112,10 +112,10 @@ def backtest(
     runner: RunnerName = "any",
     json: Json = False,
 ) -> None:
-    """Run one strategy over one candle file."""
-    from tradepool.entrypoints.single_run import backtested, job_of
+    """Run one strategy over a candle file, or over several as one mandate with one cash."""
+    from tradepool.entrypoints.single_run import backtested, mandate_of
 
-    _show_run(backtested(job_of(strategy, asked, runner)), "Backtest of", json=json)
+    _show_run(backtested(mandate_of(strategy, asked, runner)), "Backtest of", json=json)
 
 
 @app.command
@@ -151,9 +151,9 @@ def replay(
 ) -> None:
     """Run the live stack over the same candles on a simulated exchange: orders over HTTPS, ledger and all."""
     from tradepool.entrypoints.progress import quiet
-    from tradepool.entrypoints.single_run import job_of, replayed
+    from tradepool.entrypoints.single_run import mandate_of, replayed
 
-    _show_run(replayed(job_of(strategy, asked), quiet()), "Replay of", json=json)
+    _show_run(replayed(mandate_of(strategy, asked), quiet()), "Replay of", json=json)
 
 
 def _show_run(finished: FinishedRun, title: str, *, json: bool) -> None:

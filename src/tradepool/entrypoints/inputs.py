@@ -68,14 +68,22 @@ class Asked:
     """The flags that `backtest` and `replay` share; None where the configuration decides."""
 
     candles: Annotated[
-        Path, Parameter(help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet, or stored ones: binance:BTC/USDT@5m.")
+        list[Path],
+        Parameter(
+            consume_multiple=True,
+            help="Candle file EXCHANGE-BASE-QUOTE-TIMEFRAME.parquet, or stored ones: binance:BTC/USDT@5m; of several, one"
+            " mandate trades all with the same cash, in this order.",
+        ),
     ]
     param: Annotated[
         list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value (strategies show NAME).")
     ] = None
     # Taken as text: cyclopts checks decimals one way with pydantic loaded and another way without.
     cash: Annotated[str | None, Parameter(help="Starting cash in the quote asset [default: 10000].")] = None
-    weight: Annotated[str | None, Parameter(help="Share of the equity a full position takes [default: 0.95].")] = None
+    weight: Annotated[
+        str | None,
+        Parameter(help="Share of the equity a full position takes [default: 0.95, divided by the number of markets]."),
+    ] = None
     market: Annotated[Path | None, Parameter(help="TOML file with the market's tick, step, minima and fees.")] = None
     slippage_bp: Annotated[
         int | None, Parameter(converter=read_whole, help="Basis points a market order pays [default: 1].")

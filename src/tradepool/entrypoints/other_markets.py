@@ -32,15 +32,24 @@ class NoCommonTime(InvalidInput):
 
 
 def other_listings(
-    strategy: Strategy, own: Listing, file: Path, given: Sequence[Path], store: Path = Path()
+    strategy: Strategy,
+    own: Listing,
+    file: Path,
+    given: Sequence[Path],
+    store: Path = Path(),
+    also: Sequence[Listing] = (),
 ) -> list[Listing]:
     """The markets a strategy reads beside `own`, whose candles are `file`, over the time it needs them for.
+
+    `also` are the markets it trades besides.
 
     Of each the file in `given` that holds it or, if none does, the one of the same exchange and timeframe beside `file`.
     A file may be an address in the candle store in the folder `store`.
     """
     source = source_of(strategy, own.bars.timeframe_ms)
-    wanted = [symbol for symbol in source.others if symbol != own.market.symbol]
+    traded = [own, *also]
+    symbols = {listing.market.symbol for listing in traded}
+    wanted = [symbol for symbol in source.others if symbol not in symbols]
     files: dict[str, tuple[Path, Listing]] = {}
     for path in given:
         listing = Listing(*open_source(path, None, store))
@@ -56,7 +65,8 @@ def other_listings(
             files[symbol] = path, Listing(*open_source(path, None, store))
     warm_up = source.warm_up(strategy.values)
     before = source.lookback(strategy.values) + 1 if warm_up is None else warm_up
-    return [_around(own.bars, *files[symbol], before) for symbol in wanted]
+    times = [int(listing.bars.open_time[end]) for listing in traded for end in (0, -1)]
+    return [_around(min(times), max(times), own.bars.timeframe_ms, *files[symbol], before) for symbol in wanted]
 
 
 def _beside(file: Path, symbol: str) -> Path:
@@ -67,13 +77,14 @@ def _beside(file: Path, symbol: str) -> Path:
     return file.with_name(f"{exchange}-{symbol.replace('/', '-')}-{timeframe}")
 
 
-def _around(own: Bars, file: Path, listing: Listing, before: int) -> Listing:
-    """Its bars while `own` go on, so many more before to settle, and one after: a venue tells of a bar when the next one opens."""
+def _around(first_ms: int, last_ms: int, timeframe_ms: int, file: Path, listing: Listing, before: int) -> Listing:
+    """Its bars from one open time to another, so many more before to settle, and one after: a venue tells of a bar when
+    the next one opens."""
     bars = listing.bars
-    if bars.timeframe_ms != own.timeframe_ms:
-        names = timeframe_name(bars.timeframe_ms), timeframe_name(own.timeframe_ms)
+    if bars.timeframe_ms != timeframe_ms:
+        names = timeframe_name(bars.timeframe_ms), timeframe_name(timeframe_ms)
         raise OtherTimeframe(file=file, timeframe=names[0], wanted=names[1])
-    first, last = (int(bars.open_time.searchsorted(own.open_time[end], side="right")) for end in (0, -1))
+    first, last = (int(bars.open_time.searchsorted(time_ms, side="right")) for time_ms in (first_ms, last_ms))
     if not last:
         raise NoCommonTime(file=file)
     return Listing(listing.market, bars.slice(max(0, first - before), last + 1))

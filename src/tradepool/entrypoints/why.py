@@ -57,10 +57,10 @@ def why(
     Raises NoCandlesOf, OtherMarket, TooFewCandles and what loading and running raise.
     """
     asked = Asked(
-        candles=candles or _stored(market, config), param=list(param), with_=list(beside) or None, config=config
+        candles=[candles or _stored(market, config)], param=list(param), with_=list(beside) or None, config=config
     )
     if strategy is not None:
-        return AllWhyJson(SCHEMA, [_explained(job_of(strategy, asked), market, asked.candles)])
+        return AllWhyJson(SCHEMA, [_explained(job_of(strategy, asked), market, asked.candles[0])])
     found: list[WhyJson] = []
     count = 0
     for name in catalog.names():
@@ -71,7 +71,7 @@ def why(
         except NotAMultiple:
             continue
         if enough:
-            found.append(_explained(job, market, asked.candles))
+            found.append(_explained(job, market, asked.candles[0]))
     if not found:
         raise TooFewCandles(market=market, count=count, strategy="every strategy", wanted="more")
     return AllWhyJson(SCHEMA, found)

@@ -1,4 +1,4 @@
-"""A finished run of one strategy on one market, whoever ran it: backtest and replay are shown through this."""
+"""A finished run of one strategy on its markets, whoever ran it: backtest and replay are shown through this."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tradepool.presentation.results import (
     market_used,
     position_row,
     refusal_row,
+    symbol_of,
     trade_row,
 )
 
@@ -29,17 +30,17 @@ from tradepool.presentation.results import (
 class FinishedRun:
     """What was run and what came of it.
 
-    `market` is the candle file's, as a perpetual where the strategy shorts. `signals` counts the entry signals (at least where no trade was
-    closed), `lookback` the bars before the first could come.
-    `equity` (quote asset, after each bar's close) may be empty where nobody recorded it.
+    `markets` are the candle files', as perpetuals where the strategy shorts, in the mandate's order, `bars_each` their
+    bars. `signals` counts the entry signals (at least where no trade was closed), `lookback` the bars before the first
+    could come. `equity` (quote asset, after each T's closes) may be empty where nobody recorded it.
     """
 
     strategy: str
     values: Mapping[str, float]
-    market: Market
+    markets: Sequence[Market]
     timeframe_ms: int
     slippage_bp: int
-    bars: int
+    bars_each: Sequence[int]
     start_ms: int
     end_ms: int
     cash: Decimal
@@ -54,18 +55,34 @@ class FinishedRun:
     equity: Sequence[float] = ()
 
     @property
+    def bars(self) -> int:
+        """Bars of all markets."""
+        return sum(self.bars_each)
+
+    @property
+    def quote(self) -> str:
+        """The asset that all of them are quoted in."""
+        return self.markets[0].quote
+
+    @property
+    def by_symbol(self) -> dict[str, Market]:
+        """Its markets by symbol."""
+        return {market.symbol: market for market in self.markets}
+
+    @property
     def fees(self) -> dict[str, Decimal]:
         """All fees paid, by asset; those of buying what is still open included."""
-        return fees_by_asset(self.trades, self.open_positions, {self.market.symbol: self.market})
+        return fees_by_asset(self.trades, self.open_positions, self.by_symbol)
 
 
 def run_json(run: FinishedRun) -> RunJson:
     """The shape that `backtest` and `replay` share."""
+    by_symbol = run.by_symbol
     return RunJson(
         schema=SCHEMA,
         strategy=run.strategy,
         parameters=dict(run.values),
-        markets=[market_used(run.market, run.timeframe_ms, run.slippage_bp)],
+        markets=[market_used(market, run.timeframe_ms, run.slippage_bp) for market in run.markets],
         bars=run.bars,
         start=iso(run.start_ms),
         end=iso(run.end_ms),
@@ -74,7 +91,7 @@ def run_json(run: FinishedRun) -> RunJson:
         limits=limits_used(run.limits),
         final_equity=plain(run.final_equity),
         fees=amounts(run.fees),
-        trades=[trade_row(trade, run.strategy, run.market) for trade in run.trades],
+        trades=[trade_row(trade, run.strategy, by_symbol[symbol_of(trade.market)]) for trade in run.trades],
         open_positions=[position_row(position, run.strategy) for position in run.open_positions],
         refusals=[refusal_row(refusal) for refusal in run.refusals],
     )

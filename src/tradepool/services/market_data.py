@@ -37,6 +37,8 @@ CANDLE_GRACE_S = 2.0
 POLL_AFTER_MS = 3_000
 # Markets that are asked at once for what they lack.
 ASKED_AT_ONCE = 8
+# Turns of the loop in which a frame that has come already reaches the inbox; it takes three of them through ccxt.
+TURNS_FOR_A_FRAME = 4
 MS_PER_S = 1_000
 CHECKPOINT_BATCHES = 256
 
@@ -270,9 +272,17 @@ class MarketData:
         if batch is None:
             return
         time_ms = item.close_time_ms
-        if time_ms <= self._delivered_ms or all(m in batch.arrived for m, f in self._followed.items() if f.prompt):
+        is_whole = all(market in batch.arrived for market, each in self._followed.items() if each.prompt)
+        if time_ms <= self._delivered_ms or (is_whole and not await self._more_of(batch, time_ms)):
             self._complete(time_ms)
         self._give_grace(time_ms)
+
+    async def _more_of(self, batch: _Batch, time_ms: int) -> bool:
+        """Whether a market that nobody waits for is back: its candle of this batch has come, too. A few turns of the
+        loop let in a frame that lies right behind the last one."""
+        for _ in range(TURNS_FOR_A_FRAME if len(batch.arrived) < len(self._followed) else 0):
+            await asyncio.sleep(0)
+        return any(isinstance(item, Candle) and item.close_time_ms == time_ms for item in self._inbox)
 
     async def _ask(self, markets: Sequence[Followed], until_ms: int) -> bool:
         """Learn which candles of markets closed by then; False when the venue can't be asked: the stream is lost."""

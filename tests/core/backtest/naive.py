@@ -1,4 +1,4 @@
-"""An account written anew from the design, in Decimal and without the step's words: slow, plain, one bar after another."""
+"""An account written anew from the design, in Decimal and without the step's words: slow, plain, one T after another."""
 
 from __future__ import annotations
 
@@ -70,15 +70,26 @@ class Position:
 
 
 @dataclass
+class Purse:
+    """The cash that all markets of a mandate share, and the equity that the day began with."""
+
+    cash: Decimal
+    day: tuple[int, Decimal] = (0, Decimal(0))
+
+
+@dataclass
 class Naive:
-    """The account of one run; `trades` and `refusals` are what it found."""
+    """One market of a run; `trades` and `refusals` are what it found. What is wished is done at the next open."""
 
     market: Market
     setting: Setting
-    cash: Decimal
+    purse: Purse
     dust: Decimal = Decimal(0)
-    day: tuple[int, Decimal] = (0, Decimal(0))
+    mark: Decimal = Decimal(0)
     held: Position | None = None
+    leave: str = ""
+    relevel: Decimal = Decimal(0)
+    wish: Wish | None = None
     trades: list[tuple[object, ...]] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
 
@@ -92,9 +103,9 @@ class Naive:
     def sellable(self, p: Position) -> Decimal:
         return whole(p.left, self.market.quantity_step, ROUND_FLOOR)
 
-    def equity(self, price: Decimal) -> Decimal:
+    def worth(self, price: Decimal) -> Decimal:
         p = self.held
-        return self.cash + (whole(p.side * p.left * price, self.market.quote_unit, ROUND_FLOOR) if p else 0)
+        return whole(p.side * p.left * price, self.market.quote_unit, ROUND_FLOOR) if p else D(0)
 
     def enter(self, wish: Wish, bar: Bar, t: int) -> None:
         (side, quantity, distance, targets, gain, until), m = wish, self.market
@@ -103,17 +114,15 @@ class Naive:
         cost, inside = quantity * price, m.kind == "spot"
         fee = self.fee(quantity, m.base_unit, rate) if inside else self.fee(cost, m.quote_unit, rate)
         small = quantity * at < m.notional_min
-        if small or cost + (0 if inside else fee) > self.cash:
+        if small or cost + (0 if inside else fee) > self.purse.cash:
             self.refusals.append((t, "below_minimum" if small else "insufficient_cash"))
             return
-        self.cash -= side * cost + (0 if inside else fee)
+        self.purse.cash -= side * cost + (0 if inside else fee)
         stop = max(m.price_tick, price - side * distance) if distance else D(0)
         left = quantity + (self.dust - fee if inside else 0)
         self.dust, even = D(0), gain and max(m.price_tick, price + side * gain)
         self.held = Position(side, t, quantity, price, fee, left, stop, [], even, until)
         self.held.targets = self.ahead(self.held, [(max(m.price_tick, price + side * a), b) for a, b in targets])
-        if stop:
-            self.place(at, t)
 
     def ahead(self, p: Position, levels: list[tuple[Decimal, Decimal]]) -> list[tuple[Decimal, Decimal | None]]:
         """The targets of an entry: a part that could not be sold at its stop, or would leave too little, has none."""
@@ -159,7 +168,7 @@ class Naive:
     def take(self, price: Decimal, quantity: Decimal, rate: Decimal, t: int, reason: str) -> None:
         assert self.held
         p, fee = self.held, self.fee(quantity * price, self.market.quote_unit, rate)
-        self.cash += p.side * quantity * price - fee
+        self.purse.cash += p.side * quantity * price - fee
         p.left -= quantity
         p.sold.append((price, quantity, fee))
         if self.sellable(p):
@@ -196,7 +205,7 @@ class Naive:
     def size(self, bar: Bar, equity: Decimal) -> Wish | None:
         m, s, close = self.market, self.setting, bar.close * self.market.price_tick
         loss = s.limits.daily_loss_max
-        if loss and self.day[1] - equity >= whole(max(D(0), self.day[1]) * loss, m.quote_unit, ROUND_FLOOR):
+        if loss and self.purse.day[1] - equity >= whole(max(D(0), self.purse.day[1]) * loss, m.quote_unit, ROUND_FLOOR):
             self.refusals.append((bar.end, "daily_loss"))
             return None
         amount = min(
@@ -220,50 +229,33 @@ class Naive:
         targets += [(second, D(1))] if second else []
         return side, quantity, distance, targets, gain, until if bar.said.hold_ms else math.inf
 
-    def affordable(self, cost: Decimal) -> bool:
+    def needed(self, cost: Decimal) -> Decimal:
+        """Cash that must be free for an entry of that cost at the close."""
         unit, rate = self.market.quote_unit, self.market.fees.taker_rate
-        return self.cash >= cost + whole(cost * D("0.005"), unit, ROUND_CEILING) + self.fee(cost, unit, rate)
+        return cost + whole(cost * D("0.005"), unit, ROUND_CEILING) + self.fee(cost, unit, rate)
 
-    def run(self, bars: Sequence[Bar], timeframe: int) -> None:
-        """One bar after another: act at its open, meet its levels, decide at its close (not at the last one)."""
-        tick, leave, relevel, t = self.market.price_tick, "", D(0), 0
-        wish: Wish | None = None
-        cost = D(0)
-        for number, bar in enumerate(bars):
-            turns = leave == "signal_exit"
-            if relevel and self.held:
-                self.held.trailed |= relevel != self.held.stop
-                self.held.stop = relevel
-                self.place(bar.open * tick, t)
-            if leave and self.held:
-                self.held.resting = False
-                self.close_at_market(bar.open * tick, t, leave)
-            if wish and not self.held:
-                if turns and not self.affordable(cost):
-                    self.refusals.append((t, "insufficient_cash"))
-                else:
-                    self.enter(wish, bar, t)
-            leave, relevel, wish, t = "", D(0), None, bar.end
-            if self.held:
-                self.meet(bar, timeframe)
-            if number + 1 == len(bars):
-                return
-            close = bar.close * tick
-            equity = self.equity(close)
-            if bar.end // DAY_MS != self.day[0]:
-                self.day = bar.end // DAY_MS, equity
-            if p := self.held:
-                if bar.exposure != p.side or bar.end >= p.until:
-                    if self.sellable(p) * close >= self.market.smallest_sell:
-                        leave = "signal_exit" if bar.exposure != p.side else "time_exit"
-                else:
-                    relevel = self.trailed(p, bar)
-            if bar.exposure not in (0, bar.previous) and (not self.held or leave == "signal_exit"):
-                wish = self.size(bar, equity)
-                cost = wish[1] * close if wish else D(0)
-                if wish and not self.held and not self.affordable(cost):
-                    self.refusals.append((bar.end, "insufficient_cash"))
-                    wish = None
+    def decide(self, bar: Bar, equity: Decimal) -> None:
+        """What to do at the next open, whatever cash there is then."""
+        close = bar.close * self.market.price_tick
+        self.leave, self.relevel, self.wish = "", D(0), None
+        if p := self.held:
+            if bar.exposure != p.side or bar.end >= p.until:
+                if self.sellable(p) * close >= self.market.smallest_sell:
+                    self.leave = "signal_exit" if bar.exposure != p.side else "time_exit"
+            else:
+                self.relevel = self.trailed(p, bar)
+        if bar.exposure not in (0, bar.previous) and (not self.held or self.leave == "signal_exit"):
+            self.wish = self.size(bar, equity)
+
+    def act(self, price: Decimal, t: int) -> None:
+        """Move the stop, or leave."""
+        if self.relevel and self.held:
+            self.held.trailed |= self.relevel != self.held.stop
+            self.held.stop = self.relevel
+            self.place(price, t)
+        if self.leave and self.held:
+            self.held.resting = False
+            self.close_at_market(price, t, self.leave)
 
     def trailed(self, p: Position, bar: Bar) -> Decimal:
         """The level the stop is to be moved to, or placed at again where none rests; 0 for nothing to do."""
@@ -278,3 +270,47 @@ class Naive:
         if level == p.stop and (p.resting or not level):
             return D(0)
         return level if self.sellable(p) * level >= self.market.smallest_sell else D(0)
+
+
+def run_together(markets: Sequence[tuple[Naive, Sequence[Bar]]], timeframe: int) -> Decimal:
+    """All markets of one purse, one T after another, in the mandate's order; the equity at their very last closes."""
+    purse, at = markets[0][0].purse, [0] * len(markets)
+    for t in sorted({bar.end for _, bars in markets for bar in bars}):
+        acting: list[tuple[Naive, Bar, Bar]] = []
+        for number, (naive, bars) in enumerate(markets):
+            if at[number] < len(bars) and (bar := bars[at[number]]).end == t:
+                at[number] += 1
+                if naive.held:
+                    naive.meet(bar, timeframe)
+                # After the last bar there is no open to act at, and nobody is told of it.
+                if at[number] < len(bars):
+                    naive.mark = bar.close * naive.market.price_tick
+                    acting.append((naive, bar, bars[at[number]]))
+        if acting:
+            act_on(acting, purse, purse.cash + sum(naive.worth(naive.mark) for naive, _ in markets), t)
+    return purse.cash + sum(naive.worth(bars[-1].close * naive.market.price_tick) for naive, bars in markets)
+
+
+def act_on(acting: Sequence[tuple[Naive, Bar, Bar]], purse: Purse, equity: Decimal, t: int) -> None:
+    """One T: all decide, stops and exits by symbol, cash for entries in the mandate's order, entries, then their stops."""
+    if t // DAY_MS != purse.day[0]:
+        purse.day = t // DAY_MS, equity
+    for naive, bar, _ in acting:
+        naive.decide(bar, equity)
+    for naive, _, after in sorted(acting, key=lambda each: each[0].market.symbol):
+        naive.act(after.open * naive.market.price_tick, t)
+    set_aside, entering = D(0), []
+    for naive, bar, after in acting:
+        if naive.wish and not naive.held:
+            needed = naive.needed(naive.wish[1] * bar.close * naive.market.price_tick)
+            if purse.cash - set_aside >= needed:
+                set_aside += needed
+                entering.append((naive, after))
+            else:
+                naive.refusals.append((t, "insufficient_cash"))
+    for naive, after in entering:
+        assert naive.wish
+        naive.enter(naive.wish, after, t)
+    for naive, after in entering:
+        if naive.held and naive.held.stop:
+            naive.place(after.open * naive.market.price_tick, t)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
@@ -10,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.backtest.naive import Bar, Naive, Said
+from tests.core.backtest.naive import Bar, Naive, Purse, Said, run_together
 from tests.core.backtest.test_runners import TIMEFRAME_MS, market_of, markets, numbers, settings_of_runs, wild_bars
 from tests.core.graph.samples import examples
 from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest.loop import ticks_of
-from tradepool.core.backtest.result import BacktestResult
+from tradepool.core.backtest.result import BacktestResult, MarketResult
 from tradepool.core.backtest.run import Setting, market_for, run
 from tradepool.core.graph.expr import Boolean, close, constant, crosses_above, crosses_below
 from tradepool.core.graph.primitives import ema
@@ -74,27 +75,36 @@ strategies = st.builds(
 )
 
 
-def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) -> Naive:
-    """The same run by the account in Decimal; of ours it takes the signals and the ticks."""
-    market, scale = market_for(strategy, market), price_scale(market)
+def naive_bars(strategy: Strategy, market: Market, bars: Bars) -> list[Bar]:
+    """What the account in Decimal takes of ours: the signals and the ticks."""
+    scale = price_scale(market)
     rows = MarketStep(strategy, bars.timeframe_ms, "reference").advance(bars)
     ticks = np.transpose(ticks_of(bars, scale)).tolist()
-    naive = Naive(market, setting, setting.cash)
     rows = np.pad(rows, ((0, 0), (0, WIDE - rows.shape[1])))
     said = (rows[:, 2:] * [scale, scale, scale, scale, scale, 1.0, scale, 1.0]).tolist()
-    naive.run(
-        [
-            Bar(t, t + TIMEFRAME_MS, o, h, low, c, int(row[0]), int(row[1]), far)
-            for t, (o, h, low, c), row, far in zip(
-                bars.open_time.tolist(), ticks, rows, map(Said._make, said), strict=True
-            )
-        ],
-        TIMEFRAME_MS,
-    )
-    return naive
+    return [
+        Bar(t, t + TIMEFRAME_MS, o, h, low, c, int(row[0]), int(row[1]), far)
+        for t, (o, h, low, c), row, far in zip(bars.open_time.tolist(), ticks, rows, map(Said._make, said), strict=True)
+    ]
 
 
-def trades_of(result: BacktestResult) -> list[tuple[object, ...]]:
+def naive_runs(
+    strategy: Strategy, traded: Sequence[tuple[Market, Bars]], setting: Setting
+) -> tuple[list[Naive], Decimal]:
+    """The same run by the account in Decimal, and its equity at the end."""
+    purse = Purse(setting.cash)
+    naives = [Naive(market_for(strategy, market), setting, purse) for market, _ in traded]
+    bars = [naive_bars(strategy, naive.market, each) for naive, (_, each) in zip(naives, traded, strict=True)]
+    return naives, run_together(list(zip(naives, bars, strict=True)), TIMEFRAME_MS)
+
+
+def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) -> tuple[Naive, Decimal]:
+    """The same for one market."""
+    (naive,), equity = naive_runs(strategy, [(market, bars)], setting)
+    return naive, equity
+
+
+def trades_of(result: MarketResult) -> list[tuple[object, ...]]:
     return [
         (
             1 if trade.side is Side.BUY else -1,
@@ -117,10 +127,11 @@ def test_the_kernel_trades_as_the_design_says(
     strategy: Strategy, market: Market, setting: Setting, seed: int, volatility: float
 ) -> None:
     bars = wild_bars(seed, 250, str(market.price_tick), volatility)
-    result, naive = run(strategy, market, bars, setting, record_equity=True), naive_run(strategy, market, bars, setting)
+    result = run(strategy, market, bars, setting, record_equity=True)
+    naive, equity = naive_run(strategy, market, bars, setting)
     assert trades_of(result) == naive.trades
     assert [(refusal.time_ms, refusal.reason) for refusal in result.refusals] == naive.refusals
-    assert result.final_equity == naive.equity(market.price(int(ticks_of(bars, price_scale(market))[3][-1])))
+    assert result.final_equity == equity
     assert numbers(result) == numbers(run(strategy, market, bars, setting, runner="reference", record_equity=True))
 
 
@@ -145,7 +156,7 @@ def played(side: int, exits: Exits, *rows: tuple[float, float, float, float], ca
     )
     setting = Setting(Decimal(cash), Decimal("0.5"), slippage_bp=0)
     result = run(strategy, market_of("0.01", "0.01", "0.001"), series_of, setting)
-    assert trades_of(result) == naive_run(strategy, market_of("0.01", "0.01", "0.001"), series_of, setting).trades
+    assert trades_of(result) == naive_run(strategy, market_of("0.01", "0.01", "0.001"), series_of, setting)[0].trades
     return result
 
 

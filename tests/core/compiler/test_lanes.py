@@ -17,10 +17,18 @@ from tests.core.graph.samples import bits, examples
 from tradepool.core.compiler import native, reference
 from tradepool.core.compiler.functions import WrongArgument
 from tradepool.core.compiler.kinds import Kind
-from tradepool.core.compiler.lanes import ReturnInLoop, SharedStore
+from tradepool.core.compiler.lanes import ReturnInLoop, SharedStore, StartDiffers
 from tradepool.core.compiler.native import from_blocks, to_blocks
 from tradepool.core.compiler.program import Program
 
+PARTS = """
+def add(row: Ints, by: int) -> None:
+    row[0] += by
+
+def each(rows: Ints, by: Ints, count: int) -> None:
+    for k in range(count):
+        add(rows[2 * k :], by[k])
+"""
 LANES = (4, 8, 16)
 GROUPS = 3
 Array = NDArray[Any]
@@ -196,6 +204,22 @@ def test_a_shared_array_that_columns_would_overwrite_is_refused() -> None:
     )
     with pytest.raises(SharedStore, match="f, line 3: shared is one for all columns"):
         native.load_columns(source, "f", ["own"])
+
+
+def test_a_part_of_an_array_per_column_begins_at_a_row() -> None:
+    """Every column has its own rows; where the part begins is the same for all, or it is refused."""
+    program = Program.of_text(PARTS)
+    rows, by = np.arange(18).reshape(6, 3), np.arange(9).reshape(3, 3)
+    blocks, added = to_blocks(rows, 4), to_blocks(by, 4)
+    native.load_columns(program, "each", ["rows", "by"], 4)(blocks, added, 3, groups=1)
+    wanted = rows.copy()
+    wanted[::2] += by
+    assert from_blocks(blocks, 3).tolist() == wanted.tolist()
+    apart = Program.of_text(
+        "def one(row: Ints) -> None:\n    row[0] = 1\n\ndef f(rows: Ints, at: Ints) -> None:\n    one(rows[at[0] :])"
+    )
+    with pytest.raises(StartDiffers, match="f, line 2: rows is handed on"):
+        native.load_columns(apart, "f", ["rows", "at"], 4)
 
 
 def test_a_rare_function_that_columns_call_one_by_one_stores_nothing_that_is_shared() -> None:

@@ -138,6 +138,29 @@ def test_wrong_arguments_are_named(load: Load, arguments: tuple[object, ...], wo
         load(Program.of(buy))["buy"](*arguments)
 
 
+PARTS = """
+def add(row: Ints, by: int) -> int:
+    row[0] += by
+    return row[1]
+
+def each(rows: Ints, by: Ints, count: int) -> int:
+    total = 0
+    for k in range(count):
+        total += add(rows[2 * k :], by[k])
+    return total
+"""
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_part_of_an_array_is_the_same_memory(load: Load) -> None:
+    """Rows of several behind each other, handed to what knows of one."""
+    functions_of = load(Program.of_text(PARTS))
+    rows = np.array([1, 10, 2, 20, 3, 30])
+    assert functions_of["each"](rows, np.array([5, 6, 7]), 3) == 60
+    assert rows.tolist() == [6, 10, 8, 20, 10, 30]
+    assert functions_of["each"].signature.writes == {"rows"}
+
+
 @pytest.mark.parametrize("load", LOADERS)
 def test_a_read_only_array_is_not_written(load: Load) -> None:
     row = np.zeros(2, np.int64)
@@ -169,6 +192,13 @@ REFUSED = [
     ("return row.size", "by its own name"),
     ("return row[-1]", "from the start"),
     ("return row[0:1]", "one element"),
+    ("return row[1:][0]", "not an array"),
+    ("c = row[1:]\n    return a", "keep int"),
+    ("row[1:] = a\n    return a", "one element"),
+    ("return minimum(row[1:], row[2:])", "number"),
+    ("return row[-1:]", "from an element on"),
+    ("return a[1:]", "from an element on"),
+    ("return row[x:]", "floor_to_int"),
     ("return a[0]", "not an array"),
     ("return __import__('os').system('true')", "not step source"),
     ("return print(a)", "print"),

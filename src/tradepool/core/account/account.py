@@ -93,6 +93,7 @@ class Account:
         self.order_cap: Decimal | None = None
         self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
+        self._acted = (0, set[MarketId]())  # on which markets at which T: the rest of a batch may come apart
         self._waiting: list[Entry] = []
 
     def apply(self, event: Event) -> list[Command]:
@@ -128,7 +129,7 @@ class Account:
                 self.changed = by_hand.wished(self, self.outbox, event)
             case _:
                 assert_never(event)
-        if self._waiting and not any(slot.exiting for slot in self.slots.values()):
+        if self._waiting and not any(slot.settling(self.orders) for slot in self.slots.values()):
             self._enter_waiting()
         self.changed = self.changed or bool(self.outbox.commands)
         return self.outbox.commands
@@ -191,13 +192,16 @@ class Account:
         signals = {signal.market: signal for signal in event.signals}
         for market, signal in signals.items():
             self.mark(market, signal.close)
-        if event.time_ms <= self.as_of_ms:
+        if event.time_ms > self.as_of_ms:
+            self.as_of_ms, self._acted = event.time_ms, (event.time_ms, set())
+            self._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
+        elif not event.time_ms == self.as_of_ms == self._acted[0]:
             return
-        self.as_of_ms = event.time_ms
+        signals = {market: signal for market, signal in signals.items() if market not in self._acted[1]}
+        self._acted[1].update(signals)
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
         limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
-        self._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
             if slot.held and not slot.busy and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])

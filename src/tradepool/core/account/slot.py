@@ -142,6 +142,11 @@ class Slot:
         """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
         return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
 
+    def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""
+        asked = any(orders[name].status is OrderStatus.INTENT for name in self.guards)
+        return asked or self.exit is not None or bool(self.after_cancel)
+
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
         return step.worth(self.row[step.HOLDING], self.mark, self.terms) if self.held else 0

@@ -218,10 +218,8 @@ def pass_target(
         fill_part(wallet, slot, terms, price, time_ms, TARGET_HIT)
 
 
-def enter(
-    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int
-) -> None:
-    """A market order for the wished steps, then its stop."""
+def fill_entry(wallet: Ints, slot: Ints, terms: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int) -> None:
+    """A market order for the wished steps: the venue takes it, or refuses it as too small or not paid for."""
     steps = slot[WISH_STEPS]
     ticks = taker_price(slot[WISH_SIDE] if SHORTS == 1 else LONG, price, terms)
     cost = steps * ticks * terms[UNITS_PER_TICK_STEP]
@@ -232,5 +230,19 @@ def enter(
         refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
     else:
         book_entry(wallet, slot, terms, ticks, steps, fee, time_ms)
-        if slot[STOP] > 0:
-            place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, STOP_HIT)
+
+
+def place_first_stop(
+    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int
+) -> None:
+    """The stop of an entry that was filled at this price's open; what is flat has none."""
+    if slot[STOP] > 0:
+        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, STOP_HIT)
+
+
+def enter(
+    wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int
+) -> None:
+    """A market order for the wished steps, then its stop."""
+    fill_entry(wallet, slot, terms, refusals, counts, price, time_ms)
+    place_first_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms)

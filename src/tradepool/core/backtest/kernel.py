@@ -38,7 +38,6 @@ from tradepool.core.account.account_step import (
     WISH_STEPS,
     WISH_TIME,
     cash_is_there,
-    decide_entry,
     decide_held,
     first_distance,
     relevel,
@@ -52,18 +51,24 @@ from tradepool.core.backtest.fills import close_all, enter, fill_stop, fill_targ
 from tradepool.core.compiler.vocabulary import Ints, floor_div
 
 
+def leave(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
+    """The part of a wish that concerns what is held: move its stop, or close it at this price."""
+    time_ms = slot[WISH_TIME]
+    if slot[WISH] == RELEVEL:
+        reason = relevel(slot)
+        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
+    elif slot[WISH] != BUY:
+        slot[RESTING] = 0
+        reason = TIME_HIT if TIMED == 1 and slot[WISH] == TIME_UP else SIGNAL_EXIT
+        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
+
+
 def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int) -> None:
     """Do what was decided at the close before, at its T; its orders fill at this open. A turn is an exit, then an entry."""
     wish = slot[WISH]
     time_ms = slot[WISH_TIME]
+    leave(wallet, slot, terms, trades, refusals, counts, price)
     slot[WISH] = NOTHING
-    if wish == RELEVEL:
-        reason = relevel(slot)
-        place_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
-    if wish != RELEVEL and wish != BUY:
-        slot[RESTING] = 0
-        reason = TIME_HIT if TIMED == 1 and wish == TIME_UP else SIGNAL_EXIT
-        close_all(wallet, slot, terms, trades, refusals, counts, price, time_ms, reason)
     if wish == BUY:
         enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
     if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
@@ -164,6 +169,40 @@ def equity_at(wallet: Ints, slot: Ints, terms: Ints, close_ticks: int) -> int:
     return wallet[CASH] + worth(slot[HOLDING], close_ticks, terms) if slot[HOLDING] != 0 else wallet[CASH]
 
 
+def size_wish(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    refusals: Ints,
+    counts: Ints,
+    scale: float,
+    equity: int,
+    exposure: float,
+    stop: float,
+    first_target: float,
+    second_target: float,
+    target_share: float,
+    break_even: float,
+    hold_ms: float,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """Size an entry from the mandate's equity, on a flat slot or on one that is closed at the same T."""
+    side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
+    turns = SHORTS == 1 and slot[HOLDING] != 0
+    wallet[NOW] = time_ms
+    steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
+    if steps > 0:
+        slot[WISH] = TURN if turns else BUY
+        slot[WISH_TIME] = time_ms
+        slot[WISH_STEPS] = steps
+        decide_levels(slot, scale, close_ticks, time_ms, break_even, hold_ms)
+        if TARGETS == 1:
+            decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
+    else:
+        refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
+
+
 def wish_entry(
     wallet: Ints,
     slot: Ints,
@@ -181,24 +220,54 @@ def wish_entry(
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """Size an entry, on a flat slot or on one that is closed at the same T: then its cash is asked for after that."""
-    equity = equity_at(wallet, slot, terms, close_ticks)
-    side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
-    turns = SHORTS == 1 and slot[HOLDING] != 0
-    wallet[NOW] = time_ms
-    if turns:
-        steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
-    else:
-        steps = decide_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
-    if steps > 0:
-        slot[WISH] = TURN if turns else BUY
+    """Size an entry of the only market; its cash is asked for now, that of a turn after the exit."""
+    size_wish(
+        wallet,
+        slot,
+        terms,
+        refusals,
+        counts,
+        scale,
+        equity_at(wallet, slot, terms, close_ticks),
+        exposure,
+        stop,
+        first_target,
+        second_target,
+        target_share,
+        break_even,
+        hold_ms,
+        close_ticks,
+        time_ms,
+    )
+    if slot[WISH] == BUY and not cash_is_there(wallet, slot, terms):
+        slot[WISH] = NOTHING
+        refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
+
+
+def wish_for_held(
+    slot: Ints,
+    terms: Ints,
+    scale: float,
+    exposure: float,
+    trail_distance: float,
+    trail_step: float,
+    high_ticks: int,
+    low_ticks: int,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """What to do with an open position at the close of a bar."""
+    best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
+    wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step, time_ms)
+    if wish != NOTHING:
+        slot[WISH] = wish
         slot[WISH_TIME] = time_ms
-        slot[WISH_STEPS] = steps
-        decide_levels(slot, scale, close_ticks, time_ms, break_even, hold_ms)
-        if TARGETS == 1:
-            decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
-    else:
-        refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
+
+
+def is_entry(slot: Ints, exposure: float, previous_exposure: float) -> bool:
+    """Whether the level has an edge here that a flat slot, or one about to be closed for it, acts on."""
+    enters = exposure != previous_exposure and exposure != 0.0
+    return enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL))
 
 
 def decide(
@@ -227,14 +296,10 @@ def decide(
     if terms[WATCHED] > 0 and (terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]):
         note_equity(wallet, terms, equity_at(wallet, slot, terms, close_ticks), time_ms)
     if slot[HOLDING] != 0:
-        best = low_ticks if SHORTS == 1 and slot[SIDE] == SHORT else high_ticks
-        wish = decide_held(slot, terms, scale, exposure, best, close_ticks, trail_distance, trail_step, time_ms)
-        if wish != NOTHING:
-            slot[WISH] = wish
-            slot[WISH_TIME] = time_ms
-    enters = exposure != previous_exposure and exposure != 0.0
-    if enters and (slot[HOLDING] == 0 or (SHORTS == 1 and slot[WISH] == SELL)):
-        distance = first_distance(stop_distance, trail_distance)
+        wish_for_held(
+            slot, terms, scale, exposure, trail_distance, trail_step, high_ticks, low_ticks, close_ticks, time_ms
+        )
+    if is_entry(slot, exposure, previous_exposure):
         wish_entry(
             wallet,
             slot,
@@ -243,7 +308,7 @@ def decide(
             counts,
             scale,
             exposure,
-            distance,
+            first_distance(stop_distance, trail_distance),
             first_target,
             second_target,
             target_share,

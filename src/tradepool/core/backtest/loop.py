@@ -66,14 +66,23 @@ def fused(strategy: Strategy, timeframe_ms: int, varying: Collection[str] = ()) 
 
 def kernel_of(strategy: Strategy) -> Program:
     """The kernel's functions, without what the strategy never does."""
-    switches = {
-        "SHORTS": int(strategy.shorts),
-        "TARGETS": int(strategy.targets),
-        "BREAK_EVEN": int(strategy.breaks_even),
-        "TIMED": int(strategy.timed),
-    }
-    constants = {**dict(_kernel().constants), **switches}
-    return replace(_kernel(), constants=tuple(sorted(constants.items())), rare=RARE)
+    return switched(_kernel(), switches_of(strategy), RARE)
+
+
+def switches_of(strategy: Strategy) -> tuple[tuple[str, int], ...]:
+    """What a strategy does at all, as constants of its program."""
+    return (
+        ("SHORTS", int(strategy.shorts)),
+        ("TARGETS", int(strategy.targets)),
+        ("BREAK_EVEN", int(strategy.breaks_even)),
+        ("TIMED", int(strategy.timed)),
+    )
+
+
+def switched(program: Program, switches: tuple[tuple[str, int], ...], rare: frozenset[str] = frozenset()) -> Program:
+    """The program without what the switches leave out."""
+    constants = {**dict(program.constants), **dict(switches)}
+    return replace(program, constants=tuple(sorted(constants.items())), rare=rare)
 
 
 @cache

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account.round_trip import position_of
-from tradepool.core.account.terms import REFUSALS, price_scale, terms_of
+from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, fused, ticks_of
-from tradepool.core.backtest.result import ACCOUNT, MANDATE, BacktestResult
+from tradepool.core.backtest.result import BacktestResult, market_result
 from tradepool.core.compiler.functions import Functions
 from tradepool.core.compiler.runners import Runner, load
 from tradepool.core.compiler.vocabulary import round_to_int
@@ -24,11 +23,8 @@ from tradepool.core.market.align import Timed, columns
 from tradepool.core.market.bars import Bars
 from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.ids import StrategyId
 from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.market import Market
-from tradepool.domain.order import Refusal
-from tradepool.domain.position import Position
 
 SLIPPAGE_BP = 1
 PREPARED_MAX = 64
@@ -117,6 +113,11 @@ def market_for(strategy: Strategy, market: Market) -> Market:
     return replace(market, kind="perpetual") if strategy.shorts and not market.fee_in_quote else market
 
 
+def room_for(bars: Bars) -> tuple[int, int]:
+    """Rows that trades and refusals of a series may take at most."""
+    return TRADES_A_BAR * len(bars) + 1, REFUSALS_A_BAR * len(bars) + 1
+
+
 def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> _Rows:
     wallet = np.zeros(step.WALLET_SIZE, np.int64)
     wallet[step.CASH] = market.quote_units(setting.cash)
@@ -124,8 +125,7 @@ def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> 
     counts[fills.CASH_PEAK] = wallet[step.CASH]
     terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
     # Never touched, never paid for: the records are as long as they could get, and the machine maps only what is used.
-    terms[step.TRADES_MAX] = TRADES_A_BAR * len(bars) + 1
-    terms[step.REFUSALS_MAX] = REFUSALS_A_BAR * len(bars) + 1
+    terms[step.TRADES_MAX], terms[step.REFUSALS_MAX] = room_for(bars)
     return _Rows(
         wallet=wallet,
         slot=np.zeros(step.SLOT_SIZE, np.int64),
@@ -145,35 +145,23 @@ def _result(
     rows: _Rows,
     record_equity: bool,
 ) -> BacktestResult:
-    strategy_id, closed = strategy.strategy_id(bars.timeframe_ms), int(rows.counts[fills.TRADES])
+    strategy_id = strategy.strategy_id(bars.timeframe_ms)
     close_ticks = round_to_int(float(bars.close[-1]) * price_scale(market))
     # As lists: Python's integers have no width, NumPy's do.
     final = kernel.equity_at(rows.wallet.tolist(), rows.slot.tolist(), rows.terms.tolist(), close_ticks)
+    found = market_result(
+        strategy_id, market, bars, slot=rows.slot, counts=rows.counts, trades=rows.trades, refusals=rows.refusals
+    )
     return BacktestResult(
         strategy_id=strategy_id,
         market=market,
-        bars=len(bars),
-        start_ms=int(bars.open_time[0]),
-        end_ms=int(bars.open_time[-1]) + bars.timeframe_ms,
+        bars=found.bars,
+        start_ms=found.start_ms,
+        end_ms=found.end_ms,
         cash=setting.cash,
         final_equity=final * market.quote_unit,
-        round_trips=rows.trades[: closed * fills.TRADE_SIZE].reshape(closed, fills.TRADE_SIZE).copy(),
-        open_positions=_open_positions(rows, strategy_id, market),
-        refusals=_refusals(rows, market),
+        round_trips=found.round_trips,
+        open_positions=found.open_positions,
+        refusals=found.refusals,
         equity=rows.equity if record_equity else None,
     )
-
-
-def _refusals(rows: _Rows, market: Market) -> tuple[Refusal, ...]:
-    count = int(rows.counts[fills.REFUSALS])
-    table = rows.refusals[: count * fills.REFUSAL_SIZE].reshape(count, fills.REFUSAL_SIZE).tolist()
-    return tuple(
-        Refusal(account=ACCOUNT, market=market.id, time_ms=time_ms, reason=REFUSALS[code]) for time_ms, code in table
-    )
-
-
-def _open_positions(rows: _Rows, strategy_id: StrategyId, market: Market) -> tuple[Position, ...]:
-    slot = rows.slot.tolist()
-    if slot[step.HOLDING] == 0:
-        return ()
-    return (position_of(slot, account=ACCOUNT, mandate=MANDATE, strategy_id=strategy_id, market=market),)

@@ -1,7 +1,7 @@
 """The dialect a step is written in: what it may say, and of which kind every value is.
 
 Annotated functions over `int`, `float`, `bool` and the arrays `Ints` and `Floats`; locals; `+ - *`; comparisons;
-`and or not`; `if`; `for k in range(a, b)`; early `return`; `row[i]`; calls of vocabulary words and of functions above.
+`and or not`; `if`; `for k in range(a, b)`; early `return`; `row[i]`; `row[i:]` where a function takes an array; calls of vocabulary words and of functions above.
 Whatever else Python can say is refused here, by function and line, with what to write instead. The checks make both
 runners agree: kinds never mix silently, and no local can be read before it has a value.
 """

@@ -58,7 +58,7 @@ _INSTEAD = {
     ast.Tuple: "assign one name at a time",
     ast.Try: "steps cannot fail; test before",
     ast.Lambda: "write a function above",
-    ast.Slice: "read one element at a time",
+    ast.Slice: "read one element at a time, or hand on array[start:]",
 }
 
 
@@ -120,6 +120,8 @@ class ExpressionRules:
             case ast.IfExp(test, body, other):
                 self.agree(Kind.BOOL, test)
                 return self.agree(self.value(body), other)
+            case ast.Subscript(ast.Name(), ast.Slice(ast.expr() as start, None, None)):
+                return self.rest(node, start)
             case ast.Subscript():
                 return self.element(node)
             case ast.Call():
@@ -207,6 +209,14 @@ class ExpressionRules:
         self.kinds[node] = ELEMENT[kind]
         return ELEMENT[kind]
 
+    def rest(self, node: ast.Subscript, start: ast.expr) -> Kind:
+        """An array from one of its elements on, the same memory: only a function takes it, as no local holds an array."""
+        kind = self.value(node.value)
+        if kind not in ELEMENT or (literal_int(start) or 0) < 0:
+            raise self.refuse(OutsideDialect, node, f"`{short(node)}`", "hand on an array from an element on")
+        self.agree(Kind.INT, start)
+        return kind
+
     def call(self, node: ast.Call) -> Kind:
         """A word or a function above, by position."""
         if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
@@ -244,8 +254,9 @@ class ExpressionRules:
     def note_writes(self, node: ast.Call, callee: Signature) -> None:
         """An array handed to a function that stores into it is stored into."""
         for argument, (parameter, _) in zip(node.args, callee.parameters, strict=True):
-            if parameter in callee.writes and isinstance(argument, ast.Name):
-                self.writes.add(argument.id)
+            array = argument.value if isinstance(argument, ast.Subscript) else argument
+            if parameter in callee.writes and isinstance(array, ast.Name):
+                self.writes.add(array.id)
 
     def agree(self, wanted: Kind, node: ast.expr) -> Kind:
         """The expression must be of the wanted kind."""

@@ -21,6 +21,10 @@ class SharedStore(InvalidInput):
     """{function}, line {line}: {array} is one for all columns, but what is stored differs between them; make {array} an array per column."""
 
 
+class StartDiffers(InvalidInput):
+    """{function}, line {line}: {array} is handed on from an element that differs between columns; hand on the same part for all."""
+
+
 class ReturnInLoop(InvalidInput):
     """{function}, line {line}: a return inside a loop cannot be left by single columns; keep the outcome in a local and return after the loop."""
 

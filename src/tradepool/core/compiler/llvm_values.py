@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from tradepool.core.compiler.kinds import ELEMENT, Kind, literal_int
-from tradepool.core.compiler.lanes import Instance, SharedStore, Spread
+from tradepool.core.compiler.lanes import Instance, SharedStore, Spread, StartDiffers
 from tradepool.core.compiler.llvm_words import EMIT, I1, I64, compare, constant, is_float, shaped
 from tradepool.core.compiler.words import COMPOSED
 
@@ -78,6 +78,14 @@ class ValueEmitter:
             index = self.b.mul(index, stride)
             index = self.b.add(index, I64(lane)) if lane else index
         return self.b.gep(self.slots[place.array], [index], source_etype=place.kind)
+
+    def rest(self, node: ast.Subscript, start: ast.expr) -> ir.Value:
+        """An array from an element, or a row, on."""
+        assert isinstance(node.value, ast.Name)
+        array, index = node.value.id, self.value(start)
+        if isinstance(index.type, ir.VectorType):
+            raise StartDiffers(function=self.instance.name, line=node.lineno, array=array)
+        return self.address(Place(array, self.module.kinds[ELEMENT[self.spread.checked.locals[array]]], index), index)
 
     def read(self, place: Place) -> ir.Value:
         """An element, or a vector of one element of each column."""
@@ -149,6 +157,8 @@ class ValueEmitter:
                 return self.compare_chain(left, signs, comparators)
             case ast.IfExp(test, body, other):
                 return self.choose(test, body, other)
+            case ast.Subscript(ast.Name(), ast.Slice(ast.expr() as start)):
+                return self.rest(node, start)
             case ast.Subscript():
                 return self.read(self.place(node))
             case ast.Call():

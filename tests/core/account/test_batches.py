@@ -1,0 +1,53 @@
+"""What markets of one account do to each other at one T."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
+from tests.nouns import ETH, MINUTE_MS, signal
+from tradepool.domain.event import CandlesClosed
+from tradepool.domain.order import Purpose
+
+OUT: dict[str, Any] = {"exposure": 0.0, "previous_exposure": 0.0}
+
+
+def test_entries_wait_for_a_stop_that_is_moved_and_for_the_sale_it_may_become() -> None:
+    """Protections first; a stop that the price has passed is sold at market, and that cash counts, too."""
+    for passed in (False, True):
+        story = Story()
+        stop = story.enter(signal(trail_distance=5.0))
+        commands = story.candles(signal(**HOLD, high=110.0, trail_distance=5.0), signal(ETH))
+        assert (cancels(commands), orders(commands)) == ([stop.client_order_id], [])
+        (moved,) = orders(story.cancelled(stop.client_order_id))
+        assert moved.stop_price == Decimal("105.00")
+        if passed:
+            (sale,) = orders(story.reject(moved, "would_trigger"))
+            (entry,) = orders(story.fill(sale, "104.00"))
+        else:
+            (entry,) = orders(story.accept(moved))
+        assert (entry.market, entry.purpose) == (ETH.id, Purpose.ENTRY)
+
+
+def test_the_rest_of_a_batch_that_comes_apart_is_acted_on_once() -> None:
+    """A market whose candle comes after the grace loses nothing, and nobody acts on the same candle twice."""
+    story = Story()
+    (first,) = orders(story.candles(signal()))
+    rest = CandlesClosed(time_ms=story.time, signals=(signal(), signal(ETH)))
+    story.reject(first, "insufficient_cash")
+    (second,) = orders(story.account.apply(rest))
+    assert second.market == ETH.id
+    story.reject(second, "insufficient_cash")
+    assert story.account.apply(rest) == []
+    assert story.account.apply(CandlesClosed(time_ms=story.time - MINUTE_MS, signals=(signal(ETH),))) == []
+
+
+def test_an_entry_whose_exits_have_not_settled_by_the_next_t_is_refused() -> None:
+    """A sale whose end is not known is no cash; and what is refused is not entered when the sale is done at last."""
+    story = Story()
+    stop = story.enter()
+    story.candles(signal(**LEAVE), signal(ETH))
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert refusals(story.candles(signal(**OUT), signal(ETH, **HOLD))) == ["exit_not_final"]
+    assert orders(story.fill(sale, "100.00")) == []

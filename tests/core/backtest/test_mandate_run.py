@@ -1,0 +1,189 @@
+"""Several markets with one wallet: to the unit what an account written anew finds, and with one market what `run` finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.backtest.test_account import DOWN, UP, naive_runs, strategies, trades_of
+from tests.core.backtest.test_runners import TIMEFRAME_MS, market_of, markets, settings_of_runs, wild_bars
+from tests.core.graph.samples import examples
+from tradepool.core.backtest.mandate_run import NotOneMandate, run_mandate
+from tradepool.core.backtest.result import MandateResult
+from tradepool.core.backtest.run import Setting, run
+from tradepool.core.graph.expr import close, constant
+from tradepool.core.graph.scope import of as on_market
+from tradepool.core.market.bars import Bars
+from tradepool.core.strategies.exits import Exits, stop_percent
+from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.mandate import Limits
+from tradepool.domain.market import Market
+
+SYMBOLS = ("BBB", "AAA", "CCC")
+CASH = Setting(Decimal(1_000), Decimal("0.4"), slippage_bp=0)
+PLAIN = market_of("0.01", "0.01", "0.001")
+
+
+def bars_with_holes(seed: int, market: Market, volatility: float) -> Bars:
+    """A series with holes of its own on the common grid, and ends of its own."""
+    bars = wild_bars(seed, 300, str(market.price_tick), volatility)
+    times = np.cumsum(1 + (np.random.default_rng(seed).random(300) < 0.2)) * TIMEFRAME_MS
+    whole = replace(bars, open_time=times)
+    return whole.slice(seed % 40, 300 - seed // 40 % 60)
+
+
+def found(result: MandateResult) -> tuple[object, ...]:
+    """Everything, as values that compare exactly."""
+    assert result.equity is not None
+    assert result.equity_times is not None
+    plain = (result.trades, result.refusals, result.open_positions, result.final_equity)
+    return (*plain, result.equity.tolist(), result.equity_times.tolist())
+
+
+@given(
+    strategies,
+    st.lists(markets, min_size=1, max_size=3),
+    settings_of_runs,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.002, 0.01, 0.03]),
+    st.sampled_from([7, 64, 16_384]),
+)
+@examples(100)
+def test_several_markets_trade_as_the_design_says(
+    strategy: Strategy, drawn: list[Market], setting: Setting, seed: int, volatility: float, block_bars: int
+) -> None:
+    """Sizes, cash, refusals of both kinds, stops that sell at once, whatever the grids, holes, ends and blocks."""
+    named = [replace(market, base=base) for market, base in zip(drawn, SYMBOLS, strict=False)]
+    traded = [(market, bars_with_holes(seed + at, market, volatility)) for at, market in enumerate(named)]
+    result = run_mandate(strategy, traded, setting, record_equity=True, block_bars=block_bars)
+    naives, equity = naive_runs(strategy, traded, setting)
+    for naive, of in zip(naives, result.markets, strict=True):
+        assert trades_of(of) == naive.trades
+        assert sorted((refusal.time_ms, refusal.reason) for refusal in of.refusals) == sorted(naive.refusals)
+        assert len(of.open_positions) == (naive.held is not None)
+    assert result.final_equity == equity
+    plain = run_mandate(strategy, traded, setting, record_equity=True, runner="reference")
+    assert found(plain) == found(result)
+
+
+@given(strategies, markets, settings_of_runs, st.integers(0, 2**32 - 1), st.sampled_from([0.002, 0.03]))
+@examples(60)
+def test_one_market_is_a_mandate_of_one(
+    strategy: Strategy, market: Market, setting: Setting, seed: int, volatility: float
+) -> None:
+    bars = wild_bars(seed, 300, str(market.price_tick), volatility)
+    alone = run(strategy, market, bars, setting, record_equity=True)
+    result = run_mandate(strategy, [(market, bars)], setting, record_equity=True, block_bars=100)
+    assert (result.trades, result.open_positions, result.final_equity) == (
+        alone.trades,
+        alone.open_positions,
+        alone.final_equity,
+    )
+    assert sorted(map(repr, result.refusals)) == sorted(map(repr, alone.refusals))
+    assert alone.equity is not None
+    assert result.equity is not None
+    assert result.equity_times is not None
+    assert result.equity.tolist() == list(alone.equity)
+    assert result.equity_times.tolist() == (bars.open_time + TIMEFRAME_MS).tolist()
+
+
+def flat_bars(*closes: float) -> Bars:
+    """Bars that stand still at a price each, one after the other, from the second day on."""
+    prices = np.array(closes)
+    times = (288 + np.arange(len(closes))) * TIMEFRAME_MS
+    return Bars(TIMEFRAME_MS, times, prices, prices, prices, prices, np.ones(len(closes)))
+
+
+RISES = Strategy("rises", 1, close > constant(100.0), close < constant(100.0))
+
+
+def entered(result: MandateResult) -> list[str]:
+    return [position.market.split(":")[1][:3] for position in result.open_positions]
+
+
+def named(*bases: str) -> list[Market]:
+    return [replace(PLAIN, base=base) for base in bases]
+
+
+def test_cash_goes_in_the_mandates_order_and_the_rest_is_refused() -> None:
+    bars = flat_bars(100, 101, 101, 101)
+    two = [(market, bars) for market in named("ZZZ", "AAA")]
+    for traded in (two, two[::-1]):
+        result = run_mandate(RISES, traded, replace(CASH, weight=Decimal("0.9")))
+        assert entered(result) == [traded[0][0].base]
+        ((refusal),) = result.refusals
+        assert (refusal.market, refusal.reason) == (traded[1][0].id, "insufficient_cash")
+
+
+def test_an_exit_pays_for_an_entry_of_the_same_t_in_another_market() -> None:
+    """Whatever the mandate's order: exits come first."""
+    leaves, enters = flat_bars(101, 101, 99, 99, 99), flat_bars(99, 99, 101, 101, 101)
+    for names in (("AAA", "BBB"), ("BBB", "AAA")):
+        traded = list(zip(named(*names), (leaves, enters), strict=True))
+        for order in (traded, traded[::-1]):
+            result = run_mandate(RISES, order, replace(CASH, weight=Decimal("0.9")))
+            assert [trade.market for trade in result.trades] == [traded[0][0].id]
+            assert (entered(result), result.refusals) == ([traded[1][0].base], ())
+
+
+def test_sizes_follow_the_equity_of_the_whole_mandate_and_so_does_its_daily_loss() -> None:
+    """One market's open loss makes the other's entry smaller, or stops it."""
+    falls, later = flat_bars(101, 101, 100.5, 100.5, 100.5), flat_bars(99, 99, 101, 101)
+    traded = list(zip(named("AAA", "BBB"), (falls, later), strict=True))
+    limited = replace(CASH, limits=Limits(daily_loss_max=Decimal("0.001")))
+    assert [refusal.reason for refusal in run_mandate(RISES, traded, limited).refusals] == ["daily_loss"]
+    (bought,) = run_mandate(RISES, traded[1:], CASH).open_positions
+    _, beside = run_mandate(RISES, traded, CASH).open_positions
+    assert beside.quantity < bought.quantity
+
+
+def test_a_series_that_ends_leaves_its_position_and_the_others_go_on() -> None:
+    ends, goes_on = flat_bars(101, 101, 150), flat_bars(99, 99, 99, 99, 101, 101, 101)
+    result = run_mandate(RISES, list(zip(named("AAA", "BBB"), (ends, goes_on), strict=True)), CASH, record_equity=True)
+    assert entered(result) == ["AAA", "BBB"]
+    assert result.equity is not None
+    assert len(result.equity) == 7
+    assert result.final_equity > Decimal(1_150)
+
+
+def test_a_strategy_may_read_the_markets_it_trades() -> None:
+    """Each market enters when the leader has risen; the leader is traded, too."""
+    leader = on_market("AAA/USDT", close)
+    strategy = Strategy("led", 1, leader > constant(100.0), leader < constant(100.0), Exits())
+    one, two = flat_bars(99, 101, 101, 101), flat_bars(50, 50, 50, 50)
+    traded = list(zip(named("AAA", "BBB"), (one, two), strict=True))
+    result = run_mandate(strategy, traded, CASH, others={"AAA/USDT": one})
+    assert entered(result) == ["AAA", "BBB"]
+
+
+def test_a_short_is_turned_by_the_words_of_one_market() -> None:
+    """A mandate that shorts trades perpetuals; every market turns by itself, from one cash."""
+    strategy = Strategy("turns", 1, UP, DOWN, stop_percent(2.0), enter_short=DOWN, exit_short=UP)
+    traded = [(market, wild_bars(at, 300, "0.01", 0.01)) for at, market in enumerate(named("AAA", "BBB"))]
+    result = run_mandate(strategy, traded, CASH)
+    assert {of.market.kind for of in result.markets} == {"perpetual"}
+    assert {trade.side.value for trade in result.trades} == {"buy", "sell"}
+
+
+@pytest.mark.parametrize(
+    ("traded", "why"),
+    [
+        ([], "there is none"),
+        ([(PLAIN, flat_bars(1)), (PLAIN, flat_bars(1))], "twice"),
+        ([(PLAIN, flat_bars(1)), (replace(PLAIN, base="BTC", quote="EUR"), flat_bars(1))], "one asset"),
+        ([(PLAIN, flat_bars())], "no candles"),
+        ([(PLAIN, replace(flat_bars(1), open_time=np.array([7])))], "whole timeframes"),
+        (
+            [(PLAIN, flat_bars(1)), (replace(PLAIN, base="BTC"), replace(flat_bars(1), timeframe_ms=60_000))],
+            "different",
+        ),
+    ],
+)
+def test_what_is_not_one_mandate_is_refused_by_name(traded: list[tuple[Market, Bars]], why: str) -> None:
+    with pytest.raises(NotOneMandate, match=why):
+        run_mandate(RISES, traded, CASH)
