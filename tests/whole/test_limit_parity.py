@@ -9,11 +9,12 @@ from itertools import pairwise
 import pytest
 
 from tests.conftest import Series
-from tests.whole.test_parity import START_MS, check_parity, listing_of, players
+from tests.whole.test_exit_parity import EXITS, strategy
+from tests.whole.test_parity import GRACE_MS, START_MS, backtest_of, check_parity, listing_of, mandates, players
 from tradepool.core.backtest.run import Setting, run
 from tradepool.domain.denial import Denial
 from tradepool.domain.mandate import Limits
-from tradepool.entrypoints.replay import Plan, on_our_venue, replay
+from tradepool.entrypoints.replay import Plan, on_our_venue
 from tradepool.simexchange.market_model import model_listings
 
 D = Decimal
@@ -52,17 +53,35 @@ def test_a_limit_on_the_risk_of_a_trade_cuts_its_size(series: Series) -> None:
     assert trades[0].quantity < result.trades[0].quantity
 
 
-@pytest.mark.parametrize("limits", [Limits(positions_max=1), Limits(exposure_max=D(5_000))])
-def test_what_other_markets_hold_counts(limits: Limits) -> None:
-    """Two markets of one mandate: while one is held the other is not entered, or only with what is left."""
-    models = model_listings(["AAA/USDT", "BBB/USDT"], 300_000, START_MS, 1_500, seed=6)
+SHARED = {
+    Denial.POSITIONS: Limits(positions_max=1),
+    Denial.EXPOSURE: Limits(exposure_max=D(5_000)),
+    Denial.MARKET_NOTIONAL: Limits(market_notional_max={"BBB/USDT": D(9)}),
+    Denial.DAILY_LOSS: Limits(daily_loss_max=D("0.002")),
+    Denial.WEEKLY_LOSS: Limits(weekly_loss_max=D("0.01")),
+    Denial.DRAWDOWN: Limits(drawdown_max=D("0.02")),
+    Denial.LOSS_STREAK: Limits(loss_streak_max=3, cool_down_minutes=240),
+}
+
+
+def test_the_same_where_markets_share_the_cash_under_a_limit(long: bool) -> None:
+    """What the others hold counts, and what all have gained and lost together; with ladders, trailing stops and a time."""
+    count = 10_000 if long else 700
+    models = model_listings(["AAA/USDT", "BBB/USDT", "CCC/USDT"], 300_000, START_MS, count, 24, gap_share=0.05)
     listings = [on_our_venue(model) for model in models]
-    both = tuple(listing.market.id for listing in listings)
-    (one,) = players(listings[0], limits, ("moving_average_cross",))
-    (user,) = replay(Plan(listings=listings, players=[replace(one, markets=both)])).users
-    trades = sorted(user.trades, key=lambda trade: trade.entry_time_ms)
-    assert {trade.market for trade in trades} == set(both)
-    wanted = Denial.POSITIONS if limits.positions_max else Denial.EXPOSURE
-    assert wanted in {refusal.reason for refusal in user.refusals}
-    if limits.positions_max:
-        assert all(a.exit_time_ms <= b.entry_time_ms for a, b in pairwise(trades))
+    users = [
+        replace(seat, name=f"{denial}, {name}", strategy=strategy(name, EXITS[name]))
+        for denial, limits in SHARED.items()
+        for seat in mandates(listings, "0.4", limits)[:1]
+        for name in ("a_ladder_that_trails", "everything")
+    ]
+    plan = Plan(listings=listings, players=users)
+    trades = check_parity(plan, GRACE_MS)
+    assert {trade.exit_reason.value for trade in trades} == {"signal_exit", "stop", "trailing", "target", "time_exit"}
+    for user in users:
+        result = backtest_of(user, plan)
+        assert user.name.split(", ")[0] in {refusal.reason for refusal in result.refusals}, user.name
+        assert len({trade.market for trade in result.trades}) > 1
+        if user.limits.positions_max:
+            in_turn = sorted(result.trades, key=lambda trade: trade.entry_time_ms)
+            assert all(a.exit_time_ms <= b.entry_time_ms for a, b in pairwise(in_turn))

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
+from tests.core.backtest.naive_limits import Purse
 from tradepool.core.backtest.run import Setting
 from tradepool.domain.market import Market
 
 D = Decimal
-DAY_MS = 86_400_000
 # Side, quantity, distance of the stop, distance and share of each target, gain that breaks even, and when to leave.
 Wish = tuple[int, Decimal, Decimal, list[tuple[Decimal, Decimal]], Decimal, float]
 
@@ -70,14 +71,6 @@ class Position:
 
 
 @dataclass
-class Purse:
-    """The cash that all markets of a mandate share, and the equity that the day began with."""
-
-    cash: Decimal
-    day: tuple[int, Decimal] = (0, Decimal(0))
-
-
-@dataclass
 class Naive:
     """One market of a run; `trades` and `refusals` are what it found. What is wished is done at the next open."""
 
@@ -89,6 +82,7 @@ class Naive:
     held: Position | None = None
     leave: str = ""
     relevel: Decimal = Decimal(0)
+    enters: bool = False
     wish: Wish | None = None
     trades: list[tuple[object, ...]] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
@@ -178,6 +172,7 @@ class Naive:
         paid = p.entry_fee if self.market.kind != "spot" else D(0)
         pnl = p.side * (got - p.quantity * p.price) - fees - paid
         self.trades.append((p.side, p.time, p.price, p.quantity, p.entry_fee, t, fees, pnl, reason))
+        self.purse.closed.append((t, self.market.symbol, pnl))
 
     def targets(self, reached: Decimal, t: int) -> None:
         while (p := self.held) and p.targets and p.side * reached >= p.side * p.targets[0][0]:
@@ -202,25 +197,28 @@ class Naive:
                 self.take(price, quantity, self.market.fees.taker_rate, t, reason)
         self.targets(best * tick, bar.time + timeframe // 2)
 
-    def size(self, bar: Bar, equity: Decimal) -> Wish | None:
+    def stake(self) -> Decimal:
+        """What a limit counts of this market: a position, or an entry that is about to be made."""
+        close = self.mark
+        return abs(self.worth(close)) if self.held else self.wish[1] * close if self.wish else D(0)
+
+    def size(self, bar: Bar, equity: Decimal, others: Sequence[Decimal]) -> Wish | None:
         m, s, close = self.market, self.setting, bar.close * self.market.price_tick
-        loss = s.limits.daily_loss_max
-        if loss and self.purse.day[1] - equity >= whole(max(D(0), self.purse.day[1]) * loss, m.quote_unit, ROUND_FLOOR):
-            self.refusals.append((bar.end, "daily_loss"))
+        if refused := self.purse.refuses(equity, others, bar.end):
+            self.refusals.append((bar.end, refused))
             return None
-        amount = min(
-            whole(max(D(0), equity) * s.weight, m.quote_unit, ROUND_FLOOR), s.limits.order_notional_max or equity
-        )
-        quantity, side = whole(amount / close, m.quantity_step, ROUND_FLOOR), bar.exposure
         distance = math.floor(bar.said.stop or bar.said.trail) * m.price_tick
+        far = max(distance, whole(close / 1_000, m.price_tick, ROUND_CEILING)) if 0 < distance < close else close
+        loses = Fraction(far) / Fraction(close)
+        amount, cut = self.purse.cut(m, self.purse.share(equity, s.weight), equity, others, loses)
+        quantity, side = whole(amount / close, m.quantity_step, ROUND_FLOOR), bar.exposure
         low = whole(close * D("0.8"), m.price_tick, ROUND_FLOOR) if not distance or side < 0 else close - distance
         fee = self.fee(quantity, m.base_unit, m.fees.taker_rate) if m.kind == "spot" else D(0)
         left = whole(quantity - fee + self.dust, m.quantity_step, ROUND_FLOOR)
         worth = left * max(low, m.price_tick)
         worth -= self.fee(worth, m.quote_unit, m.fees.taker_rate)
         if quantity < m.quantity_min or left <= 0 or worth < D("1.05") * m.smallest_sell:
-            cut = amount < whole(max(D(0), equity) * s.weight, m.quote_unit, ROUND_FLOOR)
-            self.refusals.append((bar.end, "order_notional" if cut else "below_minimum"))
+            self.refusals.append((bar.end, cut or "below_minimum"))
             return None
         first, second = (math.ceil(away) * m.price_tick for away in (bar.said.first, bar.said.second))
         share = D(math.floor(bar.said.share * 1e6 + 0.5)) / 1_000_000
@@ -234,8 +232,8 @@ class Naive:
         unit, rate = self.market.quote_unit, self.market.fees.taker_rate
         return cost + whole(cost * D("0.005"), unit, ROUND_CEILING) + self.fee(cost, unit, rate)
 
-    def decide(self, bar: Bar, equity: Decimal) -> None:
-        """What to do at the next open, whatever cash there is then."""
+    def decide(self, bar: Bar) -> None:
+        """What to do with the position at the next open, and whether to enter after it."""
         close = bar.close * self.market.price_tick
         self.leave, self.relevel, self.wish = "", D(0), None
         if p := self.held:
@@ -244,8 +242,7 @@ class Naive:
                     self.leave = "signal_exit" if bar.exposure != p.side else "time_exit"
             else:
                 self.relevel = self.trailed(p, bar)
-        if bar.exposure not in (0, bar.previous) and (not self.held or self.leave == "signal_exit"):
-            self.wish = self.size(bar, equity)
+        self.enters = bar.exposure not in (0, bar.previous) and (not self.held or self.leave == "signal_exit")
 
     def act(self, price: Decimal, t: int) -> None:
         """Move the stop, or leave."""
@@ -286,31 +283,48 @@ def run_together(markets: Sequence[tuple[Naive, Sequence[Bar]]], timeframe: int)
                 if at[number] < len(bars):
                     naive.mark = bar.close * naive.market.price_tick
                     acting.append((naive, bar, bars[at[number]]))
+        # Trades of one bar are heard of by time, then by symbol.
+        purse.hear(sorted(purse.closed, key=lambda each: each[:2]))
         if acting:
-            act_on(acting, purse, purse.cash + sum(naive.worth(naive.mark) for naive, _ in markets), t)
+            act_on(
+                [naive for naive, _ in markets],
+                acting,
+                purse,
+                purse.cash + sum(naive.worth(naive.mark) for naive, _ in markets),
+                t,
+            )
     return purse.cash + sum(naive.worth(bars[-1].close * naive.market.price_tick) for naive, bars in markets)
 
 
-def act_on(acting: Sequence[tuple[Naive, Bar, Bar]], purse: Purse, equity: Decimal, t: int) -> None:
-    """One T: all decide, stops and exits by symbol, cash for entries in the mandate's order, entries, then their stops."""
-    if t // DAY_MS != purse.day[0]:
-        purse.day = t // DAY_MS, equity
+def act_on(
+    all_: Sequence[Naive], acting: Sequence[tuple[Naive, Bar, Bar]], purse: Purse, equity: Decimal, t: int
+) -> None:
+    """One T: all decide, stops and exits by symbol, sizes and cash of entries in the mandate's order, entries, then their
+    stops."""
+    purse.note_equity(equity, t)
     for naive, bar, _ in acting:
-        naive.decide(bar, equity)
+        naive.decide(bar)
     for naive, _, after in sorted(acting, key=lambda each: each[0].market.symbol):
         naive.act(after.open * naive.market.price_tick, t)
+        purse.hear(purse.closed)
     set_aside, entering = D(0), []
     for naive, bar, after in acting:
-        if naive.wish and not naive.held:
-            needed = naive.needed(naive.wish[1] * bar.close * naive.market.price_tick)
+        if naive.enters:
+            wish = naive.size(bar, equity, [other.stake() for other in all_ if other is not naive and other.stake()])
+            # A turn whose exit was refused is dropped.
+            if wish is None or naive.held:
+                continue
+            needed = naive.needed(wish[1] * bar.close * naive.market.price_tick)
             if purse.cash - set_aside >= needed:
-                set_aside += needed
+                set_aside, naive.wish = set_aside + needed, wish
                 entering.append((naive, after))
             else:
                 naive.refusals.append((t, "insufficient_cash"))
     for naive, after in entering:
         assert naive.wish
         naive.enter(naive.wish, after, t)
+        naive.wish = None
     for naive, after in entering:
         if naive.held and naive.held.stop:
             naive.place(after.open * naive.market.price_tick, t)
+    purse.hear(purse.closed)

@@ -55,6 +55,11 @@ WEEK_MS = 604_800_000
 THURSDAY_MS = 259_200_000
 
 
+def to_be_noted(wallet: Ints, terms: Ints, time_ms: int) -> bool:
+    """Whether a T brings something that a limit has to remember of the equity; asked where terms[WATCHED] says so."""
+    return terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]
+
+
 def note_equity(wallet: Ints, terms: Ints, equity: int, time_ms: int) -> None:
     """Remember at a T the equity a UTC day and week start with (a T at midnight belongs to the new one), and the highest."""
     day = floor_div(time_ms, DAY_MS)
@@ -77,6 +82,24 @@ def note_result(wallet: Ints, terms: Ints, gained: int, time_ms: int) -> None:
         wallet[COOL_UNTIL] = floor_div(time_ms, MINUTE_MS) * MINUTE_MS + terms[COOL_DOWN_MS]
 
 
+def cooling(wallet: Ints, terms: Ints) -> bool:
+    """Whether a streak of losses keeps entries away now."""
+    return terms[LOSS_STREAK_MAX] > 0 and wallet[NOW] < wallet[COOL_UNTIL]
+
+
+def nobody_else(wallet: Ints) -> None:
+    """Forget what other markets of the mandate hold, to note it anew for the next entry."""
+    wallet[OTHER_POSITIONS] = 0
+    wallet[OTHER_EXPOSURE] = 0
+
+
+def note_other(wallet: Ints, amount: int) -> None:
+    """Note what another market of the mandate holds or is about to: its worth in quote units, negative for a short."""
+    if amount != 0:
+        wallet[OTHER_POSITIONS] += 1
+        wallet[OTHER_EXPOSURE] += maximum(amount, -amount)
+
+
 def fell(before: int, equity: int, share_ppm: int) -> bool:
     """Whether a limit (0: none) on the fall from an earlier equity is reached."""
     return share_ppm > 0 and before - equity >= share_units(maximum(before, 0), share_ppm)
@@ -90,7 +113,7 @@ def refused_by_limit(wallet: Ints, terms: Ints, equity: int) -> int:
         return WEEKLY_LOSS
     if fell(wallet[PEAK_EQUITY], equity, terms[DRAWDOWN_MAX_PPM]):
         return DRAWDOWN
-    if terms[LOSS_STREAK_MAX] > 0 and wallet[NOW] < wallet[COOL_UNTIL]:
+    if cooling(wallet, terms):
         return LOSS_STREAK
     if terms[POSITIONS_MAX] > 0 and wallet[OTHER_POSITIONS] >= terms[POSITIONS_MAX]:
         return TOO_MANY_POSITIONS

@@ -214,7 +214,8 @@ class Entry:
 
 def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms: int) -> None:
     """Tell the limits of the account step what stands beside an entry that is about to be sized, and when."""
-    stakes = [slot.stake() for slot in slots if slot is not entered]
     wallet[limit_step.NOW] = time_ms
-    wallet[limit_step.OTHER_POSITIONS] = sum(stake > 0 for stake in stakes)
-    wallet[limit_step.OTHER_EXPOSURE] = sum(stakes)
+    limit_step.nobody_else(wallet)
+    for slot in slots:
+        if slot is not entered:
+            limit_step.note_other(wallet, slot.stake())

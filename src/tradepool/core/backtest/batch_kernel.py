@@ -1,22 +1,18 @@
 """The clock of a bar for several markets with one wallet, in the step vocabulary: the kernel's words, batch by batch.
 
 All candles that close at one T are one batch. First each of these bars is walked, then every market is marked at its
-last close and the mandate's equity is known. All decide; then stops are moved and exits done, in symbol order, then
-entries are sized from that equity and their cash is set aside, in the mandate's order of markets, then they fill, then
-their stops are placed. Everything a batch does happens at its T, at each market's next open; a market whose series has ended is
-marked at the last close that had one.
-
-`slots`, `terms`, `counts` and `places` are rows of each market, `levels` the market part's rows. Bars and levels are
-those of one block of time, `stride` rows for each market; so no more than a block is ever in memory.
+last close and the mandate's equity is known. From it positions decide; then stops are moved and exits done, in symbol
+order; then entries are sized, beside what the other markets of the mandate hold by then, and their cash is set aside, in
+the mandate's order of markets; then they fill, and then their stops are placed. Everything a batch does happens at its
+T, at each market's next open; a market whose series has ended is marked at the last close that had one. Rows are those of
+`batch_bars`.
 """
 
 from __future__ import annotations
 
 from tradepool.core.account.account_step import (
     BUY,
-    CASH,
     HOLDING,
-    INSUFFICIENT_CASH,
     NOTHING,
     RESERVED,
     SLOT_SIZE,
@@ -24,26 +20,30 @@ from tradepool.core.account.account_step import (
     TURN,
     WISH,
     WISH_COST,
-    WISH_TIME,
-    cash_is_there,
     entry_cash,
     first_distance,
-    worth,
 )
 from tradepool.core.account.limit_step import (
-    DAY,
-    DAY_MS,
-    DRAWDOWN_MAX_PPM,
-    EXPOSURE_MAX,
-    OTHER_EXPOSURE,
-    OTHER_POSITIONS,
-    POSITIONS_MAX,
     WATCHED,
+    nobody_else,
     note_equity,
+    note_other,
+    to_be_noted,
 )
-from tradepool.core.backtest.fills import COUNTS_SIZE, fill_entry, place_first_stop, refuse
-from tradepool.core.backtest.kernel import is_entry, leave, open_bar, size_wish, wish_for_held
-from tradepool.core.compiler.vocabulary import Floats, Ints, absolute, floor_div
+from tradepool.core.backtest.batch_bars import (
+    CLOSED,
+    PLACE_SIZE,
+    QUIET,
+    REFUSALS_AT,
+    TRADES_AT,
+    WISHES,
+    close_bars,
+    equity_of,
+    worth_of,
+)
+from tradepool.core.backtest.fills import COUNTS_SIZE, fill_entry, place_first_stop
+from tradepool.core.backtest.kernel import is_entry, leave, wish_entry, wish_for_held
+from tradepool.core.compiler.vocabulary import Floats, Ints
 
 # By names of their own: some of theirs mean something else in the account part.
 from tradepool.core.graph.step import BREAK_EVEN as EVEN_AWAY
@@ -56,79 +56,17 @@ from tradepool.core.graph.step import STOP_DISTANCE as STOP_AWAY
 from tradepool.core.graph.step import TARGET_SHARE as FIRST_SHARE
 from tradepool.core.graph.step import TRAIL_DISTANCE as TRAIL_AWAY
 from tradepool.core.graph.step import TRAIL_STEP as TRAIL_LEAST
-
-# Columns of the strategy's market rows; its program has its own number here.
-WIDTH = 10
-
-# places: where a market is in its block. BAR is the next bar to close there, BARS how many close, ENDS the first one
-# after which none follows in the whole series; CLOSED is the row of the bar of this batch, -1 without one; MARK the last
-# close. TRADES_AT and REFUSALS_AT are where its records begin.
-BAR, BARS, ENDS, CLOSED, MARK, TRADES_AT, REFUSALS_AT, PLACE_SIZE = range(8)
-
-# what a T brought
-QUIET, CANDLES, WISHES = range(3)
+from tradepool.core.graph.step import WIDE as LEVELS_SIZE
 
 
-def equity_of(wallet: Ints, slots: Ints, terms: Ints, places: Ints, markets: int) -> int:
-    """Cash and what every position is worth at its market's last close, in quote units."""
-    equity = wallet[CASH]
+def note_others(wallet: Ints, slots: Ints, terms: Ints, places: Ints, markets: int, entered: int) -> None:
+    """Tell the limits what stands beside an entry: positions, and entries before it whose cash is set aside."""
+    nobody_else(wallet)
     for m in range(markets):
-        holding = slots[m * SLOT_SIZE + HOLDING]
-        if holding != 0:
-            equity += worth(holding, places[m * PLACE_SIZE + MARK], terms[m * TERMS_SIZE :])
-    return equity
-
-
-def close_bars(
-    wallet: Ints,
-    slots: Ints,
-    terms: Ints,
-    places: Ints,
-    trades: Ints,
-    refusals: Ints,
-    counts: Ints,
-    levels: Floats,
-    open_time: Ints,
-    open_ticks: Ints,
-    high_ticks: Ints,
-    low_ticks: Ints,
-    close_ticks: Ints,
-    stride: int,
-    markets: int,
-    time_ms: int,
-    timeframe_ms: int,
-) -> int:
-    """Walk and mark the bars that close at this T: QUIET, CANDLES, or WISHES where somebody may have something to do."""
-    found = QUIET
-    for m in range(markets):
-        place = m * PLACE_SIZE
-        at = places[place + BAR]
-        places[place + CLOSED] = -1
-        if at < places[place + BARS] and open_time[m * stride + at] + timeframe_ms == time_ms:
-            bar = m * stride + at
-            places[place + BAR] = at + 1
-            open_bar(
-                wallet,
-                slots[m * SLOT_SIZE :],
-                terms[m * TERMS_SIZE :],
-                trades[places[place + TRADES_AT] :],
-                refusals[places[place + REFUSALS_AT] :],
-                counts[m * COUNTS_SIZE :],
-                open_ticks[bar],
-                high_ticks[bar],
-                low_ticks[bar],
-                open_time[bar],
-                timeframe_ms,
-            )
-            if at < places[place + ENDS]:
-                places[place + CLOSED] = bar
-                places[place + MARK] = close_ticks[bar]
-                found = CANDLES if found == QUIET else found
-                level = levels[bar * WIDTH + LEVEL]
-                enters = level != levels[bar * WIDTH + LEVEL_BEFORE] and level != 0.0
-                if enters or slots[m * SLOT_SIZE + HOLDING] != 0:
-                    found = WISHES
-    return found
+        if m < entered and slots[m * SLOT_SIZE + WISH] == BUY:
+            note_other(wallet, slots[m * SLOT_SIZE + WISH_COST])
+        elif m != entered:
+            note_other(wallet, worth_of(slots, terms, places, m))
 
 
 def decide_market(
@@ -141,7 +79,7 @@ def decide_market(
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """What one market's position, or a flat slot, wishes; an entry is sized when exits are done."""
+    """What one market's position wishes, and whether it, or a flat slot, is to be entered when exits are done."""
     if slot[HOLDING] != 0:
         wish_for_held(
             slot,
@@ -156,25 +94,15 @@ def decide_market(
             time_ms,
         )
     if is_entry(slot, level[LEVEL], level[LEVEL_BEFORE]):
-        slot[WISH] = TURN if slot[HOLDING] != 0 else BUY
-        slot[WISH_TIME] = time_ms
+        slot[WISH] = BUY if slot[HOLDING] == 0 else TURN
 
 
-def note_others(wallet: Ints, slots: Ints, terms: Ints, places: Ints, entered: int, markets: int) -> None:
-    """Tell the limits what stands beside an entry: positions, and entries of this batch that come before it."""
-    wallet[OTHER_POSITIONS] = 0
-    wallet[OTHER_EXPOSURE] = 0
-    for m in range(markets):
-        slot = m * SLOT_SIZE
-        if m != entered:
-            stake = absolute(worth(slots[slot + HOLDING], places[m * PLACE_SIZE + MARK], terms[m * TERMS_SIZE :]))
-            if m < entered and slots[slot + WISH] == BUY:
-                stake = slots[slot + WISH_COST]
-            wallet[OTHER_POSITIONS] += 1 if stake > 0 else 0
-            wallet[OTHER_EXPOSURE] += stake
+def wide(level: Floats, column: int) -> float:
+    """A column that only wide rows have."""
+    return level[column] if column < LEVELS_SIZE else 0.0
 
 
-def ask_for_entry(
+def ask_to_enter(
     wallet: Ints,
     slot: Ints,
     terms: Ints,
@@ -186,9 +114,9 @@ def ask_for_entry(
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """Size a wished entry and set its cash aside, or refuse it; a turn whose exit the venue refused is dropped."""
+    """Size an entry and set aside what it may cost, or refuse it; a turn whose exit the venue refused is dropped."""
     slot[WISH] = NOTHING
-    size_wish(
+    wish_entry(
         wallet,
         slot,
         terms,
@@ -198,21 +126,18 @@ def ask_for_entry(
         equity,
         level[LEVEL],
         first_distance(level[STOP_AWAY], level[TRAIL_AWAY]),
-        level[FIRST_AWAY] if WIDTH > FIRST_AWAY else 0.0,
-        level[SECOND_AWAY] if WIDTH > SECOND_AWAY else 0.0,
-        level[FIRST_SHARE] if WIDTH > FIRST_SHARE else 0.0,
-        level[EVEN_AWAY] if WIDTH > EVEN_AWAY else 0.0,
-        level[HELD_MS] if WIDTH > HELD_MS else 0.0,
+        wide(level, FIRST_AWAY),
+        wide(level, SECOND_AWAY),
+        wide(level, FIRST_SHARE),
+        wide(level, EVEN_AWAY),
+        wide(level, HELD_MS),
         close_ticks,
         time_ms,
     )
-    if slot[WISH] == TURN:
-        slot[WISH] = NOTHING
-    elif slot[WISH] == BUY and cash_is_there(wallet, slot, terms):
+    if slot[WISH] == BUY:
         wallet[RESERVED] += entry_cash(slot[WISH_COST], terms)
-    elif slot[WISH] == BUY:
+    else:
         slot[WISH] = NOTHING
-        refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
 
 
 def leave_all(
@@ -245,41 +170,52 @@ def leave_all(
             slots[m * SLOT_SIZE + WISH] = TURN if wish == TURN else NOTHING
 
 
-def enter_all(
+def size_all(
     wallet: Ints,
     slots: Ints,
     terms: Ints,
     places: Ints,
     scales: Floats,
-    trades: Ints,
     refusals: Ints,
     counts: Ints,
     levels: Floats,
-    open_ticks: Ints,
     close_ticks: Ints,
     markets: int,
     equity: int,
     time_ms: int,
 ) -> None:
-    """Size and cash of every entry, then their fills, then their stops: as one message after the other reaches a venue."""
+    """Ask for every entry, in the mandate's order; those that may be made stay wishes."""
     for m in range(markets):
         if slots[m * SLOT_SIZE + WISH] != NOTHING:
-            if terms[POSITIONS_MAX] > 0 or terms[EXPOSURE_MAX] > 0:
-                note_others(wallet, slots, terms, places, m, markets)
-            bar = places[m * PLACE_SIZE + CLOSED]
-            ask_for_entry(
+            note_others(wallet, slots, terms, places, markets, m)
+            ask_to_enter(
                 wallet,
                 slots[m * SLOT_SIZE :],
                 terms[m * TERMS_SIZE :],
                 refusals[places[m * PLACE_SIZE + REFUSALS_AT] :],
                 counts[m * COUNTS_SIZE :],
-                levels[bar * WIDTH :],
+                levels[places[m * PLACE_SIZE + CLOSED] * LEVELS_SIZE :],
                 scales[m],
                 equity,
-                close_ticks[bar],
+                close_ticks[places[m * PLACE_SIZE + CLOSED]],
                 time_ms,
             )
     wallet[RESERVED] = 0
+
+
+def enter_all(
+    wallet: Ints,
+    slots: Ints,
+    terms: Ints,
+    places: Ints,
+    trades: Ints,
+    refusals: Ints,
+    counts: Ints,
+    open_ticks: Ints,
+    markets: int,
+    time_ms: int,
+) -> None:
+    """The fills of all entries, then their stops: as one message after the other reaches a venue."""
     for m in range(markets):
         if slots[m * SLOT_SIZE + WISH] == BUY:
             fill_entry(
@@ -332,7 +268,7 @@ def act(
             decide_market(
                 slots[m * SLOT_SIZE :],
                 terms[m * TERMS_SIZE :],
-                levels[bar * WIDTH :],
+                levels[bar * LEVELS_SIZE :],
                 scales[m],
                 high_ticks[bar],
                 low_ticks[bar],
@@ -340,10 +276,8 @@ def act(
                 time_ms,
             )
     leave_all(wallet, slots, terms, places, order, trades, refusals, counts, open_ticks, markets)
-    enter_all(
-        wallet, slots, terms, places, scales, trades, refusals, counts, levels, open_ticks, close_ticks, markets, equity,
-        time_ms,
-    )  # fmt: skip
+    size_all(wallet, slots, terms, places, scales, refusals, counts, levels, close_ticks, markets, equity, time_ms)
+    enter_all(wallet, slots, terms, places, trades, refusals, counts, open_ticks, markets, time_ms)
 
 
 def run_block(
@@ -372,16 +306,15 @@ def run_block(
 ) -> None:
     """So many Ts from `first_ms` on, one timeframe apart; `equity` gets what the mandate is worth at each.
 
-    The day's loss is looked at only where a limit asks for it; a mandate's limits are the same on all its markets.
+    What limits remember of the equity is noted only where one asks for it; of all markets' terms, by the first's.
     """
     for k in range(steps):
         time_ms = first_ms + k * timeframe_ms
         found = close_bars(
-            wallet, slots, terms, places, trades, refusals, counts, levels, open_time, open_ticks, high_ticks, low_ticks,
-            close_ticks, stride, markets, time_ms, timeframe_ms,
+            wallet, slots, terms, places, order, trades, refusals, counts, levels, open_time, open_ticks, high_ticks,
+            low_ticks, close_ticks, stride, markets, time_ms, timeframe_ms,
         )  # fmt: skip
-        noted = terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]
-        noted = noted and found != QUIET and terms[WATCHED] > 0
+        noted = found != QUIET and terms[WATCHED] > 0 and to_be_noted(wallet, terms, time_ms)
         if record or noted or found == WISHES:
             now = equity_of(wallet, slots, terms, places, markets)
             if record:

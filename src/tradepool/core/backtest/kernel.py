@@ -38,6 +38,7 @@ from tradepool.core.account.account_step import (
     WISH_STEPS,
     WISH_TIME,
     cash_is_there,
+    decide_entry,
     decide_held,
     first_distance,
     relevel,
@@ -46,7 +47,7 @@ from tradepool.core.account.account_step import (
     worth,
 )
 from tradepool.core.account.booking import decide_levels, decide_targets
-from tradepool.core.account.limit_step import DAY, DAY_MS, DRAWDOWN_MAX_PPM, NOW, WATCHED, note_equity
+from tradepool.core.account.limit_step import LOSS_STREAK, NOW, WATCHED, cooling, note_equity, to_be_noted
 from tradepool.core.backtest.fills import close_all, enter, fill_stop, fill_target, place_stop, refuse
 from tradepool.core.compiler.vocabulary import Ints, floor_div
 
@@ -72,7 +73,10 @@ def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: I
     if wish == BUY:
         enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
     if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
-        if cash_is_there(wallet, slot, terms):
+        # What the exit changed: its loss may begin a cool-down, and the cash is another.
+        if cooling(wallet, terms):
+            refuse(terms, refusals, counts, time_ms, LOSS_STREAK)
+        elif cash_is_there(wallet, slot, terms):
             enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
         else:
             refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
@@ -169,7 +173,7 @@ def equity_at(wallet: Ints, slot: Ints, terms: Ints, close_ticks: int) -> int:
     return wallet[CASH] + worth(slot[HOLDING], close_ticks, terms) if slot[HOLDING] != 0 else wallet[CASH]
 
 
-def size_wish(
+def wish_entry(
     wallet: Ints,
     slot: Ints,
     terms: Ints,
@@ -187,11 +191,15 @@ def size_wish(
     close_ticks: int,
     time_ms: int,
 ) -> None:
-    """Size an entry from the mandate's equity, on a flat slot or on one that is closed at the same T."""
+    """Size an entry from the mandate's equity: of a flat slot, whose cash is asked for now, or of one that turns, whose
+    cash is asked for after its exit."""
     side = SHORT if SHORTS == 1 and exposure < 0.0 else LONG
     turns = SHORTS == 1 and slot[HOLDING] != 0
     wallet[NOW] = time_ms
-    steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
+    if turns:
+        steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
+    else:
+        steps = decide_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
     if steps > 0:
         slot[WISH] = TURN if turns else BUY
         slot[WISH_TIME] = time_ms
@@ -201,47 +209,6 @@ def size_wish(
             decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
     else:
         refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
-
-
-def wish_entry(
-    wallet: Ints,
-    slot: Ints,
-    terms: Ints,
-    refusals: Ints,
-    counts: Ints,
-    scale: float,
-    exposure: float,
-    stop: float,
-    first_target: float,
-    second_target: float,
-    target_share: float,
-    break_even: float,
-    hold_ms: float,
-    close_ticks: int,
-    time_ms: int,
-) -> None:
-    """Size an entry of the only market; its cash is asked for now, that of a turn after the exit."""
-    size_wish(
-        wallet,
-        slot,
-        terms,
-        refusals,
-        counts,
-        scale,
-        equity_at(wallet, slot, terms, close_ticks),
-        exposure,
-        stop,
-        first_target,
-        second_target,
-        target_share,
-        break_even,
-        hold_ms,
-        close_ticks,
-        time_ms,
-    )
-    if slot[WISH] == BUY and not cash_is_there(wallet, slot, terms):
-        slot[WISH] = NOTHING
-        refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
 
 
 def wish_for_held(
@@ -293,7 +260,7 @@ def decide(
     time_ms: int,
 ) -> None:
     """The account part at the close of a bar: what to do at the next open."""
-    if terms[WATCHED] > 0 and (terms[DRAWDOWN_MAX_PPM] > 0 or floor_div(time_ms, DAY_MS) != wallet[DAY]):
+    if terms[WATCHED] > 0 and to_be_noted(wallet, terms, time_ms):
         note_equity(wallet, terms, equity_at(wallet, slot, terms, close_ticks), time_ms)
     if slot[HOLDING] != 0:
         wish_for_held(
@@ -307,6 +274,7 @@ def decide(
             refusals,
             counts,
             scale,
+            equity_at(wallet, slot, terms, close_ticks),
             exposure,
             first_distance(stop_distance, trail_distance),
             first_target,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.terms import price_scale, terms_of
-from tradepool.core.backtest import batch_kernel, fills
-from tradepool.core.backtest.batch_kernel import PLACE_SIZE
+from tradepool.core.backtest import batch_bars, batch_kernel, fills
+from tradepool.core.backtest.batch_bars import PLACE_SIZE
 from tradepool.core.backtest.loop import switched, switches_of, ticks_of
 from tradepool.core.backtest.result import MandateResult, MarketResult, market_result
 from tradepool.core.backtest.run import Setting, market_for, room_for
@@ -89,19 +89,19 @@ def run_mandate(
     traded = [(market_for(strategy, market), bars) for market, bars in traded]
     timeframe_ms = common_timeframe(traded)
     source, market_part = _market_part(strategy, timeframe_ms, runner)
-    width = strategy.graph.columns
-    account = _account_part((*switches_of(strategy), ("WIDTH", width)), runner)
+    columns = strategy.graph.columns
+    account = _account_part((*switches_of(strategy), ("LEVELS_SIZE", columns)), runner)
     all_series = [_series(strategy, source, market, bars, setting, others) for market, bars in traded]
     rows = _rows(all_series, setting)
     shown: list[tuple[Ints, Ints]] = []
-    block = _Block(len(all_series), block_bars, width)
+    block = _Block(len(all_series), columns, block_bars)
     for first_ms, steps, ranges in _blocks(all_series, timeframe_ms, block_bars):
         for m, (series, (i0, i1)) in enumerate(zip(all_series, ranges, strict=True)):
             block.take(rows.places, m, series, i0, i1)
-            market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride * width :])
+            market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride :].reshape(-1))
         account(
             rows.wallet, rows.slots, rows.terms, rows.places, rows.order, rows.scales, rows.trades, rows.refusals,
-            rows.counts, block.levels, *block.bars, block.equity, block.stride, len(all_series), first_ms, steps,
+            rows.counts, block.levels.reshape(-1), *block.bars, block.equity, block.stride, len(all_series), first_ms, steps,
             timeframe_ms, record_equity,
         )  # fmt: skip
         if record_equity:
@@ -112,10 +112,10 @@ def run_mandate(
 class _Block:
     """Bars and levels of a block of time, `stride` rows a market: those that close in it, and one more to act at."""
 
-    def __init__(self, markets: int, block_bars: int, width: int) -> None:
+    def __init__(self, markets: int, columns: int, block_bars: int) -> None:
         self.stride = block_bars + 1
         self.bars = [np.empty(markets * self.stride, np.int64) for _ in range(5)]
-        self.levels = np.empty(markets * self.stride * width)
+        self.levels = np.empty((markets * self.stride, columns))
         self.equity = np.empty(block_bars, np.int64)
 
     def take(self, places: Ints, m: int, series: _Series, i0: int, i1: int) -> None:
@@ -124,8 +124,8 @@ class _Block:
         for column, values in zip(self.bars, (series.bars.open_time, *series.ticks), strict=True):
             column[begin : begin + more - i0] = values[i0:more]
         place = places[m * PLACE_SIZE :]
-        place[batch_kernel.BAR], place[batch_kernel.BARS] = 0, i1 - i0
-        place[batch_kernel.ENDS] = min(i1, len(series.bars) - 1) - i0
+        place[batch_bars.BAR], place[batch_bars.BARS] = 0, i1 - i0
+        place[batch_bars.ENDS] = min(i1, len(series.bars) - 1) - i0
 
     def shown(
         self,
@@ -224,7 +224,7 @@ def _rows(all_series: Sequence[_Series], setting: Setting) -> _Rows:
         [int(series.terms[most]) * size for series in all_series]
         for most, size in ((step.TRADES_MAX, fills.TRADE_SIZE), (step.REFUSALS_MAX, fills.REFUSAL_SIZE))
     ]
-    for field, parts in zip((batch_kernel.TRADES_AT, batch_kernel.REFUSALS_AT), sizes, strict=True):
+    for field, parts in zip((batch_bars.TRADES_AT, batch_bars.REFUSALS_AT), sizes, strict=True):
         places[field::PLACE_SIZE] = np.cumsum([0, *parts[:-1]])
     symbols = [series.market.symbol for series in all_series]
     return _Rows(
@@ -251,7 +251,7 @@ def _result(
     markets: list[MarketResult] = []
     for m, series in enumerate(all_series):
         place = rows.places[m * PLACE_SIZE :]
-        place[batch_kernel.MARK] = series.ticks[3][-1]
+        place[batch_bars.MARK] = series.ticks[3][-1]
         markets.append(
             market_result(
                 strategy.strategy_id(series.bars.timeframe_ms),
@@ -259,12 +259,12 @@ def _result(
                 series.bars,
                 slot=rows.slots[m * step.SLOT_SIZE : (m + 1) * step.SLOT_SIZE],
                 counts=rows.counts[m * fills.COUNTS_SIZE :],
-                trades=rows.trades[place[batch_kernel.TRADES_AT] :],
-                refusals=rows.refusals[place[batch_kernel.REFUSALS_AT] :],
+                trades=rows.trades[place[batch_bars.TRADES_AT] :],
+                refusals=rows.refusals[place[batch_bars.REFUSALS_AT] :],
             )
         )
     # As lists: Python's integers have no width, NumPy's do.
-    equity = batch_kernel.equity_of(
+    equity = batch_bars.equity_of(
         rows.wallet.tolist(), rows.slots.tolist(), rows.terms.tolist(), rows.places.tolist(), len(all_series)
     )
     times, values = (np.concatenate(parts) for parts in zip(*shown, strict=True)) if shown else (None, None)
