@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import Series
-from tests.whole.test_parity import GRACE_MS, SHORT_BARS, START_MS, check_parity, listing_of, mandates, players
+from tests.whole.test_parity import GRACE_MS, START_MS, check_parity, listing_of, mandates, players
 from tradepool.core.graph.expr import close, crosses_above, crosses_below
 from tradepool.core.graph.primitives import ema
 from tradepool.core.strategies.exits import (
@@ -29,6 +29,7 @@ from tradepool.entrypoints.replay import Plan, on_our_venue
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_listings
 
+BARS = 2_500
 LADDER = targets_atrs(1.5, 4.0, 0.4)
 # Each kind alone, and together as a ladder is used.
 EXITS: dict[str, Exits] = {
@@ -98,7 +99,7 @@ def check_reasons(found: dict[str, list[Trade]]) -> None:
 @pytest.mark.parametrize("seed", [21, 22])
 def test_the_same_where_prices_jump(long: bool, seed: int) -> None:
     """Gapped candles: stops that are jumped over, targets that the open has passed, with and without a re-levelling."""
-    (model,) = model_listings(["GAP/USDT"], 300_000, START_MS, 30_000 if long else 3_000, seed, gap_share=0.05)
+    (model,) = model_listings(["GAP/USDT"], 300_000, START_MS, 30_000 if long else 2_000, seed, gap_share=0.05)
     found = same_trades(model)
     check_reasons(found)
     passed = Counter(t.exit_reason.value for all_ in found.values() for t in all_ if t.exit_time_ms % 300_000 == 0)
@@ -109,7 +110,7 @@ def test_the_same_where_prices_jump(long: bool, seed: int) -> None:
 @pytest.mark.parametrize("name", ["BINANCE-BTC-USDT-5m"])
 def test_the_same_on_a_real_market(series: Series, long: bool, name: str) -> None:
     """Around its largest move, or all of it."""
-    check_reasons(same_trades(listing_of(series(name), None if long else SHORT_BARS)))
+    check_reasons(same_trades(listing_of(series(name), None if long else BARS)))
 
 
 def test_the_same_for_parts_that_are_hardly_large_enough(long: bool) -> None:

@@ -101,6 +101,8 @@ def test_a_signal_exit_waits_until_everything_has_left_the_book() -> None:
     assert end(story, low, first, stop) == []
     (sale,) = orders(end(story, second))
     assert (sale.quantity, sale.purpose) == (PART + REST, Purpose.SIGNAL_EXIT)
+    (trade,) = trades(story.fill(sale, "101.00"))
+    assert trade.exit_reason is Purpose.SIGNAL_EXIT
 
 
 def test_a_moved_stop_moves_with_its_targets() -> None:
@@ -189,6 +191,40 @@ def test_a_list_that_somebody_cancels_is_placed_again() -> None:
     assert cancels(end(story, first)) == [stop.client_order_id]
     again = pairs(end(story, stop, second))
     assert sum(each.quantity for each, _ in again) == PART + REST
+
+
+def test_a_stop_that_somebody_cancels_is_placed_where_it_was() -> None:
+    """The only one, or beside what still rests; so is a target that has no stop."""
+    story = Story()
+    stop = story.enter()
+    (again,) = orders(story.cancelled(stop.client_order_id))
+    assert (again.stop_price, again.quantity) == (stop.stop_price, stop.quantity)
+    bare = Story()
+    (entry,) = orders(bare.candles(signal(stop_distance=0.0, **LADDER)))
+    first, second = orders(bare.fill(entry, "100.00"))
+    bare.accept(first)
+    bare.accept(second)
+    assert cancels(end(bare, first)) == [second.client_order_id]
+    assert [each.price for each in orders(end(bare, second))] == [first.price, second.price]
+
+
+def test_when_the_rest_is_sold_first_the_part_is_what_there_is() -> None:
+    """A stop that only one of the two reached: what is placed again is for the part alone."""
+    story = Story()
+    (low, first), (stop, _) = ladder(story)
+    assert story.fill(stop, "95.00") == []
+    ((again, _),) = pairs(end(story, low, first))
+    assert again.quantity == PART
+
+
+def test_a_stop_that_was_passed_and_sold_above_it_was_still_a_stop() -> None:
+    """Without a target nothing else can be meant, wherever the price went meanwhile."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, "100.00"))
+    (sale,) = orders(story.reject(stop, "would_trigger"))
+    (trade,) = trades(story.fill(sale, "97.00"))
+    assert trade.exit_reason is Purpose.STOP
 
 
 def test_a_cancel_that_is_refused_is_wished_again_at_the_next_candle() -> None:

@@ -109,8 +109,7 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
     """A stop or a target left the book without (the rest of) its fill; where its partner is at work, that one tells on."""
     if order.partner in out.orders:
         return
-    short = slot.row[step.STOP] > 0 and slot.covered(out.orders) < slot.steps()
-    if slot.held and slot.guards and short and not slot.busy:
+    if slot.held and slot.guards and not slot.busy:
         level_again(out, slot, time_ms)
     else:
         settle(out, slot, time_ms)
