@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tradepool.core.account.account import Account
-from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, released_entry
+from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
 from tradepool.domain.event import AccountOpened, CandlesClosed, Event, OrderFilled, StreamLost
@@ -120,9 +120,11 @@ class AccountActor:
             case AccountOpened():
                 return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
             case OrderFilled(fill=fill):
-                return [fill_entry(fill, self.account.slots[fill.market].market)]
-            case PositionAdopted(market=market):
-                return [adopted_entry(self.account.account.id, event, self.account.slots[market].market)]
+                market = self.account.slots[fill.market].market
+                ours = self.account.naming.whose(fill.client_order_id, self.account.account.number).known
+                return [fill_entry(fill, market) if ours else outside_entry(fill, market)]
+            case PositionAdopted():
+                return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
         return []
 
     def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
