@@ -42,6 +42,7 @@ from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
 from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import make_tls_files
 from tradepool.simexchange.venue import Venue
@@ -208,6 +209,22 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
         (mandate,) = promotion.mandates(deployed)
         climbed = [p.after for p in mandate.promotions if p.reason == "it did well"]
         assert climbed == ["canary", "live", "shadow"]
+
+    tell(tmp_path, story)
+
+
+def test_who_is_resumed_enters_again_after_an_order_of_somebody_else(tmp_path: Path) -> None:
+    async def story(live: Live) -> None:
+        account = live.world.venue.account(KEY.key)
+        live.world.venue.place(account, NewOrder("BTCUSDT", "web_1", Side.BUY, Kind.LIMIT, 1_000, 9_000, 0))
+        await live.world.until(lambda: live.world.actor().account.foreign)
+        await live.enter(BTC, 100.0)
+        assert await live.asks(do="resume", kind="market", name=BTC.id) == ""
+        assert await live.asks(do="resume", kind="user", name="ben") == ""
+        assert await live.asks(do="resume", kind="user", name="ann") == "ann-main"
+        await live.world.settle()
+        await live.enter(BTC, 100.0)
+        assert live.world.refusals() == ["foreign_order", "foreign_order", "shadow"]
 
     tell(tmp_path, story)
 

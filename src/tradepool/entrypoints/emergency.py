@@ -265,7 +265,10 @@ def resume(deployed: Deployed, wish: Wish) -> str:
         lifted = rows.lift(wish.scope, deed)
         others = [str(each.scope) for each in rows.halts()]
     word = f"{wish.scope} trades again" if lifted else f"{wish.scope} was not halted"
-    return f"{word}; still halted: {', '.join(others) or 'nothing'}."
+    asked = {"do": "resume", "kind": wish.scope.kind.value, "name": wish.scope.name}
+    told = ask(deployed.socket, asked, ANSWER_S) if running_pid(deployed) is not None and answers(deployed) else None
+    resumed = f" On {told} somebody else had ordered: they enter again." if told else ""
+    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}"
 
 
 def flatten(deployed: Deployed, wish: Wish) -> str:

@@ -294,6 +294,8 @@ class Trading:
                 return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._ready else []).decode()
             case "flatten":
                 return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
+            case "resume":
+                return self._resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
             case "positions":
                 return self._all(position_rows)
             case "orders":
@@ -333,6 +335,20 @@ class Trading:
             actor.post(FlattenAsked(time_ms=self._clock.now_ms(), markets=tuple(sorted(markets))))
             told.append(seat.account_id)
         return msgspec.json.encode({"told": told, "deaf": deaf}).decode()
+
+    def _resume(self, scope: Scope) -> str:
+        """Accounts in scope on which somebody else had ordered: a person says that this is over."""
+        resumed = list[str]()
+        for seat, actor in self._actors():
+            if actor is None or actor.account.foreign is None or scope.kind is ScopeKind.MARKET:
+                continue
+            if (
+                scope.covers(seat.user.id, seat.mandate.markets[0])
+                and seat.account_id not in self._platform.desk.halted
+            ):
+                self._platform.desk.resume(seat.account_id)
+                resumed.append(seat.account_id)
+        return ", ".join(resumed)
 
     def _actors(self) -> list[tuple[Seated, AccountActor | None]]:
         by_account = {actor.account.account.id: actor for actor in self._platform.desk.actors} if self._ready else {}

@@ -344,6 +344,11 @@ class Account:
         if (fill.market, fill.fill_id) in self._fills:
             return
         order = self.orders.get(fill.client_order_id)
+        if order is None and not self.naming.whose(fill.client_order_id, self.account.number).known:
+            self._fills.add((fill.market, fill.fill_id))
+            self._order_of_others(ForeignOrder(time_ms=fill.time_ms, name=fill.client_order_id, market=fill.market))
+            self.changed = True
+            return
         if order is None:
             raise BrokenLaw(law="every fill has our intent", facts=f"{fill.fill_id} on {fill.market} has none")
         self._fills.add((fill.market, fill.fill_id))

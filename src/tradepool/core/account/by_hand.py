@@ -20,6 +20,7 @@ from tradepool.domain.by_hand import (
     ByHand,
     CloseAsked,
     FlattenAsked,
+    LotShrunk,
     OrdersCapped,
     PositionAdopted,
     PositionReleased,
@@ -52,7 +53,7 @@ def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
             return bool(found)
         case OrdersCapped():
             return _cap(account, event)
-        case CloseAsked() | PositionAdopted() | PositionReleased():
+        case CloseAsked() | PositionAdopted() | PositionReleased() | LotShrunk():
             return event.market in account.slots and _to(account, account.slots[event.market], event, out)
     return False
 
@@ -60,7 +61,7 @@ def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
 def _to(
     account: Steered,
     slot: Slot,
-    event: CloseAsked | PositionAdopted | PositionReleased,
+    event: CloseAsked | PositionAdopted | PositionReleased | LotShrunk,
     out: Outbox,
 ) -> bool:
     match event:
@@ -75,11 +76,10 @@ def _to(
         case PositionAdopted():
             return _adopt(account, slot, event, out)
         case PositionReleased():
-            if not slot.held or slot.busy:
-                return False
-            slot.release_ticks = slot.market.ticks(event.price)
-            leave(out, slot, RELEASE, event.time_ms)
-            return True
+            return slot.held and not slot.busy and _release(slot, 0, event, out)
+        case LotShrunk():
+            lost = slot.steps() - int(event.held / slot.market.quantity_step)
+            return slot.held and not slot.busy and lost > 0 and _release(slot, lost, event, out)
 
 
 # ---- selling
@@ -141,6 +141,16 @@ def _adopt(account: Steered, slot: Slot, event: PositionAdopted, out: Outbox) ->
     account.wallet[step.CASH] += ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
     booking.book_entry(account.wallet, row, slot.terms, ticks, steps, 0, event.time_ms)
     leave(out, slot, step.NOTHING, event.time_ms)
+    return True
+
+
+def _release(slot: Slot, steps: int, event: PositionReleased | LotShrunk, out: Outbox) -> bool:
+    """Let go of so many steps (0: all); what is left is protected anew, with one target, the far one."""
+    if steps and slot.row[step.PART]:
+        booking.next_target(slot.row)
+    slot.release_steps, slot.release_ticks = steps, slot.market.ticks(event.price)
+    slot.row[step.UNSELLABLE] = 0
+    leave(out, slot, RELEASE, event.time_ms)
     return True
 
 

@@ -7,6 +7,7 @@ exchange kept.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
@@ -55,6 +56,21 @@ def fill_entry(fill: Fill, market: Market) -> LedgerEntry:
             )
         )
     return _entry(fill.account, fill.time_ms, tuple(transfers), f"fill:{fill.market}:{fill.fill_id}")
+
+
+def outside_entry(fill: Fill, market: Market) -> LedgerEntry:
+    """A fill of the owner's own order: what it moved came from his capital, and went there."""
+    swapped = fill_entry(fill, market)
+    moved = tuple(
+        replace(
+            transfer,
+            debit=LedgerCode.CAPITAL if transfer.debit is not LedgerCode.VENUE else LedgerCode.VENUE,
+            credit=LedgerCode.CAPITAL if transfer.credit is not LedgerCode.VENUE else LedgerCode.VENUE,
+            code=TransferCode.OUTSIDE,
+        )
+        for transfer in swapped.transfers
+    )
+    return replace(swapped, transfers=moved)
 
 
 def adopted_entry(account: AccountId, event: PositionAdopted, market: Market) -> LedgerEntry:

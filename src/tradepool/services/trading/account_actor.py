@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
 from tradepool.core.account.snapshot import put_back, taken
-from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, released_entry
+from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
 from tradepool.domain.denial import sentence_of
@@ -228,11 +228,13 @@ class AccountActor:
             case AccountOpened():
                 return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
             case OrderFilled(fill=fill):
-                return [fill_entry(fill, self.account.slots[fill.market].market)]
+                market = self.account.slots[fill.market].market
+                ours = self.account.naming.whose(fill.client_order_id, self.account.account.number).known
+                return [fill_entry(fill, market) if ours else outside_entry(fill, market)]
             case OrdersAdopted(fills=fills):
                 return [fill_entry(fill, self.account.slots[fill.market].market) for fill in fills]
-            case PositionAdopted(market=market):
-                return [adopted_entry(self.account.account.id, event, self.account.slots[market].market)]
+            case PositionAdopted():
+                return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
         return []
 
     def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:

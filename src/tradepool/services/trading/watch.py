@@ -1,4 +1,4 @@
-"""What is looked at beside trading: each key's rights, and whether somebody else orders on an account.
+"""What is looked at beside trading: each key's rights, and whether somebody else orders on an account, or has traded.
 
 The user stream tells foreign orders at once; while it is broken the open orders are asked for. Rounds are spread over
 their time, so that a thousand accounts do not ask in the same moment.
@@ -20,6 +20,7 @@ from tradepool.runtime import telemetry
 from tradepool.runtime.supervise import Supervisor
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.entry_gate import EntryGate
+from tradepool.services.trading.hand_trades import look_for_hand_trades
 
 ROUND_S = 30.0
 LISTING_S = 300.0
@@ -104,6 +105,8 @@ class Watch:
             await key.check()
             if not actor.account.listening:
                 await look_for_foreign_orders(actor)
+            else:
+                await look_for_hand_trades(actor, self._clock)
         except KeyRefused as error:
             self._refuse(account, error)
         except VenueError as error:
