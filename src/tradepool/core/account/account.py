@@ -308,8 +308,9 @@ class Account:
         order.owed = filled is not None and market.steps(filled) > order.filled_steps
         if order.owed or not order.cancelled():
             return
+        guarded = event.client_order_id in self.slots[order.request.market].guards
         slot, self.changed = self._finish(order), True
-        if order.request.type is not OrderType.MARKET:
+        if guarded:
             ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
