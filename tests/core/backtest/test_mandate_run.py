@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.backtest.test_account import DOWN, UP, naive_runs, strategies, trades_of
+from tests.core.backtest.test_account import DOWN, UP, levels, naive_runs, strategies, trades_of
 from tests.core.backtest.test_runners import TIMEFRAME_MS, market_of, markets, settings_of_runs, wild_bars
 from tests.core.graph.samples import examples
 from tradepool.core.backtest.mandate_run import NotOneMandate, run_mandate
@@ -140,6 +140,32 @@ def test_sizes_follow_the_equity_of_the_whole_mandate_and_so_does_its_daily_loss
     (bought,) = run_mandate(RISES, traded[1:], CASH).open_positions
     _, beside = run_mandate(RISES, traded, CASH).open_positions
     assert beside.quantity < bought.quantity
+
+
+def walked(*rows: tuple[float, float, float, float]) -> Bars:
+    """Bars of an open, a low, a high and a close each."""
+    open_, low, high, end = (np.array(column) for column in zip(*rows, strict=True))
+    times = (288 + np.arange(len(rows))) * TIMEFRAME_MS
+    return Bars(TIMEFRAME_MS, times, open_, high, low, end, np.ones(len(rows)))
+
+
+@pytest.mark.parametrize("streak", [2, 1])
+def test_a_streak_of_losses_is_counted_in_the_order_of_time(streak: int) -> None:
+    """A stop at a quarter of the bar, then a gain elsewhere at half of it: no streak, whatever the order of markets."""
+    below, above = (99, 99, 99, 99), (101, 101, 101, 101)
+    loses, gains = (101, 98, 101, 101), (101, 101, 105, 104)
+    traded = [
+        (named("AAA")[0], walked(below, above, gains, *[below] * 6)),
+        (named("BBB")[0], walked(below, above, loses, below, above, loses, below, above, above)),
+    ]
+    strategy = replace(RISES, exits=levels(2, 3))
+    limited = replace(CASH, limits=Limits(loss_streak_max=streak))
+    for order in (traded, traded[::-1]):
+        result = run_mandate(strategy, order, limited)
+        ended = [of.trades[0] for of in result.markets]
+        assert sorted(trade.exit_reason.value for trade in ended) == ["stop", "target"]
+        assert ended[0].entry_time_ms == ended[1].entry_time_ms
+        assert [refusal.reason for refusal in result.refusals] == ([] if streak == 2 else ["loss_streak"] * 2)
 
 
 def test_a_series_that_ends_leaves_its_position_and_the_others_go_on() -> None:

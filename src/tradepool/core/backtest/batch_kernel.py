@@ -42,7 +42,7 @@ from tradepool.core.backtest.batch_bars import (
     worth_of,
 )
 from tradepool.core.backtest.fills import COUNTS_SIZE, fill_entry, place_first_stop
-from tradepool.core.backtest.kernel import is_entry, leave, wish_entry, wish_for_held
+from tradepool.core.backtest.kernel import is_entry, leave, size_wish, wish_for_held
 from tradepool.core.compiler.vocabulary import Floats, Ints
 
 # By names of their own: some of theirs mean something else in the account part.
@@ -116,7 +116,7 @@ def ask_to_enter(
 ) -> None:
     """Size an entry and set aside what it may cost, or refuse it; a turn whose exit the venue refused is dropped."""
     slot[WISH] = NOTHING
-    wish_entry(
+    size_wish(
         wallet,
         slot,
         terms,

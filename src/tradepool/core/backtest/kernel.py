@@ -173,7 +173,7 @@ def equity_at(wallet: Ints, slot: Ints, terms: Ints, close_ticks: int) -> int:
     return wallet[CASH] + worth(slot[HOLDING], close_ticks, terms) if slot[HOLDING] != 0 else wallet[CASH]
 
 
-def wish_entry(
+def size_wish(
     wallet: Ints,
     slot: Ints,
     terms: Ints,
@@ -209,6 +209,44 @@ def wish_entry(
             decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
     else:
         refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
+
+
+def wish_entry(
+    wallet: Ints,
+    slot: Ints,
+    terms: Ints,
+    refusals: Ints,
+    counts: Ints,
+    scale: float,
+    exposure: float,
+    stop: float,
+    first_target: float,
+    second_target: float,
+    target_share: float,
+    break_even: float,
+    hold_ms: float,
+    close_ticks: int,
+    time_ms: int,
+) -> None:
+    """The same for an only market, whose equity is known here; seldom called, so no usual bar pays for counting it."""
+    size_wish(
+        wallet,
+        slot,
+        terms,
+        refusals,
+        counts,
+        scale,
+        equity_at(wallet, slot, terms, close_ticks),
+        exposure,
+        stop,
+        first_target,
+        second_target,
+        target_share,
+        break_even,
+        hold_ms,
+        close_ticks,
+        time_ms,
+    )
 
 
 def wish_for_held(
@@ -274,7 +312,6 @@ def decide(
             refusals,
             counts,
             scale,
-            equity_at(wallet, slot, terms, close_ticks),
             exposure,
             first_distance(stop_distance, trail_distance),
             first_target,
