@@ -1,8 +1,8 @@
 """The heart: a replay of the live stack and a backtest over the same candles give the same trades.
 
 All strategies, with stops and trailing and one over two timeframes, are users of one replay; so are strategies that read
-a market they do not trade, and mandates whose markets share the cash. Short form: windows around the largest move; long form: whole series, and 50,000 bars of the
-longest.
+a market they do not trade, and mandates whose markets share the cash. Short form: windows around the largest move; long
+form: whole series, and 50,000 bars of the longest.
 """
 
 from __future__ import annotations

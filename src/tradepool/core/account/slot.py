@@ -133,11 +133,6 @@ class Slot:
         return self.entry is not None or self.exit is not None or self.after_cancel != step.NOTHING
 
     @property
-    def exiting(self) -> bool:
-        """Whether a sale is on its way, whose cash entries elsewhere wait for."""
-        return self.exit is not None or self.after_cancel == step.SELL
-
-    @property
     def leaving(self) -> bool:
         """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
         return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
