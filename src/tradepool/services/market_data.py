@@ -35,6 +35,8 @@ from tradepool.services.reader import Reader
 CANDLE_GRACE_S = 2.0
 # Later than the grace: what then is not there is missing.
 POLL_AFTER_MS = 3_000
+# So long after a bar's end the venue may not have its candle yet.
+ON_ITS_WAY_MS = 1_000
 # Markets that are asked at once for what they lack.
 ASKED_AT_ONCE = 8
 # Turns of the loop in which a frame that has come already reaches the inbox; it takes three of them through ccxt.
@@ -220,7 +222,7 @@ class MarketData:
             await self._learn_missed(now_ms)
         else:
             for followed, candles in await self._missed.at_start(self._followed):
-                self._learn(followed, candles, now_ms)
+                self._learn(followed, candles, self._believed_ms(candles, now_ms))
                 followed.prompt = True
             self._caught_up = True
         for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
@@ -241,10 +243,18 @@ class MarketData:
                 if isinstance(found, BaseException):
                     failed = found
                 else:
-                    self._learn(followed, found, now_ms)
+                    self._learn(followed, found, self._believed_ms(found, now_ms))
                     followed.prompt = True
             if failed is not None:
                 raise failed
+
+    def _believed_ms(self, candles: Sequence[Candle], now_ms: int) -> int:
+        """Up to when an answer of `now_ms` tells which candles there are: one that ended this moment may be on its way into
+        the venue's record, so that it is not there yet does not mean that it never will be."""
+        ended_ms = now_ms - now_ms % self._timeframe_ms
+        if now_ms - ended_ms >= ON_ITS_WAY_MS or any(candle.close_time_ms == ended_ms for candle in candles):
+            return now_ms
+        return ended_ms - 1
 
     def _learn(self, followed: Followed, candles: Sequence[Candle], now_ms: int) -> None:
         """Take in what the venue has of a market; up to `now_ms` there is nothing else."""
