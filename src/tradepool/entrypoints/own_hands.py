@@ -34,7 +34,7 @@ from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.safety import not_seen, safety_of
-from tradepool.entrypoints.trading import seat_of
+from tradepool.entrypoints.seating import seat_of
 from tradepool.ports.clock import Clock
 from tradepool.presentation.status_page import AccountSafety
 from tradepool.runtime.egress import sealed

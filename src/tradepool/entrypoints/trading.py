@@ -22,7 +22,6 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed, Replaced
 from tradepool.adapters.database.engine import StoreUnusable, dispose
-from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
@@ -34,11 +33,11 @@ from tradepool.core.risk.suspension import Suspensions
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Kind, Scope, ScopeKind
-from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
+from tradepool.domain.errors import TradepoolError, VenueError
 from tradepool.domain.ids import AccountId, Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
-from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.app import Platform, Wiring
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -60,6 +59,7 @@ from tradepool.entrypoints.safety import (
     unprotected,
 )
 from tradepool.entrypoints.saying import console
+from tradepool.entrypoints.seating import refuse_lost_markets, seat_of
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.books_page import order_rows, position_rows
@@ -87,10 +87,6 @@ log = telemetry.logger(__name__)
 
 class NothingToTrade(TradepoolError):
     """No mandate in {file} is active; set active = true in one of [mandates]."""
-
-
-class MarketGone(InvalidInput):
-    """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
 
 
 class StoppedThere(TradepoolError):
@@ -123,21 +119,6 @@ def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
         return RealClock(), Transport(), ""
     served = exchange_for(deployed)
     return clock_of(served), transport_of(served), served.world
-
-
-def refuse_lost_markets(seats: Sequence[Seated], journal: DatabaseJournal) -> None:
-    """Raise MarketGone when the journal speaks of a market that a mandate names no more."""
-    traded = journal.traded()
-    for seat in seats:
-        gone = {market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets)
-        if gone:
-            raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
-
-
-def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
-    """What the platform takes: the account with its number, the mandate, the key."""
-    account = rows.account(seat.user, seat.account_id, venue)
-    return Seat(account=account, mandate=seat.mandate, credentials=key_of(seat))
 
 
 class Trading:

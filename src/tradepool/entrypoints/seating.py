@@ -1,0 +1,31 @@
+"""Accounts and mandates of the configuration as the platform takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.domain.errors import InvalidInput
+from tradepool.entrypoints.app import Seat
+from tradepool.entrypoints.deployment import Seated
+from tradepool.entrypoints.keys import KeyOf
+
+
+class MarketGone(InvalidInput):
+    """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
+
+
+def refuse_lost_markets(seats: Sequence[Seated], journal: DatabaseJournal) -> None:
+    """Raise MarketGone when the journal speaks of a market that a mandate names no more."""
+    traded = journal.traded()
+    for seat in seats:
+        gone = {market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets)
+        if gone:
+            raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+
+
+def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
+    """What the platform takes: the account with its number, the mandate, the key."""
+    account = rows.account(seat.user, seat.account_id, venue)
+    return Seat(account=account, mandate=seat.mandate, credentials=key_of(seat))
