@@ -117,9 +117,12 @@ def swings(b: Bars) -> tuple[Floats, ...]:
 def support_resistance(b: Bars) -> tuple[Floats, ...]:
     top_, bottom_, reach = peaks(b.high, 5, 5), peaks(-b.low, 5, 5), 0.5 * atr(b, 14)
     out, last = np.full((4, len(b)), np.nan), list[float]()
-    for i in range(14, len(b)):
+    for i in range(len(b)):
         if top_[i] or bottom_[i]:
             last = [b.high[i - 5] if top_[i] else b.low[i - 5], *last][:8]
+        if i < 14:
+            # A pivot counts from its bar on, a level is said once there is a range to measure it by.
+            continue
         levels = []
         for price in last:
             near = [other for other in last if abs(other - price) <= reach[i]]

@@ -22,7 +22,7 @@ class SupportResistance(NamedTuple):
 
 
 def _last_eight(found: Boolean, price: Number) -> tuple[Number, ...]:
-    """The prices of the last eight pivots, the newest first; 0 where there have not been so many."""
+    """The prices of the last eight pivots, the newest first; where there have not been so many, what is near nothing."""
 
     def follow(
         first: Number,
@@ -38,7 +38,9 @@ def _last_eight(found: Boolean, price: Number) -> tuple[Number, ...]:
         kept = (first, second, third, fourth, fifth, sixth, seventh, eighth)
         return tuple(where(found, new, old) for new, old in zip(shifted, kept, strict=True))
 
-    return recursive((constant(0.0),) * 8, follow)
+    # The first bar that has everything may confirm a pivot itself. No range, however wide, reaches down to `none`.
+    none = constant(-1e300)
+    return recursive((where(found, price, none), *(none,) * 7), follow)
 
 
 @indicator(
