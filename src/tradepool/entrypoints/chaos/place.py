@@ -55,10 +55,11 @@ class Place:
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
-    """One life of the platform: where it ends, and from when on it ends anywhere."""
+    """One life of the platform: where it ends, from when on that counts, and from when on it ends anywhere."""
 
     point: str = "never"
     count: int = 0
+    from_ms: int = 0
     by_ms: int | None = None
 
 

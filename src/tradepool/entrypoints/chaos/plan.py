@@ -69,15 +69,18 @@ class Chaos:
         while sum(pauses) > most:
             pauses[pauses.index(max(pauses))] //= 2
         counts = [dice.randint(1, COUNTS.get(point, COUNT_MAX)) for point in points]
-        return [Death(*each) for each in zip(points, counts, pauses)]
+        # A start's questions count from its beginning; all else from somewhere in the life's share of the time.
+        befores = [0.0 if point == "asked" else dice.random() for point in points]
+        return [Death(*each) for each in zip(points, counts, befores, pauses)]
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """At which passing of which point, and how many bars the venue goes on meanwhile."""
+    """At which passing of which point after which share of the life's time, and how many bars the venue then goes on."""
 
     point: str
     count: int
+    after: float
     dead_bars: int
 
 

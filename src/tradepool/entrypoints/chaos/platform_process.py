@@ -37,7 +37,7 @@ async def live(selector: IdleSelector, place: Place, plan: Plan, life: Life) -> 
     control = aiohttp.ClientSession(connector=aiohttp.UnixConnector(place.control))
     async with control.get("http://venue/clock") as answer:
         clock = VirtualClock((await answer.json())["now_ms"])
-    fate = Fate(life.point, life.count, place.diary, life.by_ms, clock.now_ms)
+    fate = Fate(life.point, life.count, place.diary, life.from_ms, life.by_ms, clock.now_ms)
     journal = MortalJournal(connection)
     journal.fate = fate
     wiring = Wiring(

@@ -38,19 +38,21 @@ POINTS = {
 
 @dataclass
 class Fate:
-    """Where and when a life ends: at the `count`-th passing of `point` (0: never), or at the first of any point from
-    `by_ms` on. Before that, the diary says which point it was."""
+    """Where and when a life ends: at the `count`-th passing of `point` from `from_ms` on (0: never), or at the first of
+    any point from `by_ms` on. Before that, the diary says which point it was."""
 
     point: str
     count: int
     diary: Path | None = None
+    from_ms: int = 0
     by_ms: int | None = None
     now_ms: Callable[[], int] = lambda: 0
 
     def pass_by(self, point: str) -> None:
         """Count a passing; the last one is the last thing this process does."""
-        self.count -= point == self.point
-        if (point == self.point and self.count == 0) or (self.by_ms is not None and self.now_ms() >= self.by_ms):
+        counts = point == self.point and self.now_ms() >= self.from_ms
+        self.count -= counts
+        if (counts and self.count == 0) or (self.by_ms is not None and self.now_ms() >= self.by_ms):
             self.note({"died": point})
             os.kill(os.getpid(), signal.SIGKILL)
 

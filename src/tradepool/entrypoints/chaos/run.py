@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -91,7 +91,10 @@ def run(place: Place, on_life: OnLife = lambda kills, now_ms: None) -> ChaosJson
         for number, death in enumerate(deaths):
             clock = msgspec.json.decode(control.ask("GET", "/clock"), type=Clock)
             lives += 1
-            code = _live(platform, Life(point=death.point, count=death.count, by_ms=_latest(place, deaths, number, clock)))
+            time_ms = _time_of(place, deaths[number:], clock)
+            from_ms = clock.now_ms + int(death.after * time_ms)
+            by_ms = clock.now_ms + time_ms
+            code = _live(platform, Life(point=death.point, count=death.count, from_ms=from_ms, by_ms=by_ms))
             if code != KILLED:
                 _check(place, lives, code)
                 break
@@ -107,11 +110,11 @@ def run(place: Place, on_life: OnLife = lambda kills, now_ms: None) -> ChaosJson
     return _figures(place, kills, state, bare)
 
 
-def _latest(place: Place, deaths: list[Death], number: int, clock: Clock) -> int:
-    """When a life ends at the latest, so that the kills that are left fit into the time that is left."""
+def _time_of(place: Place, deaths: Sequence[Death], clock: Clock) -> int:
+    """How long a life may last, in ms, so that it and all deaths that are left share what is left of the time."""
     end_ms = START_MS + (place.chaos.bars - 2 * CALM_BARS) * BAR_MS
-    alone_ms = sum(death.dead_bars for death in deaths[number:]) * BAR_MS
-    return clock.now_ms + max(0, end_ms - clock.now_ms - alone_ms) // (len(deaths) - number)
+    alone_ms = sum(death.dead_bars for death in deaths) * BAR_MS
+    return max(0, end_ms - clock.now_ms - alone_ms) // len(deaths)
 
 
 def _live(platform: subprocess.Popen[str], life: Life) -> int:

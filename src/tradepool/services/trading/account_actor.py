@@ -16,7 +16,7 @@ from tradepool.domain.order import OrderRequest, OrderStatus
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record
 from tradepool.runtime import telemetry
-from tradepool.services.backoff import Reconnecting
+from tradepool.services.backoff import Backoff, Reconnecting
 from tradepool.services.trading.sender import Sender, command_name
 
 log = telemetry.logger(__name__)
@@ -50,13 +50,17 @@ class AccountActor:
         self._lost = False
         self._journal = journal
         self._inbox: asyncio.Queue[Event | _StreamLost] = asyncio.Queue()
+        # What was taken from the inbox and waits until what was applied before it is written.
+        self._next: Event | _StreamLost | None = None
+        self._unwritten: tuple[Record, Sequence[Command]] | None = None
+        self._again = Backoff(sender.clock)
         sender.wanted, sender.on_done = self._wants, self._settled
 
     @property
     def busy(self) -> bool:
         """Whether something it was told or sent is not answered yet."""
         waiting = not self._inbox.empty() or not self.sender.idle
-        return waiting or bool(self.account.unanswered() or self.account.cancelling())
+        return waiting or self._unwritten is not None or bool(self.account.unanswered() or self.account.cancelling())
 
     def post(self, event: Event) -> None:
         """Put an event in the inbox."""
@@ -71,7 +75,14 @@ class AccountActor:
     async def run(self, on_lost: Callable[[AccountActor], Awaitable[None]]) -> None:
         """Handle events until cancelled; any error ends this actor, and only this one. `on_lost` mends the stream."""
         while True:
-            event = await self._inbox.get()
+            if self._unwritten is not None:
+                await self._again.wait()
+                self._write()
+                self._again.reset()
+            if self._next is None:
+                self._next = await self._inbox.get()
+            self._write()
+            event, self._next = self._next, None
             if isinstance(event, _StreamLost):
                 log.warning("user stream lost", account=self.account.account.id, why=event.why)
                 self._lost = False
@@ -91,15 +102,29 @@ class AccountActor:
             self._note(event, commands)
 
     def handle(self, event: Event) -> None:
-        """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
+        """Apply an event; if it is news, write it down with all that follows from it, then queue its commands.
+
+        What the journal refuses is applied all the same: it is offered again, before anything else is taken in, until it
+        is written; only then its commands go out. Raises what the journal raised.
+        """
+        self._write()
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return
         if self.account.foreign is not foreign and self.account.foreign is not None:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self.sequence += 1
-        self._journal.write(self._record(event, commands))
-        self._note(event, commands)
+        self._unwritten = self._record(event, commands), commands
+        self._write()
+
+    def _write(self) -> None:
+        """Write down what is not yet, then queue its commands."""
+        if self._unwritten is None:
+            return
+        record, commands = self._unwritten
+        self._journal.write(record)
+        self._unwritten = None
+        self._note(record.event, commands)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
 
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:

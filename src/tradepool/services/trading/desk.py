@@ -55,6 +55,7 @@ class TradingDesk:
         self._followers: dict[Follows, list[AccountId]] = {}
         self._kept: dict[AccountId, list[CandlesClosed]] = {}
         self._closes: Mapping[MarketId, float] = {}
+        self._coming: set[AccountId] = set()
         self._runs = False
 
     @property
@@ -89,6 +90,7 @@ class TradingDesk:
         name = actor.account.account.id
         self.actors.append(actor)
         self._by_account[name] = actor
+        self._coming.add(name)
         for event in self._kept.pop(name, ()):
             actor.post(event)
         await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
@@ -96,6 +98,7 @@ class TradingDesk:
         for market, close in self._closes.items():
             if market in actor.account.slots:
                 actor.account.mark(market, close)
+        self._coming.discard(name)
         if self._runs:
             self._go(actor)
 
@@ -104,7 +107,9 @@ class TradingDesk:
         await patiently(self._clock, market_data.catch_up)
         self._runs = True
         for actor in self.actors:
-            self._go(actor)
+            # Who is still coming up goes when it is up: two tasks must never send for one account.
+            if actor.account.account.id not in self._coming:
+                self._go(actor)
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
     def _go(self, actor: AccountActor) -> None:
@@ -132,11 +137,11 @@ class TradingDesk:
         self._supervisor.start(f"{name} {what}", work(), failed)
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
-        """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
+        """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
+        stream keeps back is still noticed, protections are still replaced."""
         self.halted.setdefault(account, error)
         if account in self._by_account:
             self._by_account[account].sender.halt()
-        self.feed.drop(account)
 
     def _market_data_failed(self, task: str, error: Exception) -> None:
         self.halt_all(error)
