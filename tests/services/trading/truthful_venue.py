@@ -40,7 +40,7 @@ from tradepool.ports.journal import Checkpoint, Record
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange import records
 from tradepool.simexchange.codecs.binance.user_stream import report_text
-from tradepool.simexchange.errors import InsufficientBalance, Refused, StopWouldTrigger, UnknownOrder
+from tradepool.simexchange.errors import DuplicateOrder, InsufficientBalance, Refused, StopWouldTrigger, UnknownOrder
 from tradepool.simexchange.events import NOTHING, ExecutionReport
 from tradepool.simexchange.events import Event as VenueEvent
 from tradepool.simexchange.liquidity import Depth
@@ -246,6 +246,9 @@ class Gateway:
         )
         try:
             placed = self._venue.place(self._account, new)
+        except DuplicateOrder as refused:
+            # The name is taken: by a try of ours that came through after all.
+            raise OutcomeUnknown(venue="binance", request=name, message=str(refused)) from refused
         except Refused as refused:
             words = {StopWouldTrigger: "would_trigger", InsufficientBalance: "insufficient_cash"}
             return OrderRejected(time_ms=now_ms, client_order_id=name, reason=words.get(type(refused), VENUE_REJECTED))

@@ -167,8 +167,8 @@ class Account:
 
     def _candles_closed(self, event: CandlesClosed) -> None:
         signals = {signal.market: signal for signal in event.signals}
-        for market, signal in signals.items():
-            self.mark(market, signal.close)
+        for market, close in (*event.closes, *((signal.market, signal.close) for signal in event.signals)):
+            self.mark(market, close)
         if event.time_ms <= self.as_of_ms:
             return
         self.as_of_ms = event.time_ms
@@ -328,7 +328,8 @@ class Account:
         if order.owed or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is OrderType.STOP_LOSS:
+        ended_short = order.filled_steps > 0 and order.request.side is Side.SELL and slot.held and slot.stop is None
+        if order.request.type is OrderType.STOP_LOSS or ended_short:
             self._after_cancel(slot, slot.after_cancel, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
@@ -375,7 +376,8 @@ class Account:
             slot.after_cancel = slot.after_cancel or step.RELEVEL
             slot.row[step.NEXT_STOP] = slot.row[step.STOP]
             self._commands.append(Cancel(slot.stop, market.id))
-        elif slot.row[step.STOP] > 0:
+        elif slot.row[step.STOP] > 0 and slot.exit is None:
+            # What comes while a part is being sold is protected, or sold, when that sale has ended.
             self._protect(slot, fill.time_ms)
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, purpose: Purpose) -> None:

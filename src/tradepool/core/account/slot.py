@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.round_trip import RoundTrip
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
+from tradepool.domain.event import CandlesClosed
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.market import Market
 from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
@@ -141,3 +142,12 @@ def to_flatten(slots: Iterable[Slot], markets: Collection[MarketId]) -> list[Slo
     for slot in found:
         slot.sell_purpose = Purpose.FLATTEN
     return found
+
+
+def with_closes(event: CandlesClosed, slots: Collection[Slot]) -> CandlesClosed:
+    """The event with the last closes of what is held and has no candle in it: read again, it sizes as it does now."""
+    if len(event.signals) == len(slots):
+        return event
+    said = {signal.market for signal in event.signals}
+    beside = [slot for slot in slots if slot.held and slot.market.id not in said]
+    return replace(event, closes=tuple((slot.market.id, slot.mark / slot.scale) for slot in beside)) if beside else event

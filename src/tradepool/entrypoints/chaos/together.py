@@ -92,7 +92,7 @@ class GoingOn(Control):
         if self._selector.work != self._answered:
             self._answered = self._selector.work
             return self._standing()
-        naked = await self._go(wake_ms)
+        naked = await self._go_on(wake_ms)
         self._answered = self._selector.work
         return {**self._standing(), "exposed": naked}
 
@@ -101,10 +101,10 @@ class GoingOn(Control):
         await self._selector.quiet()
         until_ms = self._venue.now_ms // self._bar_ms * self._bar_ms + bars * self._bar_ms
         while bars and (self._venue.next_time_ms() or until_ms + 1) <= until_ms:
-            await self._go(None)
+            await self._go_on(None)
         self.exposed.restarted()
 
-    async def _go(self, wake_ms: int | None) -> list[list[str]]:
+    async def _go_on(self, wake_ms: int | None) -> list[list[str]]:
         """To whatever is next; what is exposed, if a bar is about to end that the platform had to itself."""
         venue, naked = self._venue, list[list[str]]()
         next_ms = venue.next_time_ms()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tradepool.core.account.account import Account
+from tradepool.core.account.slot import with_closes
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.event import AccountOpened, CandlesClosed, Event, OrderFilled, StreamLost
@@ -62,6 +63,11 @@ class AccountActor:
         waiting = not self._inbox.empty() or not self.sender.idle
         return waiting or self._unwritten is not None or bool(self.account.unanswered() or self.account.cancelling())
 
+    @property
+    def refused(self) -> bool:
+        """Whether the journal has not taken what was applied last."""
+        return self._unwritten is not None
+
     def post(self, event: Event) -> None:
         """Put an event in the inbox."""
         self._inbox.put_nowait(event)
@@ -77,11 +83,11 @@ class AccountActor:
         while True:
             if self._unwritten is not None:
                 await self._again.wait()
-                self._write()
+                self.write()
                 self._again.reset()
             if self._next is None:
                 self._next = await self._inbox.get()
-            self._write()
+            self.write()
             event, self._next = self._next, None
             if isinstance(event, _StreamLost):
                 log.warning("user stream lost", account=self.account.account.id, why=event.why)
@@ -107,7 +113,9 @@ class AccountActor:
         What the journal refuses is applied all the same: it is offered again, before anything else is taken in, until it
         is written; only then its commands go out. Raises what the journal raised.
         """
-        self._write()
+        self.write()
+        if isinstance(event, CandlesClosed):
+            event = with_closes(event, self.account.slots.values())
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return
@@ -115,10 +123,10 @@ class AccountActor:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self.sequence += 1
         self._unwritten = self._record(event, commands), commands
-        self._write()
+        self.write()
 
-    def _write(self) -> None:
-        """Write down what is not yet, then queue its commands."""
+    def write(self) -> None:
+        """Write down what is not yet, then queue its commands. Raises what the journal raises."""
         if self._unwritten is None:
             return
         record, commands = self._unwritten

@@ -6,10 +6,10 @@ One account's failure stops that account, loudly, and no other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
-from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import CandlesClosed, EntriesResumed
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
@@ -25,6 +25,7 @@ from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.account_feed import AccountFeed
 
 ENTRY_MAX_AGE_BARS = 1
+START_AGAIN_S = 30.0
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
@@ -55,7 +56,7 @@ class TradingDesk:
         self._followers: dict[Follows, list[AccountId]] = {}
         self._kept: dict[AccountId, list[CandlesClosed]] = {}
         self._closes: Mapping[MarketId, float] = {}
-        self._coming: set[AccountId] = set()
+        self._up: set[AccountId] = set()
         self._runs = False
 
     @property
@@ -90,34 +91,55 @@ class TradingDesk:
         name = actor.account.account.id
         self.actors.append(actor)
         self._by_account[name] = actor
-        self._coming.add(name)
         for event in self._kept.pop(name, ()):
             actor.post(event)
-        await guard(f"{name} start", recovery.start(actor, self._journal, self._clock), partial(self._halt, name))
+        work = self._begin(actor, recovery.start(actor, self._journal, self._clock))
+        await guard(f"{name} start", work, partial(self._not_begun, actor))
+
+    async def _begin(self, actor: AccountActor, recovered: Awaitable[None]) -> None:
+        await recovered
         # After the journal, whose last candle may be older than the last checkpoint.
         for market, close in self._closes.items():
             if market in actor.account.slots:
                 actor.account.mark(market, close)
-        self._coming.discard(name)
+        self._up.add(actor.account.account.id)
         if self._runs:
             self._go(actor)
+
+    def _not_begun(self, actor: AccountActor, task: str, error: Exception) -> None:
+        """Reported and halted; what a later try may mend is tried again, beside all others' trading."""
+        name = actor.account.account.id
+        self._halt(name, task, error)
+        if actor.refused or (isinstance(error, VenueError) and error.transient):
+            self._supervisor.start(f"{name} start again", self._begin_again(actor, error), partial(self._halt, name))
+
+    async def _begin_again(self, actor: AccountActor, error: Exception) -> None:
+        await self._clock.sleep(START_AGAIN_S)
+        name, was_refused = actor.account.account.id, actor.refused
+        await guard(
+            f"{name} start",
+            self._begin(actor, recovery.resume(actor, self._clock)),
+            partial(self._not_begun, actor),
+        )
+        if name in self._up and self.halted.get(name) is error and not was_refused:
+            del self.halted[name]
+            actor.sender.resume()
 
     async def run(self, market_data: MarketData) -> None:
         """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
         await patiently(self._clock, market_data.catch_up)
         self._runs = True
         for actor in self.actors:
-            # Who is still coming up goes when it is up: two tasks must never send for one account.
-            if actor.account.account.id not in self._coming:
+            # Who is still coming up goes when he is up: two tasks must never send for one account.
+            if actor.account.account.id in self._up:
                 self._go(actor)
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
     def _go(self, actor: AccountActor) -> None:
-        if actor.account.account.id not in self.halted:
-            actor.sender.on_failed = partial(self.halt, actor.account.account.id)
-            self._run(actor, "events", lambda: actor.run(self._reconnect))
-            self._run(actor, "orders", actor.sender.run)
-            self.feed.admit(actor)
+        actor.sender.on_failed = partial(self.halt, actor.account.account.id)
+        self._run(actor, "events", lambda: actor.run(self._reconnect))
+        self._run(actor, "orders", actor.sender.run)
+        self.feed.admit(actor)
 
     async def _reconnect(self, actor: AccountActor) -> None:
         self.feed.lost(actor)

@@ -7,13 +7,16 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Protocol, TypeVar
 
 from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
+from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
-from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, StreamRestored
+from tradepool.domain.event import AccountOpened, InstanceBegan, OrderFilled, OrderRejected, StreamRestored
 from tradepool.domain.fill import Fill
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, Refusal
 from tradepool.ports.clock import Clock
@@ -23,9 +26,19 @@ from tradepool.runtime import telemetry
 from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
 
+T = TypeVar("T")
+
 
 class InstanceTooOld(InvalidInput):
     """Account {account} was taken over by instance {newer} of this deployment; this is instance {epoch}: stop it."""
+
+
+class Asking(Protocol):
+    """How a question is asked."""
+
+    async def __call__(self, ask: Callable[[], Awaitable[T]], /) -> T:
+        """The answer."""
+        ...
 
 
 log = telemetry.logger(__name__)
@@ -37,7 +50,12 @@ async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     if actor.epoch < actor.account.naming.epoch:
         raise InstanceTooOld(account=actor.account.account.id, epoch=actor.epoch, newer=actor.account.naming.epoch)
     actor.handle(InstanceBegan(time_ms=clock.now_ms(), epoch=actor.epoch))
-    await patiently(clock, lambda: _connect(actor, clock, resend=True))
+    await resume(actor, clock)
+
+
+async def resume(actor: AccountActor, clock: Clock) -> None:
+    """The rest of a start, again if it failed: each question to the venue is asked with patience."""
+    await _connect(actor, clock, partial(patiently, clock), resend=True)
 
 
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
@@ -45,7 +63,7 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
     while True:
         await actor.reconnecting.before_try()
         try:
-            await _connect(actor, clock, resend=False)
+            await _connect(actor, clock, _once, resend=False)
             return
         except VenueError as error:
             if not error.transient:
@@ -53,27 +71,38 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
             log.warning("user stream is down", account=actor.account.account.id, error=str(error))
 
 
-async def _connect(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
-    await actor.gateway.open(actor.post, actor.lost, lambda balances, time_ms: actor.on_balances(balances, time_ms))
+async def _once(ask: Callable[[], Awaitable[T]]) -> T:
+    return await ask()
+
+
+async def _connect(actor: AccountActor, clock: Clock, asking: Asking, *, resend: bool) -> None:
+    def heard(balances: Sequence[Balance], time_ms: int) -> None:
+        actor.on_balances(balances, time_ms)
+
+    await asking(lambda: actor.gateway.open(actor.post, actor.lost, heard))
     actor.reconnecting.connected()
     if not actor.account.opened:
-        balances = tuple(await actor.gateway.balances())
+        balances = tuple(await asking(actor.gateway.balances))
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
-    await catch_up(actor, resend=resend)
+    await catch_up(actor, asking, resend=resend)
     actor.handle(StreamRestored(time_ms=clock.now_ms()))
 
 
-async def catch_up(actor: AccountActor, *, resend: bool) -> None:
-    """Ask the venue for all that the stream may not have told.
+async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool) -> None:
+    """Ask the venue for all that the stream may not have told; `asking` is how patiently each question is asked: with
+    many of them, patience with all together would be patience with none.
 
     Orders are looked up before the fills are asked for and settled after them, so that whatever a look-up counts as
     filled is booked before its order ends.
     """
-    found = [(request, await actor.gateway.look_up(request)) for request in actor.told()]
+    # What is not written has not been sent, and must not be taken for an order that the venue denies.
+    actor.write()
+    look_up, fills_of = actor.gateway.look_up, actor.gateway.fills
+    found = [(request, await asking(partial(look_up, request))) for request in actor.told()]
     for slot in actor.account.slots.values():
         market = slot.market.id
         known = partial(actor.account.booked, market)
-        for fill in await actor.gateway.fills(slot.market, actor.fills_after(market), known):
+        for fill in await asking(partial(fills_of, slot.market, actor.fills_after(market), known)):
             if not _history(actor, fill):
                 actor.handle(OrderFilled(fill=fill))
     for request, order in found:
@@ -108,15 +137,19 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
         name = f"order {request.client_order_id}"
         raise OutcomeUnknown(venue=request.market, request=name, message="it was accepted and is denied now")
     else:
+        verdict = _reviewed(actor, request)
+        if isinstance(verdict, Refusal):
+            # Less is held than when it was intended. The next candle decides anew.
+            name = request.client_order_id
+            actor.handle(OrderRejected(time_ms=actor.sender.now_ms(), client_order_id=name, reason=verdict.reason))
+            return
         # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
         # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused.
         unsure = request.type is not OrderType.STOP_LOSS
-        actor.sender.put([Submit(_approved(actor, request))], unsure=unsure)
+        actor.sender.put([Submit(verdict)], unsure=unsure)
 
 
-def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder:
+def _reviewed(actor: AccountActor, request: OrderRequest) -> ApprovedOrder | Refusal:
     """The intent was approved before it was journaled; it is reviewed again, for what is held now."""
     slot = actor.account.slots[request.market]
-    verdict = review(request, slot.market, held_steps=slot.steps(), spendable_units=1)
-    assert not isinstance(verdict, Refusal), verdict
-    return verdict
+    return review(request, slot.market, held_steps=slot.steps(), spendable_units=1)

@@ -27,6 +27,8 @@ from tradepool.services.backoff import Backoff
 ABSENT_AFTER_MS = RECV_WINDOW_MS + 1_000
 UNKNOWN_MAX = 5
 HALTED = "halted"
+# Nobody is left without his stop for long because its look-up has failed a few times.
+PROTECT_AGAIN_S = 8.0
 
 Sendable = Submit | Cancel
 
@@ -96,7 +98,8 @@ class Sender:
         unknown_ms = self.clock.now_ms() if unsure else None
         due_ms = 0 if unknown_ms is None else unknown_ms + ABSENT_AFTER_MS
         for command in commands:
-            self._queue.append(_Item(command, Backoff(self.clock), due_ms, unknown_ms))
+            backoff = Backoff(self.clock) if _enters(command) else Backoff(self.clock, PROTECT_AGAIN_S)
+            self._queue.append(_Item(command, backoff, due_ms, unknown_ms))
             if not _enters(command):
                 self._call_back()
         self._queue.sort(key=lambda item: command_name(item.command))
@@ -113,6 +116,10 @@ class Sender:
         is still looked up."""
         self._halted = True
         self._wake.set()
+
+    def resume(self) -> None:
+        """What the account was stopped for is over."""
+        self._halted = False
 
     @property
     def idle(self) -> bool:
