@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tradepool.entrypoints.chaos.command import chaos
 from tradepool.entrypoints.inputs import Config
 
 Json = Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")]
@@ -138,5 +139,5 @@ def _do(
 
 def add_to(app: App) -> None:
     """Give the command line these commands."""
-    for command in (init, start, stop, status, halt, resume, flatten):
+    for command in (init, start, stop, status, halt, resume, flatten, chaos):
         app.command(command)

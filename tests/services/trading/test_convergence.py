@@ -33,7 +33,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.event import CandlesClosed, OrderFilled, OrderRejected
+from tradepool.domain.event import OrderFilled, OrderRejected
 from tradepool.domain.order import OrderStatus
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import AccountGateway

@@ -275,9 +275,7 @@ class Gateway:
 
         def take() -> Order | None:
             try:
-                found = self._venue.find_order(
-                    self._account, f"{noun.base}{noun.quote}", None, request.client_order_id
-                )
+                found = self._venue.find_order(self._account, f"{noun.base}{noun.quote}", None, request.client_order_id)
             except UnknownOrder:
                 return None
             return order_of(found)

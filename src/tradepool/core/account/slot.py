@@ -150,4 +150,6 @@ def with_closes(event: CandlesClosed, slots: Collection[Slot]) -> CandlesClosed:
         return event
     said = {signal.market for signal in event.signals}
     beside = [slot for slot in slots if slot.held and slot.market.id not in said]
-    return replace(event, closes=tuple((slot.market.id, slot.mark / slot.scale) for slot in beside)) if beside else event
+    return (
+        replace(event, closes=tuple((slot.market.id, slot.mark / slot.scale) for slot in beside)) if beside else event
+    )

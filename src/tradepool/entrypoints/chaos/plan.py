@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import cycle, islice
+from itertools import cycle
 
 from tradepool.core.strategies import catalog
 from tradepool.entrypoints.chaos.points import POINTS
@@ -26,8 +26,7 @@ DEAD_POWER = 6
 DEAD_SHARE_MAX = 0.5
 # At the end nothing goes wrong and nobody dies, so that what must come to rest can.
 CALM_BARS = 20
-COUNTS = {"asked": 40, "idle": 60, "heard": 12}
-COUNT_MAX = 6
+COUNT_MAX = 3
 
 # Each trades often, and protects all it buys.
 STYLES: Sequence[tuple[str, dict[str, float]]] = (
@@ -56,22 +55,23 @@ class Chaos:
     def plan(self) -> Plan:
         """Users of the market model; each market is there for all."""
         listings = model_listings(SYMBOLS, BAR_MS, START_MS, self.bars, self.seed)
-        turns = islice(zip(cycle(STYLES), range(self.users)), self.users)
+        turns = zip(cycle(STYLES), range(self.users), strict=False)
         return Plan(listings=listings, players=[_player(n, style, listings) for style, n in turns], seed=self.seed)
 
     def deaths(self) -> list[Death]:
         """Every point in turn, shuffled; counts and pauses by the seed."""
         dice = random.Random(self.seed)
-        points = [point for point, _ in zip(cycle(POINTS), range(self.kills))]
+        points = [point for point, _ in zip(cycle(POINTS), range(self.kills), strict=False)]
         dice.shuffle(points)
         pauses = [int((DEAD_BARS_MAX + 1) * dice.random() ** DEAD_POWER) for _ in points]
         most = int(self.bars * DEAD_SHARE_MAX)
         while sum(pauses) > most:
             pauses[pauses.index(max(pauses))] //= 2
-        counts = [dice.randint(1, COUNTS.get(point, COUNT_MAX)) for point in points]
+        # A start asks as many questions as there are accounts, at least.
+        counts = [dice.randint(1, self.users if point == "asked" else COUNT_MAX) for point in points]
         # A start's questions count from its beginning; all else from somewhere in the life's share of the time.
         befores = [0.0 if point == "asked" else dice.random() for point in points]
-        return [Death(*each) for each in zip(points, counts, befores, pauses)]
+        return [Death(*each) for each in zip(points, counts, befores, pauses, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from types import TracebackType
 
 import aiohttp
 import msgspec
@@ -95,20 +96,20 @@ def fork(place: Place, plan: Plan, life: Life) -> int:
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    code = 1
-    try:
-        log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        np.seterr(all="raise")
-        run_in_lock_step(lambda selector: live(selector, place, plan, life))
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    # Whatever it raises is in the log, and the code says so: only this copy of the process ends.
+    sys.excepthook = _ends
+    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    np.seterr(all="raise")
+    run_in_lock_step(lambda selector: live(selector, place, plan, life))
+    os._exit(0)
+
+
+def _ends(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.fill import Fill

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -135,8 +136,9 @@ def _check(place: Place, life: int, code: int) -> None:
 def _process(module: str, file: Path) -> Iterator[subprocess.Popen[str]]:
     """A process of ours that has said it is ready; it is ended when left."""
     command = [sys.executable, "-m", f"tradepool.entrypoints.chaos.{module}", str(file)]
+    # A session of its own, so that whatever it has forked ends with it.
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ}
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             assert process.stdout is not None
@@ -144,16 +146,17 @@ def _process(module: str, file: Path) -> Iterator[subprocess.Popen[str]]:
                 raise ProcessFailed(module=module, code=process.wait())
             yield process
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def _figures(place: Place, kills: int, state: VenueState, bare: list[list[str]]) -> ChaosJson:
     chaos, found = place.chaos, compare(place, state)
     diary = [msgspec.json.decode(line, type=Diary) for line in place.diary.read_bytes().splitlines()]
     points = Counter(line.died for line in diary if line.died)
-    unprotected = [
-        f"{line.unprotected} of {line.account} at {line.now_ms}" for line in diary if line.unprotected
-    ] + [f"{symbol} of key {key} in the end: {held} held, {covered} covered" for key, symbol, held, covered in bare]
+    unprotected = [f"{line.unprotected} of {line.account} at {line.now_ms}" for line in diary if line.unprotected] + [
+        f"{symbol} of key {key} in the end: {held} held, {covered} covered" for key, symbol, held, covered in bare
+    ]
     halted = dict(diary[-1].halted) if diary and isinstance(diary[-1].halted, dict) else {}
     wrong = [*found.lost, *found.doubled, *unprotected, *found.ledger_off, *(f"{a}: {e}" for a, e in halted.items())]
     return ChaosJson(
