@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import aiohttp
 import msgspec
 import numpy as np
+import structlog
+from structlog.typing import EventDict
 
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.exchanges.transport import Transport
@@ -23,7 +26,7 @@ from tradepool.domain.errors import KeyRefused
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
 from tradepool.entrypoints.chaos.place import Life, Place, read_place
-from tradepool.entrypoints.chaos.plan import BAR_MS
+from tradepool.entrypoints.chaos.plan import BAR_MS, START_MS
 from tradepool.entrypoints.chaos.points import Fate, MortalGateway, MortalJournal, mortal_trace
 from tradepool.entrypoints.chaos.together import Together
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
@@ -38,6 +41,7 @@ async def live(selector: IdleSelector, place: Place, plan: Plan, life: Life) -> 
     control = aiohttp.ClientSession(connector=aiohttp.UnixConnector(place.control))
     async with control.get("http://venue/clock") as answer:
         clock = VirtualClock((await answer.json())["now_ms"])
+    structlog.configure(processors=[partial(_timed, clock), *structlog.get_config()["processors"]])
     fate = Fate(life.point, life.count, place.diary, life.from_ms, life.by_ms, clock.now_ms)
     journal = MortalJournal(connection)
     journal.fate = fate
@@ -69,6 +73,12 @@ async def live(selector: IdleSelector, place: Place, plan: Plan, life: Life) -> 
     await platform.stop()
     await control.close()
     dispose(connection)
+
+
+def _timed(clock: VirtualClock, logger: object, method: str, event: EventDict) -> EventDict:
+    """A line of the log with the virtual time, in seconds from the start."""
+    event["at"] = (clock.now_ms() - START_MS) / 1_000
+    return event
 
 
 def _judge(platform: Platform, plan: Plan, fate: Fate, pairs: list[list[str]]) -> None:

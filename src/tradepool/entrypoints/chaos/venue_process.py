@@ -22,7 +22,7 @@ from tradepool.simexchange.venue import Venue
 
 
 async def serve(place: Place, selector: WorkingSelector) -> None:
-    """Serve the plan's markets and accounts in the chaos's weather, until SIGTERM."""
+    """Serve the plan's markets and accounts in the chaos's weather, until SIGTERM, or until its starter is gone."""
     plan, scenario = place.chaos.plan(), weather(place.chaos)
     bar_ms, start_ms = plan.timeframe_ms, int(plan.listings[0].bars.open_time[0])
     venue = Venue(shocked(plan.listings, scenario.shocks, start_ms), plan.slippage_bp)
@@ -34,7 +34,10 @@ async def serve(place: Place, selector: WorkingSelector) -> None:
     server = Server(venue, UnixSocket(place.venue), tls.server_context(), scenario, clock)
     control = GoingOn(venue, server, UnixSocket(place.control), selector, clock, bar_ms)
     over = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    # Nothing is ever written there: it becomes readable when whoever started it has gone.
+    loop.add_reader(sys.stdin, over.set)
     await server.start()
     await control.start()
     print("ready", flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from tradepool.entrypoints.chaos.plan import BAR_MS, CALM_BARS, Chaos
 from tradepool.simexchange.fault_kinds import Fault
@@ -24,10 +24,17 @@ LOSSES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+class When(TypedDict):
+    """From when until when a fault is in force, in ms from the start."""
+
+    from_ms: int
+    until_ms: int
+
+
 def weather(chaos: Chaos) -> Scenario:
     """Faults from the first minute until the last bars, which are calm."""
     end_ms = (chaos.bars - CALM_BARS) * BAR_MS
-    when: dict[str, Any] = {"from_ms": BAR_MS, "until_ms": end_ms}
+    when: When = {"from_ms": BAR_MS, "until_ms": end_ms}
     lost = [
         Fault(kind=kind, route=route, accepted=accepted, share=share, **more, **when)
         for kind, more in LOSSES
@@ -39,7 +46,7 @@ def weather(chaos: Chaos) -> Scenario:
     return Scenario(name="chaos", seed=chaos.seed, faults=faults, shocks=shocks)
 
 
-def _refusals(when: dict[str, Any]) -> tuple[Fault, ...]:
+def _refusals(when: When) -> tuple[Fault, ...]:
     return (
         Fault(kind="too_many", route=ORDERS, share=0.01, retry_after_s=5, **when),
         Fault(kind="banned", route=ORDERS, share=0.005, retry_after_s=10, **when),
@@ -57,7 +64,7 @@ def _refusals(when: dict[str, Any]) -> tuple[Fault, ...]:
     )
 
 
-def _streams(when: dict[str, Any]) -> tuple[Fault, ...]:
+def _streams(when: When) -> tuple[Fault, ...]:
     return (
         Fault(kind="delayed", delay_ms=800, share=0.03, **when),
         Fault(kind="lost", stream="*@kline_*", share=0.03, **when),
@@ -73,7 +80,7 @@ def _streams(when: dict[str, Any]) -> tuple[Fault, ...]:
 def _times(end_ms: int) -> tuple[Fault, ...]:
     """Shares of the time, each a stretch: whose end is never later than the last fault's."""
 
-    def during(begin: float, bars: float) -> dict[str, Any]:
+    def during(begin: float, bars: float) -> When:
         begin_ms = int(begin * end_ms)
         return {"from_ms": begin_ms, "until_ms": min(begin_ms + int(bars * BAR_MS), end_ms)}
 
