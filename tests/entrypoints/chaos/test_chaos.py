@@ -20,7 +20,6 @@ from tradepool.core.ledger.posting import opening_entry
 from tradepool.domain.balance import Balance
 from tradepool.domain.event import AccountOpened
 from tradepool.domain.ids import client_order_id
-from tradepool.entrypoints.chaos import points
 from tradepool.entrypoints.chaos.books import AccountState, Amount, Ordered, VenueState, compare
 from tradepool.entrypoints.chaos.exposed import Exposed
 from tradepool.entrypoints.chaos.place import Place
@@ -78,7 +77,7 @@ def test_the_weather_has_every_fault_of_a_truthful_venue() -> None:
 def test_a_fate_counts_and_says_where_it_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the n-th passing from its time on, or at any point when it is late."""
     deaths = list[int]()
-    monkeypatch.setattr(points.os, "kill", lambda process, number: deaths.append(process))
+    monkeypatch.setattr(os, "kill", lambda process, number: deaths.append(process))
     clock = VirtualClock()
     diary = tmp_path / "diary"
     fate = Fate("intent", 2, diary, from_ms=10, by_ms=100, now_ms=clock.now_ms)
