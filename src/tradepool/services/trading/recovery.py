@@ -75,11 +75,13 @@ async def _once(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()
 
 
-async def _connect(actor: AccountActor, clock: Clock, asking: Asking, *, resend: bool) -> None:
+async def _connect(actor: AccountActor, clock: Clock, opening: Asking, *, resend: bool) -> None:
+    asking = partial(patiently, clock)
+
     def heard(balances: Sequence[Balance], time_ms: int) -> None:
         actor.on_balances(balances, time_ms)
 
-    await asking(lambda: actor.gateway.open(actor.post, actor.lost, heard))
+    await opening(lambda: actor.gateway.open(actor.post, actor.lost, heard))
     actor.reconnecting.connected()
     if not actor.account.opened:
         balances = tuple(await asking(actor.gateway.balances))
