@@ -9,6 +9,9 @@ import msgspec
 
 from tradepool.entrypoints.chaos.plan import Chaos
 
+# How a platform ends that waited in vain for the venue: begun again it may find it there.
+GAVE_UP = 75
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

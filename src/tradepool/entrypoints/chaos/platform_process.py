@@ -22,10 +22,10 @@ from structlog.typing import EventDict
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account import account_step as step
-from tradepool.domain.errors import KeyRefused
+from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
-from tradepool.entrypoints.chaos.place import Life, Place, read_place
+from tradepool.entrypoints.chaos.place import GAVE_UP, Life, Place, read_place
 from tradepool.entrypoints.chaos.plan import BAR_MS, START_MS
 from tradepool.entrypoints.chaos.points import Fate, MortalGateway, MortalJournal, mortal_trace
 from tradepool.entrypoints.chaos.together import Together
@@ -119,7 +119,7 @@ def fork(place: Place, plan: Plan, life: Life) -> int:
 def _ends(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     traceback.print_exception(kind, error, trace)
     sys.stderr.flush()
-    os._exit(1)
+    os._exit(GAVE_UP if isinstance(error, VenueError) and error.transient else 1)
 
 
 def main() -> int:

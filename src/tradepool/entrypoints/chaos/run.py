@@ -17,7 +17,7 @@ import msgspec
 
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.chaos.books import VenueState, compare
-from tradepool.entrypoints.chaos.place import Life, Place
+from tradepool.entrypoints.chaos.place import GAVE_UP, Life, Place
 from tradepool.entrypoints.chaos.plan import BAR_MS, CALM_BARS, START_MS, Death
 from tradepool.presentation.chaos_page import ChaosJson
 from tradepool.presentation.results import SCHEMA
@@ -95,7 +95,7 @@ def run(place: Place, on_life: OnLife = lambda kills, now_ms: None) -> ChaosJson
             time_ms = _time_of(place, deaths[number:], clock)
             from_ms = clock.now_ms + int(death.after * time_ms)
             by_ms = clock.now_ms + time_ms
-            code = _live(platform, Life(point=death.point, count=death.count, from_ms=from_ms, by_ms=by_ms))
+            code = _live(platform, control, Life(point=death.point, count=death.count, from_ms=from_ms, by_ms=by_ms))
             if code != KILLED:
                 _check(place, lives, code)
                 break
@@ -104,7 +104,7 @@ def run(place: Place, on_life: OnLife = lambda kills, now_ms: None) -> ChaosJson
             on_life(kills, clock.now_ms)
         else:
             lives += 1
-            _check(place, lives, _live(platform, Life()))
+            _check(place, lives, _live(platform, control, Life()))
         state = msgspec.json.decode(control.ask("GET", "/state"), type=VenueState)
         bare = msgspec.json.decode(control.ask("GET", "/exposed"), type=Exposure).exposed
         on_life(kills, START_MS + chaos.bars * BAR_MS)
@@ -118,12 +118,17 @@ def _time_of(place: Place, deaths: Sequence[Death], clock: Clock) -> int:
     return max(0, end_ms - clock.now_ms - alone_ms) // len(deaths)
 
 
-def _live(platform: subprocess.Popen[str], life: Life) -> int:
+def _live(platform: subprocess.Popen[str], control: _Control, life: Life) -> int:
+    """How a life ended. One that gave up because the venue did not answer is begun again, as whoever supervises it does."""
     assert platform.stdin is not None
     assert platform.stdout is not None
-    platform.stdin.write(msgspec.json.encode(life).decode() + "\n")
-    platform.stdin.flush()
-    return int(platform.stdout.readline())
+    while True:
+        platform.stdin.write(msgspec.json.encode(life).decode() + "\n")
+        platform.stdin.flush()
+        code = int(platform.stdout.readline())
+        if code != GAVE_UP:
+            return code
+        control.ask("POST", "/alone?bars=0")
 
 
 def _check(place: Place, life: int, code: int) -> None:
