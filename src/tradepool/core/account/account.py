@@ -189,8 +189,8 @@ class Account:
 
     def _candles_closed(self, event: CandlesClosed) -> None:
         signals = {signal.market: signal for signal in event.signals}
-        for market, signal in signals.items():
-            self.mark(market, signal.close)
+        for market, close in (*event.closes, *((signal.market, signal.close) for signal in event.signals)):
+            self.mark(market, close)
         if event.time_ms <= self.as_of_ms:
             return
         self.as_of_ms = event.time_ms
@@ -305,7 +305,8 @@ class Account:
         if order.owed or not order.cancelled():
             return
         slot, self.changed = self._finish(order), True
-        if order.request.type is not OrderType.MARKET:
+        ended_short = order.filled_steps > 0 and order.request.side is Side.SELL
+        if order.request.type is not OrderType.MARKET or ended_short:
             ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
@@ -361,7 +362,8 @@ class Account:
         slot.keep_whole()
         if slot.guards:
             level_again(self.outbox, slot, fill.time_ms)
-        else:
+        elif slot.exit is None:
+            # What comes while a part is being sold is protected, or sold, when that sale has ended.
             protect(self.outbox, slot, fill.time_ms)
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
