@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("seed", [3])
 def test_chaos_leaves_nothing_lost_doubled_or_bare(place: Path, long: bool, seed: int) -> None:
     """In the long form, 20 users for a day, killed 100 times."""
-    asked = Chaos(users=20, hours=24, seed=seed) if long else Chaos(users=4, hours=2, seed=seed, kills=16)
+    asked = Chaos(users=20, hours=24, seed=seed) if long else Chaos(users=6, hours=3, seed=seed, kills=12)
     told = run(Place(chaos=asked, folder=place))
     assert told.wrong == []
     assert told.is_clean

@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.nouns import ACCOUNT, MANDATE, signal
+from tests.services.trading.memory_journal import Journal
 from tests.services.trading.truthful_venue import (
     CASH,
     KEY,
     MARKETS,
     MINUTE_MS,
     Gateway,
-    Journal,
     Wire,
     balances_of,
     small_books,

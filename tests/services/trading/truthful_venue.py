@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -17,12 +17,10 @@ import numpy as np
 import orjson
 
 from tests.simexchange.exchange_kit import MINUTE, bars, market
-from tradepool.adapters.database.codec import decode, encode
 from tradepool.adapters.exchanges import translate
 from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
 from tradepool.domain.denial import Denial
-from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import VENUE_REJECTED, Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.fill import Fill, Liquidity
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, VenueOrderId, cancel_id, pair_id
@@ -38,7 +36,6 @@ from tradepool.ports.exchange import (
     OutcomeUnknown,
     Still,
 )
-from tradepool.ports.journal import Checkpoint, Record, Snapshot
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange import records
 from tradepool.simexchange.codecs.binance.user_stream import report_text
@@ -83,10 +80,6 @@ KINDS = {
 }
 
 
-class DiskFull(TradepoolError):
-    """The journal takes nothing now."""
-
-
 def walk(seed: int) -> list[tuple[float, float, float, float]]:
     """Candles of a percent or so, up and down."""
     dice, price, rows = np.random.default_rng(seed), 100.0, []
@@ -104,48 +97,6 @@ def small_books(seed: int) -> Venue:
     venue = Venue(listings, depth=Depth(spread_bp=2, level_notional=Decimal(200), levels=8, seed=seed))
     venue.open_account(KEY, "secret", {"USDT": CASH})
     return venue
-
-
-class Journal:
-    """The journal's promise kept in memory, and a disk that is full when it is told to be."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.snapshots: list[tuple[int, str]] = []
-        self.full = 0
-
-    def write(self, record: Record) -> None:
-        if self.full:
-            self.full -= 1
-            raise DiskFull
-        assert record.sequence == len(self.records) + 1, "a hole"
-        self.records.append(record)
-        if record.snapshot is not None:
-            # Now: it is of what goes on.
-            self.snapshots.append((record.sequence, encode(record.snapshot)))
-
-    def write_all(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self.write(record)
-
-    def snapshot(self, account: AccountId) -> tuple[int, Snapshot] | None:
-        if not self.snapshots:
-            return None
-        sequence, body = self.snapshots[-1]
-        return sequence, decode(body, Snapshot)
-
-    def read(self, account: AccountId, after: int = 0) -> Iterable[tuple[int, int, Event]]:
-        return [(each.sequence, each.as_of_ms, each.event) for each in self.records[after:]]
-
-    def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
-        raise AssertionError("nobody steps here")
-
-    def checkpoints(self) -> Sequence[Checkpoint]:
-        return []
-
-    @property
-    def intents(self) -> dict[str, OrderRequest]:
-        return {intent.client_order_id: intent for each in self.records for intent in each.intents}
 
 
 class Wire:

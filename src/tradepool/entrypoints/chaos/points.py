@@ -69,13 +69,13 @@ class MortalJournal(DatabaseJournal):
 
     fate: Fate
 
-    def write(self, record: Record) -> None:
-        """Commit one record, if this life lasts so long."""
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Commit records, if this life lasts so long."""
         self.fate.pass_by("heard")
-        super().write(record)
-        if record.intents:
+        super().write_all(records)
+        if any(record.intents for record in records):
             self.fate.pass_by("intent")
-        if isinstance(record.event, OrderFilled):
+        if any(isinstance(record.event, OrderFilled) for record in records):
             self.fate.pass_by("booked")
 
 
