@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import Series
 from tests.crash.kill_kit import World, plan_of, world
 
-POINTS = ("intent", "answer", "booked", "asked")
+POINTS = ("intent", "answer", "booked", "asked", "cancelled", "sent", "heard")
 KILLED = -9
 
 

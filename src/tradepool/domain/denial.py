@@ -56,6 +56,7 @@ class Denial(StrEnum):
         "somebody else orders on this account; nothing is entered until its owner says that this is over",
     )
     EXIT_NOT_FINAL = "exit_not_final", "it waited for the cash of a sale that had not ended by the next candle"
+    STOPPED = "stopped", "the account is stopped after an error, which status shows; exits and protections go on"
     CANCEL_REFUSED = "cancel_refused", "the venue would not take an order from its book; the stop there stays"
 
     # ---- the last look at an order

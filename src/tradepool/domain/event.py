@@ -34,12 +34,15 @@ class AccountOpened:
 class CandlesClosed:
     """All candles with one T, as the signals of the strategies this account follows.
 
-    `late` says that T is too long past for an entry (`entry_max_age_bars`): exits are still acted on.
+    `late` says that T is too long past for an entry (`entry_max_age_bars`): exits are still acted on. `closes` are the
+    last ones of markets that are held and have no signal here: sizes go by them too, and the candles they are from may
+    have changed nothing and not be journaled.
     """
 
     time_ms: int
     signals: tuple[Signal, ...]
     late: bool = False
+    closes: tuple[tuple[MarketId, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

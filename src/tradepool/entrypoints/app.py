@@ -179,7 +179,7 @@ class Platform:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
             self.gate.limits = self.risk.may_enter
-        self.desk.in_turn = w.in_turn
+        self.desk.in_turn, self.desk.on_up = w.in_turn, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
@@ -258,7 +258,7 @@ class Platform:
         """One after the other, before anybody trades; or STARTING_MAX at a time, each trading as soon as it is up."""
         if self._wiring.beside:
             take = partial(self._take, listed=listed)
-            starting = Starting(self.desk, self._wiring.clock, take, self._look_after)
+            starting = Starting(self.desk, self._wiring.clock, take)
             work = starting.run([(seat.account.id, seat) for seat in seats])
             self._supervisor.start("accounts start", work, lambda name, error: self.desk.halt_all(error))
             return
@@ -274,8 +274,6 @@ class Platform:
     async def _bring_up(self, seat: Seat, listed: Mapping[MarketId, Market]) -> None:
         actor = await self._take(seat, listed)
         await self.desk.bring_up(actor)
-        if seat.account.id not in self.desk.halted:
-            self._look_after(actor)
 
     def _look_after(self, actor: AccountActor) -> None:
         if self.risk is not None:

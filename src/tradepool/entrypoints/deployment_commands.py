@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tradepool.entrypoints.alarm_commands import add_to as add_alarm_commands
+from tradepool.entrypoints.chaos.command import chaos
 from tradepool.entrypoints.inputs import Config
 from tradepool.entrypoints.mandate_commands import mandates_app
 from tradepool.entrypoints.report_commands import report_app
@@ -164,7 +165,7 @@ def explain(
 def add_to(app: App) -> None:
     """Give the command line these commands."""
     app.command(risk_app)
-    for command in (init, start, stop, status, halt, resume, flatten, explain):
+    for command in (init, start, stop, status, halt, resume, flatten, explain, chaos):
         app.command(command)
     app.command("tradepool.entrypoints.store:store_app", name="store")
     add_alarm_commands(app)

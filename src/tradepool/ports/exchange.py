@@ -62,7 +62,7 @@ class CandleFeed(Protocol):
     """Public market data of one venue, for all users."""
 
     async def markets(self) -> Sequence[Market]:
-        """Every spot market the venue trades now."""
+        """Every spot market the venue lists, halted ones too."""
         ...
 
     async def subscribe(

@@ -23,14 +23,15 @@ log = telemetry.logger(__name__)
 class Backoff:
     """0.5 s, 1 s, 2 s ... 60 s, on the clock it is given."""
 
-    def __init__(self, clock: Clock) -> None:
-        """The first wait is the shortest."""
+    def __init__(self, clock: Clock, max_s: float = MAX_S) -> None:
+        """The first wait is the shortest, none is longer than `max_s`."""
         self._clock = clock
+        self._max_s = max_s
         self._next_s = FIRST_S
 
     def next_s(self) -> float:
         """How long to wait before the next try, in seconds; each call means one try."""
-        wait_s, self._next_s = self._next_s, min(2 * self._next_s, MAX_S)
+        wait_s, self._next_s = self._next_s, min(2 * self._next_s, self._max_s)
         return wait_s
 
     async def wait(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tradepool.domain.candle import Candle
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import CandleFeed
+from tradepool.services.backoff import patiently
 from tradepool.services.reader import Reader
 
 # (bars, until): at least so many candles that opened no later than then.
@@ -81,7 +83,9 @@ class Missed:
         while True:
             starts = [*wanted, *(until_ms - span * self._timeframe_ms for _, until_ms in needs)]
             since_ms = max(0, min(starts, default=self._clock.now_ms()))
-            candles = await self._past(followed.market, self._timeframe_ms, since_ms)
+            # Each question has its own patience: with many markets one of them would fail in every round.
+            ask = partial(self._past, followed.market, self._timeframe_ms, since_ms)
+            candles = await patiently(self._clock, ask)
             # Finding no more proves nothing: a halt may be longer than the span was stretched by.
             if not since_ms or _met(needs, candles):
                 return candles

@@ -15,6 +15,7 @@ from tests.nouns import ACCOUNT, MANDATE, signal
 from tests.simexchange.exchange_kit import MINUTE
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import CandlesClosed, Event, OrderFilled
@@ -220,10 +221,10 @@ def test_a_start_waits_for_a_venue_that_is_down(files: TlsFiles, tmp_path: Path)
         assert fault.asked == asked
 
 
-def test_a_stopped_account_protects_and_does_nothing_else(
+def test_a_stopped_account_protects_and_replaces_what_protects(
     files: TlsFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Halted while its entry fills: the stop still goes out; a later entry does not."""
+    """Halted while its entry fills: the stop goes out, and is replaced where it must be: its cancel makes way for it."""
 
     async def story(life: Life) -> None:
         await life.start()
@@ -240,9 +241,12 @@ def test_a_stopped_account_protects_and_does_nothing_else(
         await life.still()
         assert life.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
         (stop,) = life.actor.told()
-        life.actor.account.slots[MARKET.id].after_cancel = 2
+        slot = life.actor.account.slots[MARKET.id]
+        slot.after_cancel, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
         life.actor.sender.put(life.actor.account.cancelling())
-        assert life.actor.sender.idle
+        await life.until(lambda: len(life.orders) == 3)
+        await life.still()
+        assert life.orders == ["MARKET FILLED", "STOP_LOSS CANCELED", "STOP_LOSS NEW"]
         assert stop.stop_price is not None
 
     play(files, tmp_path, Fault("NONE"), story)

@@ -228,8 +228,8 @@ def test_after_a_failure_what_protects_is_still_sent(error: Exception) -> None:
 
 
 def test_an_order_that_may_be_there_is_looked_up_after_a_halt() -> None:
-    """An entry the venue took is heard of, one it did not take is not sent again."""
-    for takes, kinds in ((True, ["OrderAccepted"]), (False, [])):
+    """An entry the venue took is heard of, one it did not take is not sent again but refused, and said so."""
+    for takes, kinds in ((True, ["OrderAccepted"]), (False, ["OrderRejected"])):
         wire, events = Wire(UNKNOWN, takes_before_failing=takes), list[Event]()
 
         async def story(wire: Wire = wire, events: list[Event] = events) -> None:
@@ -263,7 +263,7 @@ def test_what_reduces_risk_is_told_by_its_side() -> None:
         await until(lambda: sender.idle, clock)
         task.cancel()
         assert wire.taken == [named(2), named(4)]
-        assert [event.reason for event in events if isinstance(event, OrderRejected)] == ["clock_off"]
+        assert [event.reason for event in events if isinstance(event, OrderRejected)] == ["clock_off", "stopped"]
 
     asyncio.run(story())
 
@@ -286,3 +286,40 @@ def test_a_cancel_is_repeated_until_it_is_answered() -> None:
     (event,) = send(wire, Cancel(named(1), BTC.id))
     assert wire.asked == ["cancel 1"] * 3
     assert isinstance(event, OrderCancelled)
+
+
+class SlowLeave(Wire):
+    """A broker lets entries wait for their leave until it is given; then they are asked whether they still want it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leave = asyncio.Event()
+
+    async def submit(self, order: ApprovedOrder, still: Still) -> Event:
+        if order.request.adds_risk:
+            self.asked.append(f"wait {order.request.client_order_id[-1]}")
+            await self.leave.wait()
+            assert still()
+        return await super().submit(order, still)
+
+
+def test_an_entry_that_waits_for_leave_lets_pass_what_reduces_risk() -> None:
+    """Of another market, put while it waits or due again while it waits; it goes out later, under its name."""
+
+    async def story() -> None:
+        clock, wire = VirtualClock(MINUTE_MS), SlowLeave()
+        wire.failures = [NOT_PLACED]
+        sender = Sender(wire, clock, MINUTE_MS, lambda event: None)  # type: ignore[arg-type]
+        sender.put([submit(1), submit(2)])
+        task = asyncio.create_task(sender.run())
+        await until(lambda: wire.asked == ["wait 1"], clock)
+        sender.put([submit(3, **STOP), Cancel(named(0), ETH.id)])
+        await until(lambda: "cancel 0" in wire.asked and named(3) in wire.taken, clock)
+        assert not wire.leave.is_set()
+        assert named(1) not in wire.taken
+        wire.leave.set()
+        await until(lambda: sender.idle, clock)
+        task.cancel()
+        assert wire.taken == [named(3), named(1), named(2)]
+
+    asyncio.run(story())

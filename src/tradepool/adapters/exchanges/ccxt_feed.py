@@ -57,9 +57,12 @@ class CcxtFeed:
         self._senseless: set[tuple[str, ...]] = set()
 
     async def markets(self) -> Sequence[Market]:
-        """Every spot market the venue trades now; one whose rules can't be read is left out, and logged."""
+        """Every spot market the venue lists; one whose rules can't be read is left out, and logged.
+
+        One that stands still now is among them: whoever holds it, or something else beside it, is to be looked after.
+        """
         listings = await self._ask("load_markets", self.client.load_markets(), dict.values)
-        found = [self._market(m) for m in listings if m["spot"] and m["active"]]
+        found = [self._market(m) for m in listings if m["spot"]]
         self._markets = {self.client.market_id(m.symbol): m for m in found if m is not None}
         return list(self._markets.values())
 

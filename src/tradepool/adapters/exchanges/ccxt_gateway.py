@@ -25,7 +25,7 @@ from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import IsKnown, OnBalances, OnEvent, OnLost, Still
+from tradepool.ports.exchange import IsKnown, NotPlaced, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
 
 T = TypeVar("T")
@@ -122,6 +122,8 @@ class CcxtGateway:
             # As text: ccxt overlooks a Decimal in its parameters and would send a plain market order.
             kind, params["stopLossPrice"] = "market", format(request.stop_price or 0, "f")
         symbol = self._symbols[request.market].symbol
+        if not self._pacer.waits and not still():
+            raise NotPlaced(venue=self._client.id, request=f"order {request.client_order_id}", message="not wanted")
 
         def rejected(error: ccxt.BaseError) -> tuple[Event] | None:
             reason, now = outcome.rejection(error), self._client.milliseconds()

@@ -69,6 +69,11 @@ class Pacer:
             self._broker.answered(await self._broker.acquire(cost, self._priority), None)
 
     @property
+    def waits(self) -> bool:
+        """Whether anybody is made to wait, and asked afterwards whether he still wants it."""
+        return self._broker is not None
+
+    @property
     def _priority(self) -> Priority:
         """What `at` says; EXIT is 0, and as good a word as any."""
         return self._default if (said := _priority.get()) is None else said

@@ -190,8 +190,8 @@ class Account:
 
     def _candles_closed(self, event: CandlesClosed) -> None:
         signals = {signal.market: signal for signal in event.signals}
-        for market, signal in signals.items():
-            self.mark(market, signal.close)
+        for market, close in (*event.closes, *((signal.market, signal.close) for signal in event.signals)):
+            self.mark(market, close)
         if event.time_ms > self.as_of_ms:
             self.as_of_ms, self._acted = event.time_ms, (event.time_ms, set())
             self._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
@@ -310,7 +310,8 @@ class Account:
             return
         guarded = event.client_order_id in self.slots[order.request.market].guards
         slot, self.changed = self._finish(order), True
-        if guarded:
+        # A sale of a part that ended short leaves the rest bare.
+        if guarded or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
@@ -371,7 +372,8 @@ class Account:
         slot.keep_whole()
         if slot.guards:
             level_again(self.outbox, slot, fill.time_ms)
-        else:
+        elif slot.exit is None:
+            # What comes while a part is being sold is protected, or sold, when that sale has ended.
             protect(self.outbox, slot, fill.time_ms)
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:

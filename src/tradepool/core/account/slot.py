@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tradepool.core.account import account_step as step
@@ -11,6 +11,7 @@ from tradepool.core.account import limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
+from tradepool.domain.event import CandlesClosed
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -214,3 +215,12 @@ def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms
     for slot in slots:
         if slot is not entered:
             limit_step.note_other(wallet, slot.stake())
+
+
+def with_closes(event: CandlesClosed, slots: Collection[Slot]) -> CandlesClosed:
+    """The event with the last closes of what is held and has no candle in it: read again, it sizes as it does now."""
+    if len(event.signals) == len(slots):
+        return event
+    said = {signal.market for signal in event.signals}
+    beside = tuple((s.market.id, s.mark / s.scale) for s in slots if s.held and s.market.id not in said)
+    return replace(event, closes=beside) if beside else event

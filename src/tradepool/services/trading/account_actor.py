@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
+from tradepool.core.account.slot import with_closes
 from tradepool.core.account.snapshot import put_back, taken
 from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.domain.by_hand import PositionAdopted
@@ -29,7 +30,7 @@ from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record, Snapshot
 from tradepool.runtime import telemetry
-from tradepool.services.backoff import Reconnecting
+from tradepool.services.backoff import Backoff, Reconnecting
 from tradepool.services.trading.sender import Sender, command_name
 
 # A snapshot is written with every so many events of an account: a restart reads one, and fewer events than that.
@@ -65,8 +66,8 @@ class AccountActor:
     ) -> None:
         """The parts, and the instance's epoch; `recovery.start` brings the actor up to date before `run`.
 
-        `recovered`: the journal knew it; `taken_over`: from another instance. `fees`, where they are not known, are asked
-        for later: those of the journal hold until then.
+        `recovered`: the journal knew it; `taken_over`: from another instance. `begins` is what it is told first in this life.
+        `fees`, where they are not known, are asked for later: those of the journal hold until then.
         """
         self.account = account
         self.gateway = gateway
@@ -75,7 +76,7 @@ class AccountActor:
         self.epoch = epoch
         self.sequence = 0
         self.recovered = self.taken_over = False
-        self._is_whole = True
+        self.begins: Sequence[Event] = ()
         self.fees: FeeSchedule | None = None
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
@@ -87,13 +88,22 @@ class AccountActor:
         self._lost = False
         self._journal = journal
         self._inbox: asyncio.Queue[Event | _StreamLost] = asyncio.Queue()
+        # What was taken from the inbox and is not taken in yet: what was decided before it must be written first.
+        self._next: Event | _StreamLost | None = None
+        self._unwritten: Decided | None = None
+        self._again = Backoff(sender.clock)
         sender.wanted, sender.on_done = self._wants, self._settled
 
     @property
     def busy(self) -> bool:
         """Whether something it was told or sent is not answered yet."""
         waiting = not self._inbox.empty() or not self.sender.idle
-        return waiting or bool(self.account.unanswered() or self.account.cancelling())
+        return waiting or self.refused or bool(self.account.unanswered() or self.account.cancelling())
+
+    @property
+    def refused(self) -> bool:
+        """Whether the journal has not taken what was decided last: its commands have not gone out."""
+        return self._unwritten is not None
 
     def post(self, event: Event) -> None:
         """Put an event in the inbox."""
@@ -108,13 +118,21 @@ class AccountActor:
     async def run(self, on_lost: Callable[[AccountActor], Awaitable[None]]) -> None:
         """Handle events until cancelled; any error ends this actor, and only this one. `on_lost` mends the stream."""
         while True:
-            event = await self._inbox.get()
+            if self.refused:
+                await self._again.wait()
+                self.write()
+                self._again.reset()
+            self._next = self._next or await self._inbox.get()
+            self.write()
+            event = self._next
             if isinstance(event, _StreamLost):
+                self._next = None
                 log.warning("user stream lost", account=self.account.account.id, why=event.why)
                 self._lost = False
                 self.handle(StreamLost(time_ms=self.sender.now_ms(), why=event.why))
                 await on_lost(self)
             elif isinstance(event, OrderFilled) and self._older(event.fill):
+                self._next = None
                 self.lost(f"an older instance has ordered {event.fill.client_order_id}")
             elif self.together is not None:
                 await self.together(self, event)
@@ -138,20 +156,22 @@ class AccountActor:
             self._note(event, commands)
 
     def handle(self, event: Event) -> None:
-        """Apply an event; if it is news, write it down with all that follows from it, then queue its commands."""
-        decided = self.decide(event)
-        if decided is not None:
-            written = False
-            try:
-                self._journal.write(decided.record)
-                written = True
-            finally:
-                if not written:
-                    self.unwritten()
-            self.release(decided)
+        """Apply an event; if it is news, write it down with all that follows from it, then queue its commands.
+
+        What the journal refuses is applied all the same: it is offered again, before anything else is taken in, until it
+        is written; only then its commands go out. Raises what the journal raised.
+        """
+        if self.decide(event) is not None:
+            self.write()
 
     def decide(self, event: Event) -> Decided | None:
-        """Apply an event; what is to be written down before anything is done about it, None when it is no news."""
+        """Apply an event; what is to be written down before anything is done about it, None when it is no news. Raises what
+        the journal raises about what was decided before."""
+        self.write()
+        if event is self._next:
+            self._next = None
+        if isinstance(event, CandlesClosed):
+            event = with_closes(event, self.account.slots.values())
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return None
@@ -159,20 +179,26 @@ class AccountActor:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
         self._note(event, commands)
         self.sequence += 1
-        return Decided(self._record(event, commands), commands)
+        self._unwritten = Decided(self._record(event, commands), commands)
+        return self._unwritten
 
-    def unwritten(self) -> None:
-        """What was decided last could not be written: that leaves no hole, and gets into no snapshot."""
-        self.sequence, self._is_whole = self.sequence - 1, False
+    def write(self) -> None:
+        """Write down what was decided and is not yet, then queue its commands. AnotherInstance, and what the journal
+        raises."""
+        if self._unwritten is not None:
+            self._journal.write(self._unwritten.record)
+            self.release()
 
-    def release(self, decided: Decided) -> None:
-        """It is written down: queue its commands. AnotherInstance."""
+    def release(self) -> None:
+        """What was decided last is written down: queue its commands. AnotherInstance."""
+        decided, self._unwritten = self._unwritten, None
         if self.account.foreign is not None:
             self.refuse_newer(self.account.foreign.name)
-        for each in decided.commands:
+        commands = decided.commands if decided is not None else ()
+        for each in commands:
             if isinstance(each, RecordRefusal):
                 _tell(each.refusal)
-        self.sender.put(command for command in decided.commands if isinstance(command, Submit | Cancel))
+        self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
 
     def with_fees(self, market: Market) -> Market:
         """A market as it is listed, with this account's fees as far as they are known."""
@@ -191,17 +217,6 @@ class AccountActor:
         if self.account.naming.whose(name, account.number) is Whose.NEWER_INSTANCE:
             raise AnotherInstance(account=account.id, order=name, epoch=self.epoch)
 
-    def _write(self, event: Event, commands: Sequence[Command]) -> None:
-        """What can't be written leaves no hole; and what is not in the journal gets into no snapshot."""
-        self.sequence += 1
-        written = False
-        try:
-            self._journal.write(self._record(event, commands))
-            written = True
-        finally:
-            if not written:
-                self.sequence, self._is_whole = self.sequence - 1, False
-
     def _record(self, event: Event, commands: Sequence[Command]) -> Record:
         return Record(
             account=self.account.account.id,
@@ -212,7 +227,7 @@ class AccountActor:
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
-            snapshot=self._snapshot() if self._is_whole and self.sequence % SNAPSHOT_EVERY == 0 else None,
+            snapshot=self._snapshot() if self.sequence % SNAPSHOT_EVERY == 0 else None,
         )
 
     def _snapshot(self) -> Snapshot:

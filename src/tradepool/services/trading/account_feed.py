@@ -69,14 +69,6 @@ class AccountFeed:
         self._changed(actor)
         self.mended(actor)
 
-    def drop(self, account: AccountId) -> None:
-        """The account is stopped. What its stream keeps back from now on is found when it is started again."""
-        self._rest(account)
-        self._reads.forget(account)
-        actor = self._actors.pop(account, None)
-        if actor is not None:
-            actor.on_change = lambda actor: None
-
     def lost(self, actor: AccountActor) -> None:
         """Its stream broke: it is read at once, however long the stream takes to come back."""
         self._reads.lost(actor.account.account.id)

@@ -6,11 +6,11 @@ One account's failure stops that account, loudly, and no other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
-from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.event import CandlesClosed, EntriesResumed
+from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
+from tradepool.domain.event import CandlesClosed, EntriesResumed, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.signal import Signal
@@ -27,6 +27,7 @@ from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
 from tradepool.services.trading.together import Together
 
 ENTRY_MAX_AGE_BARS = 1
+START_AGAIN_S = 30.0
 # Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
 GROUP_MAX, TURNS = 64, 8
 
@@ -43,7 +44,8 @@ class NothingToResume(InvalidInput):
 
 class TradingDesk:
     """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
-    order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction."""
+    order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction; `on_up` hears
+    of each account that has come up, at its start or later."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -53,6 +55,7 @@ class TradingDesk:
         self.halted: dict[AccountId, Exception] = {}
         self.in_turn: InTurn = as_they_came
         self.together: Together | None = None
+        self.on_up: Callable[[AccountActor], None] = lambda actor: None
         self._telling = asyncio.Lock()
         self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
@@ -64,6 +67,7 @@ class TradingDesk:
         self._kept: dict[AccountId, list[CandlesClosed]] = {}
         self._closes: Mapping[MarketId, float] = {}
         self._working: set[AccountId] = set()
+        self._up: set[AccountId] = set()
         self._runs = False
 
     @property
@@ -93,27 +97,62 @@ class TradingDesk:
         """Let market data begin; from now on nothing that closes is missed."""
         self._closes = await patiently(self._clock, market_data.start)
 
-    async def bring_up(self, actor: AccountActor, ready: asyncio.Event | None = None) -> None:
+    async def bring_up(self, actor: AccountActor, read: asyncio.Event | None = None) -> None:
         """Recover an account and give it what was kept for it; it trades at once if the desk runs. One that was secured
-        asks for its history when it is `ready`."""
-        name = actor.account.account.id
-        is_secured = name in self._by_account
-        work = (
-            recovery.finish(actor, self._clock, ready)
-            if is_secured
-            else recovery.start(actor, self._journal, self._clock)
-        )
-        if not is_secured:
+        asks for its history when all have been `read`."""
+        is_secured = actor.account.account.id in self._by_account
+        if is_secured:
+            work = recovery.finish(actor, self._clock, partial(self._has_read, actor, read))
+        else:
             self._take_on(actor)
-        await guard(f"{name} start", work, partial(self._halt, name))
+            work = recovery.start(actor, self._journal, self._clock)
+        await guard(f"{actor.account.account.id} start", self._begin(actor, work), partial(self._not_begun, actor))
+
+    async def read(self, actor: AccountActor, *, urgent: bool = False) -> None:
+        """Ask what an account pays and holds. VenueError, and what the journal raises."""
+        gateway, asked_ms = actor.gateway, self._clock.now_ms()
+        ask = (lambda: gateway.urgently(gateway.standing())) if urgent else gateway.standing
+        actor.fees, balances = await patiently(self._clock, ask)
+        self.feed.took(actor.account.account.id, balances, asked_ms)
+        markets = tuple(actor.with_fees(slot.listed) for slot in actor.account.slots.values())
+        actor.handle(TermsSeen(time_ms=self._clock.now_ms(), markets=markets))
+
+    async def _has_read(self, actor: AccountActor, read: asyncio.Event | None) -> None:
+        """Wait for the reads of all; whose own failed is asked for again."""
+        if read is not None:
+            await read.wait()
+        if actor.fees is None:
+            await self.read(actor)
+
+    async def _begin(self, actor: AccountActor, recovered: Awaitable[None]) -> None:
+        await recovered
+        name = actor.account.account.id
         for event in self._kept.pop(name, ()):
             actor.post(event)
         # After the journal, whose last candle may be older than the last checkpoint.
         for market, close in self._closes.items():
             if market in actor.account.slots:
                 actor.account.mark(market, close)
+        self._up.add(name)
+        self.on_up(actor)
         if self._runs:
             self._go(actor)
+
+    def _not_begun(self, actor: AccountActor, task: str, error: Exception) -> None:
+        """Reported and halted; what a later try may mend is tried again, beside all others' trading."""
+        name = actor.account.account.id
+        self._halt(name, task, error)
+        if actor.refused or is_transient(error):
+            self._supervisor.start(f"{name} start again", self._begin_again(actor, error), partial(self._halt, name))
+
+    async def _begin_again(self, actor: AccountActor, error: Exception) -> None:
+        await self._clock.sleep(START_AGAIN_S)
+        name, was_refused = actor.account.account.id, actor.refused
+        work = recovery.resume(actor, self._clock, partial(self._has_read, actor, None))
+        await guard(f"{name} start", self._begin(actor, work), partial(self._not_begun, actor))
+        if name in self._up and self.halted.get(name) is error and not was_refused:
+            del self.halted[name]
+            actor.sender.resume()
 
     def _take_on(self, actor: AccountActor) -> None:
         actor.together = self.together.handle if self.together is not None else None
@@ -127,7 +166,8 @@ class TradingDesk:
         """
         name = actor.account.account.id
         self._take_on(actor)
-        await guard(f"{name} start", recovery.secure(actor, self._journal, self._clock), partial(self._halt, name))
+        work = recovery.secure(actor, self._journal, self._clock)
+        await guard(f"{name} start", work, partial(self._not_begun, actor))
         if name not in self.halted:
             self._work(actor)
         return name not in self.halted
@@ -137,13 +177,14 @@ class TradingDesk:
         await patiently(self._clock, market_data.catch_up)
         self._runs = True
         for actor in self.actors:
-            self._go(actor)
+            # Who is still coming up goes when he is up.
+            if actor.account.account.id in self._up:
+                self._go(actor)
         self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
     def _go(self, actor: AccountActor) -> None:
-        if actor.account.account.id not in self.halted and actor.account.account.id not in self._kept:
-            self._work(actor)
-            self.feed.admit(actor)
+        self._work(actor)
+        self.feed.admit(actor)
 
     def _work(self, actor: AccountActor) -> None:
         name = actor.account.account.id
@@ -171,12 +212,12 @@ class TradingDesk:
         self._supervisor.start(f"{name} {what}", work(), failed)
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
-        """Nothing new is decided for the account, and nothing that adds risk goes out; fills are still booked."""
+        """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
+        stream keeps back is still noticed, protections are still replaced."""
         self.halted.setdefault(account, error)
         self._kept.pop(account, None)
         if account in self._by_account:
             self._by_account[account].sender.halt()
-        self.feed.drop(account)
 
     def _market_data_failed(self, task: str, error: Exception) -> None:
         self.halt_all(error)
@@ -243,3 +284,8 @@ class TradingDesk:
         await self.feed.stop()
         await self._supervisor.stop()
         await asyncio.gather(*(actor.gateway.close() for actor in self.actors))
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether a later try may mend it."""
+    return isinstance(error, VenueError) and error.transient

@@ -7,13 +7,14 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Protocol, TypeVar
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
+from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
 from tradepool.domain.event import (
@@ -37,9 +38,20 @@ from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.lost_orders import hear, lost_orders
 
+T = TypeVar("T")
+Ready = Callable[[], Awaitable[None]]
+
 
 class InstanceTooOld(InvalidInput):
     """Account {account} was taken over by instance {newer} of this deployment; this is instance {epoch}: stop it."""
+
+
+class Asking(Protocol):
+    """How a question is asked."""
+
+    async def __call__(self, ask: Callable[[], Awaitable[T]], /) -> T:
+        """The answer."""
+        ...
 
 
 log = telemetry.logger(__name__)
@@ -58,11 +70,26 @@ def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     remember(actor, journal)
     if actor.epoch < account.naming.epoch:
         raise InstanceTooOld(account=account.account.id, epoch=actor.epoch, newer=account.naming.epoch)
-    actor.handle(InstanceBegan(time_ms=now_ms, epoch=actor.epoch))
-    actor.taken_over = actor.recovered and account.changed
-    # What the journal holds was decided under what held then; from here on this holds.
-    actor.handle(TermsSeen(time_ms=now_ms, markets=tuple(actor.with_fees(market) for market in markets)))
-    actor.handle(MandateChanged(time_ms=now_ms, mandate=mandate))
+    actor.taken_over = actor.recovered and actor.epoch != account.naming.epoch
+    actor.begins = (
+        InstanceBegan(time_ms=now_ms, epoch=actor.epoch),
+        # What the journal holds was decided under what held then; from here on this holds.
+        TermsSeen(time_ms=now_ms, markets=tuple(actor.with_fees(market) for market in markets)),
+        MandateChanged(time_ms=now_ms, mandate=mandate),
+    )
+    _begin(actor)
+
+
+def _begin(actor: AccountActor) -> None:
+    """Hear what holds in this life. Again it is no news, as far as it was heard."""
+    for event in actor.begins:
+        actor.handle(event)
+
+
+async def resume(actor: AccountActor, clock: Clock, ready: Ready | None = None) -> None:
+    """The rest of a start that failed after the journal was read."""
+    _begin(actor)
+    await finish(actor, clock, ready)
 
 
 def remember(actor: AccountActor, journal: Journal) -> None:
@@ -81,16 +108,17 @@ async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """
     revive(actor, journal, clock)
     # After another instance the journal may not know of what is held.
-    if actor.taken_over or not await patiently(clock, lambda: _protected(actor)):
+    asking = partial(patiently, clock)
+    if actor.taken_over or not await _protected(actor, asking):
         log.warning("an account is not protected as it was", account=actor.account.account.id)
-        await patiently(clock, lambda: actor.gateway.urgently(catch_up(actor, resend=True)))
+        await actor.gateway.urgently(catch_up(actor, asking, resend=True))
 
 
-async def _protected(actor: AccountActor) -> bool:
+async def _protected(actor: AccountActor, asking: Asking) -> bool:
     """Whether each exit that works rests as it did, and all that is held has one."""
     for request in actor.told():
         if not request.adds_risk:
-            order = await actor.gateway.look_up(request)
+            order = await asking(partial(actor.gateway.look_up, request))
             rests = order is not None and order.status is OrderStatus.ACCEPTED and not order.filled_quantity
             if not rests or actor.unanswered(request):
                 return False
@@ -98,9 +126,9 @@ async def _protected(actor: AccountActor) -> bool:
     return not any(slot.held and slot.row[step.STOP] > 0 and not slot.stop and not slot.exit for slot in slots)
 
 
-async def finish(actor: AccountActor, clock: Clock, ready: asyncio.Event | None = None) -> None:
-    """The last part: the stream, and, once `ready`, what happened while nobody listened."""
-    await patiently(clock, lambda: _connect(actor, clock, resend=True, ready=ready))
+async def finish(actor: AccountActor, clock: Clock, ready: Ready | None = None) -> None:
+    """The last part: the stream, and, once it is `ready`, what happened while nobody listened."""
+    await _connect(actor, clock, partial(patiently, clock), resend=True, ready=ready)
 
 
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
@@ -108,7 +136,7 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
     while True:
         await actor.reconnecting.before_try()
         try:
-            await _connect(actor, clock, resend=False)
+            await _connect(actor, clock, _once, resend=False)
             return
         except VenueError as error:
             if not error.transient:
@@ -116,35 +144,51 @@ async def reconnect(actor: AccountActor, clock: Clock) -> None:
             log.warning("user stream is down", account=actor.account.account.id, error=str(error))
 
 
-async def _connect(actor: AccountActor, clock: Clock, *, resend: bool, ready: asyncio.Event | None = None) -> None:
-    await actor.gateway.open(actor.post, actor.lost, lambda balances, time_ms: actor.on_balances(balances, time_ms))
+async def _once(ask: Callable[[], Awaitable[T]]) -> T:
+    return await ask()
+
+
+async def _connect(
+    actor: AccountActor, clock: Clock, opening: Asking, *, resend: bool, ready: Ready | None = None
+) -> None:
+    asking = partial(patiently, clock)
+
+    def heard(balances: Sequence[Balance], time_ms: int) -> None:
+        actor.on_balances(balances, time_ms)
+
+    await opening(lambda: actor.gateway.open(actor.post, actor.lost, heard))
     actor.reconnecting.connected()
     if ready is not None:
-        await ready.wait()
+        await ready()
     if not actor.account.opened:
-        balances = tuple(await actor.gateway.balances())
+        balances = tuple(await asking(actor.gateway.balances))
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
-    await catch_up(actor, resend=resend)
+    await catch_up(actor, asking, resend=resend)
     actor.handle(StreamRestored(time_ms=clock.now_ms()))
 
 
-async def catch_up(actor: AccountActor, *, resend: bool) -> None:
-    """Ask the venue for all that the stream may not have told.
+async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool) -> None:
+    """Ask the venue for all that the stream may not have told; `asking` is how patiently each question is asked: with
+    many of them, patience with all together would be patience with none.
 
     Orders are looked up before the fills are asked for and settled after them, so that whatever a look-up counts as
     filled is booked before its order ends.
     """
-    found = [(request, await actor.gateway.look_up(request)) for request in actor.told()]
+    # What is not written has not been sent, and must not be taken for an order that the venue denies.
+    actor.write()
+    gateway = actor.gateway
+    found = [(request, await asking(partial(gateway.look_up, request))) for request in actor.told()]
     gone = {request.market for request, order in found if order is None or order.status is OrderStatus.CANCELLED}
     for slot in actor.account.slots.values():
         market = slot.market.id
         known = partial(actor.account.booked, market)
-        fills = await actor.gateway.fills(slot.market, actor.fills_after(market), known)
-        rest = await actor.gateway.open_orders(slot.market) if resend and (actor.taken_over or market in gone) else []
+        fills = await asking(partial(gateway.fills, slot.market, actor.fills_after(market), known))
+        looks = resend and (actor.taken_over or market in gone)
+        rest = await asking(partial(gateway.open_orders, slot.market)) if looks else []
         hear(actor, rest)
         # Some may have come by the stream while the others were asked for.
         fills = [fill for fill in fills if not known(fill.fill_id) and not _history(actor, fill)]
-        lost = await lost_orders(actor, slot.market, fills, rest)
+        lost = await asking(partial(lost_orders, actor, slot.market, fills, rest))
         events: Sequence[Event] = lost or [OrderFilled(fill=fill) for fill in fills]
         for event in events:
             actor.handle(event)
@@ -196,12 +240,12 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
 
 def _approved(actor: AccountActor, request: OrderRequest) -> ApprovedOrder | None:
     """The intent was approved before it was journaled; it is reviewed again, for what is held now. One that was made
-    before the market's grid changed never goes out: the account makes it anew."""
+    before the market's grid changed never goes out: the account makes it anew. Where less is held than when it was
+    intended, the next candle decides anew."""
     slot, name = actor.account.slots[request.market], request.client_order_id
     verdict = review(request, slot.listed, held_steps=slot.steps() // slot.lot, spendable_units=1)
     if isinstance(verdict, Refusal):
-        assert slot.listed != slot.market, verdict
-        now_ms = actor.sender.now_ms()
-        actor.handle(OrderRejected(time_ms=now_ms, client_order_id=name, reason=OFF_NEW_GRID))
+        reason = OFF_NEW_GRID if slot.listed != slot.market else verdict.reason
+        actor.handle(OrderRejected(time_ms=actor.sender.now_ms(), client_order_id=name, reason=reason))
         return None
     return verdict

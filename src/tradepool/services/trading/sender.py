@@ -1,8 +1,9 @@
 """Sends one account's commands, one after the other, and brings the answers back as events.
 
 An order whose outcome is unknown is looked up by its client id before anything else is sent for its market; what waits
-for its next try lets the other markets pass. Before each try the account is asked whether it still waits: its stream may
-have told the answer meanwhile. A sender that has failed is halted: what protects a position is still sent.
+for its next try lets the other markets pass, and an entry that waits for leave to be sent lets pass whatever reduces risk.
+Before each try the account is asked whether it still waits: its stream may have told the answer meanwhile. A sender that
+has failed is halted: entries are answered with that, what protects a position or makes way for it is still sent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.ids import ClientOrderId, MarketId
@@ -25,6 +27,8 @@ from tradepool.services.backoff import Backoff
 # A venue that denies an order is believed when a request for it can't be carried out any more, with a second for clocks.
 ABSENT_AFTER_MS = RECV_WINDOW_MS + 1_000
 UNKNOWN_MAX = 5
+# Nobody is left without his stop for long because its look-up has failed a few times.
+PROTECT_AGAIN_S = 8.0
 
 Sendable = Submit | Cancel
 
@@ -46,6 +50,10 @@ class _Item:
     def market(self) -> MarketId:
         """Where it belongs."""
         return self.command.market if isinstance(self.command, Cancel) else self.command.order.request.market
+
+    def enters_anew(self) -> bool:
+        """Whether it adds risk and the venue has none of it: what reduces risk may pass by."""
+        return _enters(self.command) and self.unknown_ms is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,9 @@ class Sender:
         self._queue: list[_Item] = []
         self._halted = False
         self._wake = asyncio.Event()
+        # An entry's try that has not left yet, if one is under way, and whether it had to make way.
+        self._waiting: asyncio.Future[_Done | None] | None = None
+        self._entries_last = False
 
     def put(self, commands: Iterable[Sendable], *, unsure: bool = False) -> None:
         """Queue commands; they go out once `run` runs. `unsure`: they may have gone out before, up to now, and have just
@@ -87,9 +98,10 @@ class Sender:
         unknown_ms = self.clock.now_ms() if unsure else None
         due_ms = 0 if unknown_ms is None else unknown_ms + ABSENT_AFTER_MS
         for command in commands:
-            item = _Item(command, Backoff(self.clock), due_ms, unknown_ms)
-            if self._goes_on(item):
-                self._queue.append(item)
+            backoff = Backoff(self.clock) if _enters(command) else Backoff(self.clock, PROTECT_AGAIN_S)
+            self._queue.append(_Item(command, backoff, due_ms, unknown_ms))
+            if not _enters(command):
+                self._call_back()
         self._queue.sort(key=lambda item: command_name(item.command))
         if self._queue:
             self._wake.set()
@@ -99,10 +111,15 @@ class Sender:
         return any(name in _names(item.command) and isinstance(item.command, kind) for item in self._queue)
 
     def halt(self) -> None:
-        """The account is stopped: only what protects a position goes out from now on, no entry and no cancel, those
-        that wait for leave to be sent included. What may be at the venue is still looked up."""
+        """The account is stopped: no entry goes out from now on, those that wait for leave to be sent included; they are
+        rejected as stopped. What protects a position, and cancels that make way for it, go out; what may be at the venue
+        is still looked up."""
         self._halted = True
         self._wake.set()
+
+    def resume(self) -> None:
+        """What the account was stopped for is over."""
+        self._halted = False
 
     @property
     def idle(self) -> bool:
@@ -117,7 +134,7 @@ class Sender:
                 await self._rest()
                 continue
             try:
-                done = await self._try(item)
+                done = await self._send(item)
             finally:
                 if done is None:
                     item.due_ms = self.clock.now_ms() + int(item.backoff.next_s() * 1_000)
@@ -132,19 +149,24 @@ class Sender:
     # ---- whose turn it is
 
     def _next(self) -> _Item | None:
-        """The first that is due and has nothing of its market before it."""
+        """The first that is due and has nothing of its market before it; after an entry made way, entries come last."""
         now_ms, waiting = self.clock.now_ms(), set[MarketId]()
-        for item in self._queue:
+        for item in self._in_turn():
             if item.market not in waiting and (item.due_ms <= now_ms or not self._still(item)):
                 return item
             waiting.add(item.market)
         return None
 
+    def _in_turn(self) -> list[_Item]:
+        if self._entries_last and all(map(_Item.enters_anew, self._queue)):
+            self._entries_last = False
+        return sorted(self._queue, key=_Item.enters_anew) if self._entries_last else self._queue
+
     async def _rest(self) -> None:
         """Until something is put, or due."""
         self._wake.clear()
         heads = dict[MarketId, int]()
-        for item in self._queue:
+        for item in self._in_turn():
             heads.setdefault(item.market, item.due_ms)
         if not heads:
             await self._wake.wait()
@@ -157,22 +179,54 @@ class Sender:
             for each in both:
                 each.cancel()
 
-    def _goes_on(self, item: _Item) -> bool:
-        return not self._halted or _protects(item.command) or item.unknown_ms is not None
-
     def _still(self, item: _Item) -> bool:
-        return self._goes_on(item) and self.wanted(item.command)
+        return self.wanted(item.command)
 
     def _not_now(self, request: OrderRequest) -> OrderRejected | None:
         """Why an order must not go out, as the answer to it."""
         if self.too_old(request):
             return reconcile.aged_out(request, self.clock.now_ms())
-        reason = self.may_enter(request) if request.adds_risk else ""
+        reason = (Denial.STOPPED if self._halted else self.may_enter(request)) if request.adds_risk else ""
         if not reason:
             return None
         return OrderRejected(time_ms=self.clock.now_ms(), client_order_id=request.client_order_id, reason=reason)
 
     # ---- one try: None means that there will be another
+
+    async def _send(self, item: _Item) -> _Done | None:
+        """Try; an entry that has not left yet is called back when something that reduces risk is due."""
+        trying = asyncio.ensure_future(self._try(item))
+        recall: asyncio.Future[None] | None = None
+        if _enters(item.command):
+            self._waiting = trying
+            due_ms = [each.due_ms for each in self._queue if not _enters(each.command)]
+            recall = asyncio.ensure_future(self._call_back_at(min(due_ms))) if due_ms else None
+        try:
+            await asyncio.wait([trying])
+        finally:
+            self._waiting = None
+            if recall is not None:
+                recall.cancel()
+            if not trying.done():
+                trying.cancel()
+                await asyncio.wait([trying])
+        return None if trying.cancelled() else trying.result()
+
+    def _call_back(self) -> None:
+        if self._waiting is not None:
+            self._entries_last = True
+            self._waiting.cancel()
+
+    async def _call_back_at(self, due_ms: int) -> None:
+        await self.clock.sleep((due_ms - self.clock.now_ms()) / 1_000)
+        self._call_back()
+
+    def _leaves(self, item: _Item, request: OrderRequest) -> bool:
+        """Asked right before an order leaves: whether it still may. It can't be called back then."""
+        may = self._still(item) and self._not_now(request) is None
+        if may:
+            self._waiting = None
+        return may
 
     async def _try(self, item: _Item) -> _Done | None:
         if not self._still(item):
@@ -196,14 +250,14 @@ class Sender:
         if refused is not None:
             return _Done([refused])
 
-        def still() -> bool:
-            return self._still(item) and self._not_now(request) is None
+        def leaves() -> bool:
+            return self._leaves(item, request)
 
         try:
             if command.target is None:
-                answers: Sequence[Event] = [await self._gateway.submit(command.order, still)]
+                answers: Sequence[Event] = [await self._gateway.submit(command.order, leaves)]
             else:
-                answers = await self._gateway.submit_pair(command.order, command.target, still)
+                answers = await self._gateway.submit_pair(command.order, command.target, leaves)
         except OutcomeUnknown as error:
             item.unknown_ms, item.unknown = self.clock.now_ms(), item.unknown + 1
             if item.unknown < UNKNOWN_MAX:
@@ -255,8 +309,8 @@ def _names(command: Sendable) -> tuple[ClientOrderId, ...]:
     return tuple(order.request.client_order_id for order in command.orders)
 
 
-def _protects(command: Sendable) -> bool:
-    return isinstance(command, Submit) and not command.order.request.adds_risk
+def _enters(command: Sendable) -> bool:
+    return isinstance(command, Submit) and command.order.request.adds_risk
 
 
 def answer_of(order: Order) -> Event | None:

@@ -12,14 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from tradepool.domain.event import TermsSeen
 from tradepool.domain.ids import AccountId
 from tradepool.ports.clock import Clock
 from tradepool.runtime import telemetry
 from tradepool.runtime.supervise import guard
-from tradepool.services.backoff import patiently
 from tradepool.services.trading.account_actor import AccountActor
-from tradepool.services.trading.desk import TradingDesk
+from tradepool.services.trading.desk import TradingDesk, is_transient
 
 AT_ONCE = 20
 # One read that goes as urgently as an exit every so often: of what is kept for exits nobody else uses much meanwhile.
@@ -38,10 +36,9 @@ class Starting(Generic[S]):
         desk: TradingDesk,
         clock: Clock,
         take: Callable[[S], Awaitable[AccountActor]],
-        on_up: Callable[[AccountActor], None],
     ) -> None:
-        """`take` makes an actor without asking the venue for what can wait; `on_up` hears of each that trades."""
-        self._desk, self._clock, self._take, self._on_up = desk, clock, take, on_up
+        """`take` makes an actor without asking the venue for what can wait."""
+        self._desk, self._clock, self._take = desk, clock, take
         self._actors: list[AccountActor] = []
 
     async def run(self, seats: Sequence[tuple[AccountId, S]]) -> None:
@@ -50,7 +47,8 @@ class Starting(Generic[S]):
         await _all([partial(self._secure, account, seat) for account, seat in seats])
         log.info("protections are seen", accounts=len(self._actors), ms=self._clock.now_ms() - began_ms)
         read = asyncio.Event()
-        streams = [self._bring_up(actor, read) for actor in self._actors]
+        # Their streams, in the line of all; history takes nothing from the balances of others.
+        streams = [self._desk.bring_up(actor, read) for actor in self._actors]
         await asyncio.gather(self._read_all(read), *streams)
         log.info("all accounts are up", accounts=len(self._actors), ms=self._clock.now_ms() - began_ms)
 
@@ -63,13 +61,13 @@ class Starting(Generic[S]):
         await guard(f"{account} start", work(), lambda task, error: self._desk.refuse(account, error))
 
     async def _read_all(self, done: asyncio.Event) -> None:
-        """What each pays and holds; an account that fails is halted and is no matter of the others."""
+        """What each pays and holds; an account that fails is no matter of the others."""
         waiting = deque(self._actors)
 
         async def read(*, urgent: bool) -> None:
             while waiting:
                 actor = waiting.popleft()
-                work = self._read(actor, urgent=urgent)
+                work = self._desk.read(actor, urgent=urgent)
                 await guard(f"{actor.account.account.id} start", work, partial(self._fail, actor))
                 if urgent:
                     await self._clock.sleep(URGENT_EVERY_S)
@@ -78,22 +76,9 @@ class Starting(Generic[S]):
         done.set()
 
     def _fail(self, actor: AccountActor, task: str, error: Exception) -> None:
-        self._actors.remove(actor)
-        self._desk.halt(actor.account.account.id, error)
-
-    async def _read(self, actor: AccountActor, *, urgent: bool) -> None:
-        gateway, asked_ms = actor.gateway, self._clock.now_ms()
-        ask = (lambda: gateway.urgently(gateway.standing())) if urgent else gateway.standing
-        actor.fees, balances = await patiently(self._clock, ask)
-        self._desk.feed.took(actor.account.account.id, balances, asked_ms)
-        markets = tuple(actor.with_fees(slot.listed) for slot in actor.account.slots.values())
-        actor.handle(TermsSeen(time_ms=self._clock.now_ms(), markets=markets))
-
-    async def _bring_up(self, actor: AccountActor, read: asyncio.Event) -> None:
-        """Its stream, in the line of all; history takes nothing from the balances of others."""
-        await self._desk.bring_up(actor, read)
-        if actor.account.account.id not in self._desk.halted:
-            self._on_up(actor)
+        """It is halted; a venue that has not answered is asked again when the account comes up."""
+        if not is_transient(error):
+            self._desk.halt(actor.account.account.id, error)
 
 
 async def _all(works: Sequence[Callable[[], Awaitable[None]]]) -> None:

@@ -1,7 +1,8 @@
 """What many accounts decide in one turn of the loop is written in one transaction: one sync of the disk, not a thousand.
 
 Nothing leaves before its own record is on the disk, as ever. A transaction that fails is written again record by record,
-so that the one that can't be written stops its own account and no other.
+so that the one that can't be written stops its own account and no other; its account offers it again before it takes in
+anything else.
 """
 
 from __future__ import annotations
@@ -51,11 +52,8 @@ class Together:
         if not decided:
             return
         failed = outcome_of(lambda: self._journal.write_all([found.record for _, found, _ in decided])) is not None
-        for actor, found, done in decided:
-            wrong = outcome_of(partial(self._journal.write_all, [found.record])) if failed else None
-            if wrong is not None:
-                actor.unwritten()
-            wrong = wrong or outcome_of(partial(actor.release, found))
+        for actor, _, done in decided:
+            wrong = outcome_of(actor.write if failed else actor.release)
             if isinstance(wrong, Exception):
                 done.set_exception(wrong)
             else:

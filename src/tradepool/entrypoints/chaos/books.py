@@ -1,0 +1,90 @@
+"""The journal beside the venue's truth, in the end: what was lost, doubled, left bare, or booked wrongly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
+from tradepool.domain.balance import Balance
+from tradepool.domain.event import OrderRejected
+from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.chaos.place import Place
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """What is held of an asset."""
+
+    free: Decimal
+    locked: Decimal
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """An order at the venue."""
+
+    client_id: str
+
+
+class AccountState(msgspec.Struct, frozen=True):
+    """An account at the venue."""
+
+    balances: dict[str, Amount]
+    orders: list[Ordered]
+    trades: list[object]
+
+
+class VenueState(msgspec.Struct, frozen=True):
+    """What the venue's control door says at /state; accounts by key."""
+
+    accounts: dict[str, AccountState]
+
+
+class Found(NamedTuple):
+    """What the comparison found; each line of `lost`, `doubled` and `ledger_off` names one thing."""
+
+    lost: list[str]
+    doubled: list[str]
+    ledger_off: list[str]
+    orders: int
+    fills: int
+
+
+def compare(place: Place, state: VenueState) -> Found:
+    """All accounts' journals and ledgers against the venue."""
+    connection = open_store(place.database, "NORMAL")
+    try:
+        journal, books = DatabaseJournal(connection), DatabaseBooks(connection)
+        lost, doubled, off = list[str](), list[str](), list[str]()
+        for seat in place.chaos.plan().seats():
+            account, told = seat.account.id, state.accounts[seat.credentials.key]
+            placed = Counter(order.client_id for order in told.orders)
+            lost += _lost(journal, account, placed)
+            doubled += [f"{name}: {times} orders at the venue" for name, times in placed.items() if times > 1]
+            balances = [
+                Balance(account=account, asset=asset, free=amount.free, locked=amount.locked)
+                for asset, amount in told.balances.items()
+            ]
+            totals = trial_balance(books.transfers(account))
+            differs = {asset: left for asset, left in ledger_minus_venue(totals, balances).items() if left}
+            off += [f"{account}: {asset} by {left}" for asset, left in differs.items()]
+        accounts = state.accounts.values()
+        return Found(lost, doubled, off, sum(len(a.orders) for a in accounts), sum(len(a.trades) for a in accounts))
+    finally:
+        dispose(connection)
+
+
+def _lost(journal: DatabaseJournal, account: AccountId, placed: Mapping[str, int]) -> list[str]:
+    """Intents that came to nothing without a word, and orders of ours that nobody intended."""
+    intents = {str(intent.client_order_id) for intent in journal.intents(account)}
+    events = (event for _, _, event in journal.read(account))
+    refused = {str(event.client_order_id) for event in events if isinstance(event, OrderRejected)}
+    return [f"{name}: neither at the venue nor refused" for name in sorted(intents - placed.keys() - refused)] + [
+        f"{name}: at the venue, in no journal" for name in sorted(placed.keys() - intents)
+    ]
