@@ -103,6 +103,45 @@ def test_who_cannot_be_written_fails_alone_and_sends_nothing(connection: Connect
     assert [int(not actor.sender.idle) for actor in crowd] == expected
 
 
+def test_what_was_refused_is_offered_again_before_anything_else(connection: Connection) -> None:
+    """In its place in the sequence, and its order goes out then; the event that waited for that is not lost."""
+    journal = DatabaseJournal(connection)
+    crowd = actors(journal)
+    connection.exec_driver_sql(
+        "create trigger no before insert on event when new.account = 'u7' begin select raise(abort, 'no'); end"
+    )
+    connection.commit()
+    together, refused = Together(journal), crowd[6]
+    entered(together, crowd)
+    assert [actor.refused for actor in crowd] == [actor is refused for actor in crowd]
+    later = CandlesClosed(time_ms=2 * MINUTE_MS, signals=(signal(BTC, time_ms=2 * MINUTE_MS),))
+    refused.together = together.handle
+    refused.post(later)
+
+    async def goes_on() -> None:
+        task = asyncio.create_task(refused.run(lambda actor: asyncio.sleep(0)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert refused.refused
+        assert refused.sender.idle
+        connection.exec_driver_sql("drop trigger no")
+        connection.commit()
+        clock = refused.sender.clock
+        assert isinstance(clock, VirtualClock)
+        clock.advance_to(clock.now_ms() + 1_000)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(goes_on())
+    assert not refused.refused
+    assert not refused.sender.idle
+    assert refused.account.as_of_ms == 2 * MINUTE_MS
+    events = list(journal.read(AccountId("u7")))
+    assert [sequence for sequence, _, _ in events] == list(range(1, len(events) + 1))
+    assert isinstance(events[1][2], CandlesClosed)
+
+
 def test_who_has_gone_meanwhile_decides_nothing(connection: Connection) -> None:
     journal = DatabaseJournal(connection)
     crowd, together = actors(journal)[:2], Together(journal)
