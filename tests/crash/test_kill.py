@@ -86,7 +86,7 @@ def check_books(here: World) -> set[str]:
     doubled = [name for name, times in Counter(order["client_id"] for order in orders).items() if times > 1]
     assert doubled == []
     assert {order["client_id"] for order in orders} <= intents.keys()
-    events = [(kind, json.loads(body)) for _, _, _, kind, _, body in here.rows("event")]
+    events = [(kind, json.loads(body)) for _, _, _, kind, _, body, _ in here.rows("event")]
     booked = [event["fill"]["fill_id"] for kind, event in events if kind == "OrderFilled"]
     assert sorted(booked) == sorted(number for _, number in fills)
     rejected = {event["client_order_id"]: event["reason"] for kind, event in events if kind == "OrderRejected"}

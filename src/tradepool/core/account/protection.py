@@ -7,6 +7,7 @@ the other. With two targets there are two pairs, the part that leaves at the fir
 from __future__ import annotations
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
@@ -53,11 +54,23 @@ def after_cancel(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
 
 def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
     """Let stops and targets rest for all that is held; a part with a target of its own apart from the rest."""
-    row, part = slot.row, slot.row[step.PART]
+    row = slot.row
+    if row[step.PART] and not _apart(slot):
+        # More than the part was sold while its entry was still filling: what came later waits for the far target.
+        booking.next_target(row)
+    part = row[step.PART]
     if part:
         for order in _guard(out, slot, part, row[step.TARGET], time_ms):
             order.part = True
     _guard(out, slot, slot.steps() - part, row[step.NEXT_TARGET] if part else row[step.TARGET], time_ms)
+
+
+def _apart(slot: Slot) -> bool:
+    """Whether the part with a target of its own, and the rest beside it, can each be sold at the stop."""
+    row, terms = slot.row, slot.terms
+    least = min(row[step.PART], slot.steps() - row[step.PART])
+    amount = least * (row[step.STOP] or row[step.TARGET]) * terms[step.UNITS_PER_TICK_STEP]
+    return least >= terms[step.STEPS_MIN] and amount >= terms[step.SMALLEST_SELL]
 
 
 def _guard(out: Outbox, slot: Slot, steps: int, target: int, time_ms: int) -> tuple[Working, ...]:
