@@ -66,16 +66,17 @@ def test_a_stop_cancelled_by_somebody_else_is_an_alarm_and_rests_again(place: Pa
     tell(story, place, files)
 
 
-def test_a_halted_account_books_its_fills_and_protects_what_they_bought(place: Path, files: TlsFiles) -> None:
-    """C-642: a fill without an intent ends its handling; the fill of the entry that was on its way is protected all the
-    same."""
+def test_an_entry_that_was_on_its_way_is_protected_whoever_trades_beside_it(place: Path, files: TlsFiles) -> None:
+    """C-642: a fill of an order that nobody here sent is its owner's and ends the entries; the fill of the entry that was
+    on its way is protected all the same."""
 
     async def story(world: World) -> None:
         account = world.venue.account(world.key())
         world.venue.place(account, NewOrder("BTCUSDT", "web_1", Side.SELL, Kind.MARKET, 100))
         await world.enter()
         await world.until(lambda: world.orders()[1:] == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)
-        assert list(world.platform.desk.halted) == [world.seats[0].account.id]
+        assert world.platform.desk.halted == {}
+        assert world.actor().account.foreign is not None
 
     tell(story, place, files)
 

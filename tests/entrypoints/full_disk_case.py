@@ -21,7 +21,7 @@ from tradepool.domain.event import StreamLost
 from tradepool.ports.journal import Record
 
 __all__ = ["exchange", "place"]
-DISK = Path(os.environ["FULL_DISK"])
+DISK = Path(os.environ.get("FULL_DISK", ""))
 
 
 @contextmanager

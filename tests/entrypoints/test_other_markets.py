@@ -141,7 +141,7 @@ def test_at_the_live_door_it_is_the_accounts_trouble(tmp_path: Path) -> None:
     assert isinstance(halted[ids[3]], NoSourceYet)
     assert "bars of 1m cannot be made of bars of 5m" in str(halted[ids[4]])
     assert isinstance(halted[ids[5]], HistoryTooLong)
-    assert "Strategy deep needs 69," in str(halted[ids[5]])
+    assert "Strategy deep needs 92," in str(halted[ids[5]])
     alone = replay(Plan(listings=listings, players=users[:2]))
     assert [len(user.trades) > 5 for user in alone.users] == [True, True]
     assert len(run.venue.trades(run.seats[0].credentials.key)) > 10

@@ -94,7 +94,7 @@ def position_id(number: int, place: int) -> str:
     """The account's number and the market's place in its mandate, in letters.
 
     >>> position_id(12, 0), position_id(3, 27)
-    ('12a', '3bb')
+    ('12a', '3ab')
     """
     letters = ""
     while place >= 0:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.core.graph.samples import MINUTE_MS, bars_of, bits, changed_after, examples, seeds, tempers
@@ -17,7 +17,7 @@ from tradepool.core.compiler import native, reference
 from tradepool.core.compiler.functions import Functions
 from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.expr import Expr, Number, close, false, high, low, parameter, true, was, where
-from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance
+from tradepool.core.graph.primitives import delta, ema, highest, lag, lowest, sma, variance, wilder
 from tradepool.core.graph.step import StepSource, series_step
 from tradepool.core.graph.whole import NEVER, at
 from tradepool.core.market.align import columns
@@ -71,6 +71,7 @@ def test_a_constant_stays_what_it_is(term: Term, value: float, n: int) -> None:
 @every_term
 @examples(6)
 @given(seed=seeds, n=lengths, start=st.integers(1, 1500), temper=tempers)
+@example(seed=0, n=45, start=4, temper="jumps")
 def test_a_later_start_gives_the_same_bits_after_the_warm_up(
     term: Term, seed: int, n: int, start: int, temper: str
 ) -> None:
@@ -83,6 +84,10 @@ def test_a_later_start_gives_the_same_bits_after_the_warm_up(
         # Another market's bars are counted as they come, and it lacks some.
         warm_up += warm_up // 2 if inputs_of([expression], bars)["others"] else 0
         assert warm_up + start < len(bars)
+        if not term.passes_nan:
+            # Of a price that has fallen further an average promises nothing.
+            seen = bars.slice(0, start + warm_up)
+            assume(seen.high.max() <= 10_000 * seen.low[start:].min())
     elif term.meets is not None:
         met = np.flatnonzero(term.meets(late_bars.close, late_bars, n))
         warm_up = int(met[0]) if len(met) else len(late_bars)
@@ -91,6 +96,25 @@ def test_a_later_start_gives_the_same_bits_after_the_warm_up(
         return
     whole, late = values_of([expression], bars, n), values_of([expression], late_bars, n, scored=bars)
     assert (bits(late[warm_up:]) == bits(whole[start + warm_up :])).all()
+
+
+@pytest.mark.parametrize("make", [ema, wilder])
+@examples(10)
+@given(seed=seeds, n=lengths, still=st.integers(1, 3_000))
+def test_two_starts_of_an_average_may_keep_their_last_bits_apart_only_while_its_source_stands_still(
+    make: Callable[[Number, Number], Number], seed: int, n: int, still: int
+) -> None:
+    expression, start, moves_on = make(close, N), 100, 4_000
+    bars = bars_of(seed, 9_000)
+    bars.close[start + still : moves_on] = bars.close[start + still]
+    whole = values_of([expression], bars, n)[start:]
+    late = values_of([expression], bars.slice(start, len(bars)), n)
+    warm_up = int(np.max(at(expression.settled, {"n": n}, MINUTE_MS)))
+    # Each stops moving once its step, the n-th part of what is left, is rounded away.
+    np.testing.assert_allclose(late[warm_up:], whole[warm_up:], rtol=2 * n * 2.0**-52, atol=0.0)
+    begin = moves_on - start + warm_up
+    assert begin < len(late)
+    assert (bits(late[begin:]) == bits(whole[begin:])).all()
 
 
 @every_term

@@ -47,7 +47,19 @@ def test_whatever_has_no_twin_has_a_plain_form() -> None:
 @pytest.mark.parametrize("name", NAIVE)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_plain_form_says_the_same(name: str, seed: int) -> None:
-    bars = bars_of(seed, 4_500 if name == "pivot_levels" else 1_800 if "vwap" in name else 700)
+    agree_with_the_plain_form(
+        name, bars_of(seed, 4_500 if name == "pivot_levels" else 1_800 if "vwap" in name else 700)
+    )
+
+
+@pytest.mark.parametrize(("seed", "temper"), [(12, "walk"), (399, "jumps")])
+def test_a_level_is_of_the_first_pivot_too_and_of_none_that_has_not_been(seed: int, temper: str) -> None:
+    """The very first bar that may confirm a pivot does; ranges are wider than the price before there are eight."""
+    agree_with_the_plain_form("support_resistance", bars_of(seed, 250, temper))
+
+
+def agree_with_the_plain_form(name: str, bars: Bars) -> None:
+    """Every line of an indicator, from its first value on."""
     lines = usual(PAGES[name])
     with np.errstate(all="ignore"):
         expected = NAIVE[name](bars)

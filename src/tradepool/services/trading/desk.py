@@ -77,7 +77,7 @@ class TradingDesk:
 
     def actor(self, account: AccountId) -> AccountActor:
         """The actor of an account; raises what refused it, or StillStarting."""
-        if account in self._by_account:
+        if account in self._by_account and (account in self._up or account in self.halted):
             return self._by_account[account]
         raise self.halted.get(account) or StillStarting(account=account)
 
