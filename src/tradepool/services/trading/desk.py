@@ -9,10 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
+from tradepool.domain.balance import Balance
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import CandlesClosed, EntriesResumed, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import FeeSchedule
 from tradepool.domain.signal import Signal
 from tradepool.ports.clock import Clock
 from tradepool.ports.journal import Journal
@@ -108,11 +110,14 @@ class TradingDesk:
             work = recovery.start(actor, self._journal, self._clock)
         await guard(f"{actor.account.account.id} start", self._begin(actor, work), partial(self._not_begun, actor))
 
-    async def read(self, actor: AccountActor, *, urgent: bool = False) -> None:
-        """Ask what an account pays and holds. VenueError, and what the journal raises."""
+    async def read(self, actor: AccountActor, *, urgent: bool = False, patient: bool = True) -> None:
+        """Ask what an account pays and holds; once, if not `patient`. VenueError, and what the journal raises."""
         gateway, asked_ms = actor.gateway, self._clock.now_ms()
-        ask = (lambda: gateway.urgently(gateway.standing())) if urgent else gateway.standing
-        actor.fees, balances = await patiently(self._clock, ask)
+
+        async def ask() -> tuple[FeeSchedule, Sequence[Balance]]:
+            return await (gateway.urgently(gateway.standing()) if urgent else gateway.standing())
+
+        actor.fees, balances = await (patiently(self._clock, ask) if patient else ask())
         self.feed.took(actor.account.account.id, balances, asked_ms)
         markets = tuple(actor.with_fees(slot.listed) for slot in actor.account.slots.values())
         actor.handle(TermsSeen(time_ms=self._clock.now_ms(), markets=markets))

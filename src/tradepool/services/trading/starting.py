@@ -61,13 +61,13 @@ class Starting(Generic[S]):
         await guard(f"{account} start", work(), lambda task, error: self._desk.refuse(account, error))
 
     async def _read_all(self, done: asyncio.Event) -> None:
-        """What each pays and holds; an account that fails is no matter of the others."""
+        """What each pays and holds, asked once; an account that fails is no matter of the others, nor do they wait for it."""
         waiting = deque(self._actors)
 
         async def read(*, urgent: bool) -> None:
             while waiting:
                 actor = waiting.popleft()
-                work = self._desk.read(actor, urgent=urgent)
+                work = self._desk.read(actor, urgent=urgent, patient=False)
                 await guard(f"{actor.account.account.id} start", work, partial(self._fail, actor))
                 if urgent:
                     await self._clock.sleep(URGENT_EVERY_S)
