@@ -66,7 +66,9 @@ class Missed:
             bars = max((reader.history for reader in new), default=0)
             found[each.market.id] = candles = await self._fetch(each, [(bars, now_ms)] if new else [])
             for reader in new:
-                reader.begin_ms = candles[-reader.history :][0].open_time_ms if candles else now_ms
+                # Of a market without a past, or for a step that needs none, the bar that is running counts.
+                running_ms = now_ms - now_ms % self._timeframe_ms
+                reader.begin_ms = candles[-reader.history :][0].open_time_ms if candles else running_ms
         for each in followed.values():
             others = [reader for reader in each.readers if reader.is_new and each.market in reader.others]
             if others:
