@@ -14,7 +14,7 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Halt
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed, deployed_from
-from tradepool.entrypoints.emergency import Wish, confirmed, scope_of
+from tradepool.entrypoints.emergency import Wish, confirmed, rows_of, scope_of
 from tradepool.entrypoints.inputs import Config
 from tradepool.entrypoints.running import only_one
 from tradepool.runtime.clock import RealClock
@@ -29,6 +29,10 @@ store_app = App(name="store", help="Backups of the deployment's database.")
 def back_up(file: Annotated[Path, Parameter(help="Where the copy goes.")], *, config: Config = None) -> None:
     """Copy the database as it stands; the trading process goes on meanwhile."""
     deployed = deployed_from(config)
+    if deployed.database.exists():
+        # Whose database it is.
+        with rows_of(deployed):
+            pass
     backup.back_up(deployed.database, file)
     print(f"{file} is a whole copy, {file.stat().st_size:,} bytes.")
 
