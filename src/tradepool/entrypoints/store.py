@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from tradepool.adapters.database import backup
 from tradepool.adapters.database.carry import Decided, carry_newer, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.domain.deployment import Halt
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed, deployed_from
@@ -97,7 +97,7 @@ def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided] | No
     try:
         epoch = DatabaseDeployment(connection, deployed.deployment).epoch
         return (epoch, decided_in(connection)) if epoch >= backup_epoch else None
-    except DBAPIError:
+    except (DBAPIError, StoreUnusable):
         return None
     finally:
         dispose(connection)
