@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.console import Console, console_of
-from tests.nouns import BTC, fill
+from tests.nouns import BTC, MANDATE, fill
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.balance import Balance
-from tradepool.domain.event import AccountOpened, OrderFilled
+from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
 from tradepool.domain.ids import AccountId, FillId
 from tradepool.domain.order import Side
 from tradepool.entrypoints.commission import books_open
@@ -61,7 +62,7 @@ def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
     """One bitcoin bought and sold on a day, at no fee, booked as the trading process books it."""
     with journal() as books:
         for place, (side, price) in enumerate(((Side.BUY, bought), (Side.SELL, sold))):
-            sequence = 2 * number + place
+            sequence = 2 * number + 1 + place
             each = fill(account=ACCOUNT, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
             each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": at(day, month) + place})
             event = OrderFilled(fill=each)
@@ -69,13 +70,23 @@ def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
             books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
 
 
+def mandate(sequence: int, day: int, capital: str, month: int = 9) -> None:
+    """What the account's mandate is from a day on, as each start writes it down when it is news."""
+    event = MandateChanged(
+        time_ms=at(day, month), mandate=replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital))
+    )
+    with journal() as books:
+        books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event))
+
+
 def opened(day: int = 18) -> None:
     """The account was taken over in September."""
+    mandate(1, day, "1800")
     balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
     with journal() as books:
         event = AccountOpened(time_ms=at(day), balances=balances)
         entry = opening_entry(ACCOUNT, at(day), balances)
-        books.write(Record(account=ACCOUNT, sequence=1, as_of_ms=0, event=event, entries=[entry]))
+        books.write(Record(account=ACCOUNT, sequence=2, as_of_ms=0, event=event, entries=[entry]))
 
 
 def settle(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -149,3 +160,49 @@ def test_bad_input_is_said_by_name(live: Path, run: Console, monkeypatch: pytest
     assert "is not settled" in run("commission", "statement", "ann", "2026-09").err
     live.write_text(live.read_text())
     assert "This is no statement" in run("commission", "statement", "--verify", live).err
+
+
+def test_who_is_switched_off_before_the_settlement_pays_as_he_would_have(live: Path, run: Console) -> None:
+    """The books of his account are billed, whether a mandate trades it today or not."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    live.write_text(live.read_text().replace("active = true", "active = false"))
+    assert "active = false" in live.read_text()
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
+    assert (told["commission"], told["tier_capital"]["amount"]) == ("50.00", "1800")
+
+
+def test_the_tier_is_by_the_capital_of_its_time(live: Path, run: Console) -> None:
+    """What the configuration says today changes nothing of what was given then; a change counts from its own time."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    mandate(5, 22, "900")
+    live.write_text(live.read_text().replace('capital = "1800"', 'capital = "50000"'))
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
+    assert (told["commission"], told["tier_capital"]["amount"]) == ("50.00", "1800")
+    assert [(amount, kind) for _, amount, kind, _ in told["flows"]] == [("1800", "given"), ("-900", "taken_back")]
+    later = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
+    assert later["tier_capital"]["amount"] == "900"
+
+
+def test_the_books_of_another_deployment_are_not_touched(live: Path, run: Console, tmp_path: Path) -> None:
+    """Neither shown nor settled nor copied."""
+    opened()
+    live.write_text(re.sub(r'^id = "\w{8}"', 'id = "zzzzzzzz"', live.read_text(), flags=re.MULTILINE))
+    for command in (
+        ("commission", "preview", "ann", "--month", "2026-09"),
+        ("ledger", "export"),
+        ("ledger", "balance"),
+        ("signals",),
+        ("store", "backup", tmp_path / "copy"),
+    ):
+        said = run(*command)
+        assert (said.code, "belongs to the live deployment" in said.err) == (1, True), said
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("what", [("positions",), ("orders",), ("trades",), ("risk", "show")])
+def test_nobody_is_said_by_name(what: tuple[str, ...], live: Path, run: Console) -> None:
+    """An empty table would say that he holds nothing."""
+    said = run(*what, "--user", "an")
+    assert (said.code, "No user is called 'an'" in said.err) == (1, True), said

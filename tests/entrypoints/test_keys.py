@@ -135,6 +135,7 @@ def test_bad_input_is_said_by_name(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert "There is no key" in run("keys", "add", account_of(live)).err
     file = tmp_path / "key.txt"
+    assert "can't be read: No such file" in run("keys", "add", account_of(live), "--file", file).err
     file.write_text("k\ns\n")
     file.chmod(0o644)
     assert "may be read by others" in run("keys", "add", account_of(live), "--file", file).err

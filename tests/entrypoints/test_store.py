@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,20 @@ from tests.entrypoints.console import Console
 from tradepool.adapters.database.backup import BackupExists, BackupUnusable, back_up
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced, WrongDatabase
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.domain.deployment import Halt, Scope, ScopeKind
+from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.domain.deployment import Halt, Mode, Promotion, Scope, ScopeKind
 from tradepool.domain.event import StreamRestored
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, MandateId, StrategyId, UserId
+from tradepool.domain.limit import Override
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.emergency import Wish
-from tradepool.entrypoints.running import RunsAlready, only_one
+from tradepool.entrypoints.running import RunsAlready, books_of, only_one
 from tradepool.entrypoints.store import UNKNOWN_INSTANCES, put_back
 from tradepool.ports.journal import Record
+from tradepool.ports.secrets import Place, SealedSecret
 
 ANN = AccountId("ann-main")
 
@@ -125,3 +132,82 @@ def test_the_commands(tmp_path: Path, console: Console, monkeypatch: pytest.Monk
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{deployed.deployment.id}\n"))
     said = console("store", "restore", tmp_path / "b", "--reason", "why", "--config", file)
     assert "resume --all" in said.out, said.err
+
+
+def test_files_are_their_owners_alone(tmp_path: Path, console: Console) -> None:
+    """Everybody's books: the database, what SQLite keeps beside it, a copy, the reserve. A folder has to be there."""
+    deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
+    back_up(deployed.database, copy)
+    assert Reserve(deployed.folder / "reserve", SLICE).fill()
+    connection = open_store(deployed.database)
+    for file in (copy, *deployed.folder.glob("tradepool.sqlite*"), deployed.folder / "reserve"):
+        assert file.stat().st_mode & 0o777 == 0o600, file
+    dispose(connection)
+    said = console("store", "backup", tmp_path / "none" / "b", "--config", tmp_path / "tradepool.toml")
+    assert (said.code, "There is no folder" in said.err) == (1, True), said
+
+
+def promotion(after: Mode) -> Promotion:
+    """Of Ann's mandate."""
+    return Promotion(
+        time_ms=1,
+        by="eva",
+        mandate=MandateId("ann-first"),
+        strategy_id=StrategyId("s"),
+        before=Mode.SHADOW,
+        after=after,
+        reason="r",
+    )
+
+
+def decide(deployed: Deployed, after: Mode, halted: str, key: str) -> None:
+    """What people do to a deployment: promote, halt, add a key in place of all others."""
+    connection = open_store(deployed.database)
+    DatabasePromotions(connection).promote(promotion(after))
+    halt = Halt(scope=Scope(ScopeKind.USER, halted), since_ms=1, by="eva", reason="r")
+    DatabaseDeployment(connection, deployed.deployment).halt(halt)
+    DatabaseRisk(connection).override(
+        Override(key="platform.exposure_max", value=Decimal(len(halted)), since_ms=1, by="eva", reason="r"), None
+    )
+    place = Place(user=UserId("ann"), account=ANN, field=key, version=1)
+    with (keys := DatabaseSecrets(connection)).changing():
+        keys.replace([], [SealedSecret(place=place, nonce=b"n", sealed=b"s")])
+    dispose(connection)
+
+
+def decided(deployed: Deployed) -> tuple[list[Mode], list[str], list[str]]:
+    """Promotions, halts, keys."""
+    connection = open_store(deployed.database)
+    modes = [each.after for each in DatabasePromotions(connection).of(MandateId("ann-first"))]
+    halts = [each.scope.name for each in DatabaseDeployment(connection, deployed.deployment).halts()]
+    keys = [each.place.field for each in DatabaseSecrets(connection).secrets()]
+    dispose(connection)
+    return modes, halts, keys
+
+
+def test_what_people_decided_since_the_backup_holds(tmp_path: Path, console: Console) -> None:
+    """A demotion and a halt stay, and a burnt key does not come back; where the database is lost, that is said."""
+    deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
+    decide(deployed, Mode.LIVE, "ann", "burnt")
+    back_up(deployed.database, copy)
+    decide(deployed, Mode.SHADOW, "ben", "new")
+    assert "burn what was burnt since" not in put(deployed, copy)
+    modes, halts, keys = decided(deployed)
+    assert modes == [Mode.LIVE, Mode.SHADOW]
+    assert {"ann", "ben"} < set(halts)
+    assert keys == ["new"]
+    deployed.database.unlink()
+    assert "burn what was burnt since" in put(deployed, copy)
+    assert decided(deployed)[2] == ["burnt"]
+
+
+def test_play_money_that_begins_anew_keeps_what_people_decided(tmp_path: Path, console: Console) -> None:
+    """How far each mandate goes, limits that were set, halts."""
+    deployed = deployment(tmp_path, console)
+    dispose(books_of(deployed, "first"))
+    decide(deployed, Mode.LIVE, "ann", "k")
+    dispose(books_of(deployed, "second"))
+    assert decided(deployed)[:2] == ([Mode.LIVE], ["ann"])
+    connection = open_store(deployed.database)
+    assert [each.key for each in DatabaseRisk(connection).overrides()] == ["platform.exposure_max"]
+    dispose(connection)

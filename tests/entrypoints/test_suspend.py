@@ -30,11 +30,13 @@ def test_nothing_is_entered_while_it_is_suspended_and_everything_after(place: Pl
     assert place("suspend", "list").stdout == "Nothing is suspended.\n"
     said = place("suspend", "churn", "--for", "12h", "--reason", "odd signals")
     assert "strategy churn is suspended until 2" in said.stdout, said.stderr
+    place.config(place.text.replace('"ETH/USDT"]\nseed', '"ETH/USDT", "LUNA/USDT"]\nseed'))
     said = place("suspend", "LUNA/USDT", "--reason", "depeg")
-    assert said.stdout.startswith("market binance:LUNA/USDT is suspended until it is lifted.")
+    assert said.stdout.startswith("market binance:LUNA/USDT is suspended until it is lifted."), said.stderr
     for words, arguments in (
         ("'12 hours' is no length of time", ("ETH/USDT", "--for", "12 hours", "--reason", "x")),
         ("did you mean churn?", ("churm", "--reason", "x")),
+        ("did you mean BTC/USDT", ("BTC/USDTT", "--reason", "x")),
         ("--reason", ("churn",)),
         ("a reason, in words", ("churn", "--reason", " ")),
     ):

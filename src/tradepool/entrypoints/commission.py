@@ -19,7 +19,7 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.settlements import DatabaseSettlements, SettledPeriod
 from tradepool.adapters.exchanges.transport import Transport
-from tradepool.core.commission.capital import Flow, Period
+from tradepool.core.commission.capital import Flow, FlowKind, Period
 from tradepool.core.commission.exact import exact
 from tradepool.core.commission.from_ledger import told_by
 from tradepool.core.commission.lots import Lot
@@ -29,13 +29,12 @@ from tradepool.core.commission.settlement import Gain, OpenLot
 from tradepool.core.commission.statement import READY_MS, Facts, Outcome, outcome_of, statement
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.event import AccountOpened
-from tradepool.domain.ids import MarketId, UserId
-from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.domain.event import AccountOpened, MandateChanged
+from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import Close, closes_at
 from tradepool.ports.clock import Clock
 from tradepool.runtime.clock import RealClock
-from tradepool.runtime.config import nearest
 
 # The venue's time, and the way there.
 Way = tuple[Clock, Transport]
@@ -43,10 +42,6 @@ Way = tuple[Clock, Transport]
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 # What selling an open lot would cost, where the venue's own rate is not in the books.
 TAKER_RATE = Decimal("0.001")
-
-
-class NoSuchUser(InvalidInput):
-    """No user is called {user}; it is a section [users.NAME] of {file}{hint}."""
 
 
 class NotAMonth(InvalidInput):
@@ -99,21 +94,21 @@ class Preview:
 
 @contextmanager
 def books_open(deployed: Deployed) -> Iterator[Connection]:
-    """The deployment's database."""
+    """The deployment's database. WrongDatabase."""
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = open_store(deployed.database)
     try:
+        # Whose it is, before anything is read or written.
+        DatabaseDeployment(connection, deployed.deployment)
         yield connection
     finally:
         dispose(connection)
 
 
-def seats_of(deployed: Deployed, user: str) -> list[Seated]:
-    """A user's mandates. NoSuchUser."""
-    users = [each.id for each in deployed.users]
-    if user not in users:
-        raise NoSuchUser(user=repr(user)[:60], file=deployed.file, hint=nearest(user, users))
-    return [seat for seat in deployed.seats if seat.user.id == user]
+def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
+    """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
+    deployed.refuse_unknown_user(user)
+    return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
 
 
 def month_period(month: str | None, joined_ms: int, now_ms: int) -> Period:
@@ -140,21 +135,19 @@ def preview(deployed: Deployed, connection: Connection, way: Way, user: str, mon
 
     NoSuchUser, NotAMonth, NeverTraded, and what asking the venue raises.
     """
-    seats, now_ms, schedule = seats_of(deployed, user), way[0].now_ms(), Schedule()
-    journal, books = DatabaseJournal(connection), DatabaseBooks(connection)
-    opened = {seat.account_id: at for seat in seats if (at := _opened_ms(journal, seat)) is not None}
-    period = month_period(month, min(opened.values(), default=now_ms), now_ms)
-    if not opened or min(opened.values()) >= period.closes_ms:
+    now_ms, schedule, books = way[0].now_ms(), Schedule(), DatabaseBooks(connection)
+    journal = DatabaseJournal(connection)
+    given = {each: flows for each in accounts_of(deployed, user) if (flows := _given(journal, each))}
+    flows = sorted((flow for each in given.values() for flow in each), key=lambda flow: flow.time_ms)
+    period = month_period(month, flows[0].time_ms if flows else now_ms, now_ms)
+    if not flows or flows[0].time_ms >= period.closes_ms:
         raise NeverTraded(user=user, until=_day(period.closes_ms))
-    gains, flows, unpriced, fees = list[Gain](), list[Flow](), set[str](), dict[str, Decimal]()
+    gains, unpriced, fees = list[Gain](), set[str](), dict[str, Decimal]()
     held, by_hand = list[tuple[MarketId, Lot]](), list[str]()
-    for seat in seats:
-        if seat.account_id not in opened:
-            continue
-        told = told_by(books.entries(seat.account_id), schedule.currency, period.closes_ms)
+    for account in given:
+        told = told_by(books.entries(account), schedule.currency, period.closes_ms)
         gains += told.gains
         held += [(MarketId(market), lot) for market, lot in sorted(told.lots.items()) if lot.quantity]
-        flows.append(Flow(time_ms=opened[seat.account_id], amount=seat.mandate.capital, note=seat.account_id))
         by_hand += told.by_hand
         unpriced |= {asset for _, asset, _ in told.third_asset_fees}
         for asset, amount in told.fees.items():
@@ -166,7 +159,7 @@ def preview(deployed: Deployed, connection: Connection, way: Way, user: str, mon
         schedule=schedule,
         period=period,
         mark=_mark(DatabaseSettlements(connection).of(UserId(user)), period),
-        flows=sorted(flows, key=lambda flow: flow.time_ms),
+        flows=flows,
         gains=sorted(gains, key=lambda gain: (gain.time_ms, gain.what)),
         open_lots=[_priced(lot, closes.get(market)) for market, lot in held],
         fees=fees,
@@ -211,7 +204,7 @@ def settle(deployed: Deployed, connection: Connection, way: Way, user: str, mont
 
 def settled_of(deployed: Deployed, connection: Connection, user: str, month: str) -> SettledPeriod:
     """A settled period of a user. NoSuchUser, NotAMonth, NotSettled."""
-    seats_of(deployed, user)
+    deployed.refuse_unknown_user(user)
     for each in DatabaseSettlements(connection).of(UserId(user)):
         if month_period(month, each.opened_ms, 0).closes_ms == each.closes_ms:
             return each
@@ -227,12 +220,22 @@ def pay(deployed: Deployed, connection: Connection, user: str, month: str, reaso
     return news
 
 
-def _opened_ms(journal: DatabaseJournal, seat: Seated) -> int | None:
-    """When an account was taken over."""
-    for _, _, event in journal.read(seat.account_id):
+def _given(journal: DatabaseJournal, account: AccountId) -> list[Flow]:
+    """What its user gave an account and took back, as each mandate of its journal said; nothing before it was taken over.
+
+    The first mandate is heard just before that. An account that was never taken over has no flow.
+    """
+    flows, capital, opened_ms = list[Flow](), Decimal(0), None
+    for _, _, event in journal.read(account):
         if isinstance(event, AccountOpened):
-            return event.time_ms
-    return None
+            opened_ms = event.time_ms
+            flows.append(Flow(time_ms=opened_ms, amount=capital, note=account))
+        elif isinstance(event, MandateChanged):
+            change, capital = _sum(event.mandate.capital, -capital), event.mandate.capital
+            if opened_ms is not None and change:
+                kind = FlowKind.GIVEN if change > 0 else FlowKind.TAKEN_BACK
+                flows.append(Flow(time_ms=event.time_ms, amount=change, kind=kind, note=account))
+    return flows
 
 
 def _priced(lot: Lot, close: Close | None) -> OpenLot:

@@ -33,7 +33,7 @@ def commission_preview(
     from tradepool.presentation.commission_page import commission_page
 
     deployed = deployed_from(config)
-    commission.seats_of(deployed, user)
+    deployed.refuse_unknown_user(user)
     way = way_to(deployed)
     with commission.books_open(deployed) as connection:
         seen = commission.preview(deployed, connection, way, user, month)
@@ -65,7 +65,7 @@ def commission_settle(user: Name, month: Month, *, reason: Reason = None, config
     from tradepool.entrypoints.venue_prices import way_to
 
     deployed = deployed_from(config)
-    commission.seats_of(deployed, user)
+    deployed.refuse_unknown_user(user)
     confirmed("commission settle", Scope(ScopeKind.USER, user), reason or "settlement")
     with commission.books_open(deployed) as connection:
         settled = commission.settle(deployed, connection, way_to(deployed), user, month)

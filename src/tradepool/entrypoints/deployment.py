@@ -37,6 +37,10 @@ class BadDeployment(InvalidInput):
     """[{section}] {key} in {file}: {value} {why}; {remedy}."""
 
 
+class NoSuchUser(InvalidInput):
+    """No user is called {user}; it is a section [users.NAME] of {file}{hint}."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seated:
     """A mandate that is active, its strategy, and how far it may go: at most to `ceiling` (where it is now says its
@@ -64,6 +68,12 @@ class Deployed:
     seats: Sequence[Seated]
     settings: Settings
     risk: RiskPlan
+
+    def refuse_unknown_user(self, user: str | None) -> None:
+        """Raise NoSuchUser for a name that no section has; None is everybody."""
+        users = [each.id for each in self.users]
+        if user is not None and user not in users:
+            raise NoSuchUser(user=repr(user)[:60], file=self.file, hint=nearest(user, users))
 
     @property
     def database(self) -> Path:

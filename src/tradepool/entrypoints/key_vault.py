@@ -53,6 +53,10 @@ class NoKeyGiven(InvalidInput):
     """There is no {what}; type it at the prompt, or name a file of two lines, key and secret, with --file."""
 
 
+class NoKeyFile(InvalidInput):
+    """{file} can't be read: {why}; name a file of two lines, key and secret."""
+
+
 class KeyFileExposed(InvalidInput):
     """{file} may be read by others than its owner; run chmod 600 on it, and make a new key at the venue if others were here."""
 
@@ -106,11 +110,12 @@ def user_of(deployed: Deployed, account: str) -> UserId:
 
 
 def ask_key(account: str, file: Path | None) -> Credentials:
-    """Key and secret, from a file of two lines or typed unseen; never from the command line. NoKeyGiven, KeyFileExposed."""
+    """Key and secret, from a file of two lines or typed unseen; never from the command line.
+
+    NoKeyGiven, NoKeyFile, KeyFileExposed.
+    """
     if file is not None:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise KeyFileExposed(file=file)
-        given = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        given = _lines(file)
     elif sys.stdin.isatty():
         given = [getpass.getpass(f"API {what} of {account} (not shown): ").strip() for what in (KEY, SECRET)]
     else:
@@ -119,6 +124,15 @@ def ask_key(account: str, file: Path | None) -> Credentials:
         if len(given) <= place or not given[place]:
             raise NoKeyGiven(what=what)
     return Credentials(key=given[0], secret=given[1])
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise KeyFileExposed(file=file)
+        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoKeyFile(file=file, why=getattr(error, "strerror", None) or "it is no text") from error
 
 
 def add(deployed: Deployed, account: str, credentials: Credentials, transport: Transport | None = None) -> list[str]:

@@ -81,10 +81,8 @@ def entries_of(deployed: Deployed, connection: Connection, user: str | None) -> 
     """The entries of one user's accounts, or of all, account by account. NoSuchUser."""
     from tradepool.adapters.database.books import DatabaseBooks
     from tradepool.domain.ids import AccountId
-    from tradepool.entrypoints.commission import seats_of
 
-    if user is not None:
-        seats_of(deployed, user)
+    deployed.refuse_unknown_user(user)
     accounts = [name for name, held in deployed.settings.accounts.items() if user in (None, held.user)]
     for account in sorted(accounts):
         yield from DatabaseBooks(connection).entries(AccountId(account))

@@ -37,7 +37,8 @@ def rows_of_desk(desk: RiskDesk | None) -> list[RiskRow]:
 
 
 def show(deployed: Deployed, user: str | None = None) -> RiskJson:
-    """Every limit as it stands, by the trading process; where none answers, by the database alone."""
+    """Every limit as it stands, by the trading process; where none answers, by the database alone. NoSuchUser."""
+    deployed.refuse_unknown_user(user)
     told = ask(deployed.socket, {"do": "risk"}, ANSWER_S) if running_pid(deployed) is not None else None
     rows = list(_by_the_books(deployed)) if told is None else msgspec.json.decode(told, type=list[RiskRow])
     if user is not None:
@@ -164,5 +165,9 @@ def _row(limit: Limit, in_use: Decimal | None, trip: Trip | None, override: Over
 
 
 def _short(figure: Decimal) -> str:
-    """Six digits are enough for a figure that changes with every candle."""
-    return f"{figure:.6g}" if figure.is_finite() else "never"
+    """Six digits are enough for a figure that changes with every candle.
+
+    >>> _short(Decimal("0E+8")), _short(Decimal("1234567.89")), _short(Decimal("-0.12345678"))
+    ('0', '1234570', '-0.123457')
+    """
+    return plain(Decimal(f"{figure:.6g}")) if figure.is_finite() else "never"

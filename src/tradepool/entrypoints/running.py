@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from tradepool.adapters.database.carry import carry_settings, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.reserve import SLICE, Reserve
@@ -66,6 +67,7 @@ def books_of(deployed: Deployed, world: str) -> Connection:
     rows = DatabaseDeployment(connection, deployed.deployment)
     old, halts, suspended = rows.world, rows.halts(), DatabaseSuspensions(connection).all(RealClock().now_ms())
     if world and old not in ("", world):
+        decided = decided_in(connection)
         dispose(connection)
         aside = deployed.database.with_name(f"tradepool-{old}.sqlite")
         deployed.database.rename(aside)
@@ -76,6 +78,7 @@ def books_of(deployed: Deployed, world: str) -> Connection:
             rows.halt(halt, "halt kept")
         for row in suspended:
             DatabaseSuspensions(connection).suspend(row)
+        carry_settings(connection, decided)
     if world:
         rows.enter(world)
     return connection

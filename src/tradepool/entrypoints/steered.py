@@ -46,17 +46,20 @@ class Refused(TradepoolError):
 
 
 def positions(deployed: Deployed, user: str | None = None) -> list[PositionRow]:
-    """What is held now. Hangs where the process stops answering, and what looking by own hands raises."""
+    """What is held now. NoSuchUser, Hangs where the process stops answering, and what looking by own hands raises."""
+    deployed.refuse_unknown_user(user)
     return _of(user, _rows(deployed, "positions", list[PositionRow], position_rows))
 
 
 def orders(deployed: Deployed, user: str | None = None) -> list[OrderRow]:
-    """Orders of ours that are not final."""
+    """Orders of ours that are not final. NoSuchUser."""
+    deployed.refuse_unknown_user(user)
     return _of(user, _rows(deployed, "orders", list[OrderRow], order_rows))
 
 
 def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
-    """The last closed trades, the newest last; nobody has to run for that."""
+    """The last closed trades, the newest last; nobody has to run for that. NoSuchUser."""
+    deployed.refuse_unknown_user(user)
     connection = open_store(deployed.database)
     try:
         # Whose database it is, is looked at before anything is shown.

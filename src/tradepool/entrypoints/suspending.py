@@ -16,6 +16,7 @@ from rich.table import Table
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
+from tradepool.core.risk.symbols import likely
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.suspended import FOR_EVER_MS, Suspended, SuspendedKind
 from tradepool.entrypoints.deployment import Deployed
@@ -40,6 +41,10 @@ class NeitherMarketNorStrategy(InvalidInput):
     """{given} is no market, such as BTC/USDT, and no active mandate's strategy{hint}."""
 
 
+class NoSuchMarket(InvalidInput):
+    """Nothing was done: no mandate trades {given}, and [venue] symbols does not list it{hint}."""
+
+
 class SuspensionsJson(msgspec.Struct, frozen=True):
     """`suspend list --json`."""
 
@@ -62,7 +67,7 @@ def length_ms(text: str) -> int:
 
 
 def meant(deployed: Deployed, what: str) -> tuple[SuspendedKind, str]:
-    """The market or strategy that is named; a market need not be traded (yet). NeitherMarketNorStrategy."""
+    """The market or strategy that is named. NeitherMarketNorStrategy."""
     strategies = {seat.strategy.name for seat in deployed.seats}
     if what in strategies:
         return SuspendedKind.STRATEGY, what
@@ -72,8 +77,10 @@ def meant(deployed: Deployed, what: str) -> tuple[SuspendedKind, str]:
 
 
 def suspend(deployed: Deployed, what: str, length: str, reason: str) -> str:
-    """Suspend it from now on; what holds, in words. NeitherMarketNorStrategy, BadLength, BadFlag."""
+    """Suspend it from now on; what holds, in words. NeitherMarketNorStrategy, NoSuchMarket, BadLength, BadFlag."""
     kind, name = meant(deployed, what)
+    if kind is SuspendedKind.MARKET:
+        _refuse_unknown(deployed, what)
     lasts_ms, now_ms = length_ms(length), RealClock().now_ms()
     deed = _deed("suspend", kind, name, reason, now_ms)
     until_ms = FOR_EVER_MS if lasts_ms == FOR_EVER_MS else now_ms + lasts_ms
@@ -81,6 +88,17 @@ def suspend(deployed: Deployed, what: str, length: str, reason: str) -> str:
     with _rows(deployed) as rows:
         rows.suspend(row, deed)
     return f"{kind} {name} is suspended {_until(row)}. Exits and protections go on."
+
+
+def _refuse_unknown(deployed: Deployed, symbol: str) -> None:
+    """Raise NoSuchMarket for a market that nobody trades and the configuration does not list: a slip of the keys."""
+    traded = {each for mandate in deployed.settings.mandates.values() for each in mandate.markets}
+    known = sorted(traded | set(deployed.venue.symbols))
+    if symbol not in known:
+        near = " or ".join(likely(symbol, known))
+        raise NoSuchMarket(
+            given=repr(symbol)[:40], hint=f"; did you mean {near}?" if near else f" ({', '.join(known)})"
+        )
 
 
 def lift(deployed: Deployed, what: str, reason: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.event import CandlesClosed
+from tradepool.entrypoints.commission import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.presentation.formats import iso
 from tradepool.presentation.results import SCHEMA
@@ -17,12 +17,9 @@ def told_signals(deployed: Deployed, last: int) -> SignalsJson:
     """The `last` entries of every account, oldest first, as its journal has them; none before the first start."""
     if not deployed.database.exists():
         return SignalsJson(SCHEMA, [])
-    connection = open_store(deployed.database)
-    try:
+    with books_open(deployed) as connection:
         journal = DatabaseJournal(connection)
         return SignalsJson(SCHEMA, [row for seat in deployed.seats for row in _rows(journal, seat, last)])
-    finally:
-        dispose(connection)
 
 
 def _rows(journal: DatabaseJournal, seat: Seated, last: int) -> list[SignalRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,4 +34,21 @@ def test_an_older_instance_writes_nothing_more(tmp_path: Path) -> None:
     taking_over.write(record(2))
     assert [sequence for sequence, _, _ in sleeping.read(ANN)] == [1, 2]
     for connection in (old, new):
+        dispose(connection)
+
+
+def test_those_that_take_over_at_once_are_instances_of_their_own(tmp_path: Path) -> None:
+    """The number is the one that was written, not one that is read after it."""
+    deployment, count = Deployment(id="aaaaaaaa", kind=Kind.PRACTICE), 50
+
+    connections = [open_store(tmp_path / "a.sqlite", "NORMAL") for _ in range(3)]
+    instances = [DatabaseDeployment(connection, deployment) for connection in connections]
+
+    def take_over(rows: DatabaseDeployment) -> list[int]:
+        return [rows.next_epoch() for _ in range(count)]
+
+    with ThreadPoolExecutor(3) as pool:
+        told = [epoch for each in pool.map(take_over, instances) for epoch in each]
+    assert sorted(told) == list(range(1, 3 * count + 1))
+    for connection in connections:
         dispose(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -10,11 +11,13 @@ import pytest
 from tests.nouns import BTC, ETH, fill
 from tradepool.core.commission.from_ledger import told_by
 from tradepool.core.commission.lots import MoreThanTheLot
-from tradepool.core.ledger.posting import fill_entry, opening_entry
+from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.core.ledger.trial_balance import trial_balance
 from tradepool.domain.balance import Balance
+from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.command import RecordRelease
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import FillId
+from tradepool.domain.ids import ClientOrderId, FillId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry
 from tradepool.domain.order import Side
 
@@ -77,3 +80,33 @@ def test_what_was_never_bought_here_can_not_be_sold_as_ours() -> None:
     sale = fill(side=Side.SELL, fee=Decimal(0), fee_asset="USDT")
     with pytest.raises(MoreThanTheLot):
         told_by(entries([sale]), "USDT", 10**9)
+
+
+def test_what_was_adopted_can_be_sold_and_is_told_as_moved_by_hand() -> None:
+    """Its cost is unknown; what is released leaves the lot; what the owner traded himself never touches it."""
+    account = fill().account
+    event = PositionAdopted(time_ms=1, market=BTC.id, quantity=Decimal(3), price=Decimal(100), stop_price=Decimal(90))
+    released = RecordRelease(BTC.id, Decimal(1), 2)
+    sale = fill(side=Side.SELL, price=Decimal(110), quantity=Decimal(2), fee=Decimal(0), fee_asset="USDT", time_ms=4)
+    own = replace(sale, fill_id=FillId("2"), client_order_id=ClientOrderId("web_1"), quantity=Decimal(5), time_ms=3)
+    booked = [
+        adopted_entry(account, event, BTC),
+        released_entry(account, released, BTC),
+        outside_entry(own, BTC),
+        fill_entry(sale, BTC),
+    ]
+    told = told_by(booked, "USDT", 10**9)
+    assert told.by_hand == [entry.reference for entry in booked[:3]]
+    assert [gain.amount for gain in told.gains] == [220]
+    assert told.lots[BTC.id].quantity == 0
+
+
+def test_a_fee_in_the_coin_that_is_sold_is_no_more_than_the_lot() -> None:
+    """The lot is sold whole, and the fee is taken of coins that were never ours."""
+    bought = fill(price=Decimal(100), fee=Decimal("0.001"))
+    sale = fill(
+        fill_id=FillId("2"), side=Side.SELL, price=Decimal(110), quantity=Decimal("0.999"), fee=Decimal("0.0001")
+    )
+    told = told_by(entries([bought, sale]), "USDT", 10**9)
+    assert told.lots[BTC.id].quantity == 0
+    assert told.gains[0].amount == Decimal("9.89")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pysqlite3
 
+from tradepool.adapters.database.engine import make_private
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
 WRITTEN_BESIDE = ("", "-wal", "-shm")
@@ -16,20 +17,33 @@ class BackupExists(InvalidInput):
     """There is a file at {path} already; name another one."""
 
 
+class NoFolder(InvalidInput):
+    """There is no folder {path} to write to; make it first."""
+
+
 class BackupUnusable(TradepoolError):
     """{path} is no whole copy of a database: {why}; use another backup. Nothing was changed."""
 
 
 def back_up(database: Path, copy: Path) -> None:
-    """Write a whole copy, of one moment; whoever trades goes on meanwhile. BackupExists, BackupUnusable."""
+    """Write a whole copy, of one moment; whoever trades goes on meanwhile. BackupExists, NoFolder, BackupUnusable.
+
+    Only its owner can read it: it is everybody's books.
+    """
     if copy.exists():
         raise BackupExists(path=copy)
     if not database.exists():
         raise BackupUnusable(path=database, why="there is none")
-    with closing(pysqlite3.connect(database)) as source, closing(pysqlite3.connect(copy)) as target:
-        source.backup(target)
-        # One file, which needs no other beside it.
-        target.execute("pragma journal_mode=DELETE")
+    if not copy.parent.is_dir():
+        raise NoFolder(path=copy.parent)
+    make_private(copy)
+    try:
+        with closing(pysqlite3.connect(database)) as source, closing(pysqlite3.connect(copy)) as target:
+            source.backup(target)
+            # One file, which needs no other beside it.
+            target.execute("pragma journal_mode=DELETE")
+    except pysqlite3.DatabaseError as error:
+        raise BackupUnusable(path=copy, why=error) from error
     check(copy)
 
 
@@ -51,6 +65,7 @@ def unpack(copy: Path, new: Path) -> None:
     check(copy)
     for suffix in WRITTEN_BESIDE:
         new.with_name(new.name + suffix).unlink(missing_ok=True)
+    make_private(new)
     with closing(pysqlite3.connect(copy)) as source, closing(pysqlite3.connect(new)) as target:
         source.backup(target)
 

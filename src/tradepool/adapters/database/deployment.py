@@ -85,9 +85,14 @@ class DatabaseDeployment:
         return int(str(self._one(select(tables.deployment.c.epoch))))
 
     def next_epoch(self) -> int:
-        """Replace every instance there is: the number of the new one."""
-        self._write(update(tables.deployment).values(epoch=tables.deployment.c.epoch + 1))
-        return self.epoch
+        """Replace every instance there is: the number of the new one, which two that begin at once never share."""
+        t = tables.deployment.c
+        with transaction(self._connection):
+            newest = self._connection.execute(
+                update(tables.deployment).values(epoch=t.epoch + 1).returning(t.epoch)
+            ).scalar_one()
+        wrote(self._connection)
+        return int(newest)
 
     def _one(self, query: Executable) -> object:
         value = self._connection.execute(query).scalar_one()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +40,7 @@ def open_store(path: Path, sync: Sync = "FULL") -> Connection:
     """
     if pysqlite3.sqlite_version_info < SQLITE_MIN:
         raise SqliteTooOld(version=pysqlite3.sqlite_version)
+    make_private(path)
     engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
     event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
     try:
@@ -51,6 +53,16 @@ def open_store(path: Path, sync: Sync = "FULL") -> Connection:
         engine.dispose()
         raise StoreTooNew(path=path, why=error) from error
     return connection
+
+
+def make_private(path: Path) -> None:
+    """An empty file that only its owner reads, where there is none: what SQLite makes itself, all may read.
+
+    One that is there is not opened: closing it would end the locks that this process has on it. What can't be made is
+    left to SQLite to say.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:

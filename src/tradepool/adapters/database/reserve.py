@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database.deployment import FencedJournal
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import StoreUnusable, make_private
 from tradepool.ports.journal import Checkpoint, Record
 from tradepool.runtime import telemetry
 
@@ -56,6 +56,7 @@ class Reserve:
         if self.whole:
             return True
         try:
+            make_private(self._file)
             with self._file.open("ab") as file:
                 if self._free() < self._size - self.left + BESIDE:
                     return False

@@ -1,13 +1,14 @@
 """What a ledger tells of profit: each fill an entry, each sale a gain against what its lot had cost.
 
 Only what was bought here is a lot: coins that an account was opened with are the owner's own (R9). A fee in the coin that
-was bought lessens the lot, one in quote the proceeds or raises the cost; one in a third asset is told apart (R12).
+was bought lessens the lot, one in quote the proceeds or raises the cost; one in a third asset is told apart (R12). What a
+mandate was given to sell is in its lot at no cost, and told as `by_hand`, because nobody knows what it had cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tradepool.core.commission.exact import ZERO, exact
@@ -16,7 +17,7 @@ from tradepool.core.commission.settlement import Gain
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 
 FILL = "fill:"
-BY_HAND = (TransferCode.ADOPTED, TransferCode.RELEASED, TransferCode.OUTSIDE)
+BY_HAND = frozenset((TransferCode.ADOPTED, TransferCode.RELEASED, TransferCode.OUTSIDE))
 
 
 @dataclass(slots=True)
@@ -41,15 +42,34 @@ def told_by(entries: Iterable[LedgerEntry], currency: str, before_ms: int) -> To
     for entry in entries:
         if entry.time_ms >= before_ms:
             continue
-        if entry.reference.startswith(FILL):
-            _take(told, entry, currency)
-        elif any(transfer.code in BY_HAND for transfer in entry.transfers):
+        # A fill of the owner's own order is called as ours are.
+        if any(transfer.code in BY_HAND for transfer in entry.transfers):
             told.by_hand.append(entry.reference)
+            _move(told, entry, currency)
+        elif entry.reference.startswith(FILL):
+            _take(told, entry, currency)
     return told
 
 
+def _market(entry: LedgerEntry) -> str:
+    return entry.reference.partition(":")[2].rpartition(":")[0]
+
+
+def _move(told: Told, entry: LedgerEntry, currency: str) -> None:
+    """What was adopted is in the lot, what was released is not; what the owner traded himself never was."""
+    market = _market(entry)
+    if not market.endswith(f"/{currency}"):
+        return
+    for moved in entry.transfers:
+        lot = told.lots.get(market, Lot(asset=moved.asset, quantity=ZERO, cost=ZERO))
+        if moved.code is TransferCode.ADOPTED:
+            told.lots[market] = replace(lot, quantity=lot.quantity + moved.amount)
+        elif moved.code is TransferCode.RELEASED:
+            told.lots[market] = lot.without(min(moved.amount, lot.quantity))
+
+
 def _take(told: Told, entry: LedgerEntry, currency: str) -> None:
-    market = entry.reference[len(FILL) :].rpartition(":")[0]
+    market = _market(entry)
     swapped = [t for t in entry.transfers if t.code in (TransferCode.BOUGHT, TransferCode.SOLD)]
     if not any(t.asset == currency for t in swapped):
         return
@@ -66,7 +86,9 @@ def _take(told: Told, entry: LedgerEntry, currency: str) -> None:
         quantity = lot.quantity + base.amount - in_base
         told.lots[market] = Lot(asset=base.asset, quantity=quantity, cost=lot.cost + money.amount + in_money)
         return
-    told.lots[market], earned = sold(lot, base.amount + in_base, money.amount, in_money)
+    # A fee beyond the lot is paid with coins of the owner's own.
+    gone = base.amount + min(in_base, max(ZERO, lot.quantity - base.amount))
+    told.lots[market], earned = sold(lot, gone, money.amount, in_money)
     told.gains.append(Gain(time_ms=entry.time_ms, amount=earned, what=f"{market} {base.amount} sold"))
 
 

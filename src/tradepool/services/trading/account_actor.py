@@ -243,14 +243,16 @@ class AccountActor:
             case AccountOpened():
                 return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
             case OrderFilled(fill=fill):
-                market = self.account.slots[fill.market].market
-                ours = self.account.naming.whose(fill.client_order_id, self.account.account.number).known
-                return [fill_entry(fill, market) if ours else outside_entry(fill, market)]
+                return [self._booked(fill)]
             case OrdersAdopted(fills=fills):
-                return [fill_entry(fill, self.account.slots[fill.market].market) for fill in fills]
+                return [self._booked(fill) for fill in fills]
             case PositionAdopted():
                 return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
         return []
+
+    def _booked(self, fill: Fill) -> LedgerEntry:
+        ours = self.account.naming.whose(fill.client_order_id, self.account.account.number).known
+        return (fill_entry if ours else outside_entry)(fill, self.account.slots[fill.market].market)
 
     def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
         account, slots = self.account.account.id, self.account.slots

@@ -1,0 +1,78 @@
+"""What people decided goes with a deployment from one database to the next: its books begin anew or go back, these don't."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, insert, select
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.engine import transaction
+from tradepool.adapters.database.remembered import wrote
+from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.ports.secrets import SealedSecret, WrappedKey
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Rows of a database: who goes how far, limits that were set, halts; and the keys it holds."""
+
+    promotions: Sequence[RowMapping]
+    risk_settings: Sequence[RowMapping]
+    halts: Sequence[RowMapping]
+    data_keys: Sequence[WrappedKey]
+    secrets: Sequence[SealedSecret]
+
+
+def decided_in(connection: Connection) -> Decided:
+    """Read them. Raises SQLAlchemy's DBAPIError where a page of them can't be read."""
+    keys = DatabaseSecrets(connection)
+    return Decided(
+        promotions=_rows(connection, tables.promotion),
+        risk_settings=_rows(connection, tables.risk_setting),
+        halts=_rows(connection, tables.halt),
+        data_keys=keys.data_keys(),
+        secrets=keys.secrets(),
+    )
+
+
+def carry_settings(connection: Connection, decided: Decided) -> None:
+    """Promotions and set limits into books that begin anew. StoreUnusable."""
+    with transaction(connection):
+        _add(connection, tables.promotion, decided.promotions)
+        _add(connection, tables.risk_setting, decided.risk_settings)
+
+
+def carry_newer(connection: Connection, decided: Decided) -> None:
+    """What was decided after a copy was made, into that copy. StoreUnusable.
+
+    Promotions and halts that it does not know are added. Keys are those that are held now: one that was burnt since stays
+    burnt.
+    """
+    known = [_told(row) for row in _rows(connection, tables.promotion)]
+    newer = [_told(row) for row in decided.promotions]
+    with transaction(connection):
+        _add(connection, tables.promotion, [row for row in newer if row not in known])
+        _add(connection, tables.halt, decided.halts)
+    wrote(connection)
+    keys = DatabaseSecrets(connection)
+    with keys.changing():
+        keys.replace(decided.data_keys, decided.secrets)
+
+
+def _rows(connection: Connection, table: Table) -> Sequence[RowMapping]:
+    found = connection.execute(select(table).order_by(*table.primary_key)).mappings().all()
+    connection.rollback()
+    return found
+
+
+def _told(row: RowMapping) -> dict[str, object]:
+    """A row without its number."""
+    return {name: value for name, value in row.items() if name != "id"}
+
+
+def _add(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
+    if rows:
+        connection.execute(insert(table).prefix_with("OR REPLACE"), [dict(row) for row in rows])
