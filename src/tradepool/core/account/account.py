@@ -218,6 +218,7 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )
+        slot.forget_wish()
         slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
             leave(self.outbox, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
@@ -318,7 +319,8 @@ class Account:
         """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
         for slot in self.slots.values():
             if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
-                slot.after_cancel, self.changed = step.NOTHING, True
+                slot.forget_wish()
+                self.changed = True
                 self.outbox.refuse(slot, event.time_ms, Denial.CANCEL_REFUSED)
 
     def _finish(self, order: Working) -> Slot:
@@ -381,10 +383,11 @@ class Account:
         fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
         reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
-            slot.after_cancel, slot.passed = step.NOTHING, False
+            slot.forget_wish()
+            slot.passed = False
             self.outbox.closed(slot)
             return
-        if order.part:
+        if order.part and slot.row[step.PART]:
             booking.close_part(slot.row, steps)
         if order.partner is not None and order.request.type is OrderType.LIMIT and not order.status.final:
             # The part that is left at the target lost its stop when the first of it was sold.

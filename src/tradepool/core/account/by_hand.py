@@ -136,7 +136,7 @@ def _adopt(account: Steered, slot: Slot, event: PositionAdopted, out: Outbox) ->
     market, row = slot.market, slot.row
     ticks, steps = market.ticks(event.price), market.steps(event.quantity)
     row[step.STOP_DISTANCE] = ticks - market.ticks(event.stop_price)
-    row[step.FIRST_DISTANCE] = row[step.SECOND_DISTANCE] = row[step.BREAK_DISTANCE] = row[step.LEAVE_TIME] = 0
+    row[step.FIRST_DISTANCE] = row[step.SECOND_DISTANCE] = row[step.BREAK_DISTANCE] = row[step.WISH_LEAVE] = 0
     row[step.WISH_SIDE] = step.LONG
     account.wallet[step.CASH] += ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
     booking.book_entry(account.wallet, row, slot.terms, ticks, steps, 0, event.time_ms)

@@ -7,6 +7,7 @@ the other. With two targets there are two pairs, the part that leaves at the fir
 from __future__ import annotations
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
@@ -53,7 +54,11 @@ def after_cancel(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
 
 def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
     """Let stops and targets rest for all that is held; a part with a target of its own apart from the rest."""
-    row, part = slot.row, slot.row[step.PART]
+    row = slot.row
+    if row[step.PART] > slot.steps():
+        # A sale of all took some of the part: what it left over waits for the far target.
+        booking.next_target(row)
+    part = row[step.PART]
     if part:
         for order in _guard(out, slot, part, row[step.TARGET], time_ms):
             order.part = True

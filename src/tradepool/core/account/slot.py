@@ -159,6 +159,10 @@ class Slot:
         gained = self.worth() + self.row[step.EXIT_PROCEEDS] - self.row[step.EXIT_FEE]
         return gained - fee_units(self.worth(), self.terms[step.TAKER_PPM]) - self.row[step.ENTRY_COST]
 
+    def forget_wish(self) -> None:
+        """What waited for stops and targets to leave the book is not wished any more."""
+        self.after_cancel, self.sell_purpose, self.sell_steps = step.NOTHING, Purpose.SIGNAL_EXIT, 0
+
     def take_sell_purpose(self) -> Purpose:
         """Why the next sale happens: a person's wish is for one sale only."""
         purpose, self.sell_purpose = self.sell_purpose, Purpose.SIGNAL_EXIT
