@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from tests.core.account.test_account import LEAVE, Story, orders
+import pytest
+
+from tests.core.account.test_account import HOLD, LEAVE, Story, orders, refusals
 from tests.core.account.test_adopt import adopt, bought, fill_of
 from tests.core.account.test_adopt import stop as lost_stop
-from tests.core.account.test_by_hand import adopted, close
+from tests.core.account.test_by_hand import RELEASED, adopted, close
 from tests.core.account.test_flatten import flatten
-from tests.core.account.test_protection import end, ladder, pairs
-from tests.nouns import BTC, MINUTE_MS, signal
+from tests.core.account.test_new_terms import COARSE, begun, see
+from tests.core.account.test_protection import LADDER, end, ladder, pairs, trades
+from tests.nouns import BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
-from tradepool.domain.event import CancelRefused
+from tradepool.core.account import limit_step
+from tradepool.domain.event import OFF_NEW_GRID, CancelRefused, CandlesClosed, MandateChanged
+from tradepool.domain.mandate import Limits
 from tradepool.domain.order import Purpose
 
 TWO_MINUTES = {"hold_ms": 120_000.0}
@@ -85,3 +90,148 @@ def test_the_far_target_stays_when_the_first_is_met_before_a_share_is_sold() -> 
     (sale,) = orders(end(story, stop, second))
     ((_, target),) = pairs(story.fill(sale, "103.00"))
     assert target.price == Decimal(110)
+
+
+def test_a_wish_to_flatten_takes_the_place_of_a_share_that_waits() -> None:
+    story = Story()
+    stop = story.enter()
+    story.account.apply(close("0.25"))
+    assert flatten(story, BTC) == []
+    assert story.account.changed
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert (sale.quantity, sale.purpose) == (stop.quantity, Purpose.FLATTEN)
+
+
+@pytest.mark.parametrize("ends", ["filled", "rejected", "cancelled"])
+def test_a_wish_to_flatten_waits_for_a_share_that_is_being_sold(ends: str) -> None:
+    story = Story()
+    stop = story.enter()
+    story.account.apply(close("0.25"))
+    (share,) = orders(story.cancelled(stop.client_order_id))
+    assert flatten(story, BTC) == []
+    assert story.account.changed
+    assert flatten(story, BTC) == []
+    assert not story.account.changed
+    if ends == "filled":
+        (sale,) = orders(story.fill(share, "100.00"))
+    else:
+        (sale,) = orders(story.reject(share, "x") if ends == "rejected" else story.cancelled(share.client_order_id))
+    assert sale.purpose is Purpose.FLATTEN
+    assert sale.quantity == stop.quantity - (share.quantity if ends == "filled" else 0)
+    assert len(trades(story.fill(sale, "100.00"))) == 1
+
+
+def test_what_is_bare_because_its_stop_was_refused_can_be_flattened() -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, "100.00"))
+    assert orders(story.reject(stop, "venue_rejected")) == []
+    (sale,) = orders(flatten(story, BTC))
+    assert sale.quantity == stop.quantity
+
+
+@pytest.mark.parametrize("ends", ["rejected", "cancelled"])
+def test_what_a_sale_left_whole_is_guarded_again(ends: str) -> None:
+    """At once: a strategy that has only a target would wait for ever."""
+    for levels in ({}, {"stop_distance": 0.0, "second_target": 10.0}):
+        story = Story()
+        (entry,) = orders(story.candles(signal(**levels)))
+        (guard,) = orders(story.fill(entry, "100.00"))
+        story.accept(guard)
+        flatten(story, BTC)
+        (sale,) = orders(story.cancelled(guard.client_order_id))
+        (again,) = orders(story.reject(sale, "x") if ends == "rejected" else story.cancelled(sale.client_order_id))
+        assert (again.type, again.quantity) == (guard.type, guard.quantity)
+
+
+def test_a_share_on_a_new_grid_stays_a_share() -> None:
+    story = begun()
+    stop = story.enter()
+    story.account.apply(close("0.25"))
+    (share,) = orders(story.cancelled(stop.client_order_id))
+    see(story, COARSE)
+    (again,) = orders(story.reject(share, OFF_NEW_GRID))
+    assert (again.quantity, again.purpose) == (Decimal("9.8"), Purpose.MANUAL)
+
+
+def test_the_sale_of_a_part_on_a_new_grid_leaves_the_other_pair_alone() -> None:
+    story = begun()
+    (entry,) = orders(story.candles(signal(**LADDER)))
+    (low, first), (stop, second) = pairs(story.fill(entry, "100.00"))
+    story.accept(stop)
+    story.accept(second)
+    story.reject(low, "would_trigger")
+    (sale,) = orders(story.reject(first, "would_trigger"))
+    see(story, COARSE)
+    (again,) = orders(story.reject(sale, OFF_NEW_GRID))
+    assert again.quantity == Decimal("19.6")
+    assert story.account.orders[again.client_order_id].part
+
+
+def test_what_waits_for_a_cancel_is_counted_on_the_new_grid() -> None:
+    sold, gone = begun(), begun()
+    fine = replace(BTC, price_tick=Decimal("0.001"))
+    stops = [story.enter() for story in (sold, gone)]
+    sold.account.apply(close("0.5"))
+    see(sold, replace(BTC, quantity_step=BTC.quantity_step / 10))
+    (sale,) = orders(sold.cancelled(stops[0].client_order_id))
+    assert sale.quantity == Decimal("19.98")
+    gone.account.apply(RELEASED)
+    see(gone, fine)
+    (trade,) = trades(gone.cancelled(stops[1].client_order_id))
+    assert trade.exit_price == Decimal(110)
+
+
+def test_the_rest_of_a_t_is_acted_on_again() -> None:
+    """Its first half was quiet and is not in the journal; what is, has its T."""
+    live, again = Story(), Story()
+    (entry,) = orders(live.candles(signal(ETH)))
+    again.candles(signal(ETH))
+    for story in (live, again):
+        (guard,) = orders(story.fill(entry, "100.00"))
+        story.accept(guard)
+    live.candles(signal(ETH, **HOLD))
+    assert not live.account.changed
+    rest = CandlesClosed(time_ms=live.time, signals=(signal(),))
+    again.account.as_of_ms = live.account.as_of_ms
+    again.account.rereads(rest)
+    assert orders(live.account.apply(rest)) == orders(again.account.apply(rest)) != []
+    assert again.account.apply(rest) == []
+
+
+def test_an_entry_that_waits_gives_way_to_what_a_person_adopts() -> None:
+    story = Story()
+    stop = story.enter()
+    story.candles(signal(**LEAVE), signal(ETH))
+    (guard,) = orders(story.account.apply(replace(adopted(), market=ETH.id)))
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    story.fill(sale, "100.00")
+    assert orders(story.accept(guard)) == []
+    assert story.account.slots[ETH.id].entry is None
+
+
+def test_an_entry_that_waits_ends_with_its_mandate() -> None:
+    story = begun()
+    stop = story.enter()
+    story.candles(signal(**LEAVE), signal(ETH))
+    changed = MandateChanged(time_ms=story.time, mandate=replace(MANDATE, markets=(BTC.id,)))
+    assert refusals(story.account.apply(changed)) == ["exit_not_final"]
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert orders(story.fill(sale, "100.00")) == []
+
+
+def test_what_a_person_puts_in_or_takes_out_is_no_gain_and_no_loss() -> None:
+    story = begun()
+    limits = Limits(drawdown_max=Decimal("0.1"), daily_loss_max=Decimal("0.1"))
+    story.account.apply(MandateChanged(time_ms=1, mandate=replace(MANDATE, limits=limits)))
+    story.time = 10 * 86_400_000
+    story.candles(signal(exposure=0.0))
+    before = [story.account.wallet[field] for field in limit_step.MEASURED_FROM]
+    (guard,) = orders(story.account.apply(adopted("30")))
+    after = [story.account.wallet[field] for field in limit_step.MEASURED_FROM]
+    assert [each - other for each, other in zip(after, before, strict=True)] == [BTC.quote_units(Decimal(3_000))] * 3
+    story.accept(guard)
+    story.account.apply(replace(RELEASED, price=Decimal(100)))
+    story.cancelled(guard.client_order_id)
+    assert [story.account.wallet[field] for field in limit_step.MEASURED_FROM] == before
+    assert len(orders(story.candles(signal()))) == 1

@@ -15,9 +15,10 @@ from tradepool.core.account import booking, by_hand, limit_step
 from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
-    after_cancel,
+    anew,
     ended,
     heads,
+    in_place,
     leave,
     level_again,
     passed_target,
@@ -155,6 +156,11 @@ class Account:
         slot = self.slots[market]
         slot.mark = round_to_int(close * slot.scale)
 
+    def rereads(self, event: Event) -> None:
+        """The journal has this event, to be applied again: of its candles it was news, be they the rest of a T."""
+        if isinstance(event, CandlesClosed) and event.time_ms == self.as_of_ms != self._acted[0]:
+            self._acted = (event.time_ms, set())
+
     def unanswered(self) -> list[OrderRequest]:
         """Intents the venue has not answered, in the order they were made."""
         return [w.request for _, w in sorted(self.orders.items()) if w.status is OrderStatus.INTENT]
@@ -233,6 +239,8 @@ class Account:
     def _enter_waiting(self) -> None:
         for entry in self._waiting:
             slot, s = entry.slot, entry.signal
+            if slot.held or slot.busy:  # by a person's hand, since
+                continue
             distance = step.first_distance(s.stop_distance, s.trail_distance)
             note_others(self.wallet, slot, self.slots.values(), s.time_ms)
             steps = step.decide_entry(
@@ -286,20 +294,15 @@ class Account:
         if order.request.type is not OrderType.MARKET and event.reason == Denial.WOULD_TRIGGER:
             slot.passed = True
         elif event.reason == OFF_NEW_GRID and order.request.side is Side.SELL:
-            self._anew(slot, order, event.time_ms)
+            anew(self.outbox, slot, order, event.time_ms)
             return
         elif not order.refused:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self.outbox.refuse(slot, event.time_ms, event.reason)
-        settle(self.outbox, slot, event.time_ms, again=False)
-
-    def _anew(self, slot: Slot, order: Working, time_ms: int) -> None:
-        """What was made before the market's grid changed is made anew, on the grid it has now."""
-        if order.request.type is OrderType.MARKET:
-            after_cancel(self.outbox, slot, step.SELL, time_ms)
-        else:
-            settle(self.outbox, slot, time_ms)
+        # The coins of a sale that was refused are free to be guarded again.
+        sale = order.request.type is OrderType.MARKET and order.request.side is Side.SELL and not in_place(order)
+        settle(self.outbox, slot, event.time_ms, again=sale and event.reason != Denial.BELOW_MINIMUM)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
@@ -309,10 +312,11 @@ class Account:
         order.owed = filled is not None and market.steps(filled) > order.filled_steps
         if order.owed or not order.cancelled():
             return
-        guarded = event.client_order_id in self.slots[order.request.market].guards
+        slot, name = self.slots[order.request.market], event.client_order_id
+        bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or not in_place(order)))
         slot, self.changed = self._finish(order), True
-        # A sale of a part that ended short leaves the rest bare.
-        if guarded or (order.filled_steps > 0 and order.request.side is Side.SELL):
+        # A sale that ended short leaves the rest bare.
+        if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:

@@ -16,11 +16,14 @@ from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 
 
 def leave(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
-    """Do what is wished once stops and targets have left the book; their cancels may be on the way for another wish."""
+    """Do what is wished once stops and targets have left the book, and a sale that is on its way has ended; the cancels
+    may be on the way for another wish."""
     if slot.guards:
         if not slot.after_cancel:
             for name in heads(out, slot):
                 out.cancel(slot, name)
+        slot.after_cancel = wish
+    elif slot.exit is not None:
         slot.after_cancel = wish
     else:
         after_cancel(out, slot, wish, time_ms)
@@ -120,7 +123,23 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
         settle(out, slot, time_ms)
 
 
+def in_place(order: Working) -> bool:
+    """Whether an order is a sale in place of a stop that the price had passed: a stop is not tried again at once for it."""
+    return order.request.type is OrderType.MARKET and order.request.purpose in (Purpose.STOP, Purpose.TRAILING)
+
+
+def anew(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
+    """What was made before the market's grid changed is made anew, on the grid it has now."""
+    wanted = slot.market.steps(order.request.quantity) - order.filled_steps
+    steps = min(wanted, slot.steps() - slot.covered(out.orders))
+    if order.request.type is not OrderType.MARKET or slot.after_cancel or steps < slot.lot:
+        settle(out, slot, time_ms)
+        return
+    sell(out, slot, order.request.purpose, steps, time_ms)
+    if slot.exit is not None:
+        out.orders[slot.exit].part = order.part
+
+
 def passed_target(slot: Slot, order: Working, ticks: int) -> bool:
     """Whether a sale in place of a pair that the price had passed shows by its price that it was the target."""
-    in_place = order.request.type is OrderType.MARKET and order.request.purpose in (Purpose.STOP, Purpose.TRAILING)
-    return in_place and slot.row[step.TARGET] > 0 and ticks > slot.row[step.STOP]
+    return in_place(order) and slot.row[step.TARGET] > 0 and ticks > slot.row[step.STOP]

@@ -133,10 +133,15 @@ class Slot:
         """Whether an entry, an exit or a cancel is on its way: nothing new is decided until it is answered."""
         return self.entry is not None or self.exit is not None or self.after_cancel != step.NOTHING
 
-    @property
-    def leaving(self) -> bool:
-        """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
-        return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
+    def leaving(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether a sale of all that is held is on its way; one of a share or a part leaves the rest."""
+        if self.after_cancel == step.SELL:
+            return not 0 < self.sell_steps < self.steps()
+        if self.exit is None:
+            return False
+        order = orders[self.exit]
+        sold = self.market.steps(order.request.quantity) - order.filled_steps
+        return sold >= self.steps() - self.steps() % self.lot
 
     def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
         """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""

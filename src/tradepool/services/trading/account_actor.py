@@ -150,6 +150,7 @@ class AccountActor:
     def replay(self, events: Sequence[tuple[int, int, Event]]) -> None:
         """Apply what the journal holds; its commands were sent before, or are found unanswered later."""
         for sequence, as_of_ms, event in events:
+            self.account.rereads(event)
             commands = self.account.apply(event)
             self.account.as_of_ms = max(self.account.as_of_ms, as_of_ms)
             self.sequence, self.recovered = sequence, True
