@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,17 +12,18 @@ from tests.core.account.test_account import HOLD, LEAVE, Story, orders, refusals
 from tests.core.account.test_adopt import adopt, bought, fill_of
 from tests.core.account.test_adopt import stop as lost_stop
 from tests.core.account.test_by_hand import RELEASED, adopted, close
-from tests.core.account.test_flatten import flatten
+from tests.core.account.test_flatten import changed, flatten
 from tests.core.account.test_new_terms import COARSE, begun, see
 from tests.core.account.test_protection import LADDER, end, ladder, pairs, trades
 from tests.nouns import BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.domain.by_hand import LotShrunk
 from tradepool.domain.event import OFF_NEW_GRID, CancelRefused, CandlesClosed, MandateChanged
 from tradepool.domain.mandate import Limits
 from tradepool.domain.order import Purpose
 
-TWO_MINUTES = {"hold_ms": 120_000.0}
+TWO_MINUTES: dict[str, Any] = {"hold_ms": 120_000.0}
 
 
 def test_what_a_broken_off_sale_of_a_ladder_leaves_is_guarded() -> None:
@@ -109,9 +111,9 @@ def test_a_wish_to_flatten_waits_for_a_share_that_is_being_sold(ends: str) -> No
     story.account.apply(close("0.25"))
     (share,) = orders(story.cancelled(stop.client_order_id))
     assert flatten(story, BTC) == []
-    assert story.account.changed
+    assert changed(story)
     assert flatten(story, BTC) == []
-    assert not story.account.changed
+    assert not changed(story)
     if ends == "filled":
         (sale,) = orders(story.fill(share, "100.00"))
     else:
@@ -133,7 +135,8 @@ def test_what_is_bare_because_its_stop_was_refused_can_be_flattened() -> None:
 @pytest.mark.parametrize("ends", ["rejected", "cancelled"])
 def test_what_a_sale_left_whole_is_guarded_again(ends: str) -> None:
     """At once: a strategy that has only a target would wait for ever."""
-    for levels in ({}, {"stop_distance": 0.0, "second_target": 10.0}):
+    both: tuple[dict[str, Any], ...] = ({}, {"stop_distance": 0.0, "second_target": 10.0})
+    for levels in both:
         story = Story()
         (entry,) = orders(story.candles(signal(**levels)))
         (guard,) = orders(story.fill(entry, "100.00"))
@@ -214,8 +217,8 @@ def test_an_entry_that_waits_ends_with_its_mandate() -> None:
     story = begun()
     stop = story.enter()
     story.candles(signal(**LEAVE), signal(ETH))
-    changed = MandateChanged(time_ms=story.time, mandate=replace(MANDATE, markets=(BTC.id,)))
-    assert refusals(story.account.apply(changed)) == ["exit_not_final"]
+    narrower = MandateChanged(time_ms=story.time, mandate=replace(MANDATE, markets=(BTC.id,)))
+    assert refusals(story.account.apply(narrower)) == ["exit_not_final"]
     (sale,) = orders(story.cancelled(stop.client_order_id))
     assert orders(story.fill(sale, "100.00")) == []
 
@@ -235,3 +238,61 @@ def test_what_a_person_puts_in_or_takes_out_is_no_gain_and_no_loss() -> None:
     story.cancelled(guard.client_order_id)
     assert [story.account.wallet[field] for field in limit_step.MEASURED_FROM] == before
     assert len(orders(story.candles(signal()))) == 1
+
+
+def test_a_sales_fee_in_base_is_held_no_more() -> None:
+    """Half of 39.96 is sold for a fee of 0.02 coins; then the rest, in two fills, whose fee the next entry owes."""
+    story = Story()
+    stop = story.enter()
+    story.account.apply(close("0.5"))
+    (share,) = orders(story.cancelled(stop.client_order_id))
+    (guard,) = orders(story.fill(share, "100.00", fee=Decimal("0.02"), fee_asset="BTC"))
+    assert guard.quantity == Decimal("19.96")
+    story.accept(guard)
+    charged: dict[str, Any] = {"fee": Decimal("0.02"), "fee_asset": "BTC"}
+    assert trades(story.fill(guard, "95.00", Decimal("19.95"), **charged)) == []
+    assert len(trades(story.fill(guard, "95.00", Decimal("0.01"), **charged))) == 1
+    row = story.account.slots[BTC.id].row
+    assert (row[step.STEPS], row[step.DUST]) == (0, BTC.base_units(Decimal("-0.04")))
+    (entry,) = orders(story.candles(signal()))
+    (guard,) = orders(story.fill(entry, "100.00", fee_asset="USDT"))
+    assert guard.quantity == entry.quantity - Decimal("0.04")
+
+
+def test_what_a_person_left_of_a_position_is_whole_on_the_venues_grid() -> None:
+    story = begun()
+    see(story, COARSE)
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, "100.00"))
+    story.accept(stop)
+    story.account.apply(LotShrunk(time_ms=1, market=BTC.id, held=Decimal("20.03"), price=Decimal(100)))
+    (guard,) = orders(story.cancelled(stop.client_order_id))
+    story.accept(guard)
+    assert guard.quantity == Decimal("19.6") == BTC.quantity(story.account.slots[BTC.id].steps())
+    story.account.apply(LotShrunk(time_ms=1, market=BTC.id, held=Decimal("0.6"), price=Decimal(100)))
+    assert len(trades(story.cancelled(guard.client_order_id))) == 1
+    assert not story.account.slots[BTC.id].held
+
+
+def test_a_part_that_is_less_than_a_step_of_the_new_grid_is_none() -> None:
+    story = begun()
+    both = ladder(story, target_share=0.01)
+    see(story, COARSE)
+    end(story, *(order for pair in both[:1] for order in pair))
+    ((_, target),) = pairs(end(story, *both[1]))
+    assert target.price == Decimal(110)
+
+
+def test_a_part_is_closed_once_although_its_entry_fills_on() -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal(**LADDER)))
+    (low, first), (stop, second) = pairs(story.fill(entry, "100.00", Decimal(20)))
+    for order in (low, first, stop, second):
+        story.accept(order)
+    story.fill(first, "104.00")
+    story.fill(entry, "100.00", Decimal(20))
+    ((_, near), (_, far)) = pairs(end(story, stop, second))
+    assert [(near.quantity, near.price), (far.quantity, far.price)] == [
+        (Decimal(10), Decimal(104)),
+        (Decimal("19.96"), Decimal(110)),
+    ]

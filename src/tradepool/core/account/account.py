@@ -153,8 +153,7 @@ class Account:
 
     def mark(self, market: MarketId, close: float) -> None:
         """Note a close without acting on it (a candle that was acted on before a restart)."""
-        slot = self.slots[market]
-        slot.mark = round_to_int(close * slot.scale)
+        self.slots[market].mark = round_to_int(close * self.slots[market].scale)
 
     def rereads(self, event: Event) -> None:
         """The journal has this event, to be applied again: of its candles it was news, be they the rest of a T."""
@@ -224,7 +223,7 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )
-        slot.forget_wish()
+        slot.sell_steps = 0
         slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
             leave(self.outbox, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
@@ -385,6 +384,8 @@ class Account:
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
         market, purpose = slot.market, order.request.purpose
         fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
+        unsold = market.steps(order.request.quantity) - order.filled_steps
+        slot.pay_in_base(market.base_units(fill.fee_in(market.base)), steps + unsold)
         reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             slot.forget_wish()

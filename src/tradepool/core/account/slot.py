@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import limit_step
+from tradepool.core.account import booking, limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
@@ -101,7 +101,18 @@ class Slot:
         """What is held is closed in whole steps of the venue; what is left is dust then."""
         if self.lot > 1:
             self.row[step.STEPS] -= self.row[step.STEPS] % self.lot
-            self.row[step.PART] -= self.row[step.PART] % self.lot
+            part = self.row[step.PART]
+            self.row[step.PART] -= part % self.lot
+            if 0 < part < self.lot:
+                booking.next_target(self.row)
+
+    def pay_in_base(self, fee: int, least: int) -> None:
+        """A sale was charged base units of what is held: that can't be sold any more, but for the `least` steps that are
+        sold already or on sale. Dust below zero is owed by the next entry."""
+        self.row[step.HOLDING] -= fee
+        whole = self.row[step.HOLDING] // self.terms[step.UNITS_PER_STEP]
+        if fee:
+            self.row[step.STEPS] = min(self.steps(), max(whole - whole % self.lot, least))
 
     def quantity(self, steps: int) -> Decimal:
         """What to order of so many steps."""
