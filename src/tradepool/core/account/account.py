@@ -17,8 +17,8 @@ from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
     anew,
     ended,
+    frees,
     heads,
-    in_place,
     leave,
     level_again,
     passed_target,
@@ -299,32 +299,31 @@ class Account:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self.outbox.refuse(slot, event.time_ms, event.reason)
-        # The coins of a sale that was refused are free to be guarded again.
-        sale = order.request.type is OrderType.MARKET and order.request.side is Side.SELL and not in_place(order)
-        settle(self.outbox, slot, event.time_ms, again=sale and event.reason != Denial.BELOW_MINIMUM)
+        settle(self.outbox, slot, event.time_ms, again=frees(order) and event.reason != Denial.BELOW_MINIMUM)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None:
             return
-        filled, market = event.filled_quantity, self.slots[order.request.market].market
-        order.owed = filled is not None and market.steps(filled) > order.filled_steps
+        slot, name, filled = self.slots[order.request.market], event.client_order_id, event.filled_quantity
+        order.owed = filled is not None and slot.market.steps(filled) > order.filled_steps
         if order.owed or not order.cancelled():
             return
-        slot, name = self.slots[order.request.market], event.client_order_id
-        bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or not in_place(order)))
-        slot, self.changed = self._finish(order), True
+        bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
+        _, self.changed = self._finish(order), True
         # A sale that ended short leaves the rest bare.
         if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
-        """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
+        """The stop stays, and what it is too small for has one of its own; the next candle decides anew."""
         for slot in self.slots.values():
             if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
                 slot.forget_wish()
                 self.changed = True
                 self.outbox.refuse(slot, event.time_ms, Denial.CANCEL_REFUSED)
+                if slot.held and slot.exit is None:
+                    protect(self.outbox, slot, event.time_ms)
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
@@ -384,8 +383,7 @@ class Account:
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
         market, purpose = slot.market, order.request.purpose
         fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
-        unsold = market.steps(order.request.quantity) - order.filled_steps
-        slot.pay_in_base(market.base_units(fill.fee_in(market.base)), steps + unsold)
+        slot.pay_in_base(market.base_units(fill.fee_in(market.base)), steps + slot.open_steps(order))
         reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             slot.forget_wish()

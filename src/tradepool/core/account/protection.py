@@ -56,16 +56,17 @@ def after_cancel(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
 
 
 def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
-    """Let stops and targets rest for all that is held; a part with a target of its own apart from the rest."""
-    row = slot.row
+    """Let stops and targets rest for all that is held and that none stands for; a part with a target of its own apart
+    from the rest."""
+    row, bare = slot.row, slot.steps() - slot.guarded(out.orders)
     if row[step.PART] > slot.steps():
         # A sale of all took some of the part: what it left over waits for the far target.
         booking.next_target(row)
-    part = row[step.PART]
+    part = 0 if any(out.orders[name].part for name in slot.guards) else min(row[step.PART], bare)
     if part:
         for order in _guard(out, slot, part, row[step.TARGET], time_ms):
             order.part = True
-    _guard(out, slot, slot.steps() - part, row[step.NEXT_TARGET] if part else row[step.TARGET], time_ms)
+    _guard(out, slot, bare - part, row[step.NEXT_TARGET] if row[step.PART] else row[step.TARGET], time_ms)
 
 
 def _guard(out: Outbox, slot: Slot, steps: int, target: int, time_ms: int) -> tuple[Working, ...]:
@@ -124,14 +125,18 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
 
 
 def in_place(order: Working) -> bool:
-    """Whether an order is a sale in place of a stop that the price had passed: a stop is not tried again at once for it."""
+    """Whether an order is a sale in place of a stop that the price had passed."""
     return order.request.type is OrderType.MARKET and order.request.purpose in (Purpose.STOP, Purpose.TRAILING)
+
+
+def frees(order: Working) -> bool:
+    """Whether what a sale leaves unsold is guarded again at once; in place of a stop that was passed it would go in circles."""
+    return order.request.type is OrderType.MARKET and order.request.side is Side.SELL and not in_place(order)
 
 
 def anew(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
     """What was made before the market's grid changed is made anew, on the grid it has now."""
-    wanted = slot.market.steps(order.request.quantity) - order.filled_steps
-    steps = min(wanted, slot.steps() - slot.covered(out.orders))
+    steps = min(slot.open_steps(order), slot.steps() - slot.covered(out.orders))
     if order.request.type is not OrderType.MARKET or slot.after_cancel or steps < slot.lot:
         settle(out, slot, time_ms)
         return

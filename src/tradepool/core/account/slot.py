@@ -150,9 +150,7 @@ class Slot:
             return not 0 < self.sell_steps < self.steps()
         if self.exit is None:
             return False
-        order = orders[self.exit]
-        sold = self.market.steps(order.request.quantity) - order.filled_steps
-        return sold >= self.steps() - self.steps() % self.lot
+        return self.open_steps(orders[self.exit]) >= self.steps() - self.steps() % self.lot
 
     def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
         """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""
@@ -193,9 +191,20 @@ class Slot:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
 
+    def open_steps(self, order: Working) -> int:
+        """Steps of one of its orders that are not filled."""
+        return self.market.steps(order.request.quantity) - order.filled_steps
+
     def covered(self, orders: Mapping[ClientOrderId, Working]) -> int:
         """Steps its stops still stand for: fewer than are held when one could not be replaced as an entry filled further."""
-        return sum(self.market.steps(orders[s].request.quantity) - orders[s].filled_steps for s in self.stops)
+        return self._open(self.stops, orders)
+
+    def guarded(self, orders: Mapping[ClientOrderId, Working]) -> int:
+        """Steps its stops stand for; where it has no stop, its targets."""
+        return self._open(self.stops or self.targets, orders)
+
+    def _open(self, names: Iterable[ClientOrderId], orders: Mapping[ClientOrderId, Working]) -> int:
+        return sum(self.open_steps(orders[each]) for each in names)
 
     def position(self, mandate: Mandate) -> Position:
         """The open position."""
