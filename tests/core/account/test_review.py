@@ -18,8 +18,9 @@ from tests.core.account.test_protection import LADDER, end, ladder, pairs, trade
 from tests.nouns import BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.core.account.slot import with_closes
 from tradepool.domain.by_hand import LotShrunk
-from tradepool.domain.event import OFF_NEW_GRID, CancelRefused, CandlesClosed, MandateChanged
+from tradepool.domain.event import OFF_NEW_GRID, CancelRefused, CandlesClosed, EntriesResumed, Event, MandateChanged
 from tradepool.domain.mandate import Limits
 from tradepool.domain.order import Purpose
 
@@ -296,3 +297,19 @@ def test_a_part_is_closed_once_although_its_entry_fills_on() -> None:
         (Decimal(10), Decimal(104)),
         (Decimal("19.96"), Decimal(110)),
     ]
+
+
+@pytest.mark.parametrize("event", [EntriesResumed(time_ms=1, limits=True), close("0.5")])
+def test_what_sizes_go_by_is_read_again_with_its_closes(event: Event) -> None:
+    """The candles before it changed nothing and are not in the journal."""
+    live, again = Story(), Story()
+    for story in (live, again):
+        story.enter(signal(stop_distance=50.0))
+        story.account.wallet[limit_step.PEAK_EQUITY] = 10**13
+    live.candles(signal(close=80.0, high=80.0, stop_distance=50.0, **HOLD))
+    told = with_closes(event, live.account.slots.values())
+    for story in (live, again):
+        story.account.apply(told)
+    assert again.account.slots[BTC.id].mark == 8_000
+    assert again.account.wallet == live.account.wallet
+    assert with_closes(told, Story().account.slots.values()) == told

@@ -42,9 +42,15 @@ class Steered(Protocol):
         """Its positions."""
         ...
 
+    def mark(self, market: MarketId, close: float) -> None:
+        """Note a close."""
+        ...
+
 
 def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
     """Do what a person wants, as far as it can be done; whether that changed anything."""
+    for market, close in event.closes:
+        account.mark(market, close)
     match event:
         case FlattenAsked():
             found = [s for s in account.slots.values() if s.market.id in event.markets and _sellable(s, out)]

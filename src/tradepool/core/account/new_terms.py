@@ -60,6 +60,8 @@ def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | E
 
 def resume(account: Account, event: EntriesResumed) -> bool:
     """Enter again although somebody else had ordered on the account, or although a limit on losses was reached."""
+    for market, close in event.closes:
+        account.mark(market, close)
     if event.limits:
         limit_step.person_resumed(account.wallet, account.equity_units())
         return True

@@ -11,7 +11,8 @@ from tradepool.core.account import booking, limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
-from tradepool.domain.event import CandlesClosed
+from tradepool.domain.by_hand import ByHand
+from tradepool.domain.event import CandlesClosed, EntriesResumed, Event
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -246,10 +247,11 @@ def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms
             limit_step.note_other(wallet, slot.stake())
 
 
-def with_closes(event: CandlesClosed, slots: Collection[Slot]) -> CandlesClosed:
-    """The event with the last closes of what is held and has no candle in it: read again, it sizes as it does now."""
-    if len(event.signals) == len(slots):
+def with_closes(event: Event, slots: Collection[Slot]) -> Event:
+    """An event that sizes go by, with the last closes of what is held and has no candle in it: read again, they are the
+    same."""
+    if not isinstance(event, CandlesClosed | EntriesResumed | ByHand):
         return event
-    said = {signal.market for signal in event.signals}
+    said = {signal.market for signal in event.signals} if isinstance(event, CandlesClosed) else set()
     beside = tuple((s.market.id, s.mark / s.scale) for s in slots if s.held and s.market.id not in said)
     return replace(event, closes=beside) if beside else event

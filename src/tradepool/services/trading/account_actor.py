@@ -171,8 +171,7 @@ class AccountActor:
         self.write()
         if event is self._next:
             self._next = None
-        if isinstance(event, CandlesClosed):
-            event = with_closes(event, self.account.slots.values())
+        event = with_closes(event, self.account.slots.values())
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return None
