@@ -10,9 +10,10 @@ from tradepool.domain.ids import MarketId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """A person's deed, when it was heard of."""
+    """A person's deed, when it was heard of; `closes` are the last ones then of what is held: sizes go by them."""
 
     time_ms: int
+    closes: tuple[tuple[MarketId, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

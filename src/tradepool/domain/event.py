@@ -128,10 +128,11 @@ class ForeignOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesResumed:
     """The owner says that nobody else orders on the account any more: entries are on again. With `limits`, a person says
-    that it may trade on after losses instead: limits measure them from here."""
+    that it may trade on after losses instead: limits measure them from here, at the `closes` of what is held."""
 
     time_ms: int
     limits: bool = False
+    closes: tuple[tuple[MarketId, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -342,7 +342,7 @@ def test_a_cancel_that_is_refused_leaves_the_stop_and_is_wished_again() -> None:
     assert not story.account.changed
 
 
-def test_a_stop_whose_cancel_was_refused_is_enlarged_at_the_next_candle() -> None:
+def test_a_stop_whose_cancel_was_refused_has_another_for_the_rest() -> None:
     """The rest of an entry filled, and the stop for its first part would not leave the book."""
     story = Story()
     (entry,) = orders(story.candles(signal()))
@@ -350,11 +350,13 @@ def test_a_stop_whose_cancel_was_refused_is_enlarged_at_the_next_candle() -> Non
     (stop,) = orders(story.fill(entry, "100.00", quantity=half))
     story.accept(stop)
     assert cancels(story.fill(entry, "100.00", quantity=entry.quantity - half)) == [stop.client_order_id]
-    story.account.apply(CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="x"))
+    refused = CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="x")
+    (other,) = orders(story.account.apply(refused))
+    assert other.stop_price == stop.stop_price
+    assert other.quantity + stop.quantity == story.account.positions()[0].quantity
+    # Is that one refused too, the next candle tries again.
+    story.reject(other, "venue_rejected")
     assert cancels(story.candles(signal(**HOLD))) == [stop.client_order_id]
-    (larger,) = orders(story.cancelled(stop.client_order_id))
-    assert larger.stop_price == stop.stop_price
-    assert larger.quantity > stop.quantity
 
 
 def test_a_sell_that_is_too_small_is_kept_and_tried_again() -> None:

@@ -69,7 +69,8 @@ def test_what_is_too_small_is_not_asked_for_again_and_again() -> None:
     stop = story.enter()
     flatten(story, BTC)
     (sale,) = orders(story.cancelled(stop.client_order_id))
-    story.reject(sale, "below_minimum")
+    assert orders(story.reject(sale, "below_minimum")) == []
     assert story.account.slots[BTC.id].row[step.UNSELLABLE]
+    story.account.mark(BTC.id, 0.2)
     assert flatten(story, BTC) == []
     assert not story.account.changed

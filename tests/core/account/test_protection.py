@@ -228,15 +228,22 @@ def test_a_stop_that_was_passed_and_sold_above_it_was_still_a_stop() -> None:
 
 
 def test_a_cancel_that_is_refused_is_wished_again_at_the_next_candle() -> None:
-    """Half of it was cancelled: that half is guarded again with the rest."""
+    """Half of it was cancelled: that half is guarded again at once."""
     story = Story()
     (low, first), (stop, second) = ladder(story)
     story.candles(signal(close=101.0, **LEAVE))
     end(story, low, first)
     refused = CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="venue_rejected")
-    assert refusals(story.account.apply(refused)) == ["cancel_refused"]
-    assert cancels(story.candles(signal(close=101.0, **HOLD))) == [stop.client_order_id]
-    assert len(pairs(end(story, stop, second))) == 2
+    commands = story.account.apply(refused)
+    assert refusals(commands) == ["cancel_refused"]
+    ((again, near),) = pairs(commands)
+    assert (again.quantity, near.price) == (low.quantity, first.price)
+    story.accept(again)
+    story.accept(near)
+    assert cancels(story.candles(signal(close=101.0, **HOLD))) == []
+    assert cancels(story.candles(signal(close=101.0, **LEAVE))) == [stop.client_order_id, again.client_order_id]
+    (sale,) = orders(end(story, stop, second, again, near))
+    assert sale.quantity == PART + REST
 
 
 def test_targets_without_a_stop_are_plain_limits() -> None:

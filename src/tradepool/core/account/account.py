@@ -15,8 +15,9 @@ from tradepool.core.account import booking, by_hand, limit_step
 from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
-    after_cancel,
+    anew,
     ended,
+    frees,
     heads,
     leave,
     level_again,
@@ -152,8 +153,12 @@ class Account:
 
     def mark(self, market: MarketId, close: float) -> None:
         """Note a close without acting on it (a candle that was acted on before a restart)."""
-        slot = self.slots[market]
-        slot.mark = round_to_int(close * slot.scale)
+        self.slots[market].mark = round_to_int(close * self.slots[market].scale)
+
+    def rereads(self, event: Event) -> None:
+        """The journal has this event, to be applied again: of its candles it was news, be they the rest of a T."""
+        if isinstance(event, CandlesClosed) and event.time_ms == self.as_of_ms != self._acted[0]:
+            self._acted = (event.time_ms, set())
 
     def unanswered(self) -> list[OrderRequest]:
         """Intents the venue has not answered, in the order they were made."""
@@ -218,6 +223,7 @@ class Account:
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )
+        slot.sell_steps = 0
         slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
             leave(self.outbox, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
@@ -232,6 +238,8 @@ class Account:
     def _enter_waiting(self) -> None:
         for entry in self._waiting:
             slot, s = entry.slot, entry.signal
+            if slot.held or slot.busy:  # by a person's hand, since
+                continue
             distance = step.first_distance(s.stop_distance, s.trail_distance)
             note_others(self.wallet, slot, self.slots.values(), s.time_ms)
             steps = step.decide_entry(
@@ -285,41 +293,37 @@ class Account:
         if order.request.type is not OrderType.MARKET and event.reason == Denial.WOULD_TRIGGER:
             slot.passed = True
         elif event.reason == OFF_NEW_GRID and order.request.side is Side.SELL:
-            self._anew(slot, order, event.time_ms)
+            anew(self.outbox, slot, order, event.time_ms)
             return
         elif not order.refused:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self.outbox.refuse(slot, event.time_ms, event.reason)
-        settle(self.outbox, slot, event.time_ms, again=False)
-
-    def _anew(self, slot: Slot, order: Working, time_ms: int) -> None:
-        """What was made before the market's grid changed is made anew, on the grid it has now."""
-        if order.request.type is OrderType.MARKET:
-            after_cancel(self.outbox, slot, step.SELL, time_ms)
-        else:
-            settle(self.outbox, slot, time_ms)
+        settle(self.outbox, slot, event.time_ms, again=frees(order) and event.reason != Denial.BELOW_MINIMUM)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)
         if order is None:
             return
-        filled, market = event.filled_quantity, self.slots[order.request.market].market
-        order.owed = filled is not None and market.steps(filled) > order.filled_steps
+        slot, name, filled = self.slots[order.request.market], event.client_order_id, event.filled_quantity
+        order.owed = filled is not None and slot.market.steps(filled) > order.filled_steps
         if order.owed or not order.cancelled():
             return
-        guarded = event.client_order_id in self.slots[order.request.market].guards
-        slot, self.changed = self._finish(order), True
-        # A sale of a part that ended short leaves the rest bare.
-        if guarded or (order.filled_steps > 0 and order.request.side is Side.SELL):
+        bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
+        _, self.changed = self._finish(order), True
+        # A sale that ended short leaves the rest bare.
+        if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)
 
     def _cancel_refused(self, event: CancelRefused) -> None:
-        """The stop stays; the next candle decides anew, and a stop that is too small for the position is wished again."""
+        """The stop stays, and what it is too small for has one of its own; the next candle decides anew."""
         for slot in self.slots.values():
             if event.client_order_id in slot.guards and slot.after_cancel != step.NOTHING:
-                slot.after_cancel, self.changed = step.NOTHING, True
+                slot.forget_wish()
+                self.changed = True
                 self.outbox.refuse(slot, event.time_ms, Denial.CANCEL_REFUSED)
+                if slot.held and slot.exit is None:
+                    protect(self.outbox, slot, event.time_ms)
 
     def _finish(self, order: Working) -> Slot:
         slot, name = self.slots[order.request.market], order.request.client_order_id
@@ -379,12 +383,14 @@ class Account:
     def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
         market, purpose = slot.market, order.request.purpose
         fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
+        slot.pay_in_base(market.base_units(fill.fee_in(market.base)), steps + slot.open_steps(order))
         reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
-            slot.after_cancel, slot.passed = step.NOTHING, False
+            slot.forget_wish()
+            slot.passed = False
             self.outbox.closed(slot)
             return
-        if order.part:
+        if order.part and slot.row[step.PART]:
             booking.close_part(slot.row, steps)
         if order.partner is not None and order.request.type is OrderType.LIMIT and not order.status.final:
             # The part that is left at the target lost its stop when the first of it was sold.

@@ -24,7 +24,6 @@ UNDECIDED = (
     step.FIRST_DISTANCE,
     step.SECOND_DISTANCE,
     step.BREAK_DISTANCE,
-    step.LEAVE_TIME,
 )
 LEVELS = (step.STOP, step.TARGET, step.NEXT_TARGET, step.PART, step.BREAK_AT)
 
@@ -51,17 +50,15 @@ def adopt(account: Account, event: OrdersAdopted) -> bool:
 
 
 def _book(account: Account, slot: Slot, event: OrdersAdopted) -> None:
-    """Nothing is ordered meanwhile: the slot has no orders and no level."""
+    """Nothing is ordered meanwhile: the slot has no orders, no level, and no distance that a fill would set one at."""
     slot.entry = slot.exit = None
     slot.stops, slot.targets, slot.passed = [], [], False
-    slot.after_cancel = step.NOTHING
-    for field in LEVELS:
+    slot.forget_wish()
+    for field in (*LEVELS, *UNDECIDED):
         slot.row[field] = 0
     for fill in event.fills:
         if not slot.held:
-            slot.row[step.WISH_SIDE] = step.LONG
-            for field in UNDECIDED:
-                slot.row[field] = 0
+            slot.row[step.WISH_SIDE], slot.row[step.WISH_LEAVE] = step.LONG, 0
         account._filled(fill)
 
 

@@ -133,7 +133,8 @@ def level_targets(slot: Ints, terms: Ints, average: int, side: int) -> None:
     if slot[FIRST_DISTANCE] > 0 and slot[SHARE_PPM] == ALL_PPM:
         slot[TARGET] = first
     elif slot[FIRST_DISTANCE] > 0:
-        part = share_units(slot[ENTRY_STEPS], slot[SHARE_PPM])
+        # Of what an entry fills further on, no more is the part than was not closed yet.
+        part = maximum(share_units(slot[ENTRY_STEPS], slot[SHARE_PPM]) - slot[EXIT_STEPS], 0)
         least = minimum(part, slot[STEPS] - part)
         at = minimum(first, slot[STOP] if slot[STOP] > 0 else average)
         if least >= terms[STEPS_MIN] and least * at * terms[UNITS_PER_TICK_STEP] >= terms[SMALLEST_SELL]:

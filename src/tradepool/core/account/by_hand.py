@@ -42,12 +42,18 @@ class Steered(Protocol):
         """Its positions."""
         ...
 
+    def mark(self, market: MarketId, close: float) -> None:
+        """Note a close."""
+        ...
+
 
 def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
     """Do what a person wants, as far as it can be done; whether that changed anything."""
+    for market, close in event.closes:
+        account.mark(market, close)
     match event:
         case FlattenAsked():
-            found = [s for s in account.slots.values() if s.market.id in event.markets and _sellable(s)]
+            found = [s for s in account.slots.values() if s.market.id in event.markets and _sellable(s, out)]
             for slot in found:
                 _sell(slot, 0, Purpose.FLATTEN, event.time_ms, out)
             return bool(found)
@@ -85,8 +91,8 @@ def _to(
 # ---- selling
 
 
-def _sellable(slot: Slot) -> bool:
-    return slot.held and not slot.leaving and not slot.row[step.UNSELLABLE]
+def _sellable(slot: Slot, out: Outbox) -> bool:
+    return slot.held and not slot.leaving(out.orders) and _large_enough(slot, slot.steps(), last_ticks(slot))
 
 
 def _sell(slot: Slot, steps: int, purpose: Purpose, time_ms: int, out: Outbox) -> None:
@@ -104,10 +110,10 @@ def why_not_close(slot: Slot, share: Decimal) -> str:
         return "nothing is held there"
     if slot.busy:
         return "an order is on its way there; ask again in a moment"
-    if slot.row[step.UNSELLABLE]:
-        return "what is held is too small to be sold"
     part = _part(slot, share)
     last = last_ticks(slot)
+    if not _large_enough(slot, slot.steps(), last):
+        return "what is held is too small to be sold"
     if not _large_enough(slot, part, last):
         return "that part is too small to be sold"
     # What is left is sold at its stop, if not before.
@@ -136,9 +142,11 @@ def _adopt(account: Steered, slot: Slot, event: PositionAdopted, out: Outbox) ->
     market, row = slot.market, slot.row
     ticks, steps = market.ticks(event.price), market.steps(event.quantity)
     row[step.STOP_DISTANCE] = ticks - market.ticks(event.stop_price)
-    row[step.FIRST_DISTANCE] = row[step.SECOND_DISTANCE] = row[step.BREAK_DISTANCE] = row[step.LEAVE_TIME] = 0
+    row[step.FIRST_DISTANCE] = row[step.SECOND_DISTANCE] = row[step.BREAK_DISTANCE] = row[step.WISH_LEAVE] = 0
     row[step.WISH_SIDE] = step.LONG
-    account.wallet[step.CASH] += ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
+    put_in = ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
+    account.wallet[step.CASH] += put_in
+    limit_step.money_moved(account.wallet, put_in)
     booking.book_entry(account.wallet, row, slot.terms, ticks, steps, 0, event.time_ms)
     leave(out, slot, step.NOTHING, event.time_ms)
     return True

@@ -155,6 +155,13 @@ def narrowest(wallet: Ints, terms: Ints, equity: int, close_ticks: int, distance
     return limit
 
 
+def money_moved(wallet: Ints, units: int) -> None:
+    """So many quote units, or what is worth them, were put in (or taken out, if negative): no gain, and no loss."""
+    for field in MEASURED_FROM:
+        if wallet[field] != 0:
+            wallet[field] += units
+
+
 def person_resumed(wallet: Ints, equity: int) -> None:
     """A person lets a mandate trade on after a loss: everything is measured from here."""
     wallet[DAY_EQUITY] = minimum(wallet[DAY_EQUITY], equity)

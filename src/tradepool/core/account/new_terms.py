@@ -18,6 +18,7 @@ from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import OffGrid, TradepoolError
 from tradepool.domain.event import EntriesResumed, MandateChanged, OrdersAdopted, TermsSeen
 from tradepool.domain.ids import MarketId
@@ -59,6 +60,8 @@ def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | E
 
 def resume(account: Account, event: EntriesResumed) -> bool:
     """Enter again although somebody else had ordered on the account, or although a limit on losses was reached."""
+    for market, close in event.closes:
+        account.mark(market, close)
     if event.limits:
         limit_step.person_resumed(account.wallet, account.equity_units())
         return True
@@ -116,7 +119,8 @@ def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
         row[field] = int(row[field] * ticks)
     for field in STEPS:
         row[field] = int(row[field] * steps)
-    slot.mark = int(slot.mark * ticks)
+    slot.mark, slot.release_ticks = int(slot.mark * ticks), int(slot.release_ticks * ticks)
+    slot.sell_steps, slot.release_steps = int(slot.sell_steps * steps), int(slot.release_steps * steps)
     for order in account.orders.values():
         if order.request.market == market.id:
             order.filled_steps = int(order.filled_steps * steps)
@@ -131,11 +135,11 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
     if mandate == account.agreed:
         return False
     account.agreed = mandate
+    # What waits was decided under another mandate, and its market may go.
+    account._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
     given = int((mandate.capital - before.capital) / account.quote_unit)
     account.wallet[step.CASH] += given
-    for field in limit_step.MEASURED_FROM:
-        if account.wallet[field]:
-            account.wallet[field] += given
+    limit_step.money_moved(account.wallet, given)
     account.slots = dict(_slots(account))
     for slot in account.slots.values():
         slot.terms = terms_of(slot.market, mandate.weight, mandate.limits)

@@ -16,11 +16,14 @@ from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 
 
 def leave(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
-    """Do what is wished once stops and targets have left the book; their cancels may be on the way for another wish."""
+    """Do what is wished once stops and targets have left the book, and a sale that is on its way has ended; the cancels
+    may be on the way for another wish."""
     if slot.guards:
         if not slot.after_cancel:
             for name in heads(out, slot):
                 out.cancel(slot, name)
+        slot.after_cancel = wish
+    elif slot.exit is not None:
         slot.after_cancel = wish
     else:
         after_cancel(out, slot, wish, time_ms)
@@ -53,16 +56,17 @@ def after_cancel(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
 
 
 def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
-    """Let stops and targets rest for all that is held; a part with a target of its own apart from the rest."""
-    row = slot.row
-    if row[step.PART] and not _apart(slot):
-        # More than the part was sold while its entry was still filling: what came later waits for the far target.
+    """Let stops and targets rest for all that is held and that none stands for; a part with a target of its own apart
+    from the rest."""
+    row, bare = slot.row, slot.steps() - slot.guarded(out.orders)
+    if row[step.PART] > slot.steps() or (row[step.PART] and not slot.guards and not _apart(slot)):
+        # Some of it was sold, or more of the entry came, meanwhile: what can't be closed apart waits for the far target.
         booking.next_target(row)
-    part = row[step.PART]
+    part = 0 if any(out.orders[name].part for name in slot.guards) else min(row[step.PART], bare)
     if part:
         for order in _guard(out, slot, part, row[step.TARGET], time_ms):
             order.part = True
-    _guard(out, slot, slot.steps() - part, row[step.NEXT_TARGET] if part else row[step.TARGET], time_ms)
+    _guard(out, slot, bare - part, row[step.NEXT_TARGET] if row[step.PART] else row[step.TARGET], time_ms)
 
 
 def _apart(slot: Slot) -> bool:
@@ -128,7 +132,27 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
         settle(out, slot, time_ms)
 
 
+def in_place(order: Working) -> bool:
+    """Whether an order is a sale in place of a stop that the price had passed."""
+    return order.request.type is OrderType.MARKET and order.request.purpose in (Purpose.STOP, Purpose.TRAILING)
+
+
+def frees(order: Working) -> bool:
+    """Whether what a sale leaves unsold is guarded again at once; in place of a stop that was passed it would go in circles."""
+    return order.request.type is OrderType.MARKET and order.request.side is Side.SELL and not in_place(order)
+
+
+def anew(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
+    """What was made before the market's grid changed is made anew, on the grid it has now."""
+    steps = min(slot.open_steps(order), slot.steps() - slot.covered(out.orders))
+    if order.request.type is not OrderType.MARKET or slot.after_cancel or steps < slot.lot:
+        settle(out, slot, time_ms)
+        return
+    sell(out, slot, order.request.purpose, steps, time_ms)
+    if slot.exit is not None:
+        out.orders[slot.exit].part = order.part
+
+
 def passed_target(slot: Slot, order: Working, ticks: int) -> bool:
     """Whether a sale in place of a pair that the price had passed shows by its price that it was the target."""
-    in_place = order.request.type is OrderType.MARKET and order.request.purpose in (Purpose.STOP, Purpose.TRAILING)
-    return in_place and slot.row[step.TARGET] > 0 and ticks > slot.row[step.STOP]
+    return in_place(order) and slot.row[step.TARGET] > 0 and ticks > slot.row[step.STOP]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import booking
+from tradepool.core.account import booking, limit_step
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import RELEASED
@@ -16,9 +16,14 @@ RELEASE = 16
 def let_go(out: Outbox, slot: Slot, time_ms: int) -> None:
     """Nothing is in the book any more: the coins leave the mandate, and what they are worth with them."""
     steps, slot.release_steps = min(slot.release_steps, slot.steps()) or slot.steps(), 0
+    if slot.steps() - steps < slot.lot:
+        steps = slot.steps()
     ticks = slot.release_ticks
     booking.book_exit(out.wallet, slot.row, slot.terms, ticks, steps, 0, time_ms, RELEASED)
-    out.wallet[step.CASH] -= ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
+    taken_out = ticks * steps * slot.terms[step.UNITS_PER_TICK_STEP]
+    out.wallet[step.CASH] -= taken_out
+    limit_step.money_moved(out.wallet, -taken_out)
     out.commands.append(RecordRelease(slot.market.id, slot.market.quantity(steps), time_ms))
+    slot.keep_whole()
     if not slot.held:
         out.closed(slot)

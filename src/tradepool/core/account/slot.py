@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import limit_step
+from tradepool.core.account import booking, limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
-from tradepool.domain.event import CandlesClosed
+from tradepool.domain.by_hand import ByHand
+from tradepool.domain.event import CandlesClosed, EntriesResumed, Event
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -101,7 +102,18 @@ class Slot:
         """What is held is closed in whole steps of the venue; what is left is dust then."""
         if self.lot > 1:
             self.row[step.STEPS] -= self.row[step.STEPS] % self.lot
-            self.row[step.PART] -= self.row[step.PART] % self.lot
+            part = self.row[step.PART]
+            self.row[step.PART] -= part % self.lot
+            if 0 < part < self.lot:
+                booking.next_target(self.row)
+
+    def pay_in_base(self, fee: int, least: int) -> None:
+        """A sale was charged base units of what is held: that can't be sold any more, but for the `least` steps that are
+        sold already or on sale. Dust below zero is owed by the next entry."""
+        self.row[step.HOLDING] -= fee
+        whole = self.row[step.HOLDING] // self.terms[step.UNITS_PER_STEP]
+        if fee:
+            self.row[step.STEPS] = min(self.steps(), max(whole - whole % self.lot, least))
 
     def quantity(self, steps: int) -> Decimal:
         """What to order of so many steps."""
@@ -133,10 +145,13 @@ class Slot:
         """Whether an entry, an exit or a cancel is on its way: nothing new is decided until it is answered."""
         return self.entry is not None or self.exit is not None or self.after_cancel != step.NOTHING
 
-    @property
-    def leaving(self) -> bool:
-        """Whether a sale of all that is held is on its way; one of a part leaves the rest guarded."""
-        return self.after_cancel == step.SELL or (self.exit is not None and not self.guards)
+    def leaving(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether a sale of all that is held is on its way; one of a share or a part leaves the rest."""
+        if self.after_cancel == step.SELL:
+            return not 0 < self.sell_steps < self.steps()
+        if self.exit is None:
+            return False
+        return self.open_steps(orders[self.exit]) >= self.steps() - self.steps() % self.lot
 
     def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
         """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""
@@ -159,6 +174,10 @@ class Slot:
         gained = self.worth() + self.row[step.EXIT_PROCEEDS] - self.row[step.EXIT_FEE]
         return gained - fee_units(self.worth(), self.terms[step.TAKER_PPM]) - self.row[step.ENTRY_COST]
 
+    def forget_wish(self) -> None:
+        """What waited for stops and targets to leave the book is not wished any more."""
+        self.after_cancel, self.sell_purpose, self.sell_steps = step.NOTHING, Purpose.SIGNAL_EXIT, 0
+
     def take_sell_purpose(self) -> Purpose:
         """Why the next sale happens: a person's wish is for one sale only."""
         purpose, self.sell_purpose = self.sell_purpose, Purpose.SIGNAL_EXIT
@@ -173,9 +192,20 @@ class Slot:
         """Whole steps that can be sold."""
         return self.row[step.STEPS]
 
+    def open_steps(self, order: Working) -> int:
+        """Steps of one of its orders that are not filled."""
+        return self.market.steps(order.request.quantity) - order.filled_steps
+
     def covered(self, orders: Mapping[ClientOrderId, Working]) -> int:
         """Steps its stops still stand for: fewer than are held when one could not be replaced as an entry filled further."""
-        return sum(self.market.steps(orders[s].request.quantity) - orders[s].filled_steps for s in self.stops)
+        return self._open(self.stops, orders)
+
+    def guarded(self, orders: Mapping[ClientOrderId, Working]) -> int:
+        """Steps its stops stand for; where it has no stop, its targets."""
+        return self._open(self.stops or self.targets, orders)
+
+    def _open(self, names: Iterable[ClientOrderId], orders: Mapping[ClientOrderId, Working]) -> int:
+        return sum(self.open_steps(orders[each]) for each in names)
 
     def position(self, mandate: Mandate) -> Position:
         """The open position."""
@@ -217,10 +247,11 @@ def note_others(wallet: list[int], entered: Slot, slots: Iterable[Slot], time_ms
             limit_step.note_other(wallet, slot.stake())
 
 
-def with_closes(event: CandlesClosed, slots: Collection[Slot]) -> CandlesClosed:
-    """The event with the last closes of what is held and has no candle in it: read again, it sizes as it does now."""
-    if len(event.signals) == len(slots):
+def with_closes(event: Event, slots: Collection[Slot]) -> Event:
+    """An event that sizes go by, with the last closes of what is held and has no candle in it: read again, they are the
+    same."""
+    if not isinstance(event, CandlesClosed | EntriesResumed | ByHand):
         return event
-    said = {signal.market for signal in event.signals}
+    said = {signal.market for signal in event.signals} if isinstance(event, CandlesClosed) else set()
     beside = tuple((s.market.id, s.mark / s.scale) for s in slots if s.held and s.market.id not in said)
     return replace(event, closes=beside) if beside else event

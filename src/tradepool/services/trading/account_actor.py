@@ -150,6 +150,7 @@ class AccountActor:
     def replay(self, events: Sequence[tuple[int, int, Event]]) -> None:
         """Apply what the journal holds; its commands were sent before, or are found unanswered later."""
         for sequence, as_of_ms, event in events:
+            self.account.rereads(event)
             commands = self.account.apply(event)
             self.account.as_of_ms = max(self.account.as_of_ms, as_of_ms)
             self.sequence, self.recovered = sequence, True
@@ -170,8 +171,7 @@ class AccountActor:
         self.write()
         if event is self._next:
             self._next = None
-        if isinstance(event, CandlesClosed):
-            event = with_closes(event, self.account.slots.values())
+        event = with_closes(event, self.account.slots.values())
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return None
