@@ -178,7 +178,7 @@ class Platform:
         if w.risk is not None:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
-            self.gate.limits = self.risk.may_enter
+            self.gate.limits, self.desk.on_told = self.risk.may_enter, self.risk.after_batch
         self.desk.in_turn, self.desk.on_up = w.in_turn, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
@@ -218,8 +218,6 @@ class Platform:
         if self._wiring.entries_off():
             signals = [each.without_entry() for each in signals]
         self.desk.on_batch(time_ms, signals)
-        if self.risk is not None:
-            self.risk.after_batch(self.desk.halt_all)
 
     def _record(self, store: CandleStore) -> CandleRecord:
         """Keep what the plane shows, from now on."""
