@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select, delete, insert, select
+from sqlalchemy import Connection, Executable, Select, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
@@ -41,7 +41,7 @@ class DatabaseRisk:
         # A halt is in force at once for who reads halts over this connection.
         wrote(self._connection)
 
-    def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    def _read(self, query: Select[Any]) -> Sequence[Any]:
         try:
             return self._connection.execute(query).all()
         except DBAPIError as error:
