@@ -14,7 +14,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.books import DatabaseBooks
-from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.rate_limits import limits_of
@@ -33,6 +34,7 @@ from tradepool.entrypoints.checklist import Facts, facts_now
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.rungs import Rungs
+from tradepool.entrypoints.running import reserve_of
 from tradepool.entrypoints.safety import not_seen, safety_of
 from tradepool.entrypoints.seating import seat_of
 from tradepool.ports.clock import Clock
@@ -60,7 +62,7 @@ class OwnHands:
         self._deployed, self._clock, self._key_of, self._session = deployed, clock, key_of, session
         self._connection, self._rows = connection, DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)
-        self._journal = FencedJournal(connection, self._rows.epoch)
+        self._journal = ReservedJournal(connection, self._rows.epoch, reserve_of(deployed))
         self._books = DatabaseBooks(connection)
         self._broker = Throttle(limits_of(deployed.venue.id), clock)
         venue = deployed.venue.id
@@ -168,7 +170,7 @@ class OwnHands:
 
     def _take_over(self) -> int:
         epoch = self._rows.next_epoch()
-        self._journal = FencedJournal(self._connection, epoch)
+        self._journal = ReservedJournal(self._connection, epoch, reserve_of(self._deployed))
         return epoch
 
     @asynccontextmanager

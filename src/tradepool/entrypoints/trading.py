@@ -59,7 +59,7 @@ from tradepool.entrypoints.safety import (
     unprotected,
 )
 from tradepool.entrypoints.saying import console
-from tradepool.entrypoints.seating import refuse_lost_markets, seat_of
+from tradepool.entrypoints.seating import refuse_lost_markets, seats_of
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.books_page import order_rows, position_rows
@@ -142,6 +142,7 @@ class Trading:
         refuse_lost_markets(deployed.seats, journal)
         self._ready = False
         self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
+        seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
         self._platform = Platform(
             Wiring(
                 venue=deployed.venue.id,
@@ -150,7 +151,9 @@ class Trading:
                 clock=clock,
                 connection=connection,
                 strategies={seat.mandate.strategy_id: seat.strategy for seat in deployed.seats},
-                seats=[seat_of(seat, self._rows, deployed.venue.id, key_of) for seat in deployed.seats],
+                seats=seats,
+                refused=refused,
+                may_enter=self._may_enter,
                 journal=journal,
                 origin=Origin.PRACTICE if deployed.deployment.kind is Kind.PRACTICE else Origin.REAL,
                 wrap_gateway=self._gated,
