@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -149,7 +150,8 @@ class OwnHands:
     async def steer(self, seat: Seated, work: Callable[[Steering], Awaitable[str]]) -> str:
         """Take the deployment over and do one thing to an account. What that raises."""
         async with self._at_work(seat, self._take_over()) as (actor, _):
-            return await work(Steering(actor, self._clock, self._clock))
+            may_adopt = partial(self._rungs.may_adopt, seat, actor.account)
+            return await work(Steering(actor, self._clock, self._clock, may_adopt))
 
     async def facts(self, seat: Seated) -> Facts:
         """What venue and account say before a promotion. VenueError, UnknownMarket."""

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -39,7 +40,7 @@ from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
 from tradepool.entrypoints.checklist import facts_now
-from tradepool.entrypoints.deeds import answer_of, carried_out
+from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
@@ -292,6 +293,8 @@ class Trading:
 
     def _all(self, rows_of: Callable[[Account], Sequence[object]]) -> str:
         found = [row for _, actor in self._actors() if actor is not None for row in rows_of(actor.account)]
+        if not found and (not self._ready or self._platform.desk.starting):
+            raise StartsStill
         return msgspec.json.encode(found).decode()
 
     async def _facts(self, account: AccountId) -> str:
@@ -304,7 +307,8 @@ class Trading:
         actor = self._platform.actor(AccountId(asked["account"]))
         if stopped := self._platform.desk.halted.get(actor.account.account.id):
             raise StoppedThere(account=asked["account"], why=str(stopped).rstrip("."))
-        return await carried_out(Steering(actor, self._clock, self._real), asked)
+        may_adopt = partial(self._rungs.may_adopt, self._seats[actor.account.account.id], actor.account)
+        return await carried_out(Steering(actor, self._clock, self._real, may_adopt), asked)
 
     def _flatten(self, scope: Scope) -> str:
         """Tell every account in scope to sell what it holds there; which are told, and which can't be."""

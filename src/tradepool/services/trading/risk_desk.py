@@ -74,12 +74,7 @@ class RiskDesk:
         return self._with_overrides(mandate)
 
     def _with_overrides(self, mandate: Mandate) -> Mandate:
-        limits: Limits = mandate.limits
-        for each in self._overrides or ():
-            word = each.key.removeprefix(f"mandate.{mandate.id}.")
-            if word.partition(".")[0] in LIMIT_WORDS:
-                limits = with_limit(limits, word, each.value)
-        return replace(mandate, limits=limits)
+        return with_overrides(mandate, self._overrides or ())
 
     def admit(self, actor: AccountActor) -> None:
         """An account is up."""
@@ -294,6 +289,16 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
         marks={slot.market.id: slot.market.price(slot.mark) for slot in slots},
         working=frozenset(account.orders),
     )
+
+
+def with_overrides(mandate: Mandate, overrides: Iterable[Override]) -> Mandate:
+    """A mandate of a configuration with what people set of its limits since."""
+    limits: Limits = mandate.limits
+    for each in overrides:
+        word = each.key.removeprefix(f"mandate.{mandate.id}.")
+        if word.partition(".")[0] in LIMIT_WORDS:
+            limits = with_limit(limits, word, each.value)
+    return replace(mandate, limits=limits)
 
 
 def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:
