@@ -19,7 +19,8 @@ from tradepool.domain.errors import KeyRefused
 from tradepool.entrypoints import key_vault
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.exchange_place import read_place
-from tradepool.entrypoints.keys import keys_of
+from tradepool.entrypoints.keys import NoKey, keys_of
+from tradepool.entrypoints.seating import seats_of
 
 SECRETS = {name: f"{name} of Ann's " * 3 for name in ("planted key", "planted secret")}
 
@@ -146,3 +147,25 @@ def test_bad_input_is_said_by_name(
     practice = text.replace('kind = "live"', 'kind = "practice"').replace('mode = "shadow"', 'mode = "practice"')
     Path("tradepool.toml").write_text(practice)
     assert "play money" in run("keys", "list").err
+
+
+def test_a_key_that_is_missing_is_its_own_accounts_trouble(live: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others trade; and burning one needs no master key, which may be what is lost."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    first, *others = live.seats
+    with key_vault.vault_of(live) as (vault, _):
+        for seat in live.seats:
+            vault.put(seat.user.id, seat.account_id, {"key": "k" * 20, "secret": "s" * 20})
+    master = live.settings.vault.master_key.expanduser()
+    master.rename(master.with_name("lost"))
+    assert "The key is forgotten here" in key_vault.burn(live, first.account_id, "seen on a paste site")
+    master.with_name("lost").rename(master)
+    key_of = keys_of(live)
+    with pytest.raises(NoKey):
+        key_of(first)
+    with key_vault.vault_of(live) as (_, rows):
+        assert [halt.scope.name for halt in rows.halts()] == [first.user.id]
+        seats, refused = seats_of(live.seats, rows, live.venue.id, key_of)
+    assert [seat.account.id for seat in seats] == [seat.account_id for seat in others]
+    assert list(refused) == [first.account_id]
+    assert others

@@ -20,14 +20,18 @@ import pytest
 from tests.contract.watch_kit import BTC, CASH, ETH, PRICES, SAFE, World
 from tests.nouns import signal
 from tests.simexchange.exchange_kit import bars, flat
+from tradepool.adapters.database.deployment import Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.deployment import Halt, Mode, Promotion, Scope, ScopeKind
 from tradepool.domain.event import CandlesClosed
+from tradepool.domain.limit import Override
 from tradepool.domain.market import Market
 from tradepool.entrypoints import promotion
 from tradepool.entrypoints.checklist import Facts
+from tradepool.entrypoints.deeds import StartsStill
 from tradepool.entrypoints.deployment import Deployed, Seated, deployed_from
 from tradepool.entrypoints.emergency import rows_of
 from tradepool.entrypoints.init import Wanted, init
@@ -165,6 +169,15 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
         # A shadow: written down, not sent.
         await live.enter(BTC, 100.0)
         assert (world.refusals(), live.bought()) == (["shadow"], [])
+        with mock.patch.object(live.trading, "_ready", False), pytest.raises(StartsStill):
+            await live.trading._answer({"do": "positions"})
+        said = await live.asks(do="adopt", account="ann-main", market="binance:BTC/USDT", quantity="", stop_percent="5")
+        assert "the mandate is a shadow" in said
+        key = f"mandate.{NAME}.daily_loss_max"
+        limits = DatabaseRisk(live.trading._rows._connection)
+        limits.override(Override(key=key, value=None, since_ms=1, by="me", reason="bolder"), None)
+        assert "daily loss" in failing(await live.preview())
+        limits.forget(key, Deed(time_ms=2, by="me", what="risk forget", scope=key, reason="no"))
         shown = await live.preview()
         assert (shown.mandate.mode, shown.mandate.next) == ("shadow", "canary")
         assert failing(shown) == ["practised", "hours as shadow"]

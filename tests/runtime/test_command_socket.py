@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tradepool.runtime.command_socket import CommandSocket, PathTooLong, ask
+from tradepool.domain.errors import TradepoolError
+from tradepool.runtime.command_socket import CommandSocket, NotDone, PathTooLong, ask
+
+
+class TooLate(TradepoolError):
+    """{name} is late."""
 
 
 async def echo(asked: Mapping[str, str]) -> str:
@@ -54,3 +59,21 @@ def test_what_hangs_or_hears_nonsense_answers_none(tmp_path: Path) -> None:
 def test_a_path_the_kernel_would_refuse_is_named(tmp_path: Path) -> None:
     with pytest.raises(PathTooLong, match="shorter path"):
         CommandSocket(tmp_path / ("x" * 120), echo)
+
+
+@pytest.mark.parametrize(("error", "words"), [(TooLate(name="ann"), "ann is late"), (KeyError("x"), "KeyError: 'x'")])
+def test_an_error_of_the_process_is_said_and_is_no_silence(tmp_path: Path, error: Exception, words: str) -> None:
+    async def breaks(asked: Mapping[str, str]) -> str:
+        raise error
+
+    async def story() -> None:
+        commands = CommandSocket(tmp_path / "s", breaks)
+        await commands.start()
+        try:
+            for _ in range(2):
+                with pytest.raises(NotDone, match=words):
+                    await asyncio.to_thread(ask, tmp_path / "s", {"do": "status"}, 10)
+        finally:
+            await commands.stop()
+
+    asyncio.run(story())

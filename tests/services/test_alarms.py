@@ -72,9 +72,12 @@ class Ear:
     def __init__(self, deaf: bool = False) -> None:
         self.heard: list[Message] = []
         self.deaf, self.tries, self.beats = deaf, 0, 0
+        self.error: Exception | None = None
 
     async def send(self, message: Message) -> None:
         self.tries += 1
+        if self.error is not None:
+            raise self.error
         if self.deaf:
             raise NotDelivered(channel="an ear", why="it is deaf")
         self.heard.append(message)
@@ -92,7 +95,7 @@ class House:
     """Alarms over what a test says is wrong, on virtual time."""
 
     def __init__(self) -> None:
-        self.wrong: list[Trouble] | TradepoolError = []
+        self.wrong: list[Trouble] | Exception = []
         self.clock = VirtualClock(1_700_000_000_000)
         self.operator, self.ann, self.ben, self.deaf = Ear(), Ear(), Ear(), Ear(deaf=True)
         self.life = Ear()
@@ -100,7 +103,7 @@ class House:
         self.alarms = Alarms(self._look, channels, self.clock, "practice abc", (self.life, 60.0))
 
     def _look(self) -> Sequence[Trouble]:
-        if isinstance(self.wrong, TradepoolError):
+        if isinstance(self.wrong, Exception):
             raise self.wrong
         return self.wrong
 
@@ -189,3 +192,21 @@ def test_a_thousand_troubles_are_one_message_and_a_deaf_channel_keeps_only_the_n
     house = in_house(work)
     assert house.alarms._channels[0].waiting.qsize() == WAITING_MAX
     assert len(house.operator.heard) > 3 * WAITING_MAX
+
+
+def test_errors_nobody_foresaw_end_no_alarm() -> None:
+    """What looks is blind, a channel has not delivered; the next one is looked for, and tried."""
+
+    async def work(house: House) -> None:
+        house.operator.error = KeyError("secret")
+        house.wrong = OSError(5, "Input/output error")
+        await house.passes(30)
+        assert house.operator.heard == []
+        house.operator.error = None
+        await house.passes(300)
+        assert "blind: nobody can see how it stands: OSError" in house.operator.heard[0].text
+        house.wrong = []
+        await house.passes(60)
+        assert "OVER blind" in house.operator.heard[-1].text
+
+    in_house(work)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import aiohttp
@@ -33,7 +33,7 @@ from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, Str
 from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
-from tradepool.domain.order import Side
+from tradepool.domain.order import OrderRequest, Side
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
@@ -96,7 +96,8 @@ class Wiring:
     as live ones are when `watched`, else never. `risk` are the limits above one mandate; without it there are none.
     `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
     decide in groups, whose records share a transaction: where a sync of the disk costs, in live trading. While `entries_off`, no account hears that a level
-    rose: nothing is entered, and nothing written down about it.
+    rose: nothing is entered, and nothing written down about it. `refused` are accounts that can't be taken, and why;
+    `may_enter` is asked of an entry before limits are, which count what they let through.
     """
 
     venue: str
@@ -126,6 +127,8 @@ class Wiring:
     entries_off: Callable[[], bool] = lambda: False
     suspensions: Suspensions | None = None
     on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
+    refused: Mapping[AccountId, TradepoolError] = field(default_factory=dict)
+    may_enter: Callable[[OrderRequest], str] = lambda request: ""
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -168,7 +171,7 @@ class Platform:
         await patiently(w.clock, self.feed.time_ms)
         self.venue_clock = VenueClock(self.feed, w.clock)
         self.gate = EntryGate(self.venue_clock, Suspensions() if w.suspensions is None else w.suspensions, w.clock)
-        self.gate.on_strategy_failed = w.on_strategy_failed
+        self.gate.on_strategy_failed, self.gate.leave = w.on_strategy_failed, w.may_enter
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
@@ -178,13 +181,15 @@ class Platform:
         if w.risk is not None:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
-            self.gate.limits = self.risk.may_enter
+            self.gate.limits, self.desk.on_told = self.risk.may_enter, self.risk.after_batch
         self.desk.in_turn, self.desk.on_up = w.in_turn, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
-        if w.seats and not seats:
+        for account, error in w.refused.items():
+            self._refuse(account, "key", error)
+        if self.desk.halted and not seats:
             raise next(iter(self.desk.halted.values()))
         follows = {(seat.mandate.strategy_id, m): None for seat in seats for m in seat.mandate.markets}
         record = self._record(w.candles) if w.candles is not None else None
@@ -218,8 +223,6 @@ class Platform:
         if self._wiring.entries_off():
             signals = [each.without_entry() for each in signals]
         self.desk.on_batch(time_ms, signals)
-        if self.risk is not None:
-            self.risk.after_batch(self.desk.halt_all)
 
     def _record(self, store: CandleStore) -> CandleRecord:
         """Keep what the plane shows, from now on."""

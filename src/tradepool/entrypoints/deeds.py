@@ -12,6 +12,10 @@ from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.services.trading.steering import Steering
 
 
+class StartsStill(TradepoolError):
+    """The trading process is still starting; ask again in a moment."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What came of a deed: a sentence, or why not."""
 

@@ -194,6 +194,7 @@ def by_own_hands(
             return await work(hands)
 
     say_if_not_compiled()
+    reserve_of(deployed).give_if_full()
     connection = open_store(deployed.database)
     try:
         return asyncio.run(act())
@@ -220,6 +221,7 @@ def place_now(deployed: Deployed) -> tuple[Clock, Transport]:
 def rows_of(deployed: Deployed) -> Iterator[DatabaseDeployment]:
     """What people decided, and its database meanwhile. WrongDatabase."""
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reserve_of(deployed).give_if_full()
     connection = open_store(deployed.database)
     try:
         yield DatabaseDeployment(connection, deployed.deployment)

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.secrets import DatabaseSecrets
@@ -24,13 +26,14 @@ from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.adapters.vault.master_key import MasterKey, make_master_key, parsed, read_master_key, refuse_inside
-from tradepool.adapters.vault.vault import KeyVault
+from tradepool.adapters.vault.vault import KeyVault, forget
 from tradepool.core.risk.key_rights import check_rights, warnings_of
 from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.key import KeyRights
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.running import reserve_of
 from tradepool.presentation.keys_page import KeyJson
 from tradepool.runtime.clock import RealClock
 from tradepool.runtime.config import nearest
@@ -71,11 +74,21 @@ def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment]
     if deployed.deployment.kind is Kind.PRACTICE:
         raise PlayMoney
     master = master_of(deployed)
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database)
-    try:
+    with _store_of(deployed) as connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
         yield KeyVault(DatabaseSecrets(connection), master), rows
+
+
+@contextmanager
+def _store_of(deployed: Deployed) -> Iterator[Connection]:
+    """The database of a live deployment, open meanwhile, on a full disk too. PlayMoney."""
+    if deployed.deployment.kind is Kind.PRACTICE:
+        raise PlayMoney
+    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reserve_of(deployed).give_if_full()
+    connection = open_store(deployed.database)
+    try:
+        yield connection
     finally:
         dispose(connection)
 
@@ -194,11 +207,12 @@ def rotate(deployed: Deployed, user: str | None, new_master: Path | None) -> str
 def burn(deployed: Deployed, account: str, reason: str) -> str:
     """An incident: entries of the user are halted, the key is forgotten, and what is to be done at the venue is said."""
     user = user_of(deployed, account)
-    with vault_of(deployed) as (vault, rows):
+    # An emergency does not ask for the master key: that may be what is lost.
+    with _store_of(deployed) as connection:
         scope = Scope(ScopeKind.USER, user)
-        now_ms = RealClock().now_ms()
-        rows.halt(Halt(scope=scope, since_ms=now_ms, by=getpass.getuser(), reason=f"key burnt: {reason}"), "keys burn")
-        there = vault.forget(AccountId(account))
+        halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=getpass.getuser(), reason=f"key burnt: {reason}")
+        DatabaseDeployment(connection, deployed.deployment).halt(halt, "keys burn")
+        there = forget(DatabaseSecrets(connection), AccountId(account))
     kept = "The key is forgotten here" if there else "There was no key of it here"
     return (
         f"{kept}, and entries of {user} are halted. Now, at {deployed.venue.id}: 1. delete the key in the account's API "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from getpass import getpass
 
 from tradepool.adapters.exchanges.vault import Credentials
@@ -14,6 +15,7 @@ from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.key_vault import key_in, vault_of
 from tradepool.entrypoints.practice import practice_key
+from tradepool.runtime.supervise import outcome_of
 
 KeyOf = Callable[[Seated], Credentials]
 
@@ -23,22 +25,33 @@ class NoKey(InvalidInput):
 
 
 def keys_of(deployed: Deployed) -> KeyOf:
-    """Every key, asked for now and kept in memory: nothing is asked while trading. Raises NoKey."""
+    """Every key, asked for now and kept in memory: nothing is asked while trading. What is wrong with one of them is raised
+    when that one is asked for: it is its account's trouble, and no other's."""
     if deployed.deployment.kind is Kind.PRACTICE:
         return lambda seat: practice_key(deployed, seat.account_id)
     held = _of_the_vault(deployed)
-    held |= {seat.account_id: _live_key(seat) for seat in deployed.seats if seat.account_id not in held}
-    return lambda seat: held[seat.account_id]
+    for seat in deployed.seats:
+        if seat.account_id not in held:
+            held[seat.account_id] = outcome_of(partial(_live_key, seat))
+
+    def key_of(seat: Seated) -> Credentials:
+        key = held[seat.account_id]
+        if isinstance(key, Exception):
+            raise key
+        return key
+
+    return key_of
 
 
-def _of_the_vault(deployed: Deployed) -> dict[AccountId, Credentials]:
-    """The keys of the accounts that are traded, of a vault that has a master key. What opening them raises."""
+def _of_the_vault(deployed: Deployed) -> dict[AccountId, Credentials | Exception]:
+    """The keys of the accounts that are traded, or what is wrong with each, of a vault that has a master key."""
     settings = deployed.settings.vault
     if not settings.master_key.expanduser().is_file() and settings.master_key_env not in os.environ:
         return {}
     traded = {seat.account_id for seat in deployed.seats}
     with vault_of(deployed) as (vault, _):
-        return {account: key_in(vault, account) for account in vault.accounts() if account in traded}
+        accounts = [account for account in vault.accounts() if account in traded]
+        return {account: outcome_of(partial(key_in, vault, account)) for account in accounts}
 
 
 def _live_key(seat: Seated) -> Credentials:

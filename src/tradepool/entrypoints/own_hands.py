@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.books import DatabaseBooks
-from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.rate_limits import limits_of
@@ -33,6 +35,7 @@ from tradepool.entrypoints.checklist import Facts, facts_now
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.rungs import Rungs
+from tradepool.entrypoints.running import reserve_of
 from tradepool.entrypoints.safety import not_seen, safety_of
 from tradepool.entrypoints.seating import seat_of
 from tradepool.ports.clock import Clock
@@ -60,7 +63,7 @@ class OwnHands:
         self._deployed, self._clock, self._key_of, self._session = deployed, clock, key_of, session
         self._connection, self._rows = connection, DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)
-        self._journal = FencedJournal(connection, self._rows.epoch)
+        self._journal = ReservedJournal(connection, self._rows.epoch, reserve_of(deployed))
         self._books = DatabaseBooks(connection)
         self._broker = Throttle(limits_of(deployed.venue.id), clock)
         venue = deployed.venue.id
@@ -147,7 +150,8 @@ class OwnHands:
     async def steer(self, seat: Seated, work: Callable[[Steering], Awaitable[str]]) -> str:
         """Take the deployment over and do one thing to an account. What that raises."""
         async with self._at_work(seat, self._take_over()) as (actor, _):
-            return await work(Steering(actor, self._clock, self._clock))
+            may_adopt = partial(self._rungs.may_adopt, seat, actor.account)
+            return await work(Steering(actor, self._clock, self._clock, may_adopt))
 
     async def facts(self, seat: Seated) -> Facts:
         """What venue and account say before a promotion. VenueError, UnknownMarket."""
@@ -168,7 +172,7 @@ class OwnHands:
 
     def _take_over(self) -> int:
         epoch = self._rows.next_epoch()
-        self._journal = FencedJournal(self._connection, epoch)
+        self._journal = ReservedJournal(self._connection, epoch, reserve_of(self._deployed))
         return epoch
 
     @asynccontextmanager

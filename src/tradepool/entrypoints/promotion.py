@@ -6,6 +6,7 @@ A promotion is a row, never an edit of a file. Up, it goes one rung at a time, w
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.deployment import Kind, Mode, Promotion
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.entrypoints.checklist import Facts, Past, checklist
@@ -27,6 +29,7 @@ from tradepool.presentation.formats import iso, plain
 from tradepool.presentation.mandates_page import CheckRow, MandateRow, PreviewJson, PromotionRow
 from tradepool.runtime.command_socket import ask
 from tradepool.runtime.config import nearest
+from tradepool.services.trading.risk_desk import with_overrides
 
 Unexplained = Callable[[Deployed, Seated, int], list[str]]
 
@@ -73,7 +76,12 @@ class _Books:
     def __exit__(self, *raised: object) -> None:
         dispose(self._connection)
 
+    def in_force(self, seat: Seated) -> Seated:
+        """With the limits that hold now, not those of the file."""
+        return replace(seat, mandate=with_overrides(seat.mandate, DatabaseRisk(self._connection).overrides()))
+
     def row(self, seat: Seated) -> MandateRow:
+        seat = self.in_force(seat)
         mode, mandate = self.rungs.of(seat), seat.mandate
         limits = {name: value for name, value in msgspec.structs.asdict(_Limits.of(seat)).items() if value}
         return MandateRow(
@@ -166,6 +174,7 @@ def preview(
     """What a mandate may have at stake, and the checklist of its next rung. NoMandate."""
     seat = seat_named(deployed, name)
     with _Books(deployed) as books:
+        seat = books.in_force(seat)
         row = books.row(seat)
         rows: list[CheckRow] = []
         if row.next is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.promotions import DatabasePromotions
@@ -9,7 +11,8 @@ from tradepool.core.account.account import Account
 from tradepool.core.account.canary import beyond
 from tradepool.domain.by_hand import OrdersCapped
 from tradepool.domain.deployment import Mode, mode_of
-from tradepool.domain.order import OrderRequest
+from tradepool.domain.ids import ClientOrderId, MarketId
+from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
 from tradepool.entrypoints.deployment import Seated
 
 SHADOW = "shadow"
@@ -34,6 +37,22 @@ class Rungs:
             case Mode.CANARY:
                 return beyond(seat.cap, account, request)
         return ""
+
+    def may_adopt(self, seat: Seated, account: Account, market: MarketId, quantity: Decimal) -> str:
+        """Why a holding may not be taken over on this rung: what an entry of its size would hear."""
+        entry = OrderRequest(
+            client_order_id=ClientOrderId(""),
+            account=seat.account_id,
+            mandate=seat.mandate.id,
+            strategy_id=seat.mandate.strategy_id,
+            market=market,
+            side=Side.BUY,
+            type=OrderType.MARKET,
+            quantity=quantity,
+            purpose=Purpose.ENTRY,
+            time_ms=0,
+        )
+        return self.may_enter(seat, account, entry)
 
     def cap(self, seat: Seated, account: Account, time_ms: int) -> OrdersCapped | None:
         """What an account has to hear so that it sizes for its rung; None where it does already."""

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -39,7 +40,7 @@ from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
 from tradepool.entrypoints.checklist import facts_now
-from tradepool.entrypoints.deeds import answer_of, carried_out
+from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
@@ -59,7 +60,7 @@ from tradepool.entrypoints.safety import (
     unprotected,
 )
 from tradepool.entrypoints.saying import console
-from tradepool.entrypoints.seating import refuse_lost_markets, seat_of
+from tradepool.entrypoints.seating import refuse_lost_markets, seats_of
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.books_page import order_rows, position_rows
@@ -142,6 +143,7 @@ class Trading:
         refuse_lost_markets(deployed.seats, journal)
         self._ready = False
         self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
+        seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
         self._platform = Platform(
             Wiring(
                 venue=deployed.venue.id,
@@ -150,7 +152,9 @@ class Trading:
                 clock=clock,
                 connection=connection,
                 strategies={seat.mandate.strategy_id: seat.strategy for seat in deployed.seats},
-                seats=[seat_of(seat, self._rows, deployed.venue.id, key_of) for seat in deployed.seats],
+                seats=seats,
+                refused=refused,
+                may_enter=self._may_enter,
                 journal=journal,
                 origin=Origin.PRACTICE if deployed.deployment.kind is Kind.PRACTICE else Origin.REAL,
                 wrap_gateway=self._gated,
@@ -289,6 +293,8 @@ class Trading:
 
     def _all(self, rows_of: Callable[[Account], Sequence[object]]) -> str:
         found = [row for _, actor in self._actors() if actor is not None for row in rows_of(actor.account)]
+        if not found and (not self._ready or self._platform.desk.starting):
+            raise StartsStill
         return msgspec.json.encode(found).decode()
 
     async def _facts(self, account: AccountId) -> str:
@@ -301,7 +307,8 @@ class Trading:
         actor = self._platform.actor(AccountId(asked["account"]))
         if stopped := self._platform.desk.halted.get(actor.account.account.id):
             raise StoppedThere(account=asked["account"], why=str(stopped).rstrip("."))
-        return await carried_out(Steering(actor, self._clock, self._real), asked)
+        may_adopt = partial(self._rungs.may_adopt, self._seats[actor.account.account.id], actor.account)
+        return await carried_out(Steering(actor, self._clock, self._real, may_adopt), asked)
 
     def _flatten(self, scope: Scope) -> str:
         """Tell every account in scope to sell what it holds there; which are told, and which can't be."""

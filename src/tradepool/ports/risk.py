@@ -35,8 +35,12 @@ class RiskStore(Protocol):
         """Scopes have never been higher."""
         ...
 
-    def take_resumed(self) -> Sequence[str]:
-        """The scopes (`user.ann`, `platform`) that a person has let trade on since it was asked last."""
+    def resumed(self) -> Sequence[str]:
+        """The scopes (`user.ann`, `platform`) that a person has let trade on, and not all whom it is about have heard."""
+        ...
+
+    def all_resumed(self, scopes: Sequence[str]) -> None:
+        """All whom these are about have heard."""
         ...
 
     def halt(self, halt: Halt) -> None:

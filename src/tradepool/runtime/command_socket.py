@@ -12,9 +12,10 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from tradepool.domain.errors import InvalidInput
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.runtime import telemetry
 
+WHY = "why_not"
 LINE_BYTES_MAX = 16 * 1024 * 1024
 # What the kernel takes as a socket's path.
 PATH_BYTES_MAX = 107
@@ -28,8 +29,13 @@ class PathTooLong(InvalidInput):
     """The path {path} is too long for a socket ({most} bytes at most); use a folder with a shorter path."""
 
 
+class NotDone(TradepoolError):
+    """The trading process answers that it can't: {why}"""
+
+
 class CommandSocket:
-    """Answers asks one after the other; each is a JSON object of texts, each answer one line of text."""
+    """Answers asks one after the other; each is a JSON object of texts, each answer one line of text, or why there is none:
+    whoever asks must not take an error for a process that hangs."""
 
     def __init__(self, path: Path, handler: Handler) -> None:
         """Nothing is opened before `start`. PathTooLong."""
@@ -52,17 +58,25 @@ class CommandSocket:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            asked = json.loads(await reader.readline())
-            writer.write((await self._handler(asked)).encode() + b"\n")
+            line = await reader.readline()
+            [answer] = await asyncio.gather(self._answer(line), return_exceptions=True)
+            if isinstance(answer, BaseException):
+                log.warning("a command could not be answered", error=str(answer), kind=type(answer).__name__)
+                words = str(answer) if isinstance(answer, TradepoolError) else f"{type(answer).__name__}: {answer}"
+                answer = json.dumps({WHY: words})
+            writer.write(answer.encode() + b"\n")
             await writer.drain()
-        except (OSError, ValueError) as error:
+        except OSError as error:
             log.warning("a command could not be answered", error=str(error))
         finally:
             writer.close()
 
+    async def _answer(self, line: bytes) -> str:
+        return await self._handler(json.loads(line))
+
 
 def ask(path: Path, asked: Mapping[str, str], timeout_s: float) -> str | None:
-    """The answer of the process that listens there; None when there is none in time."""
+    """The answer of the process that listens there; None when there is none in time. NotDone, when it says why it can't."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(timeout_s)
         try:
@@ -72,4 +86,9 @@ def ask(path: Path, asked: Mapping[str, str], timeout_s: float) -> str | None:
                 answer = answers.readline(LINE_BYTES_MAX)
         except OSError:
             return None
-    return answer.decode().rstrip("\n") if answer.endswith(b"\n") else None
+    if not answer.endswith(b"\n"):
+        return None
+    text = answer.decode().rstrip("\n")
+    if text.startswith(f'{{"{WHY}":'):
+        raise NotDone(why=json.loads(text)[WHY])
+    return text

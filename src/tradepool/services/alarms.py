@@ -14,9 +14,9 @@ from enum import StrEnum
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import UserId
 from tradepool.ports.clock import Clock
-from tradepool.ports.notifier import Message, NotDelivered, Notifier, SignOfLife
+from tradepool.ports.notifier import Message, Notifier, SignOfLife
 from tradepool.runtime import telemetry
-from tradepool.runtime.supervise import Supervisor
+from tradepool.runtime.supervise import Supervisor, outcome_of
 from tradepool.services.backoff import TRIES, Backoff
 
 LOOK_S = 2.0
@@ -204,10 +204,11 @@ class Alarms:
             self._beat(*self._life, now_ms)
 
     def _found(self) -> Sequence[Trouble]:
-        try:
-            return self._look()
-        except TradepoolError as error:
-            return [Trouble(kind=Kind.BLIND, about="", text=f"nobody can see how it stands: {error}")]
+        found = outcome_of(self._look)
+        if isinstance(found, Exception):
+            log.error("nobody can see how it stands", exc_info=found)
+            return [Trouble(kind=Kind.BLIND, about="", text=f"nobody can see how it stands: {_words(found)}")]
+        return found
 
     def _put(self, channel: Channel, message: Message) -> None:
         if channel.waiting.full():
@@ -218,11 +219,11 @@ class Alarms:
         while True:
             message, backoff = await channel.waiting.get(), Backoff(self._clock)
             for tries_left in reversed(range(TRIES)):
-                try:
-                    await channel.notifier.send(message)
+                # Whatever goes wrong, the next alarm is tried.
+                [failed] = await asyncio.gather(channel.notifier.send(message), return_exceptions=True)
+                if failed is None:
                     break
-                except NotDelivered as error:
-                    log.warning("an alarm was not delivered", error=str(error), tries_left=tries_left)
+                log.warning("an alarm was not delivered", error=_words(failed), tries_left=tries_left)
                 await backoff.wait()
 
     def _beat(self, life: SignOfLife, every_s: float, now_ms: int) -> None:
@@ -230,6 +231,11 @@ class Alarms:
             self._beat_ms = now_ms + int(every_s * 1_000)
             # What fails is in the log: whoever waits for the sign alarms by himself.
             self._beating = self._supervisor.start("sign of life", life.beat(), lambda name, error: None)
+
+
+def _words(error: BaseException) -> str:
+    """The text of an error that nobody foresaw may hold a secret."""
+    return str(error) if isinstance(error, TradepoolError) else type(error).__name__
 
 
 def message_of(said: Sequence[Said], name: str, time_ms: int) -> Message:

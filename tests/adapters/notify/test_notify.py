@@ -108,3 +108,14 @@ def test_a_mail_server_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> N
         with pytest.raises(NotDelivered, match="SSLCertVerificationError"):
             sealed_run(lambda: Mail(server, ["c@d"]).send(WORDS))
     assert (box.letters, box.logins) == ([], [])
+
+
+def test_a_file_of_authorities_that_is_gone_is_a_word_not_delivered(tmp_path: Path) -> None:
+    """And not an error that nobody expects of a channel."""
+    server = MailServer(host="127.0.0.1", port=1, tls="tls", sender="a@b.c", ca_file=tmp_path / "no.pem")
+    message = Message(subject="s", text="t", time_ms=0)
+    for channel in (Webhook("https://localhost:1/x", "V", tmp_path / "no.pem"), Mail(server, ["a@b.c"])):
+        with pytest.raises(NotDelivered, match="FileNotFoundError"):
+            asyncio.run(channel.send(message))
+    with pytest.raises(NotDelivered, match="mail server"):
+        asyncio.run(Mail(server, ["a@b.c\nBcc: d@e.f"]).send(message))

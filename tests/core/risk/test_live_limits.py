@@ -207,3 +207,14 @@ def test_a_rate_is_of_the_last_minute_and_of_before_a_restart() -> None:
     assert word(limits.ask(entry("a", number=3), NOW_MS)) == Denial.ORDER_RATE
     assert limits.ask(entry("b"), NOW_MS) is None
     assert limits.ask(entry("a", number=3), NOW_MS + 1) is None
+
+
+def test_the_rest_of_an_entry_still_counts_once_a_part_of_it_is_filled() -> None:
+    limits = desk(limit("platform.exposure_max", "4000"))
+    limits.admit(entry("a", quantity="40"), NOW_MS)
+    partly = replace(standing("a", {BTC: "1"}), working=frozenset({entry("a").client_order_id}))
+    limits.stands(partly)
+    assert limits.figure(limit("platform.exposure_max", "4000"), NOW_MS) == 4_000
+    assert word(limits.ask(entry("b", quantity="1"), NOW_MS)) == Denial.SCOPE_EXPOSURE
+    limits.stands(replace(partly, working=frozenset()))
+    assert limits.ask(entry("b", quantity="1"), NOW_MS) is None

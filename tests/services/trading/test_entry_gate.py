@@ -47,3 +47,12 @@ def test_a_strategy_that_is_refused_all_over_is_told_of() -> None:
         gate.rejected(one, "insufficient_balance")
         gate.rejected(one, VENUE_REJECTED)
     assert failing == [STRATEGY]
+
+
+def test_limits_count_only_what_the_deployment_lets_out() -> None:
+    gate, counted = gate_at(VirtualClock(1_000)), list[object]()
+    gate.limits = lambda request: counted.append(request) or ""  # type: ignore[func-returns-value]
+    gate.leave = lambda request: "halted"
+    assert (gate.may_enter(request()), counted) == ("halted", [])
+    gate.leave = lambda request: ""
+    assert (gate.may_enter(request()), len(counted)) == ("", 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -86,6 +88,16 @@ def test_the_users_own_coins_are_adopted_and_protected(tmp_path: Path, tls_files
             await said(world, steering(world).adopt(BTC, Decimal(2), Decimal(5)))
         with pytest.raises(CannotDo, match="too small"):
             await said(world, steering(world).adopt(BTC, Decimal("0.01"), Decimal(5)))
+        shadow = Steering(world.actor(), world.clock, world.clock, lambda market, quantity: "shadow")
+        with pytest.raises(CannotDo, match="the mandate is a shadow"):
+            await said(world, shadow.adopt(BTC, None, Decimal(5)))
+        small = replace(world.seats[0].mandate, capital=Decimal(99))
+        with (
+            mock.patch.object(world.actor().account, "mandate", small),
+            pytest.raises(CannotDo, match="100 USDT more is beyond the mandate's capital of 99"),
+        ):
+            await said(world, steering(world).adopt(BTC, None, Decimal(5)))
+        assert world.actor().account.positions() == []
         assert (await said(world, steering(world).adopt(BTC, None, Decimal(5)))).endswith("at 100, protected")
         (row,) = position_rows(world.actor().account)
         assert (row.quantity, row.stop, row.entry_price) == ("1", "95", "100")

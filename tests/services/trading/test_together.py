@@ -154,3 +154,33 @@ def test_who_has_gone_meanwhile_decides_nothing(connection: Connection) -> None:
 
     asyncio.run(main())
     assert written(journal, crowd) == [0, 1]
+
+
+def test_a_record_that_can_not_be_built_leaves_no_hole(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = DatabaseJournal(connection)
+    actor = actors(journal)[0]
+
+    def broken(*asked: object) -> None:
+        raise KeyError("market")
+
+    event = CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),))
+    with monkeypatch.context() as patched:
+        patched.setattr(actor, "_entries", broken)
+        with pytest.raises(KeyError):
+            actor.handle(event)
+    assert (actor.sequence, actor.refused) == (1, False)
+
+
+def test_what_the_journal_will_never_take_is_offered_once(connection: Connection) -> None:
+    journal = DatabaseJournal(connection)
+    actor = actors(journal)[0]
+    connection.exec_driver_sql("create trigger no before insert on order_intent begin select raise(abort, 'no'); end")
+    connection.commit()
+    with pytest.raises(BrokenLaw):
+        actor.handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    assert (actor.sequence, actor.refused, actor.sender.idle) == (1, False, True)
+    # From now on nothing is written: a restart could not read it.
+    connection.exec_driver_sql("drop trigger no")
+    connection.commit()
+    actor.handle(CandlesClosed(time_ms=2 * MINUTE_MS, signals=(signal(BTC),)))
+    assert [sequence for sequence, _, _ in journal.read(actor.account.account.id)] == [1]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, Executable, delete, insert, select
+from sqlalchemy import Connection, Executable, Select, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
 from tradepool.adapters.database.deployment import Deed
 from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.remembered import wrote
 from tradepool.domain.deployment import Halt
 from tradepool.domain.ids import AccountId
 from tradepool.domain.limit import Action, Override, Trip
@@ -36,14 +38,23 @@ class DatabaseRisk:
         except DBAPIError as error:
             self._connection.rollback()
             raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+        # A halt is in force at once for who reads halts over this connection.
+        wrote(self._connection)
+
+    def _read(self, query: Select[Any]) -> Sequence[Any]:
+        try:
+            return self._connection.execute(query).all()
+        except DBAPIError as error:
+            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+        finally:
+            self._connection.rollback()
 
     # ---- what people do
 
     def overrides(self) -> list[Override]:
         """What people set instead of the configuration, by key."""
         t = tables.risk_setting.c
-        rows = self._connection.execute(select(t.key, t.value, t.since_ms, t.by, t.reason).order_by(t.key)).all()
-        self._connection.rollback()
+        rows = self._read(select(t.key, t.value, t.since_ms, t.by, t.reason).order_by(t.key))
         return [
             Override(key=key, value=Decimal(value) if value else None, since_ms=since_ms, by=by, reason=reason)
             for key, value, since_ms, by, reason in rows
@@ -75,14 +86,15 @@ class DatabaseRisk:
         forgotten = delete(tables.risk_peak).where(tables.risk_peak.c.key == f"{scope}.drawdown_max")
         self._write(delete(tables.risk_trip).where(t.key.in_(keys)), forgotten, asked, _audited(deed))
 
-    def take_resumed(self) -> list[str]:
-        """The scopes that a person has let trade on; they are told once."""
+    def resumed(self) -> list[str]:
+        """The scopes that a person has let trade on; they are told until all have heard."""
+        scope = tables.risk_resumed.c.scope
+        return [str(each) for (each,) in self._read(select(scope).order_by(scope))]
+
+    def all_resumed(self, scopes: Sequence[str]) -> None:
+        """These have heard; what a person asked for since stays."""
         t = tables.risk_resumed
-        scopes = [str(scope) for (scope,) in self._connection.execute(select(t.c.scope).order_by(t.c.scope))]
-        self._connection.rollback()
-        if scopes:
-            self._write(delete(t))
-        return scopes
+        self._write(delete(t).where(t.c.scope.in_(scopes)))
 
     # ---- what is reached
 
@@ -90,8 +102,7 @@ class DatabaseRisk:
         """Limits that were reached, ended ones included, by key."""
         t = tables.risk_trip.c
         query = select(t.key, t.user, t.action, t.since_ms, t.until_ms, t.note).order_by(t.key, t.user)
-        rows = self._connection.execute(query).all()
-        self._connection.rollback()
+        rows = self._read(query)
         return [
             Trip(key=key, user=user, action=Action(action), since_ms=since_ms, until_ms=until_ms, note=note)
             for key, user, action, since_ms, until_ms, note in rows
@@ -106,8 +117,7 @@ class DatabaseRisk:
     def peaks(self) -> dict[tuple[str, str], Decimal]:
         """What accounts had gained when their scope was highest, by limit and account."""
         t = tables.risk_peak.c
-        rows = self._connection.execute(select(t.key, t.account, t.gained)).all()
-        self._connection.rollback()
+        rows = self._read(select(t.key, t.account, t.gained))
         return {(key, account): Decimal(gained) for key, account, gained in rows}
 
     def save_peaks(self, peaks: Mapping[tuple[str, str], Decimal]) -> None:
@@ -126,8 +136,7 @@ class DatabaseRisk:
         """Entries of an account that were decided after then; those the gate refused are among them."""
         t = tables.order_intent.c
         query = select(t.body).where(t.account == account).order_by(t.sequence.desc()).limit(NEWEST)
-        found = [decode(body, OrderRequest) for (body,) in self._connection.execute(query)]
-        self._connection.rollback()
+        found = [decode(body, OrderRequest) for (body,) in self._read(query)]
         return [each for each in reversed(found) if each.purpose is Purpose.ENTRY and each.time_ms > time_ms]
 
 

@@ -48,7 +48,7 @@ class Mail:
     async def send(self, message: Message) -> None:
         """Hand a letter in, in a thread of its own. NotDelivered."""
         with egress.passing():
-            await asyncio.to_thread(self._hand_in, self._letter(message))
+            await asyncio.to_thread(self._hand_in, message)
 
     def _letter(self, message: Message) -> EmailMessage:
         letter = EmailMessage()
@@ -58,13 +58,14 @@ class Mail:
         letter.set_content(message.text)
         return letter
 
-    def _hand_in(self, letter: EmailMessage) -> None:
+    def _hand_in(self, message: Message) -> None:
         try:
+            letter = self._letter(message)
             with self._connected() as server:
                 if self._server.user:
                     server.login(self._server.user, self._server.password)
                 server.send_message(letter)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             # The server's own words may repeat what it was told: its number says enough.
             why = f"{type(error).__name__} {getattr(error, 'smtp_code', '')}".strip()
             raise NotDelivered(channel=f"the mail server {self._server.host}", why=why) from None

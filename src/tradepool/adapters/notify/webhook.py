@@ -91,10 +91,10 @@ class Webhook:
         await self._ask("GET", None)
 
     async def _ask(self, method: str, body: dict[str, str | int] | None) -> None:
-        tls = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
         limit = aiohttp.ClientTimeout(total=TIMEOUT_S)
         channel = f"the webhook of {self._url.host}"
         try:
+            tls = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
             async with (
                 aiohttp.ClientSession(connector=_OneHost(self._url, tls), timeout=limit) as session,
                 session.request(method, self._url, json=body, allow_redirects=False) as answer,

@@ -54,12 +54,7 @@ class KeyVault:
 
     def forget(self, account: AccountId) -> bool:
         """Keep nothing of an account any more; whether there was something. A user without any loses the data key too."""
-        with self._store.changing():
-            secrets = [held for held in self._store.secrets() if held.place.account != account]
-            there = len(secrets) < len(self._store.secrets())
-            users = {held.place.user for held in secrets}
-            self._store.replace([key for key in self._store.data_keys() if key.user in users], secrets)
-            return there
+        return forget(self._store, account)
 
     def rotate_user(self, user: UserId) -> int:
         """A new data key for a user, each secret sealed anew one version on; how many there are."""
@@ -93,3 +88,13 @@ class KeyVault:
         if held is None:
             raise NoSecret(account=account, field=field)
         return unwrapped(held, self._master)
+
+
+def forget(store: SecretStore, account: AccountId) -> bool:
+    """What `KeyVault.forget` does; no master key is needed for it."""
+    with store.changing():
+        secrets = [held for held in store.secrets() if held.place.account != account]
+        there = len(secrets) < len(store.secrets())
+        users = {held.place.user for held in secrets}
+        store.replace([key for key in store.data_keys() if key.user in users], secrets)
+        return there

@@ -104,7 +104,9 @@ class LiveLimits:
         self._standings[account], self._admitted[account] = standing, admitted
         self._mandates[standing.mandate] = account
         self._entering[account] = {
-            order.market: order.quantity for order in admitted.values() if order.market not in standing.held
+            order.market: order.quantity - held
+            for order in admitted.values()
+            if (held := standing.held.get(order.market, ZERO)) < order.quantity
         }
         for market, mark in standing.marks.items():
             known = self._markets.setdefault(market, _Market())

@@ -13,7 +13,7 @@ from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_ent
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
 from tradepool.domain.denial import sentence_of
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.event import (
     AccountOpened,
     CandlesClosed,
@@ -26,7 +26,7 @@ from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.domain.order import OrderRequest, OrderStatus, Refusal
+from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record, Snapshot
 from tradepool.runtime import telemetry
@@ -35,6 +35,7 @@ from tradepool.services.trading.sender import Sender, command_name
 
 # A snapshot is written with every so many events of an account: a restart reads one, and fewer events than that.
 SNAPSHOT_EVERY = 256
+STOPS = (Purpose.STOP, Purpose.TRAILING)
 
 log = telemetry.logger(__name__)
 
@@ -91,6 +92,7 @@ class AccountActor:
         # What was taken from the inbox and is not taken in yet: what was decided before it must be written first.
         self._next: Event | _StreamLost | None = None
         self._unwritten: Decided | None = None
+        self._cut_off = False
         self._again = Backoff(sender.clock)
         sender.wanted, sender.on_done = self._wants, self._settled
 
@@ -177,17 +179,38 @@ class AccountActor:
             return None
         if self.account.foreign is not foreign and self.account.foreign is not None:
             log.critical("somebody else orders on this account", account=self.account.account.id, heard=repr(event))
+        if self._cut_off:
+            self._protect(commands)
+            return None
         self._note(event, commands)
+        decided = Decided(self._record(self.sequence + 1, event, commands), commands)
         self.sequence += 1
-        self._unwritten = Decided(self._record(event, commands), commands)
-        return self._unwritten
+        self._unwritten = decided
+        return decided
 
     def write(self) -> None:
         """Write down what was decided and is not yet, then queue its commands. AnotherInstance, and what the journal
-        raises."""
+        raises: BrokenLaw for what it will never take."""
         if self._unwritten is not None:
-            self._journal.write(self._unwritten.record)
+            try:
+                self._journal.write(self._unwritten.record)
+            except BrokenLaw:
+                self._cut_off_now(self._unwritten)
+                raise
             self.release()
+
+    def _cut_off_now(self, decided: Decided) -> None:
+        """Nothing more is written of this account, whose journal would have a hole: it protects what it holds, and a
+        restart goes on from where the journal ends, with what the venue says."""
+        self._unwritten, self._cut_off = None, True
+        self.sequence -= 1
+        self.sender.halt()
+        self._protect(decided.commands)
+
+    def _protect(self, commands: Sequence[Command]) -> None:
+        """Queue stops, and nothing else: what rests at the venue stays, and an exit would leave no trace of itself."""
+        stops = (each for each in commands if isinstance(each, Submit) and each.order.request.purpose in STOPS)
+        self.sender.put(stops)
 
     def release(self) -> None:
         """What was decided last is written down: queue its commands. AnotherInstance."""
@@ -217,17 +240,17 @@ class AccountActor:
         if self.account.naming.whose(name, account.number) is Whose.NEWER_INSTANCE:
             raise AnotherInstance(account=account.id, order=name, epoch=self.epoch)
 
-    def _record(self, event: Event, commands: Sequence[Command]) -> Record:
+    def _record(self, sequence: int, event: Event, commands: Sequence[Command]) -> Record:
         return Record(
             account=self.account.account.id,
-            sequence=self.sequence,
+            sequence=sequence,
             as_of_ms=self.account.as_of_ms,
             event=event,
             entries=[*self._entries(event), *self._released(commands)],
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
-            snapshot=self._snapshot() if self.sequence % SNAPSHOT_EVERY == 0 else None,
+            snapshot=self._snapshot() if sequence % SNAPSHOT_EVERY == 0 else None,
         )
 
     def _snapshot(self) -> Snapshot:

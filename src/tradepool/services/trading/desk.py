@@ -47,7 +47,7 @@ class NothingToResume(InvalidInput):
 class TradingDesk:
     """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
     order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction; `on_up` hears
-    of each account that has come up, at its start or later."""
+    of each account that has come up, at its start or later; `on_told` when all have been told of a T."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -58,6 +58,7 @@ class TradingDesk:
         self.in_turn: InTurn = as_they_came
         self.together: Together | None = None
         self.on_up: Callable[[AccountActor], None] = lambda actor: None
+        self.on_told: Callable[[], None] = lambda: None
         self._telling = asyncio.Lock()
         self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
@@ -76,6 +77,11 @@ class TradingDesk:
     def busy(self) -> list[AccountId]:
         """Accounts that were told or sent something that is not answered yet."""
         return [account for account, actor in self._by_account.items() if account not in self.halted and actor.busy]
+
+    @property
+    def starting(self) -> bool:
+        """Whether anybody who is expected has neither come up nor failed to."""
+        return bool(self._kept)
 
     def actor(self, account: AccountId) -> AccountActor:
         """The actor of an account; raises what refused it, or StillStarting."""
@@ -250,6 +256,7 @@ class TradingDesk:
         if self.together is None:
             self._tell(self.in_turn(time_ms, told))
             self.feed.after_batch()
+            self.on_told()
         else:
             self._supervisor.start("fan-out", self._tell_some(self.in_turn(time_ms, told)), self._market_data_failed)
 
@@ -271,6 +278,7 @@ class TradingDesk:
                 for _ in range(TURNS):
                     await asyncio.sleep(0)
             self.feed.after_batch()
+            self.on_told()
 
     def resume(self, account: AccountId) -> None:
         """Let an account enter again after somebody else had ordered on it: its owner says that this is over.

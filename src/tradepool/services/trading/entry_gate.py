@@ -22,12 +22,13 @@ CLOCK_OFF = Denial.CLOCK_OFF
 
 
 class EntryGate:
-    """`suspensions` is what every account and command sees of problem markets; `limits` is asked last: what it lets
-    through counts. `on_strategy_failed` hears which strategy's orders are refused all over."""
+    """`suspensions` is what every account and command sees of problem markets; `leave` is the deployment's word;
+    `limits` is asked last: what it lets through counts. `on_strategy_failed` hears which strategy's orders are refused all over."""
 
     def __init__(self, venue_clock: VenueClock, suspensions: Suspensions, clock: Clock) -> None:
         """Shared by all senders of a venue."""
         self.suspensions = suspensions
+        self.leave: Callable[[OrderRequest], str] = lambda request: ""
         self.limits: Callable[[OrderRequest], str] = lambda request: ""
         self.on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
         self._venue_clock = venue_clock
@@ -40,7 +41,7 @@ class EntryGate:
         if not self._venue_clock.right:
             return CLOCK_OFF
         held = self.suspensions.of(request.market, self._clock.now_ms())
-        return held.reason if held is not None else self.limits(request)
+        return held.reason if held is not None else self.leave(request) or self.limits(request)
 
     def rejected(self, request: OrderRequest, reason: str) -> None:
         """Hear that the venue refused an order. Only one reason may speak of the market, and not of what the account has

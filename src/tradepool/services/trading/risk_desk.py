@@ -6,15 +6,17 @@ What people set beside the process is read anew every second. What was reached i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from tradepool.core.account import limit_step
 from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, LiveLimits
 from tradepool.core.risk.standing import Broken, Standing, symbol_of
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
+from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import EntriesResumed, MandateChanged
@@ -58,7 +60,11 @@ class RiskDesk:
         self._agreed: dict[AccountId, Mandate] = {}
         self._overrides: tuple[Override, ...] | None = None
         self._read_s, self._is_new = -1, False
-        self._refresh()
+        # What the store has not taken yet, and who has heard that a person lets a scope trade on.
+        self._owed: dict[Hashable, Callable[[], None]] = {}
+        self._grown: dict[tuple[str, str], Decimal] = {}
+        self._heard: dict[str, set[AccountId]] = {}
+        self._read()
 
     # ---- who is watched
 
@@ -68,12 +74,7 @@ class RiskDesk:
         return self._with_overrides(mandate)
 
     def _with_overrides(self, mandate: Mandate) -> Mandate:
-        limits: Limits = mandate.limits
-        for each in self._overrides or ():
-            word = each.key.removeprefix(f"mandate.{mandate.id}.")
-            if word.partition(".")[0] in LIMIT_WORDS:
-                limits = with_limit(limits, word, each.value)
-        return replace(mandate, limits=limits)
+        return with_overrides(mandate, self._overrides or ())
 
     def admit(self, actor: AccountActor) -> None:
         """An account is up."""
@@ -88,16 +89,9 @@ class RiskDesk:
         """A candle closed."""
         self.limits.candle(candle.market.id, candle.close, candle.close_time_ms, candle.volume)
 
-    def after_batch(self, on_failed: Callable[[TradepoolError], None]) -> None:
+    def after_batch(self) -> None:
         """All accounts have been told of a T: look at them when they have acted on it."""
-
-        def look() -> None:
-            try:
-                self._look()
-            except TradepoolError as error:
-                on_failed(error)
-
-        asyncio.get_running_loop().call_soon(look)
+        asyncio.get_running_loop().call_soon(self._look)
 
     # ---- entries
 
@@ -106,6 +100,9 @@ class RiskDesk:
         now_ms = self._clock.now_ms()
         self._refresh()
         self._stands(self._desk.actor(entry.account))
+        if self._owed:
+            # What a limit has reached is not written: a restart would not know.
+            return Denial.DISK_FULL
         held = self._desk.feed.holdings(entry.account)
         if held is not None:
             self.limits.balances(entry.account, held.as_of_ms)
@@ -143,14 +140,36 @@ class RiskDesk:
         if second == self._read_s:
             return
         self._read_s = second
+        self._settle()
+        if self._owed:
+            return
+        try:
+            self._read()
+            self._tell_resumed()
+        except TradepoolError as error:
+            log.error("limits go on with what was known", error=str(error))
+
+    def _read(self) -> None:
         self.limits.trips = {(trip.key, trip.user): trip for trip in self._store.trips()}
         overrides = tuple(self._store.overrides())
         if overrides != self._overrides:
             self._overrides = overrides
             self._use()
             self._tell_mandates()
-        for scope in self._store.take_resumed():
-            self._resume(scope)
+
+    def _save(self, what: Hashable, write: Callable[[], None]) -> None:
+        """Write down what was reached; what the store does not take is in force all the same, and offered every second."""
+        self._owed[what] = write
+        self._settle()
+
+    def _settle(self) -> None:
+        for what, write in list(self._owed.items()):
+            try:
+                write()
+            except TradepoolError as error:
+                log.error("what a limit reached is not written down; nothing is entered until it is", error=str(error))
+                return
+            del self._owed[what]
 
     def _use(self) -> None:
         limits = {limit.key: limit for limit in self._plan.limits}
@@ -169,25 +188,41 @@ class RiskDesk:
                 now = replace(actor.account.mandate, limits=wanted.limits)
                 actor.post(MandateChanged(time_ms=self._clock.now_ms(), mandate=now))
 
-    def _resume(self, key: str) -> None:
-        """A person lets a scope trade on."""
+    def _tell_resumed(self) -> None:
+        """Whom a person lets trade on hears it once, who is still starting as soon as he is up."""
+        scopes = self._store.resumed()
+        for scope in scopes:
+            self._resume(scope, self._heard.setdefault(scope, set()))
+        if scopes and not self._desk.starting:
+            self._store.all_resumed(scopes)
+            self._heard.clear()
+
+    def _resume(self, key: str, heard: set[AccountId]) -> None:
         scope, name, _ = read_key(f"{key}.any")
-        self.limits.measure_from_now(scope, name)
-        log.warning("a person lets it trade on", scope=key)
-        for standing in list(self.limits.standings()):
-            if any(self.limits.covers(scope, name, standing, market) for market in standing.marks):
-                event = EntriesResumed(time_ms=self._clock.now_ms(), limits=True)
-                self._desk.actor(standing.account).post(event)
+        new = [standing for standing in self.limits.standings() if standing.account not in heard]
+        told = [each for each in new if any(self.limits.covers(scope, name, each, market) for market in each.marks)]
+        if told:
+            self.limits.measure_from_now(scope, name)
+            log.warning("a person lets it trade on", scope=key, accounts=len(told))
+        for standing in told:
+            heard.add(standing.account)
+            event = EntriesResumed(time_ms=self._clock.now_ms(), limits=True)
+            self._desk.actor(standing.account).post(event)
 
     # ---- what is reached
 
     def _look(self) -> None:
         self._refresh()
         if grown := self.limits.higher():
-            self._store.save_peaks(grown)
+            self._grown |= grown
+            self._save("peaks", self._save_peaks)
         now_ms = self._clock.now_ms()
         for broken in self.limits.look(now_ms):
             self._reached(broken, now_ms)
+
+    def _save_peaks(self) -> None:
+        self._store.save_peaks(self._grown)
+        self._grown = {}
 
     def _reached(self, broken: Broken, now_ms: int) -> None:
         """Remember it until the next UTC day, once, and do what the limit says."""
@@ -197,14 +232,15 @@ class RiskDesk:
             return
         until_ms = (now_ms // DAY_MS + 1) * DAY_MS
         trip = Trip(key=key[0], user=key[1], action=limit.action, since_ms=now_ms, until_ms=until_ms, note=broken.note)
-        self._store.save_trip(trip)
         self.limits.trips[key] = trip
+        self._save(key, partial(self._store.save_trip, trip))
         log.warning("limit reached", limit=limit.key, user=broken.user, action=limit.action.value, note=broken.note)
         if limit.action is Action.FLATTEN:
             self._flatten(broken, now_ms)
         elif limit.action is Action.HALT:
             for scope in self._halted(broken):
-                self._store.halt(Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note))
+                halt = Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note)
+                self._save(scope, partial(self._store.halt, halt))
 
     def _covered(self, broken: Broken) -> Iterable[tuple[Standing, list[MarketId]]]:
         limit = broken.limit
@@ -253,6 +289,16 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
         marks={slot.market.id: slot.market.price(slot.mark) for slot in slots},
         working=frozenset(account.orders),
     )
+
+
+def with_overrides(mandate: Mandate, overrides: Iterable[Override]) -> Mandate:
+    """A mandate of a configuration with what people set of its limits since."""
+    limits: Limits = mandate.limits
+    for each in overrides:
+        word = each.key.removeprefix(f"mandate.{mandate.id}.")
+        if word.partition(".")[0] in LIMIT_WORDS:
+            limits = with_limit(limits, word, each.value)
+    return replace(mandate, limits=limits)
 
 
 def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:

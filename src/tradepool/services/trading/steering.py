@@ -13,6 +13,7 @@ from tradepool.core.account.by_hand import last_ticks, why_not_close
 from tradepool.core.account.slot import Slot
 from tradepool.domain.by_hand import ByHand, CloseAsked, PositionAdopted, PositionReleased
 from tradepool.domain.command import Cancel
+from tradepool.domain.denial import sentence_of
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import OrderType, Side
@@ -34,9 +35,16 @@ class NotYetDone(TradepoolError):
 class Steering:
     """One account, whose actor and sender run meanwhile. `waits` is the clock that passes while they work."""
 
-    def __init__(self, actor: AccountActor, clock: Clock, waits: Clock) -> None:
-        """`clock` is the venue's: events carry its time."""
-        self._actor, self._clock, self._waits = actor, clock, waits
+    def __init__(
+        self,
+        actor: AccountActor,
+        clock: Clock,
+        waits: Clock,
+        may_adopt: Callable[[MarketId, Decimal], str] = lambda market, quantity: "",
+    ) -> None:
+        """`clock` is the venue's: events carry its time. `may_adopt` gives the word why so much of a market may not be
+        taken over, or ""."""
+        self._actor, self._clock, self._waits, self._may_adopt = actor, clock, waits, may_adopt
 
     async def close(self, market: MarketId, share: Decimal) -> str:
         """Sell a share of a position, at market; the rest stays protected. CannotDo, NotYetDone."""
@@ -76,6 +84,7 @@ class Steering:
             raise CannotDo(
                 why=f"{_text(slot.market.quantity(steps))} {slot.market.base} are too small to be sold at that stop"
             )
+        self._refuse_too_much(slot, slot.market.quantity(steps))
         event = PositionAdopted(
             time_ms=self._clock.now_ms(),
             market=market,
@@ -117,6 +126,19 @@ class Steering:
         if market not in self._actor.account.slots:
             raise CannotDo(why=f"{market} is not traded on that account")
         return self._actor.account.slots[market]
+
+    def _refuse_too_much(self, slot: Slot, quantity: Decimal) -> None:
+        """A position that is taken over is at stake like one that was entered. CannotDo."""
+        account = self._actor.account
+        if word := self._may_adopt(slot.market.id, quantity):
+            raise CannotDo(why=sentence_of(word))
+        held = sum(each.worth() for each in account.slots.values()) * account.quote_unit
+        worth = quantity * slot.market.price(slot.mark)
+        if held + worth > account.mandate.capital:
+            raise CannotDo(
+                why=f"{_text(worth)} {account.quote} more is beyond the mandate's capital of "
+                f"{_text(account.mandate.capital)}, of which {_text(held)} is at stake; name a smaller --quantity"
+            )
 
     async def _free(self, slot: Slot) -> int:
         """Steps of the base asset that are free at the venue and not ours."""

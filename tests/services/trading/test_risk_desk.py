@@ -1,0 +1,142 @@
+"""Limits beside accounts: looked at when all have acted, let go by a person, and a store that takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.nouns import BTC, MANDATE, MINUTE_MS, signal
+from tests.services.trading.test_together import COUNT, actors
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.domain.denial import Denial
+from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
+from tradepool.domain.limit import Action, Limit, LimitScope, RiskPlan
+from tradepool.domain.order import OrderRequest
+from tradepool.runtime.clock import VirtualClock
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.desk import TradingDesk
+from tradepool.services.trading.risk_desk import RiskDesk, standing_of
+from tradepool.services.trading.together import Together
+
+NAMES = {MANDATE.strategy_id: "trend"}
+LOSS = Limit(scope=LimitScope.PLATFORM, name="", word="daily_loss_max", value=Decimal("0.05"), action=Action.HALT)
+PLAN = RiskPlan(limits=(LOSS,), clusters={}, deployment="abcdefgh")
+ASKED = Deed(time_ms=1, by="me", what="risk resume", scope="platform", reason="looked")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    yield opened
+    dispose(opened)
+
+
+def house(connection: Connection, clock: VirtualClock) -> tuple[TradingDesk, RiskDesk, list[AccountActor]]:
+    """A desk with its limits, and accounts that are expected there."""
+    journal = DatabaseJournal(connection)
+    desk, crowd = TradingDesk(clock, journal, MINUTE_MS), actors(journal, Decimal(10_000))
+    risk = RiskDesk(PLAN, DatabaseRisk(connection), clock, desk, NAMES)
+    for actor in crowd:
+        desk.expect(actor.account.mandate)
+        risk.merged(actor.account.mandate)
+    return desk, risk, crowd
+
+
+def up(desk: TradingDesk, risk: RiskDesk, actor: AccountActor) -> None:
+    """An account has come up."""
+    desk._kept.pop(actor.account.account.id)
+    desk._take_on(actor)
+    risk.admit(actor)
+
+
+def test_a_halt_of_a_limit_is_in_force_in_its_own_process(connection: Connection) -> None:
+    rows = DatabaseDeployment(connection, Deployment(id="abcdefgh", kind=Kind.PRACTICE))
+    assert rows.halts() == []
+    halt = Halt(scope=Scope(ScopeKind.PLATFORM, "abcdefgh"), since_ms=1, by="risk", reason="x")
+    DatabaseRisk(connection).halt(halt)
+    assert rows.halts() == [halt]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_limits_look_when_every_account_has_acted(connection: Connection, together: bool) -> None:
+    clock, seen = VirtualClock(MINUTE_MS), list[int]()
+    desk, risk, crowd = house(connection, clock)
+    desk.together = Together(DatabaseJournal(connection)) if together else None
+    for actor in crowd:
+        up(desk, risk, actor)
+
+    async def main() -> None:
+        async def nobody(actor: AccountActor) -> None:
+            raise AssertionError(actor)
+
+        running = [asyncio.create_task(actor.run(nobody)) for actor in crowd]
+        await asyncio.sleep(0)
+        looked = asyncio.Event()
+
+        def told() -> None:
+            risk.after_batch()
+            asyncio.get_running_loop().call_soon(lambda: seen.append(sum(bool(a.account.orders) for a in crowd)))
+            asyncio.get_running_loop().call_soon(looked.set)
+
+        desk.on_told = told
+        desk.on_batch(MINUTE_MS, [signal(BTC)])
+        await looked.wait()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    asyncio.run(main())
+    assert seen == [COUNT]
+
+
+def test_who_comes_up_later_hears_that_a_person_let_it_trade_on(connection: Connection) -> None:
+    clock, store = VirtualClock(MINUTE_MS), DatabaseRisk(connection)
+    store.resume("platform", [], ASKED)
+    desk, risk, crowd = house(connection, clock)
+    assert store.resumed() == ["platform"]
+    for number, actor in enumerate(crowd, 1):
+        up(desk, risk, actor)
+        clock.advance_to(MINUTE_MS + number * 1_000)
+        risk.uses()
+        assert store.resumed() == ([] if number == COUNT else ["platform"])
+    assert [actor._inbox.qsize() for actor in crowd] == [1] * COUNT
+    # Only what was read is over.
+    store.resume("user.ann", [], ASKED)
+    store.all_resumed(["platform"])
+    assert store.resumed() == ["user.ann"]
+
+
+def test_a_store_that_takes_nothing_halts_nobody_and_lets_nothing_in(connection: Connection) -> None:
+    clock, store = VirtualClock(MINUTE_MS), DatabaseRisk(connection)
+    desk, risk, crowd = house(connection, clock)
+    for actor in crowd:
+        up(desk, risk, actor)
+        risk.limits.stands(replace(standing_of(actor, NAMES), day_equity=Decimal(20_000)))
+    connection.exec_driver_sql("create trigger no before insert on risk_trip begin select raise(abort, 'full'); end")
+    connection.commit()
+    risk._look()
+    assert (store.trips(), desk.halted, len(risk.limits.trips)) == ([], {}, 1)
+    assert risk.may_enter(entry_of(crowd[0])) == Denial.DISK_FULL
+    connection.exec_driver_sql("drop trigger no")
+    connection.commit()
+    clock.advance_to(MINUTE_MS + 1_000)
+    risk.uses()
+    assert [trip.key for trip in store.trips()] == ["platform.daily_loss_max"]
+    halted = DatabaseDeployment(connection, Deployment(id="abcdefgh", kind=Kind.PRACTICE)).halts()
+    assert [str(halt.scope) for halt in halted] == ["platform abcdefgh"]
+
+
+def entry_of(actor: AccountActor) -> OrderRequest:
+    """What an account would enter with."""
+    from tests.core.risk.test_live_limits import entry
+
+    return replace(entry("a", BTC.id), account=actor.account.account.id)
