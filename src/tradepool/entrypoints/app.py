@@ -188,7 +188,7 @@ class Platform:
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
         for account, error in w.refused.items():
-            self._refuse(account, "key", error)
+            self.desk.refuse(account, error)
         if self.desk.halted and not seats:
             raise next(iter(self.desk.halted.values()))
         follows = {(seat.mandate.strategy_id, m): None for seat in seats for m in seat.mandate.markets}

@@ -285,7 +285,9 @@ def test_an_order_that_vanishes_again_and_again_is_tried_on_if_it_protects(files
     """Five times unknown and denied halts the account; an entry ends there, a stop is sent until it is taken."""
 
     async def story(at: Desk) -> None:
-        assert await send(at, [Submit(buy())], age_ms=10**9) == []
+        (event,) = await send(at, [Submit(buy())], age_ms=10**9)
+        assert isinstance(event, OrderRejected)
+        assert event.reason == "stopped"
         assert at.server.fault.asked == 5
         assert at.venue.orders("key") == []
         (event,) = await send(at, [Submit(buy(2, **STOP))])

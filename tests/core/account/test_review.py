@@ -230,14 +230,20 @@ def test_what_a_person_puts_in_or_takes_out_is_no_gain_and_no_loss() -> None:
     story.account.apply(MandateChanged(time_ms=1, mandate=replace(MANDATE, limits=limits)))
     story.time = 10 * 86_400_000
     story.candles(signal(exposure=0.0))
-    before = [story.account.wallet[field] for field in limit_step.MEASURED_FROM]
+    before = [
+        story.account.wallet[field] for field in (limit_step.DAY_EQUITY, limit_step.WEEK_EQUITY, limit_step.PEAK_EQUITY)
+    ]
     (guard,) = orders(story.account.apply(adopted("30")))
-    after = [story.account.wallet[field] for field in limit_step.MEASURED_FROM]
+    after = [
+        story.account.wallet[field] for field in (limit_step.DAY_EQUITY, limit_step.WEEK_EQUITY, limit_step.PEAK_EQUITY)
+    ]
     assert [each - other for each, other in zip(after, before, strict=True)] == [BTC.quote_units(Decimal(3_000))] * 3
     story.accept(guard)
     story.account.apply(replace(RELEASED, price=Decimal(100)))
     story.cancelled(guard.client_order_id)
-    assert [story.account.wallet[field] for field in limit_step.MEASURED_FROM] == before
+    assert [
+        story.account.wallet[field] for field in (limit_step.DAY_EQUITY, limit_step.WEEK_EQUITY, limit_step.PEAK_EQUITY)
+    ] == before
     assert len(orders(story.candles(signal()))) == 1
 
 

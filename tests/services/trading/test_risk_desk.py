@@ -55,6 +55,7 @@ def up(desk: TradingDesk, risk: RiskDesk, actor: AccountActor) -> None:
     """An account has come up."""
     desk._kept.pop(actor.account.account.id)
     desk._take_on(actor)
+    desk._up.add(actor.account.account.id)
     risk.admit(actor)
 
 

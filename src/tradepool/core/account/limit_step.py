@@ -22,8 +22,6 @@ NOW = 13
 OTHER_POSITIONS = 14
 OTHER_EXPOSURE = 15
 
-MEASURED_FROM = (DAY_EQUITY, WEEK_EQUITY, PEAK_EQUITY)
-
 # terms: the limits. WATCHED says that something has to be remembered at every bar.
 ORDER_NOTIONAL_MAX = 7
 DAILY_LOSS_PPM = 8
@@ -157,9 +155,12 @@ def narrowest(wallet: Ints, terms: Ints, equity: int, close_ticks: int, distance
 
 def money_moved(wallet: Ints, units: int) -> None:
     """So many quote units, or what is worth them, were put in (or taken out, if negative): no gain, and no loss."""
-    for field in MEASURED_FROM:
-        if wallet[field] != 0:
-            wallet[field] += units
+    if wallet[DAY_EQUITY] != 0:
+        wallet[DAY_EQUITY] += units
+    if wallet[WEEK_EQUITY] != 0:
+        wallet[WEEK_EQUITY] += units
+    if wallet[PEAK_EQUITY] != 0:
+        wallet[PEAK_EQUITY] += units
 
 
 def person_resumed(wallet: Ints, equity: int) -> None:
