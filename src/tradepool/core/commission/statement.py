@@ -18,7 +18,8 @@ from tradepool.core.commission.settlement import Gain, OpenLot, Settled, pnl_of,
 from tradepool.domain.errors import InvalidInput
 
 SCHEMA = 1
-RULES = ("R1", "R2", "R3", "R4", "R6", "R7", "R9", "R12", "R13", "R14", "R19", "R20", "R21", "R22", "R25", "R27")
+# Those that a statement out of a ledger applies so far.
+RULES = ("R1", "R2", "R3", "R4", "R6", "R7", "R9", "R13", "R19", "R20", "R22", "R25", "R27")
 # Late facts are waited for so long after T; what comes later is a correction.
 READY_MS = 6 * 3_600_000
 
