@@ -21,6 +21,8 @@ class LedgerCode(StrEnum):
     CAPITAL = "capital"
     TRADING = "trading"
     FEES = "fees"
+    COMMISSION = "commission"
+    OWED = "owed"
 
 
 class TransferCode(StrEnum):
@@ -33,6 +35,17 @@ class TransferCode(StrEnum):
     ADOPTED = "adopted"
     RELEASED = "released"
     OUTSIDE = "outside"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    NETWORK_FEE = "network_fee"
+    MOVED = "moved"
+    DIVIDEND = "dividend"
+    DUST = "dust"
+    UNEXPLAINED = "unexplained"
+    COMMISSION = "commission"
+    PAID = "paid"
+    GOODWILL = "goodwill"
+    CORRECTION = "correction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

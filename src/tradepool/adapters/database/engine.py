@@ -15,6 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
 
 SQLITE_MIN = (3, 51, 3)
@@ -33,10 +34,10 @@ class StoreTooNew(TradepoolError):
     """The database {path} was last opened by a newer version ({why}); upgrade tradepool."""
 
 
-def open_store(path: Path, sync: Sync = "FULL") -> Connection:
+def open_store(path: Path, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Connection:
     """Open (or create) the database file and bring its schema up to date; the one connection that may write.
 
-    `FULL` survives a power cut, `NORMAL` a crash of the process only.
+    `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
     """
     if pysqlite3.sqlite_version_info < SQLITE_MIN:
         raise SqliteTooOld(version=pysqlite3.sqlite_version)
@@ -45,6 +46,7 @@ def open_store(path: Path, sync: Sync = "FULL") -> Connection:
     event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
     try:
         connection = engine.connect()
+        connection.info["actor"] = actor
         _migrate(connection)
     except DBAPIError as error:
         engine.dispose()
@@ -53,6 +55,13 @@ def open_store(path: Path, sync: Sync = "FULL") -> Connection:
         engine.dispose()
         raise StoreTooNew(path=path, why=error) from error
     return connection
+
+
+def actor_of(connection: Connection) -> Actor:
+    """On whose behalf a connection reads and writes."""
+    actor = connection.info["actor"]
+    assert isinstance(actor, Actor)
+    return actor
 
 
 def make_private(path: Path) -> None:

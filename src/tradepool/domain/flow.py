@@ -1,0 +1,56 @@
+"""Coins that come to an account or leave it other than by an order: deposits, withdrawals, what the venue gives or sweeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradepool.domain.errors import InvalidInput
+
+
+class EmptyFlow(InvalidInput):
+    """The {cause} {reference} moves nothing; a flow has at least one asset, and no amount of zero."""
+
+
+class FlowCause(StrEnum):
+    """Why coins moved, as the venue's history says; `UNEXPLAINED`: its balance changed and no history says why."""
+
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    TRANSFER = "transfer"
+    DIVIDEND = "dividend"
+    DUST = "dust"
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """How one asset's balance changed, above zero: it came; `fee` is the part of what left that the way cost."""
+
+    asset: str
+    amount: Decimal
+    fee: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSeen:
+    """A flow at the venue's time. `reference` is the venue's id of it, unique among those of one cause on an account;
+    `tx_id` the chain's; `note` the venue's word, such as `staking`. A sweep of dust has two moves: what went, what came.
+
+    >>> FlowSeen(time_ms=0, cause=FlowCause.DEPOSIT, moves=(), reference="7")
+    Traceback (most recent call last):
+    tradepool.domain.flow.EmptyFlow: The deposit 7 moves nothing; a flow has at least one asset, and no amount of zero.
+    """
+
+    time_ms: int
+    cause: FlowCause
+    moves: tuple[Move, ...]
+    reference: str
+    tx_id: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Something moves."""
+        if not self.moves or not all(move.amount for move in self.moves):
+            raise EmptyFlow(cause=self.cause.value, reference=self.reference)
