@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import polars as pl
 
 from tradepool.entrypoints.bench import Figure, Measure
-from tradepool.learning.pool import Pool, PooledTrade
+from tradepool.learning.features import NAMES
+from tradepool.learning.pool import SCHEMA, Pool
 
 ROWS = 1_000_000
 REACH_MS = 20.0
@@ -32,23 +34,20 @@ def rounds() -> Measure:
 
 def _pool(count: int) -> Pool:
     random = np.random.default_rng(1)
-    closed = np.sort(random.integers(0, 365 * DAY_MS, count)).tolist()
-    returns = random.normal(0.0, 80.0, count).tolist()
-    picks = random.integers(0, 1 << 30, count).tolist()
-    return Pool.of(
-        [
-            PooledTrade(
-                pseudonym=f"user {pick % 1_000}",
-                strategy=f"strategy {pick % 9}",
-                market=f"market {pick % 301}",
-                side="buy",
-                exit_reason=("stop", "target", "signal_exit")[pick % 3],
-                origin=("real", "backtest")[pick % 2],
-                entry_time_ms=at - 60_000,
-                exit_time_ms=at,
-                return_bp=gain,
-                fees_bp=20.0,
-            )
-            for at, gain, pick in zip(closed, returns, picks, strict=True)
-        ]
-    )
+    closed = np.sort(random.integers(0, 365 * DAY_MS, count))
+    pick = random.integers(0, 1 << 30, count)
+    texts = {
+        "pseudonym": [f"user {number}" for number in range(1_000)],
+        "strategy": [f"strategy {number}" for number in range(9)],
+        "market": [f"market {number}" for number in range(301)],
+        "timeframe": ["1m"],
+        "side": ["buy"],
+        "exit_reason": ["stop", "target", "signal_exit"],
+        "origin": ["real", "backtest"],
+    }
+    columns = {name: pl.Series(words).gather(pick % len(words)) for name, words in texts.items()}
+    columns["id"] = pl.Series(np.arange(count)).cast(pl.String)
+    columns |= {"entry_time_ms": pl.Series(closed - 60_000), "exit_time_ms": pl.Series(closed)}
+    columns |= {"return_bp": pl.Series(random.normal(0.0, 80.0, count)), "fees_bp": pl.Series(np.full(count, 20.0))}
+    columns |= {name: pl.Series(random.normal(0.0, 1.0, count)) for name in NAMES}
+    return Pool.checked(pl.DataFrame({name: columns[name].cast(kind) for name, kind in SCHEMA.items()}))

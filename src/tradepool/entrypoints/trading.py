@@ -46,6 +46,7 @@ from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
+from tradepool.entrypoints.pool_daily import DailyGathering
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
@@ -134,6 +135,7 @@ class Trading:
         self._rungs, self._capped = Rungs(connection), (-1, 0)
         self._epoch = self._rows.epoch
         self._suspensions = DatabaseSuspensions(connection)
+        self._gathering = DailyGathering(deployed, connection, self._real)
         self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}
         self._seats = {seat.account_id: seat for seat in deployed.seats}
         self._over = asyncio.Event()
@@ -216,8 +218,10 @@ class Trading:
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
                 alarms = self._alarms()
+                gathering = asyncio.create_task(guard("trade pool", self._gathering.run(), lambda name, error: None))
                 await self._until_over()
                 alarms.cancel()
+                gathering.cancel()
                 self._audit(STOPPED)
                 await self._platform.stop()
         finally:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, insert, select
+from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
-from tradepool.adapters.database import tables
+from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.ports.secrets import SealedSecret, WrappedKey
 
+# Consents and lists as they are now: what was withdrawn stays so, whatever an older copy says.
+POOL = (pool_tables.pool_consent, pool_tables.pooled_trade, pool_tables.pool_tombstone, pool_tables.pool_secret)
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Rows of a database: who goes how far, limits that were set, halts; and the keys it holds."""
+    """Rows of a database: who goes how far, limits that were set, halts; the keys it holds; the trade pool's people."""
 
     promotions: Sequence[RowMapping]
     risk_settings: Sequence[RowMapping]
     halts: Sequence[RowMapping]
     data_keys: Sequence[WrappedKey]
     secrets: Sequence[SealedSecret]
+    pool: Mapping[Table, Sequence[RowMapping]]
 
 
 def decided_in(connection: Connection) -> Decided:
@@ -35,6 +39,7 @@ def decided_in(connection: Connection) -> Decided:
         halts=_rows(connection, tables.halt),
         data_keys=keys.data_keys(),
         secrets=keys.secrets(),
+        pool={table: _rows(connection, table) for table in POOL},
     )
 
 
@@ -43,6 +48,7 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
     with transaction(connection):
         _add(connection, tables.promotion, decided.promotions)
         _add(connection, tables.risk_setting, decided.risk_settings)
+        _carry_pool(connection, decided)
 
 
 def carry_newer(connection: Connection, decided: Decided) -> None:
@@ -56,10 +62,17 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
     with transaction(connection):
         _add(connection, tables.promotion, [row for row in newer if row not in known])
         _add(connection, tables.halt, decided.halts)
+        _carry_pool(connection, decided)
     wrote(connection)
     keys = DatabaseSecrets(connection)
     with keys.changing():
         keys.replace(decided.data_keys, decided.secrets)
+
+
+def _carry_pool(connection: Connection, decided: Decided) -> None:
+    for table, rows in decided.pool.items():
+        connection.execute(delete(table))
+        _add(connection, table, rows)
 
 
 def _rows(connection: Connection, table: Table) -> Sequence[RowMapping]:

@@ -1,0 +1,1 @@
+"""The trade pool as one Parquet file, which knows no users."""
