@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
+from tradepool.adapters.database.carry import carry_newer, carry_settings, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool, HeldSecret, Listed
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.ids import AccountId, MarketId, UserId
@@ -85,7 +85,7 @@ def test_what_was_listed_while_a_word_was_taken_back_is_buried_too(rows: Databas
 def test_a_trade_is_on_a_list_once_in_each_world(rows: DatabasePool) -> None:
     """Times come again in the next practice exchange; the database itself refuses the same one twice."""
     rows.add([listed(1), replace(listed(1, world="w2"), id="b" * 32)])
-    with pytest.raises(IntegrityError):
+    with pytest.raises(StoreUnusable):
         rows.add([replace(listed(1), id="c" * 32)])
     assert len(rows.listed()) == 2
 
@@ -121,3 +121,22 @@ def test_what_is_deleted_is_off_the_disk(tmp_path: Path) -> None:
     assert not on_disk(secret)
     assert not any(on_disk(each.encode()) for each in ids)
     dispose(connection)
+
+
+def test_consents_and_lists_go_with_the_deployment(tmp_path: Path) -> None:
+    """Into books that begin anew, and into an older copy: who withdrew since stays withdrawn."""
+    old, new, copy = (open_store(tmp_path / f"{name}.sqlite") for name in ("old", "new", "copy"))
+    for connection in (old, copy):
+        for user in (ANN, BEN):
+            DatabasePool(connection).say(word(user, 1))
+        DatabasePool(connection).add([listed(1), listed(2, BEN)])
+    DatabasePool(old).say(word(ANN, 2, given=False))
+    decided, held = decided_in(old), DatabasePool(old)
+    carry_settings(new, decided)
+    carry_newer(copy, decided)
+    for connection in (new, copy):
+        rows = DatabasePool(connection)
+        assert rows.consents() == held.consents()
+        assert (rows.willing(), rows.listed(), rows.tombstones()) == ({BEN}, [listed(2, BEN)], {listed(1).id})
+    for connection in (old, new, copy):
+        dispose(connection)

@@ -1,0 +1,65 @@
+"""The daily gathering: when it is due, and that a trading process that lets nothing out does it by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.test_pool import DAY_MS, MINUTE_MS, Books
+from tests.entrypoints.test_start import exchange, until
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.pool import Consent, DatabasePool
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.entrypoints.pool import file_of
+from tradepool.entrypoints.pool_daily import DailyGathering
+from tradepool.learning.features import NAMES
+from tradepool.runtime.clock import VirtualClock
+
+__all__ = ["exchange"]
+
+
+@pytest.fixture
+def books(tmp_path_factory: pytest.TempPathFactory, exchange: Path) -> Books:
+    """A deployment that trades minutes of three seconds."""
+    return Books(tmp_path_factory.mktemp("b"), exchange)
+
+
+def test_it_is_due_once_a_day_while_there_is_anything_to_do(books: Books) -> None:
+    """Somebody consents, or something of somebody who did is still in the file."""
+    now_ms = 1_800_000_000_000
+    with books.open() as connection:
+        rows, clock = DatabasePool(connection), VirtualClock(now_ms)
+        daily = DailyGathering(books.deployed, connection, clock)
+        assert not daily.due
+        rows.say(Consent(user=UserId("ann"), time_ms=1, given=True, by="me"))
+        assert daily.due
+        file = file_of(books.deployed)
+        with file.gathering():
+            file.replace(file.read())
+        os.utime(file.file, ns=(now_ms * 1_000_000, now_ms * 1_000_000))
+        assert not daily.due
+        clock.advance_to(now_ms + DAY_MS - 1)
+        assert not daily.due
+        clock.advance_to(now_ms + DAY_MS)
+        assert daily.due
+        rows.say(Consent(user=UserId("ann"), time_ms=2, given=False, by="me"))
+        assert not daily.due
+
+
+def test_a_trading_process_gathers_by_itself(books: Books) -> None:
+    """At its start, as it never has before; and a command beside it gathers what it has traded since."""
+    books("pool", "consent", "ann")
+    file = file_of(books.deployed).file
+    with books.trading():
+        until(file.exists)
+        with books.open() as connection:
+            traded = until(lambda: DatabaseBooks(connection).trades(AccountId("ann-main")))
+        assert books.gather()["added"] >= 1
+    rows = books.rows
+    assert {*rows["entry_time_ms"].to_list()} >= {each.entry_time_ms // MINUTE_MS * MINUTE_MS for each in traded}
+    assert {*rows["strategy"].to_list()} == {"own"}
+    assert not any(value != value for row in rows.select(NAMES).rows() for value in row)
+    assert json.loads(books("pool", "status", "--json").stdout)["origins"] == {"practice": len(rows)}
