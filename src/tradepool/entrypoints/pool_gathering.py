@@ -87,8 +87,9 @@ def gather(deployed: Deployed, place: tuple[Clock, Transport] | None = None) -> 
     """
     file = file_of(deployed)
     with file.gathering(), books_open(deployed) as connection:
-        rows, pool = DatabasePool(connection), file.read()
+        rows, pool, now_ms = DatabasePool(connection), file.read(), RealClock().now_ms()
         rows.bury_unwilling()
+        rows.forget_secret(now_ms - SECRET_MS)
         world = DatabaseDeployment(connection, deployed.deployment).world
         _list_new(connection, rows, world)
         known = set(pool.ids)
@@ -96,7 +97,7 @@ def gather(deployed: Deployed, place: tuple[Clock, Transport] | None = None) -> 
         missing = _closed(deployed, connection, listed)
         made, beside = list[PooledTrade](), list[PooledTrade]()
         if missing:
-            secret = secret_of(deployed, rows, RealClock().now_ms())
+            secret = secret_of(deployed, rows, now_ms)
             candles = _candles(deployed, missing, place or place_now(deployed))
             made, beside = _made(missing, candles, secret), _beside(missing, candles)
             beside = [each for each in beside if each.id not in known]
@@ -112,10 +113,10 @@ def gather(deployed: Deployed, place: tuple[Clock, Transport] | None = None) -> 
 
 
 def secret_of(deployed: Deployed, rows: DatabasePool, now_ms: int) -> bytes:
-    """The secret of the pseudonyms, which lasts thirty days. One that does not open is thrown away as well: that only
-    rotates it early."""
+    """The secret of the pseudonyms, made where there is none. One that does not open is thrown away: that only rotates
+    it early."""
     master, held = master_of(deployed), rows.secret()
-    if held is not None and 0 <= now_ms - held.made_ms < SECRET_MS:
+    if held is not None:
         try:
             return unwrapped(held.key, master)
         except (KeyDamaged, OtherMasterKey):

@@ -115,7 +115,10 @@ def test_what_is_deleted_is_off_the_disk(tmp_path: Path) -> None:
     assert rows.secret() == held(secret)
     assert all(on_disk(each.encode()) for each in ids)
     assert on_disk(secret)
-    rows.keep_secret(held(b"another"))
+    rows.forget_secret(4)
+    assert rows.secret() == held(secret)
+    rows.forget_secret(5)
+    assert rows.secret() is None
     rows.say(word(ANN, 2, given=False))
     rows.forget(ids)
     assert not on_disk(secret)

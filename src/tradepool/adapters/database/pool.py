@@ -186,6 +186,13 @@ class DatabasePool:
                 insert(pool_tables.pool_secret), row | {"nonce": key.nonce, "wrapped": key.wrapped}
             )
 
+    def forget_secret(self, until_ms: int) -> None:
+        """Throw the secret away if it was made by then: no master key is needed for that."""
+        held = self.secret()
+        if held is not None and held.made_ms <= until_ms:
+            with self._forgetting():
+                self._connection.execute(delete(pool_tables.pool_secret))
+
     @contextmanager
     def _forgetting(self) -> Iterator[None]:
         """One transaction, after which what it deleted is not on the disk any more (SQLite)."""
