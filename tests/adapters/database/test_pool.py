@@ -108,7 +108,7 @@ def test_what_is_deleted_is_off_the_disk(tmp_path: Path) -> None:
     def held(wrapped: bytes) -> HeldSecret:
         return HeldSecret(5, WrappedKey(user=UserId("trade pool"), master="m", nonce=b"n", wrapped=wrapped))
 
-    ids = [f"{number:x}".rjust(32, "f") for number in range(300)]
+    ids = [f"{number:032x}" for number in range(1_000, 1_300)]
     rows.say(word(ANN, 1))
     rows.add([replace(listed(number), id=each) for number, each in enumerate(ids)])
     rows.keep_secret(held(secret))

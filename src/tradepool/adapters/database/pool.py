@@ -123,9 +123,9 @@ class DatabasePool:
     def listed(self) -> list[Listed]:
         """Everybody's lists."""
         t = pool_tables.pooled_trade.c
-        rows = self._connection.execute(select(*(t[name] for name in Listed.__slots__)).order_by(t.id)).all()
+        rows = self._connection.execute(select(*(t[name] for name in Listed.__slots__)).order_by(t.id)).mappings().all()
         self._connection.rollback()
-        return [Listed(**row._mapping) for row in rows]
+        return [Listed(**row) for row in rows]
 
     def add(self, trades: Sequence[Listed]) -> None:
         """Put trades on their users' lists: from now on they are to be in the pool, once."""
