@@ -253,8 +253,7 @@ def test_two_rotations_can_not_be_linked(books: Books) -> None:
     before = books.rows.filter(pl.col("entry_time_ms") <= max(trade.entry_time_ms for trade in old))
     after = books.rows.filter(pl.col("entry_time_ms") > max(trade.entry_time_ms for trade in old))
     assert (len(before), len(after)) == (len(old), len(new))
-    for table, name in ((before, "pseudonym"), (after, "pseudonym")):
-        assert table[name].n_unique() == 1
+    assert before["pseudonym"].n_unique() == after["pseudonym"].n_unique() == 1
     for name in ("id", "pseudonym"):
         assert not {*before[name].to_list()} & {*after[name].to_list()}
     assert {*books.rows["strategy"].to_list()} == {OWN}

@@ -33,20 +33,20 @@ def test_it_is_due_once_a_day_while_there_is_anything_to_do(books: Books) -> Non
     with books.open() as connection:
         rows, clock = DatabasePool(connection), VirtualClock(now_ms)
         daily = DailyGathering(books.deployed, connection, clock)
-        assert not daily.due
+        assert not daily.due()
         rows.say(Consent(user=UserId("ann"), time_ms=1, given=True, by="me"))
-        assert daily.due
+        assert daily.due()
         file = file_of(books.deployed)
         with file.gathering():
             file.replace(file.read())
         os.utime(file.file, ns=(now_ms * 1_000_000, now_ms * 1_000_000))
-        assert not daily.due
+        assert not daily.due()
         clock.advance_to(now_ms + DAY_MS - 1)
-        assert not daily.due
+        assert not daily.due()
         clock.advance_to(now_ms + DAY_MS)
-        assert daily.due
+        assert daily.due()
         rows.say(Consent(user=UserId("ann"), time_ms=2, given=False, by="me"))
-        assert not daily.due
+        assert not daily.due()
 
 
 def test_a_trading_process_gathers_by_itself(books: Books) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.learning.features import EXPRESSIONS, NAMES, bars_before, features_at
 from tradepool.simexchange.market_model import model_bars
@@ -17,9 +18,9 @@ BARS = model_bars(["BTC/USDT"], MINUTE_MS, START_MS, 3_000, seed=5, gap_share=0.
 LAST = len(BARS) - 1
 
 
-def at(bars: Bars, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def at(bars: Bars, index: int) -> Floats:
     """The features at the close of a bar."""
-    return features_at(bars, [bars.close_time(index)])[0]
+    return features_at(bars, [bars.close_time(index)]).ravel()
 
 
 def test_a_later_start_gives_the_same_bits() -> None:

@@ -47,7 +47,6 @@ class DailyGathering:
         """`clock` is this machine's."""
         self._deployed, self._rows, self._clock = deployed, DatabasePool(connection), clock
 
-    @property
     def due(self) -> bool:
         """Whether a gathering is due, and there is anything that could be gathered or has to leave."""
         is_time = self._clock.now_ms() >= next_ms(self._deployed)
@@ -57,7 +56,7 @@ class DailyGathering:
         """Until cancelled. What goes wrong is said and tried again; a day's trades are not lost by it."""
         while True:
             try:
-                if self.due:
+                if self.due():
                     await self._gather()
             except (StoreUnusable, OSError) as error:
                 log.error("trades are not gathered", error=str(error))

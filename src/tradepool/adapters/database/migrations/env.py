@@ -7,7 +7,7 @@ from alembic import context
 from tradepool.adapters.database import pool_tables
 from tradepool.adapters.database.tables import METADATA
 
-assert pool_tables.METADATA is METADATA
+assert pool_tables.pool_consent.metadata is METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
 with context.begin_transaction():
