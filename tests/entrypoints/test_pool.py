@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -17,7 +19,7 @@ from sqlalchemy import Connection, update
 
 from tests.conftest import ROOT
 from tests.entrypoints.test_exchange_serve import served
-from tests.entrypoints.test_start import Place
+from tests.entrypoints.test_start import Place, until
 from tests.learning.test_pool import TRADE
 from tests.nouns import request
 from tradepool.adapters.database import pool_tables
@@ -74,11 +76,13 @@ class Books(Place):
         with books_open(self.deployed) as connection:
             yield connection
 
-    def trade(self, user: str, at_ms: int, **changes: Any) -> Trade:
+    def trade(self, user: str, at_ms: int, *, filled_after_ms: int = 731, **changes: Any) -> Trade:
         """A trade that was decided at a T and closed half an hour later, in its books."""
         account, self.count = AccountId(f"{user}-main"), self.count + 1
         trade = replace(TRADE, account=account, strategy_id=TUNED, origin=Origin.PRACTICE)
-        trade = replace(trade, entry_time_ms=at_ms + 731, exit_time_ms=at_ms + 30 * MINUTE_MS + 917, **changes)
+        trade = replace(
+            trade, entry_time_ms=at_ms + filled_after_ms, exit_time_ms=at_ms + 30 * MINUTE_MS + 917, **changes
+        )
         intent = replace(
             request(),
             client_order_id=ClientOrderId(f"otoplace{self.count:013d}"),
@@ -97,6 +101,17 @@ class Books(Place):
                 Record(account=account, sequence=sequence, as_of_ms=0, event=event, trades=[trade], intents=[intent])
             )
         return trade
+
+    def gathering(self) -> subprocess.Popen[bytes]:
+        """A gathering in a process of its own."""
+        command = self._command(("pool", "gather", "--now"))
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._at)
+
+    @property
+    def listed(self) -> list[str]:
+        """The ids on users' lists."""
+        with self.open() as connection:
+            return sorted(each.id for each in DatabasePool(connection).listed())
 
     def gather(self) -> dict[str, int]:
         """Now; what was done."""
@@ -216,7 +231,7 @@ def test_the_pool_tells_no_size_no_owner_and_no_moment(books: Books, tmp_path: P
     """A search of all bytes; what is told (the bar's time, the rounded return) is found by the same search."""
     users = "ann-of-the-hills", "ben-by-the-sea"
     books.config(books.text.replace("ann", users[0]).replace("ben", users[1]))
-    odd = {"quantity": Decimal("0.01973"), "pnl": Decimal("7.89371"), "exit_fee": Decimal("0.99713")}
+    odd: dict[str, Any] = {"quantity": Decimal("0.01973"), "pnl": Decimal("7.89371"), "exit_fee": Decimal("0.99713")}
     odd |= {"entry_price": Decimal("50000.37"), "exit_price": Decimal("50500.91")}
     hidden = [user.encode() for user in users]
     for number, user in enumerate(users):
@@ -309,8 +324,7 @@ def test_a_gathering_that_was_killed_is_done_again(books: Books) -> None:
         books.trade("ann", books.now_ms - minutes * MINUTE_MS)
     books.gather()
     pool = file_of(books.deployed)
-    with books.open() as connection:
-        ids = sorted(each.id for each in DatabasePool(connection).listed())
+    ids = books.listed
     # As if the file had not been put in place; or half of it were lost.
     for kept in (0, 1):
         with pool.gathering():
@@ -330,6 +344,33 @@ def test_a_gathering_that_was_killed_is_done_again(books: Books) -> None:
     assert "delete it" in books("pool", "gather", "--now").stderr
     pool.file.unlink()
     assert books.gather()["added"] == 2
+
+
+def test_a_process_that_is_killed_neither_doubles_nor_loses(books: Books, long: bool) -> None:
+    """As soon as it has listed what is new; in the long form at any moment after that, too, again and again."""
+    books("pool", "consent", "ann")
+    for number in range(12 if long else 1):
+        books.trade("ann", books.now_ms - (600 - number) * MINUTE_MS)
+        with books.gathering() as child:
+            until(lambda: len(books.listed) == books.count)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(Random(number).uniform(0, 1) if long else 0)
+            child.kill()
+        found = books.rows["id"].to_list()
+        assert len(found) == len(set(found))
+        assert set(found) <= set(books.listed)
+    books.gather()
+    assert sorted(books.rows["id"].to_list()) == books.listed
+
+
+def test_the_entry_is_that_of_its_order(books: Books) -> None:
+    """However late it was filled; a position that no order of ours made was entered when it was."""
+    books("pool", "consent", "ann")
+    at_ms, gone = books.now_ms - 300 * MINUTE_MS, "binance:GONE/USDT"
+    books.trade("ann", at_ms, market=gone, filled_after_ms=75_000)
+    books.trade("ann", at_ms + 20 * MINUTE_MS, market=gone, filled_after_ms=5 * MINUTE_MS + 10)
+    books.gather()
+    assert books.rows["entry_time_ms"].to_list() == [at_ms, at_ms + 25 * MINUTE_MS]
 
 
 def test_a_venue_that_is_away_leaves_everything_for_the_next_time(books: Books) -> None:
