@@ -25,7 +25,7 @@ from tests.nouns import request
 from tradepool.adapters.database import pool_tables
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
-from tradepool.adapters.database.pool import WORDING, DatabasePool
+from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool
 from tradepool.core.strategies import catalog
 from tradepool.domain.event import StreamRestored
 from tradepool.domain.ids import AccountId, ClientOrderId, UserId
@@ -151,11 +151,20 @@ def test_consent_is_a_users_word_and_is_written_down(books: Books) -> None:
     key.with_suffix(".away").rename(key)
     assert "ann consents: the closed trades" in books("pool", "consent", "ann").stdout
     assert "consented before" in books("pool", "consent", "ann").stdout
+    key.rename(key.with_suffix(".away"))
     assert "no query or export" in books("pool", "consent", "ann", "--withdraw").stdout
     assert books("pool", "status").stdout.splitlines()[1].split()[:2] == ["ann", "no"]
     with books.open() as connection:
         deeds = DatabaseDeployment(connection, books.deployed.deployment).deeds()
     assert [(deed.what, deed.scope) for deed in deeds] == [("pool consent", "ann"), ("pool withdraw", "ann")]
+
+
+def test_who_has_left_can_still_withdraw(books: Books) -> None:
+    """His section of the configuration is gone, his trades are not yet."""
+    with books.open() as connection:
+        DatabasePool(connection).say(Consent(user=UserId("eve"), time_ms=1, given=True, by="operator"))
+    assert "eve consents no more" in books("pool", "consent", "eve", "--withdraw").stdout
+    assert "No user is called 'eve'" in books("pool", "consent", "eve").stderr
 
 
 def test_trades_of_who_consents_are_pooled_once(books: Books) -> None:
@@ -349,7 +358,7 @@ def test_a_gathering_that_was_killed_is_done_again(books: Books) -> None:
 def test_a_process_that_is_killed_neither_doubles_nor_loses(books: Books, long: bool) -> None:
     """As soon as it has listed what is new; in the long form at any moment after that, too, again and again."""
     books("pool", "consent", "ann")
-    for number in range(12 if long else 1):
+    for number in range(6 if long else 1):
         books.trade("ann", books.now_ms - (600 - number) * MINUTE_MS)
         with books.gathering() as child:
             until(lambda: len(books.listed) == books.count)

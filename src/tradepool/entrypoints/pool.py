@@ -36,10 +36,11 @@ def file_of(deployed: Deployed) -> PoolFile:
 def consent(deployed: Deployed, user: str, *, given: bool) -> bool:
     """Write down that a user consents, or does so no more; whether that is news. Withdrawn trades are out at once.
 
-    NoSuchUser, NothingToWithdraw, and what reading the master key raises: without it there are no pseudonyms.
+    NoSuchUser, NothingToWithdraw, and what reading the master key raises: without it there are no pseudonyms. To withdraw
+    takes neither: somebody who is in the configuration no more may do it too.
     """
-    deployed.refuse_unknown_user(user)
     if given:
+        deployed.refuse_unknown_user(user)
         master_of(deployed)
     with books_open(deployed) as connection:
         rows, now_ms = DatabasePool(connection), RealClock().now_ms()
