@@ -26,6 +26,7 @@ from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
 from tradepool.entrypoints.inputs import say_if_not_compiled
+from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
@@ -270,7 +271,13 @@ def resume(deployed: Deployed, wish: Wish) -> str:
     asked = {"do": "resume", "kind": wish.scope.kind.value, "name": wish.scope.name}
     told = ask(deployed.socket, asked, ANSWER_S) if running_pid(deployed) is not None and answers(deployed) else None
     resumed = f" On {told} somebody else had ordered: they enter again." if told else ""
-    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}"
+    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}{_keys_tried(deployed, asked)}"
+
+
+def _keys_tried(deployed: Deployed, asked: Mapping[str, str]) -> str:
+    """Accounts that were stopped for their keys: those are asked for again."""
+    told = ask(deployed.socket, {**asked, "do": "keys"}, ANSWER_S) if running_pid(deployed) is not None else None
+    return msgspec.json.decode(told, type=KeysTried).words if told else ""
 
 
 def flatten(deployed: Deployed, wish: Wish) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from tradepool.domain.balance import Balance
-from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
+from tradepool.domain.errors import InvalidInput, KeyRefused, TradepoolError, VenueError
 from tradepool.domain.event import CandlesClosed, EntriesResumed, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
@@ -225,7 +225,10 @@ class TradingDesk:
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
         stream keeps back is still noticed, protections are still replaced."""
-        self.halted.setdefault(account, error)
+        held = self.halted.setdefault(account, error)
+        if isinstance(held, KeyRefused) and not isinstance(error, VenueError):
+            # Another key does not mend this.
+            self.halted[account] = error
         self._kept.pop(account, None)
         if account in self._by_account:
             self._by_account[account].sender.halt()
@@ -291,6 +294,20 @@ class TradingDesk:
         if actor.account.foreign is None:
             raise NothingToResume(account=account)
         actor.post(EntriesResumed(time_ms=self._clock.now_ms()))
+
+    def forgive(self, account: AccountId) -> None:
+        """An account that was stopped for its key trades on: the key is good again, and a person says so. Raises what it
+        is stopped for, if that is anything else."""
+        error = self.halted.get(account)
+        if error is not None and not isinstance(error, KeyRefused):
+            raise error
+        actor = self._by_account[account]
+        self.halted.pop(account, None)
+        actor.sender.resume()
+        # Who was refused is not read any more.
+        self.feed.admit(actor)
+        if not actor.account.listening:
+            self.feed.lost(actor)
 
     async def stop(self) -> None:
         """Stop acting; protections stay at the venue."""
