@@ -20,6 +20,7 @@ from tradepool.domain.errors import KeyRefused
 from tradepool.domain.ids import AccountId
 from tradepool.domain.key import KeyLook
 from tradepool.entrypoints.key_watch import KeysTried
+from tradepool.entrypoints.lookout import Lookout
 from tradepool.presentation.status_page import StatusJson
 from tradepool.services.alarms import AlarmBook
 from tradepool.services.alarms import Kind as Alarm
@@ -66,8 +67,13 @@ def test_a_key_taken_away_or_changed_stops_entries_until_it_is_good_and_a_person
         assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
         await live.enter(BTC, 110.0)
         assert len(live.bought()) == 1
-        looks = live.trading._keys.look()
-        assert [each.kind for each in looks if each.kind is Alarm.KEY] == []
+        trading = live.trading
+        lookout = Lookout(
+            live.deployed, trading._platform, trading._rows, trading._reserve, (world.clock, trading._real)
+        )
+        found = [each for each in trading._keys.beside(lookout.look)() if each.kind in (Alarm.KEY, Alarm.STOPPED)]
+        assert [(each.kind, each.user) for each in found] == [(Alarm.STOPPED, "ann")]
+        assert str(halted[ANN]) in found[0].text
         assert written(live).refused == str(halted[ANN])
         status = msgspec.json.decode(await live.asks(do="status"), type=StatusJson)
         assert str(halted[ANN]) in status.accounts[0].stopped

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.adapters.vault.test_keyring_key import PACKAGE
 from tests.entrypoints.console import Console, console_of
 from tests.entrypoints.test_exchange_serve import control, served
 from tradepool.adapters.exchanges.transport import Transport
@@ -186,6 +189,32 @@ def test_rotated_and_burnt(
     assert burnt.code == 0, burnt.err
     assert "delete the key" in burnt.out
     assert json.loads(run("keys", "list", "--json").out)["keys"] == []
+
+
+def test_a_master_key_in_the_keyring_opens_the_vault(
+    live: Deployed, run: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made there, and followed by another one there: the file is not looked at."""
+    packages = tmp_path / "packages"
+    (packages / "keyring").mkdir(parents=True)
+    for name, text in PACKAGE.items():
+        (packages / "keyring" / name).write_text(text)
+    monkeypatch.syspath_prepend(str(packages))
+    for name in ("keyring", "keyring.errors"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    file, account = Path("tradepool.toml"), AccountId(account_of(live))
+    file.write_text(f'{file.read_text()}master_key_keyring = "first"\n')
+    live.settings.vault.master_key.expanduser().unlink()
+    assert "holds no master key" in run("keys", "rotate").err
+    assert "is in keyring:first" in run("keys", "master").out
+    with key_vault.vault_of(deployed_from(None)) as (vault, *_):
+        vault.put(key_vault.user_of(live, account), account, {"key": "k" * 20, "secret": "s" * 20})
+    assert "name it as master_key_keyring" in run("keys", "rotate", "--master", "keyring:second").out
+    file.write_text(file.read_text().replace('"first"', '"second"'))
+    moved = deployed_from(None)
+    (seat,) = [seat for seat in moved.seats if seat.account_id == account]
+    assert keys_of(replace(moved, seats=[seat]))(seat).secret == "s" * 20
+    assert not live.settings.vault.master_key.expanduser().exists()
 
 
 def test_bad_input_is_said_by_name(

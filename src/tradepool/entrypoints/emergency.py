@@ -269,15 +269,12 @@ def resume(deployed: Deployed, wish: Wish) -> str:
         others = [str(each.scope) for each in rows.halts()]
     word = f"{wish.scope} trades again" if lifted else f"{wish.scope} was not halted"
     asked = {"do": "resume", "kind": wish.scope.kind.value, "name": wish.scope.name}
-    told = ask(deployed.socket, asked, ANSWER_S) if running_pid(deployed) is not None and answers(deployed) else None
+    there = running_pid(deployed) is not None and answers(deployed)
+    told = ask(deployed.socket, asked, ANSWER_S) if there else None
     resumed = f" On {told} somebody else had ordered: they enter again." if told else ""
-    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}{_keys_tried(deployed, asked)}"
-
-
-def _keys_tried(deployed: Deployed, asked: Mapping[str, str]) -> str:
-    """Accounts that were stopped for their keys: those are asked for again."""
-    told = ask(deployed.socket, {**asked, "do": "keys"}, ANSWER_S) if running_pid(deployed) is not None else None
-    return msgspec.json.decode(told, type=KeysTried).words if told else ""
+    tried = ask(deployed.socket, {**asked, "do": "keys"}, ANSWER_S) if there else None
+    keys = msgspec.json.decode(tried, type=KeysTried) if tried else KeysTried()
+    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}{keys.words}"
 
 
 def flatten(deployed: Deployed, wish: Wish) -> str:

@@ -40,6 +40,10 @@ class StillStarting(TradepoolError):
     """Account {account} is still starting; ask again in a moment."""
 
 
+class NotStarted(TradepoolError):
+    """The key of account {account} is good now, and was refused when trading started; run tradepool stop, then tradepool start."""
+
+
 class NothingToResume(InvalidInput):
     """Account {account} has no entries switched off; there is nothing to resume."""
 
@@ -296,12 +300,13 @@ class TradingDesk:
         actor.post(EntriesResumed(time_ms=self._clock.now_ms()))
 
     def forgive(self, account: AccountId) -> None:
-        """An account that was stopped for its key trades on: the key is good again, and a person says so. Raises what it
-        is stopped for, if that is anything else."""
-        error = self.halted.get(account)
+        """An account that was stopped for its key trades on: the key is good again, and a person says so. NotStarted, and
+        what it is stopped for, if that is anything else."""
+        error, actor = self.halted.get(account), self._by_account.get(account)
         if error is not None and not isinstance(error, KeyRefused):
             raise error
-        actor = self._by_account[account]
+        if actor is None:
+            raise NotStarted(account=account)
         self.halted.pop(account, None)
         actor.sender.resume()
         # Who was refused is not read any more.
