@@ -226,7 +226,12 @@ def test_bad_input_is_said_by_name(
     assert "There is no key" in run("keys", "add", account_of(live)).err
     file = tmp_path / "key.txt"
     assert "can't be read: No such file" in run("keys", "add", account_of(live), "--file", file).err
-    file.write_text("k\ns\n")
+    for half in ("", "k\n"):
+        file.write_text(half)
+        file.chmod(0o600)
+        assert f"There is no {'secret' if half else 'key'}" in run("keys", "add", account_of(live), "--file", file).err
+    file.write_text("k\n\n-----BEGIN X-----\nabc\n")
+    assert key_vault.ask_key("ann", file).secret == "-----BEGIN X-----\nabc"
     file.chmod(0o644)
     assert "may be read by others" in run("keys", "add", account_of(live), "--file", file).err
     assert "There is a master key" in run("keys", "master").err

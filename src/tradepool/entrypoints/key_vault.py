@@ -145,16 +145,18 @@ def user_of(deployed: Deployed, account: str) -> UserId:
 
 
 def ask_key(account: str, file: Path | None) -> Credentials:
-    """Key and secret, from a file of two lines or typed unseen; never from the command line.
+    """Key and secret, from a file of two lines (more for a secret in PEM) or typed unseen; never from the command line.
 
     NoKeyGiven, NoKeyFile, KeyFileExposed.
     """
     if file is not None:
-        given = _lines(file)
+        key, *secret = _lines(file) or [""]
+        # A private key in PEM has lines of its own.
+        given = [key, "\n".join(secret)]
     else:
         given = [ask_hidden(f"API {what} of {account} (not shown): ") for what in (KEY, SECRET)]
-    for place, what in enumerate((KEY, SECRET)):
-        if len(given) <= place or not given[place]:
+    for what, text in zip((KEY, SECRET), given, strict=True):
+        if not text:
             raise NoKeyGiven(what=what)
     return Credentials(key=given[0], secret=given[1])
 

@@ -57,6 +57,7 @@ class KeyWatch:
         """`clock` is the venue's time."""
         live = deployed.deployment.kind is Kind.LIVE
         self._seats = list(deployed.seats) if live else []
+        self._accounts = {seat.account_id for seat in self._seats}
         self._most = deployed.settings.vault.unlisted_exposure_max
         self._platform, self._clock = platform, clock
         self._rows = DatabaseKeyLooks(connection)
@@ -66,7 +67,7 @@ class KeyWatch:
 
     def most(self, seat: Seated) -> Decimal | None:
         """What an account may have at stake because of its key; None: that does not limit it."""
-        key = self._platform.keys.get(seat.account_id) if seat in self._seats else None
+        key = self._platform.keys.get(seat.account_id) if seat.account_id in self._accounts else None
         return self._most if key is not None and key.rights is not None and not key.rights.listed_addresses else None
 
     @property
