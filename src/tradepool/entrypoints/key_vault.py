@@ -272,4 +272,5 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
 
 
 def deed(what: str, scope: str) -> Deed:
+    """What somebody did now, for the audit."""
     return Deed(time_ms=RealClock().now_ms(), by=getpass.getuser(), what=what, scope=scope, reason="")
