@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.contract import gate_kit
 from tests.contract.gate_kit import Gated
-from tests.contract.watch_kit import MINUTE, SAFE, World, tell
+from tests.contract.watch_kit import SAFE, World, tell
+from tests.simexchange.exchange_kit import MINUTE
 from tradepool.adapters.exchanges.vault import Credentials, KeyKindUnknown, Vault
 from tradepool.adapters.exchanges.venues import BINANCE
 from tradepool.domain.errors import KeyRefused
@@ -102,7 +103,7 @@ class Talk:
     def __init__(self, running: Gated, socket: Any) -> None:
         self._running, self._socket = running, socket
 
-    async def ask(self, method: str, private: Ed25519PrivateKey | None = None, **params: Any) -> Any:
+    async def ask(self, method: str, private: Ed25519PrivateKey | None = None, /, **params: Any) -> Any:
         """One request, signed if there is something to sign it with; its answer."""
         if private is not None:
             params["timestamp"] = self._running.venue.clock_ms()
@@ -134,8 +135,8 @@ def test_a_session_speaks_for_the_key_that_logged_on(files: TlsFiles) -> None:
         assert (await talk.ask("session.logon", PAIR, apiKey="key"))["error"]["code"] == -1022
         on = (await talk.ask("session.logon", PAIR, apiKey="ed"))["result"]
         assert (on["apiKey"], on["authorizedSince"]) == ("ed", venue.clock_ms())
-        order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
-        now = {"timestamp": venue.clock_ms()}
+        order: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+        now: dict[str, Any] = {"timestamp": venue.clock_ms()}
         assert (await talk.ask("order.place", **order, **now))["result"]["status"] == "FILLED"
         assert (await talk.ask("order.place", **order))["error"]["code"] == -1102
         assert (await talk.ask("order.place", OTHER, apiKey="reads", **order))["error"]["code"] == -2015

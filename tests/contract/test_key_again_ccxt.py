@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.contract.watch_kit import MINUTE, SAFE, World, tell
+from tests.contract.watch_kit import SAFE, World, tell
+from tests.simexchange.exchange_kit import MINUTE
 from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.services.trading.desk import NotStarted
 from tradepool.simexchange.keys import Permissions
@@ -37,7 +39,7 @@ def test_an_account_that_is_stopped_for_more_than_its_key_stays_stopped(place: P
             world.venue.keys.allow(world.key(number), Permissions(withdrawals=True, addresses=SAFE.addresses))
             with pytest.raises(KeyRefused, match="may withdraw"):
                 await world.platform.try_key(account)
-            await world.until(lambda account=account: account in desk.halted, MINUTE)
+            await world.until(partial(desk.halted.__contains__, account), MINUTE)
             if not first:
                 assert isinstance(desk.halted[account], KeyRefused)
                 desk.halt(account, law)

@@ -99,7 +99,7 @@ def passed(world: World, due_ms: int) -> bool:
 async def story(trading: Trading, world: World, names: dict[str, str]) -> dict[str, Any]:
     """Candles, entries and faults for some minutes; what came of it."""
     for minute in range(MINUTES):
-        for fault in {0: faults, 1: taken}.get(minute, lambda names: [])(names):
+        for fault in (faults(names), taken(names))[minute] if minute < 2 else ():
             world.server.faults.add(fault, world.venue.now_ms)
         now, due_ms = world.clock.now_ms(), world.clock.now_ms() + 60_000
         for actor in trading._platform.desk.actors:

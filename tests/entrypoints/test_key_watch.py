@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.contract.watch_kit import BTC, ETH, MINUTE, SAFE
+from tests.contract.watch_kit import BTC, ETH, SAFE
 from tests.entrypoints.test_rungs import KEY, Live, tell
+from tests.simexchange.exchange_kit import MINUTE
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.key_looks import DatabaseKeyLooks
 from tradepool.core.risk.key_rights import DAY_MS

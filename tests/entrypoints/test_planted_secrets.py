@@ -164,18 +164,18 @@ def test_no_planted_secret_is_anywhere_through_trouble_and_a_crash(
         (tmp_path / f"said-{commands[0]}").write_text(said.out + said.err)
         assert said.code == 0, said.err
     master = (tmp_path / "keys" / "master").read_text().strip()
-    came, died = traded(tmp_path, {VARIABLE: master}, rows)
+    (halted, orders), died = traded(tmp_path, {VARIABLE: master}, rows)
     assert found(rows, files_of(tmp_path)) == set()
     log = (tmp_path / "log").read_text()
     # It did meet it all.
     assert died < 0
-    assert came["orders"] > len(HMACS)
-    assert {came["halted"][name] for name in ("a09", "a10", "e01", "e02")} <= {
+    assert orders > len(HMACS)
+    assert {halted[name] for name in ("a09", "a10", "e01", "e02")} <= {
         "KeyRefused",
         "KeyTooStrong",
         "KeyTooWeak",
     }
-    assert came["halted"][DAMAGED] == "SecretDamaged"
+    assert halted[DAMAGED] == "SecretDamaged"
     for word in ("poisoned GET", "RequestHeaders", "-2015", "Traceback", "Fatal Python error: Aborted"):
         assert word in log + (tmp_path / "out").read_text(), word
     # And the search finds what is there.
@@ -183,7 +183,7 @@ def test_no_planted_secret_is_anywhere_through_trouble_and_a_crash(
     assert found(rows, files_of(tmp_path)) == {(rows[3].name, "slip")}
 
 
-def traded(folder: Path, given: Mapping[str, str], rows: list[Planted]) -> tuple[dict[str, dict[str, str]], int]:
+def traded(folder: Path, given: Mapping[str, str], rows: list[Planted]) -> tuple[tuple[dict[str, str], int], int]:
     """A run of the trading process, searched while it stands; what it said came of it, and how it died."""
     path = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
     environment = {**os.environ, **given, "PYTHONPATH": path}
@@ -202,7 +202,8 @@ def traded(folder: Path, given: Mapping[str, str], rows: list[Planted]) -> tuple
             for line in child.stdout:
                 out.write(line)
                 if line.startswith(b'{"halted"'):
-                    came = json.loads(line)
+                    told = json.loads(line)
+                    came = told["halted"], told["orders"]
                     break
             assert came is not None, (folder / "log").read_text()[-3_000:]
             seen = found(rows, processes(child.pid))

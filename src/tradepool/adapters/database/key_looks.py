@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.vault_tables import key_look
@@ -29,7 +29,8 @@ class DatabaseKeyLooks:
         query = select(t.account, t.looked_ms, t.rights, t.trading_until_ms, t.created_ms, t.refused)
         rows = self._connection.execute(query).all()
         self._connection.rollback()
-        return {AccountId(row.account): _look(row) for row in rows}
+        looks = [_look(*row) for row in rows]
+        return {look.account: look for look in looks}
 
     def save(self, looks: Sequence[KeyLook]) -> None:
         """Write looks down, each in place of its account's last one. StoreUnusable."""
@@ -52,8 +53,9 @@ def _row(look: KeyLook) -> dict[str, object]:
     return {**row, "rights": " ".join(has)} | {name: getattr(look.rights, name) for name in _TIMES}
 
 
-def _look(row: Row[tuple[str, int, str | None, int | None, int | None, str]]) -> KeyLook:
-    account, looked_ms, words, until_ms, created_ms, refused = row
+def _look(
+    account: str, looked_ms: int, words: str | None, until_ms: int | None, created_ms: int | None, refused: str
+) -> KeyLook:
     rights = None
     if words is not None:
         has = {name: name in words.split() for name in _FLAGS}
