@@ -101,6 +101,8 @@ async def story(trading: Trading, world: World, names: dict[str, str]) -> dict[s
     for minute in range(MINUTES):
         for fault in (faults(names), taken(names))[minute] if minute < 2 else ():
             world.server.faults.add(fault, world.venue.now_ms)
+        # What comes with the time waits for the venue's own clock, which nobody else may move just now.
+        world.venue.pass_time(world.venue.now_ms)
         now, due_ms = world.clock.now_ms(), world.clock.now_ms() + 60_000
         for actor in trading._platform.desk.actors:
             wish = signal(BTC, time_ms=now, close=100.0 + minute, high=101.0 + minute)
