@@ -101,8 +101,6 @@ async def story(trading: Trading, world: World, names: dict[str, str]) -> dict[s
     for minute in range(MINUTES):
         for fault in (faults(names), taken(names))[minute] if minute < 2 else ():
             world.server.faults.add(fault, world.venue.now_ms)
-        # What comes with the time waits for the venue's own clock, which nobody else may move just now.
-        world.venue.pass_time(world.venue.now_ms)
         now, due_ms = world.clock.now_ms(), world.clock.now_ms() + 60_000
         for actor in trading._platform.desk.actors:
             wish = signal(BTC, time_ms=now, close=100.0 + minute, high=101.0 + minute)
@@ -130,8 +128,10 @@ def main(folder: Path) -> None:
         listings = [Listing(each, bars(flat(30, PRICES[each.base]))) for each in (BTC, ETH)]
         venue = Venue(listings, 0)
         open_accounts(venue, held)
-        server = Server(venue, UnixSocket(str(folder / "v")), files.server_context())
-        place, clock, connection = await server.start(), VirtualClock(venue.now_ms), books_of(deployed, "")
+        # The venue's own clock goes on with its steps only, and what comes with the time would wait for one.
+        clock = VirtualClock(venue.now_ms)
+        server = Server(venue, UnixSocket(str(folder / "v")), files.server_context(), clock=clock)
+        place, connection = await server.start(), books_of(deployed, "")
         trading = Trading(deployed, connection, clock, connection_of(place, files), key_of)
         world = World(folder, selector, server, venue, clock, [], trading._platform)
         running = asyncio.ensure_future(trading.run())
