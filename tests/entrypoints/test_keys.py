@@ -5,22 +5,28 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.adapters.vault.test_keyring_key import PACKAGE
 from tests.entrypoints.console import Console, console_of
 from tests.entrypoints.test_exchange_serve import control, served
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
-from tradepool.core.risk.key_rights import KeyTooStrong
+from tradepool.adapters.vault.vault import NoSecret
+from tradepool.core.risk.key_rights import DAY_MS, KeyTooStrong
 from tradepool.domain.errors import KeyRefused
-from tradepool.entrypoints import key_vault
+from tradepool.domain.ids import AccountId
+from tradepool.entrypoints import key_pair, key_vault
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.exchange_place import read_place
 from tradepool.entrypoints.keys import NoKey, keys_of
 from tradepool.entrypoints.seating import seats_of
+from tradepool.runtime.clock import RealClock
 
 SECRETS = {name: f"{name} of Ann's " * 3 for name in ("planted key", "planted secret")}
 
@@ -84,6 +90,63 @@ def test_a_key_that_trades_is_kept_and_start_finds_it(
     assert keys_of(only)(seat) == credentials
 
 
+def test_the_last_look_is_listed_and_the_end_of_a_key_is_said(
+    live: Deployed, venue: tuple[str, Transport], run: Console
+) -> None:
+    """`list` asks nobody and opens nothing: it knows what `add` and `check` have found, without a master key."""
+    printed, transport = venue
+    (first, *_) = control(printed, "/state")["accounts"]
+    control(printed, "/keys", {"account": first, "key": "ends", "secret": "ends secret"})
+    key_vault.add(live, account_of(live), Credentials("ends", "ends secret"), transport)
+    until_ms = RealClock().now_ms() + 10 * DAY_MS + DAY_MS // 2
+    control(printed, "/keys/allow", {"key": "ends", "permissions": {"trading_until_ms": until_ms}})
+    live.settings.vault.master_key.expanduser().rename(tmp := live.folder.parent / "lost")
+    (told,) = json.loads(run("keys", "list", "--json").out)["keys"]
+    assert (told["days_left"], told["refused"]) == (None, "")
+    assert told["age_days"] is not None
+    tmp.rename(live.settings.vault.master_key.expanduser())
+    found = key_vault.check(live, transport)
+    assert [each.days_left for each in found] == [10]
+    key_vault.refuse_if_any(key_vault.expiring(found, 10), 10)
+    with pytest.raises(key_vault.KeysEnd, match="1 keys within 14 days"):
+        key_vault.refuse_if_any(key_vault.expiring(found, 14), 14)
+    (told,) = json.loads(run("keys", "list", "--json").out)["keys"]
+    assert told["days_left"] == 10
+    assert any("within 14 days" in warning for warning in told["warnings"])
+    assert "10" in run("keys", "list").out
+
+
+def test_a_pair_is_made_here_and_its_private_half_goes_nowhere(
+    live: Deployed, venue: tuple[str, Transport], run: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same pair is shown until its key is good; the key in use stays until then; the venue has the public half alone."""
+    printed, transport = venue
+    account = account_of(live)
+    key_vault.add(live, account, Credentials("good", "good secret"), transport)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    said = run("keys", "add", account, "--ed25519")
+    assert said.code != 0
+    assert "the pair waits in the vault" in said.err
+    public = key_pair.public_half(live, account)
+    assert public.strip() in said.out
+    assert "PRIVATE" not in said.out
+    with pytest.raises(KeyRefused):
+        key_pair.add_pair(live, account, "not-yet", transport)
+    with key_vault.vault_of(live) as (vault, *_):
+        private = vault.get(AccountId(account), key_pair.WAITING)
+        assert vault.get(AccountId(account), "key") == "good"
+    (first, *_) = control(printed, "/state")["accounts"]
+    control(printed, "/keys", {"account": first, "key": "pair", "public_key": public})
+    key_pair.add_pair(live, account, "pair", transport)
+    assert [(each.account, each.refused) for each in key_vault.check(live, transport)] == [(account, "")]
+    with key_vault.vault_of(live) as (vault, *_):
+        assert (vault.get(AccountId(account), "key"), vault.get(AccountId(account), "secret")) == ("pair", private)
+        with pytest.raises(NoSecret):
+            vault.get(AccountId(account), key_pair.WAITING)
+    disk = b"".join(path.read_bytes() for path in (tmp_path / "d").rglob("*") if path.is_file())
+    assert private.splitlines()[1].encode() not in disk
+
+
 def test_a_key_that_may_withdraw_is_refused_and_not_kept(live: Deployed, venue: tuple[str, Transport]) -> None:
     """Nor is one that the venue does not know."""
     account = account_of(live)
@@ -128,6 +191,32 @@ def test_rotated_and_burnt(
     assert json.loads(run("keys", "list", "--json").out)["keys"] == []
 
 
+def test_a_master_key_in_the_keyring_opens_the_vault(
+    live: Deployed, run: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made there, and followed by another one there: the file is not looked at."""
+    packages = tmp_path / "packages"
+    (packages / "keyring").mkdir(parents=True)
+    for name, text in PACKAGE.items():
+        (packages / "keyring" / name).write_text(text)
+    monkeypatch.syspath_prepend(str(packages))
+    for name in ("keyring", "keyring.errors"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    file, account = Path("tradepool.toml"), AccountId(account_of(live))
+    file.write_text(f'{file.read_text()}master_key_keyring = "first"\n')
+    live.settings.vault.master_key.expanduser().unlink()
+    assert "holds no master key" in run("keys", "rotate").err
+    assert "is in keyring:first" in run("keys", "master").out
+    with key_vault.vault_of(deployed_from(None)) as (vault, *_):
+        vault.put(key_vault.user_of(live, account), account, {"key": "k" * 20, "secret": "s" * 20})
+    assert "name it as master_key_keyring" in run("keys", "rotate", "--master", "keyring:second").out
+    file.write_text(file.read_text().replace('"first"', '"second"'))
+    moved = deployed_from(None)
+    (seat,) = [seat for seat in moved.seats if seat.account_id == account]
+    assert keys_of(replace(moved, seats=[seat]))(seat).secret == "s" * 20
+    assert not live.settings.vault.master_key.expanduser().exists()
+
+
 def test_bad_input_is_said_by_name(
     live: Deployed, run: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -137,7 +226,12 @@ def test_bad_input_is_said_by_name(
     assert "There is no key" in run("keys", "add", account_of(live)).err
     file = tmp_path / "key.txt"
     assert "can't be read: No such file" in run("keys", "add", account_of(live), "--file", file).err
-    file.write_text("k\ns\n")
+    for half in ("", "k\n"):
+        file.write_text(half)
+        file.chmod(0o600)
+        assert f"There is no {'secret' if half else 'key'}" in run("keys", "add", account_of(live), "--file", file).err
+    file.write_text("k\n\n-----BEGIN X-----\nabc\n")
+    assert key_vault.ask_key("ann", file).secret == "-----BEGIN X-----\nabc"
     file.chmod(0o644)
     assert "may be read by others" in run("keys", "add", account_of(live), "--file", file).err
     assert "There is a master key" in run("keys", "master").err
@@ -153,7 +247,7 @@ def test_a_key_that_is_missing_is_its_own_accounts_trouble(live: Deployed, monke
     """The others trade; and burning one needs no master key, which may be what is lost."""
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     first, *others = live.seats
-    with key_vault.vault_of(live) as (vault, _):
+    with key_vault.vault_of(live) as (vault, *_):
         for seat in live.seats:
             vault.put(seat.user.id, seat.account_id, {"key": "k" * 20, "secret": "s" * 20})
     master = live.settings.vault.master_key.expanduser()
@@ -163,7 +257,7 @@ def test_a_key_that_is_missing_is_its_own_accounts_trouble(live: Deployed, monke
     key_of = keys_of(live)
     with pytest.raises(NoKey):
         key_of(first)
-    with key_vault.vault_of(live) as (_, rows):
+    with key_vault.vault_of(live) as (_, rows, _):
         assert [halt.scope.name for halt in rows.halts()] == [first.user.id]
         seats, refused = seats_of(live.seats, rows, live.venue.id, key_of)
     assert [seat.account.id for seat in seats] == [seat.account_id for seat in others]

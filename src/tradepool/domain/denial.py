@@ -100,6 +100,10 @@ class Denial(StrEnum):
     CANARY_ORDER = "canary_order", "the order is larger than a canary's may be"
     CANARY_POSITIONS = "canary_positions", "as many positions are open as a canary may have"
     CANARY_EXPOSURE = "canary_exposure", "a canary may not have more at stake"
+    NO_ADDRESS_LIST = (
+        "no_address_list",
+        "the key may be used from any address, so no more may be at stake; list this machine's addresses at the venue",
+    )
     REPLACED = "replaced", "another instance has taken this deployment over"
 
     # ---- the venue

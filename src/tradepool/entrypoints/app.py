@@ -147,7 +147,7 @@ class Platform:
         self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._alarms: list[TradepoolError] = []
-        self._keys: dict[AccountId, KeyCheck] = {}
+        self.keys: dict[AccountId, KeyCheck] = {}
         self._gateways: list[AccountGateway] = []
         self.risk: RiskDesk | None = None
         self._supervisor = Supervisor()
@@ -282,7 +282,7 @@ class Platform:
         if self.risk is not None:
             self.risk.admit(actor)
         if self._wiring.watched:
-            self._watching.add(actor, self._keys[actor.account.account.id])
+            self._watching.add(actor, self.keys[actor.account.account.id])
 
     def _watch(self, used: Sequence[Market]) -> None:
         """Look after what is beside trading, from now on."""
@@ -325,8 +325,8 @@ class Platform:
         self._gateways.append(gateway)
         if w.watched:
             account_id = seat.account.id
-            self._keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
-            await patiently(w.clock, self._keys[account_id].check)
+            self.keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
+            await patiently(w.clock, self.keys[account_id].check)
         mandate = seat.mandate if self.risk is None else self.risk.merged(seat.mandate)
         fees = None if w.beside else await patiently(w.clock, gateway.fees)
         if fees is not None:
@@ -357,6 +357,13 @@ class Platform:
     def actor(self, account: AccountId) -> AccountActor:
         """The actor of an account; what refused the account, where it could not be started, or StillStarting."""
         return self.desk.actor(account)
+
+    async def try_key(self, account: AccountId) -> None:
+        """A person says that an account's key is good again: ask, and let it trade on. KeyRefused, VenueError, and what
+        else the account is stopped for."""
+        await self.keys[account].check()
+        self.desk.forgive(account)
+        self._watching.add(self.actor(account), self.keys[account])
 
     async def stop(self) -> None:
         """Save where the market steps stand and disconnect; protections stay at the venue."""

@@ -40,10 +40,13 @@ class VenueSettings(_Section):
 
 class VaultSettings(_Section):
     """Where the master key of the exchange keys is: a file outside the deployment's folder, or, if it is set, the variable
-    of the environment that holds the same text."""
+    of the environment that holds the same text, or the service of the system's keyring. `unlisted_exposure_max` is what an
+    account may have at stake, in the quote asset, while its key may be used from any address."""
 
     master_key: Path = Path("~/.config/tradepool/master.key")
     master_key_env: str = ""
+    master_key_keyring: str = ""
+    unlisted_exposure_max: Decimal = Field(default=Decimal(500), ge=0)
 
 
 class UserSettings(_Section):

@@ -26,6 +26,7 @@ from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
 from tradepool.entrypoints.inputs import say_if_not_compiled
+from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
@@ -268,9 +269,12 @@ def resume(deployed: Deployed, wish: Wish) -> str:
         others = [str(each.scope) for each in rows.halts()]
     word = f"{wish.scope} trades again" if lifted else f"{wish.scope} was not halted"
     asked = {"do": "resume", "kind": wish.scope.kind.value, "name": wish.scope.name}
-    told = ask(deployed.socket, asked, ANSWER_S) if running_pid(deployed) is not None and answers(deployed) else None
+    there = running_pid(deployed) is not None and answers(deployed)
+    told = ask(deployed.socket, asked, ANSWER_S) if there else None
     resumed = f" On {told} somebody else had ordered: they enter again." if told else ""
-    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}"
+    tried = ask(deployed.socket, {**asked, "do": "keys"}, ANSWER_S) if there else None
+    keys = msgspec.json.decode(tried, type=KeysTried) if tried else KeysTried()
+    return f"{word}; still halted: {', '.join(others) or 'nothing'}.{resumed}{keys.words}"
 
 
 def flatten(deployed: Deployed, wish: Wish) -> str:

@@ -5,7 +5,6 @@ A key is asked what it may do, at its venue, before it is kept: one that can wit
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
 import stat
@@ -18,30 +17,27 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.key_looks import DatabaseKeyLooks
 from tradepool.adapters.database.secrets import DatabaseSecrets
-from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
-from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.rate_limits import limits_of
-from tradepool.adapters.exchanges.transport import Session, Transport
+from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
-from tradepool.adapters.exchanges.venues import facts_of
+from tradepool.adapters.vault.keyring_key import make_in_keyring, read_from_keyring
 from tradepool.adapters.vault.master_key import MasterKey, make_master_key, parsed, read_master_key, refuse_inside
-from tradepool.adapters.vault.vault import KeyVault, forget
-from tradepool.core.risk.key_rights import check_rights, warnings_of
+from tradepool.adapters.vault.vault import KeyVault, accounts, forget
 from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.key import KeyRights
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.key_looks import looked_at
 from tradepool.entrypoints.running import reserve_of
 from tradepool.presentation.keys_page import KeyJson
 from tradepool.runtime.clock import RealClock
 from tradepool.runtime.config import nearest
-from tradepool.runtime.egress import sealed
-from tradepool.runtime.throttle import Throttle
+from tradepool.runtime.no_core import leave_no_core
 
 KEY, SECRET = "key", "secret"
-KEEP_ALIVE_MS = 30_000
+# What a place of a master key begins with that is the system's keyring.
+KEYRING = "keyring:"
 
 
 class NoSuchAccount(InvalidInput):
@@ -64,19 +60,25 @@ class KeyFileExposed(InvalidInput):
     """{file} may be read by others than its owner; run chmod 600 on it, and make a new key at the venue if others were here."""
 
 
+class KeysEnd(TradepoolError):
+    """The venue ends the trading of {count} keys within {days} days, the first: {first}; renew them there."""
+
+
 class NotAllGood(TradepoolError):
     """{count} of the keys can't be traded with, the first: {first}."""
 
 
 @contextmanager
-def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment]]:
-    """The vault of a live deployment, open meanwhile. PlayMoney, WrongDatabase, and what reading the master key raises."""
+def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment, DatabaseKeyLooks]]:
+    """The vault of a live deployment, open meanwhile, and what was found about its keys. PlayMoney, WrongDatabase, and
+    what reading the master key raises."""
     if deployed.deployment.kind is Kind.PRACTICE:
         raise PlayMoney
+    leave_no_core()
     master = master_of(deployed)
     with _store_of(deployed) as connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
-        yield KeyVault(DatabaseSecrets(connection), master), rows
+        yield KeyVault(DatabaseSecrets(connection), master), rows, DatabaseKeyLooks(connection)
 
 
 @contextmanager
@@ -94,17 +96,37 @@ def _store_of(deployed: Deployed) -> Iterator[Connection]:
 
 
 def master_of(deployed: Deployed) -> MasterKey:
-    """The master key, from the environment's variable or the file that the configuration names."""
+    """The master key, from the environment's variable, the system's keyring, or the file that the configuration names."""
     settings = deployed.settings.vault
     variable = settings.master_key_env
     if variable and variable in os.environ:
         return parsed(os.environ[variable].encode(), Path(f"${variable}"))
+    if settings.master_key_keyring:
+        return read_from_keyring(settings.master_key_keyring, deployed.deployment.id)
     return read_master_key(settings.master_key.expanduser(), deployed.folder)
 
 
-def make_master(deployed: Deployed) -> MasterKey:
-    """A new master key where the configuration names it. MasterKeyThere, MasterKeyInside."""
-    path = deployed.settings.vault.master_key.expanduser()
+def has_master(deployed: Deployed) -> bool:
+    """Whether there may be a master key where the configuration says: a file is looked for, a keyring is not asked."""
+    settings = deployed.settings.vault
+    elsewhere = bool(settings.master_key_keyring) or settings.master_key_env in os.environ
+    return elsewhere or settings.master_key.expanduser().is_file()
+
+
+def make_master(deployed: Deployed) -> tuple[MasterKey, str]:
+    """A new master key where the configuration names it, and where that is. MasterKeyThere, MasterKeyInside, and what a
+    keyring raises."""
+    settings = deployed.settings.vault
+    place = f"{KEYRING}{settings.master_key_keyring}" if settings.master_key_keyring else str(settings.master_key)
+    return _made(deployed, place), place
+
+
+def _made(deployed: Deployed, place: str) -> MasterKey:
+    """A new master key in a file, or as keyring:SERVICE."""
+    leave_no_core()
+    if place.startswith(KEYRING):
+        return make_in_keyring(place.removeprefix(KEYRING), deployed.deployment.id)
+    path = Path(place).expanduser()
     refuse_inside(path, deployed.folder)
     return make_master_key(path)
 
@@ -123,20 +145,25 @@ def user_of(deployed: Deployed, account: str) -> UserId:
 
 
 def ask_key(account: str, file: Path | None) -> Credentials:
-    """Key and secret, from a file of two lines or typed unseen; never from the command line.
+    """Key and secret, from a file of two lines (more for a secret in PEM) or typed unseen; never from the command line.
 
     NoKeyGiven, NoKeyFile, KeyFileExposed.
     """
     if file is not None:
-        given = _lines(file)
-    elif sys.stdin.isatty():
-        given = [getpass.getpass(f"API {what} of {account} (not shown): ").strip() for what in (KEY, SECRET)]
+        key, *secret = _lines(file) or [""]
+        # A private key in PEM has lines of its own.
+        given = [key, "\n".join(secret)]
     else:
-        given = [sys.stdin.readline().strip() for _ in range(2)]
-    for place, what in enumerate((KEY, SECRET)):
-        if len(given) <= place or not given[place]:
+        given = [ask_hidden(f"API {what} of {account} (not shown): ") for what in (KEY, SECRET)]
+    for what, text in zip((KEY, SECRET), given, strict=True):
+        if not text:
             raise NoKeyGiven(what=what)
     return Credentials(key=given[0], secret=given[1])
+
+
+def ask_hidden(question: str) -> str:
+    """A line typed unseen, or, where nobody types, the next one of standard input."""
+    return (getpass.getpass(question) if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def _lines(file: Path) -> list[str]:
@@ -154,30 +181,51 @@ def add(deployed: Deployed, account: str, credentials: Credentials, transport: T
     NoSuchAccount, KeyRefused (KeyTooStrong, KeyTooWeak) and what asking the venue raises; nothing is kept then.
     """
     user = user_of(deployed, account)
-    with vault_of(deployed) as (vault, rows):
-        rights = asyncio.run(rights_of(deployed, AccountId(account), credentials, transport or Transport()))
+    with vault_of(deployed) as (vault, rows, looks):
+        look, refused = looked_at(deployed, AccountId(account), credentials, transport or Transport())
+        if refused is not None:
+            raise refused
         vault.put(user, AccountId(account), {KEY: credentials.key, SECRET: credentials.secret})
-        rows.audit(_deed("keys add", account))
-    return warnings_of(rights, RealClock().now_ms())
+        looks.save([look])
+        rows.audit(deed("keys add", account))
+    return KeyJson.of(user, look, look.looked_ms).warnings
 
 
 def listed(deployed: Deployed) -> list[KeyJson]:
-    """Which accounts the vault holds a key of."""
-    with vault_of(deployed) as (vault, _):
-        return [KeyJson(account=account, user=user) for account, user in sorted(vault.accounts().items())]
+    """Which accounts the vault holds a key of, and what was found when each was looked at last. Nothing is opened for it."""
+    with _store_of(deployed) as connection:
+        DatabaseDeployment(connection, deployed.deployment)
+        held, looks = accounts(DatabaseSecrets(connection), KEY), DatabaseKeyLooks(connection).all()
+    now_ms = RealClock().now_ms()
+    return [
+        KeyJson.of(user, looks[account], now_ms) if account in looks else KeyJson(account=account, user=user)
+        for account, user in sorted(held.items())
+    ]
 
 
 def check(deployed: Deployed, transport: Transport | None = None) -> list[KeyJson]:
     """Each key asked what it may do, now."""
     found = []
-    with vault_of(deployed) as (vault, _):
-        for account, user in sorted(vault.accounts().items()):
+    with vault_of(deployed) as (vault, _, looks):
+        for account, user in sorted(vault.accounts(KEY).items()):
             try:
-                rights = asyncio.run(rights_of(deployed, account, key_in(vault, account), transport or Transport()))
-                found.append(KeyJson.of(account, user, rights, warnings_of(rights, RealClock().now_ms())))
+                look, _ = looked_at(deployed, account, key_in(vault, account), transport or Transport())
+                looks.save([look])
+                found.append(KeyJson.of(user, look, look.looked_ms))
             except TradepoolError as error:
                 found.append(KeyJson(account=account, user=user, refused=str(error)))
     return found
+
+
+def expiring(keys: Sequence[KeyJson], days: int) -> list[KeyJson]:
+    """Those whose trading the venue ends within so many days."""
+    return [each for each in keys if each.days_left is not None and each.days_left < days]
+
+
+def refuse_if_any(ending: Sequence[KeyJson], days: int) -> None:
+    """Raise KeysEnd when there are any that end so soon."""
+    if ending:
+        raise KeysEnd(count=len(ending), days=days, first=ending[0].account)
 
 
 def refuse_unless_good(keys: Sequence[KeyJson]) -> None:
@@ -187,20 +235,20 @@ def refuse_unless_good(keys: Sequence[KeyJson]) -> None:
         raise NotAllGood(count=len(bad), first=f"{bad[0].account}: {bad[0].refused.rstrip('.')}")
 
 
-def rotate(deployed: Deployed, user: str | None, new_master: Path | None) -> str:
-    """New data keys, of one user or all, or a new master key in another file; what was done."""
-    with vault_of(deployed) as (vault, rows):
+def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> str:
+    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; what was done."""
+    with vault_of(deployed) as (vault, rows, _):
         if new_master is not None:
-            refuse_inside(new_master.expanduser(), deployed.folder)
-            count = vault.rotate_master(make_master_key(new_master.expanduser()))
-            rows.audit(_deed("keys rotate master", deployed.deployment.id))
+            count = vault.rotate_master(_made(deployed, new_master))
+            rows.audit(deed("keys rotate master", deployed.deployment.id))
+            name = "master_key_keyring" if new_master.startswith(KEYRING) else "master_key"
             return (
-                f"{count} data keys are under the master key in {new_master}; name it as master_key in [vault] of "
+                f"{count} data keys are under the master key in {new_master}; name it as {name} in [vault] of "
                 f"{deployed.file}, keep a copy of it, and delete the old one."
             )
         users = {UserId(user)} if user else set(vault.accounts().values())
         count = sum(vault.rotate_user(each) for each in sorted(users))
-        rows.audit(_deed("keys rotate", user or deployed.deployment.id))
+        rows.audit(deed("keys rotate", user or deployed.deployment.id))
         return f"{count} secrets are sealed anew under new data keys."
 
 
@@ -213,6 +261,7 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
         halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=getpass.getuser(), reason=f"key burnt: {reason}")
         DatabaseDeployment(connection, deployed.deployment).halt(halt, "keys burn")
         there = forget(DatabaseSecrets(connection), AccountId(account))
+        DatabaseKeyLooks(connection).forget(AccountId(account))
     kept = "The key is forgotten here" if there else "There was no key of it here"
     return (
         f"{kept}, and entries of {user} are halted. Now, at {deployed.venue.id}: 1. delete the key in the account's API "
@@ -222,35 +271,6 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
     )
 
 
-async def rights_of(
-    deployed: Deployed, account: AccountId, credentials: Credentials, transport: Transport
-) -> KeyRights:
-    """What a key may do, as its venue says. Raises what `check_rights` does, and VenueError."""
-    clock, venue = RealClock(), deployed.venue.id
-    reach = facts_of(venue).reach
-    with sealed(reach.names, lambda error: None):
-        session = Session(transport, (), reach, lambda error: None, 0)
-        broker, ignore = Throttle(limits_of(venue), clock), _ignore
-        feed = CcxtFeed(venue, session, clock, ignore, KEEP_ALIVE_MS, broker)
-        try:
-            # The clients of accounts are made after the feed's, whose markets they share.
-            await feed.markets()
-            await feed.read_clock()
-            gateway = CcxtGateway(account, credentials, feed.client, (), session, clock, ignore, KEEP_ALIVE_MS, broker)
-            try:
-                rights = await gateway.rights()
-            finally:
-                await gateway.close()
-            check_rights(rights, venue, account)
-            return rights
-        finally:
-            await feed.close()
-            await session.close()
-
-
-def _ignore(time_ms: int) -> None:
-    """Nobody's clock follows the venue's here."""
-
-
-def _deed(what: str, scope: str) -> Deed:
+def deed(what: str, scope: str) -> Deed:
+    """What somebody did now, for the audit."""
     return Deed(time_ms=RealClock().now_ms(), by=getpass.getuser(), what=what, scope=scope, reason="")

@@ -13,8 +13,9 @@ from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.deployment import Deployed, Seated
-from tradepool.entrypoints.key_vault import key_in, vault_of
+from tradepool.entrypoints.key_vault import KEY, has_master, key_in, vault_of
 from tradepool.entrypoints.practice import practice_key
+from tradepool.runtime.no_core import leave_no_core
 from tradepool.runtime.supervise import outcome_of
 
 KeyOf = Callable[[Seated], Credentials]
@@ -29,6 +30,7 @@ def keys_of(deployed: Deployed) -> KeyOf:
     when that one is asked for: it is its account's trouble, and no other's."""
     if deployed.deployment.kind is Kind.PRACTICE:
         return lambda seat: practice_key(deployed, seat.account_id)
+    leave_no_core()
     held = _of_the_vault(deployed)
     for seat in deployed.seats:
         if seat.account_id not in held:
@@ -45,12 +47,11 @@ def keys_of(deployed: Deployed) -> KeyOf:
 
 def _of_the_vault(deployed: Deployed) -> dict[AccountId, Credentials | Exception]:
     """The keys of the accounts that are traded, or what is wrong with each, of a vault that has a master key."""
-    settings = deployed.settings.vault
-    if not settings.master_key.expanduser().is_file() and settings.master_key_env not in os.environ:
+    if not has_master(deployed):
         return {}
     traded = {seat.account_id for seat in deployed.seats}
-    with vault_of(deployed) as (vault, _):
-        accounts = [account for account in vault.accounts() if account in traded]
+    with vault_of(deployed) as (vault, _, _):
+        accounts = [account for account in vault.accounts(KEY) if account in traded]
         return {account: outcome_of(partial(key_in, vault, account)) for account in accounts}
 
 

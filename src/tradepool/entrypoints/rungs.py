@@ -54,7 +54,9 @@ class Rungs:
         )
         return self.may_enter(seat, account, entry)
 
-    def cap(self, seat: Seated, account: Account, time_ms: int) -> OrdersCapped | None:
-        """What an account has to hear so that it sizes for its rung; None where it does already."""
-        cap = seat.cap.order_notional_max if self.of(seat) is Mode.CANARY else None
+    def cap(self, seat: Seated, account: Account, time_ms: int, most: Decimal | None = None) -> OrdersCapped | None:
+        """What an account has to hear so that it sizes for its rung, and for what an order may be at `most` for another
+        reason; None where it does already."""
+        caps = [seat.cap.order_notional_max] if self.of(seat) is Mode.CANARY else []
+        cap = min(caps if most is None else [*caps, most], default=None)
         return None if account.order_cap == cap else OrdersCapped(time_ms=time_ms, order_notional_max=cap)

@@ -43,6 +43,7 @@ from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import say_if_not_compiled
+from tradepool.entrypoints.key_watch import KeyWatch
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
@@ -132,18 +133,18 @@ class Trading:
         """Nothing is connected before `run`."""
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
-        self._rungs, self._capped = Rungs(connection), (-1, 0)
+        self._rungs = Rungs(connection)
+        self._capped: object = None
         self._epoch = self._rows.epoch
         self._suspensions = DatabaseSuspensions(connection)
         self._gathering = DailyGathering(deployed, connection, self._real)
         self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}
         self._seats = {seat.account_id: seat for seat in deployed.seats}
-        self._over = asyncio.Event()
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
         refuse_lost_markets(deployed.seats, journal)
-        self._ready = False
+        self._ready, self._over = False, asyncio.Event()
         self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
         self._platform = Platform(
@@ -174,6 +175,7 @@ class Trading:
                 on_strategy_failed=self._strategy_failed,
             )
         )
+        self._keys = KeyWatch(deployed, self._platform, connection, clock)
 
     def _gated(self, gateway: AccountGateway) -> AccountGateway:
         return cast("AccountGateway", GatedGateway(gateway, self._may_enter, self._clock))
@@ -189,7 +191,8 @@ class Trading:
             return Denial.DISK_FULL
         if self._suspensions.why_not(request.market, self._names[request.strategy_id], self._real.now_ms()) is not None:
             return Denial.SUSPENDED
-        return self._rungs.may_enter(seat, self._platform.actor(request.account).account, request)
+        account = self._platform.actor(request.account).account
+        return self._keys.may_enter(seat, account, request) or self._rungs.may_enter(seat, account, request)
 
     def _strategy_failed(self, strategy: StrategyId) -> None:
         try:
@@ -238,7 +241,7 @@ class Trading:
         """Look after it all beside trading, which goes on whatever becomes of that."""
         lookout = Lookout(self._deployed, self._platform, self._rows, self._reserve, (self._clock, self._real))
         name = f"{self._deployed.deployment.kind.value} {self._deployed.deployment.id}"
-        alarms = Alarms(lookout.look, self._channels, self._real, name, self._sign_of_life)
+        alarms = Alarms(self._keys.beside(lookout.look), self._channels, self._real, name, self._sign_of_life)
         return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
 
     def _audit(self, what: str) -> None:
@@ -264,9 +267,9 @@ class Trading:
     def _cap(self) -> None:
         """Let accounts size their entries for the rung that their mandate stands on."""
         actors = [(seat, actor) for seat, actor in self._actors() if actor is not None]
-        seen = (self._rungs.promotions.last(), len(actors))
+        seen = (self._rungs.promotions.last(), len(actors), self._keys.capped)
         for seat, actor in actors if seen != self._capped else ():
-            if cap := self._rungs.cap(seat, actor.account, self._clock.now_ms()):
+            if cap := self._rungs.cap(seat, actor.account, self._clock.now_ms(), self._keys.most(seat)):
                 actor.post(cap)
         self._capped = seen
 
@@ -285,6 +288,8 @@ class Trading:
                 return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
             case "resume":
                 return self._resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
+            case "keys":
+                return await self._keys.resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
             case "positions":
                 return self._all(position_rows)
             case "orders":

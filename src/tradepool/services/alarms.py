@@ -39,16 +39,18 @@ class Kind(StrEnum):
     DISK_LOW = "disk low"
     DISK_FULL = "disk full"
     BLIND = "blind"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """It is said after it has lasted `after_ms`, and over when it was gone for `calm_ms`. While it is `unsafe`, no sign of
-    life goes out."""
+    life goes out. What is said `once` is not said again, and not that it is over."""
 
     after_ms: int = 0
     calm_ms: int = 30_000
     unsafe: bool = True
+    once: bool = False
 
 
 RULES: Mapping[Kind, Rule] = {
@@ -62,6 +64,8 @@ RULES: Mapping[Kind, Rule] = {
     Kind.DISK_LOW: Rule(unsafe=False),
     Kind.DISK_FULL: Rule(),
     Kind.BLIND: Rule(after_ms=10_000),
+    # A person's homework, of days.
+    Kind.KEY: Rule(unsafe=False, once=True),
 }
 
 
@@ -133,10 +137,10 @@ class AlarmBook:
             if known.seen_ms < now_ms:
                 if now_ms - known.seen_ms >= (rule.calm_ms if known.said else 0):
                     del self._known[key]
-                    said += [Said("OVER", known.trouble)] if known.said else []
+                    said += [Said("OVER", known.trouble)] if known.said and not rule.once else []
             elif not known.said and now_ms - known.since_ms >= rule.after_ms:
                 said.append(self._say("ALARM", known, now_ms))
-            elif known.said and now_ms >= known.next_ms:
+            elif known.said and now_ms >= known.next_ms and not rule.once:
                 said.append(self._say("STILL", known, now_ms))
         return said
 

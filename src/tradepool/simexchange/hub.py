@@ -115,6 +115,10 @@ class Hub:
                 self.close_users(link, number)
         self.flush()
 
+    def has_user(self, link: Link) -> bool:
+        """Whether a connection carries any user stream."""
+        return any(link in links for links in self._users.values())
+
     def close_users(self, link: Link, number: int | None = None) -> None:
         """End a connection's user stream of that number, or all of them."""
         for key, links in list(self._users.items()):

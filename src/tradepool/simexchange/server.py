@@ -27,7 +27,7 @@ from tradepool.simexchange.bad_asks import BadAsks
 from tradepool.simexchange.bad_calls import BadCalls, reset
 from tradepool.simexchange.bad_frames import BadFrames
 from tradepool.simexchange.bad_times import BadTimes
-from tradepool.simexchange.codecs.binance import streams, user_stream
+from tradepool.simexchange.codecs.binance import session, streams, user_stream
 from tradepool.simexchange.codecs.binance.api_methods import ApiMethods
 from tradepool.simexchange.codecs.binance.gate import NO_ADDRESS, Gate
 from tradepool.simexchange.codecs.binance.rejection import Rejection, rejection
@@ -59,7 +59,9 @@ API_HOSTS = frozenset(("ws-api.binance.com",))
 class SocketLink:
     """A WebSocket connection as the hub sees it."""
 
-    def __init__(self, request: web.BaseRequest, through: Callable[[SocketLink, bytes], bytes]) -> None:
+    def __init__(
+        self, request: web.BaseRequest, through: Callable[[SocketLink, bytes], bytes], since_ms: int = 0
+    ) -> None:
         """Take the connection of an upgraded request; `through` says what of the frames written goes out."""
         transport = request.transport
         assert transport is not None, "an upgraded request has its connection"
@@ -69,6 +71,8 @@ class SocketLink:
         self._transport, self._protocol = transport, request.protocol
         self._through = through
         self.accounts: dict[int, str] = {}
+        self.since_ms = since_ms
+        self.logon: session.Logon | None = None
         self.held: list[bytes] = []
         self.late: list[bytes] = []
 
@@ -264,7 +268,7 @@ class Server:
             said = rejection(refused)
             return web.Response(status=said.status, body=said.body(), headers=said.headers())
         await socket.prepare(request)
-        link = SocketLink(request, self._through)
+        link = SocketLink(request, self._through, self._venue.clock_ms())
         self.links.add(link)
         self._hub.set_combined(link, combined=_is_combined(request))
         for name in named:
@@ -339,10 +343,15 @@ class Server:
             return {}
         if ask.method == "time":
             return {"serverTime": self._venue.clock_ms()}
+        if ask.method in session.METHODS:
+            return session.answer(self._venue, ask, link, address, streams=self._hub.has_user(link))
         if ask.method in self._methods:
-            return self._methods.result(ask, address)
-        if ask.method == user_stream.USER_SUBSCRIBE:
-            key, _ = user_stream.signed_key(self._venue, ask.params, address=address)
+            return self._methods.result(ask, address, link.logon.key if link.logon else "")
+        if ask.method in (user_stream.USER_SUBSCRIBE, session.SUBSCRIBE):
+            if ask.method == session.SUBSCRIBE:
+                key = session.logged_on(self._venue, link, address)
+            else:
+                key, _ = user_stream.signed_key(self._venue, ask.params, address=address)
             opened = self._hub.open_user(key.account.key, link, key.name)
             link.accounts[opened] = key.account.key
             return {"subscriptionId": opened}

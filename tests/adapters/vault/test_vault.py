@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.adapters.database.secrets import DatabaseSecrets, StillOnDisk
 from tradepool.adapters.vault.envelope import BadPlace, KeyDamaged, OtherMasterKey, SecretDamaged
 from tradepool.adapters.vault.master_key import (
     MasterKeyExposed,
@@ -93,6 +93,34 @@ def test_a_record_that_was_moved_does_not_open(tmp_path: Path, change: dict[str,
         assert mine.sealed.hex() not in said
 
 
+EDITS = {
+    "user": "update secret set user = 'bob' where account = 'main'",
+    "field": "update secret set field = 'other' where account = 'main' and field = 'key'; "
+    "update secret set field = 'key' where account = 'main' and field = 'secret'",
+    "version": "update secret set version = version + 1 where account = 'main'",
+    "older version": "update secret set version = version - 1 where account = 'main'",
+    "account": "delete from secret where account = 'spare'; update secret set account = 'spare' where account = 'main'",
+    "sealed and nonce": "update secret set (sealed, nonce) = (select sealed, nonce from secret where account = 'bobs' "
+    "and field = 'key') where account = 'main'",
+    "data key": "update data_key set (wrapped, nonce) = (select wrapped, nonce from data_key where user = 'bob') "
+    "where user = 'ann'",
+    "whose data key": "delete from data_key where user = 'ann'; update data_key set user = 'ann' where user = 'bob'",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_what_was_edited_by_sql_does_not_open(tmp_path: Path, edit: str) -> None:
+    """A record moved to another user, account, field or version, with the values of another, or under another's key."""
+    with vault_in(tmp_path) as (vault, _, connection):
+        for statement in edit.split("; "):
+            connection.execute(text(statement))
+        connection.commit()
+        account = SPARE if "set account" in edit else MAIN
+        with pytest.raises((SecretDamaged, KeyDamaged)) as caught:
+            vault.get(account, "key")
+        assert "planted" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path) -> None:
     """In a nonce, a sealed secret or a wrapped key."""
     with vault_in(tmp_path) as (vault, store, _):
@@ -140,6 +168,36 @@ def test_a_rotation_leaves_nothing_of_the_old_keys(tmp_path: Path) -> None:
         old = read_master_key(tmp_path / "keys" / "master", tmp_path / "data")
         with pytest.raises(OtherMasterKey):
             KeyVault(store, old).get(MAIN, "secret")
+
+
+def test_rotations_while_somebody_reads_leave_nothing_of_the_old_keys(tmp_path: Path) -> None:
+    """The trading process has the database open and reads; and it dies, which leaves the log of writes behind."""
+    with vault_in(tmp_path) as (vault, store, _):
+        reader = open_store(tmp_path / "data" / "store.sqlite")
+        reader.execute(text("select count(*) from secret")).all()
+        old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
+        reader.rollback()
+        for _ in range(3):
+            vault.rotate_user(ANN)
+            vault.rotate_user(BOB)
+        vault.rotate_master(make_master_key(tmp_path / "keys" / "new"))
+        left = bytes_of(tmp_path)
+        assert [one for one in old if one in left] == []
+        dispose(reader)
+
+
+def test_a_rotation_that_could_not_overwrite_says_so(tmp_path: Path) -> None:
+    """A reader in the midst of its transaction keeps the old pages: who rotates has to know."""
+    with vault_in(tmp_path) as (vault, _, connection):
+        connection.exec_driver_sql("pragma busy_timeout=20")
+        reader = open_store(tmp_path / "data" / "store.sqlite")
+        reader.exec_driver_sql("BEGIN")
+        reader.execute(text("select count(*) from secret")).all()
+        with pytest.raises(StillOnDisk, match="in use by another process"):
+            vault.rotate_user(ANN)
+        assert vault.get(MAIN, "secret") == f"{PLANTED['secret']}{MAIN}"
+        dispose(reader)
+        vault.rotate_user(ANN)
 
 
 def test_what_is_added_anew_is_a_version_on_and_what_is_forgotten_is_gone(tmp_path: Path) -> None:

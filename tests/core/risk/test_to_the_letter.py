@@ -10,7 +10,8 @@ import pytest
 from tests.nouns import ACCOUNT, BTC, ETH, request
 from tradepool.core.risk.anomaly import CLOSES_MIN, OddPrices
 from tradepool.core.risk.key_rights import (
-    EXPIRY_WARNING_MS,
+    DAY_MS,
+    EXPIRY_DAYS,
     KeyTooStrong,
     KeyTooWeak,
     changes,
@@ -53,13 +54,16 @@ def test_only_keys_that_trade_and_move_nothing_are_taken() -> None:
 def test_what_is_taken_may_be_warned_of() -> None:
     assert warnings_of(GOOD, 0) == []
     assert [w[:25] for w in warnings_of(replace(GOOD, other_markets=True), 0)] == ["it may trade margin, futu"]
-    for until_ms, warned in ((EXPIRY_WARNING_MS + 9, 0), (EXPIRY_WARNING_MS + 10, 0), (EXPIRY_WARNING_MS + 8, 1)):
-        found = warnings_of(replace(GOOD, trading_until_ms=until_ms), 9)
-        assert found == ["the venue ends its trading within a week: renew it there"] * warned
+    for days in EXPIRY_DAYS:
+        for late_ms, said in ((1, False), (0, True), (-1, True)):
+            found = warnings_of(replace(GOOD, trading_until_ms=days * DAY_MS + 9 + late_ms), 9)
+            within = f"the venue ends its trading within {days} day{'s' * (days > 1)}: renew it there"
+            assert (within in found) is said
+            assert len(found) == (1 if said or days < EXPIRY_DAYS[0] else 0)
     after = replace(GOOD, transfers=True, trading=False, trading_until_ms=5)
     assert changes(GOOD, after) == ["-trading", "+transfers"]
     assert changes(after, GOOD) == ["+trading", "-transfers"]
-    assert changes(GOOD, replace(GOOD, trading_until_ms=5)) == []
+    assert changes(GOOD, replace(GOOD, trading_until_ms=5, created_ms=5)) == []
 
 
 def test_a_market_is_found_or_what_was_meant_is_said() -> None:

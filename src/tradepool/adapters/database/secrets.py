@@ -9,8 +9,13 @@ from sqlalchemy import Connection, delete, insert, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import transaction
+from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
+
+
+class StillOnDisk(TradepoolError):
+    """What was asked is done, but sealed keys that it replaced may still lie in the log of {path}, which is in use by another process; stop that, and rotate once more."""
 
 
 class DatabaseSecrets:
@@ -52,7 +57,8 @@ class DatabaseSecrets:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """One transaction, begun with the write lock. Raises StoreUnusable when the database can't be used."""
+        """One transaction, begun with the write lock. Raises StoreUnusable when the database can't be used; StillOnDisk, with
+        all done, when what was replaced could not be overwritten."""
         # Deleted bytes are overwritten, in this connection at least: an old key must not be found on the disk.
         self._connection.exec_driver_sql("pragma secure_delete=ON")
         self._connection.rollback()
@@ -63,8 +69,10 @@ class DatabaseSecrets:
                 yield
         finally:
             self._changing = False
-        self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)")
+        busy, *_ = self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)").one()
         self._connection.rollback()
+        if busy:
+            raise StillOnDisk(path=self._connection.engine.url.database)
 
     def replace(self, keys: Sequence[WrappedKey], secrets: Sequence[SealedSecret]) -> None:
         """Make these the only ones there are, within `changing`."""

@@ -200,6 +200,7 @@ def rights_from(answer: Mapping[str, Any]) -> KeyRights:
         other_markets=any(_flag(answer.get(name, False)) for name in other),
         listed_addresses=_flag(answer["ipRestrict"]),
         trading_until_ms=until or None,
+        created_ms=int(answer.get("createTime") or 0) or None,
     )
 
 

@@ -73,11 +73,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFacts:
-    """One venue. What it limits is in `rate_limits`."""
+    """One venue. What it limits is in `rate_limits`. `public_keys`: it takes the public half of an Ed25519 pair for a key."""
 
     id: str
     certified: bool
     reach: Reach
+    public_keys: bool = False
 
 
 _PUBLIC = frozenset(
@@ -124,6 +125,7 @@ BINANCE = VenueFacts(
         },
         signed=_ACCOUNT_READS | _ORDERS,
     ),
+    public_keys=True,
 )
 
 CERTIFIED: Mapping[str, VenueFacts] = {BINANCE.id: BINANCE}

@@ -67,10 +67,15 @@ def make_master_key(path: Path) -> MasterKey:
     except FileExistsError:
         raise MasterKeyThere(path=path) from None
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(f"{HEAD}{base64.b64encode(key.secret).decode()}\n")
+        file.write(f"{text_of(key)}\n")
         file.flush()
         os.fsync(file.fileno())
     return key
+
+
+def text_of(key: MasterKey) -> str:
+    """A master key as it is written; `parsed` reads it."""
+    return f"{HEAD}{base64.b64encode(key.secret).decode()}"
 
 
 def refuse_inside(path: Path, protects: Path) -> None:

@@ -24,8 +24,8 @@ class KeyVault:
         self._store = store
         self._master = master
 
-    def put(self, user: UserId, account: AccountId, fields: Mapping[str, str]) -> None:
-        """Keep an account's secrets, one version on; its older ones are gone.
+    def put(self, user: UserId, account: AccountId, fields: Mapping[str, str], *, beside: bool = False) -> None:
+        """Keep an account's secrets, one version on; its older ones are gone, but for other fields if it is `beside` those.
 
         Raises OtherMasterKey and KeyDamaged, and has then changed nothing.
         """
@@ -34,7 +34,9 @@ class KeyVault:
             data_key = unwrapped(keys[user], self._master) if user in keys else new_data_key()
             keys.setdefault(user, wrapped(data_key, user, self._master))
             version = max((held.place.version for held in secrets if held.place.account == account), default=0) + 1
-            others = [held for held in secrets if held.place.account != account]
+            others = [
+                held for held in secrets if held.place.account != account or (beside and held.place.field not in fields)
+            ]
             new = [
                 sealed(secret, data_key, Place(user=user, account=account, field=field, version=version))
                 for field, secret in fields.items()
@@ -48,9 +50,9 @@ class KeyVault:
                 return opened(held, self._data_key(held.place.user, account, field))
         raise NoSecret(account=account, field=field)
 
-    def accounts(self) -> dict[AccountId, UserId]:
-        """Whose accounts it holds something of."""
-        return {held.place.account: held.place.user for held in self._store.secrets()}
+    def accounts(self, field: str | None = None) -> dict[AccountId, UserId]:
+        """Whose accounts it holds something of, or that field."""
+        return accounts(self._store, field)
 
     def forget(self, account: AccountId) -> bool:
         """Keep nothing of an account any more; whether there was something. A user without any loses the data key too."""
@@ -88,6 +90,12 @@ class KeyVault:
         if held is None:
             raise NoSecret(account=account, field=field)
         return unwrapped(held, self._master)
+
+
+def accounts(store: SecretStore, field: str | None = None) -> dict[AccountId, UserId]:
+    """What `KeyVault.accounts` says; no master key is needed for it."""
+    places = [held.place for held in store.secrets()]
+    return {place.account: place.user for place in places if field in (None, place.field)}
 
 
 def forget(store: SecretStore, account: AccountId) -> bool:

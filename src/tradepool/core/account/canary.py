@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradepool.core.account.account import Account
 from tradepool.core.account.slot import Slot
 from tradepool.domain.mandate import CanaryCap
@@ -12,15 +14,25 @@ ORDER, POSITIONS, EXPOSURE = "canary_order", "canary_positions", "canary_exposur
 
 def beyond(cap: CanaryCap, account: Account, request: OrderRequest) -> str:
     """Why an entry is more than a canary may risk, in one word; "" if it is not. Amounts are at the last close."""
-    wanted = account.slots[request.market]
-    notional = request.quantity * wanted.market.price(wanted.mark)
+    wanted, notional = account.slots[request.market], notional_of(account, request)
     if notional > cap.order_notional_max:
         return ORDER
     others = [slot for slot in account.slots.values() if slot is not wanted and _at_stake(slot)]
     if len(others) + 1 > cap.positions_max:
         return POSITIONS
+    return EXPOSURE if at_stake_with(account, request) > cap.exposure_max else ""
+
+
+def notional_of(account: Account, request: OrderRequest) -> Decimal:
+    """What an order is worth at its market's last close, in the quote asset."""
+    slot = account.slots[request.market]
+    return request.quantity * slot.market.price(slot.mark)
+
+
+def at_stake_with(account: Account, request: OrderRequest) -> Decimal:
+    """What all that is held is worth at the last closes, and an order to it, in the quote asset."""
     held = sum(slot.worth() for slot in account.slots.values()) * account.quote_unit
-    return EXPOSURE if held + notional > cap.exposure_max else ""
+    return held + notional_of(account, request)
 
 
 def _at_stake(slot: Slot) -> bool:

@@ -8,7 +8,11 @@ from tradepool.domain.errors import KeyRefused
 from tradepool.domain.ids import AccountId
 from tradepool.domain.key import KeyRights
 
-EXPIRY_WARNING_MS = 7 * 86_400_000
+DAY_MS = 86_400_000
+# How many days before its end a key is warned of: once for each.
+EXPIRY_DAYS = (14, 7, 3, 1)
+# What is no right, but a time.
+_TIMES = ("trading_until_ms", "created_ms")
 
 
 class KeyTooStrong(KeyRefused):
@@ -43,13 +47,30 @@ def warnings_of(rights: KeyRights, now_ms: int) -> list[str]:
         found.append("it may be used from any address: list the addresses of this machine at the venue")
     if rights.other_markets:
         found.append("it may trade margin, futures or options: switch that off at the venue")
-    if rights.trading_until_ms is not None and rights.trading_until_ms - now_ms < EXPIRY_WARNING_MS:
-        found.append("the venue ends its trading within a week: renew it there")
+    days = expires_within(rights, now_ms)
+    if days is not None:
+        found.append(f"the venue ends its trading within {days} {'day' if days == 1 else 'days'}: renew it there")
     return found
+
+
+def expires_within(rights: KeyRights, now_ms: int) -> int | None:
+    """The least of EXPIRY_DAYS within which a key's trading ends; None where it is longer than all of them.
+
+    >>> key = KeyRights(
+    ...     reading=True, trading=True, withdrawals=False, transfers=False, other_markets=False, listed_addresses=False,
+    ...     trading_until_ms=20 * DAY_MS,
+    ... )
+    >>> [expires_within(key, day * DAY_MS) for day in (0, 5, 6, 13, 17, 19, 21)]
+    [None, None, 14, 7, 3, 1, 1]
+    """
+    if rights.trading_until_ms is None:
+        return None
+    left_ms = rights.trading_until_ms - now_ms
+    return min((days for days in EXPIRY_DAYS if left_ms <= days * DAY_MS), default=None)
 
 
 def changes(before: KeyRights, after: KeyRights) -> list[str]:
     """What a key may now and might not before, and the other way round: `+transfers`, `-trading`."""
-    names = [each.name for each in fields(KeyRights) if each.name != "trading_until_ms"]
+    names = [each.name for each in fields(KeyRights) if each.name not in _TIMES]
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
     return [f"{'+' if now else '-'}{name}" for name, was, now in pairs if was != now]

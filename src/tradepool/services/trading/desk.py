@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from tradepool.domain.balance import Balance
-from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
+from tradepool.domain.errors import InvalidInput, KeyRefused, TradepoolError, VenueError
 from tradepool.domain.event import CandlesClosed, EntriesResumed, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
@@ -38,6 +38,10 @@ Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
 class StillStarting(TradepoolError):
     """Account {account} is still starting; ask again in a moment."""
+
+
+class NotStarted(TradepoolError):
+    """The key of account {account} is good now, and was refused when trading started; run tradepool stop, then tradepool start."""
 
 
 class NothingToResume(InvalidInput):
@@ -225,7 +229,10 @@ class TradingDesk:
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
         stream keeps back is still noticed, protections are still replaced."""
-        self.halted.setdefault(account, error)
+        held = self.halted.setdefault(account, error)
+        if isinstance(held, KeyRefused) and not isinstance(error, VenueError):
+            # Another key does not mend this.
+            self.halted[account] = error
         self._kept.pop(account, None)
         if account in self._by_account:
             self._by_account[account].sender.halt()
@@ -291,6 +298,21 @@ class TradingDesk:
         if actor.account.foreign is None:
             raise NothingToResume(account=account)
         actor.post(EntriesResumed(time_ms=self._clock.now_ms()))
+
+    def forgive(self, account: AccountId) -> None:
+        """An account that was stopped for its key trades on: the key is good again, and a person says so. NotStarted, and
+        what it is stopped for, if that is anything else."""
+        error, actor = self.halted.get(account), self._by_account.get(account)
+        if error is not None and not isinstance(error, KeyRefused):
+            raise error
+        if actor is None:
+            raise NotStarted(account=account)
+        self.halted.pop(account, None)
+        actor.sender.resume()
+        # Who was refused is not read any more.
+        self.feed.admit(actor)
+        if not actor.account.listening:
+            self.feed.lost(actor)
 
     async def stop(self) -> None:
         """Stop acting; protections stay at the venue."""

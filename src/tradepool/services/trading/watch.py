@@ -33,11 +33,12 @@ OnRefused = Callable[[AccountId, Exception], None]
 
 
 class KeyCheck:
-    """One key: taken or refused, and what has changed since. `rights` are as the venue told them last."""
+    """One key: taken or refused, and what has changed since. `rights` are as the venue told them last, at `told_ms`."""
 
     def __init__(self, gateway: AccountGateway, venue: str, account: AccountId, clock: Clock) -> None:
         """Nothing is known yet."""
         self.rights: KeyRights | None = None
+        self.told_ms = 0
         self._gateway = gateway
         self._venue = venue
         self._account = account
@@ -46,7 +47,7 @@ class KeyCheck:
     async def check(self) -> KeyRights:
         """Ask and judge. Raises KeyRefused (KeyTooStrong, KeyTooWeak among them), or VenueError if it was not told."""
         before, now = self.rights, await self._gateway.rights()
-        self.rights = now
+        self.rights, self.told_ms = now, self._clock.now_ms()
         changed = [] if before is None else key_rights.changes(before, now)
         if changed:
             log.warning("the rights of a key have changed", account=self._account, changed=changed)

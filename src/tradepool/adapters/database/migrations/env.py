@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from tradepool.adapters.database import pool_tables
+from tradepool.adapters.database import (  # noqa: F401  their tables are in METADATA once they are imported
+    pool_tables,
+    vault_tables,
+)
 from tradepool.adapters.database.tables import METADATA
-
-assert pool_tables.pool_consent.metadata is METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
 with context.begin_transaction():

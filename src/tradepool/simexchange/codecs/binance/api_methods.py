@@ -69,13 +69,13 @@ class ApiMethods:
         route = METHODS.get(method)
         return route in self._private or route in self._public
 
-    def result(self, ask: Ask, address: str = NO_ADDRESS) -> object:
-        """What is sent back as `result`; Rejection when the request is refused."""
+    def result(self, ask: Ask, address: str = NO_ADDRESS, session: str = "") -> object:
+        """What is sent back as `result`; Rejection when the request is refused. `session` as in `signed_key`."""
         try:
             route = METHODS[ask.method]
             if public := self._public.get(route):
                 return orjson.Fragment(public(Parameters.of_json(ask.params)))
-            key, parameters = signed_key(self._venue, ask.params, needed_right(*route), address)
+            key, parameters = signed_key(self._venue, ask.params, needed_right(*route), address, session)
             if route in PLACING:
                 self._gate.check_placing(key.account)
             return orjson.Fragment(self._private[route](key.account, parameters))

@@ -68,15 +68,25 @@ class Gate:
         texts = Parameters.of_json(ask.params)
         self.charge(method_cost(ask.method, texts), texts.optional("apiKey"), address)
 
-    def admit(self, key: str, parameters: Parameters, signed: tuple[str, str], address: str, right: Right) -> ApiKey:
+    def admit(
+        self, key: str, parameters: Parameters, signed: tuple[str, str] | None, address: str, right: Right
+    ) -> ApiKey:
         """The key that signed; Rejection when it, its place, its proof, its time or its right fails.
 
-        `signed` is the raw text that the signature covers, and the signature.
+        `signed` is the raw text that the signature covers, and the signature; None where the connection has logged on.
         """
         api_key = self._known(key, address)
-        parameters.text("signature")
-        check_signature(api_key, *signed)
+        if signed is not None:
+            parameters.text("signature")
+            check_signature(api_key, *signed)
         check_time(parameters, self._venue.clock_ms())
+        return self._allowed(api_key, right)
+
+    def let_in(self, key: str, address: str, right: Right) -> ApiKey:
+        """A key that needs no proof; Rejection when it, its place or its right fails."""
+        return self._allowed(self._known(key, address), right)
+
+    def _allowed(self, api_key: ApiKey, right: Right) -> ApiKey:
         if not api_key.permissions.allows(right, self._venue.clock_ms()):
             if right in (Right.WITHDRAWALS, Right.UNIVERSAL_TRANSFER):
                 raise Rejection(-1002, "You are not authorized to execute this request.", status=401)

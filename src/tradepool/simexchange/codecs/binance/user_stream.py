@@ -16,17 +16,20 @@ USER_UNSUBSCRIBE = "userDataStream.unsubscribe"
 
 
 def signed_key(
-    venue: Venue, params: object, right: Right = Right.READING, address: str = NO_ADDRESS
+    venue: Venue, params: object, right: Right = Right.READING, address: str = NO_ADDRESS, session: str = ""
 ) -> tuple[ApiKey, Parameters]:
     """Whose key signed a request and what it says: the signature covers all parameters, sorted by name.
 
-    Rejection when the proof fails or the key lacks the right.
+    Rejection when the proof fails or the key lacks the right. `session` is the key that the connection has logged on
+    with, which stands in for one that the request does not name.
     """
     if not isinstance(params, dict):
         raise Rejection(-1100, "Illegal characters found in a parameter.")
     texts = {str(name): _text(value) for name, value in params.items()}
     signed = "&".join(f"{name}={texts[name]}" for name in sorted(texts) if name != "signature")
     parameters, proof = Parameters(texts), (signed, texts.get("signature", ""))
+    if session and "apiKey" not in texts:
+        return Gate(venue).admit(session, parameters, None, address, right), parameters
     return Gate(venue).admit(texts.get("apiKey", ""), parameters, proof, address, right), parameters
 
 

@@ -133,7 +133,7 @@ def request_cost(method: str, path: str, parameters: Parameters) -> Cost:
 
 def method_cost(method: str, parameters: Parameters) -> Cost:
     """What a request on the ws-api costs."""
-    if method.startswith("userDataStream."):
+    if method.startswith(("userDataStream.", "session.")):
         return Cost(USER_STREAM_WEIGHT)
     verb, path = _METHODS.get(method, ("", ""))
     return Cost(_weight(verb, path, parameters))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0008"
+down_revision = "0014"
 
 MS = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

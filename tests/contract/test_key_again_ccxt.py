@@ -1,0 +1,66 @@
+"""A key that is good again ends what it alone has stopped, and nothing else; through a whole platform and real ccxt."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.contract.watch_kit import SAFE, World, tell
+from tests.simexchange.exchange_kit import MINUTE
+from tradepool.domain.errors import BrokenLaw, KeyRefused
+from tradepool.services.trading.desk import NotStarted
+from tradepool.simexchange.keys import Permissions
+from tradepool.simexchange.tls import TlsFiles, make_tls_files
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """One authority for all."""
+    return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a path short enough for a socket."""
+    return tmp_path_factory.mktemp("p")
+
+
+def test_an_account_that_is_stopped_for_more_than_its_key_stays_stopped(place: Path, files: TlsFiles) -> None:
+    """C-905: whichever came first; and a key that is still bad is refused by its own name."""
+
+    async def story(world: World) -> None:
+        desk, law = world.platform.desk, BrokenLaw(law="a law", facts="broken")
+        for number, first in enumerate((True, False)):
+            account = world.seats[number].account.id
+            if first:
+                desk.halt(account, law)
+            world.venue.keys.allow(world.key(number), Permissions(withdrawals=True, addresses=SAFE.addresses))
+            with pytest.raises(KeyRefused, match="may withdraw"):
+                await world.platform.try_key(account)
+            await world.until(partial(desk.halted.__contains__, account), MINUTE)
+            if not first:
+                assert isinstance(desk.halted[account], KeyRefused)
+                desk.halt(account, law)
+            world.venue.keys.allow(world.key(number), SAFE)
+            with pytest.raises(BrokenLaw):
+                await world.platform.try_key(account)
+            assert desk.halted[account] is law
+
+    tell(story, place, files)
+
+
+def test_an_account_whose_key_was_refused_at_the_start_trades_from_the_next_one_on(
+    place: Path, files: TlsFiles
+) -> None:
+    """C-906: it has no stream and no books yet; that is said."""
+
+    async def story(world: World) -> None:
+        account = world.seats[0].account.id
+        world.venue.keys.allow(world.key(), SAFE)
+        with pytest.raises(NotStarted, match="tradepool start"):
+            await world.platform.try_key(account)
+        assert isinstance(world.platform.desk.halted[account], KeyRefused)
+
+    tell(story, place, files, rights={0: Permissions(withdrawals=True)})
