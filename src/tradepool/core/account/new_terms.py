@@ -136,7 +136,7 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
         return False
     account.agreed = mandate
     # What waits was decided under another mandate, and its market may go.
-    account._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
+    account.batch.drop(account.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
     given = int((mandate.capital - before.capital) / account.quote_unit)
     account.wallet[step.CASH] += given
     limit_step.money_moved(account.wallet, given)
