@@ -227,7 +227,7 @@ class Account:
         slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
             leave(self.outbox, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
-        elif slot.stops and slot.covered(self.orders) < slot.steps():
+        elif (slot.stops and slot.covered(self.orders) < slot.steps()) or slot.lacks_target(self.orders):
             level_again(self.outbox, slot, s.time_ms)
 
     # ---- the venue's answers
@@ -252,6 +252,8 @@ class Account:
         self.changed, slot = True, self.slots[order.request.market]
         if order.request.type is OrderType.STOP_LOSS:
             step.stop_rests(slot.row)
+        elif order.request.side is Side.SELL:
+            slot.row[step.UNSELLABLE] = 0
         settle(self.outbox, slot, event.time_ms, again=False)
 
     def _rejected(self, event: OrderRejected) -> None:
@@ -265,7 +267,7 @@ class Account:
             partner.refused = event.reason
         if order.request.type is not OrderType.MARKET and event.reason == Denial.WOULD_TRIGGER:
             slot.passed = True
-        elif event.reason == OFF_NEW_GRID and order.request.side is Side.SELL:
+        elif order.request.side is Side.SELL and (event.reason == OFF_NEW_GRID or not slot.on_grid(order.request)):
             anew(self.outbox, slot, order, event.time_ms)
             return
         elif not order.refused:
