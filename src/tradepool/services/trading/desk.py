@@ -23,7 +23,7 @@ from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
 from tradepool.services.trading.account_feed import AccountFeed
 from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
 from tradepool.services.trading.together import Together
@@ -224,7 +224,10 @@ class TradingDesk:
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
-        stream keeps back is still noticed, protections are still replaced."""
+        stream keeps back is still noticed, protections are still replaced. What stopped it first is what is said, but for a
+        journal that refuses it: nothing else brings that account back."""
+        if isinstance(error, JournalRefuses):
+            self.halted[account] = error
         self.halted.setdefault(account, error)
         self._kept.pop(account, None)
         if account in self._by_account:
