@@ -24,6 +24,7 @@ import pytest
 from tests.contract.watch_kit import CASH, SAFE, World
 from tests.entrypoints.test_rungs import HOUR_MS, KEY, NAME, configured, promote
 from tests.simexchange.exchange_kit import MINUTE, START, Row, bars, market
+from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.promotions import DatabasePromotions
@@ -65,6 +66,7 @@ class Climb:
     files: TlsFiles
     venue: Venue
     clock: VirtualClock = field(init=False)
+    lives: list[Trading] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock(self.venue.now_ms)
@@ -76,6 +78,7 @@ class Climb:
             server = Server(self.venue, UnixSocket(str(self.folder / "v")), self.files.server_context())
             place, connection = await server.start(), books_of(self.deployed, "")
             trading = Trading(self.deployed, connection, self.clock, connection_of(place, self.files), lambda _: KEY)
+            self.lives.append(trading)
             world = World(self.folder, selector, server, self.venue, self.clock, [], trading._platform)
             running = asyncio.ensure_future(trading.run())
             try:
@@ -202,6 +205,11 @@ def test_two_markets_with_one_cash_are_explained_on_every_rung(climb: Climb) -> 
     assert {cause for _, cause in causes} <= {*Cause} - {Cause.UNEXPLAINED, Cause.OUTAGE}
     assert causes["BTC/USDT", Cause.SLIPPAGE]
     assert causes["ETH/USDT", Cause.SLIPPAGE]
+    # Each life kept the candles it saw where the next one looked first, and all its accounts share a connection.
+    store = FileStore(climb.folder / "candles")
+    assert [str(series) for series in store.series()] == ["binance:BTC/USDT@1m", "binance:ETH/USDT@1m"]
+    assert all(len(store.reader(series).bars()) >= 3 * LIFE for series in store.series())
+    assert all(life._platform.session.shared_streams is not None for life in climb.lives)
     # Both of the last rung's: in the whole size, and refused where the other market had the cash.
     connection = open_store(climb.deployed.database)
     books = DatabaseBooks(connection)

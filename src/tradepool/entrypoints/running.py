@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.database.carry import carry_settings, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
@@ -59,6 +60,16 @@ def running_pid(deployed: Deployed) -> int | None:
 def reserve_of(deployed: Deployed) -> Reserve:
     """The room on its disk that is set aside."""
     return Reserve(deployed.folder / RESERVE_FILE, deployed.settings.alarms.reserve_mb * SLICE)
+
+
+def candles_of(deployed: Deployed, world: str) -> FileStore | None:
+    """Where the trading process keeps the candles it sees, and looks for them first at a start; None where it is not to.
+
+    What a practice exchange shows is none of the venue's, nor of another world's: it lies with the deployment.
+    """
+    if not deployed.settings.candles.record:
+        return None
+    return FileStore(deployed.folder / "candles" / world if world else deployed.settings.candles.folder)
 
 
 def books_of(deployed: Deployed, world: str) -> Connection:

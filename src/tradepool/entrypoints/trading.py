@@ -49,7 +49,7 @@ from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
-from tradepool.entrypoints.running import STARTED, STOPPED, books_of, only_one, reserve_of
+from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, only_one, reserve_of
 from tradepool.entrypoints.safety import (
     age_max_s,
     halt_rows,
@@ -164,6 +164,8 @@ class Trading:
                 beside=len(deployed.seats) > AT_ONCE,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
+                candles=candles_of(deployed, self._rows.world),
+                accounts_per_stream=deployed.settings.venue.accounts_per_stream,
                 risk=(deployed.risk, DatabaseRisk(connection)),
                 entries_off=lambda: not self._reserve.whole,
                 together=True,
