@@ -121,7 +121,7 @@ class Climb:
         way, emergency = (self.clock, connection_of(place, self.files)), "tradepool.entrypoints.emergency"
         try:
             with ExitStack() as stack:
-                stack.enter_context(mock.patch(f"{emergency}.place_now", return_value=way))
+                stack.enter_context(mock.patch(f"{emergency}.way_to", return_value=way))
                 stack.enter_context(mock.patch(f"{emergency}.keys_of", return_value=lambda seat: KEY))
                 stack.enter_context(mock.patch("tradepool.entrypoints.promotion.now_ms", self.clock.now_ms))
                 yield
