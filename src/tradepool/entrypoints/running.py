@@ -16,6 +16,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
+from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.runtime.clock import RealClock
@@ -62,14 +63,13 @@ def reserve_of(deployed: Deployed) -> Reserve:
     return Reserve(deployed.folder / RESERVE_FILE, deployed.settings.alarms.reserve_mb * SLICE)
 
 
-def candles_of(deployed: Deployed, world: str) -> FileStore | None:
+def candles_of(deployed: Deployed) -> FileStore | None:
     """Where the trading process keeps the candles it sees, and looks for them first at a start; None where it is not to.
 
-    What a practice exchange shows is none of the venue's, nor of another world's: it lies with the deployment.
+    A practice exchange is next door and can be asked again, and what it shows is none of the venue's candles.
     """
-    if not deployed.settings.candles.record:
-        return None
-    return FileStore(deployed.folder / "candles" / world if world else deployed.settings.candles.folder)
+    wanted = deployed.deployment.kind is Kind.LIVE and deployed.settings.candles.record
+    return FileStore(deployed.settings.candles.folder) if wanted else None
 
 
 def books_of(deployed: Deployed, world: str) -> Connection:

@@ -51,7 +51,7 @@ class StrategiesSettings(BaseModel):
 
 
 class CandlesSettings(BaseModel):
-    """Where the candle store of this deployment is, and whether the trading process keeps there what it sees."""
+    """Where the candle store of this deployment is, and whether live trading keeps there what it sees."""
 
     model_config = ConfigDict(extra="forbid")
     folder: Path = Path("~/.local/share/tradepool/candles")

@@ -164,7 +164,7 @@ class Trading:
                 beside=len(deployed.seats) > AT_ONCE,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
-                candles=candles_of(deployed, self._rows.world),
+                candles=candles_of(deployed),
                 accounts_per_stream=deployed.settings.venue.accounts_per_stream,
                 risk=(deployed.risk, DatabaseRisk(connection)),
                 entries_off=lambda: not self._reserve.whole,
