@@ -366,3 +366,16 @@ def test_a_target_alone_that_was_refused_is_tried_again_at_each_candle() -> None
     assert slot.row[step.UNSELLABLE] == 0
     assert story.candles(signal(**HOLD)) == []
     assert [trade.exit_reason for trade in trades(story.fill(again, "104.00"))] == [Purpose.TARGET]
+
+
+def test_half_a_position_with_the_only_target_lacks_none() -> None:
+    """The rest waits for the strategy: nothing is placed anew while the one that is wanted rests."""
+    story = Story()
+    changes = {"stop_distance": 0.0, "first_target": 4.0, "target_share": 0.5}
+    (entry,) = orders(story.candles(signal(**changes)))
+    (target,) = orders(story.fill(entry, "100.00"))
+    assert target.quantity == PART
+    story.accept(target)
+    assert story.candles(signal(**HOLD)) == []
+    story.fill(target, "104.00")
+    assert story.candles(signal(**HOLD)) == []

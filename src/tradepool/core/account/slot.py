@@ -205,11 +205,15 @@ class Slot:
         return self._open(self.stops or self.targets, orders)
 
     def lacks_target(self, orders: Mapping[ClientOrderId, Working]) -> bool:
-        """Whether its target, the only level it has, does not stand for all that could be sold there: it was refused."""
-        row, bare = self.row, self.steps() - self.guarded(orders)
-        if row[step.STOP] or not row[step.TARGET] or bare < self.lot:
+        """Whether targets, the only levels it has, do not stand for all that is to be sold at them, and what lacks one
+        could be: it was refused."""
+        row = self.row
+        if row[step.STOP] or not row[step.TARGET]:
             return False
-        return self.steps() * row[step.TARGET] * self.terms[step.UNITS_PER_TICK_STEP] >= self.terms[step.SMALLEST_SELL]
+        part_only = row[step.PART] and not row[step.NEXT_TARGET]
+        bare = (row[step.PART] if part_only else self.steps()) - self.guarded(orders)
+        amount = bare * row[step.TARGET] * self.terms[step.UNITS_PER_TICK_STEP]
+        return bare >= self.lot and amount >= self.terms[step.SMALLEST_SELL]
 
     def on_grid(self, request: OrderRequest) -> bool:
         """Whether an order, made by what the venue asked then, is in whole ticks and steps of now."""
