@@ -97,11 +97,19 @@ class CcxtFeed:
         return {name: trouble or self._listed_anew(name, rows[name]) for name, trouble in troubles.items()}
 
     def _listed_anew(self, name: str, row: Any) -> Market:
-        """A market by the venue's list of now; every client of the session rounds by it from here on."""
-        parsed = self.client.parse_market(row)
-        shared = self.client.markets[parsed["symbol"]]
-        shared.update((part, parsed[part]) for part in ("precision", "limits", "info"))
-        self._markets[name] = self._market(shared) or self._markets[name]
+        """A market by the venue's list of now; every client of the session rounds by it from here on. Where it makes no
+        sense, it is as before: whether it is traded is known all the same."""
+        try:
+            parsed = self.client.parse_market(row)
+            now = {part: parsed[part] for part in ("precision", "limits", "info")}
+            shared = self.client.markets[self._markets[name].symbol]
+        except outcome.NONSENSE as error:
+            log.warning("a market's rules can't be read", market=name, error=type(error).__name__)
+            return self._markets[name]
+        market = self._market(shared | now)
+        if market is not None:
+            shared.update(now)
+            self._markets[name] = market
         return self._markets[name]
 
     async def tickers(self) -> dict[MarketId, Ticker]:
