@@ -371,7 +371,7 @@ def test_a_target_alone_that_was_refused_is_tried_again_at_each_candle() -> None
 def test_half_a_position_with_the_only_target_lacks_none() -> None:
     """The rest waits for the strategy: nothing is placed anew while the one that is wanted rests."""
     story = Story()
-    changes = {"stop_distance": 0.0, "first_target": 4.0, "target_share": 0.5}
+    changes: dict[str, Any] = {"stop_distance": 0.0, "first_target": 4.0, "target_share": 0.5}
     (entry,) = orders(story.candles(signal(**changes)))
     (target,) = orders(story.fill(entry, "100.00"))
     assert target.quantity == PART
