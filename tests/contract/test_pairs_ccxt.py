@@ -61,9 +61,12 @@ def test_both_are_taken_and_told(files: TlsFiles) -> None:
         assert named(at.events, OrderAccepted) == [LOW, HIGH]
         (held,) = [each.locked for each in await at.gateway.balances() if each.asset == "BTC"]
         assert held == Decimal("0.1")
-        for order_ in await at.gateway.open_orders(at.markets[0]):
-            assert order_.client_order_id in (LOW, HIGH)
-            assert order_.status is OrderStatus.ACCEPTED
+        # What they are is told too: who finds them after a restore knows the stop from the target.
+        low, high = sorted(await at.gateway.open_orders(at.markets[0]), key=lambda each: each.client_order_id)
+        assert (low.client_order_id, low.status, low.type) == (LOW, OrderStatus.ACCEPTED, OrderType.STOP_LOSS)
+        assert (low.stop_price, low.price) == (Decimal(95), None)
+        assert (high.client_order_id, high.status, high.type) == (HIGH, OrderStatus.ACCEPTED, OrderType.LIMIT)
+        assert (high.stop_price, high.price) == (None, Decimal(105))
 
     play(files, story, flat(5))
 

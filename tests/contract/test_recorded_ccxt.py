@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import aiohttp
 import pytest
 
 from tests.contract.watch_kit import BTC, ETH, World, tell
@@ -38,3 +40,23 @@ def test_a_platform_with_a_store_keeps_what_it_saw_and_lets_go_of_it(tmp_path_fa
         # Nobody else could, while the platform ran.
         with store.writer(each) as writer:
             assert len(writer.corrections()) == 0
+
+
+def test_a_market_without_a_candle_costs_no_more_requests_than_without_a_store(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """It was listed a moment ago: nobody waits while the venue is asked for each stretch since 1970."""
+    files, asked = make_tls_files(tmp_path_factory.mktemp("tls")), list[int]()
+
+    async def story(world: World) -> None:
+        await world.settle()
+
+    async def sent(session: object, context: SimpleNamespace, told: aiohttp.TraceRequestStartParams) -> None:
+        asked[-1] += told.url.path.endswith("klines")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(sent)
+    for store in (None, FileStore(tmp_path_factory.mktemp("s"))):
+        asked.append(0)
+        tell(story, tmp_path_factory.mktemp("w"), files, candles=store, traces=(trace,))
+    assert 0 < asked[0] == asked[1]

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from alembic.command import upgrade
 
 from tests.entrypoints.console import Console
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed, WrongDatabase
@@ -13,7 +14,7 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Deployment, Halt, Kind, Mode, Scope, ScopeKind
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.user import User
-from tradepool.entrypoints.deployment import config_file, deployed
+from tradepool.entrypoints.deployment import config_file, deployed, deployed_from
 from tradepool.entrypoints.inputs import settings_from
 
 
@@ -103,6 +104,39 @@ def test_without_a_configuration_the_way_out_is_named(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception, match="run tradepool init"):
         config_file(None)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_database_of_another_deployment_is_not_touched(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: bool
+) -> None:
+    """A live configuration that names a practice folder: exit code 1, and not a byte is another, be its schema an older
+    one, and be it open."""
+    practice, live = tmp_path / "practice.toml", tmp_path / "live.toml"
+    for kind, file in (("practice", practice), ("live", live)):
+        console("init", "--file", file, "--folder", tmp_path / "books", "--kind", kind, "--users", "ann", "--yes")
+    (tmp_path / "books").mkdir(exist_ok=True)
+    with monkeypatch.context() as older:
+        older.setattr("tradepool.adapters.database.engine.command.upgrade", lambda config, _: upgrade(config, "0006"))
+        connection = open_store(deployed_from(practice).database)
+    DatabaseDeployment(connection, deployed_from(practice).deployment)
+    if not opened:
+        dispose(connection)
+    # Beside an open one lies what its readers share, which is none of its data.
+    files = [path for path in (tmp_path / "books").iterdir() if not path.name.endswith("-shm")]
+    before = {path: path.read_bytes() for path in files}
+    for command in (
+        ("status",),
+        ("start",),
+        ("mandates",),
+        ("explain", "ann", "--day", "2026-01-01"),
+        ("keys", "list"),
+    ):
+        said = console(*command, "--config", live)
+        assert (said.code, "belongs to the practice deployment" in said.err) == (1, True), said
+    assert {path: path.read_bytes() for path in files} == before
+    assert opened or list((tmp_path / "books").iterdir()) == files
+    dispose(connection)
 
 
 def test_a_database_belongs_to_one_deployment(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from tests.nouns import BTC, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import actors
 from tradepool.adapters.database.books import DatabaseBooks
@@ -18,7 +20,7 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
-from tradepool.domain.errors import KeyRefused
+from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderFilled
 from tradepool.domain.ids import AccountId, VenueOrderId
 from tradepool.entrypoints.alarm_settings import AlarmSettings
@@ -26,10 +28,12 @@ from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
 from tradepool.entrypoints.safety import ANSWER_MS
+from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Holdings
 from tradepool.services.alarms import Kind as Wrong
 from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.desk import TradingDesk
 
 CASH = Decimal(10_000)
 
@@ -131,6 +135,29 @@ def test_the_house_around_the_accounts(tmp_path: Path) -> None:
     # There is room: the reserve is made whole by the look itself.
     assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.STALE, Wrong.DISK_LOW]
     assert house.reserve.whole
+    dispose(house.connection)
+
+
+def test_who_is_cut_off_from_the_journal_is_stopped_by_name(tmp_path: Path) -> None:
+    """Status and alarms say what it means for him, and what to do."""
+    house = House(tmp_path, 1)
+    [actor] = house.actors
+    house.connection.exec_driver_sql(
+        "create trigger no before insert on order_intent begin select raise(abort, 'no'); end"
+    )
+    house.connection.commit()
+    with pytest.raises(BrokenLaw) as refused:
+        actor.handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    # Whatever had stopped him before: only this one needs a restart.
+    desk = TradingDesk(house.clock, DatabaseJournal(house.connection), MINUTE_MS)
+    timeout = OutcomeUnknown(venue="v", request="fees", message="timeout")
+    for error in (timeout, refused.value, timeout):
+        desk.halt(actor.account.account.id, error)
+    house.desk.halted.update(desk.halted)
+    [(kind, text)] = house.wrong()
+    assert kind is Wrong.STOPPED
+    assert text.startswith("u1: it is stopped: The journal will never take what account u1 has just done (")
+    assert "its stops go on and nothing else is sent; run tradepool stop and start" in text
     dispose(house.connection)
 
 

@@ -60,6 +60,7 @@ def configured(folder: Path, kind: str) -> Deployed:
     file = folder / f"{kind}.toml"
     init(Wanted(file=file, folder=folder / kind, kind=kind, users=["ann"], yes=True))
     text = re.sub(r"markets = .*", 'markets = ["BTC/USDT", "ETH/USDT"]', file.read_text())
+    text += f'\n[candles]\nfolder = "{folder}/candles"\n'
     file.write_text(re.sub(r'strategy = "\w+"', 'strategy = "donchian_turtle"', text))
     return deployed_from(file)
 

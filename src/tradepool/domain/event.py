@@ -137,10 +137,14 @@ class EntriesResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsSeen:
-    """What the venue asks on the mandate's markets from now on: grids, least amounts, and the fees of this account."""
+    """What the venue asks on the mandate's markets from now on: grids, least amounts, and the fees of this account.
+
+    `anew`: heard while it trades; what is held there and lost its protection to the change is protected at once.
+    """
 
     time_ms: int
     markets: tuple[Market, ...]
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

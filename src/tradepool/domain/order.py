@@ -151,3 +151,4 @@ class Order:
     type: OrderType | None = None
     quantity: Decimal | None = None
     stop_price: Decimal | None = None
+    price: Decimal | None = None

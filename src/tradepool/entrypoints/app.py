@@ -57,11 +57,12 @@ from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.fan_out import InTurn, as_they_came
+from tradepool.services.trading.listed_markets import ListedMarkets
 from tradepool.services.trading.risk_desk import RiskDesk
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.starting import Starting
 from tradepool.services.trading.together import Together
-from tradepool.services.trading.watch import KeyCheck, Watch, look_at_markets
+from tradepool.services.trading.watch import KeyCheck, Watch
 from tradepool.services.venue_clock import VenueClock
 
 log = telemetry.logger(__name__)
@@ -175,6 +176,7 @@ class Platform:
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
+        self.listed = ListedMarkets(self.feed, self.gate, w.clock, lambda: self.desk.actors)
         self._closing.append(self._close_gateways)
         every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
         self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
@@ -289,7 +291,7 @@ class Platform:
         clock = self._wiring.clock
         for name, work in (
             ("clock", self.venue_clock.run()),
-            ("markets", look_at_markets(self.feed, self.gate, used, clock)),
+            ("markets", self.listed.run(used)),
             ("data", look_at_data(self.market_data, self.gate.suspensions, clock)),
             ("accounts", self._watching.run()),
             ("reads", self.desk.feed.run()),
@@ -335,10 +337,14 @@ class Platform:
         actor: AccountActor
         entry_age_ms = ENTRY_MAX_AGE_BARS * w.timeframe_ms
         sender = Sender(gateway, w.clock, entry_age_ms, lambda event: actor.post(event))
-        sender.may_enter, sender.on_rejected = self.gate.may_enter, self.gate.rejected
+        sender.may_enter, sender.on_rejected = self.gate.may_enter, self._rejected
         actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
         actor.fees = fees
         return actor
+
+    def _rejected(self, request: OrderRequest, reason: str) -> None:
+        self.gate.rejected(request, reason)
+        self.listed.refused(request, reason)
 
     def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
         """Find the markets a strategy reads beside its own. Raises OtherMarketMissing and what `source_of` does."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from tradepool.adapters.database.whose import refuse_foreign
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import TIMEFRAMES_MS
@@ -95,9 +96,12 @@ def config_file(given: Path | None) -> Path:
 
 
 def deployed_from(given: Path | None) -> Deployed:
-    """Read, check and log as the configuration says. NoDeployment, BadDeployment, and what reading it raises."""
+    """Read, check and log as the configuration says; a database of another deployment is refused before anything opens
+    it. NoDeployment, BadDeployment, WrongDatabase, and what reading it raises."""
     file = config_file(given)
-    return deployed(settings_from(file), file)
+    found = deployed(settings_from(file), file)
+    refuse_foreign(found.database, found.deployment)
+    return found
 
 
 def deployed(settings: Settings, file: Path) -> Deployed:

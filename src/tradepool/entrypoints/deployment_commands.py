@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -87,57 +88,46 @@ def status(*, json: Json = False, config: Config = None) -> None:
     refuse_unless_safe(found)
 
 
-All = Annotated[bool, Parameter(name="--all", help="The whole platform.")]
 OfUser = Annotated[str | None, Parameter(help="One user.")]
-OnMarket = Annotated[str | None, Parameter(help="One market, such as BTC/USDT.")]
 Reason = Annotated[str | None, Parameter(help="Why; it is written down.")]
 
 
-def halt(
-    *,
-    everything: All = False,
-    user: OfUser = None,
-    market: OnMarket = None,
-    reason: Reason = None,
-    config: Config = None,
-) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What a person wants halted, resumed or flattened, and why."""
+
+    everything: Annotated[bool, Parameter(name="--all", help="The whole platform.")] = False
+    user: OfUser = None
+    market: Annotated[str | None, Parameter(help="One market, such as BTC/USDT.")] = None
+    reason: Reason = None
+
+
+NOWHERE = Where()
+
+
+def halt(*, where: Where = NOWHERE, config: Config = None) -> None:
     """Enter nothing more until `resume`; exits and protections go on. The name is typed back."""
-    _do("halt", everything, user, market, reason, config)
+    _do("halt", where, config)
 
 
-def resume(
-    *,
-    everything: All = False,
-    user: OfUser = None,
-    market: OnMarket = None,
-    reason: Reason = None,
-    config: Config = None,
-) -> None:
+def resume(*, where: Where = NOWHERE, config: Config = None) -> None:
     """Lift a halt. The name is typed back."""
-    _do("resume", everything, user, market, reason, config)
+    _do("resume", where, config)
 
 
-def flatten(
-    *,
-    everything: All = False,
-    user: OfUser = None,
-    market: OnMarket = None,
-    reason: Reason = None,
-    config: Config = None,
-) -> None:
+def flatten(*, where: Where = NOWHERE, config: Config = None) -> None:
     """Halt, take back the stops and sell everything there, at market. The name is typed back."""
-    _do("flatten", everything, user, market, reason, config)
+    _do("flatten", where, config)
 
 
-def _do(
-    what: str, everything: bool, user: str | None, market: str | None, reason: str | None, config: Path | None
-) -> None:
+def _do(what: str, where: Where, config: Path | None) -> None:
     from tradepool.entrypoints import emergency
     from tradepool.entrypoints.deployment import deployed_from
 
     deployed = deployed_from(config)
-    scope = emergency.scope_of(deployed, everything=everything, user=user, market=market)
-    wish = emergency.confirmed(what, scope, reason)
+    scope = emergency.scope_of(deployed, everything=where.everything, user=where.user, market=where.market)
+    wish = emergency.confirmed(what, scope, where.reason)
     act = {"halt": emergency.halt, "resume": emergency.resume, "flatten": emergency.flatten}[what]
     print(act(deployed, wish))
 

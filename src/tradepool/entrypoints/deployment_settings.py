@@ -27,10 +27,12 @@ class DeploymentSettings(_Section):
 
 
 class VenueSettings(_Section):
-    """Where it trades, and on which candles. What follows `timeframe` is about the practice exchange only."""
+    """Where it trades, and on which candles; `accounts_per_stream` user streams share a connection (0: each has its own).
+    What follows is about the practice exchange only."""
 
     id: str = "binance"
     timeframe: str = "1m"
+    accounts_per_stream: int = Field(default=50, ge=0)
     prices: Literal["model", "mirror", "candles"] = "model"
     symbols: list[str] = ["BTC/USDT", "ETH/USDT"]
     candles: list[Path] = []

@@ -18,21 +18,20 @@ import msgspec
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.risk.symbols import likely
-from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
+from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
-from tradepool.entrypoints.practice import clock_of, end_exchange, folder_of, transport_of
+from tradepool.entrypoints.practice import end_exchange
 from tradepool.entrypoints.running import reserve_of, running_pid
 from tradepool.entrypoints.safety import halt_rows, not_seen
 from tradepool.entrypoints.suspending import listed as suspensions_listed
+from tradepool.entrypoints.venue_way import Way, way_to
 from tradepool.ports.clock import Clock
 from tradepool.presentation.formats import iso
 from tradepool.presentation.status_page import AccountSafety, StatusJson
@@ -163,8 +162,7 @@ def refuse_unless_safe(found: StatusJson) -> None:
 def _looked(deployed: Deployed) -> tuple[Clock, list[AccountSafety]]:
     """Every account by own looking; where that is not possible, why."""
     try:
-        clock, transport = place_now(deployed)
-        key_of = keys_of(deployed)
+        way, key_of = way_to(deployed), keys_of(deployed)
     except TradepoolError as error:
         return RealClock(), [not_seen(seat, seat.ceiling, str(error)) for seat in deployed.seats]
 
@@ -172,9 +170,9 @@ def _looked(deployed: Deployed) -> tuple[Clock, list[AccountSafety]]:
         return [await hands.look(seat) for seat in deployed.seats]
 
     try:
-        return clock, by_own_hands(deployed, look, (clock, transport), key_of)
+        return way[0], by_own_hands(deployed, look, way, key_of)
     except TradepoolError as error:
-        return clock, [not_seen(seat, seat.ceiling, str(error)) for seat in deployed.seats]
+        return way[0], [not_seen(seat, seat.ceiling, str(error)) for seat in deployed.seats]
 
 
 Found = TypeVar("Found")
@@ -183,15 +181,15 @@ Found = TypeVar("Found")
 def by_own_hands(
     deployed: Deployed,
     work: Callable[[OwnHands], Awaitable[Found]],
-    place: tuple[Clock, Transport] | None = None,
+    way: Way | None = None,
     key_of: KeyOf | None = None,
 ) -> Found:
     """What comes of some work with a connection of its own. ExchangeAway, NoKey, and what the work raises."""
-    place = place or place_now(deployed)
+    way = way or way_to(deployed)
     key_of = key_of or keys_of(deployed)
 
     async def act() -> Found:
-        async with own_hands(deployed, connection, place, key_of) as hands:
+        async with own_hands(deployed, connection, way, key_of) as hands:
             return await work(hands)
 
     say_if_not_compiled()
@@ -206,16 +204,6 @@ def by_own_hands(
 def answers(deployed: Deployed) -> bool:
     """Whether the trading process answers at all."""
     return ask(deployed.socket, {"do": "ping"}, PING_S) is not None
-
-
-def place_now(deployed: Deployed) -> tuple[Clock, Transport]:
-    """The way to the venue; a practice exchange that is gone is not started for a look. ExchangeAway."""
-    if deployed.deployment.kind is Kind.LIVE:
-        return RealClock(), Transport()
-    served = read_place(folder_of(deployed))
-    if served is None:
-        raise ExchangeAway(folder=folder_of(deployed), why="it is not running")
-    return clock_of(served), transport_of(served)
 
 
 @contextmanager

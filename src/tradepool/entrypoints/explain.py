@@ -1,7 +1,7 @@
 """`explain`: a past day of a user beside the backtest of the same candles, every difference with its cause.
 
 The backtest begins where the account was taken over, so that sizes and positions are comparable; the day is what is shown
-of it. The candles are the venue's own.
+of it. Markets of one mandate share its cash there as they do live. The candles are the venue's own.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.account.account import Account as LiveAccount
-from tradepool.core.backtest.differences import Account, Cause, Lot, Span, compare
-from tradepool.core.backtest.result import BacktestResult
-from tradepool.core.backtest.run import Setting, run
+from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, Span, compare
+from tradepool.core.backtest.mandate_run import run_mandate
+from tradepool.core.backtest.result import MandateResult
+from tradepool.core.backtest.run import Setting
 from tradepool.core.market.market_step import MarketStep
 from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.event import AccountOpened, Event, InstanceBegan, StreamLost, StreamRestored
+from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
@@ -64,11 +66,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A market, its backtests by the time from which they count (several where it can't be told at which bar the step
-    began), and the account."""
+    """The backtests by the time from which they count (several where it can't be told at which bar the step began), and
+    the account as its journal has it."""
 
-    market: Market
-    results: Mapping[int, BacktestResult]
+    results: Mapping[int, MandateResult]
     live: LiveAccount
 
 
@@ -106,36 +107,35 @@ def unexplained(deployed: Deployed, seat: Seated, since_ms: int) -> list[str]:
 
 def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
     markets = [str(market).partition(":")[2] for market in seat.mandate.markets]
-    note = ""
     told = _told(deployed, seat)
-    if len(markets) > 1:
-        note = f"it trades {len(markets)} markets with one capital, and only one can be replayed so far"
-    elif MarketStep(seat.strategy, deployed.timeframe_ms).source.others:
-        note = "its strategy reads other markets, which can't be replayed so far"
-    elif told is None:
-        note = "it has not been started yet"
-    if note or told is None:
-        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
+    if told is None:
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], "it has not been started yet")
     replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
-    # What comes after the last candle has no beside yet.
-    end_ms = max((result.end_ms for result in replayed.results.values()), default=0)
-    happened, step = _until(end_ms, told, replayed.live), replayed.market.quantity_step
-    tried = [_lots(result, since_ms) for since_ms, result in replayed.results.items()]
-    compared = [(compare(happened, lots, deployed.timeframe_ms, step), lots) for lots in tried]
-    if not compared:
+    tried = [_beside(told, replayed.live, *each, deployed.timeframe_ms) for each in replayed.results.items()]
+    if not tried:
         note = "no candle has closed since it was taken over"
         return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
-    every, meant = min(compared, key=lambda each: sum(d.cause is Cause.UNEXPLAINED for d in each[0]))
+    every, happened, meant = min(tried, key=lambda each: sum(d.cause is Cause.UNEXPLAINED for d in each[0]))
     found = [each for each in every if _in(span, each.time_ms)]
     slippage = sum((d.cost for d in found if d.cause is Cause.SLIPPAGE and d.cost is not None), Decimal(0))
     return ExplainedMandate(
         mandate=seat.mandate.id,
         markets=markets,
         entries=sum(_in(span, lot.entry_ms) for lot in happened.lots),
-        expected=sum(_in(span, lot.entry_ms) for lot in meant),
+        expected=sum(_in(span, lot.entry_ms) for lot in meant.lots),
         slippage=plain(slippage.quantize(Decimal("1e-8"))),
         differences=[difference_row(each) for each in found],
     )
+
+
+def _beside(
+    told: Told, live: LiveAccount, since_ms: int, result: MandateResult, timeframe_ms: int
+) -> tuple[Sequence[Difference], Account, Expected]:
+    """What differs from a backtest that counts from a time, and both sides of it."""
+    # What comes after a market's last candle has no beside yet.
+    happened = _until({each.market.id: each.end_ms for each in result.markets}, told, live)
+    meant, steps = _meant(result, since_ms), {each.market.id: each.market.quantity_step for each in result.markets}
+    return compare(happened, meant, timeframe_ms, steps), happened, meant
 
 
 def _no_key(seat: Seated) -> Credentials:
@@ -165,7 +165,7 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
             refusals=books.refusals(seat.account_id),
             outages=_outages(events, own, runs=running_pid(deployed) is not None),
             capped=_capped(events),
-            adopted=[event.time_ms for event in events if isinstance(event, PositionAdopted)],
+            adopted=[(event.market, event.time_ms) for event in events if isinstance(event, PositionAdopted)],
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
         return Told(account, opened, began)
@@ -208,10 +208,10 @@ def _capped(events: Sequence[Event]) -> list[Span]:
     return found if since_ms is None else [*found, (since_ms, FOREVER_MS)]
 
 
-def _until(end_ms: int, told: Told, live: LiveAccount) -> Account:
-    """What had happened by then, with what was still open."""
+def _until(end_ms: Mapping[MarketId, int], told: Told, live: LiveAccount) -> Account:
+    """What had happened by then on each market, with what was still open; on others nothing is known."""
     held = [Lot.held(position, live.slots[position.market].market.quantity_step) for position in live.positions()]
-    lots = [lot.until(end_ms) for lot in (*told.account.lots, *held)]
+    lots = [lot.until(end_ms.get(lot.market, 0)) for lot in (*told.account.lots, *held)]
     return replace(told.account, lots=[lot for lot in lots if lot is not None])
 
 
@@ -219,19 +219,32 @@ def _until(end_ms: int, told: Told, live: LiveAccount) -> Account:
 
 
 async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Told) -> Replayed:
-    """The market, its backtests from the takeover to now, and the account as the journal leaves it."""
-    timeframe_ms = deployed.timeframe_ms
-    market, history = (
-        listed_market(hands.listed, seat.mandate.markets[0]),
-        MarketStep(seat.strategy, timeframe_ms).history,
-    )
-    candles = await hands.feed.history(market, timeframe_ms, told.opened_ms - (history + 2) * timeframe_ms)
+    """The backtests from the takeover to now, and the account as the journal leaves it."""
+    timeframe_ms, step = deployed.timeframe_ms, MarketStep(seat.strategy, deployed.timeframe_ms)
+    beside = [MarketId(f"{deployed.venue.id}:{symbol}") for symbol in step.source.others]
+    # Of markets it reads beside its own, a step needs as many bars before its own first.
+    since_ms = told.opened_ms - (2 * step.history + 3) * timeframe_ms
+    markets, candles = dict[MarketId, Market](), dict[MarketId, Sequence[Candle]]()
+    now_ms = await hands.feed.time_ms()
+    for name in (*seat.mandate.markets, *beside):
+        if name not in markets:
+            markets[name] = listed_market(hands.listed, name)
+            past = await hands.feed.history(markets[name], timeframe_ms, since_ms)
+            # What closes while others are asked for has no beside yet.
+            candles[name] = [candle for candle in past if candle.close_time_ms <= now_ms]
+    others = {markets[name].symbol: bars_of(candles[name], timeframe_ms) for name in beside}
     setting = Setting(seat.mandate.capital, seat.mandate.weight, seat.mandate.limits, 0)
+    results = dict[int, MandateResult]()
     # A step began so many bars before it was started, which was after the takeover: a bar may have ended in between.
-    begins = {_begin(candles, history, at_ms): at_ms for at_ms in (told.began_ms, told.opened_ms)}
-    bars = {at_ms: bars_of(list(candles[n:]), timeframe_ms) for n, at_ms in begins.items() if n < len(candles)}
-    results = {at_ms: run(seat.strategy, market, each, setting) for at_ms, each in bars.items()}
-    return Replayed(market, results, hands.journaled(seat))
+    begun = dict[tuple[int, ...], int]()
+    for at_ms in (told.began_ms, told.opened_ms):
+        begun[tuple(_begin(candles[name], step.history, at_ms) for name in seat.mandate.markets)] = at_ms
+    for begins, at_ms in begun.items():
+        each = [(markets[name], candles[name][n:]) for name, n in zip(seat.mandate.markets, begins, strict=True)]
+        traded = [(market, bars_of(past, timeframe_ms)) for market, past in each if past]
+        if traded:
+            results[at_ms] = run_mandate(seat.strategy, traded, setting, others=others)
+    return Replayed(results, hands.journaled(seat))
 
 
 def _begin(candles: Sequence[Candle], history: int, at_ms: int) -> int:
@@ -239,7 +252,9 @@ def _begin(candles: Sequence[Candle], history: int, at_ms: int) -> int:
     return max(0, closed - history)
 
 
-def _lots(result: BacktestResult, since_ms: int) -> list[Lot]:
-    """The backtest's round trips since the account traded; before that, only the strategy warmed up."""
-    held = [Lot.held(position, result.market.quantity_step) for position in result.open_positions]
-    return [lot for lot in (*map(Lot.of, result.trades), *held) if lot.entry_ms >= since_ms]
+def _meant(result: MandateResult, since_ms: int) -> Expected:
+    """What the backtest did since the account traded; before that, only the strategy warmed up."""
+    steps = {each.market.id: each.market.quantity_step for each in result.markets}
+    held = [Lot.held(position, steps[position.market]) for position in result.open_positions]
+    lots = [lot for lot in (*map(Lot.of, result.trades), *held) if lot.entry_ms >= since_ms]
+    return Expected(lots=lots, refusals=result.refusals)

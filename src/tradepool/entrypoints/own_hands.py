@@ -6,7 +6,6 @@ what the hanging process would still write or enter is refused from then on, by 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,11 +16,6 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.reserve import ReservedJournal
-from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
-from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
-from tradepool.adapters.exchanges.rate_limits import limits_of
-from tradepool.adapters.exchanges.transport import Session, Transport
-from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.risk.symbols import listed_market
@@ -38,36 +32,29 @@ from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import reserve_of
 from tradepool.entrypoints.safety import not_seen, safety_of
 from tradepool.entrypoints.seating import seat_of
-from tradepool.ports.clock import Clock
+from tradepool.entrypoints.venue_way import Asked, Way, asked
 from tradepool.presentation.status_page import AccountSafety
-from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor
-from tradepool.runtime.throttle import Throttle
 from tradepool.services.backoff import patiently
 from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.steering import Steering
 
-KEEP_ALIVE_MS = 30_000
 FLAT_S, LOOK_S = 60.0, 0.2
 
 
 class OwnHands:
-    """What a command holds meanwhile: a session to the venue, its markets, and the accounts' actors it has made."""
+    """What a command holds meanwhile: the venue, its markets, and the accounts' actors it has made."""
 
-    def __init__(
-        self, deployed: Deployed, connection: Connection, clock: Clock, key_of: KeyOf, session: Session
-    ) -> None:
+    def __init__(self, deployed: Deployed, connection: Connection, key_of: KeyOf, venue: Asked) -> None:
         """Use `own_hands`."""
-        self._deployed, self._clock, self._key_of, self._session = deployed, clock, key_of, session
+        self._deployed, self._clock, self._key_of, self._venue = deployed, venue.clock, key_of, venue
         self._connection, self._rows = connection, DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)
         self._journal = ReservedJournal(connection, self._rows.epoch, reserve_of(deployed))
         self._books = DatabaseBooks(connection)
-        self._broker = Throttle(limits_of(deployed.venue.id), clock)
-        venue = deployed.venue.id
-        self.feed = CcxtFeed(venue, session, clock, lambda time_ms: None, KEEP_ALIVE_MS, self._broker)
+        self.feed = venue.feed
         self.listed: dict[MarketId, Market] = {}
 
     async def open(self) -> None:
@@ -79,17 +66,7 @@ class OwnHands:
         """An account as its journal has it; nothing of it runs yet. VenueError, UnknownMarket."""
         taken = seat_of(seat, self._rows, self._deployed.venue.id, self._key_of)
         markets = [listed_market(self.listed, market) for market in seat.mandate.markets]
-        gateway = CcxtGateway(
-            taken.account.id,
-            taken.credentials,
-            self.feed.client,
-            markets,
-            self._session,
-            self._clock,
-            lambda time_ms: None,
-            KEEP_ALIVE_MS,
-            self._broker,
-        )
+        gateway = self._venue.gateway(taken.account.id, taken.credentials, markets)
         fees = await patiently(self._clock, gateway.fees)
         account = self._new_account(seat, [replace(market, fees=fees) for market in markets])
         actor: AccountActor
@@ -209,20 +186,9 @@ class OwnHands:
 
 
 @asynccontextmanager
-async def own_hands(
-    deployed: Deployed, connection: Connection, place: tuple[Clock, Transport], key_of: KeyOf
-) -> AsyncIterator[OwnHands]:
+async def own_hands(deployed: Deployed, connection: Connection, way: Way, key_of: KeyOf) -> AsyncIterator[OwnHands]:
     """Connect; nothing else in this process may meanwhile."""
-    clock, transport = place
-    reach = facts_of(deployed.venue.id).reach
-    with sealed(reach.names, lambda error: None):
-        session = Session(transport, (), reach, lambda error: None, 0)
-        hands = OwnHands(deployed, connection, clock, key_of, session)
-        try:
-            await hands.open()
-            yield hands
-        finally:
-            await hands.feed.close()
-            await session.close()
-            # Connections that are being closed say goodbye before the loop ends.
-            await asyncio.sleep(0)
+    async with asked(deployed.venue.id, way) as venue:
+        hands = OwnHands(deployed, connection, key_of, venue)
+        await hands.open()
+        yield hands

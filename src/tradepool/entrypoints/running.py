@@ -10,11 +10,13 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.database.carry import carry_settings, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
+from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.runtime.clock import RealClock
@@ -59,6 +61,15 @@ def running_pid(deployed: Deployed) -> int | None:
 def reserve_of(deployed: Deployed) -> Reserve:
     """The room on its disk that is set aside."""
     return Reserve(deployed.folder / RESERVE_FILE, deployed.settings.alarms.reserve_mb * SLICE)
+
+
+def candles_of(deployed: Deployed) -> FileStore | None:
+    """Where the trading process keeps the candles it sees, and looks for them first at a start; None where it is not to.
+
+    A practice exchange is next door and can be asked again, and what it shows is none of the venue's candles.
+    """
+    wanted = deployed.deployment.kind is Kind.LIVE and deployed.settings.candles.record
+    return FileStore(deployed.settings.candles.folder) if wanted else None
 
 
 def books_of(deployed: Deployed, world: str) -> Connection:

@@ -51,10 +51,11 @@ class StrategiesSettings(BaseModel):
 
 
 class CandlesSettings(BaseModel):
-    """Where the candle store of this deployment is."""
+    """Where the candle store of this deployment is, and whether live trading keeps there what it sees."""
 
     model_config = ConfigDict(extra="forbid")
     folder: Path = Path("~/.local/share/tradepool/candles")
+    record: bool = True
 
 
 class UniverseSettings(BaseModel):

@@ -51,7 +51,7 @@ from tradepool.entrypoints.pool_daily import DailyGathering
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
-from tradepool.entrypoints.running import STARTED, STOPPED, books_of, only_one, reserve_of
+from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, only_one, reserve_of
 from tradepool.entrypoints.safety import (
     age_max_s,
     halt_rows,
@@ -167,6 +167,8 @@ class Trading:
                 beside=len(deployed.seats) > AT_ONCE,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
+                candles=candles_of(deployed),
+                accounts_per_stream=deployed.settings.venue.accounts_per_stream,
                 risk=(deployed.risk, DatabaseRisk(connection)),
                 entries_off=lambda: not self._reserve.whole,
                 together=True,

@@ -74,8 +74,8 @@ class CandleFeed(Protocol):
         """
         ...
 
-    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Trouble | None]:
-        """Which markets are halted or delisted; None for one that is traded."""
+    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Market | Trouble]:
+        """Each market as it is listed now or, where it is halted or delisted, that."""
         ...
 
     async def time_ms(self) -> int:

@@ -84,6 +84,9 @@ class CandleRecord:
         writer, length = self._writer(series), series.timeframe_ms
         now_ms = await self._feed.time_ms()
         span = Stretch(-(-since_ms // length) * length, now_ms // length * length)
+        if not len(writer.bars(span)) and not await self._feed.page(market, length, span.first_ms, now_ms):
+            # A venue answers with the next candles there are: there are none, and no stretch is asked for by itself.
+            return []
         done = await Download(_Pages(self._feed, market, now_ms), writer, series, self._clock, lambda bars: None).fill(
             span
         )

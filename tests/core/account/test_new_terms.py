@@ -145,6 +145,28 @@ def test_an_exit_that_was_never_sent_is_made_anew_on_the_new_grid(kind: OrderTyp
     assert again.purpose is (Purpose.STOP if kind is OrderType.STOP_LOSS else Purpose.SIGNAL_EXIT)
 
 
+def test_what_the_venue_refused_under_terms_nobody_knew_is_protected_when_they_are_heard() -> None:
+    """Whichever is heard first; at a start it is not: then the venue is asked what rests, before anything is sent."""
+    for told_first in (False, True):
+        story = begun()
+        (entry,) = orders(story.candles(signal(stop_distance=4.7)))
+        (stop,) = orders(story.fill(entry, "100.00"))
+        if told_first:
+            see(story, COARSE)
+            (again,) = orders(story.reject(stop, "venue_rejected"))
+        else:
+            assert orders(story.reject(stop, "venue_rejected")) == []
+            heard = TermsSeen(time_ms=story.time, markets=(COARSE, ETH), anew=True)
+            (again,) = orders(story.account.apply(heard))
+        assert (again.quantity, again.stop_price) == (Decimal("39.9"), Decimal("95.5"))
+        story.accept(again)
+        assert story.account.slots[BTC.id].row[step.UNSELLABLE] == 0
+    story = begun()
+    (stop,) = orders(story.fill(orders(story.candles(signal()))[0], "100.00"))
+    story.reject(stop, "venue_rejected")
+    assert see(story, COARSE)
+
+
 def test_an_entry_that_was_never_sent_is_given_up() -> None:
     story = begun()
     (entry,) = orders(story.candles(signal()))

@@ -346,3 +346,36 @@ def test_a_pair_that_is_too_small_is_refused_once() -> None:
     (position,) = story.account.positions()
     assert position.unsellable
     assert story.account.orders == {}
+
+
+def test_a_target_alone_that_was_refused_is_tried_again_at_each_candle() -> None:
+    """As a stop is; and its fate is told until it rests."""
+    story = Story()
+    (entry,) = orders(story.candles(signal(stop_distance=0.0, first_target=4.0, target_share=1.0)))
+    (target,) = orders(story.fill(entry, "100.00"))
+    assert (target.type, target.purpose) == (OrderType.LIMIT, Purpose.TARGET)
+    assert refusals(story.reject(target, "venue_rejected")) == ["venue_rejected"]
+    slot = story.account.slots[BTC.id]
+    for _ in range(2):
+        assert slot.row[step.UNSELLABLE] == 1
+        (again,) = orders(story.candles(signal(**HOLD)))
+        assert (again.type, again.price, again.quantity) == (OrderType.LIMIT, Decimal(104), Decimal("39.96"))
+        story.reject(again, "venue_rejected")
+    (again,) = orders(story.candles(signal(**HOLD)))
+    story.accept(again)
+    assert slot.row[step.UNSELLABLE] == 0
+    assert story.candles(signal(**HOLD)) == []
+    assert [trade.exit_reason for trade in trades(story.fill(again, "104.00"))] == [Purpose.TARGET]
+
+
+def test_half_a_position_with_the_only_target_lacks_none() -> None:
+    """The rest waits for the strategy: nothing is placed anew while the one that is wanted rests."""
+    story = Story()
+    changes: dict[str, Any] = {"stop_distance": 0.0, "first_target": 4.0, "target_share": 0.5}
+    (entry,) = orders(story.candles(signal(**changes)))
+    (target,) = orders(story.fill(entry, "100.00"))
+    assert target.quantity == PART
+    story.accept(target)
+    assert story.candles(signal(**HOLD)) == []
+    story.fill(target, "104.00")
+    assert story.candles(signal(**HOLD)) == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from tests.nouns import ACCOUNT, BTC, MINUTE_MS
-from tradepool.core.backtest.differences import Account, Cause, Difference, Lot, compare
+from tests.nouns import ACCOUNT, BTC, ETH, MINUTE_MS
+from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, compare
 from tradepool.domain.order import Purpose, Refusal
 
 T = 10 * MINUTE_MS
@@ -21,8 +22,9 @@ def held(lot: Lot) -> Lot:
     return replace(lot, exit_ms=None, exit_price=None, reason=None)
 
 
-def found(happened: Account, *expected: Lot) -> list[Difference]:
-    return compare(happened, expected, MINUTE_MS, BTC.quantity_step)
+def found(happened: Account, *expected: Lot, refusals: Sequence[Refusal] = ()) -> list[Difference]:
+    steps = {BTC.id: BTC.quantity_step, ETH.id: ETH.quantity_step}
+    return compare(happened, Expected(lots=expected, refusals=refusals), MINUTE_MS, steps)
 
 
 def account(*lots: Lot, **more: object) -> Account:
@@ -84,11 +86,33 @@ def test_an_entry_that_did_not_happen(happened: Account, cause: Cause, detail: s
 def test_an_entry_that_the_backtest_has_not() -> None:
     (each,) = found(account(MADE))
     assert (each.what, each.cause) == ("entry", Cause.UNEXPLAINED)
-    (each,) = found(account(MADE, adopted=[MADE.entry_ms]))
+    (each,) = found(account(MADE, adopted=[(BTC.id, MADE.entry_ms)]))
     assert (each.cause, each.detail) == (Cause.MANUAL, "adopted")
     earlier = replace(MEANT, entry_ms=T - 5 * MINUTE_MS)
     causes = [each.cause for each in found(account(MADE), earlier)]
     assert causes == [Cause.UNEXPLAINED, Cause.FOLLOWS]
+
+
+def test_markets_of_one_mandate_are_told_apart_and_share_their_cash() -> None:
+    other = replace(MADE, market=ETH.id)
+    assert found(account(MADE, other), MEANT, replace(MEANT, market=ETH.id)) == []
+    (each,) = found(account(MADE, refusals=[refused("halted")]), MEANT, replace(MEANT, market=ETH.id))
+    assert (each.market, each.what, each.cause) == (ETH.id, "no entry", Cause.UNEXPLAINED)
+    assert [each.cause for each in found(account(MADE, other, adopted=[(BTC.id, other.entry_ms)]), MEANT)] == [
+        Cause.UNEXPLAINED
+    ]
+    # Of a smaller position more cash is left: another market's entry, which the backtest has no cash for, follows from it.
+    no_cash = replace(refused("insufficient_cash"), market=ETH.id)
+    (each,) = found(account(MADE, other), MEANT, refusals=[no_cash])
+    assert each.cause is Cause.UNEXPLAINED
+    small = replace(MADE, quantity=Decimal("0.25"))
+    (_, each) = found(account(small, other, capped=[(0, 2 * T)]), MEANT, refusals=[no_cash])
+    assert (each.market, each.cause) == (ETH.id, Cause.FOLLOWS)
+    assert each.detail == "after earlier differences the backtest refused it: insufficient_cash"
+    # What differs later explains nothing.
+    earlier = replace(other, entry_ms=T - MINUTE_MS + 1, quantity=Decimal(1))
+    (each, *_) = found(account(small, earlier), MEANT, replace(MEANT, market=ETH.id, entry_ms=T - MINUTE_MS))
+    assert (each.market, each.cause) == (ETH.id, Cause.UNEXPLAINED)
 
 
 def test_what_was_known_at_a_time() -> None:

@@ -14,7 +14,7 @@ from tradepool.core.risk.suspension import (
     Trouble,
 )
 from tradepool.domain.ids import AccountId
-from tradepool.services.trading.watch import LISTING_S
+from tradepool.services.trading.listed_markets import LISTING_S
 
 
 @pytest.mark.parametrize("trouble", Trouble)

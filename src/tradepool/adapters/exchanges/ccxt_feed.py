@@ -73,24 +73,44 @@ class CcxtFeed:
             log.warning("a market's rules can't be read", market=str(listing.get("symbol")), error=str(error))
             return None
 
-    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Trouble | None]:
-        """Which markets are halted or delisted; None for one that is traded."""
+    async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Market | Trouble]:
+        """Each market as it is listed now or, where it is halted or delisted, that."""
         names = {self.client.market_id(market.symbol): market.id for market in markets}
-        return {names[name]: trouble for name, trouble in (await self._standing(list(names))).items()}
+        return {names[name]: stands for name, stands in (await self._standing(list(names))).items()}
 
-    async def _standing(self, names: list[str]) -> dict[str, Trouble | None]:
+    async def _standing(self, names: list[str]) -> dict[str, Market | Trouble]:
         """By the venue's names. One that it does not know makes it refuse the whole list: then each is asked alone."""
 
-        def unknown(error: ccxt.BaseError) -> tuple[dict[str, Trouble | None]] | None:
-            alone: dict[str, Trouble | None] = {names[0]: Trouble.DELISTED} if len(names) == 1 else {}
+        def unknown(error: ccxt.BaseError) -> tuple[dict[str, Market | Trouble]] | None:
+            alone: dict[str, Market | Trouble] = {names[0]: Trouble.DELISTED} if len(names) == 1 else {}
             return (alone,) if isinstance(error, ccxt.BadSymbol) else None
 
         listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
         asked = self.client.publicGetExchangeInfo({"symbols": listed})
-        found = await self._ask("exchangeInfo", asked, translate.standing_from, unknown)
+        found = await self._ask("exchangeInfo", asked, self._stand, unknown)
         if found or len(names) == 1:
             return found
-        return {name: trouble for each in names for name, trouble in (await self._standing([each])).items()}
+        return {name: stands for each in names for name, stands in (await self._standing([each])).items()}
+
+    def _stand(self, answer: Any) -> dict[str, Market | Trouble]:
+        troubles, rows = translate.standing_from(answer), {row["symbol"]: row for row in answer["symbols"]}
+        return {name: trouble or self._listed_anew(name, rows[name]) for name, trouble in troubles.items()}
+
+    def _listed_anew(self, name: str, row: Any) -> Market:
+        """A market by the venue's list of now; every client of the session rounds by it from here on. Where it makes no
+        sense, it is as before: whether it is traded is known all the same."""
+        try:
+            parsed = self.client.parse_market(row)
+            now = {part: parsed[part] for part in ("precision", "limits", "info")}
+            shared = self.client.markets[self._markets[name].symbol]
+        except outcome.NONSENSE as error:
+            log.warning("a market's rules can't be read", market=name, error=type(error).__name__)
+            return self._markets[name]
+        market = self._market(shared | now)
+        if market is not None:
+            shared.update(now)
+            self._markets[name] = market
+        return self._markets[name]
 
     async def tickers(self) -> dict[MarketId, Ticker]:
         """Every listed market that has traded in 24 hours: one request; a row that makes no sense is left out, and logged.

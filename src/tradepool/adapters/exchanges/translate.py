@@ -46,7 +46,13 @@ class BadFrame(ValueError):
 
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-TYPES = {"MARKET": OrderType.MARKET, "LIMIT": OrderType.LIMIT, "STOP_LOSS": OrderType.STOP_LOSS}
+TYPES = {
+    "MARKET": OrderType.MARKET,
+    "LIMIT": OrderType.LIMIT,
+    # The target of a pair.
+    "LIMIT_MAKER": OrderType.LIMIT,
+    "STOP_LOSS": OrderType.STOP_LOSS,
+}
 STATUSES = {
     "NEW": OrderStatus.ACCEPTED,
     "PENDING_NEW": OrderStatus.ACCEPTED,
@@ -174,6 +180,7 @@ def order_from(answer: Mapping[str, Any], market: Market) -> Order:
         type=TYPES.get(answer.get("type", "")),
         quantity=canonical(answer["origQty"]) if "origQty" in answer else None,
         stop_price=canonical(answer["stopPrice"]) or None if "stopPrice" in answer else None,
+        price=canonical(answer["price"]) or None if "price" in answer else None,
     )
 
 

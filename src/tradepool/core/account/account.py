@@ -12,6 +12,7 @@ from typing import assert_never
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking, by_hand, limit_step
+from tradepool.core.account.batch import Batch
 from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
@@ -25,8 +26,8 @@ from tradepool.core.account.protection import (
     protect,
     settle,
 )
-from tradepool.core.account.slot import Entry, Slot, Working, note_others
-from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
+from tradepool.core.account.slot import Entry, Slot, Working
+from tradepool.core.account.terms import REASON_CODES, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.domain.by_hand import ByHand
 from tradepool.domain.command import Cancel, Command, RecordRefusal
@@ -94,8 +95,7 @@ class Account:
         self.order_cap: Decimal | None = None
         self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
-        self._acted = (0, set[MarketId]())  # on which markets at which T: the rest of a batch may come apart
-        self._waiting: list[Entry] = []
+        self.batch = Batch()
 
     def apply(self, event: Event) -> list[Command]:
         """Take in one event; what is to be done and remembered because of it."""
@@ -130,8 +130,8 @@ class Account:
                 self.changed = by_hand.wished(self, self.outbox, event)
             case _:
                 assert_never(event)
-        if self._waiting and not any(slot.settling(self.orders) for slot in self.slots.values()):
-            self._enter_waiting()
+        if self.batch.waiting and not any(slot.settling(self.orders) for slot in self.slots.values()):
+            self.batch.enter(self.outbox, self.slots)
         self.changed = self.changed or bool(self.outbox.commands)
         return self.outbox.commands
 
@@ -157,8 +157,8 @@ class Account:
 
     def rereads(self, event: Event) -> None:
         """The journal has this event, to be applied again: of its candles it was news, be they the rest of a T."""
-        if isinstance(event, CandlesClosed) and event.time_ms == self.as_of_ms != self._acted[0]:
-            self._acted = (event.time_ms, set())
+        if isinstance(event, CandlesClosed) and event.time_ms == self.as_of_ms != self.batch.time_ms:
+            self.batch.begin(event.time_ms)
 
     def unanswered(self) -> list[OrderRequest]:
         """Intents the venue has not answered, in the order they were made."""
@@ -198,12 +198,12 @@ class Account:
         for market, close in (*event.closes, *((signal.market, signal.close) for signal in event.signals)):
             self.mark(market, close)
         if event.time_ms > self.as_of_ms:
-            self.as_of_ms, self._acted = event.time_ms, (event.time_ms, set())
-            self._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
-        elif not event.time_ms == self.as_of_ms == self._acted[0]:
+            self.as_of_ms = event.time_ms
+            self.batch.begin(event.time_ms)
+            self.batch.drop(self.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
+        elif not event.time_ms == self.as_of_ms == self.batch.time_ms:
             return
-        signals = {market: signal for market, signal in signals.items() if market not in self._acted[1]}
-        self._acted[1].update(signals)
+        signals = self.batch.news(signals)
         before = (list(self.wallet), [list(slot.row) for slot in self.slots.values()])
         equity = self.equity_units()
         limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
@@ -215,8 +215,8 @@ class Account:
                 if event.late or self.foreign:
                     self.outbox.refuse(slot, event.time_ms, Denial.AGED_OUT if event.late else Denial.FOREIGN_ORDER)
                 else:
-                    self._waiting.append(Entry(slot, signals[market], equity))
-        self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self._waiting)
+                    self.batch.waiting.append(Entry(slot, signals[market], equity))
+        self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self.batch.waiting)
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
         best = round_to_int(s.high * slot.scale)
@@ -227,35 +227,8 @@ class Account:
         slot.sell_purpose = Purpose.TIME_EXIT if wish == step.TIME_UP else Purpose.SIGNAL_EXIT
         if wish != step.NOTHING:
             leave(self.outbox, slot, step.SELL if wish == step.TIME_UP else wish, s.time_ms)
-        elif slot.stops and slot.covered(self.orders) < slot.steps():
+        elif (slot.stops and slot.covered(self.orders) < slot.steps()) or slot.lacks_target(self.orders):
             level_again(self.outbox, slot, s.time_ms)
-
-    def _drop_waiting(self, time_ms: int, reason: str) -> None:
-        for entry in self._waiting:
-            self.outbox.refuse(entry.slot, time_ms, reason)
-        self._waiting = []
-
-    def _enter_waiting(self) -> None:
-        for entry in self._waiting:
-            slot, s = entry.slot, entry.signal
-            if slot.held or slot.busy:  # by a person's hand, since
-                continue
-            distance = step.first_distance(s.stop_distance, s.trail_distance)
-            note_others(self.wallet, slot, self.slots.values(), s.time_ms)
-            steps = step.decide_entry(
-                self.wallet, slot.row, slot.terms, slot.scale, entry.equity, slot.mark, distance, step.LONG
-            )
-            if not steps:
-                self.outbox.refuse(slot, s.time_ms, REFUSALS[slot.row[step.REFUSAL]])
-                continue
-            booking.decide_levels(slot.row, slot.scale, slot.mark, s.time_ms, s.break_even, s.hold_ms)
-            booking.decide_targets(slot.row, slot.scale, slot.mark, s.first_target, s.second_target, s.target_share)
-            order = self.outbox.submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
-            if order is not None:
-                slot.entry = order.request.client_order_id
-                order.reserved = step.entry_cash(steps * slot.mark * slot.terms[step.UNITS_PER_TICK_STEP], slot.terms)
-                self.wallet[step.RESERVED] += order.reserved
-        self._waiting = []
 
     # ---- the venue's answers
 
@@ -264,7 +237,7 @@ class Account:
         if self.foreign is None and not self.naming.whose(event.name, self.account.number).known:
             self.foreign, self.changed = event, True
             account, why = self.account.id, Denial.FOREIGN_ORDER
-            self._drop_waiting(event.time_ms, why)
+            self.batch.drop(self.outbox, event.time_ms, why)
             refusal = Refusal(account=account, market=event.market, time_ms=event.time_ms, reason=why)
             self.outbox.commands.append(RecordRefusal(refusal))
 
@@ -279,6 +252,8 @@ class Account:
         self.changed, slot = True, self.slots[order.request.market]
         if order.request.type is OrderType.STOP_LOSS:
             step.stop_rests(slot.row)
+        elif order.request.side is Side.SELL:
+            slot.row[step.UNSELLABLE] = 0
         settle(self.outbox, slot, event.time_ms, again=False)
 
     def _rejected(self, event: OrderRejected) -> None:
@@ -292,7 +267,7 @@ class Account:
             partner.refused = event.reason
         if order.request.type is not OrderType.MARKET and event.reason == Denial.WOULD_TRIGGER:
             slot.passed = True
-        elif event.reason == OFF_NEW_GRID and order.request.side is Side.SELL:
+        elif order.request.side is Side.SELL and (event.reason == OFF_NEW_GRID or not slot.on_grid(order.request)):
             anew(self.outbox, slot, order, event.time_ms)
             return
         elif not order.refused:

@@ -16,6 +16,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
+from tradepool.core.account.protection import protect
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.denial import Denial
@@ -80,6 +81,8 @@ def take_terms(account: Account, event: TermsSeen) -> bool:
         slot = account.slots.get(listed.id)
         if slot is not None:
             _list(account, slot, listed, _counted(account, slot, listed) if known is not None else listed)
+            if event.anew and slot.held and not slot.guards and not slot.busy:
+                protect(account.outbox, slot, event.time_ms)
     return changed
 
 
@@ -136,7 +139,7 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
         return False
     account.agreed = mandate
     # What waits was decided under another mandate, and its market may go.
-    account._drop_waiting(event.time_ms, Denial.EXIT_NOT_FINAL)
+    account.batch.drop(account.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
     given = int((mandate.capital - before.capital) / account.quote_unit)
     account.wallet[step.CASH] += given
     limit_step.money_moved(account.wallet, given)

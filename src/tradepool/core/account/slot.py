@@ -204,6 +204,22 @@ class Slot:
         """Steps its stops stand for; where it has no stop, its targets."""
         return self._open(self.stops or self.targets, orders)
 
+    def lacks_target(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether targets, the only levels it has, do not stand for all that is to be sold at them, and what lacks one
+        could be: it was refused."""
+        row = self.row
+        if row[step.STOP] or not row[step.TARGET]:
+            return False
+        part_only = row[step.PART] and not row[step.NEXT_TARGET]
+        bare = (row[step.PART] if part_only else self.steps()) - self.guarded(orders)
+        amount = bare * row[step.TARGET] * self.terms[step.UNITS_PER_TICK_STEP]
+        return bare >= self.lot and amount >= self.terms[step.SMALLEST_SELL]
+
+    def on_grid(self, request: OrderRequest) -> bool:
+        """Whether an order, made by what the venue asked then, is in whole ticks and steps of now."""
+        tick, prices = self.listed.price_tick, (request.price, request.stop_price)
+        return not request.quantity % self.listed.quantity_step and not any(p % tick for p in prices if p is not None)
+
     def _open(self, names: Iterable[ClientOrderId], orders: Mapping[ClientOrderId, Working]) -> int:
         return sum(self.open_steps(orders[each]) for each in names)
 

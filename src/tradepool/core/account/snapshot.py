@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradepool.core.account.account import Account
+from tradepool.core.account.batch import Batch
 from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import terms_of
@@ -84,7 +85,7 @@ def taken(account: Account) -> AccountState:
         slots=tuple(_slot_state(slot) for slot in account.slots.values()),
         orders=tuple(account.orders.values()),
         as_of_ms=account.as_of_ms,
-        acted=(account._acted[0], tuple(sorted(account._acted[1]))),
+        acted=(account.batch.time_ms, tuple(sorted(account.batch.acted))),
         naming=account.naming,
         foreign=account.foreign,
         listening=account.listening,
@@ -93,7 +94,7 @@ def taken(account: Account) -> AccountState:
         order_number=account.outbox.numbered,
         waiting=tuple(
             WaitingState(market=entry.slot.market.id, signal=entry.signal, equity=entry.equity)
-            for entry in account._waiting
+            for entry in account.batch.waiting
         ),
         order_cap=account.order_cap,
     )
@@ -111,13 +112,13 @@ def put_back(account: Account, state: AccountState) -> None:
     account.orders.clear()
     account.orders.update({order.request.client_order_id: order for order in state.orders})
     account.as_of_ms, account.foreign = state.as_of_ms, state.foreign
-    account._acted = (state.acted[0], set(state.acted[1]))
     account.outbox.naming, account.outbox.numbered = state.naming, state.order_number
     account.listening, account.opened = state.listening, state.opened
     account._fills = set(state.fills)
     account.order_cap = state.order_cap
     cap_terms(account)
-    account._waiting = [Entry(account.slots[each.market], each.signal, each.equity) for each in state.waiting]
+    waiting = [Entry(account.slots[each.market], each.signal, each.equity) for each in state.waiting]
+    account.batch = Batch(state.acted[0], set(state.acted[1]), waiting)
 
 
 def _slot_state(slot: Slot) -> SlotState:

@@ -1,12 +1,13 @@
 """What happened beside what the same candles give in a backtest: every difference, and why.
 
-Trades belong together when they were entered in the same bar. The backtest runs without slippage, so whatever a price
-differs by is what trading cost; what follows from an earlier difference (a stop at another level, another size) says so.
+Trades belong together when they were entered in the same bar of one market. The backtest runs without slippage, so
+whatever a price differs by is what trading cost; what follows from an earlier difference (a stop at another level, another
+size, cash that another market of the mandate did not leave) says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -98,32 +99,41 @@ class Lot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What happened to an account on one market. `outages` are times when nobody listened, `capped` when orders were,
-    `adopted` when a person brought a holding in."""
+    """What happened to an account. `outages` are times when nobody listened, `capped` when orders were, `adopted` when a
+    person brought a holding in, and where."""
 
     lots: Sequence[Lot]
     refusals: Sequence[Refusal] = ()
     outages: Sequence[Span] = ()
     capped: Sequence[Span] = ()
-    adopted: Sequence[int] = ()
+    adopted: Sequence[tuple[MarketId, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the backtest of the same candles did, and did not."""
+
+    lots: Sequence[Lot]
+    refusals: Sequence[Refusal] = ()
 
 
 @dataclass(slots=True)
 class _Comparing:
-    """One market of one account: differences found so far, in order of entries."""
+    """One account: differences found so far, in order of entries."""
 
     happened: Account
-    expected: Sequence[Lot]
+    expected: Expected
     bar_ms: int
-    quantity_step: Decimal
+    quantity_steps: Mapping[MarketId, Decimal]
     found: list[Difference] = field(default_factory=list)
 
     def run(self) -> list[Difference]:
         mine, theirs = (
-            {lot.entry_ms // self.bar_ms: lot for lot in lots} for lots in (self.expected, self.happened.lots)
+            {(lot.entry_ms // self.bar_ms, lot.market): lot for lot in lots}
+            for lots in (self.expected.lots, self.happened.lots)
         )
-        for bar in sorted({*mine, *theirs}):
-            meant, made = mine.get(bar), theirs.get(bar)
+        for entry in sorted({*mine, *theirs}):
+            meant, made = mine.get(entry), theirs.get(entry)
             if meant is not None and made is not None:
                 self._both(meant, made)
             elif meant is not None:
@@ -173,9 +183,9 @@ class _Comparing:
         cause, detail = Cause.UNEXPLAINED, ""
         if any(_within(span, made.entry_ms) for span in self.happened.capped):
             cause, detail = Cause.CAP, "a canary's order"
-        elif abs(meant.quantity - made.quantity) <= self.quantity_step:
+        elif abs(meant.quantity - made.quantity) <= self.quantity_steps[made.market]:
             cause = Cause.ROUNDING
-        elif self.found:
+        elif self._differed(made.entry_ms):
             cause, detail = Cause.FOLLOWS, "sized from what earlier differences left"
         self._say(made, "quantity", meant.quantity, made.quantity, cause, detail=detail)
 
@@ -212,30 +222,48 @@ class _Comparing:
         )
 
     def _why_not(self, meant: Lot) -> tuple[Cause, str]:
-        begins = meant.entry_ms // self.bar_ms * self.bar_ms
-        for refusal in self.happened.refusals:
-            if begins <= refusal.time_ms < begins + self.bar_ms:
-                return Cause.LATE if refusal.reason == LATE else Cause.REFUSAL, refusal.reason
+        refused = self._refused(self.happened.refusals, meant)
+        if refused:
+            return Cause.LATE if refused == LATE else Cause.REFUSAL, refused
         if any(_within(span, meant.entry_ms) for span in self.happened.outages):
             return Cause.OUTAGE, ""
-        if any(lot.spans(meant.entry_ms) for lot in self.happened.lots):
+        if _held(self.happened.lots, meant):
             return Cause.FOLLOWS, "another position was held then"
         return Cause.UNEXPLAINED, ""
 
     def _extra(self, made: Lot) -> None:
         cause, detail = Cause.UNEXPLAINED, ""
-        if made.entry_ms in self.happened.adopted:
+        refused = self._refused(self.expected.refusals, made)
+        if (made.market, made.entry_ms) in self.happened.adopted:
             cause, detail = Cause.MANUAL, "adopted"
-        elif any(lot.spans(made.entry_ms) for lot in self.expected):
+        elif _held(self.expected.lots, made):
             cause, detail = Cause.FOLLOWS, "the backtest still holds an earlier position"
+        elif refused and self._differed(made.entry_ms):
+            cause, detail = Cause.FOLLOWS, f"after earlier differences the backtest refused it: {refused}"
         what = f"{_text(made.quantity)} at {_text(made.entry_price)}"
         self._say(made, "entry", "none", what, cause, detail=detail)
 
+    def _refused(self, refusals: Sequence[Refusal], lot: Lot) -> str:
+        """Why an entry of this bar was not carried out; "" where none was refused."""
+        bar = lot.entry_ms // self.bar_ms
+        mine = (each.reason for each in refusals if each.market == lot.market and each.time_ms // self.bar_ms == bar)
+        return next(mine, "")
 
-def compare(happened: Account, expected: Sequence[Lot], bar_ms: int, quantity_step: Decimal) -> list[Difference]:
-    """Every difference on one market, in order of entries. `bar_ms` is the timeframe: what was entered within one bar is
-    one wish."""
-    return _Comparing(happened, expected, bar_ms, quantity_step).run()
+    def _differed(self, time_ms: int) -> bool:
+        """Whether anything differed by then: cash is shared, so on whatever market."""
+        return any(each.time_ms <= time_ms for each in self.found)
+
+
+def compare(
+    happened: Account, expected: Expected, bar_ms: int, quantity_steps: Mapping[MarketId, Decimal]
+) -> list[Difference]:
+    """Every difference, in order of entries. `bar_ms` is the timeframe: what was entered on a market within one bar is one
+    wish."""
+    return _Comparing(happened, expected, bar_ms, quantity_steps).run()
+
+
+def _held(lots: Sequence[Lot], entered: Lot) -> bool:
+    return any(lot.market == entered.market and lot.spans(entered.entry_ms) for lot in lots)
 
 
 def _within(span: Span, time_ms: int) -> bool:

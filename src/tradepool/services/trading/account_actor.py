@@ -51,6 +51,10 @@ class AnotherInstance(TradepoolError):
     """Another, newer instance trades account {account}: order {order} is its; this one, {epoch}, stops: see that only one of them runs."""
 
 
+class JournalRefuses(BrokenLaw):
+    """The journal will never take what account {account} has just done ({why}): it is stopped, its stops go on and nothing else is sent; run tradepool stop and start, which goes on from where the journal ends, and please report it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
     """What an event did, and what is wanted because of it."""
@@ -189,14 +193,15 @@ class AccountActor:
         return decided
 
     def write(self) -> None:
-        """Write down what was decided and is not yet, then queue its commands. AnotherInstance, and what the journal
-        raises: BrokenLaw for what it will never take."""
+        """Write down what was decided and is not yet, then queue its commands. AnotherInstance, JournalRefuses for what the
+        journal will never take, and what else it raises."""
         if self._unwritten is not None:
             try:
                 self._journal.write(self._unwritten.record)
-            except BrokenLaw:
+            except BrokenLaw as error:
                 self._cut_off_now(self._unwritten)
-                raise
+                why = str(error.__cause__ or error).splitlines()[0]
+                raise JournalRefuses(account=self.account.account.id, why=why) from error
             self.release()
 
     def _cut_off_now(self, decided: Decided) -> None:

@@ -23,7 +23,7 @@ from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
 from tradepool.services.trading.account_feed import AccountFeed
 from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
 from tradepool.services.trading.together import Together
@@ -228,10 +228,10 @@ class TradingDesk:
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
         """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
-        stream keeps back is still noticed, protections are still replaced."""
+        stream keeps back is still noticed, protections are still replaced. What stopped it first is what is said, but for a
+        journal that refuses it, which only a restart mends, and for a key, whose successor mends nothing else."""
         held = self.halted.setdefault(account, error)
-        if isinstance(held, KeyRefused) and not isinstance(error, VenueError):
-            # Another key does not mend this.
+        if isinstance(error, JournalRefuses) or (isinstance(held, KeyRefused) and not isinstance(error, VenueError)):
             self.halted[account] = error
         self._kept.pop(account, None)
         if account in self._by_account:

@@ -13,6 +13,9 @@ from tradepool.domain.order import Order, OrderRequest, OrderStatus, OrderType, 
 from tradepool.runtime import telemetry
 from tradepool.services.trading.account_actor import AccountActor
 
+# Why a sale of a kind is made, as far as that can be told.
+SALES = {OrderType.STOP_LOSS: Purpose.STOP, OrderType.LIMIT: Purpose.TARGET, OrderType.MARKET: Purpose.SIGNAL_EXIT}
+
 log = telemetry.logger(__name__)
 
 
@@ -92,11 +95,10 @@ def _later(actor: AccountActor, order: Order) -> bool:
 
 def _request(actor: AccountActor, order: Order) -> OrderRequest | None:
     """The intent that an order must have had; why a sale was wished is not known any more."""
-    mandate, purpose = actor.account.mandate, Purpose.ENTRY
+    mandate = actor.account.mandate
     if order.side is None or order.type is None or order.quantity is None or order.status is OrderStatus.REJECTED:
         return None
-    if order.side is Side.SELL:
-        purpose = Purpose.STOP if order.type is OrderType.STOP_LOSS else Purpose.SIGNAL_EXIT
+    purpose = Purpose.ENTRY if order.side is Side.BUY else SALES[order.type]
     return OrderRequest(
         client_order_id=order.client_order_id,
         account=mandate.account,
@@ -108,5 +110,6 @@ def _request(actor: AccountActor, order: Order) -> OrderRequest | None:
         quantity=order.quantity,
         purpose=purpose,
         time_ms=order.time_ms,
+        price=order.price if order.type is OrderType.LIMIT else None,
         stop_price=order.stop_price,
     )

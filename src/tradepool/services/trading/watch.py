@@ -13,17 +13,14 @@ from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.event import ForeignOrder
 from tradepool.domain.ids import AccountId
 from tradepool.domain.key import KeyRights
-from tradepool.domain.market import Market
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import AccountGateway, CandleFeed
+from tradepool.ports.exchange import AccountGateway
 from tradepool.runtime import telemetry
 from tradepool.runtime.supervise import Supervisor
 from tradepool.services.trading.account_actor import AccountActor
-from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.hand_trades import look_for_hand_trades
 
 ROUND_S = 30.0
-LISTING_S = 300.0
 # With 1,000 accounts a look may take a second before somebody has to wait for the next round.
 LOOKING_MAX = 32
 
@@ -123,13 +120,3 @@ async def look_for_foreign_orders(actor: AccountActor) -> None:
             found = ForeignOrder(time_ms=order.time_ms, name=order.client_order_id, market=order.market)
             # Not by the inbox: who opens the stream again reads nothing until it stands.
             actor.handle(found)
-
-
-async def look_at_markets(feed: CandleFeed, gate: EntryGate, markets: Sequence[Market], clock: Clock) -> None:
-    """Ask how the markets in use stand, every LISTING_S, until cancelled."""
-    while True:
-        try:
-            gate.listed(await feed.standing(markets))
-        except VenueError as error:
-            log.warning("the venue does not tell its markets", error=str(error))
-        await clock.sleep(LISTING_S)
