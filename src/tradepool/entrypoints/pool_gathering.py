@@ -30,11 +30,12 @@ from tradepool.domain.order import Purpose
 from tradepool.domain.trade import Trade
 from tradepool.entrypoints.commission import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
-from tradepool.entrypoints.emergency import by_own_hands, place_now
+from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.key_vault import master_of
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.pool import file_of
 from tradepool.entrypoints.pool_daily import DAY_MS
+from tradepool.entrypoints.venue_way import way_to
 from tradepool.learning.backtests import backtests
 from tradepool.learning.features import UNKNOWN, bars_before, features_at
 from tradepool.learning.pool import PooledTrade, bar_of, pooled, pseudonym_of
@@ -98,7 +99,7 @@ def gather(deployed: Deployed, place: tuple[Clock, Transport] | None = None) -> 
         made, beside = list[PooledTrade](), list[PooledTrade]()
         if missing:
             secret = secret_of(deployed, rows, now_ms)
-            candles = _candles(deployed, missing, place or place_now(deployed))
+            candles = _candles(deployed, missing, place or way_to(deployed))
             made, beside = _made(missing, candles, secret), _beside(missing, candles)
             beside = [each for each in beside if each.id not in known]
         # Whoever took his word back meanwhile is out before anything is written.
