@@ -32,6 +32,7 @@ from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.key import KeyRights
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.running import reserve_of
 from tradepool.presentation.keys_page import KeyJson
@@ -86,7 +87,7 @@ def _store_of(deployed: Deployed) -> Iterator[Connection]:
         raise PlayMoney
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     reserve_of(deployed).give_if_full()
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         yield connection
     finally:
@@ -164,7 +165,11 @@ def add(deployed: Deployed, account: str, credentials: Credentials, transport: T
 def listed(deployed: Deployed) -> list[KeyJson]:
     """Which accounts the vault holds a key of."""
     with vault_of(deployed) as (vault, _):
-        return [KeyJson(account=account, user=user) for account, user in sorted(vault.accounts().items())]
+        return [
+            KeyJson(account=account, user=user)
+            for account, user in sorted(vault.accounts().items())
+            if deployed.shows(user)
+        ]
 
 
 def check(deployed: Deployed, transport: Transport | None = None) -> list[KeyJson]:
@@ -172,6 +177,8 @@ def check(deployed: Deployed, transport: Transport | None = None) -> list[KeyJso
     found = []
     with vault_of(deployed) as (vault, _):
         for account, user in sorted(vault.accounts().items()):
+            if not deployed.shows(user):
+                continue
             try:
                 rights = asyncio.run(rights_of(deployed, account, key_in(vault, account), transport or Transport()))
                 found.append(KeyJson.of(account, user, rights, warnings_of(rights, RealClock().now_ms())))
@@ -210,7 +217,7 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
     # An emergency does not ask for the master key: that may be what is lost.
     with _store_of(deployed) as connection:
         scope = Scope(ScopeKind.USER, user)
-        halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=getpass.getuser(), reason=f"key burnt: {reason}")
+        halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=me(), reason=f"key burnt: {reason}")
         DatabaseDeployment(connection, deployed.deployment).halt(halt, "keys burn")
         there = forget(DatabaseSecrets(connection), AccountId(account))
     kept = "The key is forgotten here" if there else "There was no key of it here"
@@ -253,4 +260,4 @@ def _ignore(time_ms: int) -> None:
 
 
 def _deed(what: str, scope: str) -> Deed:
-    return Deed(time_ms=RealClock().now_ms(), by=getpass.getuser(), what=what, scope=scope, reason="")
+    return Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason="")

@@ -48,19 +48,19 @@ class Refused(TradepoolError):
 def positions(deployed: Deployed, user: str | None = None) -> list[PositionRow]:
     """What is held now. NoSuchUser, Hangs where the process stops answering, and what looking by own hands raises."""
     deployed.refuse_unknown_user(user)
-    return _of(user, _rows(deployed, "positions", list[PositionRow], position_rows))
+    return _of(deployed, user, _rows(deployed, "positions", list[PositionRow], position_rows))
 
 
 def orders(deployed: Deployed, user: str | None = None) -> list[OrderRow]:
     """Orders of ours that are not final. NoSuchUser."""
     deployed.refuse_unknown_user(user)
-    return _of(user, _rows(deployed, "orders", list[OrderRow], order_rows))
+    return _of(deployed, user, _rows(deployed, "orders", list[OrderRow], order_rows))
 
 
 def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
     """The last closed trades, the newest last; nobody has to run for that. NoSuchUser."""
     deployed.refuse_unknown_user(user)
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         # Whose database it is, is looked at before anything is shown.
         DatabaseDeployment(connection, deployed.deployment)
@@ -73,8 +73,9 @@ def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
     return [trade_row(*each) for each in found[-most:]]
 
 
-def _of(user: str | None, rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if user in (None, row.user)]
+def _of(deployed: Deployed, user: str | None, rows: Iterable[Row]) -> list[Row]:
+    # The trading process tells of everybody.
+    return [row for row in rows if user in (None, row.user) and deployed.shows(row.user)]
 
 
 def _rows(deployed: Deployed, what: str, shape: type[list[Row]], rows_in: Callable[[Account], list[Row]]) -> list[Row]:

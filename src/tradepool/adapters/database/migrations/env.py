@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import tradepool.adapters.database.people_tables  # noqa: F401 (its tables)
 from tradepool.adapters.database.tables import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
