@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.console import Console, Said
+from tests.model_series import write_series
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.actor import Actor
@@ -66,12 +67,12 @@ def people(console: Console, tmp_path: Path) -> People:
 def test_what_commands_add_is_read_as_if_it_were_in_the_file(people: People) -> None:
     people("users", "add", "cem", "--called", "Cem", "--locale", "de-AT", "--test")
     people("accounts", "add", "cem", "--cash", "USDT=700")
-    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500", "--param", "entry=30")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500", "--param", "length=30")
     found = people.found
     assert [seat.mandate.id for seat in found.seats] == ["ann-first", "ben-first", "cem-1"]
     seat = found.seats[-1]
     assert (seat.user.name, seat.user.locale, seat.user.test, seat.account_id) == ("Cem", "de-AT", True, "cem-1")
-    assert (seat.account.cash, seat.mandate.capital, seat.strategy.values["entry"]) == ({"USDT": 700}, 500, 30)
+    assert (seat.account.cash, seat.mandate.capital, seat.strategy.values["length"]) == ({"USDT": 700}, 500, 30)
     assert (seat.mandate.limits.daily_loss_max, str(seat.mandate.weight)) == (
         found.seats[0].mandate.limits.daily_loss_max,
         "0.475",
@@ -288,7 +289,9 @@ def people_mode(live: People) -> tuple[str, str]:
     return row["mode"], row["ceiling"]
 
 
-def test_a_preview_says_what_it_may_lose_in_a_day_without_a_venue(people: People) -> None:
+def test_a_preview_says_what_it_would_do_and_lose_in_a_day_without_a_venue(
+    people: People, console: Console, tmp_path: Path
+) -> None:
     people("users", "add", "cem")
     people("accounts", "add", "cem")
     people(
@@ -297,7 +300,11 @@ def test_a_preview_says_what_it_may_lose_in_a_day_without_a_venue(people: People
     shown = people.json("mandates", "preview", "cem-1")
     assert (shown["loss_a_day"], shown["worst_day"], shown["exposure_max"]) == ("50", "475", "475")
     assert [row["market"] for row in shown["now"]] == ["BTC/USDT", "ETH/USDT"]
-    assert shown["now"][0]["what"] == ""
+    assert "binance:BTC/USDT@1m are not in the store" in shown["now"][0]["what"]
+    assert console("data", "import", write_series("BINANCE-BTC-USDT-1m", tmp_path, 1_000)).code == 0
+    here, there = people.json("mandates", "preview", "cem-1")["now"]
+    assert (here["time"][:10], there["time"]) == ("2022-01-01", None)
+    assert here["what"].startswith("it ")
     people("mandates", "set", "cem-1", "--limit", "trade_risk_max=0.02")
     # A tenth of 500 in the day, and two positions of a fiftieth each until their stops.
     assert people.json("mandates", "preview", "cem-1")["worst_day"] == "70"

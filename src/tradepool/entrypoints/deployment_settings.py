@@ -52,7 +52,7 @@ class UserSettings(_Section):
 
     name: str = ""
     role: Literal["operator", "risk", "billing", "support", "auditor", "user", "viewer"] = "user"
-    locale: str = Field(default="en", pattern=r"[a-z]{2}(-[A-Z]{2})?$")
+    locale: str = Field(default="en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
     test: bool = False
     mail: str = ""
     webhook_env: str = ""
@@ -102,7 +102,7 @@ class MandateSettings(_Section):
     markets: list[str]
     capital: Decimal
     weight: Decimal = Decimal("0.95")
-    parameters: dict[str, float] = {}
+    parameters: dict[str, int | float] = {}
     limits: LimitSettings = LimitSettings()
     canary: CanarySettings = CanarySettings()
     mode: Literal["practice", "shadow", "canary", "live"] = "practice"

@@ -17,7 +17,7 @@ from tradepool.domain.user import Status
 from tradepool.entrypoints.changing import StillOpen, add, assigned, held, renew, section_from, when, written
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.deployment_settings import LimitSettings, MandateSettings
-from tradepool.entrypoints.inputs import BadFlag, decimal_of
+from tradepool.entrypoints.inputs import BadFlag, decimal_of, number_of
 from tradepool.entrypoints.steered import positions
 from tradepool.runtime.config import nearest
 
@@ -56,8 +56,9 @@ class Wanted:
         values |= {} if self.markets is None else {"markets": self.markets}
         values |= {} if self.mode is None else {"mode": self.mode}
         if self.param is not None:
-            held_ones = dict(before.parameters) if before is not None and self.strategy is None else {}
-            values["parameters"] = held_ones | assigned("--param", self.param)
+            kept = dict(before.parameters) if before is not None and self.strategy is None else {}
+            given = assigned("--param", self.param)
+            values["parameters"] = kept | {name: number_of(f"--param {name}", text) for name, text in given.items()}
         if self.limit is not None:
             values["limits"] = limits_over(LimitSettings() if before is None else before.limits, self.limit)
         return values

@@ -91,7 +91,7 @@ def would(deployed: Deployed, seat: Seated) -> list[NowRow]:
         except TradepoolError as error:
             rows.append(NowRow(symbol, None, f"not known: {str(error).rstrip('.')}"))
             continue
-        missing = [row.text for row in told.conditions if not row.holds]
+        missing = [row.condition for row in told.conditions if not row.holds]
         entered = f"it enters: {told.reason}" if told.enters else f"it does not enter: missing {', '.join(missing[:3])}"
         rows.append(NowRow(symbol, told.time, "it is in already, and holds" if told.level else entered))
     return rows
