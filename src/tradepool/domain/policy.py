@@ -74,7 +74,7 @@ POLICY: Mapping[Action, Rule] = {
     Action.HALT: _rule(Role.OPERATOR, Role.RISK),
     Action.LIFT: _rule(Role.OPERATOR, Role.RISK),
     Action.LIMITS: _rule(Role.OPERATOR, Role.RISK, two=True),
-    Action.PROMOTE: _rule(Role.OPERATOR, Role.RISK),
+    Action.PROMOTE: _rule(Role.OPERATOR, Role.RISK, two=True),
     Action.KEYS: _rule(Role.OPERATOR, own=_OWNER),
     Action.BILLING: _rule(Role.OPERATOR, Role.BILLING),
     Action.CORRECT: _rule(Role.OPERATOR, Role.BILLING, two=True),

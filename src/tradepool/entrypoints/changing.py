@@ -42,7 +42,7 @@ class NotOwnName(InvalidInput):
 
 
 class NotByCommand(InvalidInput):
-    """Nothing was done: {thing} {name} is a section of {file}; change [{section}.{name}] there and start again."""
+    """Nothing was done: {thing} {name} is a section of {file}; change [{section}.{name}] there and start again (tradepool halt stops entries at once)."""
 
 
 class NoSuchThing(InvalidInput):

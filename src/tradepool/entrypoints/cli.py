@@ -44,6 +44,7 @@ app = App(
     help="Crypto trading for many users: the same step backtests, practises and trades.",
     version=version,
     help_format="plaintext",
+    help_epilogue="--as NAME, in any command about people, asks as that person: docs/guides/users.md.",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )

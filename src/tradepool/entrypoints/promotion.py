@@ -19,6 +19,7 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.domain import policy
 from tradepool.domain.deployment import Kind, Mode, Promotion
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.register import Thing
@@ -220,7 +221,7 @@ def _lines(deployed: Deployed, seat: Seated, wanted: Mode, facts: Facts | None, 
 
 
 def refuse_unless(deployed: Deployed, name: str, wanted: Mode) -> bool:
-    """Raise NotARung unless a mandate may be asked to go there; whether that is a rung up. NoMandate."""
+    """Raise NotARung unless a mandate may be asked to go there; whether that is a rung up. NoMandate, NotAllowed."""
     seat = seat_named(deployed, name)
     with _Books(deployed) as books:
         row = books.row(seat)
@@ -236,6 +237,8 @@ def refuse_unless(deployed: Deployed, name: str, wanted: Mode) -> bool:
         why = f"mode = {seat.ceiling.value!r} in {deployed.file} is its ceiling"
     if why:
         raise NotARung(mandate=name, mode=mode, wanted=wanted, why=why)
+    if wanted.height > mode.height:
+        policy.refuse_unless(deployed.actor, policy.Action.PROMOTE, seat.user.id)
     return wanted.height > mode.height
 
 
