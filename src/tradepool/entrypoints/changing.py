@@ -97,7 +97,7 @@ def held(found: Deployed, thing: Thing, name: str) -> Entry:
 
 def refuse_unknown(found: Deployed, thing: Thing, name: str) -> None:
     """Raise NoSuchThing for what is not there, or not for who asks."""
-    known = list(getattr(found.settings, thing.section))
+    known = {*getattr(found.settings, thing.section), *(each.name for each in found.entries if each.thing is thing)}
     if name not in known:
         raise NoSuchThing(thing=thing, name=repr(name)[:60], section=thing.section, hint=nearest(name, known))
 
