@@ -250,12 +250,12 @@ def test_as_is_for_commands_about_people_and_names_one(people: People) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_every_command_asks_the_policy(people: People, role: Role) -> None:
-    """Of each command's action: refused, or what it gets is everything, or what is his own."""
+def test_what_a_command_gets_is_what_its_action_may_touch(people: People, role: Role) -> None:
+    """A command of each action: refused, or it gets everything, or what is the person's own."""
     people("users", "add", "cem", "--role", role)
     people("accounts", "add", "cem")
     actor = Actor(UserId("cem"), role)
-    for command, action in asking.COMMANDS.items():
+    for action, command in {action: command for command, action in asking.COMMANDS.items()}.items():
         with asking.asked(["--as", "cem"], lambda rest, command=command: command.split()):
             if may(actor, action):
                 assert set(people.found.settings.accounts) == {"ann-main", "ben-main", "cem-1"}
