@@ -65,8 +65,9 @@ def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
         # Whose database it is, is looked at before anything is shown.
         DatabaseDeployment(connection, deployed.deployment)
         books = DatabaseBooks(connection)
-        seats = [seat for seat in deployed.seats if user in (None, seat.user.id)]
-        found = [(trade, str(seat.user.id)) for seat in seats for trade in books.trades(seat.account_id)]
+        # Accounts that no mandate trades any more have their trades still.
+        accounts = {name: held.user for name, held in deployed.settings.accounts.items() if user in (None, held.user)}
+        found = [(trade, owner) for name, owner in accounts.items() for trade in books.trades(AccountId(name))]
     finally:
         dispose(connection)
     found.sort(key=lambda each: each[0].exit_time_ms)
