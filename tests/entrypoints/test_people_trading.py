@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from tests.entrypoints.isolation import Call, calls
@@ -36,6 +37,11 @@ def told(place: Place, call: Call, name: str) -> tuple[int, str, str]:
     return said.returncode, said.stdout, said.stderr.replace(name, "ID")
 
 
+def alike(place: Place, call: Call, name: str) -> bool:
+    """Whether cem is told of another's id what he is told of nobody's."""
+    return told(place, call, name) == told(place, call, "9z")
+
+
 def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: Place, exchange: Path) -> None:
     for command in (
         ("users", "add", "cem"),
@@ -53,7 +59,7 @@ def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: P
         others = {"position": "1a", "order": next(row["id"] for row in orders if row["account"] != "cem-1")}
         for call in calls({"position": "", "order": ""}):
             # What is his own, and shown beside, may change between the two.
-            until(lambda call=call: told(place, call, others[call.asks_for]) == told(place, call, "9z"))
+            until(partial(alike, place, call, others[call.asks_for]))
         # Paused, nothing is entered any more, in a process that runs; what is held is left by its exits.
         assert place("mandates", "pause", "cem-1", "--reason", "on holiday", "--as", "cem").returncode == 0
         until(lambda: "paused" in refused(place, "cem-1"))

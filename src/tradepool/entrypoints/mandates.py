@@ -89,16 +89,17 @@ def limits_over(before: LimitSettings, given: list[str]) -> LimitSettings:
 
 def add_mandate(found: Deployed, name: str, user: str, account: str | None, wanted: Wanted, reason: str | None) -> str:
     """A mandate of a user; what comes next, in words. NoSuchUser, WhichAccount, BadFlag, BadDeployment."""
-    values = {
-        "account": account or _free_account(found, user),
+    free = _accounts(found, user)
+    if account not in free and (account is not None or len(free) != 1):
+        raise WhichAccount(user=user, count=len(free))
+    defaults: dict[str, object] = {
+        "account": account or free[0],
         "markets": found.venue.symbols,
         "mode": Mode.PRACTICE.value if found.deployment.kind is Kind.PRACTICE else Mode.LIVE.value,
         "limits": {"daily_loss_max": DAILY_LOSS_MAX},
+        "weight": WEIGHT / max(1, len(found.venue.symbols if wanted.markets is None else wanted.markets)),
     }
-    if account is not None and account not in _accounts(found, user):
-        raise WhichAccount(user=user, count=len(_accounts(found, user)))
-    values |= wanted.over(None)
-    section = section_from(MandateSettings, {"weight": WEIGHT / max(1, len(values["markets"])), **values})
+    section = section_from(MandateSettings, {**defaults, **wanted.over(None)})
     add(found, Thing.MANDATE, name, user, section, reason)
     return f"mandate {name} is added; {when(found)}. Before: tradepool mandates preview {name}"
 
@@ -109,13 +110,6 @@ def _accounts(found: Deployed, user: str) -> list[str]:
     taken = {mandate.account for mandate in found.settings.mandates.values() if mandate.active}
     closed = {each.name for each in found.entries if each.thing is Thing.ACCOUNT and each.status is Status.CLOSED}
     return [n for n, a in found.settings.accounts.items() if a.user == user and n not in taken | closed]
-
-
-def _free_account(found: Deployed, user: str) -> str:
-    free = _accounts(found, user)
-    if len(free) != 1:
-        raise WhichAccount(user=user, count=len(free))
-    return free[0]
 
 
 def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) -> str:

@@ -62,7 +62,7 @@ def _refuse_name(found: Deployed, name: str) -> None:
 def set_user(found: Deployed, name: str, values: Mapping[str, object], reason: str | None) -> str:
     """Change what is said of a person; what changed, in words. NoSuchThing, NotByCommand, IsClosed, NothingChanged."""
     entry = held(found, Thing.USER, name)
-    section = section_from(UserSettings, written(entry, UserSettings).model_dump() | values)
+    section = section_from(UserSettings, {**written(entry, UserSettings).model_dump(), **values})
     return f"user {name}: {renew(found, entry, 'set', reason, section=section)}; {when(found)}"
 
 

@@ -24,10 +24,11 @@ from tradepool.domain.deployment import Kind, Mode, Promotion
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.register import Thing
 from tradepool.domain.user import Status
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.changing import changes, entry_of
 from tradepool.entrypoints.checklist import Facts, Past, checklist
 from tradepool.entrypoints.deployment import Deployed, Seated, deployed_from
-from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, me, now_ms, typed_back
+from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, now_ms, typed_back
 from tradepool.entrypoints.register_rows import entries_off
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import running_pid

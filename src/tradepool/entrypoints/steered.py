@@ -18,9 +18,10 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.core.account.account import Account
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deeds import Answer, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
-from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, me, now_ms, rows_of, typed_back
+from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, now_ms, rows_of, typed_back
 from tradepool.entrypoints.inputs import decimal_of
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.running import running_pid
