@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from cyclopts import App
 
 from tradepool.entrypoints import cli
 from tradepool.entrypoints.asking import COMMANDS
@@ -40,11 +42,19 @@ class Call(NamedTuple):
         return [name if word is HOLE else word for word in self.words]
 
 
+def every_command(app: App = cli.app, above: str = "") -> Iterator[tuple[str, Mapping[str, inspect.Parameter]]]:
+    """All that there are, with their parameters, whoever may ask for them."""
+    for name in app:
+        if not name.startswith("-"):
+            if app[name].default_command is not None:
+                yield f"{above}{name}", inspect.signature(app[name].default_command).parameters
+            yield from every_command(app[name], f"{above}{name} ")
+
+
 def signatures() -> Iterator[tuple[str, Mapping[str, inspect.Parameter]]]:
-    """Each command with its parameters."""
-    for command in COMMANDS:
-        app: Any = cli.app.parse_commands(command.split())[1][-1]
-        yield command, inspect.signature(app.default_command).parameters
+    """Each that can be asked for with --as."""
+    known = dict(every_command())
+    yield from ((command, known[command]) for command in COMMANDS)
 
 
 def calls(own: Mapping[str, str]) -> list[Call]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.console import Console, Said
-from tests.entrypoints.isolation import IDS, calls, looks
+from tests.entrypoints.isolation import IDS, calls, every_command, looks
 from tests.entrypoints.test_people import People
 from tradepool.entrypoints.asking import COMMANDS
 
@@ -37,6 +37,14 @@ def asked(people: People, words: list[str], name: str, as_: str, monkeypatch: py
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{name}\n"))
     said = people.say(*words, "--as", as_)
     return Said(said.code, said.out.replace(name, "ID"), said.err.replace(name, "ID"))
+
+
+def test_of_every_command_about_somebody_it_is_decided_who_may_ask_for_it() -> None:
+    """Add a new one to `asking.COMMANDS`, where it is tested with everybody's ids; or here, if it is the machine's."""
+    machines = {"keys rotate", "notify test"}
+    found = {command for command, parameters in every_command() if set(IDS) & set(parameters)}
+    assert found - set(COMMANDS) == machines
+    assert set(COMMANDS) <= {command for command, _ in every_command()}
 
 
 def test_there_is_a_call_for_each_id_of_each_command() -> None:

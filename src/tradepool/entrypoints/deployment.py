@@ -173,7 +173,7 @@ class _Reading:
 
     def __init__(self, settings: Settings, file: Path, entries: Sequence[Entry]) -> None:
         self._settings, self._file, self._entries = settings, file, entries
-        self._kind = Kind(settings.deployment.kind)
+        self._kind, self._strategies = Kind(settings.deployment.kind), dict[str, Strategy]()
 
     def deployed(self) -> Deployed:
         settings, venue = self._settings, self._settings.venue
@@ -271,8 +271,11 @@ class _Reading:
 
     def _strategy(self, section: str, given: MandateSettings) -> Strategy:
         try:
-            strategy = find(given.strategy, self._settings.strategies.folder).load().strategy
-            strategy = strategy.with_parameters(given.parameters)
+            # Looked for once: many mandates have the same.
+            if given.strategy not in self._strategies:
+                found = find(given.strategy, self._settings.strategies.folder).load().strategy
+                self._strategies[given.strategy] = found
+            strategy = self._strategies[given.strategy].with_parameters(given.parameters)
             strategy.refuse_unless_live()
         except TradepoolError as error:
             self._bad(section, "strategy", given.strategy, f"can't be used: {str(error).rstrip('.')}", "correct it")
