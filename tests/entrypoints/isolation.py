@@ -46,8 +46,8 @@ def every_command(app: App = cli.app, above: str = "") -> Iterator[tuple[str, Ma
     """All that there are, with their parameters, whoever may ask for them."""
     for name in app:
         if not name.startswith("-"):
-            if app[name].default_command is not None:
-                yield f"{above}{name}", inspect.signature(app[name].default_command).parameters
+            if (command := app[name].default_command) is not None:
+                yield f"{above}{name}", inspect.signature(command).parameters
             yield from every_command(app[name], f"{above}{name} ")
 
 
