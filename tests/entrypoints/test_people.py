@@ -323,3 +323,19 @@ def test_a_preview_says_what_it_would_do_and_lose_in_a_day_without_a_venue(
     people("mandates", "set", "cem-1", "--limit", "trade_risk_max=0.02")
     # A tenth of 500 in the day, and two positions of a fiftieth each until their stops.
     assert people.json("mandates", "preview", "cem-1")["worst_day"] == "70"
+
+
+def test_a_register_that_cannot_be_read_is_said_and_does_not_keep_a_backup_from_being_restored(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people("users", "add", "cem")
+    people("store", "backup", tmp_path / "copy")
+    connection = open_store(people.found.database)
+    connection.exec_driver_sql("drop table register")
+    connection.commit()
+    dispose(connection)
+    assert "no such table: register" in people.refused("users", "list")
+    name = people.file.read_text().split('id = "')[1][:8]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{name}\n"))
+    people("store", "restore", tmp_path / "copy", "--reason", "damaged")
+    assert people.json("users", "show", "cem")["version"] == 1

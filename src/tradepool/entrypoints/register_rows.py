@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.adapters.database.register import DatabaseRegister, Named
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.domain.deployment import Deployment, Kind
@@ -60,9 +61,11 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
             return DatabaseRegister(connection).newest()
         finally:
             dispose(connection)
-    except TradepoolError:
+    except (TradepoolError, DBAPIError) as error:
         if damaged:
             return []
+        if isinstance(error, DBAPIError):
+            raise StoreUnusable(path=database, why=error.orig) from error
         raise
 
 
