@@ -12,7 +12,7 @@ from tradepool.domain.user import Role
 class Actor:
     """A person in a role; without a user it is the platform itself, at its own work.
 
-    >>> PLATFORM.sees(UserId("ann")), Actor(UserId("bob"), Role.TRADER).sees(UserId("ann"))
+    >>> PLATFORM.sees(UserId("ann")), Actor(UserId("bob"), Role.USER).sees(UserId("ann"))
     (True, False)
     """
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from tradepool.domain.errors import TradepoolError
+from tradepool.entrypoints.asking import asked
 from tradepool.entrypoints.deployment_commands import add_to
 from tradepool.entrypoints.inputs import Asked, Config, read_whole
 from tradepool.entrypoints.parts import PARTS
@@ -43,6 +44,7 @@ app = App(
     help="Crypto trading for many users: the same step backtests, practises and trades.",
     version=version,
     help_format="plaintext",
+    help_epilogue="--as NAME, in any command about people, asks as that person: docs/guides/users.md.",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
@@ -279,14 +281,14 @@ def config_explain(
     config: Config = None,
 ) -> None:
     """Each value in force and who said so; a configuration with a deployment is checked as start would."""
-    from tradepool.entrypoints.deployment import deployed
+    from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.inputs import settings_from
     from tradepool.presentation.config_page import origin_table
     from tradepool.runtime.config import explained
 
     settings = settings_from(config)
     if config is not None and settings.deployment.id:
-        deployed(settings, config)
+        deployed_from(config)
     _show(origin_table(explained(settings, config, key)))
 
 
@@ -336,7 +338,8 @@ def test() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code: 0 done, 1 a named error, 2 wrong usage, 130 interrupted."""
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+        with asked(arguments, lambda words: app.parse_commands(words)[0]) as rest:
+            app(rest, exit_on_error=False, print_error=False, result_action="return_none")
     except CycloptsError as error:
         return _fail(f"{_one_line(error)} See tradepool --help.", EXIT_USAGE)
     except TradepoolError as error:

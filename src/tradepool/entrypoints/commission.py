@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,7 @@ from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.event import AccountOpened, MandateChanged
 from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import Close, closes_at
 from tradepool.ports.clock import Clock
@@ -96,7 +96,7 @@ class Preview:
 def books_open(deployed: Deployed) -> Iterator[Connection]:
     """The deployment's database. WrongDatabase."""
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         # Whose it is, before anything is read or written.
         DatabaseDeployment(connection, deployed.deployment)
@@ -259,4 +259,4 @@ def _day(time_ms: int) -> str:
 
 def _audit(deployed: Deployed, connection: Connection, what: str, scope: str, reason: str = "") -> None:
     rows = DatabaseDeployment(connection, deployed.deployment)
-    rows.audit(Deed(time_ms=RealClock().now_ms(), by=getpass.getuser(), what=what, scope=scope, reason=reason))
+    rows.audit(Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason=reason))

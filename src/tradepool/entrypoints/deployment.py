@@ -1,25 +1,36 @@
-"""The configuration of a deployment as nouns: people, accounts, mandates. Every mistake names its section and key."""
+"""The configuration of a deployment and its register as nouns: people, accounts, mandates. Every mistake names its section
+and key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from tradepool.adapters.database.whose import refuse_foreign
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.candle import TIMEFRAMES_MS
 from tradepool.domain.deployment import Deployment, Kind, Mode
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
 from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import CanaryCap, Limits, Mandate
-from tradepool.domain.user import Role, User
-from tradepool.entrypoints.deployment_settings import AccountSettings, LimitSettings, MandateSettings, VenueSettings
+from tradepool.domain.policy import may, refuse_unless
+from tradepool.domain.register import Entry, Thing
+from tradepool.domain.user import Role, Status, User
+from tradepool.entrypoints.asking import Asker, asker
+from tradepool.entrypoints.deployment_settings import (
+    AccountSettings,
+    LimitSettings,
+    MandateSettings,
+    UserSettings,
+    VenueSettings,
+)
 from tradepool.entrypoints.inputs import settings_from
+from tradepool.entrypoints.register_rows import DATABASE_FILE, entries_of, folder_of, overlaid
 from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
@@ -39,7 +50,11 @@ class BadDeployment(InvalidInput):
 
 
 class NoSuchUser(InvalidInput):
-    """No user is called {user}; it is a section [users.NAME] of {file}{hint}."""
+    """No user is called {user}; add one (tradepool users add, or a section [users.NAME] of {file}){hint}."""
+
+
+class NotActive(InvalidInput):
+    """{user} is {status} here, and may do nothing; tradepool users accept, or ask the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +73,10 @@ class Seated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A deployment that makes sense, offline: whether the venue trades its markets is asked when it starts."""
+    """A deployment that makes sense, offline: whether the venue trades its markets is asked when it starts.
+
+    `entries` are what commands have added; `only` whose things alone are here, where `actor` may not see all.
+    """
 
     file: Path
     deployment: Deployment
@@ -69,6 +87,13 @@ class Deployed:
     seats: Sequence[Seated]
     settings: Settings
     risk: RiskPlan
+    entries: Sequence[Entry] = ()
+    actor: Actor = PLATFORM
+    only: UserId | None = None
+
+    def shows(self, user: str) -> bool:
+        """Whether a user's things are here for who asks."""
+        return self.only in (None, user)
 
     def refuse_unknown_user(self, user: str | None) -> None:
         """Raise NoSuchUser for a name that no section has; None is everybody."""
@@ -79,7 +104,7 @@ class Deployed:
     @property
     def database(self) -> Path:
         """Its journal and books."""
-        return self.folder / "tradepool.sqlite"
+        return self.folder / DATABASE_FILE
 
     @property
     def socket(self) -> Path:
@@ -95,28 +120,60 @@ def config_file(given: Path | None) -> Path:
     return file
 
 
-def deployed_from(given: Path | None) -> Deployed:
-    """Read, check and log as the configuration says; a database of another deployment is refused before anything opens
-    it. NoDeployment, BadDeployment, WrongDatabase, and what reading it raises."""
+def deployed_from(given: Path | None, *, damaged: bool = False) -> Deployed:
+    """Read, check and log as the configuration says, with what commands have added; of it, what who asks may touch.
+
+    A database of another deployment is refused before anything opens it. `damaged`: one that can't be read is taken for
+    an empty one. NoDeployment, BadDeployment, WrongDatabase, NotAllowed, and what reading it raises.
+    """
     file = config_file(given)
-    found = deployed(settings_from(file), file)
-    refuse_foreign(found.database, found.deployment)
-    return found
+    settings = settings_from(file)
+    entries = entries_of(settings, damaged=damaged) if settings.deployment.id else ()
+    found, asks = deployed(settings, file, entries), asker()
+    return found if asks is None else _as_asked(found, asks)
 
 
-def deployed(settings: Settings, file: Path) -> Deployed:
-    """The nouns of a configuration. NoDeployment, BadDeployment."""
+def deployed(settings: Settings, file: Path, entries: Sequence[Entry] = ()) -> Deployed:
+    """The nouns of a configuration and of what the register adds to it. NoDeployment, BadDeployment, NameTwice."""
     if not settings.deployment.id:
         raise NoDeployment(file=file)
-    return _Reading(settings, file).deployed()
+    return _Reading(overlaid(settings, entries, file), file, entries).deployed()
+
+
+def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
+    """What a person may do his action to: everything, or what is his own. NoSuchUser, NotActive, NotAllowed."""
+    whole.refuse_unknown_user(asks.user)
+    user = next(each for each in whole.users if each.id == asks.user)
+    actor = Actor(user.id, user.role)
+    if not user.status.runs:
+        raise NotActive(user=user.id, status=user.status)
+    if may(actor, asks.action):
+        return replace(whole, actor=actor)
+    refuse_unless(actor, asks.action, user.id)
+    settings = whole.settings
+    accounts = {name: held for name, held in settings.accounts.items() if held.user == user.id}
+    own = {
+        "users": {user.id: settings.users[user.id]},
+        "accounts": accounts,
+        "mandates": {name: held for name, held in settings.mandates.items() if held.account in accounts},
+    }
+    return replace(
+        whole,
+        actor=actor,
+        only=user.id,
+        users=[user],
+        seats=[seat for seat in whole.seats if seat.user.id == user.id],
+        settings=settings.model_copy(update=own),
+        entries=[entry for entry in whole.entries if entry.user == user.id],
+    )
 
 
 class _Reading:
     """One configuration being read; `bad` says what is wrong where."""
 
-    def __init__(self, settings: Settings, file: Path) -> None:
-        self._settings, self._file = settings, file
-        self._kind = Kind(settings.deployment.kind)
+    def __init__(self, settings: Settings, file: Path, entries: Sequence[Entry]) -> None:
+        self._settings, self._file, self._entries = settings, file, entries
+        self._kind, self._strategies = Kind(settings.deployment.kind), dict[str, Strategy]()
 
     def deployed(self) -> Deployed:
         settings, venue = self._settings, self._settings.venue
@@ -124,9 +181,7 @@ class _Reading:
         if venue.timeframe not in TIMEFRAMES_MS:
             self._bad("venue", "timeframe", venue.timeframe, "is no timeframe", nearest(venue.timeframe, TIMEFRAMES_MS))
         timeframe_ms = TIMEFRAMES_MS[venue.timeframe]
-        users = {
-            name: User(id=UserId(name), name=u.name or name, role=Role(u.role)) for name, u in settings.users.items()
-        }
+        users = {name: self._user(name, section) for name, section in settings.users.items()}
         for name, account in settings.accounts.items():
             self._check_account(name, account, users)
         seats, taken = list[Seated](), dict[str, str]()
@@ -143,13 +198,14 @@ class _Reading:
         return Deployed(
             file=self._file,
             deployment=Deployment(id=settings.deployment.id, kind=self._kind),
-            folder=settings.deployment.folder.expanduser(),
+            folder=folder_of(settings),
             venue=venue,
             timeframe_ms=timeframe_ms,
             users=list(users.values()),
             seats=seats,
             settings=settings,
             risk=risk_plan(settings, [seat.mandate for seat in seats], [seat.strategy.name for seat in seats]),
+            entries=self._entries,
         )
 
     def _bad(self, section: str, key: str, value: object, why: str, remedy: str) -> NoReturn:
@@ -166,6 +222,19 @@ class _Reading:
                 if not _NAME.fullmatch(each):
                     wanted = "use at most 40 of a-z, 0-9, _ and -"
                     self._bad(section, each, each, "is no name", wanted)
+
+    def _user(self, name: str, section: UserSettings) -> User:
+        if section.test and self._kind is Kind.LIVE:
+            self._bad(f"users.{name}", "test", True, "is for play money", "use a practice deployment, or no test user")
+        statuses = {entry.name: entry.status for entry in self._entries if entry.thing is Thing.USER}
+        return User(
+            id=UserId(name),
+            name=section.name or name,
+            role=Role(section.role),
+            status=statuses.get(name, Status.ACTIVE),
+            locale=section.locale,
+            test=section.test,
+        )
 
     def _check_account(self, name: str, account: AccountSettings, users: Mapping[str, User]) -> None:
         section = f"accounts.{name}"
@@ -202,8 +271,11 @@ class _Reading:
 
     def _strategy(self, section: str, given: MandateSettings) -> Strategy:
         try:
-            strategy = find(given.strategy, self._settings.strategies.folder).load().strategy
-            strategy = strategy.with_parameters(given.parameters)
+            # Looked for once: many mandates have the same.
+            if given.strategy not in self._strategies:
+                found = find(given.strategy, self._settings.strategies.folder).load().strategy
+                self._strategies[given.strategy] = found
+            strategy = self._strategies[given.strategy].with_parameters(given.parameters)
             strategy.refuse_unless_live()
         except TradepoolError as error:
             self._bad(section, "strategy", given.strategy, f"can't be used: {str(error).rstrip('.')}", "correct it")

@@ -1,6 +1,6 @@
 """The sections that make a configuration a deployment: its folder, its venue, and who trades what with how much.
 
-Until accounts are made on the command line, these sections are the users of a deployment.
+People, accounts and mandates that are added by command are sections too: rows of the register, laid over these.
 """
 
 from __future__ import annotations
@@ -52,10 +52,13 @@ class VaultSettings(_Section):
 
 
 class UserSettings(_Section):
-    """A person; `mail` and `webhook_env` (a variable of the environment) are where alarms about his accounts go."""
+    """A person; `mail` and `webhook_env` (a variable of the environment) are where alarms about his accounts go. A test
+    user is for practice only."""
 
     name: str = ""
-    role: Literal["operator", "staff", "trader"] = "trader"
+    role: Literal["operator", "risk", "billing", "support", "auditor", "user", "viewer"] = "user"
+    locale: str = Field(default="en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
+    test: bool = False
     mail: str = ""
     webhook_env: str = ""
 
@@ -104,7 +107,7 @@ class MandateSettings(_Section):
     markets: list[str]
     capital: Decimal
     weight: Decimal = Decimal("0.95")
-    parameters: dict[str, float] = {}
+    parameters: dict[str, int | float] = {}
     limits: LimitSettings = LimitSettings()
     canary: CanarySettings = CanarySettings()
     mode: Literal["practice", "shadow", "canary", "live"] = "practice"

@@ -7,7 +7,6 @@ trading process reads it before every entry, so nothing has to reach it.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from tradepool.core.risk.symbols import likely
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeysTried
@@ -194,6 +194,7 @@ def by_own_hands(
 
     say_if_not_compiled()
     reserve_of(deployed).give_if_full()
+    # Taking an account over is the platform's own work, whoever asked for it.
     connection = open_store(deployed.database)
     try:
         return asyncio.run(act())
@@ -211,7 +212,7 @@ def rows_of(deployed: Deployed) -> Iterator[DatabaseDeployment]:
     """What people decided, and its database meanwhile. WrongDatabase."""
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     reserve_of(deployed).give_if_full()
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         yield DatabaseDeployment(connection, deployed.deployment)
     finally:
@@ -341,11 +342,6 @@ def _in_force(deployed: Deployed) -> str:
     if pid is None:
         return "nobody trades now, and the next start will find it"
     return "in force" if answers(deployed) else f"process {pid} does not answer, and finds it when it wakes"
-
-
-def me() -> str:
-    """Who types."""
-    return getpass.getuser()
 
 
 def now_ms() -> int:

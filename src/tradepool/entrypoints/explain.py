@@ -151,7 +151,7 @@ def _in(span: Span, time_ms: int) -> bool:
 
 def _told(deployed: Deployed, seat: Seated) -> Told | None:
     """What the books say; None of an account that was never taken over."""
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         deeds = DatabaseDeployment(connection, deployed.deployment).deeds()
         own = [deed for deed in deeds if deed.what in (STARTED, STOPPED)]

@@ -30,6 +30,7 @@ NAMES = ("ann", "ben", "cem", "dea", "eli", "fay", "gus", "hal")
 HEAD = Template("""\
 # A deployment of tradepool: who trades what, where, with how much. Check it with: tradepool config explain
 # Every value can be set in the environment too: TRADEPOOL_VENUE__TIMEFRAME=5m
+# More people: more sections like these, or by command (tradepool users add): docs/guides/users.md
 
 [deployment]
 id = "$id"        # drawn once; the database carries it too, and its orders begin with it

@@ -145,17 +145,18 @@ def strategy_from(name: str, assignments: Sequence[str], folder: Path) -> Strate
             raise NotAnAssignment(given=repr(assignment)[:60])
         if key in values:
             raise GivenTwice(name=key)
-        values[key] = _number(key, text)
+        values[key] = number_of(f"--param {key}", text)
     return find(name, folder).load().strategy.with_parameters(values)
 
 
-def _number(key: str, text: str) -> float:
+def number_of(flag: str, text: str) -> float:
+    """A whole number where it was typed as one, else a float. Raises BadFlag."""
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    raise BadFlag(flag=f"--param {key}", value=repr(text)[:40], wanted="a number")
+    raise BadFlag(flag=flag, value=repr(text)[:40], wanted="a number")
 
 
 def decimal_of(flag: str, text: str) -> Decimal:

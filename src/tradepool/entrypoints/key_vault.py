@@ -27,6 +27,7 @@ from tradepool.adapters.vault.vault import KeyVault, accounts, forget
 from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.key_looks import looked_at
 from tradepool.entrypoints.running import reserve_of
@@ -88,7 +89,7 @@ def _store_of(deployed: Deployed) -> Iterator[Connection]:
         raise PlayMoney
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     reserve_of(deployed).give_if_full()
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         yield connection
     finally:
@@ -200,6 +201,7 @@ def listed(deployed: Deployed) -> list[KeyJson]:
     return [
         KeyJson.of(user, looks[account], now_ms) if account in looks else KeyJson(account=account, user=user)
         for account, user in sorted(held.items())
+        if deployed.shows(user)
     ]
 
 
@@ -208,6 +210,8 @@ def check(deployed: Deployed, transport: Transport | None = None) -> list[KeyJso
     found = []
     with vault_of(deployed) as (vault, _, looks):
         for account, user in sorted(vault.accounts(KEY).items()):
+            if not deployed.shows(user):
+                continue
             try:
                 look, _ = looked_at(deployed, account, key_in(vault, account), transport or Transport())
                 looks.save([look])
@@ -258,7 +262,7 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
     # An emergency does not ask for the master key: that may be what is lost.
     with _store_of(deployed) as connection:
         scope = Scope(ScopeKind.USER, user)
-        halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=getpass.getuser(), reason=f"key burnt: {reason}")
+        halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=me(), reason=f"key burnt: {reason}")
         DatabaseDeployment(connection, deployed.deployment).halt(halt, "keys burn")
         there = forget(DatabaseSecrets(connection), AccountId(account))
         DatabaseKeyLooks(connection).forget(AccountId(account))
@@ -273,4 +277,4 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
 
 def deed(what: str, scope: str) -> Deed:
     """What somebody did now, for the audit."""
-    return Deed(time_ms=RealClock().now_ms(), by=getpass.getuser(), what=what, scope=scope, reason="")
+    return Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason="")

@@ -7,8 +7,20 @@ from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.exchange_commands import exchange_app
 from tradepool.entrypoints.key_commands import keys_app
 from tradepool.entrypoints.ledger_commands import ledger_app
+from tradepool.entrypoints.people_commands import accounts_app, users_app
 from tradepool.entrypoints.pool_commands import pool_app
 from tradepool.entrypoints.signals import signals
 from tradepool.entrypoints.universe import universe_app
 
-PARTS = (data_app, exchange_app, keys_app, commission_app, ledger_app, pool_app, universe_app, signals)
+PARTS = (
+    data_app,
+    exchange_app,
+    keys_app,
+    commission_app,
+    ledger_app,
+    pool_app,
+    universe_app,
+    signals,
+    users_app,
+    accounts_app,
+)

@@ -17,14 +17,22 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.domain import policy
 from tradepool.domain.deployment import Kind, Mode, Promotion
 from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.register import Thing
+from tradepool.domain.user import Status
+from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.changing import changes, entry_of
 from tradepool.entrypoints.checklist import Facts, Past, checklist
 from tradepool.entrypoints.deployment import Deployed, Seated, deployed_from
-from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, me, now_ms, typed_back
+from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, now_ms, typed_back
+from tradepool.entrypoints.register_rows import entries_off
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import running_pid
+from tradepool.entrypoints.why import would
 from tradepool.presentation.formats import iso, plain
 from tradepool.presentation.mandates_page import CheckRow, MandateRow, PreviewJson, PromotionRow
 from tradepool.runtime.command_socket import ask
@@ -65,8 +73,8 @@ class _Books:
 
     def __init__(self, deployed: Deployed) -> None:
         deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._connection = open_store(deployed.database)
-        self.rungs = Rungs(self._connection)
+        self._connection = open_store(deployed.database, actor=deployed.actor)
+        self.rungs, self._register = Rungs(self._connection), DatabaseRegister(self._connection)
         self.deployed = deployed
 
     def __enter__(self) -> _Books:
@@ -83,6 +91,8 @@ class _Books:
     def row(self, seat: Seated) -> MandateRow:
         seat = self.in_force(seat)
         mode, mandate = self.rungs.of(seat), seat.mandate
+        off = entries_off(self._register.statuses(), seat.user.id, seat.account_id, mandate.id)
+        entry = entry_of(self.deployed, Thing.MANDATE, mandate.id)
         limits = {name: value for name, value in msgspec.structs.asdict(_Limits.of(seat)).items() if value}
         return MandateRow(
             mandate=mandate.id,
@@ -106,6 +116,9 @@ class _Books:
                 PromotionRow(iso(p.time_ms), p.by, p.before, p.after, p.reason)
                 for p in self.rungs.promotions.of(mandate.id)
             ],
+            status=Status.PAUSED if off else Status.ACTIVE,
+            version=0 if entry is None else entry.version,
+            changes=changes(self.deployed, self._register, Thing.MANDATE, mandate.id),
         )
 
     def past(self, seat: Seated, practised: Path | None, unexplained: Unexplained) -> Past:
@@ -147,7 +160,7 @@ def _practised(seat: Seated, config: Path | None) -> Promotion | None:
     deployed = deployed_from(config)
     if deployed.deployment.kind is not Kind.PRACTICE or not deployed.database.exists():
         return None
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         DatabaseDeployment(connection, deployed.deployment)
         return DatabasePromotions(connection).reached(seat.mandate.strategy_id, Mode.SHADOW)
@@ -178,14 +191,15 @@ def preview(
         row = books.row(seat)
         rows: list[CheckRow] = []
         if row.next is not None:
-            past = books.past(seat, practised, unexplained)
-            rows = checklist(seat, Mode(row.next), facts or facts_of(deployed, seat), past)
+            rows = _lines(deployed, seat, Mode(row.next), facts, books.past(seat, practised, unexplained))
     mandate, canary = seat.mandate, Mode(row.mode) is Mode.CANARY
     sizes = [mandate.capital * mandate.weight, mandate.limits.order_notional_max]
     order = min(s for s in (*sizes, seat.cap.order_notional_max if canary else None) if s is not None)
     most = min(len(mandate.markets), seat.cap.positions_max) if canary else len(mandate.markets)
     stake = min(order * most, mandate.capital, seat.cap.exposure_max if canary else mandate.capital)
-    loss = mandate.limits.daily_loss_max
+    loss, risk = mandate.limits.daily_loss_max, mandate.limits.trade_risk_max
+    # Without both limits, all that is at stake may be gone in a day.
+    bounded = None if loss is None or risk is None else (loss + most * risk) * mandate.capital
     return PreviewJson(
         mandate=row,
         order_max=plain(order),
@@ -194,11 +208,21 @@ def preview(
         loss_a_day=None if loss is None else plain((loss * mandate.capital).quantize(Decimal("0.01"))),
         ready=bool(rows) and all(line.ok for line in rows),
         checklist=rows,
+        worst_day=plain(min(stake, bounded or stake).quantize(Decimal("0.01"))),
+        now=would(deployed, seat),
     )
 
 
+def _lines(deployed: Deployed, seat: Seated, wanted: Mode, facts: Facts | None, past: Past) -> list[CheckRow]:
+    try:
+        return checklist(seat, wanted, facts or facts_of(deployed, seat), past)
+    except TradepoolError as error:
+        # What it may have at stake is known without the venue.
+        return [CheckRow("venue", False, str(error).rstrip("."), "it answers")]
+
+
 def refuse_unless(deployed: Deployed, name: str, wanted: Mode) -> bool:
-    """Raise NotARung unless a mandate may be asked to go there; whether that is a rung up. NoMandate."""
+    """Raise NotARung unless a mandate may be asked to go there; whether that is a rung up. NoMandate, NotAllowed."""
     seat = seat_named(deployed, name)
     with _Books(deployed) as books:
         row = books.row(seat)
@@ -214,6 +238,8 @@ def refuse_unless(deployed: Deployed, name: str, wanted: Mode) -> bool:
         why = f"mode = {seat.ceiling.value!r} in {deployed.file} is its ceiling"
     if why:
         raise NotARung(mandate=name, mode=mode, wanted=wanted, why=why)
+    if wanted.height > mode.height:
+        policy.refuse_unless(deployed.actor, policy.Action.PROMOTE, seat.user.id)
     return wanted.height > mode.height
 
 

@@ -42,7 +42,7 @@ def slippage_of(deployed: Deployed) -> SlippageJson:
     from tradepool.presentation.slippage_page import SlippageJson, SlippageRow
 
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         DatabaseDeployment(connection, deployed.deployment)
         journal, books = DatabaseJournal(connection), DatabaseBooks(connection)

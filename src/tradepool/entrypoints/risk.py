@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
@@ -13,7 +12,10 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import UserId
 from tradepool.domain.limit import BadLimit, Limit, LimitScope, Override, Trip, read_key
+from tradepool.domain.policy import Action, refuse_unless
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.running import running_pid
 from tradepool.presentation.formats import iso, plain
@@ -52,16 +54,21 @@ def set_limit(deployed: Deployed, key: str, value: str, reason: str) -> str:
     wanted, now_ms = None if value == CONFIGURED else _value(key, value), RealClock().now_ms()
     scope, name, word = read_key(key)
     _check_name(deployed, key, scope, name)
+    owners = {
+        LimitScope.USER: name,
+        LimitScope.MANDATE: next((s.user.id for s in deployed.seats if s.mandate.id == name), ""),
+    }
+    refuse_unless(deployed.actor, Action.LIMITS, UserId(owners.get(scope, "")))
     with _store(deployed) as store:
         before = {limit.key: limit for limit in in_force(deployed.risk, store.overrides())}.get(key)
         if wanted is not None:
             Limit(scope=scope, name=name, word=word, value=wanted)
         if value == CONFIGURED:
             what = f"{key}: {'none' if before is None else before.value} -> {CONFIGURED}"
-            by = getpass.getuser()
+            by = me()
             store.forget(key, Deed(time_ms=now_ms, by=by, what="risk set", scope=what, reason=reason))
             return f"{key} is what the configuration says again."
-        wish = Override(key=key, value=wanted, since_ms=now_ms, by=getpass.getuser(), reason=reason)
+        wish = Override(key=key, value=wanted, since_ms=now_ms, by=me(), reason=reason)
         store.override(wish, before.value if before is not None else None)
     was = "none" if before is None else plain(before.value)
     holds = "in force within a second" if running_pid(deployed) is not None else "the next start will find it"
@@ -80,7 +87,7 @@ def resume(deployed: Deployed, scope: str, reason: str) -> str:
             known = sorted({limit.key.removesuffix(f".{limit.word}") for limit in limits})
             raise NoSuchScope(scope=repr(scope)[:60], known=", ".join(known) or "none")
         now_ms = RealClock().now_ms()
-        deed = Deed(time_ms=now_ms, by=getpass.getuser(), what="risk resume", scope=scope, reason=reason)
+        deed = Deed(time_ms=now_ms, by=me(), what="risk resume", scope=scope, reason=reason)
         reached = [trip.key for trip in store.trips() if trip.key in keys]
         store.resume(scope, keys, deed)
     return f"{scope} trades on; had been reached: {', '.join(reached) or 'nothing'}."
@@ -128,7 +135,7 @@ def _concerns(deployed: Deployed, row: RiskRow, user: str) -> bool:
 @contextmanager
 def _store(deployed: Deployed) -> Iterator[DatabaseRisk]:
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         DatabaseDeployment(connection, deployed.deployment)
         yield DatabaseRisk(connection)

@@ -1,4 +1,5 @@
-"""How far each mandate goes now: its ceiling is in the configuration, the rung it has reached in the database."""
+"""How far each mandate goes now: its ceiling is in the configuration, the rung it has reached in the database, as is whether
+somebody paused it."""
 
 from __future__ import annotations
 
@@ -7,30 +8,35 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.core.account.account import Account
 from tradepool.core.account.canary import beyond
 from tradepool.domain.by_hand import OrdersCapped
+from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Mode, mode_of
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
 from tradepool.entrypoints.deployment import Seated
+from tradepool.entrypoints.register_rows import entries_off
 
 SHADOW = "shadow"
 
 
 class Rungs:
-    """Asks the database each time: a promotion, or a step back, holds at once."""
+    """Asks the database each time: a promotion, a step back or a pause holds at once."""
 
     def __init__(self, connection: Connection) -> None:
         """Of the deployment whose database this is."""
-        self.promotions = DatabasePromotions(connection)
+        self.promotions, self._register = DatabasePromotions(connection), DatabaseRegister(connection)
 
     def of(self, seat: Seated) -> Mode:
         """How far a mandate goes."""
         return mode_of(seat.ceiling, seat.mandate.strategy_id, self.promotions.newest(seat.mandate.id))
 
     def may_enter(self, seat: Seated, account: Account, request: OrderRequest) -> str:
-        """Why an entry may not go out on this rung; "" if it may."""
+        """Why an entry may not go out on this rung, or while it is paused; "" if it may."""
+        if entries_off(self._register.statuses(), seat.user.id, seat.account_id, seat.mandate.id):
+            return Denial.PAUSED
         match self.of(seat):
             case Mode.SHADOW:
                 return SHADOW

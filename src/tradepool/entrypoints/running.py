@@ -14,14 +14,15 @@ from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.database.carry import carry_settings, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.adapters.database.reserve import Reserve
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.register_rows import reserve_in
 from tradepool.runtime.clock import RealClock
 
-LOCK_FILE, RESERVE_FILE = "running.lock", "reserve"
+LOCK_FILE = "running.lock"
 # Deeds that tell, at the venue's time, from when to when somebody listened.
 STARTED, STOPPED = "start", "stop"
 
@@ -60,7 +61,7 @@ def running_pid(deployed: Deployed) -> int | None:
 
 def reserve_of(deployed: Deployed) -> Reserve:
     """The room on its disk that is set aside."""
-    return Reserve(deployed.folder / RESERVE_FILE, deployed.settings.alarms.reserve_mb * SLICE)
+    return reserve_in(deployed.settings)
 
 
 def candles_of(deployed: Deployed) -> FileStore | None:

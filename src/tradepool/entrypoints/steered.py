@@ -18,9 +18,10 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.core.account.account import Account
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deeds import Answer, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
-from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, me, now_ms, rows_of, typed_back
+from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, now_ms, rows_of, typed_back
 from tradepool.entrypoints.inputs import decimal_of
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.running import running_pid
@@ -48,33 +49,35 @@ class Refused(TradepoolError):
 def positions(deployed: Deployed, user: str | None = None) -> list[PositionRow]:
     """What is held now. NoSuchUser, Hangs where the process stops answering, and what looking by own hands raises."""
     deployed.refuse_unknown_user(user)
-    return _of(user, _rows(deployed, "positions", list[PositionRow], position_rows))
+    return _of(deployed, user, _rows(deployed, "positions", list[PositionRow], position_rows))
 
 
 def orders(deployed: Deployed, user: str | None = None) -> list[OrderRow]:
     """Orders of ours that are not final. NoSuchUser."""
     deployed.refuse_unknown_user(user)
-    return _of(user, _rows(deployed, "orders", list[OrderRow], order_rows))
+    return _of(deployed, user, _rows(deployed, "orders", list[OrderRow], order_rows))
 
 
 def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
     """The last closed trades, the newest last; nobody has to run for that. NoSuchUser."""
     deployed.refuse_unknown_user(user)
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         # Whose database it is, is looked at before anything is shown.
         DatabaseDeployment(connection, deployed.deployment)
         books = DatabaseBooks(connection)
-        seats = [seat for seat in deployed.seats if user in (None, seat.user.id)]
-        found = [(trade, str(seat.user.id)) for seat in seats for trade in books.trades(seat.account_id)]
+        # Accounts that no mandate trades any more have their trades still.
+        accounts = {name: held.user for name, held in deployed.settings.accounts.items() if user in (None, held.user)}
+        found = [(trade, owner) for name, owner in accounts.items() for trade in books.trades(AccountId(name))]
     finally:
         dispose(connection)
     found.sort(key=lambda each: each[0].exit_time_ms)
     return [trade_row(*each) for each in found[-most:]]
 
 
-def _of(user: str | None, rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if user in (None, row.user)]
+def _of(deployed: Deployed, user: str | None, rows: Iterable[Row]) -> list[Row]:
+    # The trading process tells of everybody.
+    return [row for row in rows if user in (None, row.user) and deployed.shows(row.user)]
 
 
 def _rows(deployed: Deployed, what: str, shape: type[list[Row]], rows_in: Callable[[Account], list[Row]]) -> list[Row]:

@@ -47,7 +47,7 @@ def restore(
     config: Config = None,
 ) -> None:
     """Put a copy in the database's place, and halt all entries until `resume --all`. The deployment's id is typed back."""
-    deployed = deployed_from(config)
+    deployed = deployed_from(config, damaged=True)
     wish = confirmed("restore", scope_of(deployed, everything=True, user=None, market=None), reason)
     print(put_back(deployed, file, wish, getpass.getuser(), RealClock().now_ms()))
 

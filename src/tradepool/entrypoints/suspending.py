@@ -5,7 +5,6 @@ Rows of the database, as halts are: the trading process reads them before every 
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.core.risk.symbols import likely
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.suspended import FOR_EVER_MS, Suspended, SuspendedKind
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import BadFlag
 from tradepool.entrypoints.safety import suspension_rows
@@ -129,7 +129,7 @@ def suspension_table(rows: Sequence[SuspensionRow]) -> Table:
 @contextmanager
 def _rows(deployed: Deployed) -> Iterator[DatabaseSuspensions]:
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database)
+    connection = open_store(deployed.database, actor=deployed.actor)
     try:
         # Whose database it is.
         DatabaseDeployment(connection, deployed.deployment)
@@ -145,4 +145,4 @@ def _until(row: Suspended) -> str:
 def _deed(what: str, kind: SuspendedKind, name: str, reason: str, now_ms: int) -> Deed:
     if not reason.strip():
         raise BadFlag(flag="--reason", value="nothing", wanted="a reason, in words")
-    return Deed(time_ms=now_ms, by=getpass.getuser(), what=what, scope=f"{kind} {name}", reason=reason.strip())
+    return Deed(time_ms=now_ms, by=me(), what=what, scope=f"{kind} {name}", reason=reason.strip())

@@ -15,13 +15,15 @@ from tradepool.core.market.market_step import MarketStep
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.explain import Explainer
 from tradepool.domain.candle import timeframe_name
-from tradepool.domain.errors import InvalidInput
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Trade
+from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.inputs import Asked, settings_from
 from tradepool.entrypoints.single_run import Job, job_of
 from tradepool.ports.candles import is_address
 from tradepool.presentation.formats import iso, plain
+from tradepool.presentation.mandates_page import NowRow
 from tradepool.presentation.results import SCHEMA
 from tradepool.presentation.why_page import AllWhyJson, ConditionRow, PastSignal, WhyJson
 
@@ -75,6 +77,24 @@ def why(
     if not found:
         raise TooFewCandles(market=market, count=count, strategy="every strategy", wanted="more")
     return AllWhyJson(SCHEMA, found)
+
+
+def would(deployed: Deployed, seat: Seated) -> list[NowRow]:
+    """What a mandate's strategy would do on each of its markets at the last candle of the store, in words."""
+    given = deployed.settings.mandates[seat.mandate.id]
+    rows = list[NowRow]()
+    for market in seat.mandate.markets:
+        symbol, timeframe = market.partition(":")[2], timeframe_name(deployed.timeframe_ms)
+        param = [f"{name}={value!r}" for name, value in given.parameters.items()]
+        try:
+            (told,) = why(f"{market}@{timeframe}", given.strategy, None, param=param, config=deployed.file).strategies
+        except TradepoolError as error:
+            rows.append(NowRow(symbol, None, f"not known: {str(error).rstrip('.')}"))
+            continue
+        missing = [row.condition for row in told.conditions if not row.holds]
+        entered = f"it enters: {told.reason}" if told.enters else f"it does not enter: missing {', '.join(missing[:3])}"
+        rows.append(NowRow(symbol, told.time, "it is in already, and holds" if told.level else entered))
+    return rows
 
 
 def _stored(market: str, config: Path | None) -> Path:

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tradepool.presentation.people_page import ChangeRow, change_lines
 from tradepool.presentation.results import SCHEMA
 
 
@@ -32,7 +33,8 @@ class PromotionRow(msgspec.Struct, frozen=True):
 
 
 class MandateRow(msgspec.Struct, frozen=True):
-    """A mandate. `mode` is how far it goes now, `ceiling` how far it may at most; `next` the rung above, None at the top."""
+    """A mandate. `mode` is how far it goes now, `ceiling` how far it may at most; `next` the rung above, None at the top.
+    `status` is paused where the mandate, its account or its user is; `version` is 0 for a section of the file."""
 
     mandate: str
     user: str
@@ -47,6 +49,17 @@ class MandateRow(msgspec.Struct, frozen=True):
     limits: dict[str, str]
     canary: dict[str, str]
     promotions: list[PromotionRow]
+    status: str = "active"
+    version: int = 0
+    changes: list[ChangeRow] = []
+
+
+class NowRow(msgspec.Struct, frozen=True):
+    """What a mandate's strategy would do on a market at the last candle that is stored, and why; `time` is None without."""
+
+    market: str
+    time: str | None
+    what: str
 
 
 class MandatesJson(msgspec.Struct, frozen=True):
@@ -58,7 +71,8 @@ class MandatesJson(msgspec.Struct, frozen=True):
 
 class PreviewJson(msgspec.Struct, frozen=True):
     """`mandates preview --json`: what it may have at stake on its rung, and what stands before the next. Amounts in the
-    quote asset; `loss_a_day` is where entries end for the day, None without that limit."""
+    quote asset; `loss_a_day` is where entries end for the day, None without that limit; `worst_day` is what a day may lose by
+    the limits: no more than is at stake, and, where the limits bound both, the day's loss and what is open until its stops."""
 
     mandate: MandateRow
     order_max: str
@@ -67,17 +81,19 @@ class PreviewJson(msgspec.Struct, frozen=True):
     loss_a_day: str | None
     ready: bool
     checklist: list[CheckRow]
+    worst_day: str = ""
+    now: list[NowRow] = []
     schema: int = SCHEMA
 
 
 def mandates_page(rows: Sequence[MandateRow]) -> Table:
     """All of them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("mandate", "user", "account", "strategy", "markets", "capital", "mode", "at most"):
+    for title in ("mandate", "user", "account", "strategy", "markets", "capital", "mode", "at most", "status"):
         table.add_column(title)
     for row in rows:
         where = (row.mandate, row.user, row.account, row.strategy, " ".join(row.markets), row.capital)
-        table.add_row(*where, row.mode, row.ceiling)
+        table.add_row(*where, row.mode, row.ceiling, row.status)
     return table
 
 
@@ -90,8 +106,9 @@ def mandate_page(row: MandateRow) -> Group:
         f"  account {row.account} of {row.user}, capital {row.capital}",
         f"  limits  {limits}",
         f"  canary  {canary}",
-        f"  mode    {row.mode}, at most {row.ceiling}",
+        f"  mode    {row.mode}, at most {row.ceiling}; {row.status}",
         *(f"  {p.time}  {p.before} -> {p.after}, by {p.by}: {p.reason}" for p in row.promotions),
+        *change_lines(row.version, row.changes),
     ]
     return Group(*(Text(line) for line in lines))
 
@@ -113,6 +130,8 @@ def preview_page(preview: PreviewJson) -> Group:
         f"{row.mandate} is {row.mode}, at most {row.ceiling}",
         f"  an order of at most {preview.order_max}, {preview.positions_max} positions at a time, "
         f"{preview.exposure_max} in all; {worst}",
+        f"  its worst day by its limits: -{preview.worst_day}",
+        *(f"  now {row.market}: {row.what}" for row in preview.now),
     ]
     parts = [Text(line) for line in head]
     if not preview.checklist:

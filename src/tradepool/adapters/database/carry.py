@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.engine import transaction
+from tradepool.adapters.database.people_tables import invitation, register
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.ports.secrets import SealedSecret, WrappedKey
@@ -20,8 +21,9 @@ POOL = (pool_tables.pool_consent, pool_tables.pooled_trade, pool_tables.pool_tom
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Rows of a database: who goes how far, limits that were set, halts; the keys it holds; the trade pool's people."""
+    """Rows of a database: people, who goes how far, limits that were set, halts; the keys it holds; the trade pool's people."""
 
+    register: Sequence[RowMapping]
     promotions: Sequence[RowMapping]
     risk_settings: Sequence[RowMapping]
     halts: Sequence[RowMapping]
@@ -34,6 +36,7 @@ def decided_in(connection: Connection) -> Decided:
     """Read them. Raises SQLAlchemy's DBAPIError where a page of them can't be read."""
     keys = DatabaseSecrets(connection)
     return Decided(
+        register=_rows(connection, register),
         promotions=_rows(connection, tables.promotion),
         risk_settings=_rows(connection, tables.risk_setting),
         halts=_rows(connection, tables.halt),
@@ -44,8 +47,9 @@ def decided_in(connection: Connection) -> Decided:
 
 
 def carry_settings(connection: Connection, decided: Decided) -> None:
-    """Promotions and set limits into books that begin anew. StoreUnusable."""
+    """People, promotions and set limits into books that begin anew. StoreUnusable."""
     with transaction(connection):
+        _add(connection, register, decided.register)
         _add(connection, tables.promotion, decided.promotions)
         _add(connection, tables.risk_setting, decided.risk_settings)
         _carry_pool(connection, decided)
@@ -54,12 +58,14 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
 def carry_newer(connection: Connection, decided: Decided) -> None:
     """What was decided after a copy was made, into that copy. StoreUnusable.
 
-    Promotions and halts that it does not know are added. Keys are those that are held now: one that was burnt since stays
-    burnt.
+    People, promotions and halts that it does not know are added; invitations are void, as they may have been used. Keys
+    are those that are held now: one that was burnt since stays burnt.
     """
     known = [_told(row) for row in _rows(connection, tables.promotion)]
     newer = [_told(row) for row in decided.promotions]
     with transaction(connection):
+        _add(connection, register, decided.register)
+        connection.execute(delete(invitation))
         _add(connection, tables.promotion, [row for row in newer if row not in known])
         _add(connection, tables.halt, decided.halts)
         _carry_pool(connection, decided)

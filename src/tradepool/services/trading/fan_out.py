@@ -31,7 +31,7 @@ class Rotation:
     """
 
     def __init__(self, last: Collection[AccountId] = ()) -> None:
-        """`last` are accounts of the operator and the staff."""
+        """`last` are accounts of people who work here."""
         self._last = frozenset(last)
 
     def __call__(self, time_ms: int, told: Sequence[Told]) -> Sequence[Told]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from tradepool.adapters.database import (  # noqa: F401  their tables are in METADATA once they are imported
+    people_tables,
     pool_tables,
     vault_tables,
 )

@@ -1,0 +1,306 @@
+"""Changes of the register: each is a new version, checked as the next start would read it, audited, then written.
+
+What stands in the configuration's file is changed there and not by command.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.register import DatabaseRegister
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import UserId
+from tradepool.domain.register import Entry, Thing
+from tradepool.domain.user import Status
+from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.deployment import Deployed, deployed
+from tradepool.entrypoints.inputs import BadFlag, decimal_of, settings_from
+from tradepool.entrypoints.register_rows import entries_of, section_of
+from tradepool.entrypoints.running import reserve_of, running_pid
+from tradepool.presentation.formats import iso
+from tradepool.presentation.people_page import ChangeRow
+from tradepool.runtime.clock import RealClock
+from tradepool.runtime.config import nearest
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+class NameTaken(InvalidInput):
+    """Nothing was done: {thing} {name} is there already; choose another name."""
+
+
+class NotOwnName(InvalidInput):
+    """Nothing was done: {name} is no name for a {thing} of {user}; let it begin with {user}- or leave --name out."""
+
+
+class NotByCommand(InvalidInput):
+    """Nothing was done: {thing} {name} is a section of {file}; change [{section}.{name}] there and start again (tradepool halt stops entries at once)."""
+
+
+class NoSuchThing(InvalidInput):
+    """No {thing} is called {name}{hint}; tradepool {section} list shows those there are."""
+
+
+class NothingChanged(InvalidInput):
+    """Nothing was done: {thing} {name} is so already; say what is to be otherwise."""
+
+
+class IsClosed(InvalidInput):
+    """Nothing was done: {thing} {name} is closed, for good; add another one."""
+
+
+class NotNow(InvalidInput):
+    """Nothing was done: {thing} {name} is {status}, and for that it would have to be {wanted}."""
+
+
+class PausedByOther(InvalidInput):
+    """Nothing was done: {by} has paused {thing} {name}, and lets it go on."""
+
+
+class StillOpen(InvalidInput):
+    """Nothing was done: {thing} {name} still has {held}; close that first."""
+
+
+@contextmanager
+def register_of(found: Deployed) -> Iterator[tuple[DatabaseRegister, DatabaseDeployment]]:
+    """The register as who asks may see it, and where deeds are written down. WrongDatabase."""
+    found.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reserve_of(found).give_if_full()
+    connection = open_store(found.database, actor=found.actor)
+    try:
+        yield DatabaseRegister(connection), DatabaseDeployment(connection, found.deployment)
+    finally:
+        dispose(connection)
+
+
+# ---- what is there
+
+
+def held(found: Deployed, thing: Thing, name: str) -> Entry:
+    """The newest version of what a command has added. NoSuchThing, NotByCommand, IsClosed."""
+    refuse_unknown(found, thing, name)
+    entry = entry_of(found, thing, name)
+    if entry is None:
+        raise NotByCommand(thing=thing, name=name, section=thing.section, file=found.file)
+    if entry.status is Status.CLOSED:
+        raise IsClosed(thing=thing, name=name)
+    return entry
+
+
+def refuse_unknown(found: Deployed, thing: Thing, name: str) -> None:
+    """Raise NoSuchThing for what is not there, or not for who asks."""
+    known = {*getattr(found.settings, thing.section), *(each.name for each in found.entries if each.thing is thing)}
+    if name not in known:
+        raise NoSuchThing(thing=thing, name=repr(name)[:60], section=thing.section, hint=nearest(name, known))
+
+
+def entry_of(found: Deployed, thing: Thing, name: str) -> Entry | None:
+    """The newest version of it; None for a section of the file."""
+    return next((entry for entry in found.entries if (entry.thing, entry.name) == (thing, name)), None)
+
+
+def new_name(found: Deployed, thing: Thing, user: str, wanted: str | None) -> str:
+    """What a new account or mandate of a user is called: as is wanted, else by the next number. NameTaken, NotOwnName.
+
+    A person's own begin with his name, so that he learns no other's from one that is taken.
+    """
+    settings = settings_from(found.file)
+    taken = {entry.name for entry in entries_of(settings) if entry.thing is thing} | set(
+        getattr(settings, thing.section)
+    )
+    if wanted is None:
+        return next(name for number in range(1, len(taken) + 2) if (name := f"{user}-{number}") not in taken)
+    if found.only is not None and not wanted.startswith(f"{user}-"):
+        raise NotOwnName(thing=thing, name=repr(wanted)[:60], user=user)
+    if wanted in taken:
+        raise NameTaken(thing=thing, name=wanted)
+    return wanted
+
+
+def section_from(kind: type[Section], values: Mapping[str, object]) -> Section:
+    """A section of what was typed. BadFlag."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = f"--{str(first['loc'][0]).replace('_', '-')}"
+        raise BadFlag(flag=flag, value=repr(first["input"])[:40], wanted=f"another: {first['msg']}") from error
+
+
+def assigned(flag: str, given: list[str] | None) -> dict[str, str]:
+    """What name=value pairs say. BadFlag.
+
+    >>> assigned("--cash", ["USDT=10", "BTC=0.5"])
+    {'USDT': '10', 'BTC': '0.5'}
+    """
+    found = dict[str, str]()
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not (name and equals and value) or name in found:
+            raise BadFlag(flag=flag, value=repr(each)[:40], wanted="each name once, as name=value")
+        found[name] = value
+    return found
+
+
+def amounts(flag: str, given: list[str] | None) -> dict[str, str]:
+    """The same, where each value is a number. BadFlag."""
+    return {name: str(decimal_of(f"{flag} {name}", value)) for name, value in assigned(flag, given).items()}
+
+
+# ---- changes
+
+
+def add(
+    found: Deployed,
+    thing: Thing,
+    name: str,
+    user: str,
+    section: BaseModel,
+    reason: str | None,
+    what: str = "add",
+    status: Status = Status.ACTIVE,
+) -> None:
+    """The first version of something. BadDeployment and what else reading the deployment raises."""
+    first = Entry(
+        thing=thing,
+        name=name,
+        version=1,
+        user=UserId(user),
+        status=status,
+        body=section.model_dump_json(),
+        time_ms=RealClock().now_ms(),
+        by=me(),
+        reason=(reason or "").strip(),
+    )
+    _write(found, first, what, said(None, first))
+
+
+def renew(
+    found: Deployed,
+    entry: Entry,
+    what: str,
+    reason: str | None,
+    *,
+    section: BaseModel | None = None,
+    status: Status | None = None,
+) -> str:
+    """The next version of something; what it changes, in words. NothingChanged, ChangedMeanwhile, BadDeployment."""
+    after = replace(
+        entry,
+        version=entry.version + 1,
+        status=status or entry.status,
+        body=entry.body if section is None else section.model_dump_json(),
+        time_ms=RealClock().now_ms(),
+        by=me(),
+        reason=(reason or "").strip(),
+    )
+    changed = said(entry, after)
+    if not changed:
+        raise NothingChanged(thing=entry.thing, name=entry.name)
+    _write(found, after, what, changed)
+    return changed
+
+
+def _write(found: Deployed, entry: Entry, what: str, changed: str) -> None:
+    # The whole deployment as it will be, others' things and all.
+    settings = settings_from(found.file)
+    others = [each for each in entries_of(settings) if (each.thing, each.name) != (entry.thing, entry.name)]
+    deployed(settings, found.file, [*others, entry])
+    deed = Deed(
+        time_ms=entry.time_ms,
+        by=entry.by,
+        what=f"{entry.thing.section} {what}",
+        scope=f"{entry.thing} {entry.name}, version {entry.version}: {changed}",
+        reason=entry.reason,
+    )
+    with register_of(found) as (register, rows):
+        # A deed that was written down and then failed is better than one that nobody wrote down.
+        rows.audit(deed)
+        register.write(entry)
+
+
+def pause(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:
+    """Enter nothing for it from now on; how it stands, in words. NoSuchThing, NotByCommand, IsClosed, NotNow."""
+    entry = held(found, thing, name)
+    _refuse_unless(entry, Status.ACTIVE)
+    renew(found, entry, "pause", reason, status=Status.PAUSED)
+    return f"{thing} {name} is paused: nothing is entered from now on. Exits and protections go on."
+
+
+def resume(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:
+    """End its pause; how it stands, in words. What the house has paused, its user does not set going: PausedByOther."""
+    entry = held(found, thing, name)
+    _refuse_unless(entry, Status.PAUSED)
+    if found.only is not None and entry.by != me():
+        raise PausedByOther(by=entry.by, thing=thing, name=name)
+    renew(found, entry, "resume", reason, status=Status.ACTIVE)
+    return f"{thing} {name} is active: its next signal may enter."
+
+
+def _refuse_unless(entry: Entry, wanted: Status) -> None:
+    if entry.status is not wanted:
+        raise NotNow(thing=entry.thing, name=entry.name, status=entry.status, wanted=wanted)
+
+
+def when(found: Deployed) -> str:
+    """From when on it trades by what was changed."""
+    return "the trading process trades by it after its next start" if running_pid(found) else "the next start finds it"
+
+
+# ---- what was changed
+
+
+def changes(found: Deployed, register: DatabaseRegister, thing: Thing, name: str) -> list[ChangeRow]:
+    """Its history, the oldest first; none for a section of the file."""
+    if entry_of(found, thing, name) is None:
+        return []
+    versions = register.versions(thing, name)
+    return [
+        ChangeRow(entry.version, iso(entry.time_ms), entry.by, entry.status, said(before, entry), entry.reason)
+        for before, entry in zip([None, *versions], versions, strict=False)
+    ]
+
+
+def said(before: Entry | None, after: Entry) -> str:
+    """From what to what, as a sentence would say it; "" where nothing changed.
+
+    >>> entry = Entry(thing=Thing.USER, name="ann", version=1, user=UserId("ann"), status=Status.ACTIVE,
+    ...     body='{"name": "Ann"}', time_ms=0, by="me", reason="")
+    >>> said(entry, replace(entry, body='{"name": "Anna"}', status=Status.PAUSED))
+    'status: active -> paused, name: Ann -> Anna'
+    """
+    new = {"status": after.status.value, **_told(after)}
+    if before is None:
+        return ", ".join(f"{key} {value}" for key, value in new.items() if value)
+    old = {"status": before.status.value, **_told(before)}
+    keys = [key for key in {**old, **new} if old.get(key, "") != new.get(key, "")]
+    return ", ".join(f"{key}: {old.get(key) or 'none'} -> {new.get(key) or 'none'}" for key in keys)
+
+
+def _told(entry: Entry) -> dict[str, str]:
+    return dict(_flat(json.loads(entry.body)))
+
+
+def _flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        elif isinstance(value, list):
+            yield f"{above}{key}", " ".join(map(str, value))
+        else:
+            yield f"{above}{key}", "" if value is None else str(value)
+
+
+def written(entry: Entry, kind: type[Section]) -> Section:
+    """The section of an entry, as it was written: what stands above it may have made it inactive in the deployment."""
+    section = section_of(entry)
+    assert isinstance(section, kind)
+    return section

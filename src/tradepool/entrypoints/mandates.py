@@ -1,0 +1,168 @@
+"""Mandates by command: added, changed, closed. What a change raises, its user does not do alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.domain.deployment import Kind, Mode
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import AccountId
+from tradepool.domain.policy import Action, refuse_unless
+from tradepool.domain.register import Thing
+from tradepool.domain.user import Status
+from tradepool.entrypoints.changing import StillOpen, add, assigned, held, renew, section_from, when, written
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.deployment_settings import LimitSettings, MandateSettings
+from tradepool.entrypoints.inputs import BadFlag, decimal_of, number_of
+from tradepool.entrypoints.steered import positions
+from tradepool.runtime.config import nearest
+
+WEIGHT, NONE = Decimal("0.95"), "none"
+# As `init` writes it: a day that goes wrong ends early, unless somebody says otherwise.
+DAILY_LOSS_MAX = "0.05"
+
+
+class WhichAccount(InvalidInput):
+    """{user} has {count} accounts that no mandate trades; name one with --account, or add one (tradepool accounts add {user})."""
+
+
+class MarketsKept(InvalidInput):
+    """Nothing was done: mandate {mandate} has traded {markets}, so it keeps them; tradepool suspend keeps entries out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was typed of a mandate, as text; None where it was not said."""
+
+    strategy: str | None = None
+    capital: str | None = None
+    markets: list[str] | None = None
+    weight: str | None = None
+    param: list[str] | None = None
+    limit: list[str] | None = None
+    mode: str | None = None
+
+    def over(self, before: MandateSettings | None) -> dict[str, object]:
+        """The values of a section, over those there are. BadFlag."""
+        values = {} if before is None else before.model_dump()
+        if self.strategy is not None:
+            values |= {"strategy": self.strategy, "parameters": {}}
+        for name, text in (("capital", self.capital), ("weight", self.weight)):
+            values |= {} if text is None else {name: decimal_of(f"--{name}", text)}
+        values |= {} if self.markets is None else {"markets": self.markets}
+        values |= {} if self.mode is None else {"mode": self.mode}
+        if self.param is not None:
+            kept = dict(before.parameters) if before is not None and self.strategy is None else {}
+            given = assigned("--param", self.param)
+            values["parameters"] = kept | {name: number_of(f"--param {name}", text) for name, text in given.items()}
+        if self.limit is not None:
+            values["limits"] = limits_over(LimitSettings() if before is None else before.limits, self.limit)
+        return values
+
+
+def limits_over(before: LimitSettings, given: list[str]) -> LimitSettings:
+    """Limits with others set or, by `none`, taken away; a market's is market_notional_max.SYMBOL. BadFlag.
+
+    >>> found = limits_over(LimitSettings(positions_max=3), ["positions_max=none", "market_notional_max.BTC/USDT=9"])
+    >>> found.positions_max, found.market_notional_max
+    (None, {'BTC/USDT': Decimal('9')})
+    """
+    values, known = before.model_dump(), set(LimitSettings.model_fields) - {"actions"}
+    for word, text in assigned("--limit", given).items():
+        name, _, symbol = word.partition(".")
+        if name not in known or bool(symbol) != (name == "market_notional_max"):
+            raise BadFlag(flag="--limit", value=repr(word)[:40], wanted=f"the name of a limit{nearest(name, known)}")
+        value = None if text == NONE else decimal_of(f"--limit {word}", text)
+        if symbol:
+            kept = {each: amount for each, amount in values[name].items() if each != symbol}
+            values[name] = kept | ({} if value is None else {symbol: value})
+        elif value is None and name == "cool_down_minutes":
+            del values[name]
+        else:
+            values[name] = value
+    return section_from(LimitSettings, values)
+
+
+def add_mandate(found: Deployed, name: str, user: str, account: str | None, wanted: Wanted, reason: str | None) -> str:
+    """A mandate of a user; what comes next, in words. NoSuchUser, WhichAccount, BadFlag, BadDeployment."""
+    free = _accounts(found, user)
+    if account not in free and (account is not None or len(free) != 1):
+        raise WhichAccount(user=user, count=len(free))
+    defaults: dict[str, object] = {
+        "account": account or free[0],
+        "markets": found.venue.symbols,
+        "mode": Mode.PRACTICE.value if found.deployment.kind is Kind.PRACTICE else Mode.LIVE.value,
+        "limits": {"daily_loss_max": DAILY_LOSS_MAX},
+        "weight": WEIGHT / max(1, len(found.venue.symbols if wanted.markets is None else wanted.markets)),
+    }
+    section = section_from(MandateSettings, {**defaults, **wanted.over(None)})
+    add(found, Thing.MANDATE, name, user, section, reason)
+    return f"mandate {name} is added; {when(found)}. Before: tradepool mandates preview {name}"
+
+
+def _accounts(found: Deployed, user: str) -> list[str]:
+    """Accounts of a user that are open and that no mandate trades."""
+    found.refuse_unknown_user(user)
+    taken = {mandate.account for mandate in found.settings.mandates.values() if mandate.active}
+    closed = {each.name for each in found.entries if each.thing is Thing.ACCOUNT and each.status is Status.CLOSED}
+    return [n for n, a in found.settings.accounts.items() if a.user == user and n not in taken | closed]
+
+
+def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) -> str:
+    """Change a mandate; what changed, in words. NoSuchThing, NotByCommand, MarketsKept, NotAllowed, BadDeployment."""
+    entry = held(found, Thing.MANDATE, name)
+    before = written(entry, MandateSettings)
+    after = section_from(MandateSettings, wanted.over(before))
+    gone = [market for market in _traded(found, before.account) if market not in after.markets]
+    if gone:
+        raise MarketsKept(mandate=name, markets=", ".join(gone))
+    if raised(before, after):
+        refuse_unless(found.actor, Action.LIMITS, entry.user)
+    return f"mandate {name}: {renew(found, entry, 'set', reason, section=after)}; {when(found)}"
+
+
+def raised(before: MandateSettings, after: MandateSettings) -> list[str]:
+    """What allows more than before, by name: capital, weight, how far it may go, a limit that is higher or gone.
+
+    >>> less = MandateSettings(account="a", strategy="s", markets=["BTC/USDT"], capital=Decimal(5))
+    >>> raised(less, less.model_copy(update={"capital": Decimal(6), "weight": Decimal("0.1")}))
+    ['capital']
+    """
+    found = [name for name in ("capital", "weight") if getattr(after, name) > getattr(before, name)]
+    if Mode(after.mode).height > Mode(before.mode).height:
+        found.append("mode")
+    old, new = _limits(before.limits), _limits(after.limits)
+    return found + [name for name, limit in old.items() if name not in new or new[name] > limit]
+
+
+def _limits(section: LimitSettings) -> Mapping[str, Decimal]:
+    values = section.model_dump(exclude={"actions", "cool_down_minutes", "market_notional_max"}, exclude_none=True)
+    # A longer pause allows less.
+    pause = {"cool_down_minutes": Decimal(-section.cool_down_minutes)}
+    return {**values, **pause, **section.market_notional_max}
+
+
+def close_mandate(found: Deployed, name: str, reason: str | None) -> str:
+    """End a mandate; its books stay. StillOpen while it holds something, and what looking at that raises."""
+    entry = held(found, Thing.MANDATE, name)
+    account = written(entry, MandateSettings).account
+    if _traded(found, account):
+        for row in positions(found, None):
+            if row.account == account:
+                raise StillOpen(thing=Thing.MANDATE, name=name, held=f"position {row.id} on {row.market}")
+    renew(found, entry, "close", reason, status=Status.CLOSED)
+    return f"mandate {name} is closed: nothing is entered any more"
+
+
+def _traded(found: Deployed, account: str) -> list[str]:
+    """Symbols of which an account's journal speaks."""
+    connection = open_store(found.database, actor=found.actor)
+    try:
+        traded = DatabaseJournal(connection).traded()
+    finally:
+        dispose(connection)
+    return sorted(market.partition(":")[2] for name, market in traded if name == AccountId(account))

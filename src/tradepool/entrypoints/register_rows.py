@@ -1,0 +1,117 @@
+"""The register beside the configuration: its rows are read as if they were sections of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.register import DatabaseRegister, Named
+from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.adapters.database.whose import refuse_foreign
+from tradepool.domain.deployment import Deployment, Kind
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.register import Entry, Thing
+from tradepool.domain.user import Status
+from tradepool.entrypoints.deployment_settings import AccountSettings, MandateSettings, UserSettings
+from tradepool.entrypoints.settings import Settings
+
+RESERVE_FILE, DATABASE_FILE = "reserve", "tradepool.sqlite"
+SECTIONS: Mapping[Thing, type[UserSettings] | type[AccountSettings] | type[MandateSettings]] = {
+    Thing.USER: UserSettings,
+    Thing.ACCOUNT: AccountSettings,
+    Thing.MANDATE: MandateSettings,
+}
+
+
+class NameTwice(InvalidInput):
+    """[{section}.{name}] in {file} is the name of what a command has added; give the section another name."""
+
+
+class EntryUnreadable(InvalidInput):
+    """The register's {thing} {name}, version {version}, is not valid: {why}; a newer tradepool may have written it: upgrade."""
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where a deployment's data are."""
+    return settings.deployment.folder.expanduser()
+
+
+def reserve_in(settings: Settings) -> Reserve:
+    """The room on its disk that is set aside."""
+    return Reserve(folder_of(settings) / RESERVE_FILE, settings.alarms.reserve_mb * SLICE)
+
+
+def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
+    """How everything in the register stands; nothing before the first start or command.
+
+    `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, StoreUnusable, StoreTooNew.
+    """
+    database = folder_of(settings) / DATABASE_FILE
+    if not database.exists():
+        return []
+    deployment = Deployment(id=settings.deployment.id, kind=Kind(settings.deployment.kind))
+    refuse_foreign(database, deployment)
+    reserve_in(settings).give_if_full()
+    try:
+        connection = open_store(database)
+        try:
+            DatabaseDeployment(connection, deployment)
+            return DatabaseRegister(connection).newest()
+        finally:
+            dispose(connection)
+    except (TradepoolError, DBAPIError) as error:
+        if damaged:
+            return []
+        if isinstance(error, DBAPIError):
+            raise StoreUnusable(path=database, why=error.orig) from error
+        raise
+
+
+def overlaid(settings: Settings, entries: Iterable[Entry], file: Path) -> Settings:
+    """The configuration with the register's sections beside its own. NameTwice, EntryUnreadable.
+
+    A mandate whose user or account is not there (yet, or any more) is not active; one that is closed is left out.
+    """
+    held = {(entry.thing, entry.name): entry for entry in entries}
+    sections = {thing: dict(getattr(settings, thing.section)) for thing in Thing}
+    for (thing, name), entry in held.items():
+        if name in sections[thing]:
+            raise NameTwice(section=thing.section, name=name, file=file)
+        # Nothing asks for a closed mandate any more: what has become of its strategy must not keep others from starting.
+        if (thing, entry.status) != (Thing.MANDATE, Status.CLOSED):
+            sections[thing][name] = section_of(entry)
+    for name, mandate in sections[Thing.MANDATE].items():
+        sections[Thing.MANDATE][name] = _standing(name, mandate, sections, held)
+    return settings.model_copy(update={thing.section: sections[thing] for thing in Thing})
+
+
+def section_of(entry: Entry) -> UserSettings | AccountSettings | MandateSettings:
+    """What an entry says. EntryUnreadable."""
+    try:
+        return SECTIONS[entry.thing].model_validate_json(entry.body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise EntryUnreadable(thing=entry.thing, name=entry.name, version=entry.version, why=why) from error
+
+
+def _standing(
+    name: str, mandate: MandateSettings, sections: Mapping[Thing, Mapping[str, BaseModel]], held: Mapping[Named, Entry]
+) -> MandateSettings:
+    account = sections[Thing.ACCOUNT].get(mandate.account)
+    user = account.user if isinstance(account, AccountSettings) else ""
+    names = ((Thing.USER, user), (Thing.ACCOUNT, mandate.account), (Thing.MANDATE, name))
+    if all(held[each].status.runs for each in names if each in held):
+        return mandate
+    return mandate.model_copy(update={"active": False})
+
+
+def entries_off(statuses: Mapping[Named, Status], user: str, account: str, mandate: str) -> bool:
+    """Whether nothing is entered because somebody paused or closed a part of it; what no command added is active."""
+    names = ((Thing.USER, user), (Thing.ACCOUNT, account), (Thing.MANDATE, mandate))
+    return any(statuses.get(each, Status.ACTIVE) is not Status.ACTIVE for each in names)

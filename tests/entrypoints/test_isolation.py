@@ -1,0 +1,75 @@
+"""Whatever is asked about another's things is answered as if nobody had them: of every command, found in the command line."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console, Said
+from tests.entrypoints.isolation import IDS, calls, every_command, looks
+from tests.entrypoints.test_people import People
+from tradepool.entrypoints.asking import COMMANDS
+
+
+def ids(user: str, known: str) -> dict[str, str]:
+    """A person's ids; all people here are called alike, so that hints of what may have been meant are the same."""
+    return {"user": user, "account": f"{user}-main", "mandate": f"{user}-first", "position": known, "order": known}
+
+
+# Of the file, of the register, of nobody.
+ANN, BEN, BIN, BUN = ids("ann", "1a"), ids("ben", "3a"), ids("bin", "5a"), ids("bun", "9z")
+
+
+@pytest.fixture
+def people(console: Console, tmp_path: Path) -> People:
+    """Practice: ann and ben in the file, bin by command."""
+    found = People(console, tmp_path)
+    found("users", "add", "bin")
+    found("accounts", "add", "bin", "--name", "bin-main")
+    found("mandates", "add", "bin", "--name", "bin-first", "--strategy", "donchian_turtle", "--capital", "500")
+    return found
+
+
+def asked(people: People, words: list[str], name: str, as_: str, monkeypatch: pytest.MonkeyPatch) -> Said:
+    """What a person is told, who types back whatever he is asked for; the id is left out of it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{name}\n"))
+    said = people.say(*words, "--as", as_)
+    return Said(said.code, said.out.replace(name, "ID"), said.err.replace(name, "ID"))
+
+
+def test_of_every_command_about_somebody_it_is_decided_who_may_ask_for_it() -> None:
+    """Add a new one to `asking.COMMANDS`, where it is tested with everybody's ids; or here, if it is the machine's."""
+    machines = {"keys rotate", "notify test"}
+    found = {command for command, parameters in every_command() if set(IDS) & set(parameters)}
+    assert found - set(COMMANDS) == machines
+    assert set(COMMANDS) <= {command for command, _ in every_command()}
+
+
+def test_there_is_a_call_for_each_id_of_each_command() -> None:
+    found = calls(ANN)
+    assert {call.asks_for for call in found} == set(IDS)
+    assert {"positions close", "mandates set", "commission statement", "keys burn", "explain"} <= {
+        call.command for call in found
+    }
+    assert {call.command for call in found} | {" ".join(words[:2]) for words in looks(ANN)} >= {
+        command for command in COMMANDS if " " in command
+    }
+
+
+def test_anothers_id_is_answered_as_nobodys(people: People, monkeypatch: pytest.MonkeyPatch, long: bool) -> None:
+    before = people.found.entries
+    for own in (ANN, BIN) if long else (ANN,):
+        for call in calls(own):
+            names = [each[call.asks_for] for each in (BEN, BIN, BUN) if each is not own]
+            answers = [asked(people, call.of(name), name, own["user"], monkeypatch) for name in names]
+            assert all(answer == answers[-1] for answer in answers), call
+            assert answers[-1].code == 1, call
+    assert people.found.entries == before
+
+
+def test_no_list_tells_of_others(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in looks(ANN):
+        said = asked(people, words, "nothing", "ann", monkeypatch)
+        assert not {"ben", "bin"} & set((said.out + said.err).replace("-", " ").replace("/", " ").split()), words

@@ -1,0 +1,341 @@
+"""Users, accounts and mandates by command: checked as a start would, versioned, audited; the file's stay the file's."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.console import Console, Said
+from tests.model_series import write_series
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.actor import Actor
+from tradepool.domain.ids import UserId
+from tradepool.domain.policy import NotAllowed, may
+from tradepool.domain.user import Role, Status
+from tradepool.entrypoints import asking
+from tradepool.entrypoints.deployment import Deployed, NotActive, deployed_from
+
+
+class People:
+    """A deployment of ann and ben (sections of the file) in a folder, and its command line."""
+
+    def __init__(self, console: Console, folder: Path, kind: str = "practice") -> None:
+        self._console, self.file = console, folder / "tradepool.toml"
+        told = ("--kind", kind, "--folder", folder / "d", "--file", self.file)
+        assert console("init", "--yes", *told).code == 0
+
+    def __call__(self, *arguments: object) -> str:
+        """What a command said that did it."""
+        said = self.say(*arguments)
+        assert said.code == 0, said.err
+        return said.out
+
+    def say(self, *arguments: object) -> Said:
+        return self._console(*arguments, "--config", self.file)
+
+    def refused(self, *arguments: object) -> str:
+        """What a command said that did not."""
+        said = self.say(*arguments)
+        assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
+        return said.err
+
+    def json(self, *arguments: object) -> Any:
+        return json.loads(self(*arguments, "--json"))
+
+    @property
+    def found(self) -> Deployed:
+        return deployed_from(self.file)
+
+    def deeds(self) -> list[Deed]:
+        connection = open_store(self.found.database)
+        deeds = DatabaseDeployment(connection, self.found.deployment).deeds()
+        dispose(connection)
+        return list(deeds)
+
+
+@pytest.fixture
+def people(console: Console, tmp_path: Path) -> People:
+    """Practice."""
+    return People(console, tmp_path)
+
+
+def test_what_commands_add_is_read_as_if_it_were_in_the_file(people: People) -> None:
+    people("users", "add", "cem", "--called", "Cem", "--locale", "de-AT", "--test")
+    people("accounts", "add", "cem", "--cash", "USDT=700")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500", "--param", "length=30")
+    found = people.found
+    assert [seat.mandate.id for seat in found.seats] == ["ann-first", "ben-first", "cem-1"]
+    seat = found.seats[-1]
+    assert (seat.user.name, seat.user.locale, seat.user.test, seat.account_id) == ("Cem", "de-AT", True, "cem-1")
+    assert seat.account.cash["USDT"] == 700
+    assert seat.mandate.capital == 500
+    assert seat.strategy.values["length"] == 30
+    assert (seat.mandate.limits.daily_loss_max, str(seat.mandate.weight)) == (
+        found.seats[0].mandate.limits.daily_loss_max,
+        "0.475",
+    )
+    assert found.settings.accounts["cem-1"].user == "cem"
+    # A section of the file may rest on them, and not be called as they are.
+    text = people.file.read_text()
+    people.file.write_text(text + '\n[accounts.cem-2]\nuser = "cem"\n[risk.users.cem]\nexposure_max = 9\n')
+    assert people.found.settings.accounts["cem-2"].user == "cem"
+    people.file.write_text(text + '\n[users.cem]\nname = "Cem"\n')
+    assert "[users.cem] in" in people.refused("status")
+    assert "give the section another name" in people.refused("config", "explain", "users")
+
+
+def test_a_mistake_is_named_and_nothing_is_written(people: People) -> None:
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    good = ("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    for arguments, words in (
+        (("users", "add", "cem"), "user cem is there already"),
+        (("users", "add", "ann"), "user ann is there already"),
+        (("users", "add", "dea-x"), "is no name of a user"),
+        (("users", "add", "Dea"), "[users] Dea"),
+        (("users", "add", "dea", "--locale", "Klingon"), "--locale cannot be 'Klingon'"),
+        (("users", "set", "cem", "--role", "user"), "user cem is so already"),
+        (("users", "set", "ann", "--role", "risk"), "user ann is a section of"),
+        (("accounts", "add", "cen"), "No user is called 'cen'; add one"),
+        (("accounts", "add", "cem", "--name", "ann-main"), "account ann-main is there already"),
+        (("accounts", "add", "cem", "--cash", "USDT"), "--cash cannot be 'USDT'"),
+        (("accounts", "add", "cem", "--cash", "USDT=-1"), "is below zero"),
+        (("accounts", "set", "ann-main", "--cash", "USDT=1"), "account ann-main is a section of"),
+        ((*good, "--account", "ann-main"), "name one with --account"),
+        ((*good, "--limit", "daily_los_max=1"), "did you mean daily_loss_max?"),
+        ((*good, "--limit", "daily_loss_max=0"), "is out of range"),
+        ((*good, "--markets", "BTC-USDT"), "'BTC-USDT' is no symbol"),
+        ((*good, "--mode", "live"), "use practice, or another deployment"),
+        ((*good[:-1], "much"), "--capital cannot be 'much'"),
+        ((*good[:3], "--capital", "5"), "--strategy cannot be left out"),
+        ((*good[:4], "donchian_turtl", *good[5:]), "did you mean donchian_turtle?"),
+        (("mandates", "set", "ann-first", "--capital", "1"), "mandate ann-first is a section of"),
+        (("mandates", "pause", "cem-7"), "No mandate is called 'cem-7'"),
+        (("users", "accept", "no"), "This code is none, was used"),
+        (("users", "resume", "cem"), "is active, and for that it would have to be paused"),
+    ):
+        assert words in people.refused(*arguments), arguments
+    assert [(entry.name, entry.version) for entry in people.found.entries] == [("cem", 1), ("cem-1", 1)]
+
+
+def test_every_change_is_a_version_with_who_when_from_and_to_and_is_audited(people: People) -> None:
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500", "--limit", "positions_max=2")
+    said = people("mandates", "set", "cem-1", "--capital", "600", "--limit", "positions_max=none", "--reason", "more")
+    assert "capital: 500 -> 600, limits.positions_max: 2 -> none" in said
+    people("mandates", "pause", "cem-1", "--reason", "odd")
+    (row,) = [each for each in people.json("mandates", "list")["mandates"] if each["mandate"] == "cem-1"]
+    assert (row["status"], row["version"], row["capital"]) == ("paused", 3, "600")
+    assert [(c["version"], c["status"], c["reason"]) for c in row["changes"]] == [
+        (1, "active", ""),
+        (2, "active", "more"),
+        (3, "paused", "odd"),
+    ]
+    assert row["changes"][2]["what"] == "status: active -> paused"
+    assert people.json("mandates", "show", "ann-first")["version"] == 0
+    deeds = people.deeds()
+    assert [deed.what for deed in deeds] == [
+        "users add",
+        "accounts add",
+        "mandates add",
+        "mandates set",
+        "mandates pause",
+    ]
+    assert deeds[3].scope == "mandate cem-1, version 2: capital: 500 -> 600, limits.positions_max: 2 -> none"
+    assert (deeds[3].reason, deeds[3].by, deeds[3].time_ms > 0) == ("more", row["changes"][1]["by"], True)
+
+
+def test_an_invited_person_trades_once_he_has_accepted(people: People) -> None:
+    old = re.findall(r"accept (\w+)", people("users", "invite", "cem", "--locale", "de"))[0]
+    code = re.findall(r"accept (\w+)", people("users", "invite", "cem"))[0]
+    people("accounts", "add", "cem")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    assert [seat.user.id for seat in people.found.seats] == ["ann", "ben"]
+    assert "cem is invited here, and may do nothing" in people.refused("positions", "--as", "cem")
+    database = b"".join(path.read_bytes() for path in (people.file.parent / "d").glob("tradepool.sqlite*"))
+    assert code.encode() not in database
+    assert "none, was used" in people.refused("users", "accept", old)
+    assert people("users", "accept", code) == "user cem is active\n"
+    assert "none, was used" in people.refused("users", "accept", code)
+    assert people.found.seats[-1].user.status is Status.ACTIVE
+    assert people.found.settings.users["cem"].locale == "de"
+    assert "is active, and for that it would have to be invited" in people.refused("users", "invite", "cem")
+
+
+def test_things_are_closed_from_the_inside_out_and_stay_readable(people: People) -> None:
+    text = people.file.with_name("up.strategy")
+    text.write_text("name: up\nversion: 1\n\nenter: close > open\nexit: close < open\nstop: 2 percent\n")
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    people("mandates", "add", "cem", "--strategy", text, "--capital", "500")
+    assert "user cem still has account cem-1" in people.refused("users", "close", "cem")
+    assert "account cem-1 still has mandate cem-1" in people.refused("accounts", "close", "cem-1")
+    people("mandates", "close", "cem-1")
+    # Whatever becomes of its strategy, it keeps nobody from starting.
+    text.unlink()
+    assert "mandate cem-1 is closed, for good" in people.refused("mandates", "resume", "cem-1")
+    people("accounts", "close", "cem-1")
+    people("users", "close", "cem", "--reason", "left")
+    found = people.found
+    assert [seat.user.id for seat in found.seats] == ["ann", "ben"]
+    assert found.settings.accounts["cem-1"].user == "cem"
+    assert people.json("users", "show", "cem")["status"] == "closed"
+    assert "cem-1" not in people("ledger", "export", "--user", "cem")
+    assert "cem is closed here, and may do nothing" in people.refused("trades", "--as", "cem")
+
+
+def test_pauses_halts_and_who_may_end_them(people: People) -> None:
+    people("users", "add", "cem")
+    people("users", "add", "ria", "--role", "risk")
+    for who, word in (("cem", "paused"), ("ria", "paused")):
+        people("users", "pause", "cem", "--as", who)
+        assert people.json("users", "show", "cem")["status"] == word
+        if who == "ria":
+            said = people.refused("users", "resume", "cem", "--as", "cem")
+            assert "ria has paused user cem, and lets it go on" in said
+        people("users", "resume", "cem", "--as", who)
+    assert [change["by"] for change in people.json("users", "show", "cem")["changes"][1:]] == [
+        "cem",
+        "cem",
+        "ria",
+        "ria",
+    ]
+    assert people.deeds()[-1].by == "ria"
+
+
+def test_nobody_raises_his_own_limits(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    people("users", "add", "cem")
+    people("users", "add", "ola", "--role", "operator")
+    for name in ("cem", "ola"):
+        people("accounts", "add", name)
+        people("mandates", "add", name, "--strategy", "donchian_turtle", "--capital", "500")
+    less, more = ("--capital", "400", "--limit", "positions_max=2"), ("--limit", "positions_max=3")
+    for name in ("cem", "ola"):
+        people("mandates", "set", f"{name}-1", *less, "--as", name)
+        for raise_ in (more, ("--limit", "positions_max=none"), ("--capital", "401"), ("--weight", "0.9")):
+            said = people.refused("mandates", "set", f"{name}-1", *raise_, "--as", name)
+            assert "who may not set limits of his own" in said
+    key = "mandate.ola-1.positions_max"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{key}\n"))
+    assert "of his own" in people.refused("risk", "set", key, "9", "--reason", "x", "--as", "ola")
+    assert people.json("risk", "show", "--as", "ola")["limits"][-1]["set_by"] == ""
+    people("mandates", "set", "cem-1", *more, "--as", "ola")
+    # Only names that begin with his own: another's is nothing that he could learn of.
+    for name in ("ann-main", "zoe-main"):
+        assert "let it begin with cem-" in people.refused("accounts", "add", "cem", "--name", name, "--as", "cem")
+    people("accounts", "add", "cem", "--name", "cem-savings", "--as", "cem")
+
+
+def test_support_invites_users_and_nobody_who_works_here(people: People) -> None:
+    people("users", "add", "sam", "--role", "support")
+    people("users", "invite", "cem", "--as", "sam")
+    assert "who may not add and change people" in people.refused(
+        "users", "invite", "eve", "--role", "risk", "--as", "sam"
+    )
+    people("users", "invite", "eve", "--role", "risk")
+    assert "who may not add and change people" in people.refused("users", "invite", "eve", "--as", "sam")
+
+
+def test_as_is_for_commands_about_people_and_names_one(people: People) -> None:
+    assert "start is nobody's but the operator's" in people.refused("start", "--as", "ann")
+    assert "--as names 2 people" in people.refused("positions", "--as", "ann", "--as=ben")
+    assert "--as names 0 people" in people.refused("positions", "--as=")
+    assert "No user is called 'zed'" in people.refused("positions", "--as", "zed")
+    assert asking.asker() is None
+
+
+def _words(command: str, rest: Sequence[str]) -> list[str]:
+    return command.split()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_a_command_gets_is_what_its_action_may_touch(people: People, role: Role) -> None:
+    """A command of each action: refused, or it gets everything, or what is the person's own."""
+    people("users", "add", "cem", "--role", role)
+    people("accounts", "add", "cem")
+    actor = Actor(UserId("cem"), role)
+    for action, command in {action: command for command, action in asking.COMMANDS.items()}.items():
+        with asking.asked(["--as", "cem"], partial(_words, command)):
+            if may(actor, action):
+                assert set(people.found.settings.accounts) == {"ann-main", "ben-main", "cem-1"}
+            elif may(actor, action, UserId("cem")):
+                found = people.found
+                assert set(found.settings.accounts) == {"cem-1"}
+                assert ([user.id for user in found.users], found.seats, found.only) == (["cem"], [], "cem")
+            else:
+                with pytest.raises(NotAllowed):
+                    deployed_from(people.file)
+
+
+def test_a_paused_person_may_look_and_a_closed_one_may_not(people: People) -> None:
+    people("users", "add", "cem")
+    people("users", "pause", "cem")
+    people("trades", "--as", "cem")
+    people("users", "close", "cem")
+    with asking.asked(["--as", "cem"], lambda rest: ["trades"]), pytest.raises(NotActive, match="cem is closed here"):
+        deployed_from(people.file)
+
+
+def test_a_test_user_has_no_real_money(console: Console, tmp_path: Path) -> None:
+    live = People(console, tmp_path, "live")
+    assert "is for play money" in live.refused("users", "add", "cem", "--test")
+    text = live.file.read_text()
+    live.file.write_text(text.replace('name = "Ann"', 'name = "Ann"\ntest = true'))
+    assert "[users.ann] test" in live.refused("status")
+    live.file.write_text(text)
+    live("users", "add", "cem")
+    live("accounts", "add", "cem")
+    live("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    assert people_mode(live) == ("shadow", "live")
+
+
+def people_mode(live: People) -> tuple[str, str]:
+    """The rung on which cem's mandate stands, and how far it may go."""
+    row = live.json("mandates", "show", "cem-1")
+    return row["mode"], row["ceiling"]
+
+
+def test_a_preview_says_what_it_would_do_and_lose_in_a_day_without_a_venue(
+    people: People, console: Console, tmp_path: Path
+) -> None:
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    people(
+        "mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500", "--limit", "daily_loss_max=0.1"
+    )
+    shown = people.json("mandates", "preview", "cem-1")
+    assert (shown["loss_a_day"], shown["worst_day"], shown["exposure_max"]) == ("50", "475", "475")
+    assert [row["market"] for row in shown["now"]] == ["BTC/USDT", "ETH/USDT"]
+    assert "binance:BTC/USDT@1m are not in the store" in shown["now"][0]["what"]
+    assert console("data", "import", write_series("BINANCE-BTC-USDT-1m", tmp_path, 1_000)).code == 0
+    here, there = people.json("mandates", "preview", "cem-1")["now"]
+    assert (here["time"][:10], there["time"]) == ("2022-01-01", None)
+    assert here["what"].startswith("it ")
+    people("mandates", "set", "cem-1", "--limit", "trade_risk_max=0.02")
+    # A tenth of 500 in the day, and two positions of a fiftieth each until their stops.
+    assert people.json("mandates", "preview", "cem-1")["worst_day"] == "70"
+
+
+def test_a_register_that_cannot_be_read_is_said_and_does_not_keep_a_backup_from_being_restored(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people("users", "add", "cem")
+    people("store", "backup", tmp_path / "copy")
+    connection = open_store(people.found.database)
+    connection.exec_driver_sql("drop table register")
+    connection.commit()
+    dispose(connection)
+    assert "no such table: register" in people.refused("users", "list")
+    name = people.file.read_text().split('id = "')[1][:8]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{name}\n"))
+    people("store", "restore", tmp_path / "copy", "--reason", "damaged")
+    assert people.json("users", "show", "cem")["version"] == 1
