@@ -93,7 +93,7 @@ def test_a_trade_is_on_a_list_once_in_each_world(rows: DatabasePool) -> None:
 def test_accounts_are_those_of_the_users_asked_for(connection: Connection, rows: DatabasePool) -> None:
     deployment = DatabaseDeployment(connection, Deployment(id="aaaaaaaa", kind=Kind.LIVE))
     for user in (ANN, BEN):
-        deployment.account(User(id=user, name=user, role=Role.TRADER), AccountId(f"{user}-main"), "binance")
+        deployment.account(User(id=user, name=user, role=Role.USER), AccountId(f"{user}-main"), "binance")
     assert rows.accounts({BEN}) == {AccountId("ben-main"): BEN}
 
 
