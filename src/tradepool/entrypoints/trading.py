@@ -29,6 +29,7 @@ from tradepool.adapters.database.suspensions import AutomaticSuspensions, Databa
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account.account import Account
+from tradepool.core.account.flows import entries_off
 from tradepool.core.risk.strategy_failures import blamed
 from tradepool.core.risk.suspension import Suspensions
 from tradepool.domain.by_hand import FlattenAsked
@@ -325,10 +326,10 @@ class Trading:
         return msgspec.json.encode({"told": told, "deaf": deaf}).decode()
 
     def _resume(self, scope: Scope) -> str:
-        """Accounts in scope on which somebody else had ordered: a person says that this is over."""
+        """Accounts in scope on which somebody else had ordered, or that are quarantined: a person says that it is over."""
         resumed = list[str]()
         for seat, actor in self._actors():
-            if actor is None or actor.account.foreign is None or scope.kind is ScopeKind.MARKET:
+            if actor is None or entries_off(actor.account) is None or scope.kind is ScopeKind.MARKET:
                 continue
             if (
                 scope.covers(seat.user.id, seat.mandate.markets[0])

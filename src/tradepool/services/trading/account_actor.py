@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from tradepool.core.account.account import Account
 from tradepool.core.account.slot import with_closes
 from tradepool.core.account.snapshot import put_back, taken
+from tradepool.core.ledger.flows import flow_entry
 from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
@@ -23,6 +24,7 @@ from tradepool.domain.event import (
     StreamLost,
 )
 from tradepool.domain.fill import Fill
+from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import FeeSchedule, Market
@@ -269,6 +271,8 @@ class AccountActor:
                 return [self._booked(fill)]
             case OrdersAdopted(fills=fills):
                 return [self._booked(fill) for fill in fills]
+            case FlowSeen():
+                return [flow_entry(self.account.account.id, event)]
             case PositionAdopted():
                 return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
         return []

@@ -1,0 +1,65 @@
+"""What an account knows of coins that moved without an order: which flows are in its books, and whether it is quarantined.
+
+A flow changes what the venue holds, and nothing of what a mandate may use: its capital is what was given to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tradepool.domain.denial import Denial
+from tradepool.domain.event import ForeignOrder
+from tradepool.domain.flow import FlowSeen, FlowsKnown, MoneyNews, Quarantined
+
+
+@dataclass(slots=True)
+class KnownFlows:
+    """`keys` are those of flows that must not be booked (again); `last_ms` is the time of the youngest that was booked;
+    `begun`: the histories were asked once; `quarantine` is why nothing is entered, or ""."""
+
+    keys: set[str] = field(default_factory=set)
+    last_ms: int = 0
+    begun: bool = False
+    quarantine: str = ""
+
+    def hear(self, event: MoneyNews) -> bool:
+        """Take in what became known; whether it is news.
+
+        >>> from decimal import Decimal
+        >>> from tradepool.domain.flow import FlowCause, Move
+        >>> known, gift = KnownFlows(), (Move(asset="BNB", amount=Decimal(1)),)
+        >>> seen = FlowSeen(time_ms=5, cause=FlowCause.DIVIDEND, moves=gift, reference="7")
+        >>> known.hear(seen), known.hear(seen)
+        (True, False)
+        """
+        match event:
+            case FlowSeen():
+                if event.key in self.keys:
+                    return False
+                self.keys.add(event.key)
+                self.last_ms = max(self.last_ms, event.time_ms)
+            case FlowsKnown():
+                if self.begun:
+                    return False
+                self.keys.update(event.keys)
+                self.begun = True
+            case Quarantined():
+                if self.quarantine:
+                    return False
+                self.quarantine = event.why
+        return True
+
+
+class HasMoney(Protocol):
+    """What of an account says whether it may enter."""
+
+    foreign: ForeignOrder | None
+    flows: KnownFlows
+
+
+def entries_off(account: HasMoney) -> Denial | None:
+    """Why nothing is entered until a person resumes the account; None where entries are on."""
+    if account.foreign is not None:
+        return Denial.FOREIGN_ORDER
+    return Denial.QUARANTINED if account.flows.quarantine else None
