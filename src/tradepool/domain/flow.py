@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from tradepool.domain.errors import InvalidInput
 
+# Ends the reference of a withdrawal that came back: the one it belongs to is named before it.
+RETURNED = ":returned"
+
 
 class EmptyFlow(InvalidInput):
     """The {cause} {reference} moves nothing; a flow has at least one asset, and no amount of zero."""
