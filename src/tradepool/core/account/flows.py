@@ -5,12 +5,16 @@ A flow changes what the venue holds, and nothing of what a mandate may use: its 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
 
 from tradepool.domain.denial import Denial
 from tradepool.domain.event import ForeignOrder
-from tradepool.domain.flow import FlowSeen, FlowsKnown, MoneyNews, Quarantined
+from tradepool.domain.flow import RETURNED, FlowSeen, FlowsKnown, MoneyNews, Quarantined
+
+CLOCKS_DIFFER_MS = 10_000
 
 
 @dataclass(slots=True)
@@ -49,6 +53,23 @@ class KnownFlows:
                     return False
                 self.quarantine = event.why
         return True
+
+    def news(self, told: Iterable[FlowSeen]) -> list[FlowSeen]:
+        """What of a history is not in the books; a withdrawal that came back only if it was seen to leave."""
+        fresh = (flow for flow in told if flow.key not in self.keys)
+        return [
+            flow for flow in fresh if not flow.key.endswith(RETURNED) or flow.key.removesuffix(RETURNED) in self.keys
+        ]
+
+
+def in_opening(told: Iterable[FlowSeen], opened_ms: int, lacking: Mapping[str, Decimal]) -> tuple[str, ...]:
+    """The keys of those flows that the opening balances hold already.
+
+    They are older than the opening, or as old as clocks differ; but one that explains what the books lack to the last
+    digit was only credited after it.
+    """
+    old = (flow for flow in told if flow.time_ms < opened_ms + CLOCKS_DIFFER_MS)
+    return tuple(flow.key for flow in old if not all(lacking.get(m.asset) == m.amount for m in flow.moves))
 
 
 class HasMoney(Protocol):
