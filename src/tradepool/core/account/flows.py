@@ -1,6 +1,6 @@
 """What an account knows of coins that moved without an order: which flows are in its books, and whether it is quarantined.
 
-A flow changes what the venue holds, and nothing of what a mandate may use: its capital is what was given to it.
+A flow changes what the venue holds, and not what a mandate may use: its capital is what was given to it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from tradepool.core.account import account_step as step
+from tradepool.core.account.slot import Slot
 from tradepool.domain.denial import Denial
 from tradepool.domain.event import ForeignOrder
 from tradepool.domain.flow import RETURNED, FlowSeen, FlowsKnown, MoneyNews, Quarantined
+from tradepool.domain.ids import MarketId
 
 CLOCKS_DIFFER_MS = 10_000
 
@@ -73,10 +76,35 @@ def in_opening(told: Iterable[FlowSeen], opened_ms: int, lacking: Mapping[str, D
 
 
 class HasMoney(Protocol):
-    """What of an account says whether it may enter."""
+    """What of an account flows are about."""
 
     foreign: ForeignOrder | None
     flows: KnownFlows
+
+    @property
+    def slots(self) -> Mapping[MarketId, Slot]:
+        """Its positions."""
+        ...
+
+
+def hear(account: HasMoney, event: MoneyNews) -> bool:
+    """Take in what became known; whether it is news."""
+    if not account.flows.hear(event):
+        return False
+    if isinstance(event, FlowSeen):
+        gone = {move.asset for move in event.moves if move.amount < 0}
+        for slot in account.slots.values():
+            if slot.market.base in gone:
+                _forget_dust(slot)
+    return True
+
+
+def _forget_dust(slot: Slot) -> None:
+    """Coins left: what is less than a step may have been among them, and is not counted on when something is sold."""
+    row = slot.row
+    row[step.DUST] = min(row[step.DUST], 0)
+    if slot.held:
+        row[step.HOLDING] = min(row[step.HOLDING], slot.steps() * slot.terms[step.UNITS_PER_STEP])
 
 
 def entries_off(account: HasMoney) -> Denial | None:

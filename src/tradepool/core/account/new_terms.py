@@ -16,7 +16,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
-from tradepool.core.account.flows import entries_off
+from tradepool.core.account.flows import entries_off, hear
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.denial import Denial
@@ -54,7 +54,7 @@ def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | E
         case MoneyNews():
             if isinstance(event, Quarantined):
                 account._drop_waiting(event.time_ms, Denial.QUARANTINED)
-            return account.flows.hear(event)
+            return hear(account, event)
         case TermsSeen():
             return take_terms(account, event)
         case MandateChanged():
