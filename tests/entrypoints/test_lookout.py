@@ -65,7 +65,8 @@ class House:
         deployed = SimpleNamespace(
             seats=seats, folder=folder, timeframe_ms=MINUTE_MS, settings=SimpleNamespace(alarms=self.settings)
         )
-        platform = SimpleNamespace(desk=self.desk, books=DatabaseBooks(self.connection), market_data=self.data)
+        books = DatabaseBooks(self.connection)
+        platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=None)
         self.lookout = Lookout(
             cast("Deployed", deployed),
             cast("Platform", platform),

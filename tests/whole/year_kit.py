@@ -62,7 +62,9 @@ CHANCES = {
 class Year:
     """A venue, a platform and their clocks. `users` are numbers from 0; what happens is drawn from the seed."""
 
-    def __init__(self, selector: IdleSelector, venue: Venue, platform: Platform, clock: VirtualClock, seed: int) -> None:
+    def __init__(
+        self, selector: IdleSelector, venue: Venue, platform: Platform, clock: VirtualClock, seed: int
+    ) -> None:
         self.selector, self.venue, self.platform, self.clock = selector, venue, platform, clock
         self.seats: list[Seat] = list(platform._wiring.seats)
         self.dice = random.Random(seed)

@@ -29,7 +29,6 @@ from tradepool.adapters.database.suspensions import AutomaticSuspensions, Databa
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account.account import Account
-from tradepool.core.account.flows import entries_off
 from tradepool.core.risk.strategy_failures import blamed
 from tradepool.core.risk.suspension import Suspensions
 from tradepool.domain.by_hand import FlattenAsked
@@ -40,6 +39,7 @@ from tradepool.domain.ids import AccountId, Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
+from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -169,6 +169,7 @@ class Trading:
                 entries_off=lambda: not self._reserve.whole,
                 together=True,
                 in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
+                flows=deployed.settings.money.rules,
                 suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
                 on_strategy_failed=self._strategy_failed,
             )
@@ -286,6 +287,8 @@ class Trading:
                 return self._all(position_rows)
             case "orders":
                 return self._all(order_rows)
+            case "balance":
+                return await told(self._platform, self._actors(), self._clock, asked["user"])
             case "facts":
                 return await self._facts(AccountId(asked["account"]))
             case "close" | "adopt" | "release" | "cancel":
@@ -329,7 +332,7 @@ class Trading:
         """Accounts in scope on which somebody else had ordered, or that are quarantined: a person says that it is over."""
         resumed = list[str]()
         for seat, actor in self._actors():
-            if actor is None or entries_off(actor.account) is None or scope.kind is ScopeKind.MARKET:
+            if actor is None or actor.entries_off is None or scope.kind is ScopeKind.MARKET:
                 continue
             if (
                 scope.covers(seat.user.id, seat.mandate.markets[0])

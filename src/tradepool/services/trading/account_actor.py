@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
+from tradepool.core.account.flows import entries_off
 from tradepool.core.account.slot import with_closes
 from tradepool.core.account.snapshot import put_back, taken
 from tradepool.core.ledger.flows import flow_entry
 from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
-from tradepool.domain.denial import sentence_of
+from tradepool.domain.denial import Denial, sentence_of
 from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.event import (
     AccountOpened,
@@ -108,6 +109,11 @@ class AccountActor:
     def refused(self) -> bool:
         """Whether the journal has not taken what was decided last: its commands have not gone out."""
         return self._unwritten is not None
+
+    @property
+    def entries_off(self) -> Denial | None:
+        """Why nothing is entered until a person resumes the account; None where entries are on."""
+        return entries_off(self.account)
 
     def post(self, event: Event) -> None:
         """Put an event in the inbox."""

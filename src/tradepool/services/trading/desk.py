@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
-from tradepool.core.account.flows import entries_off
 from tradepool.domain.balance import Balance
 from tradepool.domain.errors import InvalidInput, TradepoolError, VenueError
 from tradepool.domain.event import CandlesClosed, EntriesResumed, TermsSeen
@@ -289,7 +288,7 @@ class TradingDesk:
         if account in self.halted:
             raise self.halted[account]
         actor = self.actor(account)
-        if entries_off(actor.account) is None:
+        if actor.entries_off is None:
             raise NothingToResume(account=account)
         actor.post(EntriesResumed(time_ms=self._clock.now_ms()))
 
