@@ -29,7 +29,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
 async def ask(world: World, user: str = "") -> list[AccountRow]:
     """What the trading process would answer."""
     seats = [
-        SimpleNamespace(account_id=seat.account.id, user=SimpleNamespace(id=f"u{seat.account.number}"), mandate=seat.mandate)
+        SimpleNamespace(
+            account_id=seat.account.id, user=SimpleNamespace(id=f"u{seat.account.number}"), mandate=seat.mandate
+        )
         for seat in world.seats
     ]
     actors = [(cast("Seated", seat), world.platform.actor(seat.account_id)) for seat in seats]

@@ -170,7 +170,9 @@ def _account_page(row: AccountRow) -> list[Text | Table]:
         value = "" if coin.value is None else money(Decimal(coin.value))
         known = (coin.mandate or "unknown", coin.own or "unknown", coin.price or "unknown", value)
         table.add_row(coin.asset, coin.free, coin.locked, *known)
-    lines = [Text(f"STALE: {row.stale.rstrip('.')}; shown is what was recorded last", style="yellow")] if row.stale else []
+    lines = (
+        [Text(f"STALE: {row.stale.rstrip('.')}; shown is what was recorded last", style="yellow")] if row.stale else []
+    )
     lines += [Text(f"QUARANTINED: {row.off}; look, then tradepool resume", style="red")] if row.off else []
     flows = [
         Text(f"  {cause.replace('_', ' ')}: " + ", ".join(f"{amount} {asset}" for asset, amount in of.items()))

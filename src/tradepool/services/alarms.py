@@ -57,7 +57,8 @@ RULES: Mapping[Kind, Rule] = {
     Kind.UNPROTECTED: Rule(after_ms=10_000),
     Kind.UNKNOWN_ORDER: Rule(after_ms=60_000),
     Kind.DIFFERENCE: Rule(after_ms=60_000),
-    Kind.BALANCE: Rule(),
+    # What matters of it is a difference, which is unsafe by itself.
+    Kind.BALANCE: Rule(after_ms=300_000, unsafe=False),
     Kind.QUARANTINE: Rule(),
     Kind.STOPPED: Rule(),
     # A person's own wish: all is well, and it is over when he says so.

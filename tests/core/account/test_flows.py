@@ -19,7 +19,9 @@ from tradepool.domain.event import EntriesResumed
 from tradepool.domain.flow import RETURNED, FlowCause, FlowSeen, FlowsKnown, Move, Quarantined
 
 
-def flow(reference: str, amount: str, asset: str = "USDT", cause: FlowCause = FlowCause.DEPOSIT, at: int = 5) -> FlowSeen:
+def flow(
+    reference: str, amount: str, asset: str = "USDT", cause: FlowCause = FlowCause.DEPOSIT, at: int = 5
+) -> FlowSeen:
     """A flow of one asset."""
     move = Move(asset=asset, amount=Decimal(amount))
     return FlowSeen(time_ms=at, cause=cause, moves=(move,), reference=reference)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nouns import ACCOUNT
-from tradepool.core.ledger.explaining import Gaps, HeldBooks, is_jump, worth
+from tradepool.core.ledger.explaining import Gaps, HeldBooks, explained_late, is_jump, worth
 from tradepool.core.ledger.flows import flow_entry
 from tradepool.domain.balance import Balance
 from tradepool.domain.flow import FlowCause, FlowSeen, Move
@@ -46,12 +46,15 @@ def test_books_and_venue_agree_in_the_end_whatever_the_histories_say(
             venue[asset] += amount
             if after is not None:
                 telling.append((now + after, book(FlowCause.DEPOSIT, asset, Decimal(amount))))
-        for _, flow in [each for each in telling if each[0] == now]:
-            books.add(flow_entry(ACCOUNT.id, flow).transfers)
         there = [Balance(account=ACCOUNT.id, asset=a, free=Decimal(n), locked=Decimal(0)) for a, n in venue.items()]
+        lacking, told = books.lacking(there), [flow for at, flow in telling if at == now]
+        back = explained_late([move for flow in told for move in flow.moves], lacking, books.unexplained)
+        told += [book(FlowCause.UNEXPLAINED, asset, amount) for asset, amount in back.items()]
+        for flow in told:
+            books.add(flow_entry(ACCOUNT.id, flow).transfers)
         lacking = books.lacking(there)
         gaps.see(lacking, now)
-        for asset, amount in gaps.ripe(now, PATIENCE, books.unexplained).items():
+        for asset, amount in gaps.ripe(now, PATIENCE).items():
             assert amount == lacking[asset]
             books.add(flow_entry(ACCOUNT.id, book(FlowCause.UNEXPLAINED, asset, amount)).transfers)
     assert {asset: n for asset, n in books.held.items() if n} == {a: Decimal(n) for a, n in venue.items() if n}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
+from tradepool.domain.flow import Move
 from tradepool.domain.ledger import LedgerCode, Transfer, TransferCode
 
 NONE = Decimal(0)
@@ -55,20 +56,16 @@ class Gaps:
             for asset, amount in lacking.items()
         }
 
-    def ripe(self, now_ms: int, patience_ms: int, unexplained: Mapping[str, Decimal]) -> dict[str, Decimal]:
-        """What is booked without an explanation: it has lasted long enough, or takes back what was booked so before, whose
-        explanation came late.
+    def ripe(self, now_ms: int, patience_ms: int) -> dict[str, Decimal]:
+        """What has lasted long enough to be booked without an explanation.
 
         >>> gaps = Gaps()
         >>> gaps.see({"BTC": Decimal(1), "BNB": Decimal(-2)}, 0)
-        >>> gaps.ripe(1, 900, {"BNB": Decimal(2)}), gaps.ripe(900, 900, {})
-        ({'BNB': Decimal('-2')}, {'BTC': Decimal('1'), 'BNB': Decimal('-2')})
+        >>> gaps.see({"BTC": Decimal(1), "BNB": Decimal(-3)}, 5)
+        >>> gaps.ripe(899, 900), gaps.ripe(900, 900)
+        ({}, {'BTC': Decimal('1')})
         """
-        return {
-            asset: amount
-            for asset, (amount, since_ms) in self.seen.items()
-            if now_ms - since_ms >= patience_ms or takes_back(amount, unexplained.get(asset, NONE))
-        }
+        return {asset: n for asset, (n, since_ms) in self.seen.items() if now_ms - since_ms >= patience_ms}
 
 
 def takes_back(amount: Decimal, unexplained: Decimal) -> bool:
@@ -78,6 +75,23 @@ def takes_back(amount: Decimal, unexplained: Decimal) -> bool:
     [False, True, True, False]
     """
     return amount * unexplained < 0 and abs(amount) <= abs(unexplained)
+
+
+def explained_late(
+    news: Collection[Move], lacking: Mapping[str, Decimal], unexplained: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """What is taken back of earlier guesses now that a history has told these moves, which the books did not lack (any
+    more).
+
+    >>> came = [Move(asset="BTC", amount=Decimal(2))]
+    >>> explained_late(came, {}, {"BTC": Decimal(2)}), explained_late(came, {"BTC": Decimal(2)}, {"BTC": Decimal(2)})
+    ({'BTC': Decimal('-2')}, {})
+    """
+    left = dict(lacking)
+    for move in news:
+        left[move.asset] = left.get(move.asset, NONE) - move.amount
+    moved = {move.asset for move in news}
+    return {asset: left[asset] for asset in sorted(moved) if takes_back(left[asset], unexplained.get(asset, NONE))}
 
 
 def worth(amounts: Mapping[str, Decimal], prices: Mapping[str, Decimal]) -> Decimal:

@@ -15,7 +15,7 @@ from functools import partial
 
 from tradepool.core.account.flows import in_opening
 from tradepool.core.account.prices import prices_of
-from tradepool.core.ledger.explaining import Gaps, HeldBooks, is_jump, takes_back
+from tradepool.core.ledger.explaining import Gaps, HeldBooks, explained_late, is_jump, takes_back
 from tradepool.domain.errors import VenueError
 from tradepool.domain.flow import FlowCause, FlowSeen, FlowsKnown, Move, Quarantined
 from tradepool.domain.ids import AccountId
@@ -189,20 +189,20 @@ class FlowDesk:
             self._book(watched, flow)
         if news:
             watched.due_ms = self._clock.now_ms() + SOON_MS
+            moves = [move for flow in news for move in flow.moves]
+            self._guess(watched, explained_late(moves, lacking, watched.books.unexplained))
         return bool(news)
 
     def _wait_or_book(self, watched: _Watched, lacking: Mapping[str, Decimal]) -> None:
         """What has lasted is booked without an explanation; what is younger is looked for again."""
         now_ms, rules, books = self._clock.now_ms(), self._rules, watched.books
         watched.gaps.see(lacking, now_ms)
-        ripe = watched.gaps.ripe(now_ms, rules.patience_ms, books.unexplained)
+        ripe = watched.gaps.ripe(now_ms, rules.patience_ms)
         if lacking:
             watched.due_ms = now_ms + (SOON_MS if ripe else AGAIN_MS)
         if not ripe or not watched.actor.account.listening:
             return
-        moves = tuple(Move(asset=asset, amount=amount) for asset, amount in ripe.items())
-        flow = FlowSeen(time_ms=now_ms, cause=FlowCause.UNEXPLAINED, moves=moves, reference=str(now_ms))
-        self._book(watched, flow)
+        self._guess(watched, ripe)
         new = {asset: n for asset, n in ripe.items() if not takes_back(n, books.unexplained.get(asset, Decimal(0)))}
         if not new:
             return
@@ -212,6 +212,13 @@ class FlowDesk:
         log.critical("a balance changed and nobody says why", account=watched.actor.account.account.id, moved=words)
         if is_jump(new, books.held, prices_of(watched.actor.account), rules.jump_share):
             watched.actor.post(Quarantined(time_ms=now_ms, why=why))
+
+    def _guess(self, watched: _Watched, amounts: Mapping[str, Decimal]) -> None:
+        """Book what nobody explains, or take it back."""
+        now_ms = self._clock.now_ms()
+        if moves := tuple(Move(asset=asset, amount=amount) for asset, amount in amounts.items()):
+            flow = FlowSeen(time_ms=now_ms, cause=FlowCause.UNEXPLAINED, moves=moves, reference=str(now_ms))
+            self._book(watched, flow)
 
     def _book(self, watched: _Watched, flow: FlowSeen) -> None:
         """What these assets lack from now on is another gap, be it as large."""
