@@ -100,18 +100,41 @@ def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFil
     tell(story, place, files)
 
 
-def test_swept_dust_and_trades_beside_it(place: Path, files: TlsFiles) -> None:
-    """C-1021: a fill is no flow, and dust becomes another coin in one entry."""
+def test_a_fill_is_no_flow(place: Path, files: TlsFiles) -> None:
+    """C-1021: what orders move is theirs, a deposit between them is a deposit."""
 
     async def story(world: World) -> None:
         await world.enter()
+        wallet, account = wallet_of(world)
+        wallet.deposit(account, "BTC", Decimal("0.1"), world.venue.now_ms)
         await world.until(booked(world), 2 * MINUTE_MS)
-        wallet, account = wallet_of(world, 1)
-        wallet.deposit(account, "BNB", Decimal(1), world.venue.now_ms)
-        wallet.log(account).dust.clear()
+        await world.enter(1)
         await world.until(booked(world, 1), 2 * MINUTE_MS)
+        assert (causes(world), causes(world, 1)) == (["deposit"], [])
+
+    tell(story, place, files)
+
+
+def test_a_balance_below_zero_is_named_and_not_booked(place: Path, files: TlsFiles) -> None:
+    """C-1027: nothing of such an answer is believed; what really came is booked when the venue makes sense again."""
+
+    async def story(world: World) -> None:
+        await world.until(booked(world), MINUTE_MS)
+        wallet, account = wallet_of(world)
+        fault = Fault(kind="negative_balance", route="GET /api/v3/account", account=world.key())
+        number = world.server.faults.add(fault, world.venue.now_ms).number
+        silent = Fault(kind="silent", stream="user", account=world.key())
+        world.server.faults.add(silent, world.venue.now_ms)
+        world.platform.desk.feed.lost(world.actor())
+        wallet.deposit(account, "USDT", HUNDRED, world.venue.now_ms)
+        start_ms = world.clock.now_ms()
+        await world.until(lambda: world.clock.now_ms() - start_ms > 20 * MINUTE_MS, 30 * MINUTE_MS)
+        assert world.platform.flows is not None
+        assert "BalanceBelowZero" in world.platform.flows.trouble(world.seats[0].account.id)
         assert causes(world) == []
-        assert causes(world, 1) == ["deposit"]
+        world.server.faults.remove(number)
+        await world.until(booked(world), 10 * MINUTE_MS)
+        assert causes(world) == ["deposit"]
 
     tell(story, place, files)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.contract.gateway_kit import Desk, play
+from tests.contract.gate_kit import wallet_venue
+from tests.contract.gateway_kit import Desk, desk, play
 from tests.simexchange.exchange_kit import MINUTE, START, flat
 from tradepool.adapters.exchanges import ccxt_flows
 from tradepool.domain.flow import FlowCause, FlowSeen
@@ -85,20 +87,27 @@ def test_a_withdrawal_that_is_refused_comes_back(files: TlsFiles) -> None:
 
 def test_swept_dust_is_what_went_and_what_came(files: TlsFiles) -> None:
     """C-1012: one flow for a conversion of several assets; the same asset twice is one move."""
-    row = {
-        "transId": 7,
-        "operateTime": START,
-        "totalTransferedAmount": "0.98",
-        "userAssetDribbletDetails": [
-            {"fromAsset": "BTC", "amount": "0.0010"},
-            {"fromAsset": "ETH", "amount": "0.002"},
-            {"fromAsset": "BTC", "amount": "0.0005"},
-        ],
-    }
+    venue = wallet_venue()
+    account = venue.account("key")
+
+    async def story() -> None:
+        async with desk(venue, files) as at:
+            venue.wallet.deposit(account, "ETH", Decimal("0.0003"), START)
+            venue.wallet.convert_dust(account, ["ETH", "USDT"], venue.markets, START)
+            [_, flow] = await at.gateway.flows(START)
+            assert words([flow]) == [
+                ("dust", "BNB", "196.000588"),
+                ("dust", "ETH", "-0.0003"),
+                ("dust", "USDT", "-1000"),
+            ]
+
+    asyncio.run(story())
+    twice = [{"fromAsset": "BTC", "amount": amount} for amount in ("0.0010", "0.0005")]
+    row = {"transId": 7, "operateTime": START, "totalTransferedAmount": "0.98", "userAssetDribbletDetails": twice}
     flow = ccxt_flows.flow_rows.sweep_from(row)
     assert isinstance(flow, FlowSeen)
     assert (flow.cause, flow.reference) == (FlowCause.DUST, "7")
-    assert words([flow]) == [("dust", "BNB", "0.98"), ("dust", "BTC", "-0.0015"), ("dust", "ETH", "-0.002")]
+    assert words([flow]) == [("dust", "BNB", "0.98"), ("dust", "BTC", "-0.0015")]
 
 
 def test_all_pages_of_all_spans_are_read(files: TlsFiles) -> None:
