@@ -29,8 +29,9 @@ from tradepool.services.trading.account_feed import AccountFeed
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 TICK_S = 1.0
-# After a frame, a start or a flow: what belongs to it comes within that time. And while the books differ.
-SOON_MS, AGAIN_MS = 5_000, 60_000
+# After a frame, a start or a flow: what belongs to it comes within that time. Frames are heeded once in the second, and
+# while books and venue differ they are compared each time the third has passed.
+SOON_MS, HEED_MS, AGAIN_MS = 5_000, 20_000, 60_000
 # A look into the histories is a dozen requests, so that a thousand accounts that start are looked at in minutes.
 CHECKING_MAX = 4
 # How long it is shown that something could not be explained.
@@ -106,7 +107,7 @@ class FlowDesk:
         """The stream told of its balances: what an order did is booked in a moment, what is left then is a flow."""
         watched = self._watched.get(account)
         if watched is not None:
-            soon_ms = max(self._clock.now_ms() + SOON_MS, watched.checked_ms + AGAIN_MS)
+            soon_ms = max(self._clock.now_ms() + SOON_MS, watched.checked_ms + HEED_MS)
             watched.due_ms = min(watched.due_ms, soon_ms)
 
     def _check_due(self) -> None:
