@@ -12,6 +12,7 @@ from tests.contract.gate_kit import wallet_venue
 from tests.contract.gateway_kit import Desk, desk, play
 from tests.simexchange.exchange_kit import MINUTE, START, flat
 from tradepool.adapters.exchanges import ccxt_flows
+from tradepool.adapters.exchanges.flow_rows import sweep_from
 from tradepool.domain.flow import FlowCause, FlowSeen
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
@@ -104,7 +105,7 @@ def test_swept_dust_is_what_went_and_what_came(files: TlsFiles) -> None:
     asyncio.run(story())
     twice = [{"fromAsset": "BTC", "amount": amount} for amount in ("0.0010", "0.0005")]
     row = {"transId": 7, "operateTime": START, "totalTransferedAmount": "0.98", "userAssetDribbletDetails": twice}
-    flow = ccxt_flows.flow_rows.sweep_from(row)
+    flow = sweep_from(row)
     assert isinstance(flow, FlowSeen)
     assert (flow.cause, flow.reference) == (FlowCause.DUST, "7")
     assert words([flow]) == [("dust", "BNB", "0.98"), ("dust", "BTC", "-0.0015")]

@@ -270,7 +270,7 @@ def live_through(story: Story, folder: Path, files: TlsFiles, *, users: int, day
                 account.fees = FeePlan(asset="BNB")
         server = Server(venue, UnixSocket(str(folder / "v")), files.server_context())
         place = await server.start()
-        clock, connection = VirtualClock(venue.now_ms), open_store(folder / "t.sqlite", "OFF")
+        clock, connection = VirtualClock(venue.now_ms), open_store(folder / "t.sqlite", "NORMAL")
         platform = Platform(
             Wiring(
                 venue=VENUE,

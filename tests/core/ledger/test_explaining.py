@@ -49,14 +49,14 @@ def test_books_and_venue_agree_in_the_end_whatever_the_histories_say(
         there = [Balance(account=ACCOUNT.id, asset=a, free=Decimal(n), locked=Decimal(0)) for a, n in venue.items()]
         lacking, told = books.lacking(there), [flow for at, flow in telling if at == now]
         back = explained_late([move for flow in told for move in flow.moves], lacking, books.unexplained)
-        told += [book(FlowCause.UNEXPLAINED, asset, amount) for asset, amount in back.items()]
+        told += [book(FlowCause.UNEXPLAINED, name, gap) for name, gap in back.items()]
         for flow in told:
             books.add(flow_entry(ACCOUNT.id, flow).transfers)
         lacking = books.lacking(there)
         gaps.see(lacking, now)
-        for asset, amount in gaps.ripe(now, PATIENCE).items():
-            assert amount == lacking[asset]
-            books.add(flow_entry(ACCOUNT.id, book(FlowCause.UNEXPLAINED, asset, amount)).transfers)
+        for name, gap in gaps.ripe(now, PATIENCE).items():
+            assert gap == lacking[name]
+            books.add(flow_entry(ACCOUNT.id, book(FlowCause.UNEXPLAINED, name, gap)).transfers)
     assert {asset: n for asset, n in books.held.items() if n} == {a: Decimal(n) for a, n in venue.items() if n}
     never = Counter[str]()
     for asset, amount, after in steps:
