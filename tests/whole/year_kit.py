@@ -103,6 +103,8 @@ class Year:
 
     async def live(self, days: int, check_every: int, checked: Callable[[], Awaitable[None]]) -> None:
         """So many days; accounts are checked every so many, on every thirtieth and on the last one, and `checked` is told."""
+        # As the platform does right after its start: what the opening balances hold is known before anything happens.
+        await self.check()
         for day in range(1, days + 1):
             for number in range(len(self.seats)):
                 self.act(number)
