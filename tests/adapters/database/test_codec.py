@@ -35,6 +35,8 @@ def events() -> st.SearchStrategy[Event]:
     # Nouns that refuse what makes no sense.
     st.register_type_strategy(Mandate, st.builds(replace, st.just(MANDATE), weight=WEIGHT, id=TEXT))
     st.register_type_strategy(Market, st.builds(replace, st.just(BTC), notional_min=MONEY, base=TEXT))
+    moves = st.lists(st.builds(flow.Move, amount=MONEY.filter(bool)), min_size=1).map(tuple)
+    st.register_type_strategy(flow.FlowSeen, st.builds(flow.FlowSeen, moves=moves))
     return st.one_of(*(st.from_type(kind) for kind in EVENT_KINDS.values()))
 
 
