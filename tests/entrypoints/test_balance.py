@@ -35,7 +35,7 @@ async def ask(world: World, user: str = "") -> list[AccountRow]:
         for seat in world.seats
     ]
     actors = [(cast("Seated", seat), world.platform.actor(seat.account_id)) for seat in seats]
-    work = asyncio.ensure_future(told(world.platform, actors, world.clock, user))
+    work = asyncio.ensure_future(told(world.platform, actors, user))
     await world.until(work.done)
     return msgspec.json.decode(work.result(), type=BalancesJson).accounts
 

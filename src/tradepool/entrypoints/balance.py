@@ -18,7 +18,6 @@ from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.running import running_pid
-from tradepool.ports.clock import Clock
 from tradepool.presentation.balance_page import AccountRow, BalancesJson, Holder, Said, account_row, recorded
 from tradepool.runtime.command_socket import ask
 from tradepool.services.trading.account_actor import AccountActor
@@ -45,26 +44,20 @@ def balances(deployed: Deployed, user: str | None = None) -> list[AccountRow]:
         return [_from_books(deployed, seat, str(error)) for seat in seats]
 
 
-async def told(
-    platform: Platform, actors: Sequence[tuple[Seated, AccountActor | None]], clock: Clock, user: str
-) -> str:
+async def told(platform: Platform, actors: Sequence[tuple[Seated, AccountActor | None]], user: str) -> str:
     """What the trading process answers: the accounts that were started, of one user or ("") of all."""
     rows = [
-        await _told(platform, clock, seat, actor)
-        for seat, actor in actors
-        if actor is not None and user in ("", seat.user.id)
+        await _told(platform, seat, actor) for seat, actor in actors if actor is not None and user in ("", seat.user.id)
     ]
     return msgspec.json.encode(BalancesJson(accounts=rows)).decode()
 
 
-async def _told(platform: Platform, clock: Clock, seat: Seated, actor: AccountActor) -> AccountRow:
+async def _told(platform: Platform, seat: Seated, actor: AccountActor) -> AccountRow:
     feed, name, stale = platform.desk.feed, seat.account_id, ""
-    held = feed.holdings(name)
-    if held is None or not (held.unbroken or clock.now_ms() - held.as_of_ms <= CACHE_MS):
-        try:
-            held = await feed.for_deposits(name)
-        except VenueError as error:
-            stale = str(error)
+    try:
+        held = await feed.lately(name, CACHE_MS)
+    except VenueError as error:
+        held, stale = feed.holdings(name), str(error)
     entries = list(platform.books.entries(name))
     said = recorded(entries, stale or "the venue was not asked yet")
     if held is not None:

@@ -288,7 +288,7 @@ class Trading:
             case "orders":
                 return self._all(order_rows)
             case "balance":
-                return await told(self._platform, self._actors(), self._clock, asked["user"])
+                return await told(self._platform, self._actors(), asked["user"])
             case "facts":
                 return await self._facts(AccountId(asked["account"]))
             case "close" | "adopt" | "release" | "cancel":

@@ -90,6 +90,13 @@ class AccountFeed:
         """The same for the deposit check: the venue is asked only where its stream may have missed something."""
         return await self._reads.for_deposits(account)
 
+    async def lately(self, account: AccountId, age_max_ms: int) -> Holdings | None:
+        """The same, and what was told or read at most so long ago will do."""
+        held = self._reads.holdings(account)
+        if held is not None and self._clock.now_ms() - held.as_of_ms <= age_max_ms:
+            return held
+        return await self.for_deposits(account)
+
     async def run(self) -> None:
         """Read whoever is due, until cancelled."""
         await self._reads.run()

@@ -141,10 +141,13 @@ class FlowDesk:
     async def check(self, account: AccountId) -> None:
         """Compare one account's books with its venue, and book what its histories tell. VenueError."""
         watched, flows = self._watched[account], self._watched[account].actor.account.flows
-        held = await self._feed.for_deposits(account)
+        if watched.actor.busy:
+            watched.due_ms = self._clock.now_ms() + SOON_MS
+            return
+        held = await self._feed.lately(account, self._rules.every_ms)
         lacking = self._lacking(watched, held)
         if lacking is None:
-            watched.due_ms = self._clock.now_ms() + SOON_MS
+            watched.due_ms = self._clock.now_ms() + HEED_MS
             return
         if lacking or not flows.begun or self._wants_look(watched):
             if await self._look(watched):
@@ -177,7 +180,7 @@ class FlowDesk:
         told = await actor.gateway.flows(since_ms)
         lacking = self._lacking(watched, self._feed.holdings(actor.account.account.id))
         if lacking is None:
-            watched.due_ms = self._clock.now_ms() + SOON_MS
+            watched.due_ms = self._clock.now_ms() + HEED_MS
             return True
         watched.looked_ms, old = now_ms, frozenset[str]()
         if not flows.begun:
