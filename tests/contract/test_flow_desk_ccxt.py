@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.contract.watch_kit import CASH, World, tell
+from tradepool.adapters.database.flows import flows_of
 from tradepool.adapters.exchanges import ccxt_flows
 from tradepool.core.account.flows import entries_off
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.balance import Balance
 from tradepool.domain.event import EntriesResumed
-from tradepool.domain.flow import FlowCause, FlowSeen, FlowsKnown, Quarantined
+from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Quarantined
 from tradepool.domain.ledger import TransferCode
 from tradepool.entrypoints.app import Platform
 from tradepool.simexchange.accounts import Account
@@ -95,6 +96,24 @@ def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFil
         wallet.deposit(account, "USDT", HUNDRED, world.venue.now_ms)
         await world.until(booked(world), 2 * MINUTE_MS)
         assert len(flows(world)) == 5
+
+    tell(story, place, files)
+
+
+def test_a_withdrawal_is_booked_at_once_and_named_when_the_chain_has_it(place: Path, files: TlsFiles) -> None:
+    """C-1028: the entry stays as it was booked; the flow as it is read back has the id."""
+
+    async def story(world: World) -> None:
+        await world.until(booked(world), MINUTE_MS)
+        wallet, account = wallet_of(world)
+        sent = wallet.withdraw(account, "USDT", HUNDRED, world.venue.now_ms, done_after_ms=10 * MINUTE_MS)
+        await world.until(booked(world), 2 * MINUTE_MS)
+        name, connection = world.seats[0].account.id, world.platform._wiring.connection
+        assert [flow.tx_id for flow in flows_of(connection, name)] == [""]
+        await world.until(lambda: any(isinstance(each, FlowNamed) for each in world.events()), 80 * MINUTE_MS)
+        [flow] = flows_of(connection, name)
+        assert (flow.tx_id, flow.moves[0].amount) == (sent.tx_id, -HUNDRED)
+        assert off(world) == {}
 
     tell(story, place, files)
 

@@ -83,6 +83,14 @@ class FlowsKnown(MoneyNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowNamed(MoneyNews):
+    """The chain's id of a withdrawal that was booked (`FlowSeen.key`) when it had none yet."""
+
+    key: str
+    tx_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined(MoneyNews):
     """The balances jumped and nobody can say why: nothing is entered on the account until a person resumes it."""
 

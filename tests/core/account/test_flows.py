@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,7 @@ from tradepool.core.account.snapshot import AccountState, put_back, taken
 from tradepool.domain.command import RecordRefusal, Submit
 from tradepool.domain.denial import Denial
 from tradepool.domain.event import EntriesResumed
-from tradepool.domain.flow import RETURNED, FlowCause, FlowSeen, FlowsKnown, Move, Quarantined
+from tradepool.domain.flow import RETURNED, FlowCause, FlowNamed, FlowSeen, FlowsKnown, Move, Quarantined
 
 
 def flow(
@@ -50,6 +51,19 @@ def test_a_withdrawal_that_comes_back_was_seen_to_leave() -> None:
     account.apply(flow("1", "-5", cause=FlowCause.WITHDRAWAL))
     told = [flow(f"{n}{RETURNED}", "5", cause=FlowCause.WITHDRAWAL) for n in (1, 2)]
     assert account.flows.news([*told, flow("1", "-5", cause=FlowCause.WITHDRAWAL)]) == told[:1]
+
+
+def test_a_withdrawal_gets_the_chains_id_later_and_once() -> None:
+    """A deposit has it from the start, and what came back never gets one."""
+    account, named = Story().account, FlowNamed(time_ms=9, key="withdrawal:1", tx_id="ab")
+    sent, lost = (flow(n, "-5", cause=FlowCause.WITHDRAWAL) for n in "13")
+    for event in (flow("2", "5"), sent, lost, flow(f"3{RETURNED}", "5", cause=FlowCause.WITHDRAWAL)):
+        account.apply(event)
+    assert account.flows.nameless == {sent.key}
+    assert account.flows.names([sent, replace(sent, tx_id="ab")]) == [replace(sent, tx_id="ab")]
+    for news in (True, False):
+        account.apply(named)
+        assert account.changed is news
 
 
 def test_what_the_opening_holds_is_what_is_older_and_not_lacking() -> None:
@@ -108,6 +122,9 @@ def test_journal_and_snapshot_hold_it_all() -> None:
             tx_id="ab",
             note="swept",
         ),
+        flow("8", "-5", cause=FlowCause.WITHDRAWAL),
+        flow("9", "-5", cause=FlowCause.WITHDRAWAL),
+        FlowNamed(time_ms=4, key="withdrawal:8", tx_id="cd"),
         Quarantined(time_ms=3, why="+9 BTC"),
     ]
     for event in events:
@@ -116,4 +133,4 @@ def test_journal_and_snapshot_hold_it_all() -> None:
     again: Account = Story().account
     put_back(again, decode(encode(taken(story.account)), AccountState))
     assert again.flows == story.account.flows
-    assert again.flows.keys == {"deposit:1", "dust:2", "dust:3"}
+    assert again.flows.keys == {"deposit:1", "dust:2", "dust:3", "withdrawal:8", "withdrawal:9"}

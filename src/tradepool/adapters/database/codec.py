@@ -39,6 +39,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         by_hand.LotShrunk,
         flow.FlowSeen,
         flow.FlowsKnown,
+        flow.FlowNamed,
         flow.Quarantined,
     )
 }

@@ -14,7 +14,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account.slot import Slot
 from tradepool.domain.denial import Denial
 from tradepool.domain.event import ForeignOrder
-from tradepool.domain.flow import RETURNED, FlowSeen, FlowsKnown, MoneyNews, Quarantined
+from tradepool.domain.flow import RETURNED, FlowCause, FlowNamed, FlowSeen, FlowsKnown, MoneyNews, Quarantined
 from tradepool.domain.ids import MarketId
 
 CLOCKS_DIFFER_MS = 10_000
@@ -22,10 +22,12 @@ CLOCKS_DIFFER_MS = 10_000
 
 @dataclass(slots=True)
 class KnownFlows:
-    """`keys` are those of flows that must not be booked (again); `last_ms` is the time of the youngest that was booked;
-    `begun`: the histories were asked once; `quarantine` is why nothing is entered, or ""."""
+    """`keys` are those of flows that must not be booked (again), `nameless` those of withdrawals that had no id of the
+    chain yet; `last_ms` is the time of the youngest that was booked; `begun`: the histories were asked once; `quarantine` is
+    why nothing is entered, or ""."""
 
     keys: set[str] = field(default_factory=set)
+    nameless: set[str] = field(default_factory=set)
     last_ms: int = 0
     begun: bool = False
     quarantine: str = ""
@@ -46,6 +48,14 @@ class KnownFlows:
                     return False
                 self.keys.add(event.key)
                 self.last_ms = max(self.last_ms, event.time_ms)
+                # What came back gets no id any more.
+                self.nameless.discard(event.key.removesuffix(RETURNED))
+                if event.cause is FlowCause.WITHDRAWAL and not event.tx_id and not event.key.endswith(RETURNED):
+                    self.nameless.add(event.key)
+            case FlowNamed():
+                if event.key not in self.nameless:
+                    return False
+                self.nameless.remove(event.key)
             case FlowsKnown():
                 if self.begun:
                     return False
@@ -63,6 +73,10 @@ class KnownFlows:
         return [
             flow for flow in fresh if not flow.key.endswith(RETURNED) or flow.key.removesuffix(RETURNED) in self.keys
         ]
+
+    def names(self, told: Iterable[FlowSeen]) -> list[FlowSeen]:
+        """What of a history has now the chain's id that it lacked when it was booked."""
+        return [flow for flow in told if flow.tx_id and flow.key in self.nameless]
 
 
 def in_opening(told: Iterable[FlowSeen], opened_ms: int, lacking: Mapping[str, Decimal]) -> tuple[str, ...]:

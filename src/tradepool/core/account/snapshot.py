@@ -58,6 +58,7 @@ class FlowState:
     """What is known of coins that moved without an order."""
 
     keys: tuple[str, ...]
+    nameless: tuple[str, ...]
     last_ms: int
     begun: bool
     quarantine: str
@@ -110,6 +111,7 @@ def taken(account: Account) -> AccountState:
         order_cap=account.order_cap,
         flows=FlowState(
             keys=tuple(sorted(account.flows.keys)),
+            nameless=tuple(sorted(account.flows.nameless)),
             last_ms=account.flows.last_ms,
             begun=account.flows.begun,
             quarantine=account.flows.quarantine,
@@ -135,7 +137,7 @@ def put_back(account: Account, state: AccountState) -> None:
     account._fills = set(state.fills)
     account.order_cap = state.order_cap
     flows = state.flows
-    account.flows = KnownFlows(set(flows.keys), flows.last_ms, flows.begun, flows.quarantine)
+    account.flows = KnownFlows(set(flows.keys), set(flows.nameless), flows.last_ms, flows.begun, flows.quarantine)
     cap_terms(account)
     account._waiting = [Entry(account.slots[each.market], each.signal, each.equity) for each in state.waiting]
 

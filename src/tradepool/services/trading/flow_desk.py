@@ -17,7 +17,7 @@ from tradepool.core.account.flows import in_opening
 from tradepool.core.account.prices import prices_of
 from tradepool.core.ledger.explaining import Gaps, HeldBooks, explained_late, is_jump, takes_back
 from tradepool.domain.errors import VenueError
-from tradepool.domain.flow import FlowCause, FlowSeen, FlowsKnown, Move, Quarantined
+from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Move, Quarantined
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import Transfer
 from tradepool.ports.clock import Clock
@@ -158,9 +158,9 @@ class FlowDesk:
             self._wait_or_book(watched, lacking)
 
     def _wants_look(self, watched: _Watched) -> bool:
-        """Once a day although books and venue agree; every hour while an explanation may still come late."""
+        """Once a day although books and venue agree; every hour while an explanation, or a chain's id, may still come."""
         now_ms = self._clock.now_ms()
-        waits = now_ms - watched.said[0] < DAY_MS
+        waits = now_ms - watched.said[0] < DAY_MS or bool(watched.actor.account.flows.nameless)
         return now_ms - watched.looked_ms >= (HOUR_MS if waits else DAY_MS)
 
     def _lacking(self, watched: _Watched, held: Holdings | None) -> dict[str, Decimal] | None:
@@ -187,6 +187,8 @@ class FlowDesk:
             known = in_opening(told, actor.opened_ms, lacking)
             actor.post(FlowsKnown(time_ms=now_ms, keys=known))
             old = frozenset(known)
+        for flow in flows.names(told):
+            actor.post(FlowNamed(time_ms=now_ms, key=flow.key, tx_id=flow.tx_id))
         news = [flow for flow in flows.news(told) if flow.key not in old]
         for flow in news:
             log.info("a flow", account=actor.account.account.id, cause=flow.cause.value, reference=flow.reference)
