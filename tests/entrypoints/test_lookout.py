@@ -19,15 +19,16 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.domain.balance import Balance
-from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
+from tradepool.domain.deployment import Deployment, Halt, Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderFilled
+from tradepool.domain.flow import Quarantined
 from tradepool.domain.ids import AccountId, VenueOrderId
 from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.app import Platform
-from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
-from tradepool.entrypoints.safety import ANSWER_MS
+from tradepool.entrypoints.safety import ANSWER_MS, safety_of
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Holdings
@@ -69,7 +70,10 @@ class House:
         deployed = SimpleNamespace(
             seats=seats, folder=folder, timeframe_ms=MINUTE_MS, settings=SimpleNamespace(alarms=self.settings)
         )
-        platform = SimpleNamespace(desk=self.desk, books=DatabaseBooks(self.connection), market_data=self.data)
+        books = DatabaseBooks(self.connection)
+        self.odd = dict[AccountId, str]()
+        flows = SimpleNamespace(trouble=lambda account: self.odd.get(account, ""))
+        platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=flows)
         self.lookout = Lookout(
             cast("Deployed", deployed),
             cast("Platform", platform),
@@ -158,6 +162,21 @@ def test_who_is_cut_off_from_the_journal_is_stopped_by_name(tmp_path: Path) -> N
     assert kind is Wrong.STOPPED
     assert text.startswith("u1: it is stopped: The journal will never take what account u1 has just done (")
     assert "its stops go on and nothing else is sent; run tradepool stop and start" in text
+    dispose(house.connection)
+
+
+def test_a_balance_that_nobody_explains_and_the_quarantine_it_ends_in(tmp_path: Path) -> None:
+    house = House(tmp_path, 1)
+    [actor] = house.actors
+    house.odd[AccountId("u1")] = "the venue holds +9 BTC that no history of it explains"
+    assert house.wrong() == [(Wrong.BALANCE, "u1: the venue holds +9 BTC that no history of it explains")]
+    actor.handle(Quarantined(time_ms=1, why="+9 BTC"))
+    assert house.wrong() == [(Wrong.QUARANTINE, "u1: nothing is entered until a person resumes it: +9 BTC")]
+    seat = cast(
+        "Seated", SimpleNamespace(account_id="u1", user=SimpleNamespace(id="ann"), mandate=actor.account.mandate)
+    )
+    row = safety_of(seat, Mode.LIVE, actor.account, house.lookout._platform.books, MINUTE_MS, [])
+    assert "u1 is quarantined, resume it when you know why: +9 BTC" in row.worries
     dispose(house.connection)
 
 

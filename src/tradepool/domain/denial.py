@@ -55,6 +55,10 @@ class Denial(StrEnum):
         "foreign_order",
         "somebody else orders on this account; nothing is entered until its owner says that this is over",
     )
+    QUARANTINED = (
+        "quarantined",
+        "the account's balances jumped and no history of the venue says why; a person looks, then lets it go on with resume",
+    )
     EXIT_NOT_FINAL = "exit_not_final", "it waited for the cash of a sale that had not ended by the next candle"
     STOPPED = "stopped", "the account is stopped after an error, which status shows; exits and protections go on"
     CANCEL_REFUSED = "cancel_refused", "the venue would not take an order from its book; the stop there stays"

@@ -9,6 +9,7 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import ByHand
 from tradepool.domain.denial import Denial
 from tradepool.domain.fill import Fill
+from tradepool.domain.flow import MoneyNews
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -187,4 +188,5 @@ Event = (
     | MandateChanged
     | OrdersAdopted
     | ByHand
+    | MoneyNews
 )

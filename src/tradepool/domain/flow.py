@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from tradepool.domain.errors import InvalidInput
 
+# Ends the reference of a withdrawal that came back: the one it belongs to is named before it.
+RETURNED = ":returned"
+
 
 class EmptyFlow(InvalidInput):
     """The {cause} {reference} moves nothing; a flow has at least one asset, and no amount of zero."""
@@ -34,7 +37,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowSeen:
+class MoneyNews:
+    """What becomes known of coins that move without an order, at the venue's time."""
+
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSeen(MoneyNews):
     """A flow at the venue's time. `reference` is the venue's id of it, unique among those of one cause on an account;
     `tx_id` the chain's; `note` the venue's word, such as `staking`. A sweep of dust has two moves: what went, what came.
 
@@ -43,7 +53,6 @@ class FlowSeen:
     tradepool.domain.flow.EmptyFlow: The deposit 7 moves nothing; a flow has at least one asset, and no amount of zero.
     """
 
-    time_ms: int
     cause: FlowCause
     moves: tuple[Move, ...]
     reference: str
@@ -54,3 +63,35 @@ class FlowSeen:
         """Something moves."""
         if not self.moves or not all(move.amount for move in self.moves):
             raise EmptyFlow(cause=self.cause.value, reference=self.reference)
+
+    @property
+    def key(self) -> str:
+        """What no other flow of its account has.
+
+        >>> gift = Move(asset="BNB", amount=Decimal(1))
+        >>> FlowSeen(time_ms=0, cause=FlowCause.DIVIDEND, moves=(gift,), reference="7").key
+        'dividend:7'
+        """
+        return f"{self.cause.value}:{self.reference}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsKnown(MoneyNews):
+    """The venue's histories were asked for the first time: these flows (`FlowSeen.key`) are in the opening balances."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowNamed(MoneyNews):
+    """The chain's id of a withdrawal that was booked (`FlowSeen.key`) when it had none yet."""
+
+    key: str
+    tx_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined(MoneyNews):
+    """The balances jumped and nobody can say why: nothing is entered on the account until a person resumes it."""
+
+    why: str

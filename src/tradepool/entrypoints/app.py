@@ -57,6 +57,7 @@ from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.fan_out import InTurn, as_they_came
+from tradepool.services.trading.flow_desk import FlowDesk, FlowRules
 from tradepool.services.trading.listed_markets import ListedMarkets
 from tradepool.services.trading.risk_desk import RiskDesk
 from tradepool.services.trading.sender import Sender
@@ -98,7 +99,8 @@ class Wiring:
     `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
     decide in groups, whose records share a transaction: where a sync of the disk costs, in live trading. While `entries_off`, no account hears that a level
     rose: nothing is entered, and nothing written down about it. `refused` are accounts that can't be taken, and why;
-    `may_enter` is asked of an entry before limits are, which count what they let through.
+    `may_enter` is asked of an entry before limits are, which count what they let through. `flows` are the rules by which
+    deposits and the like are booked, when `watched`.
     """
 
     venue: str
@@ -130,6 +132,7 @@ class Wiring:
     on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
     refused: Mapping[AccountId, TradepoolError] = field(default_factory=dict)
     may_enter: Callable[[OrderRequest], str] = lambda request: ""
+    flows: FlowRules | None = None
 
     def __post_init__(self) -> None:
         """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
@@ -151,6 +154,7 @@ class Platform:
         self.keys: dict[AccountId, KeyCheck] = {}
         self._gateways: list[AccountGateway] = []
         self.risk: RiskDesk | None = None
+        self.flows: FlowDesk | None = None
         self._supervisor = Supervisor()
 
     async def start(self) -> None:
@@ -184,6 +188,8 @@ class Platform:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
             self.gate.limits, self.desk.on_told = self.risk.may_enter, self.risk.after_batch
+        if w.watched:
+            self.flows = FlowDesk(self.desk.feed, self.books.transfers, w.clock, w.flows)
         self.desk.in_turn, self.desk.on_up = w.in_turn, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
@@ -285,6 +291,8 @@ class Platform:
             self.risk.admit(actor)
         if self._wiring.watched:
             self._watching.add(actor, self.keys[actor.account.account.id])
+        if self.flows is not None:
+            self.flows.admit(actor)
 
     def _watch(self, used: Sequence[Market]) -> None:
         """Look after what is beside trading, from now on."""
@@ -297,6 +305,9 @@ class Platform:
             ("reads", self.desk.feed.run()),
         ):
             self._supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
+
+        if self.flows is not None:
+            self._supervisor.start("flows", self.flows.run(), lambda name, error: None)
 
     def _alarm(self, error: TradepoolError) -> None:
         """Code of an exchange client went where it must not, in whatever thread: all accounts stop."""

@@ -80,6 +80,10 @@ class Lookout:
             yield of(Kind.UNPROTECTED, market, f"the position on {market} has no stop in the book")
         for order in unanswered(actor.account, self._clock.now_ms()):
             yield of(Kind.UNKNOWN_ORDER, order, f"the venue has said nothing of order {order}")
+        if why := actor.account.flows.quarantine:
+            yield of(Kind.QUARANTINE, "", f"nothing is entered until a person resumes it: {why}")
+        elif self._platform.flows is not None and (why := self._platform.flows.trouble(name)):
+            yield of(Kind.BALANCE, "", why)
         if stopped is None:
             for asset, amount in self._difference(actor).items():
                 yield of(Kind.DIFFERENCE, asset, f"the books hold {plain(amount)} {asset} more than the venue says")

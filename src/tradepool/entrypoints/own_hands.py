@@ -19,6 +19,7 @@ from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.risk.symbols import listed_market
+from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.deployment import Kind, Scope
 from tradepool.domain.errors import TradepoolError, VenueError
@@ -144,6 +145,15 @@ class OwnHands:
         try:
             actor.replay(list(self._journal.read(seat.account_id)))
             return actor.account
+        finally:
+            await actor.gateway.close()
+
+    async def held(self, seat: Seated) -> tuple[Account, Sequence[Balance], int]:
+        """An account as its journal has it, what its venue says it holds, and when. VenueError, UnknownMarket, NoKey."""
+        actor = await self._actor(seat, self._rows.epoch)
+        try:
+            recovery.remember(actor, self._journal)
+            return actor.account, await actor.gateway.balances(), self._clock.now_ms()
         finally:
             await actor.gateway.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradepool.entrypoints.balance_command import balance
 from tradepool.entrypoints.commission_commands import commission_app
 from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.exchange_commands import exchange_app
@@ -18,6 +19,7 @@ PARTS = (
     keys_app,
     commission_app,
     ledger_app,
+    balance,
     pool_app,
     universe_app,
     signals,

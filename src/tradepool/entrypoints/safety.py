@@ -75,6 +75,7 @@ def safety_of(
         difference=None if balances is None else _difference(seat, books, balances),
         stopped=stopped,
         why=why,
+        quarantine=account.flows.quarantine,
     )
 
 

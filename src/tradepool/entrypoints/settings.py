@@ -17,6 +17,7 @@ from tradepool.entrypoints.deployment_settings import (
     VaultSettings,
     VenueSettings,
 )
+from tradepool.entrypoints.money_settings import MoneySettings
 from tradepool.entrypoints.risk_settings import RiskSettings
 
 if TYPE_CHECKING:
@@ -118,3 +119,4 @@ class Settings(BaseModel):
     mandates: dict[str, MandateSettings] = {}
     risk: RiskSettings = RiskSettings()
     alarms: AlarmSettings = AlarmSettings()
+    money: MoneySettings = MoneySettings()

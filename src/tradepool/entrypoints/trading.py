@@ -39,6 +39,7 @@ from tradepool.domain.ids import AccountId, Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform, Wiring
+from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -173,6 +174,7 @@ class Trading:
                 entries_off=lambda: not self._reserve.whole,
                 together=True,
                 in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
+                flows=deployed.settings.money.rules,
                 suspensions=Suspensions(AutomaticSuspensions(self._suspensions, clock, self._real)),
                 on_strategy_failed=self._strategy_failed,
             )
@@ -296,6 +298,8 @@ class Trading:
                 return self._all(position_rows)
             case "orders":
                 return self._all(order_rows)
+            case "balance":
+                return await told(self._platform, self._actors(), asked["user"])
             case "facts":
                 return await self._facts(AccountId(asked["account"]))
             case "close" | "adopt" | "release" | "cancel":
@@ -336,10 +340,10 @@ class Trading:
         return msgspec.json.encode({"told": told, "deaf": deaf}).decode()
 
     def _resume(self, scope: Scope) -> str:
-        """Accounts in scope on which somebody else had ordered: a person says that this is over."""
+        """Accounts in scope on which somebody else had ordered, or that are quarantined: a person says that it is over."""
         resumed = list[str]()
         for seat, actor in self._actors():
-            if actor is None or actor.account.foreign is None or scope.kind is ScopeKind.MARKET:
+            if actor is None or actor.entries_off is None or scope.kind is ScopeKind.MARKET:
                 continue
             if (
                 scope.covers(seat.user.id, seat.mandate.markets[0])

@@ -17,6 +17,7 @@ from tradepool.domain.command import Cancel
 from tradepool.domain.errors import VenueError
 from tradepool.domain.event import Event
 from tradepool.domain.fill import Fill
+from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import FillId, MarketId
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
@@ -158,6 +159,11 @@ class AccountGateway(Protocol):
 
     async def balances(self) -> Sequence[Balance]:
         """What the account holds."""
+        ...
+
+    async def flows(self, since_ms: int) -> Sequence[FlowSeen]:
+        """Coins that came or left without an order from then on, by the venue's histories, the oldest first; what is still
+        on its way is not among them, and nothing where the venue has no such histories."""
         ...
 
     async def close(self) -> None:

@@ -29,12 +29,14 @@ class Priority(IntEnum):
 
 
 class Measure(StrEnum):
-    """What a limit counts: the venue's weight units, requests, new orders, attempts to open a WebSocket."""
+    """What a limit counts: the venue's weight units, requests, new orders, attempts to open a WebSocket, and reads of a
+    key's history of withdrawals, which is dear."""
 
     WEIGHT = "weight"
     REQUESTS = "requests"
     ORDERS = "orders"
     CONNECTIONS = "connections"
+    HISTORIES = "histories"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Cost:
     orders: int = 0
     connections: int = 0
     key: str = ""
+    histories: int = 0
 
     def amount(self, measure: Measure) -> int:
         """How much of one measure.

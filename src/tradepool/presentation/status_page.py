@@ -14,7 +14,7 @@ from tradepool.presentation.results import SCHEMA
 class AccountSafety(msgspec.Struct, frozen=True):
     """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
-    nothing is decided for it any more, "" while it trades."""
+    nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it."""
 
     account: str
     user: str
@@ -27,6 +27,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     difference: dict[str, str] | None
     stopped: str = ""
     why: str = ""
+    quarantine: str = ""
 
     @property
     def worries(self) -> list[str]:
@@ -37,6 +38,9 @@ class AccountSafety(msgspec.Struct, frozen=True):
             found.append(f"{self.account}: its venue could not be compared: {self.why}")
         else:
             found += [f"{self.account}: the books hold {amount} {a} more" for a, amount in self.difference.items()]
+        found += [f"{self.account} is quarantined, resume it when you know why: {self.quarantine}"] * bool(
+            self.quarantine
+        )
         return [*found, f"{self.account} is stopped: {self.stopped}"] if self.stopped else found
 
 

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     UNPROTECTED = "unprotected"
     UNKNOWN_ORDER = "unknown order"
     DIFFERENCE = "venue difference"
+    BALANCE = "balance"
+    QUARANTINE = "quarantine"
     STOPPED = "stopped"
     HALT = "halt"
     STALE = "data stale"
@@ -57,6 +59,9 @@ RULES: Mapping[Kind, Rule] = {
     Kind.UNPROTECTED: Rule(after_ms=10_000),
     Kind.UNKNOWN_ORDER: Rule(after_ms=60_000),
     Kind.DIFFERENCE: Rule(after_ms=60_000),
+    # What matters of it is a difference, which is unsafe by itself.
+    Kind.BALANCE: Rule(after_ms=300_000, unsafe=False),
+    Kind.QUARANTINE: Rule(),
     Kind.STOPPED: Rule(),
     # A person's own wish: all is well, and it is over when he says so.
     Kind.HALT: Rule(calm_ms=0, unsafe=False),

@@ -7,7 +7,8 @@
     POST /limits           {...} (a Limits; {} is Binance's), or null: count nothing
     POST /bans             {"address"}
     POST /standing         {"account", "can_trade"?, "can_withdraw"?, "can_deposit"?}
-    POST /deposits         {"account", "asset", "amount", "credit_after_ms"?, "unlock_after_ms"?, "network"?}
+    POST /deposits         {"account", "asset", "amount", "credit_after_ms"?, "unlock_after_ms"?, "network"?,
+                            "shown_after_ms"?, "tx_id"?}
     POST /withdrawals      {"account", "asset", "amount", "fee"?, "address"?, "network"?, "done_after_ms"?, "rejected"?}
     POST /transfers        {"account", "source", "target", "asset", "amount"}        wallets: MAIN, FUNDING, ...
     POST /dividends        {"account", "asset", "amount", "why"?}
@@ -74,6 +75,8 @@ class _Deposit(_Body):
     credit_after_ms: DelayMs = 0
     unlock_after_ms: DelayMs = 0
     network: str = ""
+    shown_after_ms: DelayMs = 0
+    tx_id: str = ""
 
 
 class _Withdrawal(_Body):
@@ -176,7 +179,8 @@ class GateControl:
         account, now_ms = self._at(new.account)
         made = self._venue.wallet.deposit(
             account, new.asset, new.amount, now_ms, credit_after_ms=new.credit_after_ms,
-            unlock_after_ms=new.unlock_after_ms, network=new.network,
+            unlock_after_ms=new.unlock_after_ms, network=new.network, shown_after_ms=new.shown_after_ms,
+            tx_id=new.tx_id,
         )  # fmt: skip
         return asdict(made)
 

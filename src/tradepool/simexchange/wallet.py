@@ -35,7 +35,8 @@ ASSET = re.compile(r"[A-Z0-9]{1,20}")
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Money that came from outside; `credited_ms` makes it usable, `unlocked_ms` lets it be withdrawn again."""
+    """Money that came from outside; `credited_ms` makes it usable, `unlocked_ms` lets it be withdrawn again, and the
+    history shows it from `shown_ms` on."""
 
     id: int
     asset: str
@@ -46,6 +47,7 @@ class Deposit:
     inserted_ms: int
     credited_ms: int
     unlocked_ms: int
+    shown_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +154,19 @@ class Wallet:
         credit_after_ms: int = 0,
         unlock_after_ms: int = 0,
         network: str = "",
+        shown_after_ms: int = 0,
+        tx_id: str = "",
     ) -> Deposit:
-        """Send money to an account: pending now, free after one delay, withdrawable after the longer other."""
+        """Send money to an account: pending now, free after one delay, withdrawable after the longer other, and in the
+        history after a third. `tx_id` is that of the withdrawal elsewhere it comes from."""
         units = self._units(asset, amount)
         self._check_room(account, asset, units)
-        number, tx_id = self._next(account, "deposit")
+        number, own_tx_id = self._next(account, "deposit")
         credited_ms = now_ms + _delay(credit_after_ms)
         unlocked_ms = max(credited_ms, now_ms + _delay(unlock_after_ms))
         made = Deposit(
-            number, asset, units, network or asset, deposit_address(account, asset), tx_id, now_ms, credited_ms, unlocked_ms
+            number, asset, units, network or asset, deposit_address(account, asset), tx_id or own_tx_id, now_ms,
+            credited_ms, unlocked_ms, now_ms + _delay(shown_after_ms),
         )  # fmt: skip
         self.log(account).deposits.append(made)
         self._plan(credited_ms, account, asset, units, now_ms)

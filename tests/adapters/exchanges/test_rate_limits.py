@@ -45,6 +45,7 @@ ROUTES: list[Route] = [
     ("private", "GET", "rateLimit/order", {}),
 ]
 CCXT = ccxt.pro.binance()
+DEAR = request_cost("GET", "/sapi/v1/capital/withdraw/history", Parameters({})).weight
 
 
 @pytest.mark.parametrize(("section", "method", "path", "params"), ROUTES)
@@ -79,7 +80,19 @@ def test_no_limit_of_ours_is_above_the_venues() -> None:
         (Measure.ORDERS, 10): venue.orders_per_10_seconds,
         (Measure.ORDERS, 86_400): venue.orders_per_day,
         (Measure.CONNECTIONS, 300): venue.connections_per_5_minutes,
+        (Measure.HISTORIES, 60): venue.wallet_account_weight_per_minute // DEAR,
     }
     ours = {(limit.measure, limit.length_ms // 1_000): limit.amount for limit in limits_of("binance")}
     assert ours.keys() == theirs.keys()
     assert all(ours[which] <= theirs[which] for which in theirs)
+
+
+def test_histories_of_the_wallet_stay_below_what_the_venue_lets_through() -> None:
+    """Ten looks into the withdrawals a minute are what an account may, and we count each; the rest is cheap."""
+    dear = ("GET", "capital/withdraw/history")
+    cheap = ("capital/deposit/hisrec", "asset/transfer", "asset/assetDividend", "asset/dribblet")
+    assert cost_of("binance", "ann", "sapi", *dear, {}, 1).histories == 1
+    assert [cost_of("binance", "ann", "sapi", "GET", path, {}, 1).histories for path in cheap] == [0] * 4
+    for path in cheap:
+        # Fourteen requests a look, one look a minute where books and venue differ.
+        assert 14 * request_cost("GET", f"/sapi/v1/{path}", Parameters({})).weight < Limits().wallet_weight_per_minute

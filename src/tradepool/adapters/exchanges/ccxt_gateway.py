@@ -11,6 +11,7 @@ import ccxt
 
 from tradepool.adapters.exchanges import outcome, translate
 from tradepool.adapters.exchanges.ask import Ask
+from tradepool.adapters.exchanges.ccxt_flows import flows_since
 from tradepool.adapters.exchanges.clients import new_account_client
 from tradepool.adapters.exchanges.pacing import Pacer, at, priority_of
 from tradepool.adapters.exchanges.stream import Stream
@@ -20,6 +21,7 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
 from tradepool.domain.event import CancelRefused, Event, OrderRejected
 from tradepool.domain.fill import Fill
+from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, cancel_id, pair_id
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
@@ -247,6 +249,10 @@ class CcxtGateway:
         """What the account holds."""
         asked = self._client.privateGetAccount({})
         return await self._ask("balances", asked, lambda answer: translate.balances_from(answer, self.account))
+
+    async def flows(self, since_ms: int) -> Sequence[FlowSeen]:
+        """What came and left without an order from then on, as far as the venue's histories tell, the oldest first."""
+        return await flows_since(self._client, self._ask, since_ms, self._client.milliseconds())
 
     async def fees(self) -> FeeSchedule:
         """The rates this account pays."""

@@ -55,6 +55,14 @@ BINANCE = (
         kept=(0, 0, 0, 2),
         head=1,
     ),
+    # 18,000 of the account's 180,000 a minute, for each look into the withdrawals.
+    Limit(
+        name="withdrawal histories of a key in a minute",
+        measure=Measure.HISTORIES,
+        amount=10,
+        length_ms=MINUTE_MS,
+        per_key=True,
+    ),
 )
 # Documented for an address; the venue sends no count, so this one is ours alone.
 MEXC = (
@@ -98,11 +106,11 @@ def cost_of(
     """What one request costs; `section` is ccxt's name of the API's part, `ccxt_cost` what ccxt says.
 
     >>> cost_of("binance", "ann", "private", "POST", "order", {}, 0.2)
-    Cost(weight=1, requests=1, orders=1, connections=0, key='ann')
+    Cost(weight=1, requests=1, orders=1, connections=0, key='ann', histories=0)
     """
     if venue == "binance" and section.startswith("sapi"):
-        # Each of these has a pool of its own of 12,000 a minute, which we come nowhere near.
-        return Cost(weight=0, key=key)
+        # Each of these has a pool of its own of 12,000 a minute, which we come nowhere near; but for one, which is dear.
+        return Cost(weight=0, key=key, histories=int(path == "capital/withdraw/history"))
     weight = max(1, round(ccxt_cost * UNIT.get(venue, 1)))
     if venue == "binance":
         weight = CORRECTED.get(path, weight)
@@ -118,7 +126,7 @@ def stream_cost(venue: str, *, private: bool, connects: bool = True) -> Cost:
     """What opening a stream costs; on Binance a private one weighs too, on a connection that stands (not `connects`) less.
 
     >>> stream_cost("binance", private=True, connects=False)
-    Cost(weight=2, requests=0, orders=0, connections=0, key='')
+    Cost(weight=2, requests=0, orders=0, connections=0, key='', histories=0)
     """
     weight = CONNECT_WEIGHT * connects + SUBSCRIBE_WEIGHT if private and venue == "binance" else 0
     return Cost(weight=weight, requests=0, connections=int(connects))

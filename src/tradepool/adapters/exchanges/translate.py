@@ -45,6 +45,10 @@ class BadFrame(ValueError):
     """What a venue says contradicts itself."""
 
 
+class BalanceBelowZero(BadFrame):
+    """A venue says that an account holds less than nothing of an asset; nothing it says with it is believed."""
+
+
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 TYPES = {
     "MARKET": OrderType.MARKET,
@@ -291,19 +295,21 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 
 def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """The balances of an account answer, without the empty ones; one below zero makes no sense of all."""
-    rows = [(_text(row["asset"]), canonical(row["free"]), canonical(row["locked"])) for row in answer["balances"]]
-    if below := [asset for asset, free, locked in rows if min(free, locked) < 0]:
-        raise BadFrame(f"{below[0]} is below zero")
-    return [Balance(account=account, asset=a, free=f, locked=k) for a, f, k in sorted(rows) if f or k]
+    """The balances of an account answer, without the empty ones. BalanceBelowZero."""
+    rows = [_balance(account, row["asset"], row["free"], row["locked"]) for row in answer["balances"]]
+    return [each for each in sorted(rows, key=lambda balance: balance.asset) if each.total]
 
 
 def balances_from_position(frame: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """What the user stream says of the assets that have changed, the empty ones too."""
-    return [
-        Balance(account=account, asset=_text(row["a"]), free=canonical(row["f"]), locked=canonical(row["l"]))
-        for row in frame["B"]
-    ]
+    """What the user stream says of the assets that have changed, the empty ones too. BalanceBelowZero."""
+    return [_balance(account, row["a"], row["f"], row["l"]) for row in frame["B"]]
+
+
+def _balance(account: AccountId, asset: Any, free: str, locked: str) -> Balance:
+    balance = Balance(account=account, asset=_text(asset), free=canonical(free), locked=canonical(locked))
+    if min(balance.free, balance.locked) < 0:
+        raise BalanceBelowZero(f"{asset} is below zero")
+    return balance
 
 
 def fees_from(answer: Mapping[str, Any]) -> FeeSchedule:

@@ -87,7 +87,7 @@ class SharedThrottle:
         """
         self._whole.check(cost, priority)
         since_ms = self._clock.now_ms()
-        line = (priority, cost.connections > 0, cost.key if cost.orders else "")
+        line = (priority, cost.connections > 0, cost.key if cost.orders or cost.histories else "")
         self._waiting[priority] += 1
         try:
             async with self._lines.setdefault(line, asyncio.Lock()):

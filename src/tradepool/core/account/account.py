@@ -13,6 +13,7 @@ from typing import assert_never
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking, by_hand, limit_step
 from tradepool.core.account.batch import Batch
+from tradepool.core.account.flows import KnownFlows, entries_off
 from tradepool.core.account.new_terms import take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
@@ -53,6 +54,7 @@ from tradepool.domain.event import (
     TermsSeen,
 )
 from tradepool.domain.fill import Fill
+from tradepool.domain.flow import MoneyNews
 from tradepool.domain.ids import REPLAY_NAMING, FillId, MarketId, Naming
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -66,9 +68,8 @@ from tradepool.domain.user import Account as AccountNoun
 class Account:
     """One exchange account under one mandate.
 
-    `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event changed anything;
-    `foreign` is the first order somebody else made on it: nothing is entered from then on, until it is resumed. `agreed` and
-    `seen` are the journaled mandate and terms.
+    `as_of_ms` is the T of the last candles it acted on; `changed` tells whether the last event was news; `foreign` is the
+    first order of somebody else: nothing is entered until it is resumed. `agreed` and `seen` are the journaled terms.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Account:
         mark: str = REPLAY_NAMING.mark,
     ) -> None:
         """`markets` are the mandate's, in the mandate's order; all share one quote asset. `mark` is the deployment's."""
-        self.account, self.mandate = account, mandate
+        self.account, self.mandate, self.as_of_ms = account, mandate, 0
         self.agreed: Mandate | None = None
         self.seen: dict[MarketId, Market] = {}
         self.origin = origin
@@ -88,11 +89,11 @@ class Account:
         self.quote, self.quote_unit = markets[0].quote, markets[0].quote_unit
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
-        self.as_of_ms = 0
         self.outbox = Outbox(account, mandate, self.wallet, Naming(mark), origin)
         self.orders = self.outbox.orders
         self.foreign: ForeignOrder | None = None
         self.order_cap: Decimal | None = None
+        self.flows = KnownFlows()
         self.listening, self.opened, self.changed = True, False, False
         self._fills: set[tuple[MarketId, FillId]] = set()
         self.batch = Batch()
@@ -124,7 +125,7 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
-            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed():
+            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed() | MoneyNews():
                 self.changed = take(self, event)
             case ByHand():
                 self.changed = by_hand.wished(self, self.outbox, event)
@@ -212,8 +213,8 @@ class Account:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
-                if event.late or self.foreign:
-                    self.outbox.refuse(slot, event.time_ms, Denial.AGED_OUT if event.late else Denial.FOREIGN_ORDER)
+                if off := Denial.AGED_OUT if event.late else entries_off(self):
+                    self.outbox.refuse(slot, event.time_ms, off)
                 else:
                     self.batch.waiting.append(Entry(slot, signals[market], equity))
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self.batch.waiting)

@@ -16,12 +16,14 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
+from tradepool.core.account.flows import entries_off, hear
 from tradepool.core.account.protection import protect
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import OffGrid, TradepoolError
 from tradepool.domain.event import EntriesResumed, MandateChanged, OrdersAdopted, TermsSeen
+from tradepool.domain.flow import MoneyNews, Quarantined
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 
@@ -47,9 +49,13 @@ class GridsApart(TradepoolError):
     """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
 
 
-def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed) -> bool:
-    """What is only heard at a start, or of a person: whether it is news. GridsApart, BrokenLaw."""
+def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed | MoneyNews) -> bool:
+    """What is heard at a start, of a person, or beside trading: whether it is news. GridsApart, BrokenLaw."""
     match event:
+        case MoneyNews():
+            if isinstance(event, Quarantined):
+                account.batch.drop(account.outbox, event.time_ms, Denial.QUARANTINED)
+            return hear(account, event)
         case TermsSeen():
             return take_terms(account, event)
         case MandateChanged():
@@ -60,14 +66,16 @@ def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | E
 
 
 def resume(account: Account, event: EntriesResumed) -> bool:
-    """Enter again although somebody else had ordered on the account, or although a limit on losses was reached."""
+    """Enter again although somebody else had ordered on the account, its balances had jumped, or a limit on losses was
+    reached."""
     for market, close in event.closes:
         account.mark(market, close)
     if event.limits:
         limit_step.person_resumed(account.wallet, account.equity_units())
         return True
-    foreign, account.foreign = account.foreign, None
-    return foreign is not None
+    was_off = entries_off(account) is not None
+    account.foreign, account.flows.quarantine = None, ""
+    return was_off
 
 
 def take_terms(account: Account, event: TermsSeen) -> bool:

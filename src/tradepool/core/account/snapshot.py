@@ -12,6 +12,7 @@ from decimal import Decimal
 from tradepool.core.account.account import Account
 from tradepool.core.account.batch import Batch
 from tradepool.core.account.by_hand import cap_terms
+from tradepool.core.account.flows import KnownFlows
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import terms_of
 from tradepool.domain.event import ForeignOrder
@@ -21,7 +22,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Purpose
 from tradepool.domain.signal import Signal
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,17 @@ class WaitingState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowState:
+    """What is known of coins that moved without an order."""
+
+    keys: tuple[str, ...]
+    nameless: tuple[str, ...]
+    last_ms: int
+    begun: bool
+    quarantine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
     """All that decides what an account does next."""
 
@@ -73,6 +85,7 @@ class AccountState:
     order_number: int
     waiting: tuple[WaitingState, ...]
     order_cap: Decimal | None
+    flows: FlowState
 
 
 def taken(account: Account) -> AccountState:
@@ -97,6 +110,13 @@ def taken(account: Account) -> AccountState:
             for entry in account.batch.waiting
         ),
         order_cap=account.order_cap,
+        flows=FlowState(
+            keys=tuple(sorted(account.flows.keys)),
+            nameless=tuple(sorted(account.flows.nameless)),
+            last_ms=account.flows.last_ms,
+            begun=account.flows.begun,
+            quarantine=account.flows.quarantine,
+        ),
     )
 
 
@@ -116,6 +136,8 @@ def put_back(account: Account, state: AccountState) -> None:
     account.listening, account.opened = state.listening, state.opened
     account._fills = set(state.fills)
     account.order_cap = state.order_cap
+    flows = state.flows
+    account.flows = KnownFlows(set(flows.keys), set(flows.nameless), flows.last_ms, flows.begun, flows.quarantine)
     cap_terms(account)
     waiting = [Entry(account.slots[each.market], each.signal, each.equity) for each in state.waiting]
     account.batch = Batch(state.acted[0], set(state.acted[1]), waiting)

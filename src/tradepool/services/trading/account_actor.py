@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tradepool.core.account.account import Account
+from tradepool.core.account.flows import entries_off
 from tradepool.core.account.slot import with_closes
 from tradepool.core.account.snapshot import put_back, taken
+from tradepool.core.ledger.flows import flow_entry
 from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
-from tradepool.domain.denial import sentence_of
+from tradepool.domain.denial import Denial, sentence_of
 from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.event import (
     AccountOpened,
@@ -23,6 +25,7 @@ from tradepool.domain.event import (
     StreamLost,
 )
 from tradepool.domain.fill import Fill
+from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import FeeSchedule, Market
@@ -110,6 +113,11 @@ class AccountActor:
     def refused(self) -> bool:
         """Whether the journal has not taken what was decided last: its commands have not gone out."""
         return self._unwritten is not None
+
+    @property
+    def entries_off(self) -> Denial | None:
+        """Why nothing is entered until a person resumes the account; None where entries are on."""
+        return entries_off(self.account)
 
     def post(self, event: Event) -> None:
         """Put an event in the inbox."""
@@ -274,6 +282,8 @@ class AccountActor:
                 return [self._booked(fill)]
             case OrdersAdopted(fills=fills):
                 return [self._booked(fill) for fill in fills]
+            case FlowSeen():
+                return [flow_entry(self.account.account.id, event)]
             case PositionAdopted():
                 return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
         return []

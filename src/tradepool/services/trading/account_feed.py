@@ -8,7 +8,7 @@ of a reconnect: a stream that has kept one thing to itself may be silent for goo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from tradepool.domain.balance import Balance
@@ -46,7 +46,8 @@ class AccountFeed:
     """
 
     def __init__(self, clock: Clock, every_ms: Mapping[Exposure, int] | None, on_failed: OnFailed) -> None:
-        """Nobody is watched before `admit`; `on_failed` stops an account."""
+        """Nobody is watched before `admit`; `on_failed` stops an account, `on_balances` hears that the stream told some."""
+        self.on_balances: Callable[[AccountId], None] = lambda account: None
         self._clock = clock
         self._on_failed = on_failed
         self._actors: dict[AccountId, AccountActor] = {}
@@ -89,6 +90,13 @@ class AccountFeed:
         """The same for the deposit check: the venue is asked only where its stream may have missed something."""
         return await self._reads.for_deposits(account)
 
+    async def lately(self, account: AccountId, age_max_ms: int) -> Holdings | None:
+        """The same, and what was told or read at most so long ago will do."""
+        held = self._reads.holdings(account)
+        if held is not None and self._clock.now_ms() - held.as_of_ms <= age_max_ms:
+            return held
+        return await self.for_deposits(account)
+
     async def run(self) -> None:
         """Read whoever is due, until cancelled."""
         await self._reads.run()
@@ -109,6 +117,7 @@ class AccountFeed:
 
     def _balances(self, account: AccountId, balances: Sequence[Balance], time_ms: int) -> None:
         self._reads.streamed(account, balances, time_ms)
+        self.on_balances(account)
 
     def _changed(self, actor: AccountActor) -> None:
         """What is at stake, and whether an answer is awaited that nobody else will ask for."""

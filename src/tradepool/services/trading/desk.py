@@ -288,14 +288,14 @@ class TradingDesk:
             self.on_told()
 
     def resume(self, account: AccountId) -> None:
-        """Let an account enter again after somebody else had ordered on it: its owner says that this is over.
+        """Let an account enter again after somebody else had ordered on it, or it was quarantined: that is over.
 
         Raises NothingToResume where entries are not off, and what halted the account where it is.
         """
         if account in self.halted:
             raise self.halted[account]
         actor = self.actor(account)
-        if actor.account.foreign is None:
+        if actor.entries_off is None:
             raise NothingToResume(account=account)
         actor.post(EntriesResumed(time_ms=self._clock.now_ms()))
 

@@ -50,9 +50,8 @@ class WalletRoutes:
 
     def _deposits(self, account: Account, parameters: Parameters) -> bytes:
         now_ms = self._venue.now_ms
-        rows = self._listed(
-            parameters, self._wallet.log(account).deposits, lambda row: row.inserted_ms, deposit_status
-        )  # fmt: skip
+        shown = [row for row in self._wallet.log(account).deposits if row.shown_ms <= now_ms]
+        rows = self._listed(parameters, shown, lambda row: row.inserted_ms, deposit_status)
         return orjson.dumps([self._deposit(row, now_ms) for row in rows])
 
     def _deposit(self, row: Deposit, now_ms: int) -> dict[str, object]:

@@ -1,0 +1,233 @@
+"""Coins that come and go without an order, on all accounts of one venue: noticed, looked for in its histories, booked.
+
+What the venue holds is compared with the books every five minutes, and soon after the stream tells of a balance. Where
+they differ, or once a day, the venue's histories are asked, from the youngest flow that is known on and some way back:
+they may be late. Each flow that is not in the books becomes an event. What no history explains in PATIENCE is booked as
+unexplained, said, and, when it is a large part of all there is, puts the account into quarantine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+
+from tradepool.core.account.flows import in_opening
+from tradepool.core.account.prices import prices_of
+from tradepool.core.ledger.explaining import Gaps, HeldBooks, explained_late, is_jump, takes_back
+from tradepool.domain.errors import VenueError
+from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Move, Quarantined
+from tradepool.domain.ids import AccountId
+from tradepool.domain.ledger import Transfer
+from tradepool.ports.clock import Clock
+from tradepool.runtime import telemetry
+from tradepool.runtime.supervise import Supervisor
+from tradepool.services.account_reads import Holdings
+from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_feed import AccountFeed
+
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+TICK_S = 1.0
+# After a frame, a start or a flow: what belongs to it comes within that time. Frames are heeded once in the second, and
+# while books and venue differ they are compared each time the third has passed.
+SOON_MS, HEED_MS, AGAIN_MS = 5_000, 20_000, 60_000
+# A look into the histories is a dozen requests, so that a thousand accounts that start are looked at in minutes.
+CHECKING_MAX = 4
+# How long it is shown that something could not be explained.
+SHOWN_MS = HOUR_MS
+
+log = telemetry.logger(__name__)
+
+# An account's transfers that events after a sequence made.
+Transfers = Callable[[AccountId, int], Iterable[Transfer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowRules:
+    """How often books and venue are compared, how long an explanation may take, how far back histories are asked again,
+    and from what share of all that an account holds on an unexplained amount is a jump."""
+
+    every_ms: int = 5 * MINUTE_MS
+    patience_ms: int = 15 * MINUTE_MS
+    back_ms: int = 30 * DAY_MS
+    jump_share: Decimal = Decimal("0.2")
+
+
+@dataclass(slots=True)
+class _Watched:
+    """An account, its books as far as they were read, and when it is due. `said` is what could not be explained last, and
+    when; `trouble` why it could not be compared, or ""."""
+
+    actor: AccountActor
+    due_ms: int
+    books: HeldBooks = field(default_factory=HeldBooks)
+    read: int = 0
+    gaps: Gaps = field(default_factory=Gaps)
+    looked_ms: int = 0
+    checked_ms: int = 0
+    said: tuple[int, str] = (0, "")
+    trouble: str = ""
+
+
+class FlowDesk:
+    """Watches over what no order moved. Begins with `run`."""
+
+    def __init__(self, feed: AccountFeed, transfers: Transfers, clock: Clock, rules: FlowRules | None = None) -> None:
+        """Nobody is watched before `admit`; `clock` is the venue's, `feed` knows what the accounts hold."""
+        self._feed, self._transfers, self._clock = feed, transfers, clock
+        self._rules = rules or FlowRules()
+        self._watched: dict[AccountId, _Watched] = {}
+        self._checking: set[AccountId] = set()
+        self._supervisor = Supervisor()
+        feed.on_balances = self._hear
+
+    def admit(self, actor: AccountActor) -> None:
+        """Watch over an account that is up."""
+        self._watched[actor.account.account.id] = _Watched(actor, self._clock.now_ms() + SOON_MS)
+
+    async def run(self) -> None:
+        """Check whoever is due, until cancelled."""
+        try:
+            while True:
+                self._check_due()
+                await self._clock.sleep(TICK_S)
+        finally:
+            await self._supervisor.stop()
+
+    def trouble(self, account: AccountId) -> str:
+        """What a person should know of an account's balances now; "" where there is nothing."""
+        watched = self._watched.get(account)
+        if watched is None:
+            return ""
+        said_ms, said = watched.said
+        return watched.trouble or (said if self._clock.now_ms() - said_ms < SHOWN_MS else "")
+
+    def _hear(self, account: AccountId) -> None:
+        """The stream told of its balances: what an order did is booked in a moment, what is left then is a flow."""
+        watched = self._watched.get(account)
+        if watched is not None:
+            soon_ms = max(self._clock.now_ms() + SOON_MS, watched.checked_ms + HEED_MS)
+            watched.due_ms = min(watched.due_ms, soon_ms)
+
+    def _check_due(self) -> None:
+        now_ms = self._clock.now_ms()
+        for account, watched in self._watched.items():
+            if len(self._checking) >= CHECKING_MAX:
+                return
+            if watched.due_ms <= now_ms and account not in self._checking:
+                self._checking.add(account)
+                work = self._check(account, watched)
+                self._supervisor.start(f"{account} flows", work, partial(self._failed, account))
+
+    def _failed(self, account: AccountId, task: str, error: Exception) -> None:
+        """It is in the log, and what it was about is seen by whoever compares books and venue; the next check is due."""
+        self._watched[account].trouble = str(error)
+
+    async def _check(self, account: AccountId, watched: _Watched) -> None:
+        watched.due_ms = self._clock.now_ms() + self._rules.every_ms
+        try:
+            await self.check(account)
+            watched.trouble = ""
+        except VenueError as error:
+            log.warning("an account's flows can't be looked at", account=account, error=str(error))
+            watched.due_ms, watched.trouble = self._clock.now_ms() + AGAIN_MS, str(error)
+        finally:
+            watched.checked_ms = self._clock.now_ms()
+            self._checking.discard(account)
+
+    # ---- one account
+
+    async def check(self, account: AccountId) -> None:
+        """Compare one account's books with its venue, and book what its histories tell. VenueError."""
+        watched, flows = self._watched[account], self._watched[account].actor.account.flows
+        if watched.actor.busy:
+            watched.due_ms = self._clock.now_ms() + SOON_MS
+            return
+        held = await self._feed.lately(account, self._rules.every_ms)
+        lacking = self._lacking(watched, held)
+        if lacking is None:
+            watched.due_ms = self._clock.now_ms() + HEED_MS
+            return
+        if lacking or not flows.begun or self._wants_look(watched):
+            if await self._look(watched):
+                return
+            # It may have changed while the histories were asked for.
+            lacking = self._lacking(watched, self._feed.holdings(account))
+        if lacking is not None:
+            self._wait_or_book(watched, lacking)
+
+    def _wants_look(self, watched: _Watched) -> bool:
+        """Once a day although books and venue agree; every hour while an explanation, or a chain's id, may still come."""
+        now_ms = self._clock.now_ms()
+        waits = now_ms - watched.said[0] < DAY_MS or bool(watched.actor.account.flows.nameless)
+        return now_ms - watched.looked_ms >= (HOUR_MS if waits else DAY_MS)
+
+    def _lacking(self, watched: _Watched, held: Holdings | None) -> dict[str, Decimal] | None:
+        """What the books lack; None while something is on its way that may explain it."""
+        actor = watched.actor
+        if held is None or actor.busy or not actor.account.opened:
+            return None
+        watched.books.add(self._transfers(actor.account.account.id, watched.read))
+        watched.read = actor.sequence
+        return watched.books.lacking(held.balances)
+
+    async def _look(self, watched: _Watched) -> bool:
+        """Ask the histories; whether they told anything that is not booked. VenueError."""
+        actor, now_ms = watched.actor, self._clock.now_ms()
+        flows = actor.account.flows
+        since_ms = max(flows.last_ms, actor.opened_ms, watched.looked_ms) - self._rules.back_ms
+        told = await actor.gateway.flows(since_ms)
+        lacking = self._lacking(watched, self._feed.holdings(actor.account.account.id))
+        if lacking is None:
+            watched.due_ms = self._clock.now_ms() + HEED_MS
+            return True
+        watched.looked_ms, old = now_ms, frozenset[str]()
+        if not flows.begun:
+            known = in_opening(told, actor.opened_ms, lacking)
+            actor.post(FlowsKnown(time_ms=now_ms, keys=known))
+            old = frozenset(known)
+        for flow in flows.names(told):
+            actor.post(FlowNamed(time_ms=now_ms, key=flow.key, tx_id=flow.tx_id))
+        news = [flow for flow in flows.news(told) if flow.key not in old]
+        for flow in news:
+            log.info("a flow", account=actor.account.account.id, cause=flow.cause.value, reference=flow.reference)
+            self._book(watched, flow)
+        if news:
+            watched.due_ms = self._clock.now_ms() + SOON_MS
+            moves = [move for flow in news for move in flow.moves]
+            self._guess(watched, explained_late(moves, lacking, watched.books.unexplained))
+        return bool(news)
+
+    def _wait_or_book(self, watched: _Watched, lacking: Mapping[str, Decimal]) -> None:
+        """What has lasted is booked without an explanation; what is younger is looked for again."""
+        now_ms, rules, books = self._clock.now_ms(), self._rules, watched.books
+        watched.gaps.see(lacking, now_ms)
+        ripe = watched.gaps.ripe(now_ms, rules.patience_ms)
+        if lacking:
+            watched.due_ms = now_ms + (SOON_MS if ripe else AGAIN_MS)
+        if not ripe or not watched.actor.account.listening:
+            return
+        self._guess(watched, ripe)
+        new = {asset: n for asset, n in ripe.items() if not takes_back(n, books.unexplained.get(asset, Decimal(0)))}
+        if not new:
+            return
+        words = ", ".join(f"{amount:+f} {asset}" for asset, amount in new.items())
+        why = f"the venue holds {words} that no history of it explains"
+        watched.said = now_ms, f"{why}; booked as unexplained"
+        log.critical("a balance changed and nobody says why", account=watched.actor.account.account.id, moved=words)
+        if is_jump(new, books.held, prices_of(watched.actor.account), rules.jump_share):
+            watched.actor.post(Quarantined(time_ms=now_ms, why=why))
+
+    def _guess(self, watched: _Watched, amounts: Mapping[str, Decimal]) -> None:
+        """Book what nobody explains, or take it back."""
+        now_ms = self._clock.now_ms()
+        if moves := tuple(Move(asset=asset, amount=amount) for asset, amount in amounts.items()):
+            flow = FlowSeen(time_ms=now_ms, cause=FlowCause.UNEXPLAINED, moves=moves, reference=str(now_ms))
+            self._book(watched, flow)
+
+    def _book(self, watched: _Watched, flow: FlowSeen) -> None:
+        """What these assets lack from now on is another gap, be it as large."""
+        watched.actor.post(flow)
+        for move in flow.moves:
+            watched.gaps.seen.pop(move.asset, None)
