@@ -16,13 +16,13 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
-from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.journal import Checkpoint, Record, Snapshot
 from tradepool.runtime import telemetry
@@ -51,6 +51,7 @@ class DatabaseJournal:
     def __init__(self, connection: Connection) -> None:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
+        self._chains = Chains(connection)
 
     def write(self, record: Record) -> None:
         """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
@@ -63,10 +64,11 @@ class DatabaseJournal:
             run(_EVENT, [_event_row(record) for record in records])
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
                 run(_INTENT, intents)
-            entries = [(record, entry) for record in records for entry in record.entries]
-            if entries:
-                run(_ENTRY, [_entry_row(record, entry) for record, entry in entries])
-            if transfers := [row for _, entry in entries for row in _transfer_rows(entry)]:
+            # Linked only now: the event's insert has taken the write lock, so nobody else's link comes in between.
+            linked = [self._chains.rows(record.sequence, entry) for record in records for entry in record.entries]
+            if linked:
+                run(_ENTRY, [entry for entry, _ in linked])
+            if transfers := [row for _, moved in linked for row in moved]:
                 run(_TRANSFER, transfers)
             if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
                 run(_TRADE, trades)
@@ -122,6 +124,7 @@ class DatabaseJournal:
         finally:
             if not committed:
                 self._connection.rollback()
+                self._chains.forget()
 
     def read(self, account: AccountId, after: int = 0) -> Iterator[tuple[int, int, Event]]:
         """An account's events in order, those after a sequence: sequence, as_of_ms, event. DamagedJournal, UnknownEvent."""
@@ -223,32 +226,6 @@ def _intent_row(record: Record, intent: OrderRequest) -> dict[str, object]:
         "sequence": record.sequence,
         "body": encode(intent),
     }
-
-
-def _entry_row(record: Record, entry: LedgerEntry) -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "account": entry.account,
-        "sequence": record.sequence,
-        "time_ms": entry.time_ms,
-        "reference": entry.reference,
-    }
-
-
-def _transfer_rows(entry: LedgerEntry) -> list[dict[str, object]]:
-    return [
-        {
-            "entry": entry.id,
-            "position": position,
-            "account": entry.account,
-            "debit": transfer.debit.value,
-            "credit": transfer.credit.value,
-            "asset": transfer.asset,
-            "amount": format(transfer.amount, "f"),
-            "code": transfer.code.value,
-        }
-        for position, transfer in enumerate(entry.transfers)
-    ]
 
 
 def _trade_row(record: Record, number: int) -> dict[str, object]:
