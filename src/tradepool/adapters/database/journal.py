@@ -141,7 +141,7 @@ class DatabaseJournal:
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
             if sequence != expected:
                 raise DamagedJournal(account=account, sequence=expected, why="it is missing")
-            if digest is not None and digest != _digest(account, sequence, as_of_ms, kind, body):
+            if digest is not None and digest != event_digest(account, sequence, as_of_ms, kind, body):
                 raise DamagedJournal(
                     account=account, sequence=sequence, why="its bytes are not those that were written"
                 )
@@ -210,11 +210,11 @@ def _event_row(record: Record) -> dict[str, object]:
         "kind": kind,
         "as_of_ms": record.as_of_ms,
         "body": body,
-        "digest": _digest(record.account, record.sequence, record.as_of_ms, kind, body),
+        "digest": event_digest(record.account, record.sequence, record.as_of_ms, kind, body),
     }
 
 
-def _digest(account: str, sequence: int, as_of_ms: int, kind: str, body: str) -> int:
+def event_digest(account: str, sequence: int, as_of_ms: int, kind: str, body: str) -> int:
     """What tells flipped bytes: a CRC-32 of all that a row says."""
     return crc32(f"{account} {sequence} {as_of_ms} {kind} {body}".encode())
 
