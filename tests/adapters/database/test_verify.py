@@ -15,7 +15,7 @@ from tests.tampering import by_sql
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
-from tradepool.adapters.database.verify import heads, verify_books
+from tradepool.adapters.database.verify import accounts_in, heads, verify_books
 from tradepool.domain.deployment import Deployment, Kind
 
 MINE = Deployment(id="simaaaaa", kind=Kind.PRACTICE)
@@ -48,7 +48,9 @@ def said(connection: Connection) -> list[str]:
 
 def test_books_that_nobody_touched_are_whole(connection: Connection) -> None:
     assert said(connection) == []
-    found = [(head.chain, head.length, len(head.digest)) for head in heads(connection, ["ann", "bob"])]  # type: ignore[list-item]
+    found = [
+        (head.chain, head.length, len(head.digest)) for head in heads(connection, accounts_in(connection), audit=True)
+    ]
     assert found == [("ann", 5, 64), ("bob", 5, 64), ("audit", 3, 64)]
 
 

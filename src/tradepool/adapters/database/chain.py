@@ -8,7 +8,6 @@ compared with it. The first row of a chain follows "".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +17,7 @@ from sqlalchemy.sql.expression import ColumnElement, FunctionElement
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import encode
+from tradepool.domain.deed import Deed
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import LedgerEntry
 
@@ -25,17 +25,6 @@ from tradepool.domain.ledger import LedgerEntry
 SHA256 = "tradepool_sha256"
 _e, _a = tables.ledger_entry.c, tables.audit.c
 _LAST = select(_e.number, _e.digest).where(_e.account == bindparam("account")).order_by(_e.number.desc()).limit(1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
-    """What a person did to the deployment, when and why."""
-
-    time_ms: int
-    by: str
-    what: str
-    scope: str
-    reason: str
 
 
 def digest_of(told: str) -> str:

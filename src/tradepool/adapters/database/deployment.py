@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Executable, delete, func, insert, select, update
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import Deed, audited
+from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.remembered import Remembered, wrote
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Executable, Select, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import Deed, audited
+from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.codec import decode
 from tradepool.adapters.database.engine import StoreUnusable
 from tradepool.adapters.database.remembered import wrote
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Halt
 from tradepool.domain.ids import AccountId
 from tradepool.domain.limit import Action, Override, Trip

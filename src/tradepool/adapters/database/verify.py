@@ -17,10 +17,11 @@ from msgspec import MsgspecError
 from sqlalchemy import Connection, Row, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import Deed, deed_body, digest_of, entry_digest
+from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
 from tradepool.adapters.database.codec import decode_event
 from tradepool.adapters.database.journal import event_digest
 from tradepool.core.ledger.booked import Fold
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId
@@ -91,14 +92,14 @@ def verify_audit(connection: Connection) -> list[Fault]:
 _UNCHAINED = "does not follow: what it says was changed, or what stood before it"
 
 
-def heads(connection: Connection, accounts: Sequence[AccountId]) -> list[Head]:
-    """The newest link of each account's chain, then the audit's: who notes them elsewhere can tell a rewritten chain."""
+def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool) -> list[Head]:
+    """The newest link of each account's chain, and of the audit's: who notes them elsewhere can tell a rewritten chain."""
     e, a = tables.ledger_entry.c, tables.audit.c
     last = select(e.number, e.digest).order_by(e.number.desc()).limit(1)
     found = [(account, connection.execute(last.where(e.account == account)).first()) for account in accounts]
-    found.append(
-        (AccountId("audit"), connection.execute(select(a.id, a.digest).order_by(a.id.desc()).limit(1)).first())
-    )
+    if audit:
+        newest = select(a.id, a.digest).order_by(a.id.desc()).limit(1)
+        found.append((AccountId("audit"), connection.execute(newest).first()))
     connection.rollback()
     return [Head(name, row[0], row[1]) for name, row in found if row is not None]
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from tradepool.adapters.database.chain import Deed, deed_body, digest_of, entry_digest
+from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
+from tradepool.domain.deed import Deed
 
 revision = "0011"
 down_revision = "0008"
