@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 from rich.table import Table
 
-from tradepool.core.ledger.trial_balance import Totals
+from tradepool.core.ledger.trial_balance import EXACT, Totals
 from tradepool.domain.ledger import LedgerCode
 from tradepool.presentation.ledger_export import plain_amount
 
@@ -33,5 +34,5 @@ def balance_page(totals: Totals, entries: int) -> Table:
     table = Table("asset", *(code.value for code in LedgerCode), "sum", title=f"{entries:,} entries")
     for asset in sorted({asset for _, asset in totals}):
         amounts = [totals.get((code, asset), Decimal(0)) for code in LedgerCode]
-        table.add_row(asset, *(plain_amount(amount) for amount in amounts), plain_amount(sum(amounts, Decimal(0))))
+        table.add_row(asset, *(plain_amount(amount) for amount in amounts), plain_amount(reduce(EXACT.add, amounts)))
     return table
