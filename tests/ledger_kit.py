@@ -44,8 +44,9 @@ class Life:
         mark: str = "sim",
         *,
         opens: bool = True,
+        also: str = "",
     ) -> None:
-        """The account opens with 10,000 USDT."""
+        """The account opens with 10,000 USDT, and as many of another coin."""
         self.name, self.market, self.now_ms = AccountId(name), market, MINUTE_MS
         noun = replace(ACCOUNT, id=self.name, number=number)
         mandate = replace(MANDATE, account=self.name, markets=(market.id,), capital=Decimal(10_000))
@@ -53,11 +54,15 @@ class Life:
         sender = Sender(cast("AccountGateway", object()), VirtualClock(0), MINUTE_MS, lambda event: None)
         self.actor = AccountActor(account, sender._gateway, journal, sender)
         self.fills = 0
-        held = Balance(account=self.name, asset="USDT", free=Decimal(10_000), locked=Decimal(0))
+        held = tuple(
+            Balance(account=self.name, asset=asset, free=Decimal(10_000), locked=Decimal(0))
+            for asset in ("USDT", also)
+            if asset
+        )
         for event in (
             TermsSeen(time_ms=self.now_ms, markets=(market,)),
             MandateChanged(time_ms=self.now_ms, mandate=mandate),
-            AccountOpened(time_ms=self.now_ms, balances=(held,)),
+            AccountOpened(time_ms=self.now_ms, balances=held),
         )[: None if opens else -1]:
             self.actor.handle(event)
 

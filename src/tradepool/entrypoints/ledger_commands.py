@@ -56,26 +56,35 @@ def ledger_export(
 def ledger_balance(
     *,
     at: Annotated[str | None, Parameter(help="Up to and with this moment, UTC [default: now].")] = None,
+    value: Annotated[str | None, Parameter(help="Also what it is worth then, in this coin, such as USDT.")] = None,
     user: OfUser = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """The trial balance: what each ledger account holds of each coin; every coin adds up to zero."""
+    """The trial balance: what each ledger account holds of each coin; every coin adds up to zero.
+
+    With --value, at the venue's last closes at or before that moment; a coin without one is named, and then there is no
+    total.
+    """
     from tradepool.core.ledger.trial_balance import trial_balance
     from tradepool.entrypoints.commission import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.saying import say, show
-    from tradepool.presentation.ledger_page import balance_json, balance_page
+    from tradepool.entrypoints.valuing import valuation
+    from tradepool.presentation.ledger_page import balance_json, balance_page, valuation_page
 
     until_ms = moment_ms(at)
     deployed = deployed_from(config)
     with books_open(deployed) as connection:
         seen = [each for each in entries_of(deployed, connection, user) if until_ms is None or each.time_ms <= until_ms]
     totals = trial_balance(transfer for entry in seen for transfer in entry.transfers)
+    worth = valuation(deployed, totals, value, until_ms) if value is not None else None
     if json:
-        say(balance_json(totals))
+        say(balance_json(totals, worth))
     else:
         show(balance_page(totals, len(seen)))
+        if worth is not None:
+            show(valuation_page(worth))
 
 
 @ledger_app.command(name="verify")
