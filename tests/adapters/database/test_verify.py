@@ -97,8 +97,7 @@ EDITS = {
         "update ledger_entry set account = 'bob', number = 6 where id = 'ann:fill:binance:BTC/USDT:4'",
         [
             "ann:fill:binance:BTC/USDT:4 is not there",
-            "belongs to no entry",
-            f"{ENTRY[:-1]}4 does not follow.*no event made it",
+            f"{ENTRY[:-1]}4 does not follow.*name another account; no event made it",
         ],
     ),
     "an event": (

@@ -68,6 +68,11 @@ def accounts_in(connection: Connection) -> list[AccountId]:
 def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list[Fault]:
     """The faults of these accounts' ledgers and journals."""
     faults = [fault for account in accounts for fault in _Books(connection, account).faults()]
+    e, t = tables.ledger_entry.c, tables.transfer.c
+    orphans = select(t.entry, t.account).join(tables.ledger_entry, e.id == t.entry, isouter=True).where(e.id.is_(None))
+    for entry, account in connection.execute(orphans.distinct().order_by(t.account, t.entry)):
+        if account in accounts:
+            faults.append(Fault("transfer", entry, "belongs to no entry"))
     connection.rollback()
     return faults
 
@@ -121,8 +126,7 @@ class _Books:
         self._entries = connection.execute(query.where(e.account == account).order_by(e.number)).all()
         moved = select(t.entry, t.position, t.account, t.debit, t.credit, t.asset, t.amount, t.code)
         names = select(e.id).where(e.account == account)
-        theirs = moved.where((t.account == account) | t.entry.in_(names)).order_by(t.entry, t.position)
-        found = connection.execute(theirs).all()
+        found = connection.execute(moved.where(t.entry.in_(names)).order_by(t.entry, t.position)).all()
         self._moved = {name: list(rows) for name, rows in groupby(found, key=lambda row: row.entry)}
         # What is wrong with an entry, in the order it was found.
         self._wrong: dict[str, list[str]] = {}
@@ -135,10 +139,6 @@ class _Books:
         self._compare(booked, until)
         for name, wrong in self._wrong.items():
             yield Fault("ledger_entry", name, "; ".join(wrong))
-        known = {row.id for row in self._entries}
-        for name in self._moved:
-            if name not in known:
-                yield Fault("transfer", name, "belongs to no entry of this account")
 
     def _note(self, name: str, why: str) -> None:
         self._wrong.setdefault(name, []).append(why)

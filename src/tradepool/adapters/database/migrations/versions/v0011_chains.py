@@ -33,6 +33,8 @@ def upgrade() -> None:
     _chain_deeds(connection)
     op.create_index("ledger_entry_in_chain", "ledger_entry", ["account", "number"], unique=True)
     op.drop_index("ix_ledger_entry_account", "ledger_entry")
+    # Transfers are found by their entry; every append wrote pages of it.
+    op.drop_index("transfer_of_account", "transfer")
     for statement in _triggers(connection.dialect.name):
         op.execute(statement)
 
@@ -94,6 +96,7 @@ def downgrade() -> None:
     else:
         op.execute("drop function only_added cascade")
         op.execute("drop function audit_counts cascade")
+    op.create_index("transfer_of_account", "transfer", ["account"])
     op.create_index("ix_ledger_entry_account", "ledger_entry", ["account"])
     op.drop_index("ledger_entry_in_chain", "ledger_entry")
     for table, column in (("ledger_entry", "number"), ("ledger_entry", "digest"), ("audit", "digest")):
