@@ -88,11 +88,20 @@ def ledger_balance(
 
 
 @ledger_app.command(name="verify")
-def ledger_verify(*, user: OfUser = None, json: Json = False, config: Config = None) -> None:
+def ledger_verify(
+    *,
+    noted: Annotated[Path | None, Parameter(help="What an earlier verify --json said, kept elsewhere.")] = None,
+    user: OfUser = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
     """Whether the books are as they were written: each row's digest, and every entry against what the journal's events
-    book anew. Exit code 1 with the rows that somebody edited, removed or added by SQL. Without --user the audit, too."""
-    from tradepool.adapters.database.verify import accounts_in, heads, verify_audit, verify_ledger
-    from tradepool.entrypoints.audit_commands import tell
+    book anew. Exit code 1 with the rows that somebody edited, removed or added by SQL. Without --user the audit, too.
+
+    With --noted, whether these are still the chains they were then: whoever can write the database could write them anew.
+    """
+    from tradepool.adapters.database.verify import accounts_in, heads, not_as_noted, verify_audit, verify_ledger
+    from tradepool.entrypoints.audit_commands import noted_heads, tell
     from tradepool.entrypoints.commission import accounts_of, books_open
     from tradepool.entrypoints.deployment import deployed_from
 
@@ -103,6 +112,8 @@ def ledger_verify(*, user: OfUser = None, json: Json = False, config: Config = N
         faults, links = verify_ledger(connection, accounts), heads(connection, accounts, audit=theirs is None)
         if theirs is None:
             faults += verify_audit(connection)
+        if noted is not None:
+            faults += not_as_noted(connection, noted_heads(noted))
     tell(faults, links, json=json)
 
 

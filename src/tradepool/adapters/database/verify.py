@@ -28,6 +28,8 @@ from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.user import Account
 
+# The name of the audit's chain; an account's is the account's own, which has no space in it.
+AUDIT = "the audit"
 _ENTRY = ("id", "account", "sequence", "time_ms", "reference")
 _TRANSFER = ("debit", "credit", "asset", "amount", "code")
 _Told = tuple[Sequence[object], list[tuple[object, ...]]]
@@ -104,9 +106,23 @@ def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool)
     found = [(account, connection.execute(last.where(e.account == account)).first()) for account in accounts]
     if audit:
         newest = select(a.id, a.digest).order_by(a.id.desc()).limit(1)
-        found.append((AccountId("audit"), connection.execute(newest).first()))
+        found.append((AccountId(AUDIT), connection.execute(newest).first()))
     connection.rollback()
     return [Head(name, row[0], row[1]) for name, row in found if row is not None]
+
+
+def not_as_noted(connection: Connection, noted: Sequence[Head]) -> list[Fault]:
+    """Links that were noted elsewhere, as `heads` told them, and are others now: a chain was cut or written anew."""
+    e, a, faults = tables.ledger_entry.c, tables.audit.c, list[Fault]()
+    for head in noted:
+        audit = head.chain == AUDIT
+        account = select(e.digest).where(e.account == head.chain, e.number == head.length)
+        there = connection.execute(select(a.digest).where(a.id == head.length) if audit else account).scalar()
+        if there != head.digest:
+            row = f"{head.length}" if audit else f"{head.chain} number {head.length}"
+            faults.append(Fault("audit" if audit else "ledger_entry", row, "is not the one that was noted"))
+    connection.rollback()
+    return faults
 
 
 def _missing(table: str, first: int, last: int, of: str = "") -> list[Fault]:
