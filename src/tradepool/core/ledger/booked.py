@@ -28,7 +28,7 @@ from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
 
 
-class NoMandate(TradepoolError):
+class NotPostable(TradepoolError):
     """The journal of account {account} trades before it names a mandate: it was not written by this version, and can't be posted anew."""
 
 
@@ -76,7 +76,7 @@ class Fold:
         self._before: list[Event] = []
 
     def entries(self, event: Event, as_of_ms: int) -> list[LedgerEntry]:
-        """Apply the next event; what it books. NoMandate, and what applying raises: BrokenLaw, OffGrid,
+        """Apply the next event; what it books. NotPostable, and what applying raises: BrokenLaw, OffGrid,
         GridsApart; KeyError for a market
         whose terms were never seen."""
         if self._account is None and not isinstance(event, MandateChanged):
@@ -93,7 +93,7 @@ class Fold:
     def _opening(self, event: Event) -> list[LedgerEntry]:
         """What happens before there is a mandate: an account may be opened, and trades nothing."""
         if isinstance(event, OrderFilled | OrdersAdopted | ByHand):
-            raise NoMandate(account=self._noun.id)
+            raise NotPostable(account=self._noun.id)
         return [opening_entry(self._noun.id, event.time_ms, event.balances)] if isinstance(event, AccountOpened) else []
 
     def _begun(self, event: MandateChanged) -> Account:
