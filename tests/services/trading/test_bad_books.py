@@ -25,6 +25,8 @@ from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import AccountOpened, OrderFilled
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.order import Purpose
+from tradepool.runtime.clock import VirtualClock
+from tradepool.services.trading.desk import TradingDesk
 
 
 @pytest.fixture
@@ -73,11 +75,15 @@ def test_a_fill_from_before_its_order_is_booked_and_protected_and_stops_the_acco
 
 
 def test_an_entry_from_before_its_order_is_protected_all_the_same(connection: Connection) -> None:
-    life = Life(DatabaseJournal(connection))
+    """And the desk, which tells `status`, knows why it entered nothing more."""
+    journal = DatabaseJournal(connection)
+    life, desk = Life(journal), TradingDesk(VirtualClock(0), journal, MINUTE_MS)
+    desk._take_on(life.actor)
     life.decides(100.0, 1.0, 0.0)
     [request] = life.actor.account.unanswered()
     life.actor.handle(OrderFilled(fill=replace(life.fill_of(request, 100.0), time_ms=0)))
     assert [each.purpose for each in life.actor.account.unanswered()] == [Purpose.STOP]
+    assert "a clock has gone backwards" in str(desk.halted[life.name])
     assert life.actor.sender._halted
 
 
