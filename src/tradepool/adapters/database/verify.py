@@ -25,7 +25,7 @@ from tradepool.core.ledger.booked import Fold
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId
+from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId, read_client_order_id
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.user import Account
 
@@ -189,7 +189,7 @@ class _Books:
 
         After the first event that is not as it was written nothing is posted any more: what follows would be told of by it.
         """
-        booked, fold, until, faults = dict[str, _Told](), Fold(self._noun(), self._mark()), 0, list[Fault]()
+        booked, fold, until, faults = dict[str, _Told](), self._fold(), 0, list[Fault]()
         t, expected = tables.event.c, 1
         query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest).order_by(t.sequence)
         for row in self._connection.execute(query.where(t.account == self._account, t.sequence <= self._last)):
@@ -223,16 +223,17 @@ class _Books:
             if row.id not in booked and row.sequence <= until:
                 self._note(row.id, f"no event made it, not {row.sequence}, which it names")
 
-    def _noun(self) -> Account:
-        t = tables.account.c
-        found = self._connection.execute(select(t.user, t.venue, t.number).where(t.id == self._account)).first()
-        user, venue, number = found or ("", "", 0)
-        return Account(id=self._account, user=UserId(user), venue=venue, number=number)
-
-    def _mark(self) -> str:
-        t = tables.deployment.c
-        found = self._connection.execute(select(t.id, t.kind)).first()
-        return Deployment(id=found[0], kind=Kind(found[1])).mark if found is not None else REPLAY_NAMING.mark
+    def _fold(self) -> Fold:
+        """The account before its first event; one that is nobody's here is known by the names of its orders."""
+        a, d, i = tables.account.c, tables.deployment.c, tables.order_intent.c
+        held = self._connection.execute(select(a.user, a.venue, a.number).where(a.id == self._account)).first()
+        own = self._connection.execute(select(d.id, d.kind)).first()
+        first = select(func.min(i.client_order_id)).where(i.account == self._account)
+        name = read_client_order_id(self._connection.execute(first).scalar() or "")
+        user, venue, number = held or ("", "", name.account_number if name is not None else 0)
+        naming = name.naming if name is not None else REPLAY_NAMING
+        mark = Deployment(id=own[0], kind=Kind(own[1])).mark if own is not None else naming.mark
+        return Fold(Account(id=self._account, user=UserId(user), venue=venue, number=number), mark)
 
 
 _EVENT = ("sequence", "as_of_ms", "kind", "body")
