@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from tradepool.domain.errors import InvalidInput
-from tradepool.entrypoints.deployment_commands import Json, OfUser
+from tradepool.domain.ledger import LedgerCode
+from tradepool.entrypoints.deployment_commands import Json, OfUser, Reason
 from tradepool.entrypoints.inputs import Config
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tradepool.domain.ledger import LedgerEntry
     from tradepool.entrypoints.deployment import Deployed
 
-ledger_app = App(name="ledger", help="The books: export, balance.")
+ledger_app = App(name="ledger", help="The books: export, balance, verify, correct.")
 
 
 class NotAMoment(InvalidInput):
@@ -55,26 +56,91 @@ def ledger_export(
 def ledger_balance(
     *,
     at: Annotated[str | None, Parameter(help="Up to and with this moment, UTC [default: now].")] = None,
+    value: Annotated[str | None, Parameter(help="Also what it is worth then, in this coin, such as USDT.")] = None,
     user: OfUser = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """The trial balance: what each ledger account holds of each coin; every coin adds up to zero."""
+    """The trial balance: what each ledger account holds of each coin; every coin adds up to zero.
+
+    With --value, at the venue's last closes at or before that moment; a coin without one is named, and then there is no
+    total.
+    """
     from tradepool.core.ledger.trial_balance import trial_balance
     from tradepool.entrypoints.commission import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.saying import say, show
-    from tradepool.presentation.ledger_page import balance_json, balance_page
+    from tradepool.entrypoints.valuing import valuation
+    from tradepool.presentation.ledger_page import balance_json, balance_page, valuation_page
 
     until_ms = moment_ms(at)
     deployed = deployed_from(config)
     with books_open(deployed) as connection:
         seen = [each for each in entries_of(deployed, connection, user) if until_ms is None or each.time_ms <= until_ms]
     totals = trial_balance(transfer for entry in seen for transfer in entry.transfers)
+    worth = valuation(deployed, totals, value, until_ms) if value is not None else None
     if json:
-        say(balance_json(totals))
+        say(balance_json(totals, worth))
     else:
         show(balance_page(totals, len(seen)))
+        if worth is not None:
+            show(valuation_page(worth))
+
+
+@ledger_app.command(name="verify")
+def ledger_verify(
+    *,
+    noted: Annotated[Path | None, Parameter(help="What an earlier verify --json said, kept elsewhere.")] = None,
+    user: OfUser = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Whether the books are as they were written: each row's digest, and every entry against what the journal's events
+    book anew. Exit code 1 with the rows that somebody edited, removed or added by SQL. Without --user the audit, too.
+
+    With --noted, whether these are still the chains they were then: whoever can write the database could write them anew.
+    """
+    from tradepool.adapters.database.verify import accounts_in, heads, not_as_noted, verify_audit, verify_ledger
+    from tradepool.entrypoints.audit_commands import noted_heads, tell
+    from tradepool.entrypoints.commission import accounts_of, books_open
+    from tradepool.entrypoints.deployment import deployed_from
+
+    deployed = deployed_from(config)
+    theirs = accounts_of(deployed, user) if user is not None else None
+    with books_open(deployed) as connection:
+        accounts = accounts_in(connection) if theirs is None else theirs
+        faults, links = verify_ledger(connection, accounts), heads(connection, accounts, audit=theirs is None)
+        if theirs is None:
+            faults += verify_audit(connection)
+        if noted is not None:
+            faults += not_as_noted(connection, noted_heads(noted))
+    tell(faults, links, json=json)
+
+
+@ledger_app.command(name="correct")
+def ledger_correct(
+    account: Annotated[str, Parameter(help="A section [accounts.NAME] of the configuration.")],
+    *,
+    debit: Annotated[LedgerCode, Parameter(help="The ledger account it goes to.")],
+    credit: Annotated[LedgerCode, Parameter(help="The ledger account it comes from.")],
+    asset: Annotated[str, Parameter(help="Such as USDT.")],
+    amount: Annotated[str, Parameter(help="Above zero.")],
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Put the books right by an entry of its own. The account's name is typed back, and a second person types his own.
+
+    Nothing moves at the venue, and nobody may trade meanwhile (tradepool stop).
+    """
+    from tradepool.domain.ids import AccountId
+    from tradepool.entrypoints.correcting import Correction, correct
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.inputs import decimal_of
+
+    wish = Correction(
+        account=AccountId(account), debit=debit, credit=credit, asset=asset, amount=decimal_of("--amount", amount)
+    )
+    print(correct(deployed_from(config), wish, reason))
 
 
 def entries_of(deployed: Deployed, connection: Connection, user: str | None) -> Iterator[LedgerEntry]:

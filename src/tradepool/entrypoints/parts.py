@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradepool.entrypoints.audit_commands import audit_app
 from tradepool.entrypoints.balance_command import balance
 from tradepool.entrypoints.commission_commands import commission_app
 from tradepool.entrypoints.data import data_app
@@ -19,6 +20,7 @@ PARTS = (
     keys_app,
     commission_app,
     ledger_app,
+    audit_app,
     balance,
     pool_app,
     universe_app,

@@ -37,6 +37,8 @@ def events() -> st.SearchStrategy[Event]:
     st.register_type_strategy(Market, st.builds(replace, st.just(BTC), notional_min=MONEY, base=TEXT))
     moves = st.lists(st.builds(flow.Move, amount=MONEY.filter(bool)), min_size=1).map(tuple)
     st.register_type_strategy(flow.FlowSeen, st.builds(flow.FlowSeen, moves=moves))
+    two = st.builds(by_hand.BookCorrected, amount=WEIGHT, by=st.just("ann"), confirmed_by=st.just("bob"))
+    st.register_type_strategy(by_hand.BookCorrected, two)
     return st.one_of(*(st.from_type(kind) for kind in EVENT_KINDS.values()))
 
 

@@ -86,10 +86,14 @@ ledger_entry = Table(
     "ledger_entry",
     METADATA,
     Column("id", Text, primary_key=True),
-    Column("account", Text, nullable=False, index=True),
+    Column("account", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("time_ms", Integer, nullable=False),
     Column("reference", Text, nullable=False),
+    # The entry's place in its account's chain, and what chains it to the one before (`chain`).
+    Column("number", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Index("ledger_entry_in_chain", "account", "number", unique=True),
     sqlite_strict=True,
 )
 
@@ -105,7 +109,6 @@ transfer = Table(
     Column("amount", Text, nullable=False),
     Column("code", Text, nullable=False),
     PrimaryKeyConstraint("entry", "position"),
-    Index("transfer_of_account", "account"),
     sqlite_strict=True,
 )
 
@@ -152,6 +155,8 @@ deployment = Table(
     Column("kind", Text, nullable=False),
     Column("world", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
+    # How many deeds were ever audited; the database itself counts them.
+    Column("audited", Integer, nullable=False),
     sqlite_strict=True,
 )
 
@@ -176,6 +181,7 @@ audit = Table(
     Column("what", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("digest", Text, nullable=False),
     sqlite_strict=True,
 )
 

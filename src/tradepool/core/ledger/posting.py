@@ -11,8 +11,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
-from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.by_hand import BookCorrected, PositionAdopted
 from tradepool.domain.command import RecordRelease
+from tradepool.domain.errors import InvalidInput
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, LedgerEntryId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
@@ -20,8 +21,15 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Side
 
 
+class NegativeOpening(InvalidInput):
+    """The venue says that account {account} holds {amount} {asset}, and nobody holds less than nothing: its books are not opened; look at the account there, then start again."""
+
+
 def opening_entry(account: AccountId, time_ms: int, balances: tuple[Balance, ...]) -> LedgerEntry:
-    """What the venue held when the platform took the account over, as the owner's capital."""
+    """What the venue held when the platform took the account over, as the owner's capital. NegativeOpening."""
+    for balance in balances:
+        if balance.total < 0:
+            raise NegativeOpening(account=account, amount=balance.total, asset=balance.asset)
     transfers = tuple(
         Transfer(
             debit=LedgerCode.VENUE,
@@ -31,7 +39,7 @@ def opening_entry(account: AccountId, time_ms: int, balances: tuple[Balance, ...
             code=TransferCode.OPENING,
         )
         for balance in balances
-        if balance.total > 0
+        if balance.total
     )
     return _entry(account, time_ms, transfers, "opening")
 
@@ -95,6 +103,14 @@ def released_entry(account: AccountId, release: RecordRelease, market: Market) -
         code=TransferCode.RELEASED,
     )
     return _entry(account, release.time_ms, (moved,), f"released:{market.id}:{release.time_ms}")
+
+
+def correction_entry(account: AccountId, event: BookCorrected) -> LedgerEntry:
+    """What two people found to be wrong in the books, put right by an entry of its own."""
+    moved = Transfer(
+        debit=event.debit, credit=event.credit, asset=event.asset, amount=event.amount, code=TransferCode.CORRECTION
+    )
+    return _entry(account, event.time_ms, (moved,), f"correction:{event.time_ms}")
 
 
 def _swap(asset: str, amount: Decimal, *, received: bool, code: TransferCode) -> Transfer:

@@ -12,6 +12,7 @@ import msgspec
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.verify import verify_books
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.balance import Balance
 from tradepool.domain.event import OrderRejected
@@ -57,7 +58,7 @@ class Found(NamedTuple):
 
 
 def compare(place: Place, state: VenueState) -> Found:
-    """All accounts' journals and ledgers against the venue."""
+    """All accounts' journals and ledgers against the venue, and against each other."""
     connection = open_store(place.database, "NORMAL")
     try:
         journal, books = DatabaseJournal(connection), DatabaseBooks(connection)
@@ -74,6 +75,7 @@ def compare(place: Place, state: VenueState) -> Found:
             totals = trial_balance(books.transfers(account))
             differs = {asset: left for asset, left in ledger_minus_venue(totals, balances).items() if left}
             off += [f"{account}: {asset} by {left}" for asset, left in differs.items()]
+        off += [f"{fault.table} {fault.row}: {fault.why}" for fault in verify_books(connection)]
         accounts = state.accounts.values()
         return Found(lost, doubled, off, sum(len(a.orders) for a in accounts), sum(len(a.trades) for a in accounts))
     finally:

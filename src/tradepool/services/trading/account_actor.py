@@ -10,10 +10,8 @@ from tradepool.core.account.account import Account
 from tradepool.core.account.flows import entries_off
 from tradepool.core.account.slot import with_closes
 from tradepool.core.account.snapshot import put_back, taken
-from tradepool.core.ledger.flows import flow_entry
-from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
-from tradepool.domain.by_hand import PositionAdopted
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
+from tradepool.core.ledger.booked import entries_of
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.denial import Denial, sentence_of
 from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.event import (
@@ -25,9 +23,7 @@ from tradepool.domain.event import (
     StreamLost,
 )
 from tradepool.domain.fill import Fill
-from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
-from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
@@ -38,6 +34,8 @@ from tradepool.services.trading.sender import Sender, command_name
 
 # A snapshot is written with every so many events of an account: a restart reads one, and fewer events than that.
 SNAPSHOT_EVERY = 256
+# A venue's clock and its candles' may differ by so much; a fill that is older than its order by more tells of a broken one.
+CLOCK_BACK_MS = 10_000
 STOPS = (Purpose.STOP, Purpose.TRAILING)
 
 log = telemetry.logger(__name__)
@@ -58,12 +56,17 @@ class JournalRefuses(BrokenLaw):
     """The journal will never take what account {account} has just done ({why}): it is stopped, its stops go on and nothing else is sent; run tradepool stop and start, which goes on from where the journal ends, and please report it."""
 
 
+class ClockBackwards(TradepoolError):
+    """Fill {fill} of account {account} is dated {seconds} s before its order was made: a clock has gone backwards; it is booked and protected, and nothing is entered: look at the clocks (tradepool doctor), then start again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What an event did, and what is wanted because of it."""
+    """What an event did, and what is wanted because of it; `odd` stops the account once that is written down."""
 
     record: Record
     commands: Sequence[Command]
+    odd: TradepoolError | None = None
 
 
 class AccountActor:
@@ -89,6 +92,7 @@ class AccountActor:
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
         self.on_applied: Callable[[AccountActor], None] = lambda actor: None
+        self.on_odd: Callable[[TradepoolError], None] = lambda error: sender.halt()
         self.on_balances: OnBalances = lambda balances, time_ms: None
         self.together: Callable[[AccountActor, Event], Awaitable[None]] | None = None
         self._last_fills: dict[MarketId, FillId] = {}
@@ -185,7 +189,7 @@ class AccountActor:
         self.write()
         if event is self._next:
             self._next = None
-        event = with_closes(event, self.account.slots.values())
+        event, odd = with_closes(event, self.account.slots.values()), self._backwards(event)
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return None
@@ -195,7 +199,7 @@ class AccountActor:
             self._protect(commands)
             return None
         self._note(event, commands)
-        decided = Decided(self._record(self.sequence + 1, event, commands), commands)
+        decided = Decided(self._record(self.sequence + 1, event, commands), commands, odd)
         self.sequence += 1
         self._unwritten = decided
         return decided
@@ -235,6 +239,17 @@ class AccountActor:
             if isinstance(each, RecordRefusal):
                 _tell(each.refusal)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
+        if decided is not None and decided.odd is not None:
+            log.error("an event makes no sense", account=self.account.account.id, why=str(decided.odd))
+            self.on_odd(decided.odd)
+
+    def _backwards(self, event: Event) -> TradepoolError | None:
+        """A fill that is older than its order. It is a fact all the same: what was bought has to be booked and protected."""
+        order = self.account.orders.get(event.fill.client_order_id) if isinstance(event, OrderFilled) else None
+        early_ms = order.request.time_ms - event.time_ms if order is not None else 0
+        if early_ms <= CLOCK_BACK_MS or not isinstance(event, OrderFilled):
+            return None
+        return ClockBackwards(fill=event.fill.fill_id, account=self.account.account.id, seconds=early_ms // 1_000)
 
     def with_fees(self, market: Market) -> Market:
         """A market as it is listed, with this account's fees as far as they are known."""
@@ -259,7 +274,7 @@ class AccountActor:
             sequence=sequence,
             as_of_ms=self.account.as_of_ms,
             event=event,
-            entries=[*self._entries(event), *self._released(commands)],
+            entries=entries_of(self.account, event, commands),
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
@@ -273,29 +288,6 @@ class AccountActor:
             last_fills=dict(self._last_fills),
             fills_before=dict(self._fills_before),
         )
-
-    def _entries(self, event: Event) -> list[LedgerEntry]:
-        match event:
-            case AccountOpened():
-                return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
-            case OrderFilled(fill=fill):
-                return [self._booked(fill)]
-            case OrdersAdopted(fills=fills):
-                return [self._booked(fill) for fill in fills]
-            case FlowSeen():
-                return [flow_entry(self.account.account.id, event)]
-            case PositionAdopted():
-                return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
-        return []
-
-    def _booked(self, fill: Fill) -> LedgerEntry:
-        ours = self.account.naming.whose(fill.client_order_id, self.account.account.number).known
-        return (fill_entry if ours else outside_entry)(fill, self.account.slots[fill.market].market)
-
-    def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
-        account, slots = self.account.account.id, self.account.slots
-        released = [command for command in commands if isinstance(command, RecordRelease)]
-        return [released_entry(account, release, slots[release.market].market) for release in released]
 
     def _note(self, event: Event, commands: Sequence[Command]) -> None:
         if isinstance(event, OrderFilled):

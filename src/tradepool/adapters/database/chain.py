@@ -1,0 +1,141 @@
+"""Hash chains: every entry of an account's ledger, and every audited deed, says what it says and what came before it.
+
+A row's digest is over the digest of the row before and over all that the row says. Whoever edits, removes or inserts one
+by SQL breaks the chain there, and `verify` names it. The form of what is digested is for good: rows that were written are
+compared with it. The first row of a chain follows "".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Integer, Text, bindparam, insert, literal, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.codec import encode
+from tradepool.domain.deed import Deed
+from tradepool.domain.ids import AccountId
+from tradepool.domain.ledger import LedgerEntry
+
+# What SQLite calls the digest; `engine` gives it to each connection.
+SHA256 = "tradepool_sha256"
+_e = tables.ledger_entry.c
+_LAST = select(_e.number, _e.digest).where(_e.account == bindparam("account")).order_by(_e.number.desc()).limit(1)
+
+
+def digest_of(told: str) -> str:
+    """SHA-256 of a text, in hexadecimal; what SQL computes of an audit's row, too.
+
+    >>> digest_of("")[:8]
+    'e3b0c442'
+    """
+    return sha256(told.encode()).hexdigest()
+
+
+def entry_digest(previous: str, entry: Sequence[object], transfers: Sequence[Sequence[object]]) -> str:
+    """The digest of an entry (id, account, number, sequence, time_ms, reference) and its transfers (debit, credit, asset,
+    amount, code)."""
+    return digest_of(previous + encode([entry, transfers]))
+
+
+def deed_body(deed: Deed) -> str:
+    """All that a deed says; its digest is of the one before and this."""
+    return encode([deed.time_ms, deed.by, deed.what, deed.scope, deed.reason])
+
+
+# ---- the ledger: one writer of an account, which keeps the last link in memory
+
+
+class Chains:
+    """The last link of each account's chain, read once; `forget` what was linked in a transaction that failed."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Nothing is read before it is asked for."""
+        self._connection = connection
+        self._last = dict[AccountId, tuple[int, str]]()
+
+    def forget(self) -> None:
+        """Read anew what is asked for next."""
+        self._last.clear()
+
+    def rows(self, sequence: int, entry: LedgerEntry) -> tuple[dict[str, object], list[dict[str, object]]]:
+        """An entry that an event of that sequence made, as the next link: its row, and its transfers'."""
+        account = entry.account
+        number, previous = self._last.get(account) or self._read(account)
+        number += 1
+        moved = [(t.debit.value, t.credit.value, t.asset, format(t.amount, "f"), t.code.value) for t in entry.transfers]
+        told = (entry.id, account, number, sequence, entry.time_ms, entry.reference)
+        digest = entry_digest(previous, told, moved)
+        self._last[account] = number, digest
+        row = {"id": entry.id, "account": account, "number": number, "sequence": sequence}
+        row |= {"time_ms": entry.time_ms, "reference": entry.reference, "digest": digest}
+        return row, [
+            {
+                "entry": entry.id,
+                "position": position,
+                "account": account,
+                "debit": debit,
+                "credit": credit,
+                "asset": asset,
+                "amount": amount,
+                "code": code,
+            }
+            for position, (debit, credit, asset, amount, code) in enumerate(moved)
+        ]
+
+    def _read(self, account: AccountId) -> tuple[int, str]:
+        found = self._connection.execute(_LAST, {"account": account}).first()
+        return (0, "") if found is None else (found.number, found.digest)
+
+
+# ---- the audit: written by every process, so the database itself looks for the last link
+
+
+class _Link(FunctionElement[str]):
+    """The digest of a deed, out of its body and the last digest there is."""
+
+    type = Text()
+    inherit_cache = True
+    name = "link"
+
+
+class _Next(FunctionElement[int]):
+    """The number of the next deed."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "next"
+
+
+@compiles(_Link, "sqlite")
+def _linked(element: _Link, compiler: Any, **options: Any) -> str:
+    """The write lock is taken before the last one is looked for."""
+    body = compiler.process(element.clauses, **options)
+    return f"{SHA256}(coalesce((select digest from audit order by id desc limit 1), '') || {body})"
+
+
+@compiles(_Next, "sqlite")
+def _numbered(element: _Next, compiler: Any, **options: Any) -> str:
+    return "(select coalesce(max(id), 0) + 1 from audit)"
+
+
+@compiles(_Link)
+def _body(element: _Link, compiler: Any, **options: Any) -> str:
+    """A server's statement sees what stood when it began: a trigger links, which waits for whoever audits beside it."""
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_Next)
+def _unnumbered(element: _Next, compiler: Any, **options: Any) -> str:
+    return "0"
+
+
+def audited(deed: Deed) -> Executable:
+    """What writes a deed down as the next link, beside what it changed."""
+    row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
+    body = literal(deed_body(deed), Text())
+    return insert(tables.audit).values(id=_Next(), digest=_Link(body), **row)
