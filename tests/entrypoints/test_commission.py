@@ -17,12 +17,14 @@ import pytest
 from tests.entrypoints.console import Console, console_of
 from tests.nouns import BTC, MANDATE, fill
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.balance import Balance
+from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
 from tradepool.domain.ids import AccountId, FillId
 from tradepool.domain.order import Side
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.commission_books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.ports.journal import Record
 
@@ -80,7 +82,19 @@ def mandate(sequence: int, day: int, capital: str, month: int = 9) -> None:
 
 
 def opened(day: int = 18) -> None:
-    """The account was taken over in September."""
+    """The account was taken over in September, and its mandate may trade real money."""
+    with books_open(deployed_from(None)) as connection:
+        DatabasePromotions(connection).promote(
+            Promotion(
+                time_ms=at(day) - 1,
+                by="eva",
+                mandate=MANDATE.id,
+                strategy_id=MANDATE.strategy_id,
+                before=Mode.SHADOW,
+                after=Mode.LIVE,
+                reason="",
+            )
+        )
     mandate(1, day, "1800")
     balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
     with journal() as books:

@@ -100,6 +100,8 @@ class Denial(StrEnum):
     CANARY_ORDER = "canary_order", "the order is larger than a canary's may be"
     CANARY_POSITIONS = "canary_positions", "as many positions are open as a canary may have"
     CANARY_EXPOSURE = "canary_exposure", "a canary may not have more at stake"
+    UNPAID = "unpaid", "the commission is unpaid for two weeks; nothing is entered until it is paid, exits go on"
+    UNPAID_REDUCE_ONLY = "unpaid_reduce_only", "the commission is unpaid for a month: only exits until it is paid"
     REPLACED = "replaced", "another instance has taken this deployment over"
 
     # ---- the venue

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import ByHand
+from tradepool.domain.charge import Charge
 from tradepool.domain.denial import Denial
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, MarketId, VenueOrderId
@@ -183,4 +184,5 @@ Event = (
     | MandateChanged
     | OrdersAdopted
     | ByHand
+    | Charge
 )

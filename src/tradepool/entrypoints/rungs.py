@@ -14,6 +14,7 @@ from tradepool.domain.deployment import Mode, mode_of
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
 from tradepool.entrypoints.deployment import Seated
+from tradepool.entrypoints.dunning import Dunning
 
 SHADOW = "shadow"
 
@@ -24,13 +25,17 @@ class Rungs:
     def __init__(self, connection: Connection) -> None:
         """Of the deployment whose database this is."""
         self.promotions = DatabasePromotions(connection)
+        self.dunning = Dunning(connection)
 
     def of(self, seat: Seated) -> Mode:
         """How far a mandate goes."""
         return mode_of(seat.ceiling, seat.mandate.strategy_id, self.promotions.newest(seat.mandate.id))
 
     def may_enter(self, seat: Seated, account: Account, request: OrderRequest) -> str:
-        """Why an entry may not go out on this rung; "" if it may."""
+        """Why an entry may not go out on this rung, or of a user who has not paid (R26); "" if it may."""
+        return self.dunning.may_enter(seat.user.id) or self._on_rung(seat, account, request)
+
+    def _on_rung(self, seat: Seated, account: Account, request: OrderRequest) -> str:
         match self.of(seat):
             case Mode.SHADOW:
                 return SHADOW
@@ -52,7 +57,7 @@ class Rungs:
             purpose=Purpose.ENTRY,
             time_ms=0,
         )
-        return self.may_enter(seat, account, entry)
+        return self.dunning.may_adopt(seat.user.id) or self._on_rung(seat, account, entry)
 
     def cap(self, seat: Seated, account: Account, time_ms: int) -> OrdersCapped | None:
         """What an account has to hear so that it sizes for its rung; None where it does already."""

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     DISK_LOW = "disk low"
     DISK_FULL = "disk full"
     BLIND = "blind"
+    UNPAID = "unpaid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ RULES: Mapping[Kind, Rule] = {
     Kind.DISK_LOW: Rule(unsafe=False),
     Kind.DISK_FULL: Rule(),
     Kind.BLIND: Rule(after_ms=10_000),
+    Kind.UNPAID: Rule(unsafe=False),
 }
 
 

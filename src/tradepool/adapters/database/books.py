@@ -18,6 +18,7 @@ from tradepool.domain.order import Refusal
 from tradepool.domain.trade import Trade
 
 LAST_FILLS = 20
+LAST = 2**53
 
 
 class DatabaseBooks:
@@ -32,13 +33,14 @@ class DatabaseBooks:
         for entry in self.entries(account, after):
             yield from entry.transfers
 
-    def entries(self, account: AccountId, after: int = 0) -> Iterator[LedgerEntry]:
-        """Every ledger entry of an account that an event after that sequence made, in the order it was booked."""
+    def entries(self, account: AccountId, after: int = 0, until: int = LAST) -> Iterator[LedgerEntry]:
+        """Every ledger entry of an account that an event after that sequence (and up to `until`) made, in the order it was
+        booked."""
         t, e = tables.transfer, tables.ledger_entry
         query = (
             select(e.c.id, e.c.time_ms, e.c.reference, t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
             .join(t, e.c.id == t.c.entry)
-            .where(e.c.account == account, e.c.sequence > after)
+            .where(e.c.account == account, e.c.sequence > after, e.c.sequence <= until)
             .order_by(e.c.sequence, e.c.id, t.c.position)
         )
         rows = self._connection.execute(query).all()

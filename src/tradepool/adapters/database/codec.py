@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tradepool.domain import by_hand
+from tradepool.domain import by_hand, charge
 from tradepool.domain import event as events
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import Event
@@ -37,6 +37,12 @@ EVENT_KINDS: dict[str, type[Event]] = {
         by_hand.PositionReleased,
         by_hand.OrdersCapped,
         by_hand.LotShrunk,
+        charge.PeriodSettled,
+        charge.CommissionPaid,
+        charge.PeriodsCorrected,
+        charge.GoodwillOffered,
+        charge.GoodwillGiven,
+        charge.ScheduleAgreed,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -29,6 +29,7 @@ from tradepool.core.account.slot import Entry, Slot, Working, note_others
 from tradepool.core.account.terms import REASON_CODES, REFUSALS, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.domain.by_hand import ByHand
+from tradepool.domain.charge import Charge
 from tradepool.domain.command import Cancel, Command, RecordRefusal
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import BrokenLaw
@@ -124,7 +125,7 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
-            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed():
+            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed() | Charge():
                 self.changed = take(self, event)
             case ByHand():
                 self.changed = by_hand.wished(self, self.outbox, event)

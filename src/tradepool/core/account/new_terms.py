@@ -18,6 +18,7 @@ from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
+from tradepool.domain.charge import Charge
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import OffGrid, TradepoolError
 from tradepool.domain.event import EntriesResumed, MandateChanged, OrdersAdopted, TermsSeen
@@ -46,7 +47,7 @@ class GridsApart(TradepoolError):
     """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
 
 
-def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed) -> bool:
+def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed | Charge) -> bool:
     """What is only heard at a start, or of a person: whether it is news. GridsApart, BrokenLaw."""
     match event:
         case TermsSeen():
@@ -55,6 +56,9 @@ def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | E
             return take_mandate(account, event)
         case EntriesResumed():
             return resume(account, event)
+        case Charge():
+            # Of an account that only holds a bill.
+            return False
     return adopt(account, event)
 
 

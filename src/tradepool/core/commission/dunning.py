@@ -27,7 +27,12 @@ def standing(invoiced_ms: int, now_ms: int, *, paid: bool) -> Standing:
     >>> standing(0, 400 * day, paid=True).value
     'good'
     """
-    days = (now_ms - invoiced_ms) // DAY_MS
+    days = days_unpaid(invoiced_ms, now_ms)
     if paid or days < ENTRIES_OFF_DAYS:
         return Standing.GOOD
     return Standing.ENTRIES_OFF if days < REDUCE_ONLY_DAYS else Standing.REDUCE_ONLY
+
+
+def days_unpaid(invoiced_ms: int, now_ms: int) -> int:
+    """Whole days since an invoice."""
+    return (now_ms - invoiced_ms) // DAY_MS

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
+from tradepool.adapters.database import price_tables
 from tradepool.adapters.database.tables import METADATA
 
+# Those of modules of their own are known once they are imported.
+assert price_tables.recorded_price.metadata is METADATA
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
