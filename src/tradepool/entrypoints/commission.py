@@ -31,7 +31,7 @@ from tradepool.entrypoints.commission_books import Asked, Books
 from tradepool.entrypoints.commission_books import books_open as books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import me
-from tradepool.entrypoints.venue_prices import Way
+from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.runtime.clock import RealClock
 
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
@@ -102,14 +102,14 @@ def month_ms(month: str | None, now_ms: int) -> tuple[int, int]:
     return int(first.timestamp()) * 1_000, int(after.timestamp()) * 1_000
 
 
-def preview(deployed: Deployed, connection: Connection, way: Way, user: str, month: str | None) -> Preview:
+def preview(deployed: Deployed, connection: Connection, source: PriceSource, user: str, month: str | None) -> Preview:
     """How a period of a user stands now; prices that are not on record are asked of the venue and written down.
 
     NoSuchUser, NotAMonth, NeverTraded, and what asking the venue raises.
     """
-    now_ms = way[0].now_ms()
+    now_ms = source.now_ms()
     asked = _asked(deployed, connection, user, month, now_ms)
-    counted = Books(deployed, connection, way).counted(asked)
+    counted = Books(deployed, connection, source).counted(asked)
     charged = deployed.deployment.kind is Kind.LIVE
     outcome = outcome_of(counted.facts)
     return Preview(facts=counted.facts, outcome=outcome, charged=charged, unpriced=list(counted.unpriced))
@@ -136,38 +136,40 @@ def _asked(deployed: Deployed, connection: Connection, user: str, month: str | N
     )
 
 
-def settle(deployed: Deployed, connection: Connection, way: Way, user: str, month: str) -> SettledPeriod:
+def settle(deployed: Deployed, connection: Connection, source: PriceSource, user: str, month: str) -> SettledPeriod:
     """Write a month's statement down; its mark is what the next one is measured from.
 
     NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, and what `preview` raises.
     """
-    now_ms = way[0].now_ms()
+    now_ms = source.now_ms()
     asked = _asked(deployed, connection, user, month, now_ms)
     if deployed.deployment.kind is not Kind.LIVE:
         raise NeverCharged(user=user)
     if now_ms < asked.period.closes_ms + READY_MS:
         raise NotOverYet(ends=day_of(asked.period.closes_ms))
-    return _settle(deployed, connection, way, asked, month)
+    return _settle(deployed, connection, source, asked, month)
 
 
-def settle_now(deployed: Deployed, connection: Connection, way: Way, user: str, *, leaving: bool) -> SettledPeriod:
+def settle_now(
+    deployed: Deployed, connection: Connection, source: PriceSource, user: str, *, leaving: bool
+) -> SettledPeriod:
     """End the running period this minute and write its statement down: because the user leaves (R8), which needs that
     nothing of ours is held any more, or because another schedule begins (R17).
 
     NeverCharged, StillHeld, NotPriced, SettleInOrder, and what `preview` raises.
     """
-    now_ms = way[0].now_ms() // MINUTE_MS * MINUTE_MS
+    now_ms = source.now_ms() // MINUTE_MS * MINUTE_MS
     asked = _asked(deployed, connection, user, None, now_ms)
     if deployed.deployment.kind is not Kind.LIVE:
         raise NeverCharged(user=user)
     period = Period(opened_ms=asked.period.opened_ms, closes_ms=now_ms, joined=asked.period.joined)
     asked = replace(asked, period=period)
-    if leaving and (lots := Books(deployed, connection, way).counted(asked).facts.open_lots):
+    if leaving and (lots := Books(deployed, connection, source).counted(asked).facts.open_lots):
         raise StillHeld(user=user, lots=", ".join(f"{each.lot.quantity} {each.lot.asset}" for each in lots))
-    return _settle(deployed, connection, way, asked, "the time until now")
+    return _settle(deployed, connection, source, asked, "the time until now")
 
 
-def _settle(deployed: Deployed, connection: Connection, way: Way, asked: Asked, month: str) -> SettledPeriod:
+def _settle(deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str) -> SettledPeriod:
     rows, user, period = DatabaseSettlements(connection), asked.user, asked.period
     before = settled_periods(rows.charges(user))
     if any(each.closes_ms >= period.closes_ms for each in before):
@@ -175,7 +177,7 @@ def _settle(deployed: Deployed, connection: Connection, way: Way, asked: Asked, 
     expected = before[-1].closes_ms if before else None
     if (expected is None and not period.joined) or (expected is not None and expected != period.opened_ms):
         raise SettleInOrder(missing="an earlier month", user=user, month=month)
-    counted = Books(deployed, connection, way).counted(asked)
+    counted = Books(deployed, connection, source).counted(asked)
     if counted.unpriced:
         raise NotPriced(user=user, assets=", ".join(counted.unpriced[:3]))
     text = statement(counted.facts)

@@ -31,7 +31,7 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.mandate import Mandate
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.venue_prices import Way, closes_of
+from tradepool.entrypoints.venue_prices import PriceSource
 
 
 class NotOnRecord(TradepoolError):
@@ -78,12 +78,12 @@ def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
 
 
 class Books:
-    """A deployment's books, as far as commission reads them. With a way to the venue, prices that are missing are asked for
-    and written down; without one they are an error, NotOnRecord."""
+    """A deployment's books, as far as commission reads them. With a source, prices that are missing are asked for and written
+    down; without one they are an error, NotOnRecord."""
 
-    def __init__(self, deployed: Deployed, connection: Connection, way: Way | None = None) -> None:
+    def __init__(self, deployed: Deployed, connection: Connection, source: PriceSource | None = None) -> None:
         """`connection` is to the deployment's database."""
-        self._deployed, self._way = deployed, way
+        self._deployed, self._source = deployed, source
         self._ledger, self._journal = DatabaseBooks(connection), DatabaseJournal(connection)
         self._prices, self._promotions = DatabasePrices(connection), DatabasePromotions(connection)
 
@@ -120,10 +120,10 @@ class Books:
             facts = _facts(asked, told, prices)
             if not prices.missing:
                 return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
-            if self._way is None:
+            if self._source is None:
                 first = " ".join(map(str, min(prices.missing)))
                 raise NotOnRecord(count=len(prices.missing), first=first)
-            self._prices.add(closes_of(self._deployed, self._way, prices.missing))
+            self._prices.add(self._source.closes(prices.missing))
 
     def _entries(self, account: AccountId, until: int, period: Period) -> list[LedgerEntry]:
         booked = self._ledger.entries(account, until=until)

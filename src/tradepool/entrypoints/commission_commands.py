@@ -34,20 +34,20 @@ def commission_preview(
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.dunning import Dunning
     from tradepool.entrypoints.saying import show
-    from tradepool.entrypoints.venue_prices import way_to
+    from tradepool.entrypoints.venue_prices import source_of
     from tradepool.presentation.commission_page import commission_page
 
     deployed = deployed_from(config)
     deployed.refuse_unknown_user(user)
-    way = way_to(deployed)
+    source = source_of(deployed)
     with books_open(deployed) as connection:
-        seen = commission.preview(deployed, connection, way, user, month)
+        seen = commission.preview(deployed, connection, source, user, month)
         unpaid = Dunning(connection).words(UserId(user))
     if json:
         print(statement(seen.facts), flush=True)
         return
     facts = seen.facts
-    notes = [coming_tier(facts.flows, facts.period.closes_ms, way[0].now_ms(), facts.schedule)]
+    notes = [coming_tier(facts.flows, facts.period.closes_ms, source.now_ms(), facts.schedule)]
     if not seen.charged:
         notes.append("Play money: this is what it would be; it is never charged (R25).")
     if seen.outcome.provisional:
@@ -72,7 +72,7 @@ def commission_settle(
     from tradepool.entrypoints.commission_books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
-    from tradepool.entrypoints.venue_prices import way_to
+    from tradepool.entrypoints.venue_prices import source_of
 
     deployed = deployed_from(config)
     deployed.refuse_unknown_user(user)
@@ -80,11 +80,11 @@ def commission_settle(
         raise commission.NotAMonth(month=repr(month))
     confirmed("commission settle", Scope(ScopeKind.USER, user), reason or "settlement")
     with books_open(deployed) as connection:
-        way = way_to(deployed)
+        source = source_of(deployed)
         if month is None:
-            settled = commission.settle_now(deployed, connection, way, user, leaving=True)
+            settled = commission.settle_now(deployed, connection, source, user, leaving=True)
         else:
-            settled = commission.settle(deployed, connection, way, user, month)
+            settled = commission.settle(deployed, connection, source, user, month)
     named = month or commission.day_of(settled.closes_ms)[:10]
     print(f"Settled; the statement: tradepool commission statement {settled.user} {named}")
 
@@ -161,14 +161,14 @@ def commission_correct(user: Name, *, reason: Reason = None, config: Config = No
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
     from tradepool.entrypoints.saying import show
-    from tradepool.entrypoints.venue_prices import way_to
+    from tradepool.entrypoints.venue_prices import source_of
     from tradepool.presentation.commission_page import correction_page
 
     deployed = deployed_from(config)
     deployed.refuse_unknown_user(user)
     wish = confirmed("commission correct", Scope(ScopeKind.USER, user), reason)
     with books_open(deployed) as connection:
-        done = correct(deployed, connection, way_to(deployed), user, wish.reason)
+        done = correct(deployed, connection, source_of(deployed), user, wish.reason)
     show(correction_page(user, done.periods, done.change))
 
 
@@ -213,7 +213,7 @@ def commission_schedule(
     from tradepool.entrypoints.commission_deeds import NoConsent, agree
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
-    from tradepool.entrypoints.venue_prices import way_to
+    from tradepool.entrypoints.venue_prices import source_of
 
     deployed = deployed_from(config)
     deployed.refuse_unknown_user(user)
@@ -221,5 +221,5 @@ def commission_schedule(
         raise NoConsent
     confirmed("commission schedule", Scope(ScopeKind.USER, user), consent)
     with books_open(deployed) as connection:
-        from_ms = agree(deployed, connection, way_to(deployed), user, tiers, consent, now=now)
+        from_ms = agree(deployed, connection, source_of(deployed), user, tiers, consent, now=now)
     print(f"These rates hold for {user} from {day_of(from_ms)} UTC on.")

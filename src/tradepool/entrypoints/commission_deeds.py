@@ -8,9 +8,11 @@ from decimal import Decimal, InvalidOperation
 
 from sqlalchemy import Connection
 
+from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.bill import mark_of, open_offer, settled_periods, unpaid
 from tradepool.core.commission.exact import ZERO, exact
+from tradepool.core.commission.recorded import Recorded, bid_of
 from tradepool.core.commission.schedule import Schedule, Tier
 from tradepool.core.commission.settlement import Goodwill, Settled, pnl_of
 from tradepool.core.commission.settlement import settle as charged_for
@@ -24,14 +26,18 @@ from tradepool.domain.charge import (
     PeriodSettled,
     ScheduleAgreed,
 )
-from tradepool.domain.errors import InvalidInput
-from tradepool.domain.ids import AccountId, UserId
+from tradepool.domain.deployment import Kind
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.commission import audit, day_of, month_ms, settle_now, settled_of
-from tradepool.entrypoints.commission_books import Asked, Books
+from tradepool.entrypoints.commission_books import Asked, Books, books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import me
-from tradepool.entrypoints.venue_prices import Way
+from tradepool.entrypoints.venue_prices import PriceSource, bid_for, way_to
+from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
+
+log = telemetry.logger(__name__)
 
 
 class NothingToCorrect(InvalidInput):
@@ -58,6 +64,24 @@ class Corrected:
     change: Decimal
 
 
+def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
+    """R8: write down what the book gives for a lot that has just been taken over. Where that is not to be had, the median of
+    the minutes counts alone."""
+    if deployed.deployment.kind is not Kind.LIVE:
+        return
+    way, amount = way_to(deployed), Decimal(quantity)
+    try:
+        bid = bid_for(deployed, way, MarketId(market), amount)
+    except TradepoolError as error:
+        log.warning("no bid for a lot that was released", market=market, error=str(error))
+        return
+    key = bid_of(MarketId(market), amount, way[0].now_ms())
+    with books_open(deployed) as connection:
+        prices = DatabasePrices(connection)
+        if bid is not None and key not in prices.of(deployed.venue.id):
+            prices.add({key: Recorded(bid)})
+
+
 def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> Decimal:
     """The user paid all that he owed up to and with a settled month; how much that was. Paying moves no mark (R25)."""
     held = settled_of(deployed, connection, user, month)
@@ -75,14 +99,14 @@ def _owed(charges: Sequence[Charge], until_ms: int) -> Decimal:
     return sum((each.unpaid for each in unpaid(charges) if each.charge.time_ms <= until_ms), ZERO)
 
 
-def correct(deployed: Deployed, connection: Connection, way: Way, user: str, reason: str) -> Corrected:
+def correct(deployed: Deployed, connection: Connection, source: PriceSource, user: str, reason: str) -> Corrected:
     """R23: settle every period again by what the books hold now, each at its own rate, and charge or credit the difference.
 
     NothingToCorrect, and what asking the venue raises.
     """
     deployed.refuse_unknown_user(user)
-    rows, books = DatabaseSettlements(connection), Books(deployed, connection, way)
-    charges, now_ms, held = rows.charges(UserId(user)), way[0].now_ms(), books.now(user)
+    rows, books = DatabaseSettlements(connection), Books(deployed, connection, source)
+    charges, now_ms, held = rows.charges(UserId(user)), source.now_ms(), books.now(user)
     statements = {each.opened_ms: each.statement for each in rows.of(UserId(user))}
     mark, found = ZERO, list[tuple[PeriodSettled, Settled]]()
     for period in settled_periods(charges):
@@ -152,7 +176,14 @@ def goodwill(deployed: Deployed, connection: Connection, user: str, amount: str,
 
 
 def agree(
-    deployed: Deployed, connection: Connection, way: Way, user: str, tiers: Sequence[str], consent: str, *, now: bool
+    deployed: Deployed,
+    connection: Connection,
+    source: PriceSource,
+    user: str,
+    tiers: Sequence[str],
+    consent: str,
+    *,
+    now: bool,
 ) -> int:
     """R17: other rates from the next T on, or from now on, when what was earned so far is settled first at the old ones;
     since when they hold. Never back in time. NoConsent, NotATier, BadSchedule, and what `settle_now` raises."""
@@ -160,9 +191,9 @@ def agree(
     if not consent.strip():
         raise NoConsent
     schedule = Schedule(name=f"agreed {day_of(_now_ms())[:10]}", tiers=tuple(_tier(text) for text in tiers))
-    time_ms = way[0].now_ms()
+    time_ms = source.now_ms()
     if now:
-        from_ms = settle_now(deployed, connection, way, user, leaving=False).closes_ms
+        from_ms = settle_now(deployed, connection, source, user, leaving=False).closes_ms
     else:
         from_ms = month_ms(None, time_ms)[1]
     charge = ScheduleAgreed(

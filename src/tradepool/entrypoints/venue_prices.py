@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from tradepool.adapters.exchanges.ccxt_books import CcxtBooks
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
@@ -46,6 +48,20 @@ def way_to(deployed: Deployed) -> Way:
     if served is None:
         raise ExchangeAway(folder=folder_of(deployed), why="it is not running")
     return clock_of(served), transport_of(served)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSource:
+    """The venue's time, and its closes of minutes."""
+
+    now_ms: Callable[[], int]
+    closes: Callable[[Collection[Minute]], Mapping[Minute, Recorded]]
+
+
+def source_of(deployed: Deployed) -> PriceSource:
+    """The deployment's venue, asked when something is missing. ExchangeAway."""
+    way = way_to(deployed)
+    return PriceSource(way[0].now_ms, partial(closes_of, deployed, way))
 
 
 def closes_of(deployed: Deployed, way: Way, wanted: Collection[Minute]) -> dict[Minute, Recorded]:

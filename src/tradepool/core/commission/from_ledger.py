@@ -229,7 +229,7 @@ class _Reading:
         quantity = min(max(ZERO, base.amount - early), lot.quantity)
         if quantity:
             price = self.prices.taken(base.asset, quote, entry.time_ms)
-            bid = self.prices.bid(base.asset, quote, entry.time_ms)
+            bid = self.prices.bid(base.asset, quote, base.amount, entry.time_ms)
             worth = worth_taken_over(quantity, bid, price.price, TAKER_RATE)
             self.leave(entry, market, quantity, Priced(price=worth, provisional=price.provisional), "taken over")
 

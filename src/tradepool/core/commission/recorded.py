@@ -67,13 +67,14 @@ class Prices:
         """R8: the median of the five closes up to a moment."""
         return self._median(asset, quote, time_ms - (TAKE_OVER_CLOSES - 1) * MINUTE_MS, TAKE_OVER_CLOSES)
 
-    def bid(self, asset: str, quote: str, time_ms: int) -> Decimal | None:
-        """R8: what the book gave for a lot that was released, where it was looked at then."""
-        row = self._rows.get(bid_of(self._venue, asset, quote, time_ms))
-        if row is None:
-            return None
-        self.used[bid_of(self._venue, asset, quote, time_ms)] = row
-        return row.close
+    def bid(self, asset: str, quote: str, quantity: Decimal, time_ms: int) -> Decimal | None:
+        """R8: what the book gave for a lot that was released, where it was looked at then, or in the next minute."""
+        for at_ms in (time_ms, time_ms + MINUTE_MS):
+            key = bid_of(MarketId(f"{self._venue}:{asset}/{quote}"), quantity, at_ms)
+            if key in self._rows:
+                self.used[key] = self._rows[key]
+                return self._rows[key].close
+        return None
 
     def _median(self, asset: str, quote: str, first_ms: int, count: int) -> Priced:
         if asset == quote:
@@ -83,6 +84,10 @@ class Prices:
         return Priced(price=median, provisional=any(each.provisional for each in closes))
 
 
-def bid_of(venue: str, asset: str, quote: str, time_ms: int) -> Minute:
-    """Where the average bid for a lot is on record: beside the closes, under a name that no market has."""
-    return MarketId(f"{venue}:{asset}/{quote}#bid"), time_ms // MINUTE_MS * MINUTE_MS
+def bid_of(market: MarketId, quantity: Decimal, time_ms: int) -> Minute:
+    """Where the average bid for a lot is on record: beside the closes, under a name that no market has.
+
+    >>> bid_of(MarketId("binance:BTC/USDT"), Decimal("0.010"), 60_007)
+    ('binance:BTC/USDT#bid 0.01', 60000)
+    """
+    return MarketId(f"{market}#bid {quantity.normalize():f}"), time_ms // MINUTE_MS * MINUTE_MS
