@@ -14,8 +14,7 @@ from tradepool.core.commission.bill import mark_of, open_offer, settled_periods,
 from tradepool.core.commission.exact import ZERO, exact
 from tradepool.core.commission.recorded import Recorded, bid_of
 from tradepool.core.commission.schedule import Schedule, Tier
-from tradepool.core.commission.settlement import Goodwill, Settled, pnl_of
-from tradepool.core.commission.settlement import settle as charged_for
+from tradepool.core.commission.settlement import Correction, Goodwill, Settled, corrected
 from tradepool.core.commission.statement import facts_of, outcome_of
 from tradepool.domain.charge import (
     Charge,
@@ -28,7 +27,7 @@ from tradepool.domain.charge import (
 )
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.commission import audit, day_of, month_ms, settle_now, settled_of
 from tradepool.entrypoints.commission_books import Asked, Books, books_open
 from tradepool.entrypoints.deployment import Deployed
@@ -107,26 +106,25 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
     deployed.refuse_unknown_user(user)
     rows, books = DatabaseSettlements(connection), Books(deployed, connection, source)
     charges, now_ms, held = rows.charges(UserId(user)), source.now_ms(), books.now(user)
-    statements = {each.opened_ms: each.statement for each in rows.of(UserId(user))}
-    mark, found = ZERO, list[tuple[PeriodSettled, Settled]]()
-    for period in settled_periods(charges):
-        said = facts_of(statements[period.opened_ms])
+    said = {each.opened_ms: facts_of(each.statement) for each in rows.of(UserId(user))}
+    periods, before, anew = settled_periods(charges), list[Settled](), list[Decimal]()
+    for period in periods:
+        facts = said[period.opened_ms]
+        before.append(outcome_of(facts).settled)
         asked = Asked(
             user=UserId(user),
-            period=said.period,
-            schedule=said.schedule,
-            mark=mark,
+            period=facts.period,
+            schedule=facts.schedule,
+            mark=facts.mark,
             counted_ms=now_ms,
-            books={AccountId(account): held[AccountId(account)] for account in held},
+            books=held,
         )
-        facts = books.counted(asked).facts
-        pnl = pnl_of(facts.gains, facts.open_lots, said.schedule)
-        found.append((period, charged_for(pnl, mark, outcome_of(said).settled.rate, said.schedule)))
-        mark = found[-1][1].mark_after
-    change = _change(charges, found)
-    if not found or (not change and mark == mark_of(charges, found[-1][0].closes_ms)):
+        anew.append(outcome_of(books.counted(asked).facts).settled.pnl)
+    fixed = corrected(before, _changes(before, anew), Schedule())
+    change = _owed_more(charges, fixed)
+    if not periods or (not change and fixed.settled[-1].mark_after == mark_of(charges, periods[-1].closes_ms)):
         raise NothingToCorrect(user=user)
-    last = found[-1][0]
+    last, mark = periods[-1], fixed.settled[-1].mark_after
     charge = PeriodsCorrected(
         time_ms=_now_ms(),
         currency=last.currency,
@@ -139,14 +137,20 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
     )
     rows.write(UserId(user), charge)
     audit(deployed, connection, "commission correct", user, reason)
-    return Corrected(found, change)
+    return Corrected(list(zip(periods, fixed.settled, strict=True)), change)
 
 
 @exact
-def _change(charges: Sequence[Charge], found: Sequence[tuple[PeriodSettled, Settled]]) -> Decimal:
-    """What should have been charged, less what was, corrections before this one included."""
-    before = sum((each.amount for each in charges if isinstance(each, PeriodSettled | PeriodsCorrected)), ZERO)
-    return sum((settled.commission for _, settled in found), ZERO) - before
+def _changes(before: Sequence[Settled], anew: Sequence[Decimal]) -> dict[int, Decimal]:
+    """By how much the profit of each period alone is another one: profits are cumulative."""
+    moved = [pnl - settled.pnl for settled, pnl in zip(before, anew, strict=True)]
+    return {place: moved[place] - (moved[place - 1] if place else ZERO) for place in range(len(moved))}
+
+
+@exact
+def _owed_more(charges: Sequence[Charge], fixed: Correction) -> Decimal:
+    """What should have been charged, less what was; corrections before this one have charged or credited their part."""
+    return -fixed.credit - sum((each.amount for each in charges if isinstance(each, PeriodsCorrected)), ZERO)
 
 
 def goodwill(deployed: Deployed, connection: Connection, user: str, amount: str, reason: str) -> bool:

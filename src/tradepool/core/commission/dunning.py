@@ -19,7 +19,7 @@ class Standing(StrEnum):
 
 
 def standing(invoiced_ms: int, now_ms: int, *, paid: bool) -> Standing:
-    """How the oldest invoice leaves its user: from day 14 nothing new, from day 30 until flat by his own exits.
+    """R26: how the oldest invoice leaves its user: from day 14 nothing new, from day 30 until flat by his own exits.
 
     >>> day = 86_400_000
     >>> [standing(0, days * day, paid=False).value for days in (13, 14, 29, 30, 400)]

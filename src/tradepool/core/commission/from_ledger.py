@@ -70,7 +70,19 @@ Worth = Callable[[str, Decimal], Priced]
 
 @exact
 def told_by(entries: Iterable[LedgerEntry], given: Sequence[Given], prices: Prices, ways: Ways, currency: str) -> Told:
-    """Read an account's entries and what its mandates were given, by the venue's times."""
+    """Read an account's entries and what its mandates were given, by the venue's times.
+
+    R14: what the venue gives (airdrop, staking, referral, rebate, interest, fork) is told at its value, and is no profit.
+
+    >>> from tradepool.domain.ids import AccountId, LedgerEntryId
+    >>> came = Transfer(debit=LedgerCode.VENUE, credit=LedgerCode.CAPITAL, asset="USDT", amount=Decimal(7),
+    ...     code=TransferCode.DIVIDEND)
+    >>> gift = LedgerEntry(id=LedgerEntryId("a"), account=AccountId("ann"), time_ms=5, transfers=(came,),
+    ...     reference="flow:dividend:1:")
+    >>> told = told_by([gift], [], Prices("binance", {}, 10), Ways(), "USDT")
+    >>> told.gains, told.flows, told.movements[0].value
+    ([], [], Decimal('7'))
+    """
     reading = _Reading(prices, ways, currency)
     moments: list[tuple[int, int, Given | LedgerEntry]] = [(each.time_ms, 0, each) for each in given]
     moments += [(entry.time_ms, 1, entry) for entry in entries]

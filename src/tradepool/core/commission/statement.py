@@ -83,7 +83,7 @@ def outcome_of(facts: Facts) -> Outcome:
 
 
 def statement(facts: Facts) -> str:
-    """The statement as JSON text, the same bytes for the same facts.
+    """R27: the statement as JSON text, the same bytes for the same facts.
 
     >>> facts = Facts(user="ann", schedule=Schedule(), period=Period(opened_ms=0, closes_ms=10, joined=True),
     ...     mark=Decimal(0), flows=[Flow(time_ms=0, amount=Decimal(1_800))], gains=[Gain(time_ms=5, amount=Decimal(200))],

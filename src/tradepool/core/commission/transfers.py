@@ -47,7 +47,7 @@ class Matched:
 
 @exact
 def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
-    """Pair departures and arrivals by asset and transaction id, else by amount less the published fee within 24 hours.
+    """R15: pair departures and arrivals by asset and transaction id, else by amount less the published fee within 24 hours.
 
     >>> day = 86_400_000
     >>> out = [End(time_ms=0, asset="USDT", quantity=Decimal(100), tx_id="a", fee=Decimal(1)),
