@@ -68,9 +68,9 @@ class Lookout:
         return [*found, *self._unpaid(), *self._data(), *self._disk()]
 
     def _unpaid(self) -> Iterator[Trouble]:
-        for user in self._deployed.users:
-            if words := self.unpaid(user.id):
-                yield Trouble(kind=Kind.UNPAID, about=user.id, text=words, user=user.id)
+        for user in dict.fromkeys(seat.user.id for seat in self._deployed.seats):
+            if words := self.unpaid(user):
+                yield Trouble(kind=Kind.UNPAID, about=user, text=words, user=user)
 
     def _account(self, seat: Seated, actor: AccountActor | None) -> Iterator[Trouble]:
         name = seat.account_id

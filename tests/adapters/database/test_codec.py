@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.nouns import BTC, MANDATE, fill, request
 from tradepool.adapters.database.codec import EVENT_KINDS, UnknownEvent, decode, decode_event, encode
-from tradepool.domain import by_hand
+from tradepool.domain import by_hand, charge
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -50,7 +50,8 @@ def test_an_event_comes_back_as_it_was(event: Event) -> None:
 def test_every_kind_of_event_has_its_name() -> None:
     """A kind that the journal could write and not read back is found here."""
     deeds = {kind for kind in vars(by_hand).values() if isinstance(kind, type) and issubclass(kind, by_hand.ByHand)}
-    assert set(EVENT_KINDS.values()) == (set(Event.__args__) | deeds) - {by_hand.ByHand}
+    bills = {kind for kind in vars(charge).values() if isinstance(kind, type) and issubclass(kind, charge.Charge)}
+    assert set(EVENT_KINDS.values()) == (set(Event.__args__) | deeds | bills) - {by_hand.ByHand, charge.Charge}
     assert all(name == kind.__name__ for name, kind in EVENT_KINDS.items())
 
 
