@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.books import LAST, DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.commission.capital import Period
@@ -84,16 +83,15 @@ class Books:
     def __init__(self, deployed: Deployed, connection: Connection, source: PriceSource | None = None) -> None:
         """`connection` is to the deployment's database."""
         self._deployed, self._source = deployed, source
-        self._ledger, self._journal = DatabaseBooks(connection), DatabaseJournal(connection)
-        self._prices, self._promotions = DatabasePrices(connection), DatabasePromotions(connection)
+        self._ledger, self._prices = DatabaseBooks(connection), DatabasePrices(connection)
+        self._promotions = DatabasePromotions(connection)
 
     def now(self, user: str) -> dict[AccountId, int]:
         """How far each account's books go now; those that were never taken over are not among them."""
         found = dict[AccountId, int]()
         for account in accounts_of(self._deployed, user):
-            events = list(self._journal.read(account))
-            if any(isinstance(event, AccountOpened) for _, _, event in events):
-                found[account] = events[-1][0]
+            if self._ledger.events(account, AccountOpened):
+                found[account] = self._ledger.last_event(account)
         return found
 
     def joined_ms(self, books: Mapping[AccountId, int]) -> int | None:
@@ -132,16 +130,11 @@ class Books:
     def _given(self, account: AccountId, until: int = LAST) -> list[Given]:
         """What the account's mandates were given, as each event and each promotion said; nothing before it was taken over,
         and nothing while they only watched (R25)."""
-        opened_ms, mandates = None, list[tuple[int, Mandate]]()
-        for sequence, _, event in self._journal.read(account):
-            if sequence > until:
-                break
-            if isinstance(event, AccountOpened):
-                opened_ms = event.time_ms
-            elif isinstance(event, MandateChanged):
-                mandates.append((event.time_ms, event.mandate))
-        if opened_ms is None or not mandates:
+        opened = self._ledger.events(account, AccountOpened, until)
+        mandates = [(each.time_ms, each.mandate) for each in self._ledger.events(account, MandateChanged, until)]
+        if not opened or not mandates:
             return []
+        opened_ms = opened[0].time_ms
         # The first mandate is heard just before the account is taken over.
         times = {max(opened_ms, at) for at, _ in mandates}
         for name in {mandate.id for _, mandate in mandates}:

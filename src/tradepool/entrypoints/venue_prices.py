@@ -36,6 +36,8 @@ NEAR_MS = 10 * MINUTE_MS
 PAGE_MS = 1_000 * MINUTE_MS
 KEEP_ALIVE_MS = 30_000
 
+# A close, and how many seconds old it was.
+Close = tuple[Decimal, int]
 # The venue's time, and the way there.
 Way = tuple[Clock, Transport]
 
@@ -70,6 +72,16 @@ def closes_of(deployed: Deployed, way: Way, wanted: Collection[Minute]) -> dict[
     Raises what asking the venue does.
     """
     return asyncio.run(_closes(deployed, way, wanted)) if wanted else {}
+
+
+def closes_at(deployed: Deployed, way: Way, markets: Sequence[MarketId], at_ms: int) -> dict[MarketId, Close]:
+    """The last close of each market at or before a moment; one that had none for a day is left out.
+
+    Raises what asking the venue does.
+    """
+    minute = at_ms // MINUTE_MS * MINUTE_MS - MINUTE_MS
+    found = closes_of(deployed, way, [(market, minute) for market in markets])
+    return {market: (each.close, each.age_s) for (market, _), each in found.items() if each.close is not None}
 
 
 def bid_for(deployed: Deployed, way: Way, market: MarketId, quantity: Decimal) -> Decimal | None:

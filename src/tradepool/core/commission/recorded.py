@@ -13,6 +13,9 @@ MINUTE_MS = 60_000
 # R8: a lot that is kept; R16: what was given in another coin.
 TAKE_OVER_CLOSES, GIVEN_CLOSES = 5, 11
 
+# A minute's candle may come so long after its end.
+LATE_MS = 5_000
+
 # A market and the beginning of a minute.
 Minute = tuple[MarketId, int]
 
@@ -39,13 +42,13 @@ class Prices:
         """The close of the minute that a moment is in. R20: an old one is provisional, and one that is missing 0.
 
         >>> rows = {(MarketId("binance:BNB/USDT"), 0): Recorded(Decimal(600))}
-        >>> prices = Prices("binance", rows, 120_000)
+        >>> prices = Prices("binance", rows, 125_000)
         >>> prices.close("BNB", "USDT", 59_999).price, prices.close("BNB", "USDT", 60_000), prices.missing
         (Decimal('600'), Priced(price=Decimal('0'), provisional=True), {('binance:BNB/USDT', 60000)})
         """
         if asset == quote:
             return Priced(price=Decimal(1))
-        last_ms = self._until_ms // MINUTE_MS * MINUTE_MS - MINUTE_MS
+        last_ms = (self._until_ms - LATE_MS) // MINUTE_MS * MINUTE_MS - MINUTE_MS
         key = MarketId(f"{self._venue}:{asset}/{quote}"), min(time_ms // MINUTE_MS * MINUTE_MS, last_ms)
         row = self._rows.get(key)
         if row is None:

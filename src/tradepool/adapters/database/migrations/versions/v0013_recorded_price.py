@@ -10,7 +10,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Create the table, drop the column."""
+    """Create the table, to which rows are only added, and drop the column."""
     op.create_table(
         "recorded_price",
         sa.Column("venue", sa.Text, nullable=False),
@@ -20,7 +20,17 @@ def upgrade() -> None:
         sa.Column("age_s", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("venue", "symbol", "minute_ms"),
     )
+    for deed in ("update", "delete"):
+        op.execute(_refusing(deed, op.get_bind().dialect.name))
     op.drop_column("settlement", "paid_ms")
+
+
+def _refusing(deed: str, dialect: str) -> str:
+    """What keeps a price as it was written; a server has the function from the ledger's chains."""
+    named = f"create trigger recorded_price_no_{deed} before {deed} on recorded_price"
+    if dialect == "sqlite":
+        return f"{named} begin select raise(abort, 'rows of recorded_price are only ever added'); end"
+    return f"{named} for each row execute function only_added()"
 
 
 def downgrade() -> None:
