@@ -132,10 +132,12 @@ class Year:
 def configured(folder: Path, capsys: pytest.CaptureFixture[str], users: list[str]) -> Deployed:
     """A live deployment, two accounts a user."""
     run = console_of(capsys)
-    assert run("init", "--yes", "--file", folder / "t.toml", "--folder", folder / "d", "--users", *users).code == 0
+    assert run("init", "--yes", "--file", folder / "t.toml", "--folder", folder / "d", "--users", users[0]).code == 0
     text = (folder / "t.toml").read_text()
     text = text.replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "live"')
-    text += "".join(f'\n[accounts.{user}-two]\nuser = "{user}"\n' for user in users)
+    for number, user in enumerate(users):
+        text += f'\n[users.{user}]\n\n[accounts.{user}-main]\nuser = "{user}"\n' if number else ""
+        text += f'\n[accounts.{user}-two]\nuser = "{user}"\n'
     (folder / "t.toml").write_text(text)
     return deployed_from(folder / "t.toml")
 

@@ -18,7 +18,7 @@ from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
 from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_by
 from tradepool.core.commission.prices import Priced
-from tradepool.core.commission.recorded import Prices
+from tradepool.core.commission.recorded import Minute, Prices, Recorded
 from tradepool.core.commission.schedule import Schedule
 from tradepool.core.commission.settlement import OpenLot, counts
 from tradepool.core.commission.statement import Facts
@@ -109,8 +109,9 @@ class Books:
         }
         everything = [e for account, until in asked.books.items() for e in self._ledger.entries(account, until=until)]
         ways = Ways.known(everything, asked.counted_ms)
+        known = dict[Minute, Recorded]()
         while True:
-            prices = Prices(venue, self._prices.of(venue), asked.counted_ms)
+            prices = Prices(venue, known, asked.counted_ms)
             told = {
                 account: told_by(booked, given[account], prices, ways, asked.schedule.currency)
                 for account, booked in entries.items()
@@ -118,10 +119,17 @@ class Books:
             facts = _facts(asked, told, prices)
             if not prices.missing:
                 return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
-            if self._source is None:
-                first = " ".join(map(str, min(prices.missing)))
-                raise NotOnRecord(count=len(prices.missing), first=first)
-            self._prices.add(self._source.closes(prices.missing))
+            known |= self._recorded(prices)
+
+    def _recorded(self, prices: Prices) -> Mapping[Minute, Recorded]:
+        """What prices are missing and on record; the others are written down first."""
+        held = self._prices.of({*prices.missing, *prices.bids})
+        missing = prices.missing - held.keys()
+        if missing and self._source is None:
+            raise NotOnRecord(count=len(missing), first=" ".join(map(str, min(missing))))
+        asked = dict(self._source.closes(missing)) if missing and self._source is not None else {}
+        self._prices.add(asked)
+        return held | asked
 
     def _entries(self, account: AccountId, until: int, period: Period) -> list[LedgerEntry]:
         booked = self._ledger.entries(account, until=until)

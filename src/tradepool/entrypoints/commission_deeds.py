@@ -77,7 +77,7 @@ def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
     key = bid_of(MarketId(market), amount, way[0].now_ms())
     with books_open(deployed) as connection:
         prices = DatabasePrices(connection)
-        if bid is not None and key not in prices.of(deployed.venue.id):
+        if bid is not None and key not in prices.of([key]):
             prices.add({key: Recorded(bid)})
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from itertools import groupby
 
 from sqlalchemy import Connection, insert, select
 
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.price_tables import recorded_price
 from tradepool.core.commission.recorded import Minute, Recorded
-from tradepool.domain.ids import MarketId
+
+# So many minutes are asked for in one query.
+AT_ONCE = 500
 
 
 class DatabasePrices:
@@ -20,15 +23,19 @@ class DatabasePrices:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
 
-    def of(self, venue: str) -> dict[Minute, Recorded]:
-        """All of a venue."""
-        t = recorded_price.c
-        rows = self._connection.execute(select(t.symbol, t.minute_ms, t.close, t.age_s).where(t.venue == venue)).all()
+    def of(self, wanted: Collection[Minute]) -> dict[Minute, Recorded]:
+        """Those of these minutes that are known."""
+        t, found = recorded_price.c, dict[Minute, Recorded]()
+        for market, named in groupby(sorted(wanted), key=lambda minute: minute[0]):
+            venue, _, symbol = market.partition(":")
+            query = select(t.minute_ms, t.close, t.age_s).where(t.venue == venue, t.symbol == symbol)
+            minutes = [minute for _, minute in named]
+            for start in range(0, len(minutes), AT_ONCE):
+                few = query.where(t.minute_ms.in_(minutes[start : start + AT_ONCE]))
+                for minute, close, age_s in self._connection.execute(few):
+                    found[market, minute] = Recorded(Decimal(close) if close else None, age_s)
         self._connection.rollback()
-        return {
-            (MarketId(f"{venue}:{symbol}"), minute): Recorded(Decimal(close) if close else None, age_s)
-            for symbol, minute, close, age_s in rows
-        }
+        return found
 
     def add(self, found: Mapping[Minute, Recorded]) -> None:
         """Write down what was not known yet; a minute that is known is an error of ours."""

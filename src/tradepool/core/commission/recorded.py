@@ -30,12 +30,13 @@ class Recorded:
 
 class Prices:
     """The closes of a venue. What is not on record is noted in `missing` and counts as unknown until it is; what was
-    counted is in `used`."""
+    counted is in `used`. `bids` may be on record, or not."""
 
     def __init__(self, venue: str, rows: Mapping[Minute, Recorded], until_ms: int) -> None:
         """Minutes that were not over at `until_ms` count as the last one that was."""
         self._venue, self._rows, self._until_ms = venue, rows, until_ms
         self.missing: set[Minute] = set()
+        self.bids: set[Minute] = set()
         self.used: dict[Minute, Recorded] = {}
 
     def close(self, asset: str, quote: str, time_ms: int) -> Priced:
@@ -74,6 +75,7 @@ class Prices:
         """R8: what the book gave for a lot that was released, where it was looked at then, or in the next minute."""
         for at_ms in (time_ms, time_ms + MINUTE_MS):
             key = bid_of(MarketId(f"{self._venue}:{asset}/{quote}"), quantity, at_ms)
+            self.bids.add(key)
             if key in self._rows:
                 self.used[key] = self._rows[key]
                 return self._rows[key].close
