@@ -23,11 +23,10 @@ from tradepool.core.commission.schedule import Schedule
 from tradepool.core.commission.settlement import OpenLot, counts
 from tradepool.core.commission.statement import Facts
 from tradepool.core.commission.transfers import Ways
-from tradepool.domain.deployment import Kind, Mode, mode_of
+from tradepool.domain.deployment import Kind, Mode, Promotion, mode_of
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import AccountOpened, MandateChanged
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.mandate import Mandate
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
@@ -102,13 +101,12 @@ class Books:
     def counted(self, asked: Asked) -> Counted:
         """The facts of a period. NotOnRecord, and what asking the venue raises."""
         venue = self._deployed.venue.id
-        entries = {account: self._entries(account, until, asked.period) for account, until in asked.books.items()}
-        given = {
-            account: [each for each in self._given(account, until) if each.time_ms < asked.period.closes_ms]
-            for account, until in asked.books.items()
-        }
-        everything = [e for account, until in asked.books.items() for e in self._ledger.entries(account, until=until)]
-        ways = Ways.known(everything, asked.counted_ms)
+        closes_ms, books = asked.period.closes_ms, asked.books.items()
+        entries = {account: list(self._ledger.entries(account, until=until)) for account, until in books}
+        # What became of a transfer may be known only after T.
+        ways = Ways.known([entry for booked in entries.values() for entry in booked], asked.counted_ms)
+        entries = {account: [e for e in booked if e.time_ms < closes_ms] for account, booked in entries.items()}
+        given = {account: [g for g in self._given(account, until) if g.time_ms < closes_ms] for account, until in books}
         known = dict[Minute, Recorded]()
         while True:
             prices = Prices(venue, known, asked.counted_ms)
@@ -131,10 +129,6 @@ class Books:
         self._prices.add(asked)
         return held | asked
 
-    def _entries(self, account: AccountId, until: int, period: Period) -> list[LedgerEntry]:
-        booked = self._ledger.entries(account, until=until)
-        return [entry for entry in booked if entry.time_ms < period.closes_ms]
-
     def _given(self, account: AccountId, until: int = LAST) -> list[Given]:
         """What the account's mandates were given, as each event and each promotion said; nothing before it was taken over,
         and nothing while they only watched (R25)."""
@@ -145,22 +139,22 @@ class Books:
         opened_ms = opened[0].time_ms
         # The first mandate is heard just before the account is taken over.
         times = {max(opened_ms, at) for at, _ in mandates}
-        for name in {mandate.id for _, mandate in mandates}:
-            times |= {each.time_ms for each in self._promotions.of(name) if each.time_ms > opened_ms}
+        promotions = {mandate.id: self._promotions.of(mandate.id) for _, mandate in mandates}
+        times |= {each.time_ms for made in promotions.values() for each in made if each.time_ms > opened_ms}
         found = list[Given]()
         for at in sorted(times):
             mandate = [each for since, each in mandates if since <= at][-1]
-            capital = mandate.capital if counts(self._mode(mandate, at)) else Decimal(0)
+            capital = mandate.capital if counts(self._mode(mandate, promotions[mandate.id], at)) else Decimal(0)
             quote = symbol_of(mandate.markets[0])[1]
             if capital != (found[-1].capital if found else 0) or (found and quote != found[-1].quote):
                 found.append(Given(at, capital, quote))
         return found
 
-    def _mode(self, mandate: Mandate, at_ms: int) -> Mode:
+    def _mode(self, mandate: Mandate, promotions: Sequence[Promotion], at_ms: int) -> Mode:
         """How far a mandate went at a moment; in a practice deployment as if it were real, for a look."""
         if self._deployed.deployment.kind is Kind.PRACTICE:
             return Mode.LIVE
-        made = [each for each in self._promotions.of(mandate.id) if each.time_ms <= at_ms]
+        made = [each for each in promotions if each.time_ms <= at_ms]
         return mode_of(Mode.LIVE, mandate.strategy_id, made[-1] if made else None)
 
 
