@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
+from tests.core.commission.lives import flow_entry
 from tests.nouns import BTC, ETH, fill
 from tradepool.core.commission.capital import FlowKind
 from tradepool.core.commission.from_ledger import Given, Told, told_by
@@ -23,8 +24,8 @@ from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import RecordRelease
 from tradepool.domain.fill import Fill
 from tradepool.domain.flow import FlowCause, Move
-from tradepool.domain.ids import ClientOrderId, FillId, LedgerEntryId, MarketId
-from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
+from tradepool.domain.ids import ClientOrderId, FillId, MarketId
+from tradepool.domain.ledger import LedgerCode, LedgerEntry
 from tradepool.domain.order import Side
 
 NO_PRICES: Mapping[str, Decimal] = MappingProxyType({})
@@ -132,24 +133,7 @@ def with_own(asset: str, amount: str, *more: LedgerEntry) -> list[LedgerEntry]:
 
 def flow_of(cause: FlowCause, *moves: Move, time_ms: int = 5, reference: str = "1", tx_id: str = "") -> LedgerEntry:
     """What a venue's history tells, as it is booked."""
-    code = {
-        FlowCause.DEPOSIT: TransferCode.DEPOSIT,
-        FlowCause.WITHDRAWAL: TransferCode.WITHDRAWAL,
-        FlowCause.TRANSFER: TransferCode.MOVED,
-        FlowCause.DIVIDEND: TransferCode.DIVIDEND,
-        FlowCause.DUST: TransferCode.DUST,
-        FlowCause.UNEXPLAINED: TransferCode.UNEXPLAINED,
-    }[cause]
-    transfers = list[Transfer]()
-    for move in moves:
-        for amount, why in ((move.amount + move.fee, code), (-move.fee, TransferCode.NETWORK_FEE)):
-            ends = (LedgerCode.VENUE, LedgerCode.CAPITAL) if amount > 0 else (LedgerCode.CAPITAL, LedgerCode.VENUE)
-            if amount:
-                moved = Transfer(debit=ends[0], credit=ends[1], asset=move.asset, amount=abs(amount), code=why)
-                transfers.append(moved)
-    name = f"flow:{cause.value}:{reference}:{tx_id}"
-    entry_id = LedgerEntryId(f"a:{name}")
-    return LedgerEntry(id=entry_id, account=fill().account, time_ms=time_ms, transfers=tuple(transfers), reference=name)
+    return flow_entry(fill().account, time_ms, cause, list(moves), f"{reference}:{tx_id}")
 
 
 def sold_by_hand(quantity: str, price: int) -> LedgerEntry:
@@ -255,3 +239,44 @@ def test_a_cost_without_a_price_is_named_and_a_lot_without_one_counts_as_lost() 
     out = flow_of(FlowCause.WITHDRAWAL, Move(asset="BTC", amount=Decimal("-0.01")))
     found = told_by(with_own("BNB", "1", out), [], prices, Ways(), "USDT")
     assert ([gain.amount for gain in found.gains], found.stale) == ([-COST], [5])
+
+
+def test_a_fee_that_eats_a_lot_has_sold_it() -> None:
+    """1 BNB is ours and nothing else there: half of it pays a fee, and counts as sold at its price, as the fee's cost does."""
+    bnb = replace(BTC, base="BNB", quantity_step=Decimal("0.001"), quantity_min=Decimal("0.001"))
+    row = {"fee": Decimal(0), "fee_asset": "USDT", "time_ms": 1}
+    bought = fill(market=bnb.id, price=Decimal(500), quantity=Decimal(1), **row)
+    paying = fill(fill_id=FillId("2"), price=Decimal(100), fee=Decimal("0.5"), fee_asset="BNB", time_ms=2)
+    booked = [OPENING, fill_entry(bought, bnb), fill_entry(paying, BTC)]
+    found = told(booked, {"BNB/USDT": Decimal(600)})
+    assert [gain.amount for gain in found.gains] == [50]
+    assert found.lots[bnb.id].quantity == Decimal("0.5")
+    assert found.lots[BTC.id].cost == 400
+    assert [flow.amount for flow in found.flows] == [300, -300]
+
+
+def test_what_the_owner_buys_with_the_mandates_money_is_capital_taken_back() -> None:
+    """R4: all of the account is the mandate's; he buys himself for 100."""
+    own = fill(client_order_id=ClientOrderId("web"), price=Decimal(100), fee=Decimal(0), fee_asset="USDT", time_ms=5)
+    found = told([OPENING, outside_entry(own, BTC)], NO_PRICES, Given(0, Decimal(10_000), "USDT"))
+    assert [flow.amount for flow in found.flows] == [10_000, -100]
+    assert found.lots == {}
+
+
+def test_results_leave_before_capital_does() -> None:
+    """1,000 given, 100 earned: taking 150 out takes 50 of the capital."""
+    row = {"quantity": Decimal(1), "fee": Decimal(0), "fee_asset": "USDT"}
+    bought = fill(price=Decimal(500), time_ms=1, **row)
+    sale = fill(side=Side.SELL, fill_id=FillId("2"), price=Decimal(600), time_ms=2, **row)
+    held = Balance(account=fill().account, asset="USDT", free=Decimal(1_000), locked=Decimal(0))
+    out = flow_of(FlowCause.UNEXPLAINED, Move(asset="USDT", amount=Decimal(-150)))
+    booked = [opening_entry(fill().account, 0, (held,)), fill_entry(bought, BTC), fill_entry(sale, BTC), out]
+    found = told(booked, NO_PRICES, Given(0, Decimal(1_000), "USDT"))
+    assert [flow.amount for flow in found.flows] == [1_000, -50]
+
+
+def test_a_mandate_in_other_money_is_capital_at_its_price() -> None:
+    """R16: 900 USDT are taken back, 500 USDC at 0.9990 are given instead."""
+    given = [Given(1, Decimal(900), "USDT"), Given(2, Decimal(500), "USDC")]
+    found = told([OPENING], {"USDC/USDT": Decimal("0.9990")}, *given)
+    assert [flow.amount for flow in found.flows] == [900, -900, Decimal("499.5")]
