@@ -12,8 +12,8 @@ from tradepool.presentation.commission_page import moment
 STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#1b1f24}
 h1{font-size:1.5em;margin:0}h2{font-size:1.05em;margin:1.6em 0 .3em;border-bottom:1px solid #ccd}
-table{border-collapse:collapse;width:100%}td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top}
-th{font-weight:600;color:#556}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%}td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top;font-variant-numeric:tabular-nums}
+th{font-weight:600;color:#556}
 .owed{font-size:1.3em;font-weight:600;margin:.6em 0}.rule{color:#667}.hash{font-family:monospace;overflow-wrap:anywhere}
 .provisional{border:1px solid #b80;padding:.4em .8em;background:#fff8e6}
 @page{size:A4;margin:16mm}@media print{body{margin:0;max-width:none;font-size:10px}tr{break-inside:avoid}}
@@ -118,11 +118,7 @@ def _facts(said: Any) -> Iterable[str]:
 
 
 def _part(title: str, rules: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = ["".join(_cell("td", cell) for cell in row) for row in rows]
+    cells = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = f"<table><tr>{top}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
     return f'<h2>{escape(title)} <span class="rule">{escape(rules)}</span></h2>{body if cells else "<p>none</p>"}'
-
-
-def _cell(tag: str, text: str) -> str:
-    return f"<{tag}>{escape(str(text))}</{tag}>"

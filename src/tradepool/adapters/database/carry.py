@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, insert, select
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
@@ -17,13 +18,14 @@ from tradepool.ports.secrets import SealedSecret, WrappedKey
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Rows of a database: who goes how far, limits that were set, halts; and the keys it holds."""
+    """Rows of a database: who goes how far, limits that were set, halts; the keys it holds, and what users owe."""
 
     promotions: Sequence[RowMapping]
     risk_settings: Sequence[RowMapping]
     halts: Sequence[RowMapping]
     data_keys: Sequence[WrappedKey]
     secrets: Sequence[SealedSecret]
+    bills: Bills
 
 
 def decided_in(connection: Connection) -> Decided:
@@ -35,6 +37,7 @@ def decided_in(connection: Connection) -> Decided:
         halts=_rows(connection, tables.halt),
         data_keys=keys.data_keys(),
         secrets=keys.secrets(),
+        bills=bills_in(connection),
     )
 
 
@@ -48,7 +51,7 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
 def carry_newer(connection: Connection, decided: Decided) -> None:
     """What was decided after a copy was made, into that copy. StoreUnusable.
 
-    Promotions and halts that it does not know are added. Keys are those that are held now: one that was burnt since stays
+    Promotions, halts and charges that it does not know are added. Keys are those that are held now: one that was burnt since stays
     burnt.
     """
     known = [_told(row) for row in _rows(connection, tables.promotion)]
@@ -56,6 +59,7 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
     with transaction(connection):
         _add(connection, tables.promotion, [row for row in newer if row not in known])
         _add(connection, tables.halt, decided.halts)
+    carry_bills(connection, decided.bills)
     wrote(connection)
     keys = DatabaseSecrets(connection)
     with keys.changing():
