@@ -16,6 +16,7 @@ from tests.entrypoints.console import Console, Said, console_of
 from tests.entrypoints.test_rungs import Live, tell
 from tests.nouns import BTC as TRADED
 from tests.nouns import fill
+from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
@@ -25,8 +26,10 @@ from tradepool.domain.charge import CommissionPaid, PeriodSettled
 from tradepool.domain.deployment import Mode
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.ids import FillId, MarketId, UserId
+from tradepool.entrypoints.commission import preview
 from tradepool.entrypoints.commission_books import books_open
 from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.ports.journal import Record
 
 DAY_MS = 86_400_000
@@ -65,7 +68,6 @@ def recorded(name: str, time_ms: int, close: str) -> None:
 
 def owed() -> str:
     """The trial balance of what ann owes."""
-    from tradepool.adapters.database.books import DatabaseBooks
     from tradepool.core.ledger.trial_balance import trial_balance
     from tradepool.domain.charge import bill_of
     from tradepool.domain.ledger import LedgerCode
@@ -95,6 +97,8 @@ def test_a_late_fact_leaves_the_statement_and_is_credited(
     settle(run, "2026-10", monkeypatch)
     told = json.loads(run("commission", "statement", "ann", "2026-10").out)
     assert (told["opening_mark"], told["base"], told["commission"]) == ("60.00000000", "100.00000000", "25.00")
+    file.write_text(json.dumps(told, indent=1, sort_keys=True))
+    assert "the same bytes" in run("commission", "statement", "--verify", file).out
     assert "is paid: 40.00" in run("commission", "pay", "ann", "2026-10").out
     assert owed() == "0.00"
 
@@ -277,8 +281,21 @@ def test_who_does_not_pay_enters_nothing_and_leaves_as_ever(tmp_path: Path) -> N
         pay(database)
         invoice(database, 31)
         assert "unpaid for a month" in await live.asks(do="adopt", **asked)
+        told(live)
         pay(database)
         await live.enter(BTC, 100.0)
         assert world.refusals() == ["unpaid"]
+
+    def told(live: Live) -> None:
+        """What the trading process has booked is read as it was meant, by the prices of a market that never moves."""
+        connection, now_ms = live.trading._rows._connection, live.world.clock.now_ms() + 600_000
+        source = PriceSource(lambda: now_ms, lambda wanted: dict.fromkeys(wanted, Recorded(Decimal(100))))
+        facts = preview(live.deployed, connection, source, "ann", None).facts
+        sold = DatabaseBooks(connection).trades(ACCOUNT)[0]
+        (dust,), (seat,) = facts.open_lots, live.deployed.seats
+        # What the account calls its trade's profit is the change of cash; 0.5 was given at 50 and taken over at 49.95.
+        assert sum(gain.amount for gain in facts.gains) - dust.lot.cost == sold.pnl - Decimal("0.05")
+        assert dust.lot.quantity < Decimal("0.001")
+        assert [flow.amount for flow in facts.flows] == [seat.mandate.capital, 50, Decimal("-49.95")]
 
     tell(tmp_path, story)
