@@ -51,6 +51,7 @@ def test_two_months_are_settled_one_after_the_other(
     html = tmp_path / "statement.html"
     assert run("commission", "statement", "ann", "2026-10", "--html", html).code == 0
     assert "12.50 USDT" in html.read_text()
+    assert "are unpaid for 0 days" in " ".join(run("commission", "preview", "ann", "--month", "2026-11").out.split())
     assert "is paid" in run("commission", "pay", "ann", "2026-10", "--reason", "transfer 7").out
     assert "was paid before" in run("commission", "pay", "ann", "2026-10").out
 

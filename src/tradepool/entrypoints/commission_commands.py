@@ -42,7 +42,8 @@ def commission_preview(
     source = source_of(deployed)
     with books_open(deployed) as connection:
         seen = commission.preview(deployed, connection, source, user, month)
-        unpaid = Dunning(connection).words(UserId(user))
+        dunning = Dunning(connection)
+        unpaid = dunning.words(UserId(user)) or dunning.owed(UserId(user))
     if json:
         print(statement(seen.facts), flush=True)
         return

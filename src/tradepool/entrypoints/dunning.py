@@ -47,13 +47,16 @@ class Dunning:
 
     def words(self, user: UserId) -> str:
         """What status and the user are told; "" while nothing is kept off."""
-        invoice, now = self._invoice(user), self.standing(user)
-        if invoice is None or now is Standing.GOOD:
+        now = self.standing(user)
+        return "" if now is Standing.GOOD else f"{self.owed(user)}: {WORDS[now]}"
+
+    def owed(self, user: UserId) -> str:
+        """The oldest invoice that is not paid; "" where all are."""
+        invoice = self._invoice(user)
+        if invoice is None:
             return ""
         days = days_unpaid(invoice.charge.time_ms, self._clock.now_ms())
-        return (
-            f"{user}: {invoice.unpaid} {invoice.charge.currency} of commission are unpaid for {days} days: {WORDS[now]}"
-        )
+        return f"{user}: {invoice.unpaid} {invoice.charge.currency} of commission are unpaid for {days} days"
 
     def _invoice(self, user: UserId) -> Invoice | None:
         def load() -> tuple[Invoice | None]:
