@@ -53,32 +53,44 @@ def journal() -> Iterator[DatabaseJournal]:
 
 
 def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
-    """One bitcoin bought and sold on a day, at no fee, booked as the trading process books it."""
+    """One bitcoin bought and sold on a day of 2026, at no fee."""
+    trade_at(number, at(day, month), bought, sold)
+
+
+def trade_at(number: int, time_ms: int, bought: int, sold: int) -> None:
+    """One bitcoin bought and sold at a moment, booked as the trading process books it."""
     with journal() as books:
         for place, (side, price) in enumerate(((Side.BUY, bought), (Side.SELL, sold))):
             sequence = 2 * number + 1 + place
             each = fill(account=ACCOUNT, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
-            each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": at(day, month) + place})
+            each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": time_ms + place})
             event = OrderFilled(fill=each)
             entry = fill_entry(each, BTC)
             books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
 
 
-def mandate(sequence: int, day: int, capital: str, month: int = 9) -> None:
-    """What the account's mandate is from a day on, as each start writes it down when it is news."""
+def mandate(sequence: int, time_ms: int, capital: str) -> None:
+    """What the account's mandate is from a moment on, as each start writes it down when it is news."""
     event = MandateChanged(
-        time_ms=at(day, month), mandate=replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital))
+        time_ms=time_ms, mandate=replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital))
     )
     with journal() as books:
         books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event))
 
 
-def opened(day: int = 18) -> None:
-    """The account was taken over in September, and its mandate may trade real money."""
+def this_month() -> int:
+    """Some hours ago, or the beginning of the month: no month before it has to be settled first."""
+    now = datetime.now(UTC)
+    month = datetime(now.year, now.month, 1, tzinfo=UTC)
+    return int(max(month.timestamp(), now.timestamp() - 7_200) * 1_000)
+
+
+def opened(time_ms: int = at(18)) -> None:
+    """The account was taken over, in September if nothing else is said, and its mandate may trade real money."""
     with books_open(deployed_from(None)) as connection:
         DatabasePromotions(connection).promote(
             Promotion(
-                time_ms=at(day) - 1,
+                time_ms=time_ms - 1,
                 by="eva",
                 mandate=MANDATE.id,
                 strategy_id=MANDATE.strategy_id,
@@ -87,11 +99,11 @@ def opened(day: int = 18) -> None:
                 reason="",
             )
         )
-    mandate(1, day, "1800")
+    mandate(1, time_ms, "1800")
     balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
     with journal() as books:
-        event = AccountOpened(time_ms=at(day), balances=balances)
-        entry = opening_entry(ACCOUNT, at(day), balances)
+        event = AccountOpened(time_ms=time_ms, balances=balances)
+        entry = opening_entry(ACCOUNT, time_ms, balances)
         books.write(Record(account=ACCOUNT, sequence=2, as_of_ms=0, event=event, entries=[entry]))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.commission_kit import live_in, mandate, opened, settle, trade
+from tests.entrypoints.commission_kit import at, live_in, mandate, opened, settle, trade
 from tests.entrypoints.console import Console, console_of
 
 
@@ -107,7 +107,7 @@ def test_the_tier_is_by_the_capital_of_its_time(live: Path, run: Console) -> Non
     """What the configuration says today changes nothing of what was given then; a change counts from its own time."""
     opened()
     trade(1, 20, 9, 60_000, 60_200)
-    mandate(5, 22, "900")
+    mandate(5, at(22), "900")
     live.write_text(live.read_text().replace('capital = "1800"', 'capital = "50000"'))
     told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
     assert (told["commission"], told["tier_capital"]["amount"]) == ("50.00", "1800")

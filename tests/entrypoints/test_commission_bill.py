@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.watch_kit import BTC
-from tests.entrypoints.commission_kit import ACCOUNT, at, journal, live_in, opened, settle, trade
+from tests.entrypoints.commission_kit import ACCOUNT, at, journal, live_in, opened, settle, this_month, trade, trade_at
 from tests.entrypoints.console import Console, Said, console_of
 from tests.entrypoints.test_rungs import Live, tell
 from tests.nouns import BTC as TRADED
@@ -159,14 +159,11 @@ def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, mon
     assert "beancount" not in run("ledger", "export", "--format", "beancount", "--user", "ann").err
 
 
-def test_other_rates_settle_first_and_hold_from_then_on(
-    live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_rates_settle_first_and_hold_from_then_on(live: Path, run: Console, typed: Console) -> None:
     """R17: 100 at the old 25 %; what comes later at the agreed rate; never without consent."""
-    opened()
-    trade(1, 20, 9, 60_000, 60_100)
-    for month in ("2026-09", "2026-10"):
-        settle(run, month, monkeypatch)
+    began_ms = this_month()
+    opened(began_ms)
+    trade_at(1, began_ms + 1, 60_000, 60_100)
     assert "consent" in typed("commission", "schedule", "ann", "0=0.10").err
     assert "is no tier" in typed("commission", "schedule", "ann", "zero", "--consent", "mail 7").err
     said = typed("commission", "schedule", "ann", "0=0.10", "--consent", "mail 7", "--now")
@@ -176,18 +173,16 @@ def test_other_rates_settle_first_and_hold_from_then_on(
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     before = json.loads(run("commission", "statement", "ann", day).out)
     assert (before["rate"], before["period"]["closes_ms"]) == ("0.25", now["period"]["opened_ms"])
+    assert (before["commission"], now["opening_mark"]) == ("25.00", "100.00000000")
 
 
-def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(
-    live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(live: Path, run: Console, typed: Console) -> None:
     """R8: with a lot open it is refused by name; once it is sold, the period ends this minute."""
-    opened()
-    for month in ("2026-09", "2026-10"):
-        settle(run, month, monkeypatch)
+    began_ms = this_month()
+    opened(began_ms)
     now_ms = int(datetime.now(UTC).timestamp() * 1_000)
-    bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal(0), time_ms=now_ms - 3_600_000)
-    sale = fill(account=ACCOUNT, fill_id=FillId("10"), side=fill().side.SELL, fee=Decimal(0), time_ms=now_ms - 300_000)
+    bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal(0), time_ms=began_ms + 1)
+    sale = fill(account=ACCOUNT, fill_id=FillId("10"), side=fill().side.SELL, fee=Decimal(0), time_ms=began_ms + 2)
     for place, each in enumerate((bought, sale)):
         event, entry = OrderFilled(fill=each), fill_entry(each, TRADED)
         with journal() as books:
@@ -196,7 +191,7 @@ def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(
             with books_open(deployed_from(None)) as connection:
                 around = now_ms // 60_000 * 60_000
                 known = {
-                    (MarketId("binance:BTC/USDT"), around + n * 60_000): Recorded(Decimal(9)) for n in (-2, -1, 0, 1)
+                    (MarketId("binance:BTC/USDT"), around + n * 60_000): Recorded(Decimal(9)) for n in range(-3, 10)
                 }
                 DatabasePrices(connection).add(known)
             assert "can't leave while lots are open (1" in typed("commission", "settle", "ann", "--leaving").err
