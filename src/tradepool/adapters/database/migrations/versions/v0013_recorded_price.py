@@ -15,10 +15,11 @@ def upgrade() -> None:
         "recorded_price",
         sa.Column("venue", sa.Text, nullable=False),
         sa.Column("symbol", sa.Text, nullable=False),
-        sa.Column("minute_ms", sa.BigInteger, nullable=False),
+        sa.Column("minute_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("close", sa.Text, nullable=False),
-        sa.Column("age_s", sa.BigInteger, nullable=False),
+        sa.Column("age_s", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("venue", "symbol", "minute_ms"),
+        sqlite_strict=True,
     )
     for deed in ("update", "delete"):
         op.execute(_refusing(deed, op.get_bind().dialect.name))
