@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.entrypoints.commission_kit import at, live_in, mandate, opened, settle, trade
 from tests.entrypoints.console import Console, console_of
-from tests.nouns import BTC, MANDATE, fill
-from tradepool.adapters.database.journal import DatabaseJournal
-from tradepool.core.ledger.posting import fill_entry, opening_entry
-from tradepool.domain.balance import Balance
-from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
-from tradepool.domain.ids import AccountId, FillId
-from tradepool.domain.order import Side
-from tradepool.entrypoints.commission import books_open
-from tradepool.entrypoints.deployment import deployed_from
-from tradepool.ports.journal import Record
-
-ACCOUNT = AccountId("ann-main")
-
-
-def at(day: int, month: int = 9) -> int:
-    """A day of 2026, noon."""
-    return int(datetime(2026, month, day, 12, tzinfo=UTC).timestamp()) * 1_000
 
 
 @pytest.fixture
@@ -42,58 +21,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Console:
 
 @pytest.fixture
 def live(tmp_path: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A live deployment whose mandates trade, in this folder; nobody connects it to anything."""
-    monkeypatch.chdir(tmp_path)
-    assert run("init", "--yes", "--folder", tmp_path / "d", "--users", "ann").code == 0
-    file = tmp_path / "tradepool.toml"
-    text = file.read_text().replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "live"')
-    file.write_text(re.sub(r'capital = "?\d+"?', 'capital = "1800"', text))
-    return file
-
-
-@contextmanager
-def journal() -> Iterator[DatabaseJournal]:
-    """The deployment's journal, open for writing."""
-    with books_open(deployed_from(None)) as connection:
-        yield DatabaseJournal(connection)
-
-
-def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
-    """One bitcoin bought and sold on a day, at no fee, booked as the trading process books it."""
-    with journal() as books:
-        for place, (side, price) in enumerate(((Side.BUY, bought), (Side.SELL, sold))):
-            sequence = 2 * number + 1 + place
-            each = fill(account=ACCOUNT, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
-            each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": at(day, month) + place})
-            event = OrderFilled(fill=each)
-            entry = fill_entry(each, BTC)
-            books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
-
-
-def mandate(sequence: int, day: int, capital: str, month: int = 9) -> None:
-    """What the account's mandate is from a day on, as each start writes it down when it is news."""
-    event = MandateChanged(
-        time_ms=at(day, month), mandate=replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital))
-    )
-    with journal() as books:
-        books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event))
-
-
-def opened(day: int = 18) -> None:
-    """The account was taken over in September."""
-    mandate(1, day, "1800")
-    balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
-    with journal() as books:
-        event = AccountOpened(time_ms=at(day), balances=balances)
-        entry = opening_entry(ACCOUNT, at(day), balances)
-        books.write(Record(account=ACCOUNT, sequence=2, as_of_ms=0, event=event, entries=[entry]))
-
-
-def settle(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Settle with the name typed back; what was said."""
-    monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
-    said = run("commission", "settle", "ann", month)
-    return said.out if said.code == 0 else said.err
+    """A live deployment."""
+    return live_in(tmp_path, run, monkeypatch)
 
 
 def test_two_months_are_settled_one_after_the_other(
@@ -115,12 +44,14 @@ def test_two_months_are_settled_one_after_the_other(
     assert (said["opening_mark"], said["commission"]) == ("200.00000000", "12.50")
     file = tmp_path / "statement.json"
     file.write_text(page)
-    assert "commission 12.50" in run("commission", "statement", "--verify", file).out
+    said_so = run("commission", "statement", "--verify", file).out
+    assert "commission 12.50. The books give the same bytes." in said_so
     file.write_text(page.replace('"12.50"', '"2.50"'))
     assert "was changed" in run("commission", "statement", "--verify", file).err
     html = tmp_path / "statement.html"
     assert run("commission", "statement", "ann", "2026-10", "--html", html).code == 0
     assert "12.50 USDT" in html.read_text()
+    assert "are unpaid for 0 days" in " ".join(run("commission", "preview", "ann", "--month", "2026-11").out.split())
     assert "is paid" in run("commission", "pay", "ann", "2026-10", "--reason", "transfer 7").out
     assert "was paid before" in run("commission", "pay", "ann", "2026-10").out
 
@@ -176,7 +107,7 @@ def test_the_tier_is_by_the_capital_of_its_time(live: Path, run: Console) -> Non
     """What the configuration says today changes nothing of what was given then; a change counts from its own time."""
     opened()
     trade(1, 20, 9, 60_000, 60_200)
-    mandate(5, 22, "900")
+    mandate(5, at(22), "900")
     live.write_text(live.read_text().replace('capital = "1800"', 'capital = "50000"'))
     told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
     assert (told["commission"], told["tier_capital"]["amount"]) == ("50.00", "1800")

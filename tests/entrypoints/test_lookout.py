@@ -135,9 +135,10 @@ def test_the_house_around_the_accounts(tmp_path: Path) -> None:
     house.data.known_ms -= 2 * MINUTE_MS + 11_000
     house.settings.disk_free_min_mb = 10**9
     house.reserve.give()
+    house.lookout.unpaid = lambda user: f"{user} owes" if user == "ann" else ""
     kinds = [kind for kind, _ in house.wrong()]
     # There is room: the reserve is made whole by the look itself.
-    assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.STALE, Wrong.DISK_LOW]
+    assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.UNPAID, Wrong.STALE, Wrong.DISK_LOW]
     assert house.reserve.whole
     dispose(house.connection)
 

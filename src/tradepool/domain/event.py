@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import ByHand
+from tradepool.domain.charge import Charge
 from tradepool.domain.denial import Denial
 from tradepool.domain.fill import Fill
 from tradepool.domain.flow import MoneyNews
@@ -189,4 +190,5 @@ Event = (
     | OrdersAdopted
     | ByHand
     | MoneyNews
+    | Charge
 )

@@ -1,47 +1,43 @@
-"""A user's commission out of the deployment's books: previewed, settled, shown, paid. Practice money is never charged."""
+"""A user's commission out of the deployment's books: previewed, settled, shown, checked. Practice money is never charged."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.settlements import DatabaseSettlements, SettledPeriod
-from tradepool.adapters.exchanges.transport import Transport
-from tradepool.core.commission.capital import Flow, FlowKind, Period
-from tradepool.core.commission.exact import exact
-from tradepool.core.commission.from_ledger import told_by
-from tradepool.core.commission.lots import Lot
-from tradepool.core.commission.prices import loser_price
-from tradepool.core.commission.schedule import Schedule
-from tradepool.core.commission.settlement import Gain, OpenLot
-from tradepool.core.commission.statement import READY_MS, Facts, Outcome, outcome_of, statement
+from tradepool.core.commission.bill import mark_of, schedule_at, settled_periods
+from tradepool.core.commission.capital import Period
+from tradepool.core.commission.statement import (
+    READY_MS,
+    Facts,
+    Outcome,
+    StatementDoesNotHold,
+    facts_of,
+    outcome_of,
+    statement,
+    verified,
+)
+from tradepool.domain.charge import Charge, PeriodSettled
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.event import AccountOpened, MandateChanged
-from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.commission_books import Asked, Books
+from tradepool.entrypoints.commission_books import accounts_of as accounts_of
+from tradepool.entrypoints.commission_books import books_open as books_open
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.venue_prices import Close, closes_at
-from tradepool.ports.clock import Clock
+from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.runtime.clock import RealClock
 
-# The venue's time, and the way there.
-Way = tuple[Clock, Transport]
-
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-# What selling an open lot would cost, where the venue's own rate is not in the books.
-TAKER_RATE = Decimal("0.001")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+MINUTE_MS = 60_000
 
 
 class NotAMonth(InvalidInput):
@@ -73,49 +69,28 @@ class NeverCharged(TradepoolError):
 
 
 class NotPriced(TradepoolError):
-    """Fees of {user} in {assets} have no price in the books yet, and can't be left out of a settlement; pay fees in the traded coins, or wait for the prices' issue."""
+    """Costs of {user} have no price at the venue ({assets}), and can't be left out of a settlement; the venue has to list these coins against the money that was traded with."""
 
 
-class MovedByHand(TradepoolError):
-    """Coins of {user} were taken over, given away or moved past us ({what}), at prices that the books do not hold yet: a settlement of them is not possible so far."""
+class StillHeld(TradepoolError):
+    """{user} can't leave while lots are open ({lots}); close them, or let him take them over: tradepool positions release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """How a period stands. `charged` is False for play money; `unpriced` are third assets whose fees are not in it,
-    `by_hand` what people moved, which is not in it either."""
+    """How a period stands. `charged` is False for play money; `unpriced` are costs without a price, which are not in it."""
 
     facts: Facts
     outcome: Outcome
     charged: bool
-    unpriced: Sequence[str]
-    by_hand: Sequence[str]
+    unpriced: list[str]
 
 
-@contextmanager
-def books_open(deployed: Deployed) -> Iterator[Connection]:
-    """The deployment's database. WrongDatabase."""
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        # Whose it is, before anything is read or written.
-        DatabaseDeployment(connection, deployed.deployment)
-        yield connection
-    finally:
-        dispose(connection)
+def month_ms(month: str | None, now_ms: int) -> tuple[int, int]:
+    """The beginning and end of a calendar month, UTC; None: the running one. NotAMonth.
 
-
-def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
-    """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
-    deployed.refuse_unknown_user(user)
-    return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
-
-
-def month_period(month: str | None, joined_ms: int, now_ms: int) -> Period:
-    """A calendar month, UTC; the first one begins when the user joined. None: the running one. NotAMonth.
-
-    >>> month_period("2026-10", 0, 0) == Period(opened_ms=1_790_812_800_000, closes_ms=1_793_491_200_000)
-    True
+    >>> month_ms("2026-10", 0)
+    (1790812800000, 1793491200000)
     """
     if month is None:
         month = f"{datetime.fromtimestamp(now_ms / 1_000, UTC):%Y-%m}"
@@ -125,138 +100,154 @@ def month_period(month: str | None, joined_ms: int, now_ms: int) -> Period:
     year, number = int(found[1]), int(found[2])
     first = datetime(year, number, 1, tzinfo=UTC)
     after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    opened_ms, closes_ms = int(first.timestamp()) * 1_000, int(after.timestamp()) * 1_000
-    joined = opened_ms <= joined_ms < closes_ms
-    return Period(opened_ms=joined_ms if joined else opened_ms, closes_ms=closes_ms, joined=joined)
+    return int(first.timestamp()) * 1_000, int(after.timestamp()) * 1_000
 
 
-def preview(deployed: Deployed, connection: Connection, way: Way, user: str, month: str | None) -> Preview:
-    """How a period of a user stands now; open lots are priced by the venue.
+def preview(deployed: Deployed, connection: Connection, source: PriceSource, user: str, month: str | None) -> Preview:
+    """How a period of a user stands now; prices that are not on record are asked of the venue and written down.
 
     NoSuchUser, NotAMonth, NeverTraded, and what asking the venue raises.
     """
-    now_ms, schedule, books = way[0].now_ms(), Schedule(), DatabaseBooks(connection)
-    journal = DatabaseJournal(connection)
-    given = {each: flows for each in accounts_of(deployed, user) if (flows := _given(journal, each))}
-    flows = sorted((flow for each in given.values() for flow in each), key=lambda flow: flow.time_ms)
-    period = month_period(month, flows[0].time_ms if flows else now_ms, now_ms)
-    if not flows or flows[0].time_ms >= period.closes_ms:
-        raise NeverTraded(user=user, until=_day(period.closes_ms))
-    gains, unpriced, fees = list[Gain](), set[str](), dict[str, Decimal]()
-    held, by_hand = list[tuple[MarketId, Lot]](), list[str]()
-    for account in given:
-        told = told_by(books.entries(account), schedule.currency, period.closes_ms)
-        gains += told.gains
-        held += [(MarketId(market), lot) for market, lot in sorted(told.lots.items()) if lot.quantity]
-        by_hand += told.by_hand
-        unpriced |= {asset for _, asset, _ in told.third_asset_fees}
-        for asset, amount in told.fees.items():
-            fees[asset] = _sum(fees.get(asset, Decimal(0)), amount)
-    wanted = list(dict.fromkeys(market for market, _ in held))
-    closes = closes_at(deployed, way, wanted, min(now_ms, period.closes_ms))
-    facts = Facts(
-        user=user,
-        schedule=schedule,
-        period=period,
-        mark=_mark(DatabaseSettlements(connection).of(UserId(user)), period),
-        flows=flows,
-        gains=sorted(gains, key=lambda gain: (gain.time_ms, gain.what)),
-        open_lots=[_priced(lot, closes.get(market)) for market, lot in held],
-        fees=fees,
-    )
-    # Whoever only watches places no orders, so whatever is in the books of a live deployment is real.
+    now_ms = source.now_ms()
+    asked = _asked(deployed, connection, user, month, now_ms)
+    counted = Books(deployed, connection, source).counted(asked)
     charged = deployed.deployment.kind is Kind.LIVE
-    return Preview(facts=facts, outcome=outcome_of(facts), charged=charged, unpriced=sorted(unpriced), by_hand=by_hand)
+    outcome = outcome_of(counted.facts)
+    return Preview(facts=counted.facts, outcome=outcome, charged=charged, unpriced=list(counted.unpriced))
 
 
-def settle(deployed: Deployed, connection: Connection, way: Way, user: str, month: str) -> SettledPeriod:
-    """Write a period's statement down; its mark is what the next one is measured from.
+def _asked(deployed: Deployed, connection: Connection, user: str, month: str | None, now_ms: int) -> Asked:
+    """What a month is about: from its beginning, the user's first trade or what was settled within it."""
+    books, charges = Books(deployed, connection), DatabaseSettlements(connection).charges(UserId(user))
+    held = books.now(user)
+    opened_ms, closes_ms = month_ms(month, now_ms)
+    joined_ms = books.joined_ms(held)
+    if joined_ms is None or joined_ms >= closes_ms:
+        raise NeverTraded(user=user, until=day_of(closes_ms))
+    # R8, R17: what was settled in the middle of a month divides it.
+    within = [each.closes_ms for each in settled_periods(charges) if opened_ms < each.closes_ms < closes_ms]
+    opened_ms = max(opened_ms, joined_ms, *within)
+    return Asked(
+        user=UserId(user),
+        period=Period(opened_ms=opened_ms, closes_ms=closes_ms, joined=opened_ms == joined_ms),
+        schedule=schedule_at(charges, opened_ms),
+        mark=mark_of(charges, opened_ms),
+        counted_ms=now_ms,
+        books=held,
+    )
 
-    NeverCharged, NotPriced, MovedByHand, NotOverYet, SettledAlready, SettleInOrder, and what `preview` raises.
+
+def settle(deployed: Deployed, connection: Connection, source: PriceSource, user: str, month: str) -> SettledPeriod:
+    """Write a month's statement down; its mark is what the next one is measured from.
+
+    NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, and what `preview` raises.
     """
-    now_ms, seen = way[0].now_ms(), preview(deployed, connection, way, user, month)
-    facts, rows = seen.facts, DatabaseSettlements(connection)
-    if not seen.charged:
+    now_ms = source.now_ms()
+    asked = _asked(deployed, connection, user, month, now_ms)
+    if deployed.deployment.kind is not Kind.LIVE:
         raise NeverCharged(user=user)
-    if seen.unpriced:
-        raise NotPriced(user=user, assets=", ".join(seen.unpriced))
-    if seen.by_hand:
-        raise MovedByHand(user=user, what=", ".join(seen.by_hand[:3]))
-    if now_ms < facts.period.closes_ms + READY_MS:
-        raise NotOverYet(ends=_day(facts.period.closes_ms))
-    before = rows.of(UserId(user))
-    if any(each.opened_ms == facts.period.opened_ms for each in before):
+    if now_ms < asked.period.closes_ms + READY_MS:
+        raise NotOverYet(ends=day_of(asked.period.closes_ms))
+    return _settle(deployed, connection, source, asked, month)
+
+
+def settle_now(
+    deployed: Deployed, connection: Connection, source: PriceSource, user: str, *, leaving: bool
+) -> SettledPeriod:
+    """End the running period this minute and write its statement down: because the user leaves (R8), which needs that
+    nothing of ours is held any more, or because another schedule begins (R17).
+
+    NeverCharged, StillHeld, NotPriced, SettleInOrder, and what `preview` raises.
+    """
+    now_ms = source.now_ms() // MINUTE_MS * MINUTE_MS
+    asked = _asked(deployed, connection, user, None, now_ms)
+    if deployed.deployment.kind is not Kind.LIVE:
+        raise NeverCharged(user=user)
+    period = Period(opened_ms=asked.period.opened_ms, closes_ms=now_ms, joined=asked.period.joined)
+    asked = replace(asked, period=period)
+    if leaving and (lots := Books(deployed, connection, source).counted(asked).facts.open_lots):
+        raise StillHeld(user=user, lots=", ".join(f"{each.lot.quantity} {each.lot.asset}" for each in lots))
+    return _settle(deployed, connection, source, asked, "the time until now")
+
+
+def _settle(deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str) -> SettledPeriod:
+    rows, user, period = DatabaseSettlements(connection), asked.user, asked.period
+    before = settled_periods(rows.charges(user))
+    if any(each.closes_ms >= period.closes_ms for each in before):
         raise SettledAlready(month=month, user=user)
     expected = before[-1].closes_ms if before else None
-    if (expected is None and not facts.period.joined) or (expected is not None and expected != facts.period.opened_ms):
+    if (expected is None and not period.joined) or (expected is not None and expected != period.opened_ms):
         raise SettleInOrder(missing="an earlier month", user=user, month=month)
-    settled = SettledPeriod(
-        user=UserId(user),
-        opened_ms=facts.period.opened_ms,
-        closes_ms=facts.period.closes_ms,
-        settled_ms=now_ms,
-        statement=statement(facts),
+    counted = Books(deployed, connection, source).counted(asked)
+    if counted.unpriced:
+        raise NotPriced(user=user, assets=", ".join(counted.unpriced[:3]))
+    text = statement(counted.facts)
+    done = outcome_of(counted.facts).settled
+    charge = PeriodSettled(
+        time_ms=asked.counted_ms,
+        currency=asked.schedule.currency,
+        amount=done.commission,
+        by=me(),
+        opened_ms=period.opened_ms,
+        closes_ms=period.closes_ms,
+        mark=done.mark_after,
+        digest=json.loads(text)["hash"],
     )
-    rows.add(settled)
-    _audit(deployed, connection, "commission settle", f"{user} {month}")
-    return settled
+    rows.settle(user, charge, text)
+    audit(deployed, connection, "commission settle", f"{user} {month}")
+    return settled_of(deployed, connection, user, day_of(period.closes_ms)[:10], closes_ms=period.closes_ms)
 
 
-def settled_of(deployed: Deployed, connection: Connection, user: str, month: str) -> SettledPeriod:
-    """A settled period of a user. NoSuchUser, NotAMonth, NotSettled."""
+def settled_of(
+    deployed: Deployed, connection: Connection, user: str, month: str, *, closes_ms: int | None = None
+) -> SettledPeriod:
+    """A settled period of a user: the last of a month, or the one that ended on a day. NoSuchUser, NotAMonth, NotSettled."""
     deployed.refuse_unknown_user(user)
-    for each in DatabaseSettlements(connection).of(UserId(user)):
-        if month_period(month, each.opened_ms, 0).closes_ms == each.closes_ms:
+    ended_on = month if DAY.fullmatch(month) else None
+    first_ms, after_ms = month_ms(month[:7] if ended_on else month, 0)
+    for each in reversed(DatabaseSettlements(connection).of(UserId(user))):
+        right_day = ended_on is None or day_of(each.closes_ms).startswith(ended_on)
+        inside = first_ms < each.closes_ms <= after_ms or (ended_on is not None and each.closes_ms == first_ms)
+        if each.closes_ms == closes_ms or (closes_ms is None and right_day and inside):
             return each
     raise NotSettled(month=month, user=user)
 
 
-def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> bool:
-    """A settled period was paid; whether that is news. Paying is a flow, not a loss: no mark moves (R25)."""
-    held = settled_of(deployed, connection, user, month)
-    news = DatabaseSettlements(connection).pay(UserId(user), held.opened_ms, RealClock().now_ms())
-    if news:
-        _audit(deployed, connection, "commission pay", f"{user} {month}", reason)
-    return news
+def by_the_books(deployed: Deployed, connection: Connection, text: str) -> bool:
+    """Whether the books give a statement again, byte for byte, as they were when it was counted. False: that period of that
+    user was never settled here. NotAStatement, StatementDoesNotHold, NotOnRecord."""
+    verified(text)
+    said = facts_of(text)
+    deployed.refuse_unknown_user(said.user)
+    charges = DatabaseSettlements(connection).charges(UserId(said.user))
+    place = next((n for n, each in enumerate(charges) if _is(each, said.period)), None)
+    if place is None:
+        return False
+    before = charges[:place]
+    asked = Asked(
+        user=UserId(said.user),
+        period=said.period,
+        schedule=schedule_at(before, said.period.opened_ms),
+        mark=mark_of(before, said.period.opened_ms),
+        counted_ms=charges[place].time_ms,
+        books={AccountId(account): until for account, until in said.books.items()},
+    )
+    found = statement(Books(deployed, connection).counted(asked).facts)
+    if found != text.strip():
+        raise StatementDoesNotHold(said=json.loads(text)["hash"], what="the books", found=json.loads(found)["hash"])
+    return True
 
 
-def _given(journal: DatabaseJournal, account: AccountId) -> list[Flow]:
-    """What its user gave an account and took back, as each mandate of its journal said; nothing before it was taken over.
-
-    The first mandate is heard just before that. An account that was never taken over has no flow.
-    """
-    flows, capital, opened_ms = list[Flow](), Decimal(0), None
-    for _, _, event in journal.read(account):
-        if isinstance(event, AccountOpened):
-            opened_ms = event.time_ms
-            flows.append(Flow(time_ms=opened_ms, amount=capital, note=account))
-        elif isinstance(event, MandateChanged):
-            change, capital = _sum(event.mandate.capital, -capital), event.mandate.capital
-            if opened_ms is not None and change:
-                kind = FlowKind.GIVEN if change > 0 else FlowKind.TAKEN_BACK
-                flows.append(Flow(time_ms=event.time_ms, amount=change, kind=kind, note=account))
-    return flows
+def _is(charge: Charge, period: Period) -> bool:
+    return isinstance(charge, PeriodSettled) and charge.opened_ms == period.opened_ms
 
 
-def _priced(lot: Lot, close: Close | None) -> OpenLot:
-    price = loser_price(*close) if close is not None else loser_price(None, 0)
-    return OpenLot(lot=lot, price=price, taker_rate=TAKER_RATE)
-
-
-def _mark(before: Sequence[SettledPeriod], period: Period) -> Decimal:
-    earlier = [each for each in before if each.closes_ms <= period.opened_ms]
-    return Decimal(json.loads(earlier[-1].statement)["closing_mark"]) if earlier else Decimal(0)
-
-
-@exact
-def _sum(one: Decimal, other: Decimal) -> Decimal:
-    return one + other
-
-
-def _day(time_ms: int) -> str:
+def day_of(time_ms: int) -> str:
+    """A UTC minute."""
     return f"{datetime.fromtimestamp(time_ms / 1_000, UTC):%Y-%m-%d %H:%M}"
 
 
-def _audit(deployed: Deployed, connection: Connection, what: str, scope: str, reason: str = "") -> None:
+def audit(deployed: Deployed, connection: Connection, what: str, scope: str, reason: str = "") -> None:
+    """Write down what a person did."""
     rows = DatabaseDeployment(connection, deployed.deployment)
     rows.audit(Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason=reason))

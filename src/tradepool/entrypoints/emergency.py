@@ -23,6 +23,7 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.dunning import listed as unpaid_listed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
@@ -149,6 +150,7 @@ def status(deployed: Deployed) -> StatusJson:
         halts=halts,
         suspensions=suspensions_listed(deployed),
         disk=reserve_of(deployed).words,
+        unpaid=unpaid_listed(deployed),
         pid=pid,
     )
 

@@ -146,10 +146,12 @@ def ledger_correct(
 def entries_of(deployed: Deployed, connection: Connection, user: str | None) -> Iterator[LedgerEntry]:
     """The entries of one user's accounts, or of all, account by account. NoSuchUser."""
     from tradepool.adapters.database.books import DatabaseBooks
+    from tradepool.domain.charge import bill_of
     from tradepool.domain.ids import AccountId
 
     deployed.refuse_unknown_user(user)
     accounts = [name for name, held in deployed.settings.accounts.items() if user in (None, held.user)]
+    accounts += [bill_of(each.id) for each in deployed.users if user in (None, each.id)]
     for account in sorted(accounts):
         yield from DatabaseBooks(connection).entries(AccountId(account))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.reserve import Reserve
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -53,6 +53,8 @@ class Lookout:
         self._clock, self._real = clocks
         self._books: dict[AccountId, _Books] = {}
         self._compared = 0
+        # What an unpaid bill of a user keeps off (R26), in words.
+        self.unpaid: Callable[[UserId], str] = lambda user: ""
 
     def look(self) -> Sequence[Trouble]:
         """All that is wrong now."""
@@ -63,7 +65,12 @@ class Lookout:
         for halt in self._rows.halts():
             text = f"{halt.scope} is halted by {halt.by}: {halt.reason}"
             found.append(Trouble(kind=Kind.HALT, about=str(halt.scope), text=text))
-        return [*found, *self._data(), *self._disk()]
+        return [*found, *self._unpaid(), *self._data(), *self._disk()]
+
+    def _unpaid(self) -> Iterator[Trouble]:
+        for user in dict.fromkeys(seat.user.id for seat in self._deployed.seats):
+            if words := self.unpaid(user):
+                yield Trouble(kind=Kind.UNPAID, about=user, text=words, user=user)
 
     def _account(self, seat: Seated, actor: AccountActor | None) -> Iterator[Trouble]:
         name = seat.account_id

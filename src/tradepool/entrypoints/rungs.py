@@ -17,6 +17,7 @@ from tradepool.domain.deployment import Mode, mode_of
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
 from tradepool.entrypoints.deployment import Seated
+from tradepool.entrypoints.dunning import Dunning
 from tradepool.entrypoints.register_rows import entries_off
 
 SHADOW = "shadow"
@@ -28,15 +29,21 @@ class Rungs:
     def __init__(self, connection: Connection) -> None:
         """Of the deployment whose database this is."""
         self.promotions, self._register = DatabasePromotions(connection), DatabaseRegister(connection)
+        self.dunning = Dunning(connection)
 
     def of(self, seat: Seated) -> Mode:
         """How far a mandate goes."""
         return mode_of(seat.ceiling, seat.mandate.strategy_id, self.promotions.newest(seat.mandate.id))
 
     def may_enter(self, seat: Seated, account: Account, request: OrderRequest) -> str:
-        """Why an entry may not go out on this rung, or while it is paused; "" if it may."""
-        if entries_off(self._register.statuses(), seat.user.id, seat.account_id, seat.mandate.id):
-            return Denial.PAUSED
+        """Why an entry may not go out on this rung, while it is paused, or of a user who has not paid (R26); "" if it may."""
+        return self._paused(seat) or self.dunning.may_enter(seat.user.id) or self._on_rung(seat, account, request)
+
+    def _paused(self, seat: Seated) -> str:
+        off = entries_off(self._register.statuses(), seat.user.id, seat.account_id, seat.mandate.id)
+        return Denial.PAUSED if off else ""
+
+    def _on_rung(self, seat: Seated, account: Account, request: OrderRequest) -> str:
         match self.of(seat):
             case Mode.SHADOW:
                 return SHADOW
@@ -58,7 +65,7 @@ class Rungs:
             purpose=Purpose.ENTRY,
             time_ms=0,
         )
-        return self.may_enter(seat, account, entry)
+        return self._paused(seat) or self.dunning.may_adopt(seat.user.id) or self._on_rung(seat, account, entry)
 
     def cap(self, seat: Seated, account: Account, time_ms: int, most: Decimal | None = None) -> OrdersCapped | None:
         """What an account has to hear so that it sizes for its rung, and for what an order may be at `most` for another

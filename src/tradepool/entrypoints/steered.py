@@ -115,7 +115,8 @@ def close(deployed: Deployed, name: str, share: str, user: str | None) -> Deeded
 
 def release(deployed: Deployed, name: str, user: str | None) -> Deeded:
     """A position that is to be its person's own."""
-    return _about(deployed, one_of(positions(deployed, user), name), "release", "release")
+    row = one_of(positions(deployed, user), name)
+    return _about(deployed, row, "release", "release", quantity=row.quantity)
 
 
 def adopt(deployed: Deployed, market: str, quantity: str | None, stop_percent: str, user: str | None) -> Deeded:

@@ -60,10 +60,13 @@ def positions_release(
 ) -> None:
     """Make a position its user's own: its stop is taken back, it leaves the mandate. Its id is typed back."""
     from tradepool.entrypoints import steered
+    from tradepool.entrypoints.commission_deeds import note_bid
     from tradepool.entrypoints.deployment import deployed_from
 
     deployed = deployed_from(config)
-    print(steered.do(deployed, steered.release(deployed, position, user), reason))
+    deed = steered.release(deployed, position, user)
+    print(steered.do(deployed, deed, reason))
+    note_bid(deployed, deed.asked["market"], deed.asked["quantity"])
 
 
 @positions_app.command(name="adopt")

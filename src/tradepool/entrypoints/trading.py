@@ -43,6 +43,7 @@ from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.dunning import words_of
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
 from tradepool.entrypoints.keys import KeyOf
@@ -244,6 +245,7 @@ class Trading:
     def _alarms(self) -> asyncio.Task[None]:
         """Look after it all beside trading, which goes on whatever becomes of that."""
         lookout = Lookout(self._deployed, self._platform, self._rows, self._reserve, (self._clock, self._real))
+        lookout.unpaid = self._rungs.dunning.words
         name = f"{self._deployed.deployment.kind.value} {self._deployed.deployment.id}"
         alarms = Alarms(self._keys.beside(lookout.look), self._channels, self._real, name, self._sign_of_life)
         return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
@@ -377,6 +379,7 @@ class Trading:
             candles=self._platform.market_data.candles if self._ready else 0,
             limits=reached(rows_of_desk(self._platform.risk)) if self._ready else [],
             disk=self._reserve.words,
+            unpaid=words_of(self._deployed, self._rungs.dunning),
         )
 
     async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:

@@ -1,20 +1,18 @@
-"""A user's commission for people: how a period stands, and a settled statement as a page of its own."""
+"""A user's commission for people: how a period stands, and what a correction changed."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from html import escape
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tradepool.core.commission.settlement import Settled
 from tradepool.core.commission.statement import Facts, Outcome
-
-STYLE = "body{font:15px sans-serif;max-width:56em;margin:2em auto}td,th{padding:.2em 1em .2em 0;text-align:left}"
+from tradepool.domain.charge import PeriodSettled
 
 
 def moment(time_ms: int) -> str:
@@ -45,43 +43,11 @@ def commission_page(facts: Facts, outcome: Outcome, notes: list[str]) -> Rendera
     return Group(table, *(Text(note, "yellow") for note in notes))
 
 
-def statement_html(text: str) -> str:
-    """A statement as a page that needs nothing else: the same figures, and the hash they are checked by."""
-    said = json.loads(text)
-    currency = escape(said["currency"])
-    trades = [(moment(at), amount, what) for at, amount, what in said["trades"]]
-    flows = [(moment(at), amount, f"{kind} {note}") for at, amount, kind, note in said["flows"]]
-    lots = [
-        (f"{each['quantity']} {each['asset']}", each["cost"], each["price"], each["counted"])
-        for each in said["open_lots"]
-    ]
-    figures = [
-        ("profit since joining", said["pnl"]),
-        ("opening mark", said["opening_mark"]),
-        ("charged", said["base"]),
-        ("tier capital", f"{said['tier_capital']['amount']} at {moment(said['tier_capital']['at_ms'])} UTC"),
-        ("rate", said["rate"]),
-        ("commission", f"{said['commission']} {currency}"),
-        ("closing mark", said["closing_mark"]),
-    ]
-    period = f"{moment(said['period']['opened_ms'])} to {moment(said['period']['closes_ms'])} UTC"
-    parts = [
-        f"<!doctype html><meta charset=utf-8><title>Commission {escape(said['user'])}</title><style>{STYLE}</style>",
-        f"<h1>Commission of {escape(said['user'])}</h1><p>{period}{' (provisional)' if said['provisional'] else ''}</p>",
-        _table(("", currency), figures),
-        "<h2>Capital</h2>" + _table(("time, UTC", currency, "why"), flows),
-        "<h2>Sales</h2>" + _table(("time, UTC", currency, "what"), trades),
-        "<h2>Fees</h2>" + _table(("asset", "amount"), list(said["fees"].items())),
-        "<h2>Open lots</h2>" + _table(("lot", "cost", "price", "counted"), lots),
-        f"<p>Rules {escape(', '.join(said['rules']))}. Hash {escape(said['hash'])}; count it again with tradepool commission "
-        "statement --verify FILE.</p>",
-    ]
-    return "\n".join(parts)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    if not rows:
-        return "<p>none</p>"
-    cells = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    return f"<table><tr>{top}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+def correction_page(user: str, periods: Sequence[tuple[PeriodSettled, Settled]], change: Decimal) -> RenderableType:
+    """Each period as it was charged and as it should have been, and what is owed more or less by it."""
+    table = Table("period", "charged", "should be", "mark", title=f"{user}: correction")
+    for was, done in periods:
+        name = f"{moment(was.opened_ms)} to {moment(was.closes_ms)}"
+        table.add_row(name, f"{was.amount}", f"{done.commission}", f"{done.mark_after}")
+    word = f"{-change} credited." if change < 0 else f"{change} charged." if change else "Only the mark changed."
+    return Group(table, Text(word))

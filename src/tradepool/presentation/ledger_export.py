@@ -13,12 +13,15 @@ from decimal import Decimal
 from tradepool.domain.ledger import LedgerCode, LedgerEntry
 
 COLUMNS = ("entry", "account", "time", "reference", "debit", "credit", "asset", "amount", "code")
-# Beancount's five kinds of accounts; equity is where capital comes from and what trading swaps with.
+# Beancount's five kinds of accounts; equity is where capital comes from and what trading swaps with, and what profit
+# cost is a liability until it is paid.
 KINDS = {
     LedgerCode.VENUE: "Assets",
     LedgerCode.FEES: "Expenses",
     LedgerCode.CAPITAL: "Equity",
     LedgerCode.TRADING: "Equity",
+    LedgerCode.COMMISSION: "Expenses",
+    LedgerCode.OWED: "Liabilities",
 }
 _COMMODITY = re.compile(r"[A-Z][A-Z0-9]{0,22}[A-Z0-9]")
 

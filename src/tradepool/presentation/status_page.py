@@ -66,7 +66,8 @@ class SuspensionRow(msgspec.Struct, frozen=True):
 
 class StatusJson(msgspec.Struct, frozen=True):
     """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
-    behind, None where nobody trades; `limits` are those that were reached, in words; `safe` means that there is no worry."""
+    behind, None where nobody trades; `limits` are those that were reached, in words, `unpaid`
+    what unpaid bills keep off; `safe` means that there is no worry."""
 
     deployment: str
     kind: str
@@ -81,6 +82,7 @@ class StatusJson(msgspec.Struct, frozen=True):
     limits: list[str] = []
     suspensions: list[SuspensionRow] = []
     disk: str = ""
+    unpaid: list[str] = []
     schema: int = SCHEMA
 
     @property
@@ -123,6 +125,7 @@ def status_page(status: StatusJson) -> Group:
         Text(f"suspended: {s.kind} {s.name}, until {s.until or 'lifted'}, by {s.by}: {s.reason}", style="yellow")
         for s in status.suspensions
     ]
+    halts += [Text(f"unpaid: {line}", style="yellow") for line in status.unpaid]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
     return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, table)
 

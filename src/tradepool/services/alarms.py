@@ -42,6 +42,7 @@ class Kind(StrEnum):
     DISK_FULL = "disk full"
     BLIND = "blind"
     KEY = "key"
+    UNPAID = "unpaid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ RULES: Mapping[Kind, Rule] = {
     Kind.BLIND: Rule(after_ms=10_000),
     # A person's homework, of days.
     Kind.KEY: Rule(unsafe=False, once=True),
+    Kind.UNPAID: Rule(unsafe=False),
 }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.nouns import BTC, MANDATE, fill, request
 from tradepool.adapters.database.codec import EVENT_KINDS, UnknownEvent, decode, decode_event, encode
-from tradepool.domain import by_hand, flow
+from tradepool.domain import by_hand, charge, flow
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
@@ -53,7 +53,7 @@ def test_an_event_comes_back_as_it_was(event: Event) -> None:
 
 def test_every_kind_of_event_has_its_name() -> None:
     """A kind that the journal could write and not read back is found here."""
-    bases = {by_hand.ByHand: by_hand, flow.MoneyNews: flow}
+    bases = {by_hand.ByHand: by_hand, flow.MoneyNews: flow, charge.Charge: charge}
     theirs = {
         kind
         for base, module in bases.items()

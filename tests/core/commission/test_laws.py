@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tradepool.core.commission.capital import Flow, Period
-from tradepool.core.commission.lots import Lot, MoreThanTheLot, sold, sold_by_hand
+from tradepool.core.commission.lots import Lot, MoreThanTheLot, sold
 from tradepool.core.commission.prices import NotEnoughCloses, Priced, median_close
 from tradepool.core.commission.schedule import DAY_MS, BadSchedule, Schedule, Tier
 from tradepool.core.commission.settlement import Gain, Goodwill, NothingToCredit, OpenLot, Settled, corrected
@@ -269,8 +269,6 @@ def test_bad_schedules_lots_and_credits_are_refused_by_name() -> None:
     lot = Lot(asset="BTC", quantity=Decimal(1), cost=Decimal(5))
     with pytest.raises(MoreThanTheLot):
         sold(lot, Decimal("1.1"), Decimal(1), Decimal(0))
-    with pytest.raises(MoreThanTheLot):
-        sold_by_hand(lot, Decimal(0), Decimal("1.1"), Decimal(1), Decimal(0))
     with pytest.raises(NotEnoughCloses):
         median_close([Decimal(1)] * 4, 5)
     with pytest.raises(NothingToCredit):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import groupby
+from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
@@ -18,6 +19,8 @@ from tradepool.domain.order import Refusal
 from tradepool.domain.trade import Trade
 
 LAST_FILLS = 20
+LAST = 2**53
+Told = TypeVar("Told")
 
 
 class DatabaseBooks:
@@ -32,13 +35,14 @@ class DatabaseBooks:
         for entry in self.entries(account, after):
             yield from entry.transfers
 
-    def entries(self, account: AccountId, after: int = 0) -> Iterator[LedgerEntry]:
-        """Every ledger entry of an account that an event after that sequence made, in the order it was booked."""
+    def entries(self, account: AccountId, after: int = 0, until: int = LAST) -> Iterator[LedgerEntry]:
+        """Every ledger entry of an account that an event after that sequence (and up to `until`) made, in the order it was
+        booked."""
         t, e = tables.transfer, tables.ledger_entry
         query = (
             select(e.c.id, e.c.time_ms, e.c.reference, t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
             .join(t, e.c.id == t.c.entry)
-            .where(e.c.account == account, e.c.sequence > after)
+            .where(e.c.account == account, e.c.sequence > after, e.c.sequence <= until)
             .order_by(e.c.sequence, e.c.id, t.c.position)
         )
         rows = self._connection.execute(query).all()
@@ -61,6 +65,23 @@ class DatabaseBooks:
                 transfers=tuple(transfers),
                 reference=reference,
             )
+
+    def last_event(self, account: AccountId) -> int:
+        """The number of an account's newest event; 0 before the first."""
+        newest = self._connection.execute(
+            select(func.max(tables.event.c.sequence)).where(tables.event.c.account == account)
+        )
+        found = newest.scalar()
+        self._connection.rollback()
+        return int(found or 0)
+
+    def events(self, account: AccountId, kind: type[Told], until: int = LAST) -> list[Told]:
+        """Every event of one kind of an account, up to a number, in order."""
+        t = tables.event.c
+        query = select(t.body).where(t.account == account, t.kind == kind.__name__, t.sequence <= until)
+        rows = self._connection.execute(query.order_by(t.sequence)).all()
+        self._connection.rollback()
+        return [decode(body, kind) for (body,) in rows]
 
     def last_fills(self, account: AccountId, most: int = LAST_FILLS) -> list[Fill]:
         """The newest fills of an account, the newest first."""

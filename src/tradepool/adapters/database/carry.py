@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
+from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.people_tables import invitation, register
 from tradepool.adapters.database.remembered import wrote
@@ -21,7 +22,8 @@ POOL = (pool_tables.pool_consent, pool_tables.pooled_trade, pool_tables.pool_tom
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Rows of a database: people, who goes how far, limits that were set, halts; the keys it holds; the trade pool's people."""
+    """Rows of a database: people, who goes how far, limits that were set, halts; the keys it holds; the trade pool's people,
+    and what users owe."""
 
     register: Sequence[RowMapping]
     promotions: Sequence[RowMapping]
@@ -30,6 +32,7 @@ class Decided:
     data_keys: Sequence[WrappedKey]
     secrets: Sequence[SealedSecret]
     pool: Mapping[Table, Sequence[RowMapping]]
+    bills: Bills
 
 
 def decided_in(connection: Connection) -> Decided:
@@ -43,6 +46,7 @@ def decided_in(connection: Connection) -> Decided:
         data_keys=keys.data_keys(),
         secrets=keys.secrets(),
         pool={table: _rows(connection, table) for table in POOL},
+        bills=bills_in(connection),
     )
 
 
@@ -58,7 +62,7 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
 def carry_newer(connection: Connection, decided: Decided) -> None:
     """What was decided after a copy was made, into that copy. StoreUnusable.
 
-    People, promotions and halts that it does not know are added; invitations are void, as they may have been used. Keys
+    People, promotions, halts and charges that it does not know are added; invitations are void, as they may have been used. Keys
     are those that are held now: one that was burnt since stays burnt.
     """
     known = [_told(row) for row in _rows(connection, tables.promotion)]
@@ -69,6 +73,7 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
         _add(connection, tables.promotion, [row for row in newer if row not in known])
         _add(connection, tables.halt, decided.halts)
         _carry_pool(connection, decided)
+    carry_bills(connection, decided.bills)
     wrote(connection)
     keys = DatabaseSecrets(connection)
     with keys.changing():

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tradepool.domain import by_hand, flow
+from tradepool.domain import by_hand, charge, flow
 from tradepool.domain import event as events
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import Event
@@ -42,6 +42,12 @@ EVENT_KINDS: dict[str, type[Event]] = {
         flow.FlowsKnown,
         flow.FlowNamed,
         flow.Quarantined,
+        charge.PeriodSettled,
+        charge.CommissionPaid,
+        charge.PeriodsCorrected,
+        charge.GoodwillOffered,
+        charge.GoodwillGiven,
+        charge.ScheduleAgreed,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

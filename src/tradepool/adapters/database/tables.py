@@ -216,7 +216,6 @@ settlement = Table(
     Column("closes_ms", Integer, nullable=False),
     Column("settled_ms", Integer, nullable=False),
     Column("statement", Text, nullable=False),
-    Column("paid_ms", Integer, nullable=True),
     PrimaryKeyConstraint("user", "opened_ms"),
     sqlite_strict=True,
 )

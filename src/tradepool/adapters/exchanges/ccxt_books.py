@@ -88,6 +88,8 @@ class CcxtBooks:
 
     async def snapshot(self, market: Market) -> BookSnapshot:
         """The book now, by REST; OutcomeUnknown when the answer makes no sense."""
+        if self.client.markets is None:
+            await self._load_markets()
         asked = self.client.publicGetDepth({"symbol": self.client.market_id(market.symbol), "limit": self._depth})
         return await self._ask("depth", asked, lambda answer: BookReader(market).snapshot(answer, self._depth))
 

@@ -31,6 +31,7 @@ from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import REASON_CODES, terms_of
 from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.domain.by_hand import ByHand
+from tradepool.domain.charge import Charge
 from tradepool.domain.command import Cancel, Command, RecordRefusal
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import BrokenLaw
@@ -125,7 +126,7 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
-            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed() | MoneyNews():
+            case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed() | MoneyNews() | Charge():
                 self.changed = take(self, event)
             case ByHand():
                 self.changed = by_hand.wished(self, self.outbox, event)

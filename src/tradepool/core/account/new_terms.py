@@ -20,6 +20,7 @@ from tradepool.core.account.flows import entries_off, hear
 from tradepool.core.account.protection import protect
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
+from tradepool.domain.charge import Charge
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import OffGrid, TradepoolError
 from tradepool.domain.event import EntriesResumed, MandateChanged, OrdersAdopted, TermsSeen
@@ -49,7 +50,10 @@ class GridsApart(TradepoolError):
     """{market} went over to ticks of {tick} and steps of {step} while something is held or ordered there, which can't be counted exactly in both; its protection rests: sell it at the venue, then start again."""
 
 
-def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed | MoneyNews) -> bool:
+Heard = TermsSeen | MandateChanged | OrdersAdopted | EntriesResumed | MoneyNews | Charge
+
+
+def take(account: Account, event: Heard) -> bool:
     """What is heard at a start, of a person, or beside trading: whether it is news. GridsApart, BrokenLaw."""
     match event:
         case MoneyNews():
@@ -62,6 +66,9 @@ def take(account: Account, event: TermsSeen | MandateChanged | OrdersAdopted | E
             return take_mandate(account, event)
         case EntriesResumed():
             return resume(account, event)
+        case Charge():
+            # Of an account that only holds a bill.
+            return False
     return adopt(account, event)
 
 

@@ -13,22 +13,13 @@ from tradepool.core.commission.schedule import Schedule
 
 
 class FlowKind(StrEnum):
-    """Why capital moved. R14: what the venue gives (airdrop, staking, ...) is a flow at its value, never profit."""
+    """Why capital moved."""
 
     GIVEN = "given"
     TAKEN_BACK = "taken_back"
     THIRD_ASSET_FEE = "third_asset_fee"
     WITHDRAWN_IN_KIND = "withdrawn_in_kind"
-    DUST = "dust"
-    AIRDROP = "airdrop"
-    STAKING = "staking"
-    REFERRAL = "referral"
-    REBATE = "rebate"
-    INTEREST = "interest"
-    FORK = "fork"
     NETWORK_FEE = "network_fee"
-    LOST_IN_TRANSIT = "lost_in_transit"
-    COMMISSION_PAID = "commission_paid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ class Standing(StrEnum):
 
 
 def standing(invoiced_ms: int, now_ms: int, *, paid: bool) -> Standing:
-    """How the oldest invoice leaves its user: from day 14 nothing new, from day 30 until flat by his own exits.
+    """R26: how the oldest invoice leaves its user: from day 14 nothing new, from day 30 until flat by his own exits.
 
     >>> day = 86_400_000
     >>> [standing(0, days * day, paid=False).value for days in (13, 14, 29, 30, 400)]
@@ -27,7 +27,12 @@ def standing(invoiced_ms: int, now_ms: int, *, paid: bool) -> Standing:
     >>> standing(0, 400 * day, paid=True).value
     'good'
     """
-    days = (now_ms - invoiced_ms) // DAY_MS
+    days = days_unpaid(invoiced_ms, now_ms)
     if paid or days < ENTRIES_OFF_DAYS:
         return Standing.GOOD
     return Standing.ENTRIES_OFF if days < REDUCE_ONLY_DAYS else Standing.REDUCE_ONLY
+
+
+def days_unpaid(invoiced_ms: int, now_ms: int) -> int:
+    """Whole days since an invoice."""
+    return (now_ms - invoiced_ms) // DAY_MS

@@ -1,96 +1,322 @@
-"""What a ledger tells of profit: each fill an entry, each sale a gain against what its lot had cost.
+"""What an account's ledger tells of profit and capital: each fill an entry, each sale a gain against what its lot had cost.
 
-Only what was bought here is a lot: coins that an account was opened with are the owner's own (R9). A fee in the coin that
-was bought lessens the lot, one in quote the proceeds or raises the cost; one in a third asset is told apart (R12). What a
-mandate was given to sell is in its lot at no cost, and told as `by_hand`, because nobody knows what it had cost.
+Only what was bought here, or given, is a lot: other coins are the owner's own (R9). What leaves an account leaves out of
+his own coins first; what goes beyond them is ours and counts as sold: at the fill where he sold it (R10), at that minute's
+close where it was withdrawn (R11) or was a fee, at what the venue gave where it was swept (R14), and at the lower of the book
+and five closes where he took it over (R8). A fee in the coin that was bought lessens the lot, one in quote the proceeds or
+raises the cost; one in a third asset does so at its price in the minute of the fill (R12). Prices are those on record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tradepool.core.commission.exact import ZERO, exact
-from tradepool.core.commission.lots import Lot, sold
+from tradepool.core.commission.capital import Flow, FlowKind
+from tradepool.core.commission.exact import ZERO, exact, share
+from tradepool.core.commission.lots import Lot, fee_value, sold, worth_by_hand, worth_taken_over, worth_withdrawn
+from tradepool.core.commission.mandate_money import MandateMoney
+from tradepool.core.commission.prices import Priced, converted
+from tradepool.core.commission.recorded import Prices
 from tradepool.core.commission.settlement import Gain
+from tradepool.core.commission.transfers import Way, Ways
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 
-FILL = "fill:"
-BY_HAND = frozenset((TransferCode.ADOPTED, TransferCode.RELEASED, TransferCode.OUTSIDE))
+# What selling a lot would cost, where the venue's own rate is not in the books.
+TAKER_RATE = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A mandate's capital from a moment on, in its quote asset; nothing while it trades no real money (R25)."""
+
+    time_ms: int
+    capital: Decimal
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What came (above zero) or left without an order: never profit, and capital only as far as a flow says so (R14, R16).
+
+    `value` is in the schedule's currency, None where nobody knows a price; `way` what became of it (R15)."""
+
+    time_ms: int
+    asset: str
+    amount: Decimal
+    value: Decimal | None
+    cause: str
+    way: Way = Way.ALONE
 
 
 @dataclass(slots=True)
 class Told:
-    """Gains in order, open lots by market, all fees by asset, third-asset fees (time, asset, quantity) to be priced, and what
-    people took over, gave away or moved past us: a ledger alone does not tell at what price."""
+    """Gains, flows and movements in order, open lots by market, all fees by asset, which costs have no price, and when one
+    was used that was old or missing (R20)."""
 
     gains: list[Gain] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
     lots: dict[str, Lot] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
-    third_asset_fees: list[tuple[int, str, Decimal]] = field(default_factory=list)
-    by_hand: list[str] = field(default_factory=list)
+    unpriced: list[str] = field(default_factory=list)
+    stale: list[int] = field(default_factory=list)
+
+
+# How much of a quote asset so much of a lot brought, when it went.
+Worth = Callable[[str, Decimal], Priced]
 
 
 @exact
-def told_by(entries: Iterable[LedgerEntry], currency: str, before_ms: int) -> Told:
-    """Read an account's entries, in order, as far as they happened before a moment.
+def told_by(entries: Iterable[LedgerEntry], given: Sequence[Given], prices: Prices, ways: Ways, currency: str) -> Told:
+    """Read an account's entries and what its mandates were given, by the venue's times.
 
-    Raises MoreThanTheLot where more was sold than was ever bought here.
+    R14: what the venue gives (airdrop, staking, referral, rebate, interest, fork) is told at its value, and is no profit.
+
+    >>> from tradepool.domain.ids import AccountId, LedgerEntryId
+    >>> came = Transfer(debit=LedgerCode.VENUE, credit=LedgerCode.CAPITAL, asset="USDT", amount=Decimal(7),
+    ...     code=TransferCode.DIVIDEND)
+    >>> gift = LedgerEntry(id=LedgerEntryId("a"), account=AccountId("ann"), time_ms=5, transfers=(came,),
+    ...     reference="flow:dividend:1:")
+    >>> told = told_by([gift], [], Prices("binance", {}, 10), Ways(), "USDT")
+    >>> told.gains, told.flows, told.movements[0].value
+    ([], [], Decimal('7'))
     """
-    told = Told()
-    for entry in entries:
-        if entry.time_ms >= before_ms:
-            continue
-        # A fill of the owner's own order is called as ours are.
-        if any(transfer.code in BY_HAND for transfer in entry.transfers):
-            told.by_hand.append(entry.reference)
-            _move(told, entry, currency)
-        elif entry.reference.startswith(FILL):
-            _take(told, entry, currency)
-    return told
+    reading = _Reading(prices, ways, currency)
+    moments: list[tuple[int, int, Given | LedgerEntry]] = [(each.time_ms, 0, each) for each in given]
+    moments += [(entry.time_ms, 1, entry) for entry in entries]
+    for _, _, each in sorted(moments, key=lambda moment: moment[:2]):
+        if isinstance(each, Given):
+            reading.give(each)
+        else:
+            reading.book(each)
+    return reading.told
 
 
-def _market(entry: LedgerEntry) -> str:
-    return entry.reference.partition(":")[2].rpartition(":")[0]
+def symbol_of(market: str) -> tuple[str, str]:
+    """The base and the quote of a market's id.
+
+    >>> symbol_of("binance:BTC/USDT")
+    ('BTC', 'USDT')
+    """
+    base, _, quote = market.partition(":")[2].partition("/")
+    return base, quote
 
 
-def _move(told: Told, entry: LedgerEntry, currency: str) -> None:
-    """What was adopted is in the lot, what was released is not; what the owner traded himself never was."""
-    market = _market(entry)
-    if not market.endswith(f"/{currency}"):
-        return
-    for moved in entry.transfers:
-        lot = told.lots.get(market, Lot(asset=moved.asset, quantity=ZERO, cost=ZERO))
-        if moved.code is TransferCode.ADOPTED:
-            told.lots[market] = replace(lot, quantity=lot.quantity + moved.amount)
-        elif moved.code is TransferCode.RELEASED:
-            told.lots[market] = lot.without(min(moved.amount, lot.quantity))
+class _Reading:
+    """One account, entry by entry: `held` is what the venue holds of each coin, `ahead` what of a lot has left already
+    when the platform hears that it is smaller."""
 
+    def __init__(self, prices: Prices, ways: Ways, currency: str) -> None:
+        self.told, self.money = Told(), MandateMoney(currency)
+        self.prices, self.ways, self.currency = prices, ways, currency
+        self.held: dict[str, Decimal] = {}
+        self.ahead: dict[str, Decimal] = {}
 
-def _take(told: Told, entry: LedgerEntry, currency: str) -> None:
-    market = _market(entry)
-    swapped = [t for t in entry.transfers if t.code in (TransferCode.BOUGHT, TransferCode.SOLD)]
-    if not any(t.asset == currency for t in swapped):
-        return
-    (base,) = [t for t in swapped if t.asset != currency]
-    (money,) = [t for t in swapped if t.asset == currency]
-    fees = {t.asset: t.amount for t in entry.transfers if t.code is TransferCode.FEE}
-    for asset, amount in fees.items():
-        told.fees[asset] = told.fees.get(asset, ZERO) + amount
-        if asset not in (base.asset, currency):
-            told.third_asset_fees.append((entry.time_ms, asset, amount))
-    lot = told.lots.get(market, Lot(asset=base.asset, quantity=ZERO, cost=ZERO))
-    in_base, in_money = fees.get(base.asset, ZERO), fees.get(currency, ZERO)
-    if _received(base):
-        quantity = lot.quantity + base.amount - in_base
-        told.lots[market] = Lot(asset=base.asset, quantity=quantity, cost=lot.cost + money.amount + in_money)
-        return
-    # A fee beyond the lot is paid with coins of the owner's own.
-    gone = base.amount + min(in_base, max(ZERO, lot.quantity - base.amount))
-    told.lots[market], earned = sold(lot, gone, money.amount, in_money)
-    told.gains.append(Gain(time_ms=entry.time_ms, amount=earned, what=f"{market} {base.amount} sold"))
+    # ---- capital
 
+    def give(self, given: Given) -> None:
+        if given.quote != self.money.quote:
+            self.flow(given.time_ms, self.money.change(ZERO), self.money.quote, FlowKind.GIVEN)
+            self.money = MandateMoney(given.quote)
+        self.flow(given.time_ms, self.money.change(given.capital), given.quote, FlowKind.GIVEN)
 
-def _received(transfer: Transfer) -> bool:
-    return transfer.debit is LedgerCode.VENUE
+    def flow(self, time_ms: int, amount: Decimal, quote: str, kind: FlowKind, note: str = "") -> None:
+        if amount:
+            rate = self.known(self.prices.given(quote, self.currency, time_ms), quote, time_ms)
+            kind = FlowKind.TAKEN_BACK if kind is FlowKind.GIVEN and amount < 0 else kind
+            self.told.flows.append(Flow(time_ms=time_ms, amount=amount * rate, kind=kind, note=note))
+
+    def known(self, price: Priced, asset: str, time_ms: int) -> Decimal:
+        """A price that must not be missing: without it too much could be charged."""
+        if not price.price:
+            self.told.unpriced.append(f"{asset} at {time_ms}")
+        return self.noted(price, time_ms)
+
+    def noted(self, price: Priced, time_ms: int) -> Decimal:
+        self.told.stale += [time_ms] if price.provisional else []
+        return price.price
+
+    # ---- entries
+
+    def book(self, entry: LedgerEntry) -> None:
+        for t in entry.transfers:
+            for code, amount in ((t.debit, t.amount), (t.credit, -t.amount)):
+                if code is LedgerCode.VENUE:
+                    self.held[t.asset] = self.held.get(t.asset, ZERO) + amount
+        codes = {t.code for t in entry.transfers}
+        market = entry.reference.partition(":")[2].rpartition(":")[0]
+        if codes & {TransferCode.BOUGHT, TransferCode.SOLD}:
+            self.fill(entry, market)
+        elif TransferCode.OUTSIDE in codes:
+            self.outside(entry, market)
+        elif TransferCode.ADOPTED in codes:
+            self.adopted(entry, market)
+        elif TransferCode.RELEASED in codes:
+            self.released(entry, market)
+        elif TransferCode.OPENING not in codes:
+            self.moved(entry)
+
+    def fill(self, entry: LedgerEntry, market: str) -> None:
+        base_asset, quote = symbol_of(market)
+        base, money = (self.of(entry, asset) for asset in (base_asset, quote))
+        in_base, in_quote, third = ZERO, ZERO, list[Transfer]()
+        for fee in (t for t in entry.transfers if t.code is TransferCode.FEE):
+            self.told.fees[fee.asset] = self.told.fees.get(fee.asset, ZERO) + fee.amount
+            in_base += fee.amount if fee.asset == base_asset else ZERO
+            in_quote += fee.amount if fee.asset == quote else ZERO
+            third += [fee] if fee.asset not in (base_asset, quote) else []
+        costs = in_quote + sum((self.third(entry, fee, quote) for fee in third), ZERO)
+        lot = self.lot(market)
+        if base.debit is LedgerCode.VENUE:
+            quantity = lot.quantity + base.amount - in_base
+            self.told.lots[market] = replace(lot, quantity=quantity, cost=lot.cost + money.amount + costs)
+            self.spend(quote, -money.amount - in_quote)
+        else:
+            # What is sold beyond the lot, and a fee beyond it, are coins of the owner's own.
+            ours = min(base.amount, lot.quantity)
+            gone = ours + min(in_base, lot.quantity - ours)
+            proceeds, fees = (share(each, ours, base.amount) for each in (money.amount, costs))
+            self.told.lots[market], earned = sold(lot, gone, proceeds, fees)
+            self.gain(entry.time_ms, earned, quote, f"{market} {base.amount} sold")
+            self.spend(quote, proceeds - share(in_quote, ours, base.amount))
+        for fee in third:
+            self.beyond(entry, fee.asset, market, self.closing(entry.time_ms, fee.asset), "paid as a fee")
+
+    @staticmethod
+    def of(entry: LedgerEntry, asset: str) -> Transfer:
+        return next(t for t in entry.transfers if t.asset == asset and t.code is not TransferCode.FEE)
+
+    def third(self, entry: LedgerEntry, fee: Transfer, quote: str) -> Decimal:
+        """R12: its price in that minute; a cost, and as much given by the user."""
+        price = self.prices.close(fee.asset, quote, entry.time_ms)
+        value = fee_value(fee.amount, self.known(price, fee.asset, entry.time_ms))
+        self.flow(entry.time_ms, value, quote, FlowKind.THIRD_ASSET_FEE, f"{fee.amount} {fee.asset}")
+        return value
+
+    def lot(self, market: str) -> Lot:
+        return self.told.lots.get(market, Lot(asset=symbol_of(market)[0], quantity=ZERO, cost=ZERO))
+
+    def spend(self, quote: str, amount: Decimal) -> None:
+        if quote == self.money.quote:
+            self.money.cash += amount
+
+    def gain(self, time_ms: int, earned: Decimal, quote: str, what: str) -> None:
+        """R21: converted at the close of its minute, and frozen."""
+        rate = self.known(self.prices.close(quote, self.currency, time_ms), quote, time_ms)
+        self.told.gains.append(Gain(time_ms=time_ms, amount=converted(earned, rate), what=what))
+
+    # ---- by hand
+
+    def outside(self, entry: LedgerEntry, market: str) -> None:
+        """R10: the owner's own order. What he buys is his own; of what he sells, his own coins go first."""
+        base, money, *fees = entry.transfers
+        quote = symbol_of(market)[1]
+        if base.debit is LedgerCode.VENUE:
+            paid = money.amount + sum((t.amount for t in fees if t.asset == quote), ZERO)
+            self.capital_leaves(entry, quote, paid)
+            return
+
+        def worth(_: str, part: Decimal) -> Priced:
+            closes = {t: self.prices.close(t.asset, quote, entry.time_ms) for t in fees if t.asset != base.asset}
+            costs = sum((t.amount * self.known(close, t.asset, entry.time_ms) for t, close in closes.items()), ZERO)
+            return Priced(price=worth_by_hand(money.amount, costs, min(part, base.amount), base.amount))
+
+        self.beyond(entry, base.asset, market, worth, "sold by hand")
+
+    def adopted(self, entry: LedgerEntry, market: str) -> None:
+        """R16: a coin that is given counts at the median of the minutes around it, as cost and as capital."""
+        (base,), quote = entry.transfers, symbol_of(market)[1]
+        price = self.prices.given(base.asset, quote, entry.time_ms)
+        value = base.amount * self.known(price, base.asset, entry.time_ms)
+        lot = self.lot(market)
+        self.told.lots[market] = replace(lot, quantity=lot.quantity + base.amount, cost=lot.cost + value)
+        self.flow(entry.time_ms, value, quote, FlowKind.GIVEN, f"{base.amount} {base.asset}")
+
+    def released(self, entry: LedgerEntry, market: str) -> None:
+        """R8: what the owner takes over. What had left before is only heard of now, and counts once."""
+        (base,), quote = entry.transfers, symbol_of(market)[1]
+        lot, early = self.lot(market), self.ahead.pop(market, ZERO)
+        quantity = min(max(ZERO, base.amount - early), lot.quantity)
+        if quantity:
+            price = self.prices.taken(base.asset, quote, entry.time_ms)
+            bid = self.prices.bid(base.asset, quote, base.amount, entry.time_ms)
+            worth = worth_taken_over(quantity, bid, price.price, TAKER_RATE)
+            self.leave(entry, market, quantity, Priced(price=worth, provisional=price.provisional), "taken over")
+
+    def leave(self, entry: LedgerEntry, market: str, quantity: Decimal, worth: Priced, why: str) -> None:
+        """A part of a lot is the owner's from now on, and counts as sold for so much."""
+        (base, quote), time_ms = symbol_of(market), entry.time_ms
+        self.told.lots[market], earned = sold(self.lot(market), quantity, worth.price, ZERO)
+        self.gain(time_ms, earned, quote, f"{market} {quantity} {why}")
+        self.noted(worth, time_ms)
+        self.flow(time_ms, -worth.price, quote, FlowKind.WITHDRAWN_IN_KIND, f"{quantity} {base} {why}")
+
+    def beyond(self, entry: LedgerEntry, asset: str, first: str, worth: Worth, why: str) -> None:
+        """What has left beyond the owner's own coins, out of the lots of that coin: the market's it was sold on first."""
+        mine = sorted((m for m, lot in self.told.lots.items() if lot.asset == asset), key=lambda m: (m != first, m))
+        short = sum((self.told.lots[m].quantity for m in mine), ZERO) - self.held.get(asset, ZERO)
+        for market in mine:
+            part = min(short, self.told.lots[market].quantity)
+            if part > 0:
+                self.leave(entry, market, part, worth(symbol_of(market)[1], part), why)
+                self.ahead[market] = self.ahead.get(market, ZERO) + part
+                short -= part
+
+    def closing(self, time_ms: int, asset: str) -> Worth:
+        """R11: the close of that minute, no fee."""
+
+        def worth(quote: str, part: Decimal) -> Priced:
+            close = self.prices.close(asset, quote, time_ms)
+            return replace(close, price=worth_withdrawn(part, close.price))
+
+        return worth
+
+    # ---- what moves without an order
+
+    def moved(self, entry: LedgerEntry) -> None:
+        """Deposits, withdrawals, transfers, what the venue gives (R14, R16) and sweeps, and what nobody explains."""
+        net = dict[str, Decimal]()
+        for t in entry.transfers:
+            sign = 1 if t.debit is LedgerCode.VENUE else -1 if t.credit is LedgerCode.VENUE else 0
+            net[t.asset] = net.get(t.asset, ZERO) + sign * t.amount
+        for asset, amount in net.items():
+            self.movement(entry, asset, amount)
+        swept = entry.transfers[0].code is TransferCode.DUST and sum(amount < 0 for amount in net.values()) == 1
+        for asset, amount in net.items():
+            if amount < 0:
+                worth = self.swept(entry, net, -amount) if swept else self.closing(entry.time_ms, asset)
+                self.beyond(entry, asset, "", worth, "swept as dust" if swept else "withdrawn")
+                self.capital_leaves(entry, asset, -amount)
+            elif asset == self.money.quote and self.ways.of(entry) is not Way.OWN:
+                self.flow(entry.time_ms, self.money.comes(amount), asset, FlowKind.GIVEN)
+
+    def movement(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
+        """Write it down at its value on receipt."""
+        find = self.prices.given if amount > 0 else self.prices.close
+        price = find(asset, self.currency, entry.time_ms).price
+        value = amount * price if price else None
+        cause = next(t.code.value for t in entry.transfers)
+        self.told.movements.append(Movement(entry.time_ms, asset, amount, value, cause, self.ways.of(entry)))
+
+    def swept(self, entry: LedgerEntry, net: dict[str, Decimal], quantity: Decimal) -> Worth:
+        """R14: dust of ours is sold for what the venue gave for it."""
+
+        def worth(quote: str, part: Decimal) -> Priced:
+            came = [(a, self.prices.given(a, quote, entry.time_ms)) for a, amount in net.items() if amount > 0]
+            value = sum((net[asset] * price.price for asset, price in came), ZERO)
+            return Priced(price=share(value, part, quantity), provisional=any(price.provisional for _, price in came))
+
+        return worth
+
+    def capital_leaves(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
+        """Money that leaves an account is capital only beyond what is idle; on the way to another account it stays so."""
+        money = self.money
+        if asset != money.quote:
+            return
+        lots = sum((lot.cost for market, lot in self.told.lots.items() if symbol_of(market)[1] == asset), ZERO)
+        stays = self.ways.of(entry) in (Way.OWN, Way.IN_TRANSIT)
+        lost = self.ways.fees.get(entry.id, ZERO) if stays else amount
+        capital = money.leaves(lost, self.held.get(asset, ZERO), lots)
+        self.flow(entry.time_ms, -capital, asset, FlowKind.NETWORK_FEE if stays else FlowKind.TAKEN_BACK)

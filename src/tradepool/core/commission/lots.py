@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradepool.core.commission.exact import ZERO, exact, share
-from tradepool.core.commission.prices import median_close
 from tradepool.domain.errors import InvalidInput
-
-TAKE_OVER_CLOSES = 5
 
 
 class MoreThanTheLot(InvalidInput):
@@ -19,7 +15,7 @@ class MoreThanTheLot(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """`quantity` of an asset that cost `cost` of the schedule's currency, the fees of buying it inside."""
+    """`quantity` of an asset that cost `cost` of its market's quote asset, the fees of buying it inside."""
 
     asset: str
     quantity: Decimal
@@ -54,52 +50,51 @@ def sold(lot: Lot, quantity: Decimal, proceeds: Decimal, fees: Decimal) -> tuple
 
 
 @exact
-def sold_by_hand(
-    lot: Lot, own: Decimal, quantity: Decimal, price: Decimal, fee_rate: Decimal
-) -> tuple[Lot, Decimal, Decimal]:
-    """R10: the owner sells by hand: own coins go first, then ours, at the fill: (lot, own coins left, earned).
+def worth_by_hand(proceeds: Decimal, fees: Decimal, ours: Decimal, quantity: Decimal) -> Decimal:
+    """R10: the owner sells by hand; own coins go first, then ours, at the fill: what our part of it brought.
 
-    >>> lot = Lot(asset="BTC", quantity=Decimal("0.01"), cost=Decimal("600.60"))
-    >>> left, own, earned = sold_by_hand(lot, Decimal("0.005"), Decimal("0.012"), Decimal(66_000), Decimal("0.001"))
-    >>> left.quantity, own, earned.normalize()
-    (Decimal('0.003'), Decimal('0.000'), Decimal('41.118'))
+    With 0.005 of his own he sells 0.012 at 66,000, fee 0.1 %: 0.007 are ours.
+
+    >>> lot, money = Lot(asset="BTC", quantity=Decimal("0.01"), cost=Decimal("600.60")), Decimal("0.012") * 66_000
+    >>> worth = worth_by_hand(money, money / 1_000, Decimal("0.007"), Decimal("0.012"))
+    >>> left, earned = sold(lot, Decimal("0.007"), worth, Decimal(0))
+    >>> left.quantity, earned.normalize()
+    (Decimal('0.003'), Decimal('41.118'))
     """
-    ours = max(ZERO, quantity - own)
-    left, earned = sold(lot, ours, ours * price, ours * price * fee_rate)
-    return left, own - (quantity - ours), earned
+    return share(proceeds - fees, ours, quantity)
 
 
 @exact
-def withdrawn(lot: Lot, quantity: Decimal, close: Decimal) -> tuple[Lot, Decimal, Decimal]:
-    """R11: our lot leaves the account in kind: as if sold at the close of that minute, no fee: (lot, earned, outflow).
+def worth_withdrawn(quantity: Decimal, close: Decimal) -> Decimal:
+    """R11: our lot leaves the account in kind: as if sold at the close of that minute, no fee; as much flows out.
 
     >>> lot = Lot(asset="BTC", quantity=Decimal("0.01"), cost=Decimal("600.60"))
-    >>> withdrawn(lot, Decimal("0.01"), Decimal(66_000))[1:]
-    (Decimal('59.40'), Decimal('660.00'))
+    >>> outflow = worth_withdrawn(Decimal("0.01"), Decimal(66_000))
+    >>> outflow, sold(lot, Decimal("0.01"), outflow, Decimal(0))[1]
+    (Decimal('660.00'), Decimal('59.40'))
     """
-    worth = quantity * close
-    left, earned = sold(lot, quantity, worth, ZERO)
-    return left, earned, worth
+    return quantity * close
 
 
 @exact
-def taken_over(lot: Lot, bid_vwap: Decimal, closes: Sequence[Decimal], taker_rate: Decimal) -> Decimal:
-    """R8: who leaves and keeps a lot is charged as if sold at the lower of the book and five closes, less the fee.
+def worth_taken_over(quantity: Decimal, bid_vwap: Decimal | None, median: Decimal, taker_rate: Decimal) -> Decimal:
+    """R8: who leaves and keeps a lot is charged as if sold at the lower of the book (where it was looked at) and the median
+    of five closes, less the fee.
 
     >>> lot = Lot(asset="BTC", quantity=Decimal("0.01"), cost=Decimal("600.60"))
-    >>> taken_over(lot, Decimal(66_100), [Decimal(66_000)] * 5, Decimal("0.001")).normalize()
+    >>> worth = worth_taken_over(lot.quantity, Decimal(66_100), Decimal(66_000), Decimal("0.001"))
+    >>> sold(lot, lot.quantity, worth, Decimal(0))[1].normalize()
     Decimal('58.74')
     """
-    worth = lot.quantity * min(bid_vwap, median_close(closes, TAKE_OVER_CLOSES))
-    return worth - worth * taker_rate - lot.cost
+    worth = quantity * (median if bid_vwap is None else min(bid_vwap, median))
+    return worth - worth * taker_rate
 
 
 @exact
-def after_third_asset_fee(gross: Decimal, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+def fee_value(quantity: Decimal, price: Decimal) -> Decimal:
     """R12: a fee in a third asset is a cost at its price in the minute of the fill, and as much given by the user.
 
-    >>> after_third_asset_fee(Decimal(10), Decimal("0.01"), Decimal(600))
-    (Decimal('4.00'), Decimal('6.00'))
+    >>> Decimal(10) - fee_value(Decimal("0.01"), Decimal(600))
+    Decimal('4.00')
     """
-    fee = quantity * price
-    return gross - fee, fee
+    return quantity * price

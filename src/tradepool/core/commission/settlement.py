@@ -38,11 +38,14 @@ class Gain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLot:
-    """A lot that is open at the settlement: its price there, and the share that selling it would cost."""
+    """A lot that is open at the settlement: its price there, the share that selling it would cost, and the close of its
+    quote asset in the schedule's currency (R21)."""
 
     lot: Lot
     price: Priced
     taker_rate: Decimal = ZERO
+    market: str = ""
+    rate: Decimal = Decimal(1)
 
     @exact
     def unrealised(self) -> Decimal:
@@ -53,7 +56,7 @@ class OpenLot:
         Decimal('-31.17000')
         """
         worth = self.lot.quantity * self.price.price
-        return worth - worth * self.taker_rate - self.lot.cost
+        return (worth - worth * self.taker_rate - self.lot.cost) * self.rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradepool.core.commission.capital import Flow, FlowKind, Period, TierCapital, tier_capital
 from tradepool.core.commission.exact import UNIT, ZERO, exact, floored
+from tradepool.core.commission.from_ledger import Movement
 from tradepool.core.commission.lots import Lot
 from tradepool.core.commission.prices import Priced
+from tradepool.core.commission.recorded import Minute, Recorded
 from tradepool.core.commission.schedule import Schedule, Tier
 from tradepool.core.commission.settlement import Gain, OpenLot, Settled, pnl_of, settle
+from tradepool.core.commission.transfers import Way
 from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import MarketId
 
-SCHEMA = 1
-# Those that a statement out of a ledger applies so far.
-RULES = ("R1", "R2", "R3", "R4", "R6", "R7", "R9", "R13", "R19", "R20", "R22", "R25", "R27")
+SCHEMA = 2
+RULES = tuple(f"R{number}" for number in range(1, 28))
 # Late facts are waited for so long after T; what comes later is a correction.
 READY_MS = 6 * 3_600_000
 
@@ -34,7 +37,11 @@ class StatementDoesNotHold(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a settlement follows from; `gains` and `flows` are all since joining, in order."""
+    """What a settlement follows from; `gains` and `flows` are all since joining, `movements` those of the period, in order.
+
+    `books` is how far each account's books went when it was counted, at `counted_ms`, and `prices` what was on record and
+    counted; `stale`: a price of the period was old or missing.
+    """
 
     user: str
     schedule: Schedule
@@ -44,6 +51,11 @@ class Facts:
     gains: Sequence[Gain]
     open_lots: Sequence[OpenLot]
     fees: Mapping[str, Decimal]
+    movements: Sequence[Movement] = ()
+    books: Mapping[str, int] = field(default_factory=dict)
+    counted_ms: int = 0
+    prices: Mapping[Minute, Recorded] = field(default_factory=dict)
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +78,12 @@ def outcome_of(facts: Facts) -> Outcome:
     return Outcome(
         settled=settle(pnl, facts.mark, rate, facts.schedule),
         tier=tier,
-        provisional=any(each.price.provisional for each in losers),
+        provisional=facts.stale or any(each.price.provisional for each in losers),
     )
 
 
 def statement(facts: Facts) -> str:
-    """The statement as JSON text, the same bytes for the same facts.
+    """R27: the statement as JSON text, the same bytes for the same facts.
 
     >>> facts = Facts(user="ann", schedule=Schedule(), period=Period(opened_ms=0, closes_ms=10, joined=True),
     ...     mark=Decimal(0), flows=[Flow(time_ms=0, amount=Decimal(1_800))], gains=[Gain(time_ms=5, amount=Decimal(200))],
@@ -104,6 +116,11 @@ def verified(text: str) -> Settled:
     return outcome_of(facts).settled
 
 
+def facts_of(text: str) -> Facts:
+    """The facts of a statement that was verified."""
+    return _facts(json.loads(text))
+
+
 def _hash(body: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -134,6 +151,11 @@ def _body(facts: Facts) -> dict[str, object]:
         "trades": [[g.time_ms, str(g.amount), g.what] for g in facts.gains],
         "fees": {asset: str(amount) for asset, amount in sorted(facts.fees.items())},
         "open_lots": [_lot(each) for each in facts.open_lots],
+        "movements": [_movement(each) for each in facts.movements],
+        "books": dict(sorted(facts.books.items())),
+        "counted_ms": facts.counted_ms,
+        "prices": [_price(minute, found) for minute, found in sorted(facts.prices.items())],
+        "stale": facts.stale,
         "tier_capital": {"amount": str(tier.amount), "at_ms": tier.at_ms, "window_ms": [tier.since_ms, tier.until_ms]},
         "pnl": str(settled.pnl),
         "base": str(settled.base),
@@ -149,14 +171,25 @@ def _body(facts: Facts) -> dict[str, object]:
 def _lot(each: OpenLot) -> dict[str, object]:
     """A lot at T with both values: what it cost and what it would bring."""
     return {
+        "market": each.market,
         "asset": each.lot.asset,
         "quantity": str(each.lot.quantity),
         "cost": str(each.lot.cost),
         "price": str(each.price.price),
         "provisional": each.price.provisional,
         "taker_rate": str(each.taker_rate),
+        "rate": str(each.rate),
         "counted": str(floored(min(ZERO, each.unrealised()), UNIT)),
     }
+
+
+def _movement(each: Movement) -> list[object]:
+    value = None if each.value is None else str(each.value)
+    return [each.time_ms, each.asset, str(each.amount), value, each.cause, each.way.value]
+
+
+def _price(minute: Minute, found: Recorded) -> list[object]:
+    return [*minute, None if found.close is None else str(found.close), found.age_s]
 
 
 def _facts(said: Any) -> Facts:
@@ -176,10 +209,23 @@ def _facts(said: Any) -> Facts:
                 lot=Lot(asset=each["asset"], quantity=Decimal(each["quantity"]), cost=Decimal(each["cost"])),
                 price=Priced(price=Decimal(each["price"]), provisional=each["provisional"]),
                 taker_rate=Decimal(each["taker_rate"]),
+                market=each["market"],
+                rate=Decimal(each["rate"]),
             )
             for each in said["open_lots"]
         ],
         fees={asset: Decimal(amount) for asset, amount in said["fees"].items()},
+        movements=[
+            Movement(at, asset, Decimal(amount), None if value is None else Decimal(value), cause, Way(way))
+            for at, asset, amount, value, cause, way in said["movements"]
+        ],
+        books=said["books"],
+        counted_ms=said["counted_ms"],
+        prices={
+            (MarketId(market), at): Recorded(None if close is None else Decimal(close), age_s)
+            for market, at, close, age_s in said["prices"]
+        },
+        stale=said["stale"],
     )
 
 

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
-from tradepool.core.commission.exact import exact
+from tradepool.core.commission.exact import ZERO, exact
 from tradepool.core.commission.schedule import DAY_MS
+from tradepool.domain.ledger import LedgerCode, LedgerEntry, TransferCode
 
 PAIRED_WITHIN_MS = DAY_MS
 LOST_AFTER_MS = 7 * DAY_MS
+# What may be one end of a transfer, by the way the coins went.
+LEAVES = (TransferCode.WITHDRAWAL, TransferCode.MOVED)
+COMES = (TransferCode.DEPOSIT, TransferCode.MOVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class End:
     """Coins that left a venue or came to one; `fee` is the network's, as the venue they left publishes it."""
 
     time_ms: int
     asset: str
     quantity: Decimal
     tx_id: str = ""
-    fee: Decimal = Decimal(0)
+    fee: Decimal = ZERO
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Transfers with both ends, and movements with one: on their way, gone (as of departure), or come from outside."""
+    """Transfers with both ends, and ends alone: on their way, gone (as of departure), or come from outside."""
 
-    pairs: tuple[tuple[Movement, Movement], ...]
-    in_transit: tuple[Movement, ...]
-    gone: tuple[Movement, ...]
-    come: tuple[Movement, ...]
+    pairs: tuple[tuple[End, End], ...]
+    in_transit: tuple[End, ...]
+    gone: tuple[End, ...]
+    come: tuple[End, ...]
 
     @exact
     def network_fees(self) -> tuple[Decimal, ...]:
@@ -40,22 +46,22 @@ class Matched:
 
 
 @exact
-def matched(left: Sequence[Movement], came: Sequence[Movement], now_ms: int) -> Matched:
-    """Pair departures and arrivals by asset and transaction id, else by amount less the published fee within 24 hours.
+def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
+    """R15: pair departures and arrivals by asset and transaction id, else by amount less the published fee within 24 hours.
 
     >>> day = 86_400_000
-    >>> out = [Movement(time_ms=0, asset="USDT", quantity=Decimal(100), tx_id="a", fee=Decimal(1)),
-    ...        Movement(time_ms=0, asset="USDT", quantity=Decimal(50), fee=Decimal(1)),
-    ...        Movement(time_ms=0, asset="BTC", quantity=Decimal(1))]
-    >>> back = [Movement(time_ms=9, asset="USDT", quantity=Decimal("99.5"), tx_id="a"),
-    ...         Movement(time_ms=9, asset="USDT", quantity=Decimal(49))]
+    >>> out = [End(time_ms=0, asset="USDT", quantity=Decimal(100), tx_id="a", fee=Decimal(1)),
+    ...        End(time_ms=0, asset="USDT", quantity=Decimal(50), fee=Decimal(1)),
+    ...        End(time_ms=0, asset="BTC", quantity=Decimal(1))]
+    >>> back = [End(time_ms=9, asset="USDT", quantity=Decimal("99.5"), tx_id="a"),
+    ...         End(time_ms=9, asset="USDT", quantity=Decimal(49))]
     >>> found = matched(out, back, 7 * day)
     >>> len(found.pairs), found.network_fees(), len(found.in_transit)
     (2, (Decimal('0.5'), Decimal('1')), 1)
     >>> len(matched(out, back, 7 * day + 1).gone)
     1
     """
-    pairs = list[tuple[Movement, Movement]]()
+    pairs = list[tuple[End, End]]()
     open_left, open_came = list(left), list(came)
     for same in (_same_transaction, _same_amount):
         for departure in list(open_left):
@@ -69,11 +75,53 @@ def matched(left: Sequence[Movement], came: Sequence[Movement], now_ms: int) -> 
     return Matched(tuple(pairs), on_the_way, gone, tuple(open_came))
 
 
-def _same_transaction(left: Movement, came: Movement) -> bool:
+def _same_transaction(left: End, came: End) -> bool:
     return bool(left.tx_id) and (left.asset, left.tx_id) == (came.asset, came.tx_id)
 
 
-def _same_amount(left: Movement, came: Movement) -> bool:
+def _same_amount(left: End, came: End) -> bool:
     named = bool(left.tx_id and came.tx_id)
     within = 0 <= came.time_ms - left.time_ms <= PAIRED_WITHIN_MS
     return not named and within and left.asset == came.asset and left.quantity - left.fee == came.quantity
+
+
+class Way(StrEnum):
+    """What became of coins that left, or came."""
+
+    OWN = "own transfer"
+    IN_TRANSIT = "in transit"
+    GONE = "gone"
+    ALONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """By ledger entry, what was one end of an own transfer; and what each of these lost on its way."""
+
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def of(self, entry: LedgerEntry) -> Way:
+        """Of one entry."""
+        return self.ways.get(entry.id, Way.ALONE)
+
+    @classmethod
+    @exact
+    def known(cls, entries: Iterable[LedgerEntry], now_ms: int) -> Ways:
+        """What the entries of all accounts of a user tell at a moment."""
+        outs, ins = list[End](), list[End]()
+        for entry in entries:
+            fees = {t.asset: t.amount for t in entry.transfers if t.code is TransferCode.NETWORK_FEE}
+            tx_id = entry.reference.rpartition(":")[2]
+            for t in entry.transfers:
+                leaves, fee = t.credit is LedgerCode.VENUE, fees.get(t.asset, ZERO)
+                if t.code in (LEAVES if leaves else COMES):
+                    sent = {"quantity": t.amount + fee, "fee": fee} if leaves else {"quantity": t.amount}
+                    end = End(time_ms=entry.time_ms, asset=t.asset, tx_id=tx_id, entry=entry.id, **sent)
+                    (outs if leaves else ins).append(end)
+        outs, ins = (sorted(ends, key=lambda end: (end.time_ms, end.entry)) for ends in (outs, ins))
+        found = matched(outs, ins, now_ms)
+        ways = {end.entry: Way.OWN for pair in found.pairs for end in pair}
+        ways |= {end.entry: Way.IN_TRANSIT for end in found.in_transit} | {end.entry: Way.GONE for end in found.gone}
+        lost = {left.entry: left.quantity - came.quantity for left, came in found.pairs}
+        return cls(ways, {end.entry: end.fee for end in found.in_transit} | lost)

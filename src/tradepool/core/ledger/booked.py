@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tradepool.core.account.account import Account
+from tradepool.core.ledger.charges import charge_entry
 from tradepool.core.ledger.flows import flow_entry
 from tradepool.core.ledger.posting import (
     adopted_entry,
@@ -18,6 +19,7 @@ from tradepool.core.ledger.posting import (
     released_entry,
 )
 from tradepool.domain.by_hand import BookCorrected, PositionAdopted
+from tradepool.domain.charge import Charge
 from tradepool.domain.command import Command, RecordRelease
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import AccountOpened, Event, MandateChanged, OrderFilled, OrdersAdopted, TermsSeen
@@ -64,6 +66,9 @@ def _told_alone(account: AccountId, event: Event) -> list[LedgerEntry]:
             return [correction_entry(account, event)]
         case FlowSeen():
             return [flow_entry(account, event)]
+        case Charge():
+            owed = charge_entry(account, event)
+            return [] if owed is None else [owed]
     return []
 
 

@@ -7,6 +7,7 @@ from alembic import context
 from tradepool.adapters.database import (  # noqa: F401  their tables are in METADATA once they are imported
     people_tables,
     pool_tables,
+    price_tables,
     vault_tables,
 )
 from tradepool.adapters.database.tables import METADATA

@@ -1,0 +1,52 @@
+"""The money that a mandate was given, beside what lies idle on the same account: what leaves is idle money first.
+
+Then the mandate's results leave, and only what goes beyond them is capital taken back. What comes later makes that good
+first; more than was given counts only when it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradepool.core.commission.exact import ZERO
+
+
+@dataclass(slots=True)
+class MandateMoney:
+    """In one quote asset: what the mandate says (`given`), how much of it was taken away since (`taken`), and the `cash`
+    that it should have, which what it buys and sells moves too.
+
+    >>> money = MandateMoney("USDT", cash=Decimal(0))
+    >>> money.change(Decimal(900)), money.leaves(Decimal(100), held=Decimal(900), lots=Decimal(0))
+    (Decimal('900'), Decimal('0'))
+    >>> money.leaves(Decimal(50), held=Decimal(850), lots=Decimal(0)), money.comes(Decimal(80))
+    (Decimal('50'), Decimal('50'))
+    """
+
+    quote: str
+    given: Decimal = ZERO
+    taken: Decimal = ZERO
+    cash: Decimal = ZERO
+
+    def change(self, capital: Decimal) -> Decimal:
+        """The mandate has another capital from now on; by how much more is given."""
+        more = capital - (self.given - self.taken)
+        self.given, self.taken, self.cash = capital, ZERO, self.cash + more
+        return more
+
+    def leaves(self, amount: Decimal, held: Decimal, lots: Decimal) -> Decimal:
+        """So much has left the account, on which `held` is left beside lots that cost `lots`; how much of it was capital."""
+        beyond = min(amount, max(ZERO, self.cash - held))
+        results = max(ZERO, self.cash + lots - (self.given - self.taken))
+        capital = min(beyond - min(beyond, results), self.given - self.taken)
+        self.cash -= beyond
+        self.taken += capital
+        return capital
+
+    def comes(self, amount: Decimal) -> Decimal:
+        """So much has come to the account; how much of it makes good what was taken."""
+        back = min(amount, self.taken)
+        self.taken -= back
+        self.cash += back
+        return back

@@ -1,0 +1,199 @@
+"""A period's facts out of the books alone: ledger, mandates, promotions, prices on record. The same books, the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.books import LAST, DatabaseBooks
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.prices import DatabasePrices
+from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.core.commission.capital import Period
+from tradepool.core.commission.exact import exact
+from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_by
+from tradepool.core.commission.prices import Priced
+from tradepool.core.commission.recorded import Minute, Prices, Recorded
+from tradepool.core.commission.schedule import Schedule
+from tradepool.core.commission.settlement import OpenLot, counts
+from tradepool.core.commission.statement import Facts
+from tradepool.core.commission.transfers import Ways
+from tradepool.domain.deployment import Kind, Mode, Promotion, mode_of
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.event import AccountOpened, MandateChanged
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.domain.mandate import Mandate
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.venue_prices import PriceSource
+
+
+class NotOnRecord(TradepoolError):
+    """{count} prices that this needs are not on record, {first} the first; preview or settle the period first, which asks the venue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be counted, as it is known at `counted_ms`; `books` is how far each account's books go in it."""
+
+    user: UserId
+    period: Period
+    schedule: Schedule
+    mark: Decimal
+    counted_ms: int
+    books: Mapping[AccountId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The facts, and the assets of costs that nobody knows a price of."""
+
+    facts: Facts
+    unpriced: Sequence[str]
+
+
+@contextmanager
+def books_open(deployed: Deployed) -> Iterator[Connection]:
+    """The deployment's database. WrongDatabase."""
+    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = open_store(deployed.database, actor=deployed.actor)
+    try:
+        # Whose it is, before anything is read or written.
+        DatabaseDeployment(connection, deployed.deployment)
+        yield connection
+    finally:
+        dispose(connection)
+
+
+def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
+    """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
+    deployed.refuse_unknown_user(user)
+    return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
+
+
+class Books:
+    """A deployment's books, as far as commission reads them. With a source, prices that are missing are asked for and written
+    down; without one they are an error, NotOnRecord."""
+
+    def __init__(self, deployed: Deployed, connection: Connection, source: PriceSource | None = None) -> None:
+        """`connection` is to the deployment's database."""
+        self._deployed, self._source = deployed, source
+        self._ledger, self._prices = DatabaseBooks(connection), DatabasePrices(connection)
+        self._promotions = DatabasePromotions(connection)
+
+    def now(self, user: str) -> dict[AccountId, int]:
+        """How far each account's books go now; those that were never taken over are not among them."""
+        found = dict[AccountId, int]()
+        for account in accounts_of(self._deployed, user):
+            if self._ledger.events(account, AccountOpened):
+                found[account] = self._ledger.last_event(account)
+        return found
+
+    def joined_ms(self, books: Mapping[AccountId, int]) -> int | None:
+        """When the first mandate of a user began to trade real money; None: never."""
+        times = [each.time_ms for account, until in books.items() for each in self._given(account, until)]
+        return min(times, default=None)
+
+    def counted(self, asked: Asked) -> Counted:
+        """The facts of a period. NotOnRecord, and what asking the venue raises."""
+        venue = self._deployed.venue.id
+        closes_ms, books = asked.period.closes_ms, asked.books.items()
+        entries = {account: list(self._ledger.entries(account, until=until)) for account, until in books}
+        # What became of a transfer may be known only after T.
+        ways = Ways.known([entry for booked in entries.values() for entry in booked], asked.counted_ms)
+        entries = {account: [e for e in booked if e.time_ms < closes_ms] for account, booked in entries.items()}
+        given = {account: [g for g in self._given(account, until) if g.time_ms < closes_ms] for account, until in books}
+        known = dict[Minute, Recorded]()
+        while True:
+            prices = Prices(venue, known, asked.counted_ms)
+            told = {
+                account: told_by(booked, given[account], prices, ways, asked.schedule.currency)
+                for account, booked in entries.items()
+            }
+            facts = _facts(asked, told, prices)
+            if not prices.missing:
+                return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
+            known |= self._recorded(prices)
+
+    def _recorded(self, prices: Prices) -> Mapping[Minute, Recorded]:
+        """What prices are missing and on record; the others are written down first."""
+        held = self._prices.of({*prices.missing, *prices.bids})
+        missing = prices.missing - held.keys()
+        if missing and self._source is None:
+            raise NotOnRecord(count=len(missing), first=" ".join(map(str, min(missing))))
+        asked = dict(self._source.closes(missing)) if missing and self._source is not None else {}
+        self._prices.add(asked)
+        return held | asked
+
+    def _given(self, account: AccountId, until: int = LAST) -> list[Given]:
+        """What the account's mandates were given, as each event and each promotion said; nothing before it was taken over,
+        and nothing while they only watched (R25)."""
+        opened = self._ledger.events(account, AccountOpened, until)
+        mandates = [(each.time_ms, each.mandate) for each in self._ledger.events(account, MandateChanged, until)]
+        if not opened or not mandates:
+            return []
+        opened_ms = opened[0].time_ms
+        # The first mandate is heard just before the account is taken over.
+        times = {max(opened_ms, at) for at, _ in mandates}
+        promotions = {mandate.id: self._promotions.of(mandate.id) for _, mandate in mandates}
+        times |= {each.time_ms for made in promotions.values() for each in made if each.time_ms > opened_ms}
+        found = list[Given]()
+        for at in sorted(times):
+            mandate = [each for since, each in mandates if since <= at][-1]
+            capital = mandate.capital if counts(self._mode(mandate, promotions[mandate.id], at)) else Decimal(0)
+            quote = symbol_of(mandate.markets[0])[1]
+            if capital != (found[-1].capital if found else 0) or (found and quote != found[-1].quote):
+                found.append(Given(at, capital, quote))
+        return found
+
+    def _mode(self, mandate: Mandate, promotions: Sequence[Promotion], at_ms: int) -> Mode:
+        """How far a mandate went at a moment; in a practice deployment as if it were real, for a look."""
+        if self._deployed.deployment.kind is Kind.PRACTICE:
+            return Mode.LIVE
+        made = [each for each in promotions if each.time_ms <= at_ms]
+        return mode_of(Mode.LIVE, mandate.strategy_id, made[-1] if made else None)
+
+
+@exact
+def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Facts:
+    """One group out of all accounts (R13)."""
+    period, currency = asked.period, asked.schedule.currency
+    # Open lots are worth what they were in the last minute before T.
+    at_ms = min(period.closes_ms, asked.counted_ms) - 1
+    lots, fees, stale = list[OpenLot](), dict[str, Decimal](), False
+    for each in told.values():
+        stale = stale or any(at >= period.opened_ms for at in each.stale)
+        for asset, amount in each.fees.items():
+            fees[asset] = fees.get(asset, Decimal(0)) + amount
+        for market, lot in sorted(each.lots.items()):
+            (base, quote), rate = symbol_of(market), Priced(price=Decimal(1))
+            if lot.quantity:
+                price, rate = prices.close(base, quote, at_ms), prices.close(quote, currency, at_ms)
+                taken = OpenLot(lot=lot, price=price, taker_rate=TAKER_RATE, market=market, rate=rate.price)
+                lots.append(taken)
+            stale = stale or rate.provisional
+    flows = [
+        replace(flow, note=f"{account} {flow.note}".strip()) for account, each in told.items() for flow in each.flows
+    ]
+    return Facts(
+        user=asked.user,
+        schedule=asked.schedule,
+        period=period,
+        mark=asked.mark,
+        flows=sorted(flows, key=lambda flow: (flow.time_ms, flow.note, flow.amount)),
+        gains=sorted((gain for each in told.values() for gain in each.gains), key=lambda g: (g.time_ms, g.what)),
+        open_lots=lots,
+        fees=fees,
+        movements=sorted(
+            (m for each in told.values() for m in each.movements if m.time_ms >= period.opened_ms),
+            key=lambda m: (m.time_ms, m.asset, m.amount),
+        ),
+        books={str(account): until for account, until in asked.books.items()},
+        counted_ms=asked.counted_ms,
+        prices=prices.used,
+        stale=stale,
+    )

@@ -1,0 +1,114 @@
+"""A live deployment's books, written as the trading process writes them, for tests of what users owe."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console
+from tests.nouns import BTC, MANDATE, fill
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.core.ledger.posting import fill_entry, opening_entry
+from tradepool.domain.balance import Balance
+from tradepool.domain.deployment import Mode, Promotion
+from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
+from tradepool.domain.ids import AccountId, FillId
+from tradepool.domain.order import Side
+from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.deployment import deployed_from
+from tradepool.ports.journal import Record
+
+ACCOUNT = AccountId("ann-main")
+
+
+def at(day: int, month: int = 9) -> int:
+    """A day of 2026, noon."""
+    return int(datetime(2026, month, day, 12, tzinfo=UTC).timestamp()) * 1_000
+
+
+def live_in(folder: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A live deployment whose mandates trade, in a folder; nobody connects it to anything."""
+    monkeypatch.chdir(folder)
+    assert run("init", "--yes", "--folder", folder / "d", "--users", "ann").code == 0
+    file = folder / "tradepool.toml"
+    text = file.read_text().replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "live"')
+    file.write_text(re.sub(r'capital = "?\d+"?', 'capital = "1800"', text))
+    return file
+
+
+@contextmanager
+def journal() -> Iterator[DatabaseJournal]:
+    """The deployment's journal, open for writing."""
+    with books_open(deployed_from(None)) as connection:
+        yield DatabaseJournal(connection)
+
+
+def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
+    """One bitcoin bought and sold on a day of 2026, at no fee."""
+    trade_at(number, at(day, month), bought, sold)
+
+
+def trade_at(number: int, time_ms: int, bought: int, sold: int) -> None:
+    """One bitcoin bought and sold at a moment, booked as the trading process books it."""
+    with journal() as books:
+        for place, (side, price) in enumerate(((Side.BUY, bought), (Side.SELL, sold))):
+            sequence = 2 * number + 1 + place
+            each = fill(account=ACCOUNT, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
+            each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": time_ms + place})
+            event = OrderFilled(fill=each)
+            entry = fill_entry(each, BTC)
+            books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
+
+
+def mandate(sequence: int, time_ms: int, capital: str) -> None:
+    """What the account's mandate is from a moment on, as each start writes it down when it is news."""
+    event = MandateChanged(
+        time_ms=time_ms, mandate=replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital))
+    )
+    with journal() as books:
+        books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event))
+
+
+def this_month() -> int:
+    """Some hours ago, or the beginning of the month: no month before it has to be settled first."""
+    now = datetime.now(UTC)
+    month = datetime(now.year, now.month, 1, tzinfo=UTC)
+    return int(max(month.timestamp(), now.timestamp() - 7_200) * 1_000)
+
+
+def opened(time_ms: int = at(18)) -> None:
+    """The account was taken over, in September if nothing else is said, and its mandate may trade real money."""
+    with books_open(deployed_from(None)) as connection:
+        DatabasePromotions(connection).promote(
+            Promotion(
+                time_ms=time_ms - 1,
+                by="eva",
+                mandate=MANDATE.id,
+                strategy_id=MANDATE.strategy_id,
+                before=Mode.SHADOW,
+                after=Mode.LIVE,
+                reason="",
+            )
+        )
+    mandate(1, time_ms, "1800")
+    balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
+    with journal() as books:
+        event = AccountOpened(time_ms=time_ms, balances=balances)
+        entry = opening_entry(ACCOUNT, time_ms, balances)
+        books.write(Record(account=ACCOUNT, sequence=2, as_of_ms=0, event=event, entries=[entry]))
+
+
+def settle(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Settle with the name typed back; what was said."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
+    said = run("commission", "settle", "ann", month)
+    return said.out if said.code == 0 else said.err
