@@ -17,7 +17,7 @@ from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.codec import UnknownEvent
-from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
+from tradepool.adapters.database.engine import Place, StoreTooNew, StoreUnusable, Sync, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.errors import BrokenLaw
@@ -30,11 +30,32 @@ WRITTEN = (tables.event, tables.order_intent, tables.ledger_entry, tables.transf
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    """A fresh store."""
+def connection(place: Place) -> Iterator[Connection]:
+    """A fresh store, of either kind."""
+    opened = open_store(place, "NORMAL")
+    yield opened
+    dispose(opened)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Connection]:
+    """A fresh one in a file, for what only a file does."""
     opened = open_store(tmp_path / "t.sqlite", "NORMAL")
     yield opened
     dispose(opened)
+
+
+def refuse_inserts(connection: Connection, table: str) -> None:
+    """From now on the database refuses whatever is put into a table."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"create trigger no before insert on {table} begin select raise(abort, 'no'); end")
+    else:
+        connection.exec_driver_sql(
+            "create function no() returns trigger language plpgsql as $$ begin "
+            "raise exception using errcode = 'integrity_constraint_violation', message = 'no'; end $$"
+        )
+        connection.exec_driver_sql(f"create trigger no before insert on {table} execute function no()")
+    connection.commit()
 
 
 def record(sequence: int = 1, **changes: object) -> Record:
@@ -60,7 +81,7 @@ def counts(connection: Connection) -> list[int]:
 
 
 def test_the_migrations_make_the_tables_that_the_code_names(connection: Connection) -> None:
-    """Columns, keys, indexes, constraints; and every table is STRICT, so that SQLite holds to the types."""
+    """Columns, keys, indexes, constraints; and every table is STRICT, so that SQLite holds to the types as a server does."""
     assert compare_metadata(MigrationContext.configure(connection), tables.METADATA) == []
     found = inspect(connection)
     assert set(found.get_table_names()) == {*tables.METADATA.tables, "alembic_version"}
@@ -72,16 +93,19 @@ def test_the_migrations_make_the_tables_that_the_code_names(connection: Connecti
         unique = {tuple(u["column_names"]) for u in found.get_unique_constraints(table.name)}
         named = {tuple(u.columns.keys()) for u in table.constraints if isinstance(u, UniqueConstraint)}
         assert named <= unique
-        made = connection.exec_driver_sql("select sql from sqlite_master where name = ?", (table.name,)).scalar_one()
-        assert made.rstrip().endswith("STRICT")
+        if connection.dialect.name == "sqlite":
+            made = connection.exec_driver_sql(
+                "select sql from sqlite_master where name = ?", (table.name,)
+            ).scalar_one()
+            assert made.rstrip().endswith("STRICT")
 
 
-def test_a_record_comes_back_and_a_store_opens_twice(tmp_path: Path) -> None:
+def test_a_record_comes_back_and_a_store_opens_twice(place: Place) -> None:
     for sequence in (1, 2):
-        opened = open_store(tmp_path / "t.sqlite")
+        opened = open_store(place)
         DatabaseJournal(opened).write(record(sequence))
         dispose(opened)
-    opened = open_store(tmp_path / "t.sqlite")
+    opened = open_store(place)
     journal, books = DatabaseJournal(opened), DatabaseBooks(opened)
     assert list(journal.read(ACCOUNT.id)) == [(n, MINUTE_MS, record(n).event) for n in (1, 2)]
     assert journal.intents(ACCOUNT.id) == [intent for n in (1, 2) for intent in record(n).intents]
@@ -93,12 +117,11 @@ def test_a_record_comes_back_and_a_store_opens_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["order_intent", "ledger_entry", "transfer", "refusal"])
 def test_a_record_is_written_whole_or_not_at_all(connection: Connection, table: str) -> None:
     """Whichever of its writes fails; and the next record does not bring the half one with it."""
-    connection.exec_driver_sql(f"create trigger no before insert on {table} begin select raise(abort, 'no'); end")
-    connection.commit()
+    refuse_inserts(connection, table)
     journal = DatabaseJournal(connection)
     with pytest.raises(BrokenLaw, match="no"):
         journal.write(record())
-    connection.exec_driver_sql("drop trigger no")
+    connection.exec_driver_sql("drop trigger no" + ("" if connection.dialect.name == "sqlite" else f" on {table}"))
     connection.commit()
     assert counts(connection) == [0, 0, 0, 0, 0]
     journal.write(record(1))
@@ -125,7 +148,8 @@ def test_a_number_is_written_once(connection: Connection) -> None:
     assert counts(connection)[:2] == [1, 1]
 
 
-def test_a_full_disk_is_named_and_nothing_is_half_written(connection: Connection) -> None:
+def test_a_full_disk_is_named_and_nothing_is_half_written(embedded: Connection) -> None:
+    connection = embedded
     journal = DatabaseJournal(connection)
     pages = connection.exec_driver_sql("pragma page_count").scalar()
     connection.exec_driver_sql(f"pragma max_page_count = {pages}")
@@ -196,18 +220,19 @@ def test_a_store_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
         open_store(tmp_path / "nowhere" / "t.sqlite")
 
 
-def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    opened = open_store(tmp_path / "t.sqlite")
+def test_a_store_of_a_newer_version_is_left_alone(place: Place) -> None:
+    opened = open_store(place)
     opened.exec_driver_sql("update alembic_version set version_num = '9999'")
     opened.commit()
     dispose(opened)
     with pytest.raises(StoreTooNew, match="upgrade"):
-        open_store(tmp_path / "t.sqlite")
+        open_store(place)
 
 
 def test_money_is_text_in_the_store(connection: Connection) -> None:
     """No float touches it, however small."""
     filled = fill(price=Decimal("0.01"), quantity=Decimal("0.00001"), fee=Decimal("1e-8"))
     DatabaseJournal(connection).write(record(entries=[fill_entry(filled, BTC)]))
-    amounts = connection.exec_driver_sql("select amount, typeof(amount) from transfer order by position").all()
+    typeof = "typeof(amount)" if connection.dialect.name == "sqlite" else "cast(pg_typeof(amount) as text)"
+    amounts = connection.exec_driver_sql(f"select amount, {typeof} from transfer order by position").all()
     assert [tuple(row) for row in amounts] == [("0.00001", "text"), ("0.00000010", "text"), ("0.00000001", "text")]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, insert, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.adapters.database.sql import upsert
 from tradepool.ports.secrets import SealedSecret, WrappedKey
 
 
@@ -75,4 +76,4 @@ def _told(row: RowMapping) -> dict[str, object]:
 
 def _add(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
     if rows:
-        connection.execute(insert(table).prefix_with("OR REPLACE"), [dict(row) for row in rows])
+        connection.execute(upsert(table), [dict(row) for row in rows])

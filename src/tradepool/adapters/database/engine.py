@@ -1,4 +1,4 @@
-"""Opening the relational store: SQLite embedded, one writing connection, migrated to the newest schema."""
+"""Opening the relational store, SQLite embedded or PostgreSQL, migrated to the newest schema: one writing connection."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from typing import Literal
 import pysqlite3
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from tradepool.adapters.database import postgres, sql
+from tradepool.adapters.database.postgres import Server
+from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
 
 SQLITE_MIN = (3, 51, 3)
 Sync = Literal["FULL", "NORMAL"]
+# Where a store is: a file, or a database of a server. Both tell whether they `exists()`, and their name with `str`.
+Place = Path | Server
+assert sql.json_text, "what the two say differently is in force"
 
 
 class SqliteTooOld(TradepoolError):
@@ -34,27 +41,44 @@ class StoreTooNew(TradepoolError):
     """The database {path} was last opened by a newer version ({why}); upgrade tradepool."""
 
 
-def open_store(path: Path, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Connection:
-    """Open (or create) the database file and bring its schema up to date; the one connection that may write.
+def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Connection:
+    """Open (or create) the store and bring its schema up to date; the one connection that may write.
 
     `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
+    Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
     """
-    if pysqlite3.sqlite_version_info < SQLITE_MIN:
-        raise SqliteTooOld(version=pysqlite3.sqlite_version)
-    make_private(path)
-    engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
-    event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
+    engine = _sqlite(place, sync) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
+    # With the connection that is made after one that broke, too.
+    event.listen(engine, "connect", lambda _, made: made.info.update({"actor": actor, "place": place}))
     try:
         connection = engine.connect()
-        connection.info["actor"] = actor
-        _migrate(connection)
+        if isinstance(place, Server):
+            _prepare_server(connection, place)
+        else:
+            _migrate(connection)
+        connection.commit()
     except DBAPIError as error:
         engine.dispose()
-        raise StoreUnusable(path=path, why=error.orig) from error
+        raise StoreUnusable(path=place, why=reason_of(error)) from error
     except CommandError as error:
         engine.dispose()
-        raise StoreTooNew(path=path, why=error) from error
+        raise StoreTooNew(path=place, why=error) from error
+    except TradepoolError:
+        engine.dispose()
+        raise
     return connection
+
+
+def place_of(connection: Connection) -> Place:
+    """Where it was opened."""
+    place = connection.info["place"]
+    assert isinstance(place, Path | Server)
+    return place
+
+
+def reason_of(error: DBAPIError) -> str:
+    """What the database said, in one line."""
+    return str(error.orig).partition("\n")[0]
 
 
 def actor_of(connection: Connection) -> Actor:
@@ -74,10 +98,32 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
+def _sqlite(path: Path, sync: Sync) -> Engine:
+    if pysqlite3.sqlite_version_info < SQLITE_MIN:
+        raise SqliteTooOld(version=pysqlite3.sqlite_version)
+    make_private(path)
+    engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
+    event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
+    return engine
+
+
 def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:
     raw.execute("pragma journal_mode=WAL")
     raw.execute(f"pragma synchronous={sync}")
     raw.execute("pragma foreign_keys=ON")
+
+
+def revision_of(connection: Connection) -> str:
+    """The newest change of the schema that a store has; "" for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _prepare_server(connection: Connection, server: Server) -> None:
+    postgres.prepare(connection, server)
+    before = revision_of(connection)
+    _migrate(connection)
+    if revision_of(connection) != before:
+        postgres.build_walls(connection, METADATA)
 
 
 def _migrate(connection: Connection) -> None:
@@ -85,7 +131,6 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    connection.commit()
 
 
 @contextmanager
@@ -95,7 +140,7 @@ def transaction(connection: Connection) -> Iterator[None]:
         yield
         connection.commit()
     except DBAPIError as error:
-        raise StoreUnusable(path=connection.engine.url.database, why=error.orig) from error
+        raise StoreUnusable(path=place_of(connection), why=reason_of(error)) from error
     finally:
         # Nothing, after a commit.
         connection.rollback()

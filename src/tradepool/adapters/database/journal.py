@@ -17,7 +17,8 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, decode_event, encode
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
+from tradepool.adapters.database.sql import json_text, upsert
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
@@ -38,7 +39,7 @@ _REFUSAL = insert(tables.refusal)
 _LAST_ENTRY = select(func.max(tables.ledger_entry.c.sequence)).where(
     tables.ledger_entry.c.account == bindparam("account")
 )
-_CHECKPOINT = insert(tables.checkpoint).prefix_with("OR REPLACE")
+_CHECKPOINT = upsert(tables.checkpoint)
 
 
 class DamagedJournal(TradepoolError):
@@ -116,9 +117,9 @@ class DatabaseJournal:
             self._connection.commit()
             committed = True
         except IntegrityError as error:
-            raise BrokenLaw(law="everything is written once", facts=error.orig) from error
+            raise BrokenLaw(law="everything is written once", facts=reason_of(error)) from error
         except DBAPIError as error:
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         finally:
             if not committed:
                 self._connection.rollback()
@@ -132,7 +133,7 @@ class DatabaseJournal:
             rows = self._connection.execute(query.order_by(t.sequence)).all()
             booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
         except DatabaseError as error:
-            raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=error.orig) from error
+            raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=reason_of(error)) from error
         finally:
             self._connection.rollback()
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
@@ -160,8 +161,8 @@ class DatabaseJournal:
     def traded(self) -> set[tuple[AccountId, MarketId]]:
         """On which markets each account has ever ordered, as far as its intents can be read."""
         t = tables.order_intent.c
-        market = func.json_extract(t.body, "$.market")
-        rows = self._connection.execute(select(t.account, market).where(func.json_valid(t.body) == 1).distinct()).all()
+        market = json_text(t.body, "market")
+        rows = self._connection.execute(select(t.account, market).where(market.is_not(None)).distinct()).all()
         self._connection.rollback()
         return {(AccountId(account), MarketId(market)) for account, market in rows}
 

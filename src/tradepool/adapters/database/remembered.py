@@ -1,7 +1,8 @@
 """What a query found, kept until somebody has written since, in whatever process.
 
 SQLite counts for each connection what others have committed (`pragma data_version`, about a microsecond); what this
-connection writes to the same rows is counted beside it by who writes.
+connection writes to the same rows is counted beside it by who writes. A server counts nothing that could be read without
+asking it, so there the query itself is asked each time.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Remembered(Generic[T]):
 
     def __call__(self) -> T:
         """What the rows say now."""
+        if self._connection.dialect.name != "sqlite":
+            return self._load()
         raw = self._connection.connection.driver_connection
         assert raw is not None, "the connection is open"
         [others] = raw.execute("pragma data_version").fetchone()

@@ -12,6 +12,11 @@ from tradepool.adapters.database.engine import transaction
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
 
+# Said before a change, as its lock, and after it. SQLite overwrites deleted bytes, in this connection at least: an old key
+# must not be found on the disk. A server keeps old rows until it vacuums, and in its own backups for as long as those last.
+_SQLITE = "pragma secure_delete=ON", "BEGIN IMMEDIATE", "pragma wal_checkpoint(TRUNCATE)"
+_SERVER = "", "LOCK TABLE secret, data_key IN EXCLUSIVE MODE", ""
+
 
 class DatabaseSecrets:
     """A `SecretStore`. Every call ends its transaction, but for those within `changing`."""
@@ -53,18 +58,21 @@ class DatabaseSecrets:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """One transaction, begun with the write lock. Raises StoreUnusable when the database can't be used."""
-        # Deleted bytes are overwritten, in this connection at least: an old key must not be found on the disk.
-        self._connection.exec_driver_sql("pragma secure_delete=ON")
-        self._connection.rollback()
+        before, lock, after = _SQLITE if self._connection.dialect.name == "sqlite" else _SERVER
+        self._say(before)
         try:
             with transaction(self._connection):
-                self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._connection.exec_driver_sql(lock)
                 self._changing = True
                 yield
         finally:
             self._changing = False
-        self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)")
-        self._connection.rollback()
+        self._say(after)
+
+    def _say(self, statement: str) -> None:
+        if statement:
+            self._connection.exec_driver_sql(statement)
+            self._connection.rollback()
 
     def replace(self, keys: Sequence[WrappedKey], secrets: Sequence[SealedSecret]) -> None:
         """Make these the only ones there are, within `changing`."""
