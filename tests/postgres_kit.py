@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.database.postgres import Server
+from tradepool.adapters.database.place import Server
 
 ROLE = "trader"
 
@@ -36,6 +37,11 @@ class Postgres:
         """A database by its name."""
         return Server(f"postgresql://{role}@/{name}?host={self.folder}")
 
+    @staticmethod
+    def name(server: Server) -> str:
+        """Of its database."""
+        return urlsplit(server.url).path.strip("/")
+
     def empty(self, template: str = "template0") -> Server:
         """A database with nothing in it yet."""
         name = next(self._names)
@@ -47,12 +53,12 @@ class Postgres:
         if not self._template:
             made = self.empty()
             dispose(open_store(made))
-            self._template = str(made.dialled.database)
+            self._template = self.name(made)
         return self.empty(self._template)
 
     def drop(self, server: Server) -> None:
         """Whoever is still connected."""
-        self.run(f"drop database if exists {server.dialled.database} with (force)")
+        self.run(f"drop database if exists {self.name(server)} with (force)")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from tradepool.adapters.database.place import Place, place_in
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import TIMEFRAMES_MS
@@ -76,9 +77,9 @@ class Deployed:
             raise NoSuchUser(user=repr(user)[:60], file=self.file, hint=nearest(user, users))
 
     @property
-    def database(self) -> Path:
-        """Its journal and books."""
-        return self.folder / "tradepool.sqlite"
+    def database(self) -> Place:
+        """Its journal and books. NotAPlace."""
+        return place_in(self.folder, self.settings.deployment.database)
 
     @property
     def socket(self) -> Path:
@@ -117,6 +118,7 @@ class _Reading:
     def deployed(self) -> Deployed:
         settings, venue = self._settings, self._settings.venue
         self._check_names()
+        place_in(Path(), settings.deployment.database)
         if venue.timeframe not in TIMEFRAMES_MS:
             self._bad("venue", "timeframe", venue.timeframe, "is no timeframe", nearest(venue.timeframe, TIMEFRAMES_MS))
         timeframe_ms = TIMEFRAMES_MS[venue.timeframe]

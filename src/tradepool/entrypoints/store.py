@@ -60,7 +60,7 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int) -
     still runs elsewhere stops when it sees its orders; and nothing is entered before a person knows that none does.
     """
     with only_one(deployed):
-        new, aside = (deployed.database.with_name(f"{word}-{now_ms}.sqlite") for word in ("restoring", "replaced"))
+        new = deployed.folder / f"restoring-{now_ms}.sqlite"
         backup.unpack(file, new)
         connection = open_store(new)
         try:
@@ -75,12 +75,12 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int) -
             epoch = rows.epoch
         finally:
             dispose(connection)
-        backup.replace(deployed.database, new, aside)
+        aside = backup.install(new, deployed.database, f"replaced-{now_ms}")
     unknown = (
         "" if replaced is not None else " Promotions, halts and keys are as they were then: burn what was burnt since."
     )
     return (
-        f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside.name}. Nothing is entered: see "
+        f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside}. Nothing is entered: see "
         f"that no other instance runs, start, look at status, then resume --all.{unknown}"
     )
 

@@ -42,7 +42,7 @@ def decided_in(connection: Connection) -> Decided:
 def carry_settings(connection: Connection, decided: Decided) -> None:
     """Promotions and set limits into books that begin anew. StoreUnusable."""
     with transaction(connection):
-        _add(connection, tables.promotion, decided.promotions)
+        _add(connection, tables.promotion, [_told(row) for row in decided.promotions])
         _add(connection, tables.risk_setting, decided.risk_settings)
 
 

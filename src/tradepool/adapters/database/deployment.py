@@ -27,6 +27,10 @@ class WrongDatabase(TradepoolError):
     """The database {path} belongs to the {held_kind} deployment {held}, and the configuration is of the {kind} deployment {id}; correct deployment.folder: nothing was done with it."""
 
 
+class Moved(TradepoolError):
+    """The books in {path} were moved to {to} and go on there; write database = "{to}" under [deployment], or move them back from there (tradepool store move)."""
+
+
 class Replaced(TradepoolError):
     """Instance {newer} has taken this deployment over; this one, {epoch}, trades no more: start again."""
 
@@ -46,12 +50,12 @@ class DatabaseDeployment:
     """The deployment's own rows; every call is one transaction. StoreUnusable when the database can't be used."""
 
     def __init__(self, connection: Connection, deployment: Deployment) -> None:
-        """Take an empty database for this deployment. Raises WrongDatabase for another one's."""
+        """Take an empty database for this deployment. Raises WrongDatabase for another one's, Moved for an old one."""
         self._connection = connection
         # Both are asked for before each entry.
         self._halts, self._epoch = Remembered(connection, self._load_halts), Remembered(connection, self._load_epoch)
         t = tables.deployment.c
-        held = connection.execute(select(t.id, t.kind)).first()
+        held = connection.execute(select(t.id, t.kind, t.moved_to)).first()
         connection.rollback()
         if held is None:
             row = {"id": deployment.id, "kind": deployment.kind.value, "world": "", "epoch": 0}
@@ -61,6 +65,8 @@ class DatabaseDeployment:
             raise WrongDatabase(
                 path=path, held=held[0], held_kind=held[1], id=deployment.id, kind=deployment.kind.value
             )
+        elif held[2]:
+            raise Moved(path=place_of(connection), to=held[2])
 
     def _write(self, *statements: Executable) -> None:
         with transaction(self._connection):

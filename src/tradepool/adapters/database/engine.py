@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -17,16 +17,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import postgres, sql
-from tradepool.adapters.database.postgres import Server
+from tradepool.adapters.database.place import Place, Server
 from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
 
 SQLITE_MIN = (3, 51, 3)
 Sync = Literal["FULL", "NORMAL"]
-# Where a store is: a file, or a database of a server. Both tell whether they `exists()`, and their name with `str`.
-Place = Path | Server
-assert sql.json_text, "what the two say differently is in force"
+__all__ = ["Place", "Server", "sql"]
 
 
 class SqliteTooOld(TradepoolError):
@@ -34,7 +32,7 @@ class SqliteTooOld(TradepoolError):
 
 
 class StoreUnusable(TradepoolError):
-    """The database {path} can't be used: {why}; check that the folder is writable and the disk is not full."""
+    """The database {path} can't be used: {why}; check that the folder is writable and the disk is not full, or that the server is up."""
 
 
 class StoreTooNew(TradepoolError):
@@ -48,30 +46,29 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
     Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
     """
     engine = _sqlite(place, sync) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
-    # With the connection that is made after one that broke, too.
-    event.listen(engine, "connect", lambda _, made: made.info.update({"actor": actor, "place": place}))
-    try:
-        connection = engine.connect()
-        if isinstance(place, Server):
-            _prepare_server(connection, place)
-        else:
-            _migrate(connection)
-        connection.commit()
-    except DBAPIError as error:
-        engine.dispose()
-        raise StoreUnusable(path=place, why=reason_of(error)) from error
-    except CommandError as error:
-        engine.dispose()
-        raise StoreTooNew(path=place, why=error) from error
-    except TradepoolError:
-        engine.dispose()
-        raise
+    # Kept with the engine: it outlives a connection that breaks.
+    engine.update_execution_options(tradepool_actor=actor, tradepool_place=place)
+    with ExitStack() as undone:
+        undone.callback(engine.dispose)
+        try:
+            connection = engine.connect()
+            undone.callback(connection.close)
+            if isinstance(place, Server):
+                _prepare_server(connection, place)
+            else:
+                _migrate(connection)
+            connection.commit()
+        except DBAPIError as error:
+            raise StoreUnusable(path=place, why=reason_of(error)) from error
+        except CommandError as error:
+            raise StoreTooNew(path=place, why=error) from error
+        undone.pop_all()
     return connection
 
 
 def place_of(connection: Connection) -> Place:
     """Where it was opened."""
-    place = connection.info["place"]
+    place = connection.engine.get_execution_options()["tradepool_place"]
     assert isinstance(place, Path | Server)
     return place
 
@@ -83,7 +80,7 @@ def reason_of(error: DBAPIError) -> str:
 
 def actor_of(connection: Connection) -> Actor:
     """On whose behalf a connection reads and writes."""
-    actor = connection.info["actor"]
+    actor = connection.engine.get_execution_options()["tradepool_actor"]
     assert isinstance(actor, Actor)
     return actor
 

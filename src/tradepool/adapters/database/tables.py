@@ -152,6 +152,8 @@ deployment = Table(
     Column("kind", Text, nullable=False),
     Column("world", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
+    # Where the books went on, once they were moved; "" while they are here.
+    Column("moved_to", Text, nullable=False, server_default=""),
     sqlite_strict=True,
 )
 
