@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pysqlite3
 
+from tests.tampering import unguarded
 from tests.whole.lives import Life, Lives, bare, held, tell
 from tests.whole.test_faults import place, player
 from tradepool.adapters.database.journal import DamagedJournal
@@ -87,6 +88,7 @@ def trouble(lives: Lives, seats: list[Seat]) -> None:
     lives.server.faults.add(Fault(kind="key", account=broken.credentials.key, state="revoked"), lives.venue.now_ms)
     lives.venue.delist("BBBUSDT")
     with pysqlite3.connect(lives.database) as database:
+        unguarded(database)
         tail = f"account = '{corrupt.account.id}' order by sequence desc limit 1"
         database.execute(
             f"update event set body = substr(body, 1, 30) where rowid in (select rowid from event where {tail})"

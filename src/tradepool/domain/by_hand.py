@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import MarketId
+from tradepool.domain.ledger import LedgerCode, TransferNotPositive
+
+
+class SamePerson(InvalidInput):
+    """A correction needs two people, and {by} is named twice; let somebody else look at it and type his name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +70,24 @@ class LotShrunk(ByHand):
     market: MarketId
     held: Decimal
     price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookCorrected(ByHand):
+    """Two people found the books wrong: so much of an asset goes from `credit` to `debit`. Nothing moves at the venue, and
+    the mandate's cash and positions stay. SamePerson, TransferNotPositive."""
+
+    debit: LedgerCode
+    credit: LedgerCode
+    asset: str
+    amount: Decimal
+    by: str
+    confirmed_by: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Two people, and an amount above zero."""
+        if self.by.strip().lower() == self.confirmed_by.strip().lower():
+            raise SamePerson(by=self.by)
+        if self.amount <= 0:
+            raise TransferNotPositive(amount=self.amount, asset=self.asset)

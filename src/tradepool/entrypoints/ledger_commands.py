@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from tradepool.domain.errors import InvalidInput
-from tradepool.entrypoints.deployment_commands import Json, OfUser
+from tradepool.domain.ledger import LedgerCode
+from tradepool.entrypoints.deployment_commands import Json, OfUser, Reason
 from tradepool.entrypoints.inputs import Config
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tradepool.domain.ledger import LedgerEntry
     from tradepool.entrypoints.deployment import Deployed
 
-ledger_app = App(name="ledger", help="The books: export, balance.")
+ledger_app = App(name="ledger", help="The books: export, balance, verify, correct.")
 
 
 class NotAMoment(InvalidInput):
@@ -75,6 +76,51 @@ def ledger_balance(
         say(balance_json(totals))
     else:
         show(balance_page(totals, len(seen)))
+
+
+@ledger_app.command(name="verify")
+def ledger_verify(*, user: OfUser = None, json: Json = False, config: Config = None) -> None:
+    """Whether the books are as they were written: each row's digest, and every entry against what the journal's events
+    book anew. Exit code 1 with the rows that somebody edited, removed or added by SQL. Without --user the audit, too."""
+    from tradepool.adapters.database.verify import accounts_in, heads, verify_audit, verify_ledger
+    from tradepool.entrypoints.audit_commands import tell
+    from tradepool.entrypoints.commission import accounts_of, books_open
+    from tradepool.entrypoints.deployment import deployed_from
+
+    deployed = deployed_from(config)
+    theirs = accounts_of(deployed, user) if user is not None else None
+    with books_open(deployed) as connection:
+        accounts = accounts_in(connection) if theirs is None else theirs
+        faults, links = verify_ledger(connection, accounts), heads(connection, accounts, audit=theirs is None)
+        if theirs is None:
+            faults += verify_audit(connection)
+    tell(faults, links, json=json)
+
+
+@ledger_app.command(name="correct")
+def ledger_correct(
+    account: Annotated[str, Parameter(help="A section [accounts.NAME] of the configuration.")],
+    *,
+    debit: Annotated[LedgerCode, Parameter(help="The ledger account it goes to.")],
+    credit: Annotated[LedgerCode, Parameter(help="The ledger account it comes from.")],
+    asset: Annotated[str, Parameter(help="Such as USDT.")],
+    amount: Annotated[str, Parameter(help="Above zero.")],
+    reason: Reason = None,
+    config: Config = None,
+) -> None:
+    """Put the books right by an entry of its own. The account's name is typed back, and a second person types his own.
+
+    Nothing moves at the venue, and nobody may trade meanwhile (tradepool stop).
+    """
+    from tradepool.domain.ids import AccountId
+    from tradepool.entrypoints.correcting import Correction, correct
+    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.inputs import decimal_of
+
+    wish = Correction(
+        account=AccountId(account), debit=debit, credit=credit, asset=asset, amount=decimal_of("--amount", amount)
+    )
+    print(correct(deployed_from(config), wish, reason))
 
 
 def entries_of(deployed: Deployed, connection: Connection, user: str | None) -> Iterator[LedgerEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradepool.entrypoints.audit_commands import audit_app
 from tradepool.entrypoints.commission_commands import commission_app
 from tradepool.entrypoints.data import data_app
 from tradepool.entrypoints.exchange_commands import exchange_app
@@ -10,4 +11,4 @@ from tradepool.entrypoints.ledger_commands import ledger_app
 from tradepool.entrypoints.signals import signals
 from tradepool.entrypoints.universe import universe_app
 
-PARTS = (data_app, exchange_app, keys_app, commission_app, ledger_app, universe_app, signals)
+PARTS = (data_app, exchange_app, keys_app, commission_app, ledger_app, audit_app, universe_app, signals)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from tests.adapters.database.test_store import record
 from tests.nouns import ACCOUNT, BTC
+from tests.tampering import by_sql
 from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.adapters.database.journal import DamagedJournal, DatabaseJournal
 from tradepool.domain.ids import AccountId
@@ -49,8 +50,7 @@ DAMAGE = {
 def test_damage_is_named(connection: Connection, kind: str) -> None:
     statement, sequence, why = DAMAGE[kind]
     where = " and " if " where " in statement else " where "
-    connection.exec_driver_sql(f"{statement}{where}account = '{ACCOUNT.id}'")
-    connection.commit()
+    by_sql(connection, f"{statement}{where}account = '{ACCOUNT.id}'")
     journal = DatabaseJournal(connection)
     with pytest.raises(DamagedJournal, match=rf"{ACCOUNT.id} is damaged at event {sequence}: .*({why}).*store restore"):
         list(journal.read(ACCOUNT.id))
@@ -58,8 +58,7 @@ def test_damage_is_named(connection: Connection, kind: str) -> None:
 
 
 def test_rows_from_before_they_had_a_digest_are_read(connection: Connection) -> None:
-    connection.exec_driver_sql("update event set digest = null")
-    connection.commit()
+    by_sql(connection, "update event set digest = null")
     assert [number for number, _, _ in DatabaseJournal(connection).read(ACCOUNT.id)] == [1, 2, 3]
 
 

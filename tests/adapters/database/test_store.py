@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, UniqueConstraint, inspect, select
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
+from tests.tampering import by_sql
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.codec import UnknownEvent
@@ -192,8 +193,7 @@ def test_a_checkpoint_replaces_the_one_before_to_the_bit(connection: Connection)
 def test_an_event_of_a_newer_version_stops_its_account(connection: Connection) -> None:
     journal = DatabaseJournal(connection)
     journal.write(record())
-    connection.exec_driver_sql("update event set schema = 99")
-    connection.commit()
+    by_sql(connection, "update event set schema = 99")
     with pytest.raises(UnknownEvent, match="upgrade"):
         list(journal.read(ACCOUNT.id))
 

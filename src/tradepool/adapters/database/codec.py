@@ -37,6 +37,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         by_hand.PositionReleased,
         by_hand.OrdersCapped,
         by_hand.LotShrunk,
+        by_hand.BookCorrected,
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -6,19 +6,22 @@ Read and written by the trading process and by commands beside it: what one comm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, Executable, delete, func, insert, select, update
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.engine import place_of, transaction
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.remembered import Remembered, wrote
 from tradepool.adapters.database.sql import upsert
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.user import Account, User
+
+__all__ = ["DatabaseDeployment", "Deed", "FencedJournal", "Replaced", "WrongDatabase"]
 
 _EPOCH_HELD = select(tables.deployment.c.epoch).with_for_update(read=True)
 
@@ -35,17 +38,6 @@ class Replaced(TradepoolError):
     """Instance {newer} has taken this deployment over; this one, {epoch}, trades no more: start again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
-    """What a person did to the deployment, when and why."""
-
-    time_ms: int
-    by: str
-    what: str
-    scope: str
-    reason: str
-
-
 class DatabaseDeployment:
     """The deployment's own rows; every call is one transaction. StoreUnusable when the database can't be used."""
 
@@ -58,7 +50,7 @@ class DatabaseDeployment:
         held = connection.execute(select(t.id, t.kind, t.moved_to)).first()
         connection.rollback()
         if held is None:
-            row = {"id": deployment.id, "kind": deployment.kind.value, "world": "", "epoch": 0}
+            row = {"id": deployment.id, "kind": deployment.kind.value, "world": "", "epoch": 0, "audited": 0}
             self._write(insert(tables.deployment).values(row))
         elif (held[0], Kind(held[1])) != (deployment.id, deployment.kind):
             path = place_of(connection)
@@ -162,8 +154,7 @@ class DatabaseDeployment:
     @staticmethod
     def audited(deed: Deed) -> Executable:
         """What writes a deed down, beside what it changed."""
-        row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
-        return insert(tables.audit).values(row)
+        return audited(deed)
 
     def deeds(self) -> Sequence[Deed]:
         """What people did, in order."""

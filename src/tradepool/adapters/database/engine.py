@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import postgres, sql
+from tradepool.adapters.database.chain import SHA256, digest_of
 from tradepool.adapters.database.place import Place, Server
 from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import PLATFORM, Actor
@@ -108,6 +109,9 @@ def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:
     raw.execute("pragma journal_mode=WAL")
     raw.execute(f"pragma synchronous={sync}")
     raw.execute("pragma foreign_keys=ON")
+    # Else what a REPLACE removes would pass the triggers that refuse to remove it.
+    raw.execute("pragma recursive_triggers=ON")
+    raw.create_function(SHA256, 1, digest_of, deterministic=True)
 
 
 def revision_of(connection: Connection) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.sql import json_text, upsert
@@ -23,7 +24,6 @@ from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
-from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.journal import Checkpoint, Record, Snapshot
 from tradepool.runtime import telemetry
@@ -52,6 +52,7 @@ class DatabaseJournal:
     def __init__(self, connection: Connection) -> None:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
+        self._chains = Chains(connection)
 
     def write(self, record: Record) -> None:
         """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
@@ -64,10 +65,11 @@ class DatabaseJournal:
             run(_EVENT, [_event_row(record) for record in records])
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
                 run(_INTENT, intents)
-            entries = [(record, entry) for record in records for entry in record.entries]
-            if entries:
-                run(_ENTRY, [_entry_row(record, entry) for record, entry in entries])
-            if transfers := [row for _, entry in entries for row in _transfer_rows(entry)]:
+            # Linked only now: the event's insert has taken the write lock, so nobody else's link comes in between.
+            linked = [self._chains.rows(record.sequence, entry) for record in records for entry in record.entries]
+            if linked:
+                run(_ENTRY, [entry for entry, _ in linked])
+            if transfers := [row for _, moved in linked for row in moved]:
                 run(_TRANSFER, transfers)
             if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
                 run(_TRADE, trades)
@@ -123,6 +125,7 @@ class DatabaseJournal:
         finally:
             if not committed:
                 self._connection.rollback()
+                self._chains.forget()
 
     def read(self, account: AccountId, after: int = 0) -> Iterator[tuple[int, int, Event]]:
         """An account's events in order, those after a sequence: sequence, as_of_ms, event. DamagedJournal, UnknownEvent."""
@@ -139,7 +142,7 @@ class DatabaseJournal:
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
             if sequence != expected:
                 raise DamagedJournal(account=account, sequence=expected, why="it is missing")
-            if digest is not None and digest != _digest(account, sequence, as_of_ms, kind, body):
+            if digest is not None and digest != event_digest(account, sequence, as_of_ms, kind, body):
                 raise DamagedJournal(
                     account=account, sequence=sequence, why="its bytes are not those that were written"
                 )
@@ -208,11 +211,11 @@ def _event_row(record: Record) -> dict[str, object]:
         "kind": kind,
         "as_of_ms": record.as_of_ms,
         "body": body,
-        "digest": _digest(record.account, record.sequence, record.as_of_ms, kind, body),
+        "digest": event_digest(record.account, record.sequence, record.as_of_ms, kind, body),
     }
 
 
-def _digest(account: str, sequence: int, as_of_ms: int, kind: str, body: str) -> int:
+def event_digest(account: str, sequence: int, as_of_ms: int, kind: str, body: str) -> int:
     """What tells flipped bytes: a CRC-32 of all that a row says."""
     return crc32(f"{account} {sequence} {as_of_ms} {kind} {body}".encode())
 
@@ -224,32 +227,6 @@ def _intent_row(record: Record, intent: OrderRequest) -> dict[str, object]:
         "sequence": record.sequence,
         "body": encode(intent),
     }
-
-
-def _entry_row(record: Record, entry: LedgerEntry) -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "account": entry.account,
-        "sequence": record.sequence,
-        "time_ms": entry.time_ms,
-        "reference": entry.reference,
-    }
-
-
-def _transfer_rows(entry: LedgerEntry) -> list[dict[str, object]]:
-    return [
-        {
-            "entry": entry.id,
-            "position": position,
-            "account": entry.account,
-            "debit": transfer.debit.value,
-            "credit": transfer.credit.value,
-            "asset": transfer.asset,
-            "amount": format(transfer.amount, "f"),
-            "code": transfer.code.value,
-        }
-        for position, transfer in enumerate(entry.transfers)
-    ]
 
 
 def _trade_row(record: Record, number: int) -> dict[str, object]:

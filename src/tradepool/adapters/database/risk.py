@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, delete, insert, select
+from sqlalchemy import Connection, Executable, Select, delete, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.codec import decode
-from tradepool.adapters.database.deployment import Deed
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.sql import unless_there, upsert
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Halt
 from tradepool.domain.ids import AccountId
 from tradepool.domain.limit import Action, Override, Trip
@@ -73,19 +74,19 @@ class DatabaseRisk:
         deed = Deed(
             time_ms=wish.since_ms, by=wish.by, what="risk set", scope=f"{wish.key}: {change}", reason=wish.reason
         )
-        self._write(upsert(tables.risk_setting).values(told), _audited(deed))
+        self._write(upsert(tables.risk_setting).values(told), audited(deed))
 
     def forget(self, key: str, deed: Deed) -> None:
         """The configuration's value of a limit holds again."""
         t = tables.risk_setting
-        self._write(delete(t).where(t.c.key == key), _audited(deed))
+        self._write(delete(t).where(t.c.key == key), audited(deed))
 
     def resume(self, scope: str, keys: Sequence[str], deed: Deed) -> None:
         """Let a scope trade on: what was reached there (`keys`) is over, and its losses are measured anew."""
         t = tables.risk_trip.c
         asked = upsert(tables.risk_resumed).values(scope=scope)
         forgotten = delete(tables.risk_peak).where(tables.risk_peak.c.key == f"{scope}.drawdown_max")
-        self._write(delete(tables.risk_trip).where(t.key.in_(keys)), forgotten, asked, _audited(deed))
+        self._write(delete(tables.risk_trip).where(t.key.in_(keys)), forgotten, asked, audited(deed))
 
     def resumed(self) -> list[str]:
         """The scopes that a person has let trade on; they are told until all have heard."""
@@ -131,7 +132,7 @@ class DatabaseRisk:
         row = {"kind": halt.scope.kind.value, "name": halt.scope.name, "since_ms": halt.since_ms}
         row |= {"by": halt.by, "reason": halt.reason}
         deed = Deed(time_ms=halt.since_ms, by=halt.by, what="halt", scope=str(halt.scope), reason=halt.reason)
-        self._write(unless_there(tables.halt).values(row), _audited(deed))
+        self._write(unless_there(tables.halt).values(row), audited(deed))
 
     def entries_since(self, account: AccountId, time_ms: int) -> list[OrderRequest]:
         """Entries of an account that were decided after then; those the gate refused are among them."""
@@ -139,8 +140,3 @@ class DatabaseRisk:
         query = select(t.body).where(t.account == account).order_by(t.sequence.desc()).limit(NEWEST)
         found = [decode(body, OrderRequest) for (body,) in self._read(query)]
         return [each for each in reversed(found) if each.purpose is Purpose.ENTRY and each.time_ms > time_ms]
-
-
-def _audited(deed: Deed) -> Executable:
-    row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
-    return insert(tables.audit).values(row)

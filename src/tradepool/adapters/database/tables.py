@@ -86,10 +86,14 @@ ledger_entry = Table(
     "ledger_entry",
     METADATA,
     Column("id", Text, primary_key=True),
-    Column("account", Text, nullable=False, index=True),
+    Column("account", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("time_ms", Integer, nullable=False),
     Column("reference", Text, nullable=False),
+    # The entry's place in its account's chain, and what chains it to the one before (`chain`).
+    Column("number", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Index("ledger_entry_in_chain", "account", "number", unique=True),
     sqlite_strict=True,
 )
 
@@ -154,6 +158,8 @@ deployment = Table(
     Column("epoch", Integer, nullable=False),
     # Where the books went on, once they were moved; "" while they are here.
     Column("moved_to", Text, nullable=False, server_default=""),
+    # How many deeds were ever audited; the database itself counts them.
+    Column("audited", Integer, nullable=False),
     sqlite_strict=True,
 )
 
@@ -178,6 +184,7 @@ audit = Table(
     Column("what", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("digest", Text, nullable=False),
     sqlite_strict=True,
 )
 

@@ -17,6 +17,7 @@ from tradepool.core.account.protection import leave
 from tradepool.core.account.release import RELEASE
 from tradepool.core.account.slot import Slot
 from tradepool.domain.by_hand import (
+    BookCorrected,
     ByHand,
     CloseAsked,
     FlattenAsked,
@@ -59,6 +60,9 @@ def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
             return bool(found)
         case OrdersCapped():
             return _cap(account, event)
+        case BookCorrected():
+            # News of the books only: what the mandate has stays.
+            return True
         case CloseAsked() | PositionAdopted() | PositionReleased() | LotShrunk():
             return event.market in account.slots and _to(account, account.slots[event.market], event, out)
     return False

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
-from tradepool.domain.by_hand import PositionAdopted
+from tradepool.domain.by_hand import BookCorrected, PositionAdopted
 from tradepool.domain.command import RecordRelease
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, LedgerEntryId
@@ -95,6 +95,14 @@ def released_entry(account: AccountId, release: RecordRelease, market: Market) -
         code=TransferCode.RELEASED,
     )
     return _entry(account, release.time_ms, (moved,), f"released:{market.id}:{release.time_ms}")
+
+
+def correction_entry(account: AccountId, event: BookCorrected) -> LedgerEntry:
+    """What two people found to be wrong in the books, put right by an entry of its own."""
+    moved = Transfer(
+        debit=event.debit, credit=event.credit, asset=event.asset, amount=event.amount, code=TransferCode.CORRECTION
+    )
+    return _entry(account, event.time_ms, (moved,), f"correction:{event.time_ms}")
 
 
 def _swap(asset: str, amount: Decimal, *, received: bool, code: TransferCode) -> Transfer:

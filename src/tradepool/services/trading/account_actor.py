@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from tradepool.core.account.account import Account
 from tradepool.core.account.slot import with_closes
 from tradepool.core.account.snapshot import put_back, taken
-from tradepool.core.ledger.posting import adopted_entry, fill_entry, opening_entry, outside_entry, released_entry
-from tradepool.domain.by_hand import PositionAdopted
-from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordRelease, RecordTrade, Submit
+from tradepool.core.ledger.booked import entries_of
+from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.denial import sentence_of
 from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.event import (
@@ -24,7 +23,6 @@ from tradepool.domain.event import (
 )
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
-from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import FeeSchedule, Market
 from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
@@ -246,7 +244,7 @@ class AccountActor:
             sequence=sequence,
             as_of_ms=self.account.as_of_ms,
             event=event,
-            entries=[*self._entries(event), *self._released(commands)],
+            entries=entries_of(self.account, event, commands),
             trades=[c.trade for c in commands if isinstance(c, RecordTrade)],
             refusals=[c.refusal for c in commands if isinstance(c, RecordRefusal)],
             intents=[order.request for c in commands if isinstance(c, Submit) for order in c.orders],
@@ -260,27 +258,6 @@ class AccountActor:
             last_fills=dict(self._last_fills),
             fills_before=dict(self._fills_before),
         )
-
-    def _entries(self, event: Event) -> list[LedgerEntry]:
-        match event:
-            case AccountOpened():
-                return [opening_entry(self.account.account.id, event.time_ms, event.balances)]
-            case OrderFilled(fill=fill):
-                return [self._booked(fill)]
-            case OrdersAdopted(fills=fills):
-                return [self._booked(fill) for fill in fills]
-            case PositionAdopted():
-                return [adopted_entry(self.account.account.id, event, self.account.slots[event.market].market)]
-        return []
-
-    def _booked(self, fill: Fill) -> LedgerEntry:
-        ours = self.account.naming.whose(fill.client_order_id, self.account.account.number).known
-        return (fill_entry if ours else outside_entry)(fill, self.account.slots[fill.market].market)
-
-    def _released(self, commands: Sequence[Command]) -> list[LedgerEntry]:
-        account, slots = self.account.account.id, self.account.slots
-        released = [command for command in commands if isinstance(command, RecordRelease)]
-        return [released_entry(account, release, slots[release.market].market) for release in released]
 
     def _note(self, event: Event, commands: Sequence[Command]) -> None:
         if isinstance(event, OrderFilled):

@@ -1,0 +1,233 @@
+"""Whether the books are those that were written: every row of ledger, audit and journal that is not, by name.
+
+Three witnesses have to agree: each row's digest follows from what it says and from the row before it (`chain`); every entry
+is what the journal's events book when they are posted anew; and each event's bytes are those that were written. Reads
+only. Who can write the database can also recompute a chain to its end: the digests told here as `heads` are what to note
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from msgspec import MsgspecError
+from sqlalchemy import Connection, Row, select
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
+from tradepool.adapters.database.codec import decode_event
+from tradepool.adapters.database.journal import event_digest
+from tradepool.core.ledger.booked import Fold
+from tradepool.domain.deed import Deed
+from tradepool.domain.deployment import Deployment, Kind
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId
+from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.user import Account
+
+_ENTRY = ("id", "account", "sequence", "time_ms", "reference")
+_TRANSFER = ("debit", "credit", "asset", "amount", "code")
+_Told = tuple[Sequence[object], list[tuple[object, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row that is not what was written, or that should be there and is not; `why` is a sentence without its subject."""
+
+    table: str
+    row: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest link of a chain: whose, how long it is, its digest."""
+
+    chain: str
+    length: int
+    digest: str
+
+
+def verify_books(connection: Connection) -> list[Fault]:
+    """Every fault of ledger, journal and audit; none, and the books are whole."""
+    return [*verify_ledger(connection, accounts_in(connection)), *verify_audit(connection)]
+
+
+def accounts_in(connection: Connection) -> list[AccountId]:
+    """All accounts of which there is an event or an entry."""
+    found = set[str]()
+    for table in (tables.event, tables.ledger_entry, tables.transfer):
+        found.update(connection.execute(select(table.c.account).distinct()).scalars())
+    connection.rollback()
+    return [AccountId(name) for name in sorted(found)]
+
+
+def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list[Fault]:
+    """The faults of these accounts' ledgers and journals."""
+    faults = [fault for account in accounts for fault in _Books(connection, account).faults()]
+    connection.rollback()
+    return faults
+
+
+def verify_audit(connection: Connection) -> list[Fault]:
+    """The faults of the audit: deeds that were edited, removed or inserted."""
+    t = tables.audit.c
+    rows = connection.execute(select(t.id, t.time_ms, t.by, t.what, t.scope, t.reason, t.digest).order_by(t.id)).all()
+    counted = connection.execute(select(tables.deployment.c.audited)).scalar() or 0
+    connection.rollback()
+    faults, previous, expected = list[Fault](), "", 1
+    for row in rows:
+        faults += _missing("audit", expected, row.id - 1)
+        deed = Deed(time_ms=row.time_ms, by=row.by, what=row.what, scope=row.scope, reason=row.reason)
+        # What follows a hole has nothing to be compared with.
+        if row.id == expected and row.digest != digest_of(previous + deed_body(deed)):
+            faults.append(Fault("audit", f"{row.id} ({row.what} {row.scope} by {row.by})", _UNCHAINED))
+        previous, expected = row.digest, row.id + 1
+    return [*faults, *_missing("audit", expected, counted)]
+
+
+_UNCHAINED = "does not follow: what it says was changed, or what stood before it"
+
+
+def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool) -> list[Head]:
+    """The newest link of each account's chain, and of the audit's: who notes them elsewhere can tell a rewritten chain."""
+    e, a = tables.ledger_entry.c, tables.audit.c
+    last = select(e.number, e.digest).order_by(e.number.desc()).limit(1)
+    found = [(account, connection.execute(last.where(e.account == account)).first()) for account in accounts]
+    if audit:
+        newest = select(a.id, a.digest).order_by(a.id.desc()).limit(1)
+        found.append((AccountId("audit"), connection.execute(newest).first()))
+    connection.rollback()
+    return [Head(name, row[0], row[1]) for name, row in found if row is not None]
+
+
+def _missing(table: str, first: int, last: int, of: str = "") -> list[Fault]:
+    if first > last:
+        return []
+    rows = f"{of}{first}" if first == last else f"{of}{first} to {last}"
+    return [Fault(table, rows, "is not there: it was removed")]
+
+
+class _Books:
+    """One account's rows, compared."""
+
+    def __init__(self, connection: Connection, account: AccountId) -> None:
+        self._connection, self._account = connection, account
+        e, t = tables.ledger_entry.c, tables.transfer.c
+        query = select(e.id, e.account, e.number, e.sequence, e.time_ms, e.reference, e.digest)
+        self._entries = connection.execute(query.where(e.account == account).order_by(e.number)).all()
+        moved = select(t.entry, t.position, t.account, t.debit, t.credit, t.asset, t.amount, t.code)
+        names = select(e.id).where(e.account == account)
+        theirs = moved.where((t.account == account) | t.entry.in_(names)).order_by(t.entry, t.position)
+        found = connection.execute(theirs).all()
+        self._moved = {name: list(rows) for name, rows in groupby(found, key=lambda row: row.entry)}
+        # What is wrong with an entry, in the order it was found.
+        self._wrong: dict[str, list[str]] = {}
+
+    def faults(self) -> Iterator[Fault]:
+        """All of them: holes first, then the journal's, then entries and transfers."""
+        yield from self._chain()
+        booked, until, events = self._posted_anew()
+        yield from events
+        self._compare(booked, until)
+        for name, wrong in self._wrong.items():
+            yield Fault("ledger_entry", name, "; ".join(wrong))
+        known = {row.id for row in self._entries}
+        for name in self._moved:
+            if name not in known:
+                yield Fault("transfer", name, "belongs to no entry of this account")
+
+    def _note(self, name: str, why: str) -> None:
+        self._wrong.setdefault(name, []).append(why)
+
+    def _chain(self) -> Iterator[Fault]:
+        previous, expected = "", 1
+        for row in self._entries:
+            yield from _missing("ledger_entry", expected, row.number - 1, f"{self._account} number ")
+            moved = self._moved.get(row.id, [])
+            told = (row.id, row.account, row.number, row.sequence, row.time_ms, row.reference)
+            stands = row.digest == entry_digest(previous, told, [_cells(each, _TRANSFER) for each in moved])
+            if row.number < expected or (row.number == expected and not stands):
+                self._note(row.id, _UNCHAINED)
+            if [(each.position, each.account) for each in moved] != [(n, row.account) for n in range(len(moved))]:
+                self._note(row.id, "its transfers are not counted from 0, or name another account")
+            previous, expected = row.digest, max(expected, row.number + 1)
+
+    # ---- the journal
+
+    def _posted_anew(self) -> tuple[dict[str, _Told], int, list[Fault]]:
+        """What the journal books, by entry; the last event that could be posted; and what is wrong with events.
+
+        After the first event that is not as it was written nothing is posted any more: what follows would be told of by it.
+        """
+        booked, fold, until, faults = dict[str, _Told](), Fold(self._noun(), self._mark()), 0, list[Fault]()
+        t, expected = tables.event.c, 1
+        query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest)
+        for row in self._connection.execute(query.where(t.account == self._account).order_by(t.sequence)):
+            faults += _missing("event", expected, row.sequence - 1, f"{self._account} ")
+            if row.digest is not None and row.digest != event_digest(self._account, *_cells(row, _EVENT)):
+                faults.append(
+                    Fault("event", f"{self._account} {row.sequence}", "its bytes are not those that were written")
+                )
+            if not faults:
+                try:
+                    entries = fold.entries(decode_event(row.kind, row.schema, row.body), row.as_of_ms)
+                except (TradepoolError, MsgspecError, ArithmeticError, KeyError) as error:
+                    why = f"can't be posted anew: {type(error).__name__}: {error}"
+                    faults.append(Fault("event", f"{self._account} {row.sequence}", why))
+                else:
+                    booked |= {entry.id: _told_by(entry, row.sequence) for entry in entries}
+                    until = row.sequence
+            expected = row.sequence + 1
+        return booked, until if faults else max(until, 2**63), faults
+
+    def _compare(self, booked: Mapping[str, _Told], until: int) -> None:
+        found = {row.id: row for row in self._entries}
+        for name, (told, moved) in booked.items():
+            if name not in found:
+                self._note(name, f"is not there: event {told[2]} made it")
+                continue
+            stands = _cells(found[name], _ENTRY), [_cells(each, _TRANSFER) for each in self._moved.get(name, [])]
+            if stands != (told, moved):
+                self._note(name, f"event {told[2]} makes it otherwise: {_difference((told, moved), stands)}")
+        for row in self._entries:
+            if row.id not in booked and row.sequence <= until:
+                self._note(row.id, f"no event made it, not {row.sequence}, which it names")
+
+    def _noun(self) -> Account:
+        t = tables.account.c
+        found = self._connection.execute(select(t.user, t.venue, t.number).where(t.id == self._account)).first()
+        user, venue, number = found or ("", "", 0)
+        return Account(id=self._account, user=UserId(user), venue=venue, number=number)
+
+    def _mark(self) -> str:
+        t = tables.deployment.c
+        found = self._connection.execute(select(t.id, t.kind)).first()
+        return Deployment(id=found[0], kind=Kind(found[1])).mark if found is not None else REPLAY_NAMING.mark
+
+
+_EVENT = ("sequence", "as_of_ms", "kind", "body")
+
+
+def _cells(row: Row[Any], names: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in names)
+
+
+def _told_by(entry: LedgerEntry, sequence: int) -> _Told:
+    moved = [(t.debit.value, t.credit.value, t.asset, format(t.amount, "f"), t.code.value) for t in entry.transfers]
+    return (entry.id, entry.account, sequence, entry.time_ms, entry.reference), list(moved)
+
+
+def _difference(wanted: _Told, stands: _Told) -> str:
+    """The first cell that is another one."""
+    for name, said, found in zip(_ENTRY, wanted[0], stands[0], strict=True):
+        if said != found:
+            return f"{name} is {found}, not {said}"
+    for number, (meant, there) in enumerate(zip(wanted[1], stands[1], strict=False)):
+        for name, said, found in zip(_TRANSFER, meant, there, strict=True):
+            if said != found:
+                return f"{name} of transfer {number} is {found}, not {said}"
+    return f"it has {len(stands[1])} transfers, not {len(wanted[1])}"

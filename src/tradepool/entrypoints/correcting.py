@@ -1,0 +1,101 @@
+"""A correction of the books: an entry of its own, by two people, while nobody trades. Nothing is ever edited."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.reserve import ReservedJournal
+from tradepool.core.ledger.posting import correction_entry
+from tradepool.domain.by_hand import BookCorrected
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import AccountId
+from tradepool.domain.ledger import LedgerCode
+from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.emergency import me, now_ms, typed_back
+from tradepool.entrypoints.running import only_one, reserve_of
+from tradepool.ports.journal import Record
+from tradepool.runtime.config import nearest
+
+
+class NoSuchAccount(InvalidInput):
+    """Nothing was done: no account is called {account}{hint}."""
+
+
+class NoBooks(InvalidInput):
+    """Nothing was done: account {account} was never opened, so there is nothing to correct."""
+
+
+class UnknownAsset(InvalidInput):
+    """Nothing was done: the books of {account} have never held any {asset}{hint}."""
+
+
+class SameSide(InvalidInput):
+    """Nothing was done: debit and credit are both {code}; name where it goes to, then where it comes from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """So much of an asset, from `credit` to `debit`, in the books of an account."""
+
+    account: AccountId
+    debit: LedgerCode
+    credit: LedgerCode
+    asset: str
+    amount: Decimal
+
+    def __str__(self) -> str:
+        """As it is shown to both people."""
+        moved = f"{self.amount:f} {self.asset} from {self.credit.value} to {self.debit.value}"
+        return f"ledger correct {self.account}: {moved}"
+
+
+def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
+    """Have it confirmed by two people, and book it; what was done, in words.
+
+    NoSuchAccount, NoBooks, UnknownAsset, SameSide, RunsAlready, NotConfirmed, NoReason, SamePerson, TransferNotPositive,
+    DamagedJournal.
+    """
+    known = deployed.settings.accounts
+    if wish.account not in known:
+        raise NoSuchAccount(account=repr(wish.account)[:60], hint=nearest(wish.account, known))
+    if wish.debit is wish.credit:
+        raise SameSide(code=wish.debit.value)
+    with only_one(deployed), books_open(deployed) as connection:
+        rows = DatabaseDeployment(connection, deployed.deployment)
+        journal = ReservedJournal(connection, rows.epoch, reserve_of(deployed))
+        events = [(sequence, as_of_ms) for sequence, as_of_ms, _ in journal.read(wish.account)]
+        if not events:
+            raise NoBooks(account=wish.account)
+        assets = {transfer.asset for transfer in DatabaseBooks(connection).transfers(wish.account)}
+        if wish.asset not in assets:
+            raise UnknownAsset(account=wish.account, asset=repr(wish.asset)[:40], hint=nearest(wish.asset, assets))
+        why = typed_back(str(wish), wish.account, reason)
+        sequence, as_of_ms = events[-1]
+        event = BookCorrected(
+            # Never before what the account has acted on, whatever this machine's clock says.
+            time_ms=max(now_ms(), as_of_ms),
+            debit=wish.debit,
+            credit=wish.credit,
+            asset=wish.asset,
+            amount=wish.amount,
+            by=me(),
+            confirmed_by=_second(),
+            reason=why,
+        )
+        entry = correction_entry(wish.account, event)
+        who = f"{event.by} and {event.confirmed_by}"
+        rows.audit(Deed(time_ms=event.time_ms, by=who, what="ledger correct", scope=str(wish), reason=why))
+        journal.write(
+            Record(account=wish.account, sequence=sequence + 1, as_of_ms=as_of_ms, event=event, entries=[entry])
+        )
+    return f"Booked as {entry.id}, by {who}."
+
+
+def _second() -> str:
+    print("A second person looks at it and types his name: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()

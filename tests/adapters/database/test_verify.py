@@ -1,0 +1,145 @@
+"""Whoever edits, removes or inserts a row of the books by SQL is told on, by the row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from tests.ledger_kit import Life
+from tests.tampering import by_sql
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.verify import accounts_in, heads, verify_books
+from tradepool.domain.deployment import Deployment, Kind
+
+MINE = Deployment(id="simaaaaa", kind=Kind.PRACTICE)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    """Two accounts that have traded, three deeds."""
+    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    rows = DatabaseDeployment(opened, MINE)
+    journal = DatabaseJournal(opened)
+    for number, name in enumerate(("ann", "bob"), 1):
+        row = f"insert into account (id, user, venue, number) values ('{name}', 'u', 'binance', {number})"
+        opened.exec_driver_sql("insert or ignore into user values ('u', 'u', 'trader')")
+        opened.exec_driver_sql(row)
+        opened.commit()
+        life = Life(journal, name, number)
+        life.round_trip()
+        life.round_trip(110.0)
+    for time_ms in (1, 2, 3):
+        rows.audit(Deed(time_ms=time_ms, by="op", what="halt", scope="platform", reason="why not"))
+    yield opened
+    dispose(opened)
+
+
+def said(connection: Connection) -> list[str]:
+    """The faults as sentences."""
+    return [f"{fault.table} {fault.row} {fault.why}" for fault in verify_books(connection)]
+
+
+def test_books_that_nobody_touched_are_whole(connection: Connection) -> None:
+    assert said(connection) == []
+    found = [
+        (head.chain, head.length, len(head.digest)) for head in heads(connection, accounts_in(connection), audit=True)
+    ]
+    assert found == [("ann", 5, 64), ("bob", 5, 64), ("audit", 3, 64)]
+
+
+ENTRY = "ledger_entry ann:fill:binance:BTC/USDT:2"
+EDITS = {
+    "an amount": (
+        "update transfer set amount = '9' where entry = 'ann:fill:binance:BTC/USDT:2' and position = 1",
+        [f"{ENTRY} does not follow.*event .* makes it otherwise: amount of transfer 1 is 9, not"],
+    ),
+    "a time": (
+        "update ledger_entry set time_ms = time_ms + 1 where id = 'ann:fill:binance:BTC/USDT:2'",
+        [f"{ENTRY} does not follow.*makes it otherwise: time_ms is"],
+    ),
+    "a direction": (
+        "update transfer set debit = credit, credit = debit where entry = 'ann:fill:binance:BTC/USDT:2'",
+        [f"{ENTRY} does not follow.*debit of transfer 0"],
+    ),
+    "a transfer goes": (
+        "delete from transfer where entry = 'ann:fill:binance:BTC/USDT:2' and position = 2",
+        [f"{ENTRY} does not follow.*it has 2 transfers, not 3"],
+    ),
+    "a transfer comes": (
+        "insert into transfer values ('ann:fill:binance:BTC/USDT:2', 3, 'ann', 'venue', 'capital', 'USDT', '5', 'deposit')",
+        [f"{ENTRY} does not follow.*it has 4 transfers, not 3"],
+    ),
+    "an entry goes": (
+        "delete from ledger_entry where id = 'ann:fill:binance:BTC/USDT:2'",
+        ["ledger_entry ann number 3 is not there", f"{ENTRY} is not there: event", "transfer .*:2 belongs to no entry"],
+    ),
+    "the last entry goes": (
+        "delete from ledger_entry where id = 'ann:fill:binance:BTC/USDT:4'",
+        ["ledger_entry ann:fill:binance:BTC/USDT:4 is not there: event", "transfer .*:4 belongs to no entry"],
+    ),
+    "an entry comes": (
+        "insert into ledger_entry (id, account, sequence, time_ms, reference, number, digest) "
+        "values ('ann:gift', 'ann', 3, 9, 'gift', 6, 'abc')",
+        ["ledger_entry ann:gift does not follow.*; no event made it, not 3, which it names"],
+    ),
+    "an entry is given away": (
+        "update ledger_entry set account = 'bob', number = 6 where id = 'ann:fill:binance:BTC/USDT:4'",
+        [
+            "ann:fill:binance:BTC/USDT:4 is not there",
+            "belongs to no entry",
+            f"{ENTRY[:-1]}4 does not follow.*no event made it",
+        ],
+    ),
+    "an event": (
+        "update event set body = replace(body, '100', '101') where account = 'ann' and kind = 'OrderFilled'",
+        ["event ann .* its bytes are not those that were written"] * 4,
+    ),
+    "an event and what tells": (
+        "update event set body = replace(body, '\"100.0\"', '\"90.0\"'), digest = null "
+        "where account = 'ann' and kind = 'OrderFilled'",
+        ["makes it otherwise: amount of transfer 1 is"] * 2,
+    ),
+    "an event goes": ("delete from event where account = 'ann' and sequence = 4", ["event ann 4 is not there"]),
+    "a deed": ("update audit set reason = 'none' where id = 2", [r"audit 2 \(halt platform by op\) does not follow"]),
+    "a deed goes": ("delete from audit where id = 2", ["audit 2 is not there"]),
+    "the last deed goes": ("delete from audit where id = 3", ["audit 3 is not there"]),
+    "a deed comes": (
+        "insert into audit values (4, 5, 'eve', 'resume', 'platform', 'fine', 'abc')",
+        [r"audit 4 \(resume platform by eve\) does not follow"],
+    ),
+    "a digest goes with it": (
+        "update audit set reason = 'none', digest = tradepool_sha256('none') where id = 2",
+        ["audit 2 .*does not follow", "audit 3 .*does not follow"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_what_was_done_to_the_books_by_sql_is_named(connection: Connection, kind: str) -> None:
+    """And nothing else is: of the other account least of all."""
+    statement, wanted = EDITS[kind]
+    by_sql(connection, statement)
+    found = said(connection)
+    assert len(found) == len(wanted), found
+    for sentence, pattern in zip(found, wanted, strict=True):
+        assert re.search(pattern, sentence), (pattern, sentence)
+
+
+@pytest.mark.parametrize("table", ["ledger_entry", "transfer", "audit", "event"])
+def test_rows_of_the_books_are_only_ever_added(connection: Connection, table: str) -> None:
+    for statement in (
+        f"update {table} set rowid = rowid",
+        f"delete from {table}",
+        f"replace into {table} select * from {table}",
+    ):
+        with pytest.raises(IntegrityError, match=f"rows of {table} are only ever added"):
+            connection.exec_driver_sql(statement)
+        connection.rollback()
+    assert said(connection) == []

@@ -1,0 +1,122 @@
+"""`ledger verify`, `ledger correct` and `audit` as their operator meets them, over books that an account has written."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console
+from tests.entrypoints.test_commission import live, run
+from tests.ledger_kit import Life
+from tests.tampering import by_sql
+from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.verify import verify_books
+from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.running import only_one
+
+__all__ = ["live", "run"]
+CORRECT = ("ledger", "correct", "ann-main", "--debit", "venue", "--credit", "capital", "--asset", "USDT")
+
+
+@pytest.fixture
+def traded(live: Path) -> Path:
+    """Ann's account has been in and out of a market once."""
+    deployed = deployed_from(None)
+    with books_open(deployed) as connection:
+        connection.exec_driver_sql("insert into user values ('ann', 'ann', 'trader')")
+        connection.exec_driver_sql("insert into account values ('ann-main', 'ann', 'binance', 1)")
+        connection.commit()
+        Life(DatabaseJournal(connection), "ann-main", mark=deployed.deployment.mark).round_trip()
+    return live
+
+
+def tampered(*statements: str) -> None:
+    """Run them on the deployment's database, past what would refuse them."""
+    with books_open(deployed_from(None)) as connection:
+        by_sql(connection, *statements)
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """What two people will type."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_whole_books_and_an_edited_row(traded: Path, run: Console) -> None:
+    said = run("ledger", "verify", "--json")
+    assert (said.code, json.loads(said.out)["faults"]) == (0, [])
+    assert [(head["chain"], head["length"]) for head in json.loads(said.out)["heads"]] == [("ann-main", 3)]
+    assert "All as it was written" in run("ledger", "verify", "--user", "ann").out
+    tampered("update transfer set amount = '7' where entry = 'ann-main:opening'")
+    said = run("ledger", "verify")
+    assert said.code == 1
+    assert "ann-main:opening" in said.out
+    assert "1 rows are not as they were written, the first: ledger_entry ann-main:opening" in said.err
+    said = run("ledger", "verify", "--user", "ann", "--json")
+    assert (said.code, [each["row"] for each in json.loads(said.out)["faults"]]) == (1, ["ann-main:opening"])
+    assert "No user is called" in run("ledger", "verify", "--user", "eve").err
+
+
+def test_two_people_correct_the_books_and_all_of_it_is_told(
+    traded: Path, run: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry of its own, by an event of the journal, which still folds; and the audit shows who."""
+    typed(monkeypatch, "ann-main", "Bob")
+    said = run(*CORRECT, "--amount", "12.5", "--reason", "a deposit before the histories began")
+    assert said.code == 0, said.err
+    assert "Booked as ann-main:correction:" in said.out
+    held = json.loads(run("ledger", "balance", "--json").out)["balances"]
+    assert held["capital"]["USDT"] == "-10012.5"
+    assert "correction" in run("ledger", "export").out
+    assert run("ledger", "verify").code == run("audit", "verify").code == 0
+    [deed] = json.loads(run("audit", "show", "--json", "--what", "ledger correct").out)["deeds"]
+    assert deed["by"].endswith(" and Bob")
+    assert deed["scope"] == "ledger correct ann-main: 12.5 USDT from capital to venue"
+    assert "a deposit before the histories began" in run("audit", "show", "--last", "1").out
+    tampered("update audit set reason = 'none'")
+    said = run("audit", "verify")
+    assert (said.code, "audit 1 (ledger correct" in said.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "lines", "why"),
+    [
+        ({}, ("ann", "Bob"), "is not ann-main"),
+        ({}, ("ann-main", ""), "needs two people"),
+        ({"--amount": "-5"}, ("ann-main", "Bob"), "is not positive"),
+        ({"--asset": "USDTT"}, ("ann-main", "Bob"), "never held any 'USDTT'.*USDT"),
+        ({"--credit": "venue"}, ("ann-main", "Bob"), "are both venue"),
+        ({"account": "ann-mian"}, ("ann-main", "Bob"), "no account is called 'ann-mian'.*ann-main"),
+    ],
+)
+def test_a_correction_that_is_none(
+    traded: Path,
+    run: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, str],
+    lines: tuple[str, str],
+    why: str,
+) -> None:
+    """Said by name; nothing is booked, and nothing audited."""
+    words = {"--debit": "venue", "--credit": "capital", "--asset": "USDT", "--amount": "5", **changed}
+    account = words.pop("account", "ann-main")
+    typed(monkeypatch, *lines)
+    monkeypatch.setattr("getpass.getuser", lambda: "")
+    said = run("ledger", "correct", account, *(part for pair in words.items() for part in pair), "--reason", "why")
+    assert said.code == 1
+    assert re.search(why, said.err), said.err
+    with books_open(deployed_from(None)) as connection:
+        assert verify_books(connection) == []
+    assert json.loads(run("audit", "show", "--json").out)["deeds"] == []
+
+
+def test_nothing_is_corrected_while_somebody_trades(
+    traded: Path, run: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "ann-main", "Bob")
+    with only_one(deployed_from(None)):
+        assert "is traded already" in run(*CORRECT, "--amount", "5", "--reason", "why").err
