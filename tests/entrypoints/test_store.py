@@ -23,7 +23,7 @@ from tradepool.domain.limit import Override
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.emergency import Wish
 from tradepool.entrypoints.running import RunsAlready, books_of, only_one
-from tradepool.entrypoints.store import UNKNOWN_INSTANCES, put_back
+from tradepool.entrypoints.store_backup import UNKNOWN_INSTANCES, put_back
 from tradepool.ports.journal import Record
 from tradepool.ports.secrets import Place, SealedSecret
 
@@ -124,7 +124,7 @@ def test_the_commands(tmp_path: Path, console: Console, monkeypatch: pytest.Monk
     """The deployment's id is typed back."""
     deployed = deployment(tmp_path, console)
     file = tmp_path / "tradepool.toml"
-    assert "is a whole copy" in console("store", "backup", tmp_path / "b", "--config", file).out
+    assert "is a whole copy" in console("store", "backup", tmp_path / "b", "--plain", "--config", file).out
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
     refused = console("store", "restore", tmp_path / "b", "--reason", "why", "--config", file)
     assert refused.code == 1
@@ -143,7 +143,7 @@ def test_files_are_their_owners_alone(tmp_path: Path, console: Console) -> None:
     for file in (copy, *deployed.folder.glob("tradepool.sqlite*"), deployed.folder / "reserve"):
         assert file.stat().st_mode & 0o777 == 0o600, file
     dispose(connection)
-    said = console("store", "backup", tmp_path / "none" / "b", "--config", tmp_path / "tradepool.toml")
+    said = console("store", "backup", tmp_path / "none" / "b", "--plain", "--config", tmp_path / "tradepool.toml")
     assert (said.code, "There is no folder" in said.err) == (1, True), said
 
 

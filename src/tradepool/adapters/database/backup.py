@@ -34,18 +34,23 @@ def back_up(place: Place, copy: Path) -> None:
 
     Only its owner can read it: it is everybody's books.
     """
-    if copy.exists():
-        raise BackupExists(path=copy)
+    refuse_unless_new(copy)
     if not place.exists():
         raise BackupUnusable(path=place, why="there is none")
-    if not copy.parent.is_dir():
-        raise NoFolder(path=copy.parent)
     make_private(copy)
     if isinstance(place, Path):
         _copy_pages(place, copy)
     else:
         _copy_server(place, copy)
     check(copy)
+
+
+def refuse_unless_new(copy: Path) -> None:
+    """Raise BackupExists or NoFolder where nothing can be written."""
+    if copy.exists():
+        raise BackupExists(path=copy)
+    if not copy.parent.is_dir():
+        raise NoFolder(path=copy.parent)
 
 
 def _copy_pages(database: Path, copy: Path) -> None:

@@ -5,7 +5,7 @@ The two may be of either kind, so this is how books move from SQLite to PostgreS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -113,11 +113,17 @@ def fingerprint(connection: Connection, table: Table) -> Fingerprint:
     return Fingerprint(count, format(total % _WIDTH, "064x"))
 
 
-def balances(connection: Connection) -> Balances:
-    """The trial balance of each account: debits less credits, by account, ledger account and asset."""
-    found = Balances()
-    for rows in _chunks(connection, tables.transfer):
+def balances(connection: Connection, ends: Mapping[str, int] | None = None) -> Balances:
+    """The trial balance of each account: debits less credits, by account, ledger account and asset.
+
+    With `ends`, only what these accounts' events up to that sequence booked.
+    """
+    found, t, e = Balances(), tables.transfer.c, tables.ledger_entry.c
+    query = select(t.account, t.debit, t.credit, t.asset, t.amount, e.sequence).join(tables.ledger_entry)
+    for rows in connection.execute(query.execution_options(yield_per=CHUNK)).partitions():
         for row in rows:
+            if ends is not None and row.sequence > ends.get(row.account, -1):
+                continue
             amount = Decimal(row.amount)
             for code, change in ((row.debit, amount), (row.credit, -amount)):
                 key = row.account, code, row.asset

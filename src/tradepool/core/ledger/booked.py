@@ -93,6 +93,11 @@ class Fold:
         account.as_of_ms = max(account.as_of_ms, as_of_ms)
         return entries_of(account, event, commands)
 
+    @property
+    def account(self) -> Account | None:
+        """As the events so far left it; None before the first mandate."""
+        return self._account
+
 
 def _seen(events: Sequence[Event]) -> dict[MarketId, Market]:
     return {market.id: market for event in events if isinstance(event, TermsSeen) for market in event.markets}
