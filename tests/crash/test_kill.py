@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import Series
 from tests.crash.kill_kit import World, plan_of, world
+from tests.postgres_kit import Postgres
 
 POINTS = ("intent", "answer", "booked", "asked", "cancelled", "sent", "heard")
 KILLED = -9
@@ -59,6 +60,18 @@ def test_frozen_time_leaves_no_trace_of_the_kills(
         assert rough.state() == truth
         assert rough.rows("checkpoint") == steps
     assert len(expected["trade"]) > 10
+
+
+def test_a_kill_on_a_server_loses_and_doubles_nothing(place: Path, series: Series, postgres: Postgres) -> None:
+    """Killed within what a fill brings about, while its books are on PostgreSQL; the venue goes on for ten bars."""
+    server = postgres.new()
+    with world(place / "p", series("BINANCE-BTC-USDT-5m"), 400, database=server) as running:
+        assert running.live("booked", 5) == KILLED
+        running.bars(10)
+        assert running.live() == 0
+        check_books(running)
+        assert len(running.rows("trade")) > 3
+    postgres.drop(server)
 
 
 @pytest.mark.parametrize("seed", [12])
