@@ -43,15 +43,19 @@ def fates(seed: int, lives: int) -> list[tuple[str, int, int]]:
     [(11, ["BINANCE-BTC-USDT-5m"]), (13, ["BITFINEX-ETH-USD-1m", "BITFINEX-BTC-USD-1m"])],
 )
 def test_frozen_time_leaves_no_trace_of_the_kills(
-    place: Path, series: Series, long: bool, seed: int, names: list[str]
+    place: Path, series: Series, long: bool, seed: int, names: list[str], request: pytest.FixtureRequest
 ) -> None:
-    """The books equal those of the uninterrupted run, byte for byte; so do the market steps, of two holed series too."""
+    """The books equal those of the uninterrupted run, byte for byte; so do the market steps, of two holed series too.
+
+    In the long form those of the killed run are on a server.
+    """
     bars, lives = 3_000 if long else 900, 20 if long else 5
     file, *other = (series(name) for name in names)
     with world(place / "a", file, bars, *other) as calm:
         assert calm.live() == 0
         expected, truth, steps = calm.books(), calm.state(), calm.rows("checkpoint")
-    with world(place / "b", file, bars, *other) as rough:
+    server: Postgres | None = request.getfixturevalue("postgres") if long else None
+    with world(place / "b", file, bars, *other, database=server and server.new()) as rough:
         deaths = sum(rough.live(point, count) == KILLED for point, count, _ in fates(seed, lives))
         assert deaths == lives
         assert rough.live() == 0
@@ -60,18 +64,6 @@ def test_frozen_time_leaves_no_trace_of_the_kills(
         assert rough.state() == truth
         assert rough.rows("checkpoint") == steps
     assert len(expected["trade"]) > 10
-
-
-def test_a_kill_on_a_server_loses_and_doubles_nothing(place: Path, series: Series, postgres: Postgres) -> None:
-    """Killed within what a fill brings about, while its books are on PostgreSQL; the venue goes on for ten bars."""
-    server = postgres.new()
-    with world(place / "p", series("BINANCE-BTC-USDT-5m"), 400, database=server) as running:
-        assert running.live("booked", 5) == KILLED
-        running.bars(10)
-        assert running.live() == 0
-        check_books(running)
-        assert len(running.rows("trade")) > 3
-    postgres.drop(server)
 
 
 @pytest.mark.parametrize("seed", [12])
