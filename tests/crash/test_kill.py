@@ -55,7 +55,7 @@ def test_frozen_time_leaves_no_trace_of_the_kills(
         assert calm.live() == 0
         expected, truth, steps = calm.books(), calm.state(), calm.rows("checkpoint")
     server: Postgres | None = request.getfixturevalue("postgres") if long else None
-    with world(place / "b", file, bars, *other, database=server and server.new()) as rough:
+    with world(place / "b", file, bars, *other, database=server.new() if server else None) as rough:
         deaths = sum(rough.live(point, count) == KILLED for point, count, _ in fates(seed, lives))
         assert deaths == lives
         assert rough.live() == 0
