@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,16 @@ from tests.entrypoints.console import Console
 from tests.entrypoints.test_commission import live, run
 from tests.ledger_kit import Life
 from tests.tampering import by_sql
+from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.verify import verify_books
+from tradepool.domain.deed import Deed
 from tradepool.entrypoints.commission import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.entrypoints.running import only_one
 
 __all__ = ["live", "run"]
+DEED = Deed(time_ms=1, by="op", what="halt", scope="platform", reason="")
 CORRECT = ("ledger", "correct", "ann-main", "--debit", "venue", "--credit", "capital", "--asset", "USDT")
 
 
@@ -59,6 +63,26 @@ def test_whole_books_and_an_edited_row(traded: Path, run: Console) -> None:
     said = run("ledger", "verify", "--user", "ann", "--json")
     assert (said.code, [each["row"] for each in json.loads(said.out)["faults"]]) == (1, ["ann-main:opening"])
     assert "No user is called" in run("ledger", "verify", "--user", "eve").err
+
+
+def test_a_chain_that_was_written_anew_is_not_the_one_that_was_noted(
+    traded: Path, run: Console, tmp_path: Path
+) -> None:
+    """Whoever can write the file can also count all digests again; not those that somebody else keeps."""
+    file = tmp_path / "noted.json"
+    assert "is not what ledger verify --json said" in run("ledger", "verify", "--noted", file).err
+    with books_open(deployed_from(None)) as connection:
+        for reason in ("first", "second"):
+            DatabaseDeployment(connection, deployed_from(None).deployment).audit(replace(DEED, reason=reason))
+    file.write_text(run("ledger", "verify", "--json").out)
+    assert run("ledger", "verify", "--noted", file).code == 0
+    tampered("delete from audit", "update deployment set audited = 0")
+    with books_open(deployed_from(None)) as connection:
+        for reason in ("first", "none"):
+            DatabaseDeployment(connection, deployed_from(None).deployment).audit(replace(DEED, reason=reason))
+    assert run("ledger", "verify").code == run("audit", "verify").code == 0
+    said = run("ledger", "verify", "--noted", file)
+    assert (said.code, "first: audit 2 is not the one that was noted" in said.err) == (1, True)
 
 
 def test_two_people_correct_the_books_and_all_of_it_is_told(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.users import DatabaseUsers
+from tradepool.adapters.database.verify import verify_books
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
@@ -177,8 +178,8 @@ def bare(life: Life) -> list[str]:
 Story = Callable[[Lives], Awaitable[None]]
 
 
-def tell(plan: Plan, folder: Path, story: Story) -> None:
-    """Live through a story."""
+def tell(plan: Plan, folder: Path, story: Story, *, untouched: bool = True) -> None:
+    """Live through a story; its books are whole in the end, unless somebody else wrote to them."""
     folder.mkdir(parents=True, exist_ok=True)
 
     async def main(selector: IdleSelector) -> None:
@@ -193,3 +194,6 @@ def tell(plan: Plan, folder: Path, story: Story) -> None:
             await server.stop()
 
     run_in_lock_step(main)
+    connection = open_store(folder / "tradepool.sqlite", "NORMAL")
+    assert not untouched or verify_books(connection) == []
+    dispose(connection)

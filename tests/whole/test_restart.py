@@ -125,7 +125,7 @@ def test_a_restart_under_the_venues_limits(place: Path, long: bool) -> None:
             assert not any(lives.naked(seat) for seat in well)
             assert len(second.platform.desk.halted) == 3
 
-    tell(plan, place, story)
+    tell(plan, place, story, untouched=False)
 
 
 async def all_up(life: Life) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 
 from tradepool.domain.ids import AccountId
+
+# A token of 18 decimals may have more digits than decimals carry of themselves.
+WIDE = Context(prec=120, traps=[Inexact])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,4 +23,4 @@ class Balance:
     @property
     def total(self) -> Decimal:
         """All of it, free and locked."""
-        return self.free + self.locked
+        return WIDE.add(self.free, self.locked)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.entrypoints.deployment_commands import Json
 from tradepool.entrypoints.inputs import Config, read_whole
 
@@ -19,6 +20,10 @@ audit_app = App(name="audit", help="Who did what to the deployment: show, verify
 
 class NotAsWritten(TradepoolError):
     """{count} rows are not as they were written, the first: {first}; somebody has written to the database past tradepool: stop trading, keep the file as evidence, and restore a backup that verifies (tradepool store restore)."""
+
+
+class NothingNoted(InvalidInput):
+    """{file} is not what ledger verify --json said: {why}; name a file that it was written to."""
 
 
 @audit_app.command(name="show")
@@ -57,6 +62,20 @@ def audit_verify(*, json: Json = False, config: Config = None) -> None:
     with books_open(deployed_from(config)) as connection:
         faults, links = verify_audit(connection), heads(connection, [], audit=True)
     tell(faults, links, json=json)
+
+
+def noted_heads(file: Path) -> list[Head]:
+    """The links in what an earlier verify said. NothingNoted."""
+    import msgspec
+
+    from tradepool.adapters.database.verify import Head
+    from tradepool.presentation.audit_page import VerifiedJson
+
+    try:
+        told = msgspec.json.decode(file.read_bytes(), type=VerifiedJson)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise NothingNoted(file=file, why=error) from error
+    return [Head(each.chain, each.length, each.digest) for each in told.heads]
 
 
 def tell(faults: Sequence[Fault], links: Sequence[Head], *, json: bool) -> None:

@@ -1,4 +1,5 @@
-"""The candle store beside Parquet (polars) and DuckDB: append and scan of 2,000,000 one-minute candles, in the same rounds.
+"""The candle store beside Parquet (polars) and DuckDB: append and scan of 2,000,000 one-minute candles, in the same rounds;
+and durable appends to the journal (`bench_journal`).
 
 CPU time of warm runs. DuckDB is measured where it is installed. Parquet files of a month are rewritten to append.
 """
@@ -21,6 +22,7 @@ import polars as pl
 
 from tradepool.adapters.candle_store.store import FileStore
 from tradepool.core.market.bars import COLUMNS, Bars
+from tradepool.entrypoints import bench_journal
 from tradepool.entrypoints.bench import Figure, Measure
 from tradepool.entrypoints.bench_step_work import walk
 from tradepool.ports.candles import Series, Stretch
@@ -43,8 +45,9 @@ WORKS = (
 
 
 def rounds() -> Measure:
-    """Fill the stores once for all rounds; each append of a round is of new candles."""
-    return prepare(BARS)
+    """Fill the stores once for all rounds; each append of a round is of new candles, and of new events to the journal."""
+    candles, journal = prepare(BARS), bench_journal.rounds()
+    return lambda: [*candles(), *journal()]
 
 
 def prepare(count: int) -> Measure:

@@ -22,11 +22,11 @@ from tradepool.ports.journal import Record
 from tradepool.runtime.config import nearest
 
 
-class NoSuchAccount(InvalidInput):
+class NoAccountCalled(InvalidInput):
     """Nothing was done: no account is called {account}{hint}."""
 
 
-class NoBooks(InvalidInput):
+class NothingBooked(InvalidInput):
     """Nothing was done: account {account} was never opened, so there is nothing to correct."""
 
 
@@ -57,12 +57,12 @@ class Correction:
 def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
     """Have it confirmed by two people, and book it; what was done, in words.
 
-    NoSuchAccount, NoBooks, UnknownAsset, SameSide, RunsAlready, NotConfirmed, NoReason, SamePerson, TransferNotPositive,
+    NoAccountCalled, NothingBooked, UnknownAsset, SameSide, RunsAlready, NotConfirmed, NoReason, SamePerson, TransferNotPositive,
     DamagedJournal.
     """
     known = deployed.settings.accounts
     if wish.account not in known:
-        raise NoSuchAccount(account=repr(wish.account)[:60], hint=nearest(wish.account, known))
+        raise NoAccountCalled(account=repr(wish.account)[:60], hint=nearest(wish.account, known))
     if wish.debit is wish.credit:
         raise SameSide(code=wish.debit.value)
     with only_one(deployed), books_open(deployed) as connection:
@@ -70,7 +70,7 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
         journal = ReservedJournal(connection, rows.epoch, reserve_of(deployed))
         events = [(sequence, as_of_ms) for sequence, as_of_ms, _ in journal.read(wish.account)]
         if not events:
-            raise NoBooks(account=wish.account)
+            raise NothingBooked(account=wish.account)
         assets = {transfer.asset for transfer in DatabaseBooks(connection).transfers(wish.account)}
         if wish.asset not in assets:
             raise UnknownAsset(account=wish.account, asset=repr(wish.asset)[:40], hint=nearest(wish.asset, assets))

@@ -56,34 +56,52 @@ def ledger_export(
 def ledger_balance(
     *,
     at: Annotated[str | None, Parameter(help="Up to and with this moment, UTC [default: now].")] = None,
+    value: Annotated[str | None, Parameter(help="Also what it is worth then, in this coin, such as USDT.")] = None,
     user: OfUser = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """The trial balance: what each ledger account holds of each coin; every coin adds up to zero."""
+    """The trial balance: what each ledger account holds of each coin; every coin adds up to zero.
+
+    With --value, at the venue's last closes at or before that moment; a coin without one is named, and then there is no
+    total.
+    """
     from tradepool.core.ledger.trial_balance import trial_balance
     from tradepool.entrypoints.commission import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.saying import say, show
-    from tradepool.presentation.ledger_page import balance_json, balance_page
+    from tradepool.entrypoints.valuing import valuation
+    from tradepool.presentation.ledger_page import balance_json, balance_page, valuation_page
 
     until_ms = moment_ms(at)
     deployed = deployed_from(config)
     with books_open(deployed) as connection:
         seen = [each for each in entries_of(deployed, connection, user) if until_ms is None or each.time_ms <= until_ms]
     totals = trial_balance(transfer for entry in seen for transfer in entry.transfers)
+    worth = valuation(deployed, totals, value, until_ms) if value is not None else None
     if json:
-        say(balance_json(totals))
+        say(balance_json(totals, worth))
     else:
         show(balance_page(totals, len(seen)))
+        if worth is not None:
+            show(valuation_page(worth))
 
 
 @ledger_app.command(name="verify")
-def ledger_verify(*, user: OfUser = None, json: Json = False, config: Config = None) -> None:
+def ledger_verify(
+    *,
+    noted: Annotated[Path | None, Parameter(help="What an earlier verify --json said, kept elsewhere.")] = None,
+    user: OfUser = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
     """Whether the books are as they were written: each row's digest, and every entry against what the journal's events
-    book anew. Exit code 1 with the rows that somebody edited, removed or added by SQL. Without --user the audit, too."""
-    from tradepool.adapters.database.verify import accounts_in, heads, verify_audit, verify_ledger
-    from tradepool.entrypoints.audit_commands import tell
+    book anew. Exit code 1 with the rows that somebody edited, removed or added by SQL. Without --user the audit, too.
+
+    With --noted, whether these are still the chains they were then: whoever can write the database could write them anew.
+    """
+    from tradepool.adapters.database.verify import accounts_in, heads, not_as_noted, verify_audit, verify_ledger
+    from tradepool.entrypoints.audit_commands import noted_heads, tell
     from tradepool.entrypoints.commission import accounts_of, books_open
     from tradepool.entrypoints.deployment import deployed_from
 
@@ -94,6 +112,8 @@ def ledger_verify(*, user: OfUser = None, json: Json = False, config: Config = N
         faults, links = verify_ledger(connection, accounts), heads(connection, accounts, audit=theirs is None)
         if theirs is None:
             faults += verify_audit(connection)
+        if noted is not None:
+            faults += not_as_noted(connection, noted_heads(noted))
     tell(faults, links, json=json)
 
 

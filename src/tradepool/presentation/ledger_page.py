@@ -3,29 +3,64 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 from rich.table import Table
 
-from tradepool.core.ledger.trial_balance import Totals
+from tradepool.core.ledger.trial_balance import EXACT, Totals
+from tradepool.core.ledger.valuation import Valuation
 from tradepool.domain.ledger import LedgerCode
+from tradepool.presentation.formats import money
 from tradepool.presentation.ledger_export import plain_amount
 
 
-class BalanceJson(msgspec.Struct, kw_only=True):
-    """Ledger account -> asset -> what it holds."""
+class WorthJson(msgspec.Struct, kw_only=True):
+    """Asset -> worth in `currency` of what the venue holds; no total where a price is missing."""
 
-    schema: int = 1
+    currency: str
+    worth: dict[str, str]
+    unpriced: list[str]
+    total: str | None
+
+
+class BalanceJson(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Ledger account -> asset -> what it holds; `value` where it was asked for."""
+
+    schema: int
     balances: dict[str, dict[str, str]]
+    value: WorthJson | None = None
 
 
-def balance_json(totals: Totals) -> BalanceJson:
+def balance_json(totals: Totals, valuation: Valuation | None = None) -> BalanceJson:
     """All that is not zero."""
     held = {
         code.value: {asset: plain_amount(n) for (c, asset), n in sorted(totals.items()) if c is code and n}
         for code in LedgerCode
     }
-    return BalanceJson(balances=held)
+    return BalanceJson(schema=1, balances=held, value=None if valuation is None else _worth_json(valuation))
+
+
+def _worth_json(valuation: Valuation) -> WorthJson:
+    total = valuation.total
+    return WorthJson(
+        currency=valuation.currency,
+        worth={asset: plain_amount(worth) for asset, worth in valuation.worth.items()},
+        unpriced=list(valuation.unpriced),
+        total=None if total is None else plain_amount(total),
+    )
+
+
+def valuation_page(valuation: Valuation) -> Table:
+    """A row a coin that the venue holds, and their sum where all of them have a price."""
+    table = Table("asset", f"worth in {valuation.currency}")
+    for asset, worth in valuation.worth.items():
+        table.add_row(asset, money(worth))
+    for asset in valuation.unpriced:
+        table.add_row(asset, "no price")
+    total = valuation.total
+    table.add_row("all", f"unknown without {', '.join(valuation.unpriced)}" if total is None else money(total))
+    return table
 
 
 def balance_page(totals: Totals, entries: int) -> Table:
@@ -33,5 +68,5 @@ def balance_page(totals: Totals, entries: int) -> Table:
     table = Table("asset", *(code.value for code in LedgerCode), "sum", title=f"{entries:,} entries")
     for asset in sorted({asset for _, asset in totals}):
         amounts = [totals.get((code, asset), Decimal(0)) for code in LedgerCode]
-        table.add_row(asset, *(plain_amount(amount) for amount in amounts), plain_amount(sum(amounts, Decimal(0))))
+        table.add_row(asset, *(plain_amount(amount) for amount in amounts), plain_amount(reduce(EXACT.add, amounts)))
     return table

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Text, bindparam, func, insert, select
+from sqlalchemy import Connection, Executable, Integer, Text, bindparam, insert, literal, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import ColumnElement, FunctionElement
+from sqlalchemy.sql.expression import FunctionElement
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import encode
@@ -23,7 +23,7 @@ from tradepool.domain.ledger import LedgerEntry
 
 # What SQLite calls the digest; `engine` gives it to each connection.
 SHA256 = "tradepool_sha256"
-_e, _a = tables.ledger_entry.c, tables.audit.c
+_e = tables.ledger_entry.c
 _LAST = select(_e.number, _e.digest).where(_e.account == bindparam("account")).order_by(_e.number.desc()).limit(1)
 
 
@@ -95,28 +95,47 @@ class Chains:
 # ---- the audit: written by every process, so the database itself looks for the last link
 
 
-class _Sha256(FunctionElement[str]):
-    """`digest_of`, computed by the database."""
+class _Link(FunctionElement[str]):
+    """The digest of a deed, out of its body and the last digest there is."""
 
     type = Text()
     inherit_cache = True
-    name = "sha256_hex"
+    name = "link"
 
 
-@compiles(_Sha256)
-def _builtin(element: _Sha256, compiler: Any, **options: Any) -> str:
-    return f"encode(sha256(convert_to({compiler.process(element.clauses, **options)}, 'UTF8')), 'hex')"
+class _Next(FunctionElement[int]):
+    """The number of the next deed."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "next"
 
 
-@compiles(_Sha256, "sqlite")
-def _given(element: _Sha256, compiler: Any, **options: Any) -> str:
-    return f"{SHA256}({compiler.process(element.clauses, **options)})"
+@compiles(_Link, "sqlite")
+def _linked(element: _Link, compiler: Any, **options: Any) -> str:
+    """The write lock is taken before the last one is looked for."""
+    body = compiler.process(element.clauses, **options)
+    return f"{SHA256}(coalesce((select digest from audit order by id desc limit 1), '') || {body})"
+
+
+@compiles(_Next, "sqlite")
+def _numbered(element: _Next, compiler: Any, **options: Any) -> str:
+    return "(select coalesce(max(id), 0) + 1 from audit)"
+
+
+@compiles(_Link)
+def _body(element: _Link, compiler: Any, **options: Any) -> str:
+    """A server's statement sees what stood when it began: a trigger links, which waits for whoever audits beside it."""
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_Next)
+def _unnumbered(element: _Next, compiler: Any, **options: Any) -> str:
+    return "0"
 
 
 def audited(deed: Deed) -> Executable:
     """What writes a deed down as the next link, beside what it changed."""
-    number = select(func.coalesce(func.max(_a.id), 0) + 1).scalar_subquery()
-    last: ColumnElement[str] = select(_a.digest).order_by(_a.id.desc()).limit(1).scalar_subquery()
-    told = func.coalesce(last, "", type_=Text()) + deed_body(deed)
     row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
-    return insert(tables.audit).values(id=number, digest=_Sha256(told), **row)
+    body = literal(deed_body(deed), Text())
+    return insert(tables.audit).values(id=_Next(), digest=_Link(body), **row)

@@ -109,7 +109,6 @@ transfer = Table(
     Column("amount", Text, nullable=False),
     Column("code", Text, nullable=False),
     PrimaryKeyConstraint("entry", "position"),
-    Index("transfer_of_account", "account"),
     sqlite_strict=True,
 )
 

@@ -28,6 +28,8 @@ from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.user import Account
 
+# The name of the audit's chain; an account's is the account's own, which has no space in it.
+AUDIT = "the audit"
 _ENTRY = ("id", "account", "sequence", "time_ms", "reference")
 _TRANSFER = ("debit", "credit", "asset", "amount", "code")
 _Told = tuple[Sequence[object], list[tuple[object, ...]]]
@@ -68,6 +70,11 @@ def accounts_in(connection: Connection) -> list[AccountId]:
 def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list[Fault]:
     """The faults of these accounts' ledgers and journals."""
     faults = [fault for account in accounts for fault in _Books(connection, account).faults()]
+    e, t = tables.ledger_entry.c, tables.transfer.c
+    orphans = select(t.entry, t.account).join(tables.ledger_entry, e.id == t.entry, isouter=True).where(e.id.is_(None))
+    for entry, account in connection.execute(orphans.distinct().order_by(t.account, t.entry)):
+        if account in accounts:
+            faults.append(Fault("transfer", entry, "belongs to no entry"))
     connection.rollback()
     return faults
 
@@ -99,9 +106,23 @@ def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool)
     found = [(account, connection.execute(last.where(e.account == account)).first()) for account in accounts]
     if audit:
         newest = select(a.id, a.digest).order_by(a.id.desc()).limit(1)
-        found.append((AccountId("audit"), connection.execute(newest).first()))
+        found.append((AccountId(AUDIT), connection.execute(newest).first()))
     connection.rollback()
     return [Head(name, row[0], row[1]) for name, row in found if row is not None]
+
+
+def not_as_noted(connection: Connection, noted: Sequence[Head]) -> list[Fault]:
+    """Links that were noted elsewhere, as `heads` told them, and are others now: a chain was cut or written anew."""
+    e, a, faults = tables.ledger_entry.c, tables.audit.c, list[Fault]()
+    for head in noted:
+        audit = head.chain == AUDIT
+        account = select(e.digest).where(e.account == head.chain, e.number == head.length)
+        there = connection.execute(select(a.digest).where(a.id == head.length) if audit else account).scalar()
+        if there != head.digest:
+            row = f"{head.length}" if audit else f"{head.chain} number {head.length}"
+            faults.append(Fault("audit" if audit else "ledger_entry", row, "is not the one that was noted"))
+    connection.rollback()
+    return faults
 
 
 def _missing(table: str, first: int, last: int, of: str = "") -> list[Fault]:
@@ -121,8 +142,7 @@ class _Books:
         self._entries = connection.execute(query.where(e.account == account).order_by(e.number)).all()
         moved = select(t.entry, t.position, t.account, t.debit, t.credit, t.asset, t.amount, t.code)
         names = select(e.id).where(e.account == account)
-        theirs = moved.where((t.account == account) | t.entry.in_(names)).order_by(t.entry, t.position)
-        found = connection.execute(theirs).all()
+        found = connection.execute(moved.where(t.entry.in_(names)).order_by(t.entry, t.position)).all()
         self._moved = {name: list(rows) for name, rows in groupby(found, key=lambda row: row.entry)}
         # What is wrong with an entry, in the order it was found.
         self._wrong: dict[str, list[str]] = {}
@@ -135,10 +155,6 @@ class _Books:
         self._compare(booked, until)
         for name, wrong in self._wrong.items():
             yield Fault("ledger_entry", name, "; ".join(wrong))
-        known = {row.id for row in self._entries}
-        for name in self._moved:
-            if name not in known:
-                yield Fault("transfer", name, "belongs to no entry of this account")
 
     def _note(self, name: str, why: str) -> None:
         self._wrong.setdefault(name, []).append(why)

@@ -16,8 +16,9 @@ from tradepool.core.ledger.posting import (
     outside_entry,
     released_entry,
 )
-from tradepool.domain.by_hand import BookCorrected, PositionAdopted
+from tradepool.domain.by_hand import BookCorrected, ByHand, PositionAdopted
 from tradepool.domain.command import Command, RecordRelease
+from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import AccountOpened, Event, MandateChanged, OrderFilled, OrdersAdopted, TermsSeen
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import MarketId
@@ -25,6 +26,10 @@ from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
+
+
+class NotPostable(TradepoolError):
+    """The journal of account {account} trades before it names a mandate: it was not written by this version, and can't be posted anew."""
 
 
 def entries_of(account: Account, event: Event, commands: Sequence[Command]) -> list[LedgerEntry]:
@@ -71,22 +76,14 @@ class Fold:
         self._before: list[Event] = []
 
     def entries(self, event: Event, as_of_ms: int) -> list[LedgerEntry]:
-        """Apply the next event; what it books. What applying raises: BrokenLaw, OffGrid, GridsApart; KeyError for a market
+        """Apply the next event; what it books. NotPostable, and what applying raises: BrokenLaw, OffGrid,
+        GridsApart; KeyError for a market
         whose terms were never seen."""
-        if self._account is None:
+        if self._account is None and not isinstance(event, MandateChanged):
             self._before.append(event)
-            if not isinstance(event, MandateChanged):
-                # Nothing is traded before there is a mandate; what the account was opened with needs none.
-                return (
-                    [opening_entry(self._noun.id, event.time_ms, event.balances)]
-                    if isinstance(event, AccountOpened)
-                    else []
-                )
-            seen = _seen(self._before)
-            markets = [seen[market] for market in event.mandate.markets]
-            self._account = Account(self._noun, event.mandate, markets, Origin.REAL, self._mark)
-            for earlier in self._before[:-1]:
-                self._account.apply(earlier)
+            return self._opening(event)
+        if self._account is None:
+            self._account = self._begun(event)
         account = self._account
         account.rereads(event)
         commands = account.apply(event)
@@ -97,6 +94,21 @@ class Fold:
     def account(self) -> Account | None:
         """As the events so far left it; None before the first mandate."""
         return self._account
+
+    def _opening(self, event: Event) -> list[LedgerEntry]:
+        """What happens before there is a mandate: an account may be opened, and trades nothing."""
+        if isinstance(event, OrderFilled | OrdersAdopted | ByHand):
+            raise NotPostable(account=self._noun.id)
+        return [opening_entry(self._noun.id, event.time_ms, event.balances)] if isinstance(event, AccountOpened) else []
+
+    def _begun(self, event: MandateChanged) -> Account:
+        """The account under its first mandate, which has heard what came before."""
+        seen = _seen(self._before)
+        markets = [seen[market] for market in event.mandate.markets]
+        account = Account(self._noun, event.mandate, markets, Origin.REAL, self._mark)
+        for earlier in self._before:
+            account.apply(earlier)
+        return account
 
 
 def _seen(events: Sequence[Event]) -> dict[MarketId, Market]:

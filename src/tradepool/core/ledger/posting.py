@@ -13,6 +13,7 @@ from decimal import Decimal
 from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import BookCorrected, PositionAdopted
 from tradepool.domain.command import RecordRelease
+from tradepool.domain.errors import InvalidInput
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, LedgerEntryId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
@@ -20,8 +21,15 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Side
 
 
+class NegativeOpening(InvalidInput):
+    """The venue says that account {account} holds {amount} {asset}, and nobody holds less than nothing: its books are not opened; look at the account there, then start again."""
+
+
 def opening_entry(account: AccountId, time_ms: int, balances: tuple[Balance, ...]) -> LedgerEntry:
-    """What the venue held when the platform took the account over, as the owner's capital."""
+    """What the venue held when the platform took the account over, as the owner's capital. NegativeOpening."""
+    for balance in balances:
+        if balance.total < 0:
+            raise NegativeOpening(account=account, amount=balance.total, asset=balance.asset)
     transfers = tuple(
         Transfer(
             debit=LedgerCode.VENUE,
@@ -31,7 +39,7 @@ def opening_entry(account: AccountId, time_ms: int, balances: tuple[Balance, ...
             code=TransferCode.OPENING,
         )
         for balance in balances
-        if balance.total > 0
+        if balance.total
     )
     return _entry(account, time_ms, transfers, "opening")
 

@@ -33,6 +33,8 @@ from tradepool.services.trading.sender import Sender, command_name
 
 # A snapshot is written with every so many events of an account: a restart reads one, and fewer events than that.
 SNAPSHOT_EVERY = 256
+# A venue's clock and its candles' may differ by so much; a fill that is older than its order by more tells of a broken one.
+CLOCK_BACK_MS = 10_000
 STOPS = (Purpose.STOP, Purpose.TRAILING)
 
 log = telemetry.logger(__name__)
@@ -49,12 +51,17 @@ class AnotherInstance(TradepoolError):
     """Another, newer instance trades account {account}: order {order} is its; this one, {epoch}, stops: see that only one of them runs."""
 
 
+class ClockBackwards(TradepoolError):
+    """Fill {fill} of account {account} is dated {seconds} s before its order was made: a clock has gone backwards; it is booked and protected, and nothing is entered: look at the clocks (tradepool doctor), then start again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What an event did, and what is wanted because of it."""
+    """What an event did, and what is wanted because of it; `odd` stops the account once that is written down."""
 
     record: Record
     commands: Sequence[Command]
+    odd: TradepoolError | None = None
 
 
 class AccountActor:
@@ -80,6 +87,7 @@ class AccountActor:
         self.opened_ms = 0
         self.on_change: Callable[[AccountActor], None] = lambda actor: None
         self.on_applied: Callable[[AccountActor], None] = lambda actor: None
+        self.on_odd: Callable[[TradepoolError], None] = lambda error: sender.halt()
         self.on_balances: OnBalances = lambda balances, time_ms: None
         self.together: Callable[[AccountActor, Event], Awaitable[None]] | None = None
         self._last_fills: dict[MarketId, FillId] = {}
@@ -171,7 +179,7 @@ class AccountActor:
         self.write()
         if event is self._next:
             self._next = None
-        event = with_closes(event, self.account.slots.values())
+        event, odd = with_closes(event, self.account.slots.values()), self._backwards(event)
         foreign, commands = self.account.foreign, self.account.apply(event)
         if not self.account.changed:
             return None
@@ -181,7 +189,7 @@ class AccountActor:
             self._protect(commands)
             return None
         self._note(event, commands)
-        decided = Decided(self._record(self.sequence + 1, event, commands), commands)
+        decided = Decided(self._record(self.sequence + 1, event, commands), commands, odd)
         self.sequence += 1
         self._unwritten = decided
         return decided
@@ -220,6 +228,17 @@ class AccountActor:
             if isinstance(each, RecordRefusal):
                 _tell(each.refusal)
         self.sender.put(command for command in commands if isinstance(command, Submit | Cancel))
+        if decided is not None and decided.odd is not None:
+            log.error("an event makes no sense", account=self.account.account.id, why=str(decided.odd))
+            self.on_odd(decided.odd)
+
+    def _backwards(self, event: Event) -> TradepoolError | None:
+        """A fill that is older than its order. It is a fact all the same: what was bought has to be booked and protected."""
+        order = self.account.orders.get(event.fill.client_order_id) if isinstance(event, OrderFilled) else None
+        early_ms = order.request.time_ms - event.time_ms if order is not None else 0
+        if early_ms <= CLOCK_BACK_MS or not isinstance(event, OrderFilled):
+            return None
+        return ClockBackwards(fill=event.fill.fill_id, account=self.account.account.id, seconds=early_ms // 1_000)
 
     def with_fees(self, market: Market) -> Market:
         """A market as it is listed, with this account's fees as far as they are known."""

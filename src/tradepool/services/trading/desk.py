@@ -167,6 +167,7 @@ class TradingDesk:
 
     def _take_on(self, actor: AccountActor) -> None:
         actor.together = self.together.handle if self.together is not None else None
+        actor.on_odd = partial(self.halt, actor.account.account.id)
         self.actors.append(actor)
         self._by_account[actor.account.account.id] = actor
 

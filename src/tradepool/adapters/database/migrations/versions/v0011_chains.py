@@ -33,6 +33,8 @@ def upgrade() -> None:
     _chain_deeds(connection)
     op.create_index("ledger_entry_in_chain", "ledger_entry", ["account", "number"], unique=True)
     op.drop_index("ix_ledger_entry_account", "ledger_entry")
+    # Transfers are found by their entry; every append wrote pages of it.
+    op.drop_index("transfer_of_account", "transfer")
     for statement in _triggers(connection.dialect.name):
         op.execute(statement)
 
@@ -59,6 +61,21 @@ def _chain_deeds(connection: sa.Connection) -> None:
     connection.execute(sa.text("update deployment set audited = :number"), {"number": number})
 
 
+# What PostgreSQL does for a deed that has no number yet; SQLite's INSERT does it itself (`chain.audited`). One that was moved
+# here from another store has its number and its digest.
+LINK = """
+create function audit_links() returns trigger language plpgsql as $$
+begin
+  if new.id = 0 then
+    perform pg_advisory_xact_lock(6011);
+    new.id := (select coalesce(max(id), 0) + 1 from audit);
+    new.digest := encode(sha256(convert_to(
+      coalesce((select digest from audit order by id desc limit 1), '') || new.digest, 'UTF8')), 'hex');
+  end if;
+  return new;
+end $$"""
+
+
 def _triggers(dialect: str) -> Iterator[str]:
     """SQLite runs statements in a trigger, PostgreSQL a function."""
     refused, counted = "rows of {} are only ever added", "update deployment set audited = new.id"
@@ -79,6 +96,8 @@ def _triggers(dialect: str) -> Iterator[str]:
         for deed in ("update", "delete", "truncate"):
             each = "statement" if deed == "truncate" else "row"
             yield f"create trigger {table}_no_{deed} before {deed} on {table} for each {each} execute function only_added()"
+    yield LINK
+    yield "create trigger audit_linked before insert on audit for each row execute function audit_links()"
     yield f"create function audit_counts() returns trigger language plpgsql as $$ begin {counted}; return new; end $$"
     yield "create trigger audit_counted after insert on audit for each row execute function audit_counts()"
 
@@ -94,6 +113,8 @@ def downgrade() -> None:
     else:
         op.execute("drop function only_added cascade")
         op.execute("drop function audit_counts cascade")
+        op.execute("drop function audit_links cascade")
+    op.create_index("transfer_of_account", "transfer", ["account"])
     op.create_index("ix_ledger_entry_account", "ledger_entry", ["account"])
     op.drop_index("ledger_entry_in_chain", "ledger_entry")
     for table, column in (("ledger_entry", "number"), ("ledger_entry", "digest"), ("audit", "digest")):

@@ -1,0 +1,23 @@
+"""What the bench of the journal appends are books as any others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.verify import heads, verify_audit, verify_ledger
+from tradepool.domain.ids import AccountId
+from tradepool.entrypoints import bench_journal
+
+
+def test_the_figures_are_of_whole_books(tmp_path: Path) -> None:
+    connection = open_store(tmp_path / "t.sqlite")
+    names = [figure.work for figure in bench_journal.prepare(connection, "SQLite", group=3, trips=2)()]
+    assert [name.rpartition(": ")[2] for name in names] == ["events", "an append, median", "an append, p99"]
+    last = AccountId("user-0002-main")
+    # Two fills a round trip; the warming round and the measured one.
+    assert [head.length for head in heads(connection, [last], audit=False)] == [8]
+    # No terms were journaled, so only the chains can be compared.
+    assert [fault.table for fault in verify_ledger(connection, [last])] == ["event"]
+    assert verify_audit(connection) == []
+    dispose(connection)
