@@ -11,17 +11,19 @@ from tradepool.adapters.database.tables import METADATA
 
 USERS = ("ann", "bob")
 PARTS = {"user": "{}", "account": "{}-main", "mandate": "{}-first"}
-PLAIN: dict[str, dict[str, object]] = {
+PLAIN: dict[str, dict[str, str]] = {
     "halt": {"kind": "user"},
     "transfer": {"debit": "venue", "credit": "capital", "asset": "USDT", "amount": "12.50"},
     "deployment": {"moved_to": ""},
+    "risk_setting": {"key": "user.{}.exposure_max"},
 }
 
 
 def row_of(table: Table, user: str) -> dict[str, object]:
     """A row that is that user's, by every text in it."""
     number = "abcdefghijklmnopqrstuvwxyz".index(user[0]) + 1
-    return {column.name: _value(table, column, user, number) for column in table.c} | PLAIN.get(table.name, {})
+    plain = {name: value.format(user) for name, value in PLAIN.get(table.name, {}).items()}
+    return {column.name: _value(table, column, user, number) for column in table.c} | plain
 
 
 def _value(table: Table, column: Column[Any], user: str, number: int) -> object:

@@ -83,4 +83,4 @@ def build_walls(connection: Connection, metadata: MetaData) -> None:
     """Row-level security of every table, as `walls` declares it now."""
     for table in metadata.sorted_tables:
         for statement in walls.statements(table):
-            connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(statement.replace("%", "%%"))

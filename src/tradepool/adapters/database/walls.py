@@ -21,32 +21,36 @@ _WHO = f"coalesce(current_setting('{SETTING}', true), '')"
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """`own` is the SQL condition of the rows that are there for a person; he may change them only if `writes`."""
+    """SQL conditions of the rows that a person sees, and of those that he may write: his own, none but his own."""
 
-    own: str
-    writes: bool = True
+    reads: str
+    writes: str = "false"
 
 
 def _user(column: str) -> str:
     return f"'user:' || \"{column}\" = {_WHO}"
 
 
-def _through(column: str, table: str) -> str:
-    """Rows of a table that is behind a wall itself."""
-    return f'"{column}" IN (SELECT id FROM "{table}")'
+def _own(condition: str) -> Wall:
+    return Wall(condition, condition)
+
+
+def _through(column: str, table: str) -> Wall:
+    """Rows of things that are in a table which is behind a wall itself."""
+    return _own(f'"{column}" IN (SELECT id FROM "{table}")')
 
 
 OF_USER, OF_ACCOUNT, OF_MANDATE = (
-    Wall(_user("user")),
-    Wall(_through("account", "account")),
-    Wall(_through("mandate", "mandate")),
+    _own(_user("user")),
+    _through("account", "account"),
+    _through("mandate", "mandate"),
 )
 # What is the same for all may be read by all, on nobody's behalf by none.
-SHARED = Wall(f"{_WHO} <> ''", writes=False)
-HOUSE = Wall("false", writes=False)
+SHARED = Wall(f"{_WHO} <> ''")
+HOUSE = Wall("false")
 
 WALLS: Mapping[str, Wall] = {
-    "user": Wall(_user("id")),
+    "user": _own(_user("id")),
     "account": OF_USER,
     "mandate": OF_ACCOUNT,
     "event": OF_ACCOUNT,
@@ -58,19 +62,29 @@ WALLS: Mapping[str, Wall] = {
     "refusal": OF_ACCOUNT,
     "checkpoint": SHARED,
     "deployment": SHARED,
-    # A user's own halts, and those that keep everybody from entering.
-    "halt": Wall(f"{_WHO} <> '' AND (\"kind\" <> 'user' OR {_user('name')})", writes=False),
+    # What keeps everybody from entering may be read by all; whoever burns his key halts himself.
+    "halt": Wall(f"{_WHO} <> '' AND (\"kind\" <> 'user' OR {_user('name')})", f"\"kind\" = 'user' AND {_user('name')}"),
     # What a person did himself; nobody writes in another's name.
-    "audit": Wall(_user("by")),
+    "audit": _own(_user("by")),
     "data_key": OF_USER,
     "secret": OF_USER,
     "settlement": OF_USER,
-    "risk_setting": HOUSE,
+    "risk_setting": Wall(
+        f"{_WHO} <> '' AND \"key\" LIKE 'platform.%' OR starts_with(\"key\", replace({_WHO}, ':', '.') || '.')"
+    ),
     "risk_trip": OF_USER,
     "risk_peak": OF_ACCOUNT,
     "risk_resumed": HOUSE,
     "suspension": SHARED,
     "promotion": OF_MANDATE,
+    "register": OF_USER,
+    "invitation": OF_USER,
+    "recorded_price": SHARED,
+    "key_look": OF_ACCOUNT,
+    "pool_consent": OF_USER,
+    "pooled_trade": OF_USER,
+    "pool_tombstone": HOUSE,
+    "pool_secret": HOUSE,
 }
 
 
@@ -84,7 +98,8 @@ def statements(table: Table) -> Iterator[str]:
     wall, name = WALLS.get(table.name, HOUSE), f'"{table.name}"'
     yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"
-    for policy in ("house", "own"):
+    policies = {"house": f"USING ({_WHO} = '{ALL}')"}
+    policies |= {"seen": f"FOR SELECT USING ({wall.reads})", "own": f"USING ({wall.writes})"}
+    for policy, rule in policies.items():
         yield f"DROP POLICY IF EXISTS {policy} ON {name}"
-    yield f"CREATE POLICY house ON {name} USING ({_WHO} = '{ALL}')"
-    yield f"CREATE POLICY own ON {name} FOR {'ALL' if wall.writes else 'SELECT'} USING ({wall.own})"
+        yield f"CREATE POLICY {policy} ON {name} {rule}"
