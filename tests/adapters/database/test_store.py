@@ -8,12 +8,14 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, UniqueConstraint, inspect, select
+from sqlalchemy import Connection, UniqueConstraint, event, inspect, select
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
+from tests.postgres_kit import Postgres
 from tests.tampering import by_sql
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.books import DatabaseBooks
@@ -23,7 +25,7 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import OrderFilled
-from tradepool.domain.ids import FillId, StrategyId, client_order_id
+from tradepool.domain.ids import AccountId, FillId, StrategyId, client_order_id
 from tradepool.domain.order import Refusal
 from tradepool.ports.journal import Checkpoint, Record
 
@@ -147,6 +149,66 @@ def test_a_number_is_written_once(connection: Connection) -> None:
     with pytest.raises(BrokenLaw, match="written once"):
         journal.write(record(2, intents=record().intents))
     assert counts(connection)[:2] == [1, 1]
+
+
+@pytest.fixture
+def far(postgres: Postgres) -> Iterator[Connection]:
+    """A fresh one on a server, for what only a server does."""
+    made = postgres.new()
+    opened = open_store(made, "NORMAL")
+    yield opened
+    dispose(opened)
+    postgres.drop(made)
+
+
+def cut(connection: Connection, postgres: Postgres, *, committed: bool) -> None:
+    """The connection breaks as the next transaction commits; whether the server has carried it out by then."""
+
+    def break_off(committing: Connection) -> None:
+        raw = committing.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        if committed:
+            raw.commit()
+            # Or the driver would know that there is nothing left to commit.
+            raw.execute("select 1")
+        postgres.run(f"select pg_terminate_backend({raw.info.backend_pid}, 5000)")
+
+    event.listen(connection.engine, "commit", break_off, once=True)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_whose_answer_was_lost_is_found_or_done_again(
+    far: Connection, postgres: Postgres, committed: bool
+) -> None:
+    """Both when they are offered together and one by one; nothing else that is there already is taken for it."""
+    journal = DatabaseJournal(far)
+    records = [record(1), replace(record(1, entries=[], intents=[], refusals=[]), account=AccountId("b" * 32))]
+    cut(far, postgres, committed=committed)
+    with pytest.raises(StoreUnusable, match="connection"):
+        journal.write_all(records)
+    assert counts(far)[0] == 2 * committed
+    for each in records:
+        journal.write(each)
+    assert counts(far)[:3] == [2, 1, 1]
+    for each in records:
+        with pytest.raises(BrokenLaw, match="written once"):
+            journal.write(each)
+    cut(far, postgres, committed=True)
+    with pytest.raises(StoreUnusable, match="connection"):
+        journal.write(record(2))
+    with pytest.raises(BrokenLaw, match="written once"):
+        journal.write(replace(record(2, entries=[], intents=[]), as_of_ms=0))
+
+
+def test_a_server_that_is_away_is_no_damaged_journal(far: Connection, postgres: Postgres) -> None:
+    journal = DatabaseJournal(far)
+    journal.write(record(1))
+    (pid,) = far.exec_driver_sql("select pg_backend_pid()").one()
+    far.rollback()
+    postgres.run(f"select pg_terminate_backend({pid}, 5000)")
+    with pytest.raises(StoreUnusable, match="connection"):
+        list(journal.read(ACCOUNT.id))
+    assert len(list(journal.read(ACCOUNT.id))) == 1
 
 
 def test_a_full_disk_is_named_and_nothing_is_half_written(embedded: Connection) -> None:

@@ -53,13 +53,39 @@ class DatabaseJournal:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
         self._chains = Chains(connection)
+        # What may have been written, though nobody came to say so: a server's connection broke over it.
+        self._unsure: set[tuple[AccountId, int]] = set()
 
     def write(self, record: Record) -> None:
         """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
         self.write_all([record])
 
     def write_all(self, records: Sequence[Record]) -> None:
-        """Commit records of different accounts in one transaction; raises as `write` does, and then none is written."""
+        """Commit records of different accounts in one transaction; raises as `write` does, and then none is written, or,
+        where the connection broke meanwhile, all may be: offered again, they are found."""
+        names = {(record.account, record.sequence) for record in records}
+        try:
+            self._insert(records)
+        except StoreUnusable as error:
+            if isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated:
+                self._unsure |= names
+            raise
+        except BrokenLaw:
+            if not (names <= self._unsure and self._found(records)):
+                raise
+        self._unsure -= names
+
+    def _found(self, records: Sequence[Record]) -> bool:
+        """Whether each event is there as it is, and no newer instance wrote it. What `fence` raises, StoreUnusable."""
+        t, there = tables.event.c, True
+        with self._transaction():
+            for row in map(_event_row, records):
+                query = select(t.digest).where(t.account == row["account"], t.sequence == row["sequence"])
+                there = there and self._connection.execute(query).scalar() == row["digest"]
+            self.fence()
+        return there
+
+    def _insert(self, records: Sequence[Record]) -> None:
         with self._transaction():
             run = self._connection.execute
             run(_EVENT, [_event_row(record) for record in records])
@@ -136,6 +162,8 @@ class DatabaseJournal:
             rows = self._connection.execute(query.order_by(t.sequence)).all()
             booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
         except DatabaseError as error:
+            if error.connection_invalidated:
+                raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
             raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=reason_of(error)) from error
         finally:
             self._connection.rollback()
