@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import os
 import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -163,12 +164,11 @@ def unseal(sealed: Path, plain: Path, key: RecoveryKey) -> None:
     """Write what was sealed. OtherRecoveryKey; BackupUnusable for one whose bytes are not those that were written: then
     there is no `plain`."""
     make_private(plain)
-    try:
+    with ExitStack() as failing:
+        failing.callback(plain.unlink, missing_ok=True)
         with sealed.open("rb") as source, plain.open("wb") as target:
             _open_chunks(sealed, source, target, key)
-    except BaseException:
-        plain.unlink(missing_ok=True)
-        raise
+        failing.pop_all()
 
 
 def _open_chunks(path: Path, source: BinaryIO, target: BinaryIO, key: RecoveryKey) -> None:
