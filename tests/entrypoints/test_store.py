@@ -112,6 +112,7 @@ def test_what_is_no_whole_copy_changes_nothing(tmp_path: Path, console: Console)
     before = file_of(deployed).read_bytes()
     with pytest.raises(WrongDatabase):
         put(deployed, copy)
+    assert list(deployed.folder.glob("restoring-*")) == []
     damaged = tmp_path / "damaged.sqlite"
     pages = bytearray(copy.read_bytes())
     pages[8_192:20_000] = b"\x55" * (20_000 - 8_192)

@@ -103,8 +103,8 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
     keys) from the database that is replaced, where it can be read. The instance is newer than any before, so that one that
     still runs elsewhere stops when it sees its orders; and nothing is entered before a person knows that none does.
     """
-    with only_one(deployed), opened(file, deployed.folder, key) as copy:
-        new = deployed.folder / f"restoring-{now_ms}.sqlite"
+    new = deployed.folder / f"restoring-{now_ms}.sqlite"
+    with only_one(deployed), backup.not_left_behind(new), opened(file, deployed.folder, key) as copy:
         backup.unpack(copy, new)
         connection = open_store(new)
         try:

@@ -5,7 +5,8 @@ A file is copied by SQLite's own online backup, a server row by row, as of one m
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pysqlite3
@@ -102,6 +103,16 @@ def unpack(copy: Path, new: Path) -> None:
         source.backup(target)
 
 
+@contextmanager
+def not_left_behind(new: Path) -> Iterator[None]:
+    """A database that was made on the way to something else is gone in the end, whatever happens."""
+    try:
+        yield
+    finally:
+        for suffix in WRITTEN_BESIDE:
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+
+
 def install(new: Path, place: Place, aside: str) -> str:
     """Put a database in a store's place, which is put aside under a name; what that is called now. Nobody may have either
     open. CopyDiffers, StoreUnusable."""
@@ -115,6 +126,4 @@ def install(new: Path, place: Place, aside: str) -> str:
     finally:
         dispose(source)
         dispose(target)
-    found = replace(place, beside, aside)
-    new.unlink()
-    return found
+    return replace(place, beside, aside)
