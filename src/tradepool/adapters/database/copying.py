@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.tables import METADATA
+from tradepool.core.ledger.trial_balance import EXACT
 from tradepool.domain.errors import TradepoolError
 
 CHUNK = 1_000
@@ -124,10 +125,9 @@ def balances(connection: Connection, ends: Mapping[str, int] | None = None) -> B
         for row in rows:
             if ends is not None and row.sequence > ends.get(row.account, -1):
                 continue
-            amount = Decimal(row.amount)
-            for code, change in ((row.debit, amount), (row.credit, -amount)):
+            for code, add in ((row.debit, EXACT.add), (row.credit, EXACT.subtract)):
                 key = row.account, code, row.asset
-                found[key] = found.get(key, Decimal(0)) + change
+                found[key] = add(found.get(key, Decimal(0)), Decimal(row.amount))
     return found
 
 

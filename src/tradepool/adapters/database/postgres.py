@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tradepool.adapters.database import walls
@@ -20,6 +20,7 @@ from tradepool.domain.errors import TradepoolError
 VERSION_MIN = 16
 # The loop waits for the store, so nothing may take for ever: a server that does not answer is an error.
 CONNECT_S, ANSWER_S, LOCK_S = 5, 60, 10
+LOCAL = ("/", "localhost", "127.", "::1")
 _MIGRATING = 7_308_332
 
 
@@ -35,11 +36,25 @@ class _AnyInteger(BigInteger):
     """What is counted has 64 bits too, and a number is not cast: psycopg tells its width, by its value."""
 
 
+def dialled(server: Server) -> URL:
+    """As the driver takes it. A server on another machine has to prove who it is, unless the URL says otherwise.
+
+    >>> dialled(Server("postgresql://trader@db.example/books")).query["sslmode"]
+    'verify-full'
+    >>> "sslmode" in dialled(Server("postgresql://trader@127.0.0.1/books")).query
+    False
+    """
+    url = make_url(server.url).set(drivername="postgresql+psycopg")
+    host = url.query.get("host", url.host) or ""
+    if "sslmode" in url.query or str(host).startswith(LOCAL) or not host:
+        return url
+    return url.update_query_dict({"sslmode": "verify-full"})
+
+
 def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor) -> Engine:
     """Connections to it ask on behalf of that actor, from their first statement on; one that broke is made anew."""
-    dialled = make_url(server.url).set(drivername="postgresql+psycopg")
     limits = {"connect_timeout": CONNECT_S, "tcp_user_timeout": ANSWER_S * 1_000}
-    engine = create_engine(dialled, connect_args={**limits, "application_name": "tradepool"})
+    engine = create_engine(dialled(server), connect_args={**limits, "application_name": "tradepool"})
     engine.dialect.colspecs = {**engine.dialect.colspecs, Integer: _AnyInteger}
     settings = {
         walls.SETTING: walls.setting_of(actor),
@@ -47,6 +62,7 @@ def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor) -> 
         "synchronous_commit": "on" if sync == "FULL" else "off",
         "statement_timeout": f"{ANSWER_S}s",
         "lock_timeout": f"{LOCK_S}s",
+        "idle_in_transaction_session_timeout": "0",
         "client_min_messages": "warning",
     }
 
