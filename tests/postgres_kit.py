@@ -56,6 +56,11 @@ class Postgres:
             self._template = self.name(made)
         return self.empty(self._template)
 
+    def cut_off(self, server: Server) -> None:
+        """Whoever is connected to a database."""
+        mine = f"from pg_stat_activity where datname = '{self.name(server)}'"
+        self.run(f"select pg_terminate_backend(pid, 5000) {mine}")
+
     def drop(self, server: Server) -> None:
         """Whoever is still connected."""
         self.run(f"drop database if exists {self.name(server)} with (force)")

@@ -81,3 +81,25 @@ def test_a_run_goes_on_in_another_kind_of_store(short_place: Path, postgres: Pos
     assert theirs == balances
     assert expected["trade"].rows > users
     postgres.drop(server)
+
+
+def test_a_server_that_breaks_off_stops_nobody_for_long(short_place: Path, postgres: Postgres) -> None:
+    """Its connections are cut while everybody holds something: what was decided meanwhile is written when it is back."""
+    server, told = postgres.new(), list[Balances]()
+
+    async def story(lives: Lives) -> None:
+        async with lives.life(database=server) as life:
+            for _ in range(3):
+                await life.bars(BARS // 8)
+                await life.until(lambda: held(life) == 3)
+                postgres.cut_off(server)
+            await life.bars(BARS)
+            assert life.platform.desk.halted == {}
+        connection = open_store(server)
+        assert verify_books(connection) == []
+        told.append(copying.balances(connection))
+        dispose(connection)
+
+    tell(plan_of(3), short_place / "x", story)
+    assert len(told[0]) > 6
+    postgres.drop(server)

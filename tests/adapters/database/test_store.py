@@ -161,43 +161,51 @@ def far(postgres: Postgres) -> Iterator[Connection]:
     postgres.drop(made)
 
 
-def cut(connection: Connection, postgres: Postgres, *, committed: bool) -> None:
-    """The connection breaks as the next transaction commits; whether the server has carried it out by then."""
+def cut(connection: Connection, postgres: Postgres, times: int, *, committed: bool) -> None:
+    """The connection breaks as the next transactions commit; whether the server has carried them out by then."""
+
+    left = times
 
     def break_off(committing: Connection) -> None:
+        nonlocal left
         raw = committing.connection.driver_connection
         assert isinstance(raw, psycopg.Connection)
+        if not left:
+            return
+        left -= 1
         if committed:
             raw.commit()
             # Or the driver would know that there is nothing left to commit.
             raw.execute("select 1")
         postgres.run(f"select pg_terminate_backend({raw.info.backend_pid}, 5000)")
 
-    event.listen(connection.engine, "commit", break_off, once=True)
+    event.listen(connection.engine, "commit", break_off)
 
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_commit_whose_answer_was_lost_is_found_or_done_again(
     far: Connection, postgres: Postgres, committed: bool
 ) -> None:
-    """Both when they are offered together and one by one; nothing else that is there already is taken for it."""
+    """At once, or when it is offered again, together or one by one; nothing else that is there already is taken for it."""
     journal = DatabaseJournal(far)
-    records = [record(1), replace(record(1, entries=[], intents=[], refusals=[]), account=AccountId("b" * 32))]
-    cut(far, postgres, committed=committed)
-    with pytest.raises(StoreUnusable, match="connection"):
-        journal.write_all(records)
-    assert counts(far)[0] == 2 * committed
-    for each in records:
-        journal.write(each)
+    others = [replace(record(n, entries=[], intents=[], refusals=[]), account=AccountId("b" * 32)) for n in (1, 2)]
+    cut(far, postgres, 1, committed=committed)
+    journal.write_all([record(1), others[0]])
     assert counts(far)[:3] == [2, 1, 1]
-    for each in records:
+    cut(far, postgres, 2, committed=committed)
+    with pytest.raises(StoreUnusable, match="connection"):
+        journal.write_all([record(2), others[1]])
+    for each in (record(2), others[1]):
+        journal.write(each)
+    assert counts(far)[:3] == [4, 2, 2]
+    for each in (record(1), *others):
         with pytest.raises(BrokenLaw, match="written once"):
             journal.write(each)
-    cut(far, postgres, committed=True)
+    cut(far, postgres, 2, committed=True)
     with pytest.raises(StoreUnusable, match="connection"):
-        journal.write(record(2))
+        journal.write(record(3))
     with pytest.raises(BrokenLaw, match="written once"):
-        journal.write(replace(record(2, entries=[], intents=[]), as_of_ms=0))
+        journal.write(replace(record(3, entries=[], intents=[]), as_of_ms=0))
 
 
 def test_a_server_that_is_away_is_no_damaged_journal(far: Connection, postgres: Postgres) -> None:

@@ -79,6 +79,11 @@ def reason_of(error: DBAPIError) -> str:
     return str(error.orig).partition("\n")[0]
 
 
+def lost(error: BaseException | None) -> bool:
+    """Whether a server's connection broke; the next statement is asked over a new one."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 def actor_of(connection: Connection) -> Actor:
     """On whose behalf a connection reads and writes."""
     actor = connection.engine.get_execution_options()["tradepool_actor"]

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
-from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
+from tradepool.adapters.database.engine import StoreUnusable, lost, place_of, reason_of
 from tradepool.adapters.database.sql import json_text, upsert
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
@@ -62,18 +62,24 @@ class DatabaseJournal:
 
     def write_all(self, records: Sequence[Record]) -> None:
         """Commit records of different accounts in one transaction; raises as `write` does, and then none is written, or,
-        where the connection broke meanwhile, all may be: offered again, they are found."""
+        where a server's connection broke over it, all may be: offered again, they are found."""
         names = {(record.account, record.sequence) for record in records}
         try:
-            self._insert(records)
+            self._insert_or_find(records, names)
         except StoreUnusable as error:
-            if isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated:
-                self._unsure |= names
-            raise
+            if not lost(error.__cause__):
+                raise
+            # Its server may be there all the same: a new connection tells.
+            self._unsure |= names
+            self._insert_or_find(records, names)
+        self._unsure -= names
+
+    def _insert_or_find(self, records: Sequence[Record], names: set[tuple[AccountId, int]]) -> None:
+        try:
+            self._insert(records)
         except BrokenLaw:
             if not (names <= self._unsure and self._found(records)):
                 raise
-        self._unsure -= names
 
     def _found(self, records: Sequence[Record]) -> bool:
         """Whether each event is there as it is, and no newer instance wrote it. What `fence` raises, StoreUnusable."""
@@ -162,7 +168,7 @@ class DatabaseJournal:
             rows = self._connection.execute(query.order_by(t.sequence)).all()
             booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
         except DatabaseError as error:
-            if error.connection_invalidated:
+            if lost(error):
                 raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
             raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=reason_of(error)) from error
         finally:
