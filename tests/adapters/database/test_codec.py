@@ -35,6 +35,8 @@ def events() -> st.SearchStrategy[Event]:
     # Nouns that refuse what makes no sense.
     st.register_type_strategy(Mandate, st.builds(replace, st.just(MANDATE), weight=WEIGHT, id=TEXT))
     st.register_type_strategy(Market, st.builds(replace, st.just(BTC), notional_min=MONEY, base=TEXT))
+    two = st.builds(by_hand.BookCorrected, amount=WEIGHT, by=st.just("ann"), confirmed_by=st.just("bob"))
+    st.register_type_strategy(by_hand.BookCorrected, two)
     return st.one_of(*(st.from_type(kind) for kind in EVENT_KINDS.values()))
 
 

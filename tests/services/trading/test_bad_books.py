@@ -101,7 +101,8 @@ def test_a_full_disk_in_the_middle_of_an_append_breaks_no_chain(connection: Conn
 
     with pytest.raises(StoreUnusable, match="disk"):
         trade_on()
-    assert life.actor.refused
+    held_back = life.actor.refused
+    assert held_back
     connection.exec_driver_sql("pragma max_page_count = 1000000")
     connection.rollback()
     assert verify_books(connection) == []

@@ -23,6 +23,7 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import AccountGateway
 from tradepool.runtime.clock import VirtualClock
+from tradepool.services.trading import account_actor
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.together import Together
@@ -166,7 +167,7 @@ def test_a_record_that_can_not_be_built_leaves_no_hole(connection: Connection, m
 
     event = CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),))
     with monkeypatch.context() as patched:
-        patched.setattr(actor, "_entries", broken)
+        patched.setattr(account_actor, "entries_of", broken)
         with pytest.raises(KeyError):
             actor.handle(event)
     assert (actor.sequence, actor.refused) == (1, False)

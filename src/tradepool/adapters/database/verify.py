@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from msgspec import MsgspecError
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
@@ -228,7 +228,7 @@ class _Books:
 _EVENT = ("sequence", "as_of_ms", "kind", "body")
 
 
-def _cells(row: Row[Any], names: Sequence[str]) -> tuple[Any, ...]:
+def _cells(row: object, names: Sequence[str]) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in names)
 
 

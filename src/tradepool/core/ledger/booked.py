@@ -76,13 +76,12 @@ class Fold:
         self._before: list[Event] = []
 
     def entries(self, event: Event, as_of_ms: int) -> list[LedgerEntry]:
-        """Apply the next event; what it books. NotPostable, and what applying raises: BrokenLaw, OffGrid,
-        GridsApart; KeyError for a market
-        whose terms were never seen."""
-        if self._account is None and not isinstance(event, MandateChanged):
-            self._before.append(event)
-            return self._opening(event)
+        """Apply the next event; what it books. NotPostable, and what applying raises: BrokenLaw, OffGrid, GridsApart;
+        KeyError for a market whose terms were never seen."""
         if self._account is None:
+            if not isinstance(event, MandateChanged):
+                self._before.append(event)
+                return self._opening(event)
             self._account = self._begun(event)
         account = self._account
         account.rereads(event)
