@@ -16,16 +16,19 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from tradepool.adapters.database import postgres, sql
+from tradepool.adapters.database import (
+    postgres,
+    sql,  # noqa: F401  # in force wherever a store is open
+)
 from tradepool.adapters.database.chain import SHA256, digest_of
-from tradepool.adapters.database.place import Place, Server
+from tradepool.adapters.database.place import Place as Place
+from tradepool.adapters.database.place import Server as Server
 from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
 
 SQLITE_MIN = (3, 51, 3)
 Sync = Literal["FULL", "NORMAL"]
-__all__ = ["Place", "Server", "sql"]
 
 
 class SqliteTooOld(TradepoolError):
