@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.console import Console
+from tests.entrypoints.test_store import decide, decided
 from tests.ledger_kit import Life
 from tests.postgres_kit import Postgres
 from tests.tampering import by_sql
@@ -17,10 +18,12 @@ from tradepool.adapters.database.backup import BackupUnusable
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Moved, Replaced
 from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.adapters.database.sealed_copy import HEAD_BYTES
+from tradepool.domain.deployment import Mode
 from tradepool.domain.event import InstanceBegan
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.user import Role, User
 from tradepool.entrypoints.deployment import Deployed, deployed_from
+from tradepool.entrypoints.running import books_of
 from tradepool.entrypoints.store_backup import opened
 
 ROUNDS = 60
@@ -174,6 +177,24 @@ def postgres_of_another(postgres: Postgres) -> str:
     connection.commit()
     dispose(connection)
     return str(made)
+
+
+def test_what_people_decided_outlives_a_restore_and_a_new_world(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promotions, halts, limits and keys, as rows of either kind of store."""
+    decide(books.deployed, Mode.LIVE, "ann", "burnt")
+    books.store("backup", tmp_path / "b", "--plain")
+    decide(books.deployed, Mode.SHADOW, "ben", "new")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{books.deployed.deployment.id}\n"))
+    books.store("restore", tmp_path / "b", "--reason", "r")
+    modes, halts, keys = decided(books.deployed)
+    assert (modes, keys) == ([Mode.LIVE, Mode.SHADOW], ["new"])
+    assert set(halts) == {"ann", "ben", books.deployed.deployment.id}
+    for world in ("first", "second"):
+        dispose(books_of(books.deployed, world))
+    assert decided(books.deployed)[:2] == (modes, halts)
+    assert json.loads(books.store("verify", "--json"))["accounts"] == 0
 
 
 def test_no_file_is_no_backup(books: Books, tmp_path: Path) -> None:
