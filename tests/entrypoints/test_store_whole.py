@@ -194,6 +194,8 @@ def test_what_people_decided_outlives_a_restore_and_a_new_world(
     for world in ("first", "second"):
         dispose(books_of(books.deployed, world))
     assert decided(books.deployed)[:2] == (modes, halts)
+    decide(books.deployed, Mode.CANARY, "ann", "k")
+    assert decided(books.deployed)[0] == [*modes, Mode.CANARY]
     assert json.loads(books.store("verify", "--json"))["accounts"] == 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, select
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
@@ -42,7 +43,7 @@ def decided_in(connection: Connection) -> Decided:
 def carry_settings(connection: Connection, decided: Decided) -> None:
     """Promotions and set limits into books that begin anew. StoreUnusable."""
     with transaction(connection):
-        _add(connection, tables.promotion, [_told(row) for row in decided.promotions])
+        _add(connection, tables.promotion, decided.promotions)
         _add(connection, tables.risk_setting, decided.risk_settings)
 
 
@@ -77,3 +78,4 @@ def _told(row: RowMapping) -> dict[str, object]:
 def _add(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
     if rows:
         connection.execute(upsert(table), [dict(row) for row in rows])
+        count_on(connection, table)

@@ -91,7 +91,7 @@ def copy_rows(source: Connection, target: Connection, told: Told = lambda table,
             target.execute(insert(table), [dict(row._mapping) for row in rows])
             done += len(rows)
             told(table.name, done)
-        _count_on(target, table)
+        count_on(target, table)
     refuse_unless_same(source, target)
 
 
@@ -142,8 +142,8 @@ def _chunks(connection: Connection, table: Table) -> Iterator[Any]:
     yield from connection.execute(query).partitions()
 
 
-def _count_on(target: Connection, table: Table) -> None:
-    """A server's next number comes after those that were copied; SQLite looks for itself."""
+def count_on(target: Connection, table: Table) -> None:
+    """After rows with numbers of their own: a server's next number comes after them; SQLite looks for itself."""
     column = table.autoincrement_column
     if target.dialect.name != "sqlite" and column is not None and column.autoincrement == "auto":
         counter = func.pg_get_serial_sequence(f'"{table.name}"', column.name)
