@@ -17,8 +17,6 @@ from tradepool.adapters.database.copying import CopyDiffers, NotEmpty, balances,
 from tradepool.adapters.database.engine import Place, dispose, open_store, transaction
 from tradepool.adapters.database.tables import METADATA
 
-TABLES = METADATA.sorted_tables
-
 
 @pytest.fixture
 def full(place: Place) -> Iterator[Connection]:
@@ -43,7 +41,7 @@ def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 def said(connection: Connection) -> list[copying.Fingerprint]:
     """What all tables say."""
-    found = [fingerprint(connection, table) for table in TABLES]
+    found = [fingerprint(connection, table) for table in METADATA.sorted_tables]
     connection.rollback()
     return found
 
