@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from zlib import crc32
 
@@ -19,7 +20,7 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable, lost, place_of, reason_of
-from tradepool.adapters.database.sql import json_text, upsert
+from tradepool.adapters.database.sql import add_rows, json_text, upsert
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
@@ -93,20 +94,20 @@ class DatabaseJournal:
 
     def _insert(self, records: Sequence[Record]) -> None:
         with self._transaction():
-            run = self._connection.execute
-            run(_EVENT, [_event_row(record) for record in records])
+            add = partial(add_rows, self._connection)
+            add(_EVENT, [_event_row(record) for record in records])
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
-                run(_INTENT, intents)
+                add(_INTENT, intents)
             # Linked only now: the event's insert has taken the write lock, so nobody else's link comes in between.
             linked = [self._chains.rows(record.sequence, entry) for record in records for entry in record.entries]
             if linked:
-                run(_ENTRY, [entry for entry, _ in linked])
+                add(_ENTRY, [entry for entry, _ in linked])
             if transfers := [row for _, moved in linked for row in moved]:
-                run(_TRANSFER, transfers)
+                add(_TRANSFER, transfers)
             if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
-                run(_TRADE, trades)
+                add(_TRADE, trades)
             if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:
-                run(_REFUSAL, refusals)
+                add(_REFUSAL, refusals)
             for record in records:
                 if record.snapshot is not None:
                     self._write_snapshot(record, encode(record.snapshot))

@@ -5,13 +5,18 @@ Imported by `engine`, so that it is in force wherever a store is open. Tables an
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Table, Text
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, Text
+from sqlalchemy import Insert as AnyInsert
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler, TypeCompiler
 from sqlalchemy.sql.functions import GenericFunction
+
+_ENCODER = msgspec.json.Encoder()
 
 
 @compiles(Integer, "postgresql")
@@ -44,6 +49,19 @@ def upsert(table: Table) -> Insert:
 def unless_there(table: Table) -> Insert:
     """An insert that leaves a row with the same primary key as it is."""
     return insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+def add_rows(connection: Connection, new: AnyInsert, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows of the same columns, of numbers and texts, as one statement or as near to it as the driver comes.
+
+    On a server they travel as one JSON text, which it takes apart: half the time, on both sides, of a statement a row.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.execute(new, rows)
+        return
+    table, names = f'"{new.table.name}"', ", ".join(f'"{name}"' for name in rows[0])
+    taken_apart = f"SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json)"
+    connection.exec_driver_sql(f"INSERT INTO {table} ({names}) {taken_apart}", (_ENCODER.encode(rows).decode(),))
 
 
 class json_text(GenericFunction[str]):  # noqa: N801
