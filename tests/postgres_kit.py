@@ -1,4 +1,7 @@
-"""A real PostgreSQL, out of a wheel: one server for the whole test session, a database for each test."""
+"""A real PostgreSQL, out of a wheel: one server for the whole test session, a database for each test.
+
+PostgreSQL won't run as root: there the wheel makes a user `pgserver`, and lets it read the folders above the environment.
+"""
 
 from __future__ import annotations
 

@@ -102,7 +102,10 @@ def move(
     config: Config = None,
 ) -> None:
     """Move the books to another database, compared row by row; the old ones stay, marked. Trading has to be stopped."""
-    print(store_move.move(deployed_from(config), to, RealClock().now_ms(), _told))
+    said = store_move.move(deployed_from(config), to, RealClock().now_ms(), _told)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    print(said)
 
 
 def _told(table: str, rows: int) -> None:
