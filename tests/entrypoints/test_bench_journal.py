@@ -11,7 +11,7 @@ from tradepool.entrypoints import bench_journal
 def test_the_figures_are_of_whole_books(place: Place) -> None:
     connection = open_store(place)
     names = [figure.work for figure in bench_journal.prepare(connection, "SQLite", group=3, trips=2)()]
-    assert [name.rpartition(": ")[2] for name in names] == ["events", "an append, median", "an append, p99"]
+    assert [name.rpartition(": ")[2] for name in names] == ["events", "an event", "an append, median", "an append, p99"]
     last = AccountId("user-0002-main")
     # Two fills a round trip; the warming round and the measured one.
     assert [head.length for head in heads(connection, [last], audit=False)] == [8]

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.exc import IntegrityError
 
 from tests.ledger_kit import Life
@@ -151,6 +151,28 @@ def test_books_from_before_there_were_chains_are_chained_as_they_stand(connectio
     assert heads(again, accounts_in(again), audit=True) == links
     assert said(again) == []
     dispose(again)
+
+
+def test_books_are_verified_while_they_are_written(tmp_path: Path) -> None:
+    """After each thing that is read, an account trades and a person does something."""
+    trading, looking = (open_store(tmp_path / "t.sqlite", "NORMAL") for _ in range(2))
+    rows = DatabaseDeployment(trading, MINE)
+    trading.exec_driver_sql("insert into user values ('u', 'u', 'trader')")
+    trading.exec_driver_sql("insert into account values ('u1', 'u', 'binance', 1)")
+    trading.commit()
+    life, reads = Life(DatabaseJournal(trading)), list[str]()
+
+    def trade(*told: object) -> None:
+        reads.append(str(told[2]))
+        life.round_trip()
+        rows.audit(Deed(time_ms=len(reads), by="op", what="halt", scope="platform", reason=""))
+
+    life.round_trip()
+    event.listen(looking, "after_cursor_execute", trade)
+    assert verify_books(looking) == []
+    assert len(reads) > 8
+    for connection in (trading, looking):
+        dispose(connection)
 
 
 @pytest.mark.parametrize("table", ["ledger_entry", "transfer", "audit", "event"])

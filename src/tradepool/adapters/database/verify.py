@@ -3,7 +3,8 @@
 Three witnesses have to agree: each row's digest follows from what it says and from the row before it (`chain`); every entry
 is what the journal's events book when they are posted anew; and each event's bytes are those that were written. Reads
 only. Who can write the database can also recompute a chain to its end: the digests told here as `heads` are what to note
-elsewhere.
+elsewhere. Accounts may trade meanwhile: an event and its entries come at once, so what is compared ends with the event that was
+the last one before anything was read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from msgspec import MsgspecError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
@@ -82,8 +83,8 @@ def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list
 def verify_audit(connection: Connection) -> list[Fault]:
     """The faults of the audit: deeds that were edited, removed or inserted."""
     t = tables.audit.c
-    rows = connection.execute(select(t.id, t.time_ms, t.by, t.what, t.scope, t.reason, t.digest).order_by(t.id)).all()
     counted = connection.execute(select(tables.deployment.c.audited)).scalar() or 0
+    rows = connection.execute(select(t.id, t.time_ms, t.by, t.what, t.scope, t.reason, t.digest).order_by(t.id)).all()
     connection.rollback()
     faults, previous, expected = list[Fault](), "", 1
     for row in rows:
@@ -139,7 +140,11 @@ class _Books:
         self._connection, self._account = connection, account
         e, t = tables.ledger_entry.c, tables.transfer.c
         query = select(e.id, e.account, e.number, e.sequence, e.time_ms, e.reference, e.digest)
-        self._entries = connection.execute(query.where(e.account == account).order_by(e.number)).all()
+        self._last = self._newest()
+        entries = connection.execute(query.where(e.account == account).order_by(e.number)).all()
+        newest = self._newest()
+        # What names an event that is not there yet is nobody's.
+        self._entries = [row for row in entries if row.sequence <= self._last or row.sequence > newest]
         moved = select(t.entry, t.position, t.account, t.debit, t.credit, t.asset, t.amount, t.code)
         names = select(e.id).where(e.account == account)
         found = connection.execute(moved.where(t.entry.in_(names)).order_by(t.entry, t.position)).all()
@@ -155,6 +160,11 @@ class _Books:
         self._compare(booked, until)
         for name, wrong in self._wrong.items():
             yield Fault("ledger_entry", name, "; ".join(wrong))
+
+    def _newest(self) -> int:
+        t = tables.event.c
+        found = self._connection.execute(select(func.max(t.sequence)).where(t.account == self._account)).scalar()
+        return found or 0
 
     def _note(self, name: str, why: str) -> None:
         self._wrong.setdefault(name, []).append(why)
@@ -181,8 +191,8 @@ class _Books:
         """
         booked, fold, until, faults = dict[str, _Told](), Fold(self._noun(), self._mark()), 0, list[Fault]()
         t, expected = tables.event.c, 1
-        query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest)
-        for row in self._connection.execute(query.where(t.account == self._account).order_by(t.sequence)):
+        query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest).order_by(t.sequence)
+        for row in self._connection.execute(query.where(t.account == self._account, t.sequence <= self._last)):
             faults += _missing("event", expected, row.sequence - 1, f"{self._account} ")
             if row.digest is not None and row.digest != event_digest(self._account, *_cells(row, _EVENT)):
                 faults.append(

@@ -16,12 +16,12 @@ from tradepool.core.ledger.posting import (
     outside_entry,
     released_entry,
 )
-from tradepool.domain.by_hand import BookCorrected, ByHand, PositionAdopted
+from tradepool.domain.by_hand import BookCorrected, PositionAdopted
 from tradepool.domain.command import Command, RecordRelease
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import AccountOpened, Event, MandateChanged, OrderFilled, OrdersAdopted, TermsSeen
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import MarketId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
@@ -43,18 +43,23 @@ def entries_of(account: Account, event: Event, commands: Sequence[Command]) -> l
 
 
 def _told(account: Account, event: Event) -> list[LedgerEntry]:
-    name = account.account.id
     match event:
-        case AccountOpened():
-            return [opening_entry(name, event.time_ms, event.balances)]
         case OrderFilled(fill=fill):
             return [_filled(account, fill)]
         case OrdersAdopted(fills=fills):
             return [_filled(account, fill) for fill in fills]
         case PositionAdopted():
-            return [adopted_entry(name, event, account.slots[event.market].market)]
+            return [adopted_entry(account.account.id, event, account.slots[event.market].market)]
+    return _told_alone(account.account.id, event)
+
+
+def _told_alone(account: AccountId, event: Event) -> list[LedgerEntry]:
+    """What an event books that says all there is to say, so that no terms and no mandate are needed."""
+    match event:
+        case AccountOpened():
+            return [opening_entry(account, event.time_ms, event.balances)]
         case BookCorrected():
-            return [correction_entry(name, event)]
+            return [correction_entry(account, event)]
     return []
 
 
@@ -81,7 +86,9 @@ class Fold:
         if self._account is None:
             if not isinstance(event, MandateChanged):
                 self._before.append(event)
-                return self._opening(event)
+                if isinstance(event, OrderFilled | OrdersAdopted | PositionAdopted):
+                    raise NotPostable(account=self._noun.id)
+                return _told_alone(self._noun.id, event)
             self._account = self._begun(event)
         account = self._account
         account.rereads(event)
@@ -93,12 +100,6 @@ class Fold:
     def account(self) -> Account | None:
         """As the events so far left it; None before the first mandate."""
         return self._account
-
-    def _opening(self, event: Event) -> list[LedgerEntry]:
-        """What happens before there is a mandate: an account may be opened, and trades nothing."""
-        if isinstance(event, OrderFilled | OrdersAdopted | ByHand):
-            raise NotPostable(account=self._noun.id)
-        return [opening_entry(self._noun.id, event.time_ms, event.balances)] if isinstance(event, AccountOpened) else []
 
     def _begun(self, event: MandateChanged) -> Account:
         """The account under its first mandate, which has heard what came before."""
