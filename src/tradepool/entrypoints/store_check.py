@@ -26,6 +26,7 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.user import Account
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.store_backup import opened
+from tradepool.ports.journal import Snapshot
 from tradepool.presentation.store_page import DrillJson, FaultJson, StoreJson
 
 
@@ -86,32 +87,45 @@ def refuse_faulty(found: StoreJson) -> None:
 
 def _epochs(connection: Connection) -> Iterator[FaultJson]:
     """One deployment, and no account that was taken over by an instance it does not know."""
+    journal, t = DatabaseJournal(connection), tables.event.c
+    began = select(t.account).where(t.kind == InstanceBegan.__name__).distinct()
+    found = [
+        (account, sequence, event.epoch)
+        for account in connection.execute(began).scalars().all()
+        for sequence, _, event in journal.read(AccountId(account))
+        if isinstance(event, InstanceBegan)
+    ]
+    # Asked last: an instance that begins meanwhile raises it before it writes.
     epochs = connection.execute(select(tables.deployment.c.epoch)).scalars().all()
     if len(epochs) != 1:
         yield FaultJson(table="deployment", row="", why=f"has {len(epochs)} rows, not one")
         return
-    journal, t = DatabaseJournal(connection), tables.event.c
-    began = select(t.account).where(t.kind == InstanceBegan.__name__).distinct()
-    for account in connection.execute(began).scalars().all():
-        for sequence, _, event in journal.read(AccountId(account)):
-            if isinstance(event, InstanceBegan) and event.epoch > epochs[0]:
-                why = f"is of instance {event.epoch}, and the newest one is {epochs[0]}"
-                yield FaultJson(table="event", row=f"{account} {sequence}", why=why)
+    for account, sequence, epoch in found:
+        if epoch > epochs[0]:
+            why = f"is of instance {epoch}, and the newest one is {epochs[0]}"
+            yield FaultJson(table="event", row=f"{account} {sequence}", why=why)
+
+
+def _newest_snapshot(connection: Connection, account: AccountId) -> tuple[int | None, tuple[int, Snapshot] | None]:
+    """Its sequence, and what can be read of it; again where another one was written in between."""
+    newest = select(func.max(tables.snapshot.c.sequence)).where(tables.snapshot.c.account == account)
+    while True:
+        before = connection.execute(newest).scalar()
+        found = DatabaseJournal(connection).snapshot(account)
+        if connection.execute(newest).scalar() == before:
+            return before, found
 
 
 def _snapshots(connection: Connection, account: AccountId, mark: str) -> tuple[int, list[FaultJson]]:
     """How many snapshots of an account were compared with its journal (one, or none), and what is wrong."""
-    t = tables.snapshot.c
-    newest = connection.execute(select(func.max(t.sequence)).where(t.account == account)).scalar()
-    journal = DatabaseJournal(connection)
-    found = journal.snapshot(account)
+    newest, found = _newest_snapshot(connection, account)
     if newest is None:
         return 0, []
     row = f"{account} {newest}"
     if found is None or found[0] != newest:
         return 0, [FaultJson(table="snapshot", row=row, why="is not as it was written, or of another version")]
     fold = Fold(_noun(connection, account), mark)
-    for sequence, as_of_ms, event in journal.read(account):
+    for sequence, as_of_ms, event in DatabaseJournal(connection).read(account):
         fold.entries(event, as_of_ms)
         if sequence == newest:
             break
