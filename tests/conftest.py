@@ -10,10 +10,15 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgres_kit import Postgres
+    from tradepool.adapters.database.engine import Place
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_VARIABLE = "TRADEPOOL_DATA"
@@ -88,6 +93,27 @@ def series(real_data: Path | None, tmp_path_factory: pytest.TempPathFactory) -> 
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server; it is started by the first test that asks for it."""
+    from tests.postgres_kit import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where a store may be: a test that asks for it runs on both."""
+    if request.param == "sqlite":
+        yield tmp_path / "t.sqlite"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    made = server.new()
+    yield made
+    server.drop(made)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

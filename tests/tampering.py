@@ -6,6 +6,7 @@ import pysqlite3
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.chain import SHA256, digest_of
+from tradepool.adapters.database.tables import METADATA
 
 _TRIGGERS = "select name from sqlite_master where type = 'trigger'"
 
@@ -13,6 +14,13 @@ _TRIGGERS = "select name from sqlite_master where type = 'trigger'"
 def by_sql(connection: Connection, *statements: str) -> None:
     """Drop what would refuse them, then run these statements."""
     connection.rollback()
+    if connection.dialect.name != "sqlite":
+        for table in METADATA.tables:
+            connection.exec_driver_sql(f'alter table "{table}" disable trigger user')
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+        return
     connection.exec_driver_sql("pragma foreign_keys=OFF")
     connection.commit()
     for (name,) in connection.exec_driver_sql(_TRIGGERS).all():

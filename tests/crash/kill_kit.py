@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pysqlite3
+from sqlalchemy import select
 
 from tests.leader import with_leader
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
+from tradepool.adapters.database.engine import Place, Server, dispose, open_store
+from tradepool.adapters.database.tables import METADATA
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.exits import break_even_atrs, stop_atrs, targets_atrs, time_exit, trail_atrs
 from tradepool.entrypoints.other_markets import other_listings
@@ -63,6 +65,11 @@ def plan_of(config: Mapping[str, Any]) -> Plan:
         for strategy in strategies
     ]
     return Plan(listings=listings, players=players)
+
+
+def place_named(text: str) -> Place:
+    """Where a platform's database is, by its configuration."""
+    return Server(text) if "://" in text else Path(text)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -119,12 +126,14 @@ class World:
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """A table of the platform's database, ids of autoincrement left out."""
-        with pysqlite3.connect(self.config["database"]) as database:
-            names = [row[1] for row in database.execute(f"pragma table_info({table})")]
-            columns = ", ".join(
-                f'"{name}"' for name in names if (table, name) not in {("trade", "id"), ("refusal", "id")}
-            )
-            return sorted(database.execute(f"select {columns} from {table}"), key=repr)
+        connection = open_store(place_named(self.config["database"]), "NORMAL")
+        try:
+            columns = [
+                c for c in METADATA.tables[table].c if (table, c.name) not in {("trade", "id"), ("refusal", "id")}
+            ]
+            return sorted((tuple(row) for row in connection.execute(select(*columns))), key=repr)
+        finally:
+            dispose(connection)
 
     def books(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that must not depend on having been killed."""
@@ -132,7 +141,15 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, series: Path, bars: int, other: Path | None = None, *, ladder: bool = False) -> Iterator[World]:
+def world(
+    folder: Path,
+    series: Path,
+    bars: int,
+    other: Path | None = None,
+    *,
+    ladder: bool = False,
+    database: Place | None = None,
+) -> Iterator[World]:
     """A venue process on its first bar, and a place for the platform's database."""
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
@@ -140,7 +157,7 @@ def world(folder: Path, series: Path, bars: int, other: Path | None = None, *, l
         "bars": bars,
         "other": str(other or ""),
         "ladder": ladder,
-        "database": str(folder / "tradepool.sqlite"),
+        "database": str(database or folder / "tradepool.sqlite"),
         "venue": str(folder / "v"),
         "control": str(folder / "c"),
         "ca_file": str(folder / "ca.pem"),

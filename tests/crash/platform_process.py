@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from tests.crash.kill_kit import place_named
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account import account_step as step
@@ -36,7 +37,7 @@ async def trade(selector: IdleSelector, config: dict[str, Any], plan: Plan) -> i
     """Trade to the end of the candles, or to the end of this life."""
     fate = Fate(config["point"], config["count"])
     clock = VirtualClock()
-    connection = open_store(Path(config["database"]))
+    connection = open_store(place_named(config["database"]))
     journal = MortalJournal(connection)
     journal.fate = fate
     control = aiohttp.ClientSession(connector=aiohttp.UnixConnector(config["control"]))

@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import Series
 from tests.crash.kill_kit import World, plan_of, world
+from tests.postgres_kit import Postgres
 
 POINTS = ("intent", "answer", "booked", "asked", "cancelled", "sent", "heard")
 KILLED = -9
@@ -42,15 +43,19 @@ def fates(seed: int, lives: int) -> list[tuple[str, int, int]]:
     [(11, ["BINANCE-BTC-USDT-5m"]), (13, ["BITFINEX-ETH-USD-1m", "BITFINEX-BTC-USD-1m"])],
 )
 def test_frozen_time_leaves_no_trace_of_the_kills(
-    place: Path, series: Series, long: bool, seed: int, names: list[str]
+    place: Path, series: Series, long: bool, seed: int, names: list[str], request: pytest.FixtureRequest
 ) -> None:
-    """The books equal those of the uninterrupted run, byte for byte; so do the market steps, of two holed series too."""
+    """The books equal those of the uninterrupted run, byte for byte; so do the market steps, of two holed series too.
+
+    In the long form those of the killed run are on a server.
+    """
     bars, lives = 3_000 if long else 900, 20 if long else 5
     file, *other = (series(name) for name in names)
     with world(place / "a", file, bars, *other) as calm:
         assert calm.live() == 0
         expected, truth, steps = calm.books(), calm.state(), calm.rows("checkpoint")
-    with world(place / "b", file, bars, *other) as rough:
+    server: Postgres | None = request.getfixturevalue("postgres") if long else None
+    with world(place / "b", file, bars, *other, database=server.new() if server else None) as rough:
         deaths = sum(rough.live(point, count) == KILLED for point, count, _ in fates(seed, lives))
         assert deaths == lives
         assert rough.live() == 0

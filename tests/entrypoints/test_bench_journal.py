@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.adapters.database.verify import heads, verify_audit, verify_ledger
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints import bench_journal
 
 
-def test_the_figures_are_of_whole_books(tmp_path: Path) -> None:
-    connection = open_store(tmp_path / "t.sqlite")
+def test_the_figures_are_of_whole_books(place: Place) -> None:
+    connection = open_store(place)
     names = [figure.work for figure in bench_journal.prepare(connection, "SQLite", group=3, trips=2)()]
     assert [name.rpartition(": ")[2] for name in names] == ["events", "an event", "an append, median", "an append, p99"]
     last = AccountId("user-0002-main")

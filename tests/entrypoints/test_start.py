@@ -24,6 +24,7 @@ from unittest import mock
 import pytest
 
 from tests.entrypoints.test_exchange_serve import served
+from tests.postgres_kit import Postgres
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Deployment, Kind
@@ -147,9 +148,14 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory, exchange: Path) -> Place:
-    """A deployment on it; the path is short enough for a socket."""
-    return Place(tmp_path_factory.mktemp("p"), exchange)
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, exchange: Path) -> Place:
+    """A deployment on it, with its books in a file or, where the test asks for it, on a server; the path is short enough for
+    a socket."""
+    made = Place(tmp_path_factory.mktemp("p"), exchange)
+    if getattr(request, "param", "sqlite") == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        made.config(made.text.replace("[deployment]\n", f'[deployment]\ndatabase = "{server.empty()}"\n'))
+    return made
 
 
 def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
@@ -167,6 +173,7 @@ def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
     return found
 
 
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 def test_killed_and_started_again_it_is_safe_and_goes_on(place: Place, exchange: Path) -> None:
     with place.trading() as first:
         until(place.positions)

@@ -11,7 +11,7 @@ import pytest
 from tests.entrypoints.console import Console
 from tradepool.adapters.database.backup import BackupExists, BackupUnusable, back_up
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced, WrongDatabase
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import Server, dispose, open_store
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.risk import DatabaseRisk
@@ -23,7 +23,7 @@ from tradepool.domain.limit import Override
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.emergency import Wish
 from tradepool.entrypoints.running import RunsAlready, books_of, only_one
-from tradepool.entrypoints.store import UNKNOWN_INSTANCES, put_back
+from tradepool.entrypoints.store_backup import UNKNOWN_INSTANCES, put_back
 from tradepool.ports.journal import Record
 from tradepool.ports.secrets import Place, SealedSecret
 
@@ -40,6 +40,12 @@ def deployment(folder: Path, console: Console) -> Deployed:
     return deployed
 
 
+def file_of(deployed: Deployed) -> Path:
+    """Its database."""
+    assert isinstance(deployed.database, Path)
+    return deployed.database
+
+
 def write(deployed: Deployed, sequence: int) -> None:
     connection = open_store(deployed.database)
     epoch = DatabaseDeployment(connection, deployed.deployment).epoch
@@ -49,7 +55,7 @@ def write(deployed: Deployed, sequence: int) -> None:
     dispose(connection)
 
 
-def told(database: Path, deployed: Deployed) -> tuple[int, list[int], list[Halt]]:
+def told(database: Path | Server, deployed: Deployed) -> tuple[int, list[int], list[Halt]]:
     """Its epoch, Ann's events, what is halted."""
     connection = open_store(database)
     rows = DatabaseDeployment(connection, deployed.deployment)
@@ -90,9 +96,9 @@ def test_a_database_that_is_lost_may_have_had_newer_instances(state: str, tmp_pa
     deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
     back_up(deployed.database, copy)
     if state == "gone":
-        deployed.database.unlink()
+        file_of(deployed).unlink()
     else:
-        deployed.database.write_bytes(b"x" * 10_000)
+        file_of(deployed).write_bytes(b"x" * 10_000)
     put(deployed, copy)
     assert told(deployed.database, deployed)[:2] == (UNKNOWN_INSTANCES + 1, [1])
 
@@ -103,9 +109,10 @@ def test_what_is_no_whole_copy_changes_nothing(tmp_path: Path, console: Console)
     (tmp_path / "other").mkdir()
     other = deployment(tmp_path / "other", console)
     back_up(other.database, copy)
-    before = deployed.database.read_bytes()
+    before = file_of(deployed).read_bytes()
     with pytest.raises(WrongDatabase):
         put(deployed, copy)
+    assert list(deployed.folder.glob("restoring-*")) == []
     damaged = tmp_path / "damaged.sqlite"
     pages = bytearray(copy.read_bytes())
     pages[8_192:20_000] = b"\x55" * (20_000 - 8_192)
@@ -115,7 +122,7 @@ def test_what_is_no_whole_copy_changes_nothing(tmp_path: Path, console: Console)
             put(deployed, file)
     with only_one(deployed), pytest.raises(RunsAlready):
         put(deployed, copy)
-    assert deployed.database.read_bytes() == before
+    assert file_of(deployed).read_bytes() == before
     with pytest.raises(BackupExists):
         back_up(deployed.database, copy)
 
@@ -124,7 +131,7 @@ def test_the_commands(tmp_path: Path, console: Console, monkeypatch: pytest.Monk
     """The deployment's id is typed back."""
     deployed = deployment(tmp_path, console)
     file = tmp_path / "tradepool.toml"
-    assert "is a whole copy" in console("store", "backup", tmp_path / "b", "--config", file).out
+    assert "is a whole copy" in console("store", "backup", tmp_path / "b", "--plain", "--config", file).out
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
     refused = console("store", "restore", tmp_path / "b", "--reason", "why", "--config", file)
     assert refused.code == 1
@@ -143,7 +150,7 @@ def test_files_are_their_owners_alone(tmp_path: Path, console: Console) -> None:
     for file in (copy, *deployed.folder.glob("tradepool.sqlite*"), deployed.folder / "reserve"):
         assert file.stat().st_mode & 0o777 == 0o600, file
     dispose(connection)
-    said = console("store", "backup", tmp_path / "none" / "b", "--config", tmp_path / "tradepool.toml")
+    said = console("store", "backup", tmp_path / "none" / "b", "--plain", "--config", tmp_path / "tradepool.toml")
     assert (said.code, "There is no folder" in said.err) == (1, True), said
 
 
@@ -196,7 +203,7 @@ def test_what_people_decided_since_the_backup_holds(tmp_path: Path, console: Con
     assert modes == [Mode.LIVE, Mode.SHADOW]
     assert {"ann", "ben"} < set(halts)
     assert keys == ["new"]
-    deployed.database.unlink()
+    file_of(deployed).unlink()
     assert "burn what was burnt since" in put(deployed, copy)
     assert decided(deployed)[2] == ["burnt"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pysqlite3
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.users import DatabaseUsers
 from tradepool.adapters.database.verify import verify_books
@@ -89,11 +89,11 @@ class Lives(Replay):
 
     @property
     def database(self) -> Path:
-        """Where the platforms' books are."""
+        """Where the platforms' books are, unless a life is told otherwise."""
         return self.folder / "tradepool.sqlite"
 
     @asynccontextmanager
-    async def life(self, epoch: int = 0, database: Path | None = None, **changes: Any) -> AsyncIterator[Life]:
+    async def life(self, epoch: int = 0, database: Place | None = None, **changes: Any) -> AsyncIterator[Life]:
         """A platform that has started; at the end it is gone, and whatever it had not written with it."""
         connection = open_store(database or self.database, "NORMAL")
         self._store_users(DatabaseUsers(connection))

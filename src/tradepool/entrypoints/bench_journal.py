@@ -8,6 +8,8 @@ snapshots, which are written with every 256th event of an account. `prepare` tak
 
 from __future__ import annotations
 
+import atexit
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
-from tradepool.adapters.database.engine import open_store
+from tradepool.adapters.database.engine import Server, dispose, open_store, transaction
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.event import CandlesClosed, Event, OrderAccepted, OrderCancelled, OrderFilled
@@ -34,6 +36,8 @@ from tradepool.ports.journal import Record
 
 # As many accounts as the desk tells at once, and round trips of each of them in a round.
 GROUP, TRIPS, EVENTS = 64, 40, 6
+# An URL such as postgresql://role@host/name, its password in PGPASSFILE.
+SERVER_VARIABLE = "BENCH_POSTGRESQL"
 REACH = {"SQLite": 20_000.0, "PostgreSQL": 10_000.0}
 START_MS, MINUTE_MS = 1_640_995_200_000, 60_000
 STRATEGY = StrategyId("0123456789abcdef")
@@ -51,15 +55,31 @@ PRICE, QUANTITY, FEE = Decimal("60123.45"), Decimal("0.01234"), Decimal("0.00001
 
 
 def rounds() -> Measure:
-    """SQLite's figures, synced as live trading syncs it (FULL)."""
+    """SQLite's figures, synced as live trading syncs it (FULL); and a server's where the environment names one."""
     folder = TemporaryDirectory()
-    measure = prepare(open_store(Path(folder.name) / "journal.sqlite"), "SQLite")
+    measures = [prepare(open_store(Path(folder.name) / "journal.sqlite"), "SQLite")]
+    if url := os.environ.get(SERVER_VARIABLE):
+        measures.append(prepare(_on_server(Server(url)), "PostgreSQL"))
 
     def once() -> list[Figure]:
         assert folder
-        return measure()
+        return [figure for measure in measures for figure in measure()]
 
     return once
+
+
+def _on_server(server: Server) -> Connection:
+    """An empty store in a schema of its own, which is gone when the process ends."""
+    schema = f"tradepool_bench_{os.getpid()}"
+    connection = open_store(server.with_schema(schema))
+
+    def drop() -> None:
+        with transaction(connection):
+            connection.exec_driver_sql(f"drop schema {schema} cascade")
+        dispose(connection)
+
+    atexit.register(drop)
+    return connection
 
 
 def prepare(connection: Connection, store: str, group: int = GROUP, trips: int = TRIPS) -> Measure:

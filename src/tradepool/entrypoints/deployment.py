@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from tradepool.adapters.database.place import Place, place_in
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.actor import PLATFORM, Actor
@@ -30,7 +31,7 @@ from tradepool.entrypoints.deployment_settings import (
     VenueSettings,
 )
 from tradepool.entrypoints.inputs import settings_from
-from tradepool.entrypoints.register_rows import DATABASE_FILE, entries_of, folder_of, overlaid
+from tradepool.entrypoints.register_rows import entries_of, folder_of, overlaid
 from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
@@ -102,9 +103,9 @@ class Deployed:
             raise NoSuchUser(user=repr(user)[:60], file=self.file, hint=nearest(user, users))
 
     @property
-    def database(self) -> Path:
-        """Its journal and books."""
-        return self.folder / DATABASE_FILE
+    def database(self) -> Place:
+        """Its journal and books. NotAPlace."""
+        return place_in(self.folder, self.settings.deployment.database)
 
     @property
     def socket(self) -> Path:
@@ -178,6 +179,7 @@ class _Reading:
     def deployed(self) -> Deployed:
         settings, venue = self._settings, self._settings.venue
         self._check_names()
+        place_in(Path(), settings.deployment.database)
         if venue.timeframe not in TIMEFRAMES_MS:
             self._bad("venue", "timeframe", venue.timeframe, "is no timeframe", nearest(venue.timeframe, TIMEFRAMES_MS))
         timeframe_ms = TIMEFRAMES_MS[venue.timeframe]

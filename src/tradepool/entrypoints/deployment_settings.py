@@ -19,11 +19,13 @@ class _Section(BaseModel):
 
 
 class DeploymentSettings(_Section):
-    """Who this installation is, whether its money is real, and the folder its database and sockets are in."""
+    """Who this installation is, whether its money is real, the folder its sockets are in, and its database: `sqlite` is a
+    file in that folder, an URL (`postgresql://role@host/name`, without a password) a server."""
 
     id: str = ""
     kind: Literal["practice", "live"] = "practice"
     folder: Path = Path("~/.local/share/tradepool/practice")
+    database: str = "sqlite"
 
 
 class VenueSettings(_Section):

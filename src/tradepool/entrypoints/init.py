@@ -36,6 +36,7 @@ HEAD = Template("""\
 id = "$id"        # drawn once; the database carries it too, and its orders begin with it
 kind = "$kind"    # practice or live; what was opened as one is never used as the other
 folder = "$folder"    # database, sockets, log: 0700
+# database = "postgresql://role@host/name"    # books on a server, without its password: docs/guides/stores.md
 
 [log]
 level = "info"         # debug, info, warning, error

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.place import place_in
 from tradepool.adapters.database.register import DatabaseRegister, Named
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.whose import refuse_foreign
@@ -20,7 +21,7 @@ from tradepool.domain.user import Status
 from tradepool.entrypoints.deployment_settings import AccountSettings, MandateSettings, UserSettings
 from tradepool.entrypoints.settings import Settings
 
-RESERVE_FILE, DATABASE_FILE = "reserve", "tradepool.sqlite"
+RESERVE_FILE = "reserve"
 SECTIONS: Mapping[Thing, type[UserSettings] | type[AccountSettings] | type[MandateSettings]] = {
     Thing.USER: UserSettings,
     Thing.ACCOUNT: AccountSettings,
@@ -51,7 +52,7 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
 
     `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, StoreUnusable, StoreTooNew.
     """
-    database = folder_of(settings) / DATABASE_FILE
+    database = place_in(folder_of(settings), settings.deployment.database)
     if not database.exists():
         return []
     deployment = Deployment(id=settings.deployment.id, kind=Kind(settings.deployment.kind))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from tradepool.adapters.candle_store.store import FileStore
+from tradepool.adapters.database.aside import put_aside
 from tradepool.adapters.database.carry import carry_settings, decided_in
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
@@ -81,8 +82,7 @@ def books_of(deployed: Deployed, world: str) -> Connection:
     if world and old not in ("", world):
         decided = decided_in(connection)
         dispose(connection)
-        aside = deployed.database.with_name(f"tradepool-{old}.sqlite")
-        deployed.database.rename(aside)
+        aside = put_aside(deployed.database, f"tradepool-{old}")
         print(f"The practice exchange began anew, so do the books; the old ones are in {aside}.", file=sys.stderr)
         connection = open_store(deployed.database)
         rows = DatabaseDeployment(connection, deployed.deployment)

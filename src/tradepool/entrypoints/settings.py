@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tradepool.entrypoints.alarm_settings import AlarmSettings
+from tradepool.entrypoints.backup_settings import BackupSettings
 from tradepool.entrypoints.deployment_settings import (
     AccountSettings,
     DeploymentSettings,
@@ -120,3 +121,4 @@ class Settings(BaseModel):
     risk: RiskSettings = RiskSettings()
     alarms: AlarmSettings = AlarmSettings()
     money: MoneySettings = MoneySettings()
+    backup: BackupSettings = BackupSettings()

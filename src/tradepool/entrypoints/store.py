@@ -1,42 +1,48 @@
-"""Backups of a deployment's database. One that is restored is a newer instance, whose entries are halted."""
+"""`tradepool store`: where the deployment's books are, copies of them, and whether all of that is whole."""
 
 from __future__ import annotations
 
 import getpass
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from sqlalchemy.exc import DBAPIError
 
-from tradepool.adapters.database import backup
-from tradepool.adapters.database.carry import Decided, carry_newer, decided_in
-from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
-from tradepool.domain.deployment import Halt
-from tradepool.domain.errors import TradepoolError
-from tradepool.entrypoints.deployment import Deployed, deployed_from
-from tradepool.entrypoints.emergency import Wish, confirmed, rows_of, scope_of
+from tradepool.entrypoints import store_check, store_move
+from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.deployment_commands import Json
+from tradepool.entrypoints.emergency import confirmed, scope_of
 from tradepool.entrypoints.inputs import Config
-from tradepool.entrypoints.running import only_one
+from tradepool.entrypoints.saying import say, show
+from tradepool.entrypoints.store_backup import make_backup, make_key, put_back
+from tradepool.presentation.store_page import store_page
 from tradepool.runtime.clock import RealClock
 
-# Instances that may have begun since the backup, where the database that knows is gone.
-UNKNOWN_INSTANCES = 16
+store_app = App(name="store", help="The database: backup, restore, drill, verify, move, migrate, recovery-key.")
+Key = Annotated[Path | None, Parameter(help="The file of the recovery key; for backups that are sealed.")]
 
-store_app = App(name="store", help="Backups of the deployment's database.")
+
+@store_app.command(name="recovery-key")
+def recovery_key(
+    file: Annotated[Path, Parameter(help="Where the secret half goes; not in the deployment's folder.")],
+    *,
+    config: Config = None,
+) -> None:
+    """Make the pair that backups are sealed to: a file that opens them, and a line for the configuration."""
+    print(make_key(deployed_from(config), file))
 
 
 @store_app.command(name="backup")
-def back_up(file: Annotated[Path, Parameter(help="Where the copy goes.")], *, config: Config = None) -> None:
-    """Copy the database as it stands; the trading process goes on meanwhile."""
-    deployed = deployed_from(config)
-    if deployed.database.exists():
-        # Whose database it is.
-        with rows_of(deployed):
-            pass
-    backup.back_up(deployed.database, file)
-    print(f"{file} is a whole copy, {file.stat().st_size:,} bytes.")
+def back_up(
+    file: Annotated[Path, Parameter(help="Where the copy goes.")],
+    *,
+    plain: Annotated[bool, Parameter(help="Not sealed: whoever has it reads everybody's books.")] = False,
+    config: Config = None,
+) -> None:
+    """Copy the database as it stands, sealed to the recovery key; the trading process goes on meanwhile."""
+    make_backup(deployed_from(config), file, plain=plain)
+    print(f"{file} is a whole copy, {'plain' if plain else 'sealed'}, {file.stat().st_size:,} bytes.")
 
 
 @store_app.command(name="restore")
@@ -44,60 +50,64 @@ def restore(
     file: Annotated[Path, Parameter(help="The copy.")],
     *,
     reason: Annotated[str | None, Parameter(help="Why; it is written down.")] = None,
+    recovery_key: Key = None,
     config: Config = None,
 ) -> None:
     """Put a copy in the database's place, and halt all entries until `resume --all`. The deployment's id is typed back."""
     deployed = deployed_from(config, damaged=True)
     wish = confirmed("restore", scope_of(deployed, everything=True, user=None, market=None), reason)
-    print(put_back(deployed, file, wish, getpass.getuser(), RealClock().now_ms()))
+    print(put_back(deployed, file, wish, getpass.getuser(), RealClock().now_ms(), recovery_key))
 
 
-def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int) -> str:
-    """Restore a copy; what is to be done next, in words. RunsAlready, BackupUnusable, WrongDatabase.
-
-    What the accounts did since is taken over from the venue at the next start; what people decided since (promotions, halts,
-    keys) from the database that is replaced, where it can be read. The instance is newer than any before, so that one that
-    still runs elsewhere stops when it sees its orders; and nothing is entered before a person knows that none does.
-    """
-    with only_one(deployed):
-        new, aside = (deployed.database.with_name(f"{word}-{now_ms}.sqlite") for word in ("restoring", "replaced"))
-        backup.unpack(file, new)
-        connection = open_store(new)
-        try:
-            rows = DatabaseDeployment(connection, deployed.deployment)
-            replaced = _replaced(deployed, rows.epoch)
-            newest = replaced[0] if replaced is not None else rows.epoch + UNKNOWN_INSTANCES
-            while rows.next_epoch() <= newest:
-                pass
-            if replaced is not None:
-                carry_newer(connection, replaced[1])
-            rows.halt(Halt(scope=wish.scope, since_ms=now_ms, by=by, reason=wish.reason), "restore")
-            epoch = rows.epoch
-        finally:
-            dispose(connection)
-        backup.replace(deployed.database, new, aside)
-    unknown = (
-        "" if replaced is not None else " Promotions, halts and keys are as they were then: burn what was burnt since."
-    )
-    return (
-        f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside.name}. Nothing is entered: see "
-        f"that no other instance runs, start, look at status, then resume --all.{unknown}"
-    )
+@store_app.command(name="drill")
+def drill(
+    backup: Annotated[Path, Parameter(help="A backup, or a folder: the newest one there.")],
+    *,
+    recovery_key: Key = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Restore a backup aside, check all of it, compare it with the live books; exit code 1 when something is wrong."""
+    found = store_check.drill(deployed_from(config), backup, recovery_key, RealClock().now_ms())
+    if json:
+        say(found)
+    else:
+        show(store_page(found.restored, f"{found.backup}, restored aside"))
+        print(f"{found.compared} accounts have the trial balance that the live books had then.")
+    store_check.refuse_faulty(found.restored)
 
 
-def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided] | None:
-    """The newest instance by the database that is replaced, and what people decided there; None where there is none, none
-    that can be read, or one that is younger than the backup: it began when the real one was lost."""
-    if not deployed.database.exists():
-        return None
-    try:
-        connection = open_store(deployed.database)
-    except TradepoolError:
-        return None
-    try:
-        epoch = DatabaseDeployment(connection, deployed.deployment).epoch
-        return (epoch, decided_in(connection)) if epoch >= backup_epoch else None
-    except (DBAPIError, StoreUnusable):
-        return None
-    finally:
-        dispose(connection)
+@store_app.command(name="verify")
+def verify(*, json: Json = False, config: Config = None) -> None:
+    """Check schema, instances, journal, ledger, audit and snapshots; exit code 1 when something is wrong."""
+    deployed = deployed_from(config)
+    found = store_check.check_place(deployed, deployed.database)
+    if json:
+        say(found)
+    else:
+        show(store_page(found))
+    store_check.refuse_faulty(found)
+
+
+@store_app.command(name="migrate")
+def migrate(*, config: Config = None) -> None:
+    """Bring the schema up to date, or make it; every command that opens the database does so too."""
+    print(store_move.migrate(deployed_from(config)))
+
+
+@store_app.command(name="move")
+def move(
+    *,
+    to: Annotated[str, Parameter(help="postgresql://role@host/name (no password), or sqlite.")],
+    config: Config = None,
+) -> None:
+    """Move the books to another database, compared row by row; the old ones stay, marked. Trading has to be stopped."""
+    said = store_move.move(deployed_from(config), to, RealClock().now_ms(), _told)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    print(said)
+
+
+def _told(table: str, rows: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{table}: {rows:,} rows\x1b[K", end="", file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tests.adapters.database.test_store import record
 from tests.nouns import ACCOUNT, BTC
 from tests.tampering import by_sql
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.adapters.database.journal import DamagedJournal, DatabaseJournal
 from tradepool.domain.ids import AccountId
 
@@ -20,9 +20,9 @@ OTHER = AccountId("b" * 32)
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
+def connection(place: Place) -> Iterator[Connection]:
     """Three events of one account and one of another."""
-    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    opened = open_store(place, "NORMAL")
     journal = DatabaseJournal(opened)
     for sequence in (1, 2, 3):
         journal.write(record(sequence))
@@ -62,7 +62,7 @@ def test_rows_from_before_they_had_a_digest_are_read(connection: Connection) -> 
     assert [number for number, _, _ in DatabaseJournal(connection).read(ACCOUNT.id)] == [1, 2, 3]
 
 
-def test_a_damaged_page_is_named_too(connection: Connection, tmp_path: Path) -> None:
+def test_a_damaged_page_is_named_too(tmp_path: Path) -> None:
     """Not the rows but what holds them."""
     path = tmp_path / "u.sqlite"
     opened = open_store(path, "NORMAL")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import Place, dispose, open_store
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.event import StreamRestored
 from tradepool.domain.ids import AccountId
@@ -21,9 +20,9 @@ def record(sequence: int) -> Record:
     return Record(account=ANN, sequence=sequence, as_of_ms=0, event=StreamRestored(time_ms=sequence))
 
 
-def test_an_older_instance_writes_nothing_more(tmp_path: Path) -> None:
+def test_an_older_instance_writes_nothing_more(place: Place) -> None:
     deployment = Deployment(id="aaaaaaaa", kind=Kind.PRACTICE)
-    old, new = (open_store(tmp_path / "a.sqlite") for _ in range(2))
+    old, new = (open_store(place) for _ in range(2))
     DatabaseDeployment(old, deployment)
     sleeping = FencedJournal(old, 0)
     sleeping.write(record(1))
@@ -37,11 +36,11 @@ def test_an_older_instance_writes_nothing_more(tmp_path: Path) -> None:
         dispose(connection)
 
 
-def test_those_that_take_over_at_once_are_instances_of_their_own(tmp_path: Path) -> None:
+def test_those_that_take_over_at_once_are_instances_of_their_own(place: Place) -> None:
     """The number is the one that was written, not one that is read after it."""
     deployment, count = Deployment(id="aaaaaaaa", kind=Kind.PRACTICE), 50
 
-    connections = [open_store(tmp_path / "a.sqlite", "NORMAL") for _ in range(3)]
+    connections = [open_store(place, "NORMAL") for _ in range(3)]
     instances = [DatabaseDeployment(connection, deployment) for connection in connections]
 
     def take_over(rows: DatabaseDeployment) -> list[int]:

@@ -8,22 +8,24 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, UniqueConstraint, inspect, select
+from sqlalchemy import Connection, UniqueConstraint, event, inspect, select
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
+from tests.postgres_kit import Postgres
 from tests.tampering import by_sql
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.codec import UnknownEvent
-from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
+from tradepool.adapters.database.engine import Place, StoreTooNew, StoreUnusable, Sync, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import OrderFilled
-from tradepool.domain.ids import FillId, StrategyId, client_order_id
+from tradepool.domain.ids import AccountId, FillId, StrategyId, client_order_id
 from tradepool.domain.order import Refusal
 from tradepool.ports.journal import Checkpoint, Record
 
@@ -31,11 +33,32 @@ WRITTEN = (tables.event, tables.order_intent, tables.ledger_entry, tables.transf
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    """A fresh store."""
+def connection(place: Place) -> Iterator[Connection]:
+    """A fresh store, of either kind."""
+    opened = open_store(place, "NORMAL")
+    yield opened
+    dispose(opened)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Connection]:
+    """A fresh one in a file, for what only a file does."""
     opened = open_store(tmp_path / "t.sqlite", "NORMAL")
     yield opened
     dispose(opened)
+
+
+def refuse_inserts(connection: Connection, table: str) -> None:
+    """From now on the database refuses whatever is put into a table."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"create trigger no before insert on {table} begin select raise(abort, 'no'); end")
+    else:
+        connection.exec_driver_sql(
+            "create function no() returns trigger language plpgsql as $$ begin "
+            "raise exception using errcode = 'integrity_constraint_violation', message = 'no'; end $$"
+        )
+        connection.exec_driver_sql(f"create trigger no before insert on {table} execute function no()")
+    connection.commit()
 
 
 def record(sequence: int = 1, **changes: object) -> Record:
@@ -61,7 +84,7 @@ def counts(connection: Connection) -> list[int]:
 
 
 def test_the_migrations_make_the_tables_that_the_code_names(connection: Connection) -> None:
-    """Columns, keys, indexes, constraints; and every table is STRICT, so that SQLite holds to the types."""
+    """Columns, keys, indexes, constraints; and every table is STRICT, so that SQLite holds to the types as a server does."""
     assert compare_metadata(MigrationContext.configure(connection), tables.METADATA) == []
     found = inspect(connection)
     assert set(found.get_table_names()) == {*tables.METADATA.tables, "alembic_version"}
@@ -73,16 +96,19 @@ def test_the_migrations_make_the_tables_that_the_code_names(connection: Connecti
         unique = {tuple(u["column_names"]) for u in found.get_unique_constraints(table.name)}
         named = {tuple(u.columns.keys()) for u in table.constraints if isinstance(u, UniqueConstraint)}
         assert named <= unique
-        made = connection.exec_driver_sql("select sql from sqlite_master where name = ?", (table.name,)).scalar_one()
-        assert made.rstrip().endswith("STRICT")
+        if connection.dialect.name == "sqlite":
+            made = connection.exec_driver_sql(
+                "select sql from sqlite_master where name = ?", (table.name,)
+            ).scalar_one()
+            assert made.rstrip().endswith("STRICT")
 
 
-def test_a_record_comes_back_and_a_store_opens_twice(tmp_path: Path) -> None:
+def test_a_record_comes_back_and_a_store_opens_twice(place: Place) -> None:
     for sequence in (1, 2):
-        opened = open_store(tmp_path / "t.sqlite")
+        opened = open_store(place)
         DatabaseJournal(opened).write(record(sequence))
         dispose(opened)
-    opened = open_store(tmp_path / "t.sqlite")
+    opened = open_store(place)
     journal, books = DatabaseJournal(opened), DatabaseBooks(opened)
     assert list(journal.read(ACCOUNT.id)) == [(n, MINUTE_MS, record(n).event) for n in (1, 2)]
     assert journal.intents(ACCOUNT.id) == [intent for n in (1, 2) for intent in record(n).intents]
@@ -94,12 +120,11 @@ def test_a_record_comes_back_and_a_store_opens_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["order_intent", "ledger_entry", "transfer", "refusal"])
 def test_a_record_is_written_whole_or_not_at_all(connection: Connection, table: str) -> None:
     """Whichever of its writes fails; and the next record does not bring the half one with it."""
-    connection.exec_driver_sql(f"create trigger no before insert on {table} begin select raise(abort, 'no'); end")
-    connection.commit()
+    refuse_inserts(connection, table)
     journal = DatabaseJournal(connection)
     with pytest.raises(BrokenLaw, match="no"):
         journal.write(record())
-    connection.exec_driver_sql("drop trigger no")
+    connection.exec_driver_sql("drop trigger no" + ("" if connection.dialect.name == "sqlite" else f" on {table}"))
     connection.commit()
     assert counts(connection) == [0, 0, 0, 0, 0]
     journal.write(record(1))
@@ -126,7 +151,76 @@ def test_a_number_is_written_once(connection: Connection) -> None:
     assert counts(connection)[:2] == [1, 1]
 
 
-def test_a_full_disk_is_named_and_nothing_is_half_written(connection: Connection) -> None:
+@pytest.fixture
+def far(postgres: Postgres) -> Iterator[Connection]:
+    """A fresh one on a server, for what only a server does."""
+    made = postgres.new()
+    opened = open_store(made, "NORMAL")
+    yield opened
+    dispose(opened)
+    postgres.drop(made)
+
+
+def cut(connection: Connection, postgres: Postgres, times: int, *, committed: bool) -> None:
+    """The connection breaks as the next transactions commit; whether the server has carried them out by then."""
+
+    left = times
+
+    def break_off(committing: Connection) -> None:
+        nonlocal left
+        raw = committing.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        if not left:
+            return
+        left -= 1
+        if committed:
+            raw.commit()
+            # Or the driver would know that there is nothing left to commit.
+            raw.execute("select 1")
+        postgres.run(f"select pg_terminate_backend({raw.info.backend_pid}, 5000)")
+
+    event.listen(connection.engine, "commit", break_off)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_whose_answer_was_lost_is_found_or_done_again(
+    far: Connection, postgres: Postgres, committed: bool
+) -> None:
+    """At once, or when it is offered again, together or one by one; nothing else that is there already is taken for it."""
+    journal = DatabaseJournal(far)
+    others = [replace(record(n, entries=[], intents=[], refusals=[]), account=AccountId("b" * 32)) for n in (1, 2)]
+    cut(far, postgres, 1, committed=committed)
+    journal.write_all([record(1), others[0]])
+    assert counts(far)[:3] == [2, 1, 1]
+    cut(far, postgres, 2, committed=committed)
+    with pytest.raises(StoreUnusable, match="connection"):
+        journal.write_all([record(2), others[1]])
+    for each in (record(2), others[1]):
+        journal.write(each)
+    assert counts(far)[:3] == [4, 2, 2]
+    for each in (record(1), *others):
+        with pytest.raises(BrokenLaw, match="written once"):
+            journal.write(each)
+    cut(far, postgres, 2, committed=True)
+    with pytest.raises(StoreUnusable, match="connection"):
+        journal.write(record(3))
+    with pytest.raises(BrokenLaw, match="written once"):
+        journal.write(replace(record(3, entries=[], intents=[]), as_of_ms=0))
+
+
+def test_a_server_that_is_away_is_no_damaged_journal(far: Connection, postgres: Postgres) -> None:
+    journal = DatabaseJournal(far)
+    journal.write(record(1))
+    (pid,) = far.exec_driver_sql("select pg_backend_pid()").one()
+    far.rollback()
+    postgres.run(f"select pg_terminate_backend({pid}, 5000)")
+    with pytest.raises(StoreUnusable, match="connection"):
+        list(journal.read(ACCOUNT.id))
+    assert len(list(journal.read(ACCOUNT.id))) == 1
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_written(embedded: Connection) -> None:
+    connection = embedded
     journal = DatabaseJournal(connection)
     pages = connection.exec_driver_sql("pragma page_count").scalar()
     connection.exec_driver_sql(f"pragma max_page_count = {pages}")
@@ -196,18 +290,19 @@ def test_a_store_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
         open_store(tmp_path / "nowhere" / "t.sqlite")
 
 
-def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    opened = open_store(tmp_path / "t.sqlite")
+def test_a_store_of_a_newer_version_is_left_alone(place: Place) -> None:
+    opened = open_store(place)
     opened.exec_driver_sql("update alembic_version set version_num = '9999'")
     opened.commit()
     dispose(opened)
     with pytest.raises(StoreTooNew, match="upgrade"):
-        open_store(tmp_path / "t.sqlite")
+        open_store(place)
 
 
 def test_money_is_text_in_the_store(connection: Connection) -> None:
     """No float touches it, however small."""
     filled = fill(price=Decimal("0.01"), quantity=Decimal("0.00001"), fee=Decimal("1e-8"))
     DatabaseJournal(connection).write(record(entries=[fill_entry(filled, BTC)]))
-    amounts = connection.exec_driver_sql("select amount, typeof(amount) from transfer order by position").all()
+    typeof = "typeof(amount)" if connection.dialect.name == "sqlite" else "cast(pg_typeof(amount) as text)"
+    amounts = connection.exec_driver_sql(f"select amount, {typeof} from transfer order by position").all()
     assert [tuple(row) for row in amounts] == [("0.00001", "text"), ("0.00000010", "text"), ("0.00000001", "text")]

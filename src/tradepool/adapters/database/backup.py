@@ -1,16 +1,20 @@
-"""A copy of the database while it is written to, by SQLite's own online backup; and a database made from such a copy."""
+"""A copy of a store while it is written to, as one SQLite file whatever the store is; and a store made from such a copy.
+
+A file is copied by SQLite's own online backup, a server row by row, as of one moment.
+"""
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pysqlite3
 
-from tradepool.adapters.database.engine import make_private
+from tradepool.adapters.database.aside import WRITTEN_BESIDE, replace, schema_of
+from tradepool.adapters.database.copying import copy_rows, of_one_moment
+from tradepool.adapters.database.engine import Place, Server, dispose, make_private, open_store, transaction
 from tradepool.domain.errors import InvalidInput, TradepoolError
-
-WRITTEN_BESIDE = ("", "-wal", "-shm")
 
 
 class BackupExists(InvalidInput):
@@ -25,26 +29,55 @@ class BackupUnusable(TradepoolError):
     """{path} is no whole copy of a database: {why}; use another backup. Nothing was changed."""
 
 
-def back_up(database: Path, copy: Path) -> None:
-    """Write a whole copy, of one moment; whoever trades goes on meanwhile. BackupExists, NoFolder, BackupUnusable.
+def back_up(place: Place, copy: Path) -> None:
+    """Write a whole copy, of one moment, as a SQLite file; whoever trades goes on meanwhile. BackupExists, NoFolder,
+    BackupUnusable, and for a server StoreUnusable.
 
     Only its owner can read it: it is everybody's books.
     """
+    refuse_unless_new(copy)
+    if not place.exists():
+        raise BackupUnusable(path=place, why="there is none")
+    make_private(copy)
+    if isinstance(place, Path):
+        _copy_pages(place, copy)
+    else:
+        _copy_server(place, copy)
+    check(copy)
+
+
+def refuse_unless_new(copy: Path) -> None:
+    """Raise BackupExists or NoFolder where nothing can be written."""
     if copy.exists():
         raise BackupExists(path=copy)
-    if not database.exists():
-        raise BackupUnusable(path=database, why="there is none")
     if not copy.parent.is_dir():
         raise NoFolder(path=copy.parent)
-    make_private(copy)
+
+
+def _copy_pages(database: Path, copy: Path) -> None:
     try:
         with closing(pysqlite3.connect(database)) as source, closing(pysqlite3.connect(copy)) as target:
             source.backup(target)
-            # One file, which needs no other beside it.
-            target.execute("pragma journal_mode=DELETE")
+            _alone(target)
     except pysqlite3.DatabaseError as error:
         raise BackupUnusable(path=copy, why=error) from error
-    check(copy)
+
+
+def _copy_server(server: Server, copy: Path) -> None:
+    source, target = open_store(server), open_store(copy)
+    try:
+        with of_one_moment(source), transaction(target):
+            copy_rows(source, target)
+    finally:
+        dispose(source)
+        dispose(target)
+    with closing(pysqlite3.connect(copy)) as whole:
+        _alone(whole)
+
+
+def _alone(copy: pysqlite3.Connection) -> None:
+    """One file, which needs no other beside it."""
+    copy.execute("pragma journal_mode=DELETE")
 
 
 def check(copy: Path) -> None:
@@ -70,10 +103,27 @@ def unpack(copy: Path, new: Path) -> None:
         source.backup(target)
 
 
-def replace(database: Path, new: Path, aside: Path) -> None:
-    """Put a new database in the place of one, which is moved aside. Nobody may have either open."""
-    for suffix in WRITTEN_BESIDE:
-        old = database.with_name(database.name + suffix)
-        if old.exists():
-            old.rename(aside.with_name(aside.name + suffix))
-    new.rename(database)
+@contextmanager
+def not_left_behind(new: Path) -> Iterator[None]:
+    """A database that was made on the way to something else is gone in the end, whatever happens."""
+    try:
+        yield
+    finally:
+        for suffix in WRITTEN_BESIDE:
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+
+
+def install(new: Path, place: Place, aside: str) -> str:
+    """Put a database in a store's place, which is put aside under a name; what that is called now. Nobody may have either
+    open. CopyDiffers, StoreUnusable."""
+    if isinstance(place, Path):
+        return replace(place, new, aside)
+    beside = place.with_schema(schema_of(f"new-{aside}"))
+    source, target = open_store(new), open_store(beside)
+    try:
+        with of_one_moment(source), transaction(target):
+            copy_rows(source, target)
+    finally:
+        dispose(source)
+        dispose(target)
+    return replace(place, beside, aside)

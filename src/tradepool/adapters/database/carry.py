@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
+from sqlalchemy import Connection, RowMapping, Table, delete, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
+from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.people_tables import invitation, register
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.adapters.database.sql import upsert
 from tradepool.ports.secrets import SealedSecret, WrappedKey
 
 # Consents and lists as they are now: what was withdrawn stays so, whatever an older copy says.
@@ -99,4 +101,5 @@ def _told(row: RowMapping) -> dict[str, object]:
 
 def _add(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
     if rows:
-        connection.execute(insert(table).prefix_with("OR REPLACE"), [dict(row) for row in rows])
+        connection.execute(upsert(table), [dict(row) for row in rows])
+        count_on(connection, table)

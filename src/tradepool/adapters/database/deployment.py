@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Executable, delete, func, insert, select, upd
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import audited
-from tradepool.adapters.database.engine import transaction
+from tradepool.adapters.database.engine import place_of, transaction
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.remembered import Remembered, wrote
+from tradepool.adapters.database.sql import upsert
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
@@ -22,9 +23,15 @@ from tradepool.domain.user import Account, User
 
 __all__ = ["DatabaseDeployment", "Deed", "FencedJournal", "Replaced", "WrongDatabase"]
 
+_EPOCH_HELD = select(tables.deployment.c.epoch).with_for_update(read=True)
+
 
 class WrongDatabase(TradepoolError):
     """The database {path} belongs to the {held_kind} deployment {held}, and the configuration is of the {kind} deployment {id}; correct deployment.folder: nothing was done with it."""
+
+
+class Moved(TradepoolError):
+    """The books in {path} were moved to {to} and go on there; write database = "{to}" under [deployment], or move them back from there (tradepool store move)."""
 
 
 class Replaced(TradepoolError):
@@ -35,21 +42,23 @@ class DatabaseDeployment:
     """The deployment's own rows; every call is one transaction. StoreUnusable when the database can't be used."""
 
     def __init__(self, connection: Connection, deployment: Deployment) -> None:
-        """Take an empty database for this deployment. Raises WrongDatabase for another one's."""
+        """Take an empty database for this deployment. Raises WrongDatabase for another one's, Moved for an old one."""
         self._connection = connection
         # Both are asked for before each entry.
         self._halts, self._epoch = Remembered(connection, self._load_halts), Remembered(connection, self._load_epoch)
         t = tables.deployment.c
-        held = connection.execute(select(t.id, t.kind)).first()
+        held = connection.execute(select(t.id, t.kind, t.moved_to)).first()
         connection.rollback()
         if held is None:
             row = {"id": deployment.id, "kind": deployment.kind.value, "world": "", "epoch": 0, "audited": 0}
             self._write(insert(tables.deployment).values(row))
         elif (held[0], Kind(held[1])) != (deployment.id, deployment.kind):
-            path = connection.engine.url.database
+            path = place_of(connection)
             raise WrongDatabase(
                 path=path, held=held[0], held_kind=held[1], id=deployment.id, kind=deployment.kind.value
             )
+        elif held[2]:
+            raise Moved(path=place_of(connection), to=held[2])
 
     def _write(self, *statements: Executable) -> None:
         with transaction(self._connection):
@@ -101,7 +110,7 @@ class DatabaseDeployment:
             number = int(self._connection.execute(select(func.coalesce(func.max(a.number), 0))).scalar_one()) + 1
             row = {"id": account, "user": user.id, "venue": venue, "number": number}
             person = {"id": user.id, "name": user.name, "role": user.role.value}
-            new = insert(tables.user).prefix_with("OR REPLACE").values(person)
+            new = upsert(tables.user).values(person)
             self._write(new, insert(tables.account).values(row))
         self._connection.rollback()
         return Account(id=account, user=UserId(user.id), venue=venue, number=number)
@@ -128,7 +137,7 @@ class DatabaseDeployment:
         row = {"kind": halt.scope.kind.value, "name": halt.scope.name, "since_ms": halt.since_ms}
         row |= {"by": halt.by, "reason": halt.reason}
         deed = Deed(time_ms=halt.since_ms, by=halt.by, what=what, scope=str(halt.scope), reason=halt.reason)
-        self._write(insert(tables.halt).prefix_with("OR REPLACE").values(row), self.audited(deed))
+        self._write(upsert(tables.halt).values(row), self.audited(deed))
 
     def lift(self, scope: Scope, deed: Deed) -> bool:
         """Lift a halt; whether there was one."""
@@ -165,6 +174,7 @@ class FencedJournal(DatabaseJournal):
 
     def fence(self) -> None:
         """Raise Replaced when there is a newer instance."""
-        newest = int(self._fenced.execute(select(tables.deployment.c.epoch)).scalar_one())
+        # SQLite's writers wait for each other. A server's would not: the row is held until this transaction ends.
+        newest = int(self._fenced.execute(_EPOCH_HELD).scalar_one())
         if newest != self._epoch:
             raise Replaced(newer=newest, epoch=self._epoch)

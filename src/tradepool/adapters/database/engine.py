@@ -1,21 +1,29 @@
-"""Opening the relational store: SQLite embedded, one writing connection, migrated to the newest schema."""
+"""Opening the relational store, SQLite embedded or PostgreSQL, migrated to the newest schema: one writing connection."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 import pysqlite3
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from tradepool.adapters.database import (
+    postgres,
+    sql,  # noqa: F401  # in force wherever a store is open
+)
 from tradepool.adapters.database.chain import SHA256, digest_of
+from tradepool.adapters.database.place import Place as Place
+from tradepool.adapters.database.place import Server as Server
+from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
 
@@ -28,39 +36,60 @@ class SqliteTooOld(TradepoolError):
 
 
 class StoreUnusable(TradepoolError):
-    """The database {path} can't be used: {why}; check that the folder is writable and the disk is not full."""
+    """The database {path} can't be used: {why}; check that the folder is writable and the disk is not full, or that the server is up."""
 
 
 class StoreTooNew(TradepoolError):
     """The database {path} was last opened by a newer version ({why}); upgrade tradepool."""
 
 
-def open_store(path: Path, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Connection:
-    """Open (or create) the database file and bring its schema up to date; the one connection that may write.
+def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Connection:
+    """Open (or create) the store and bring its schema up to date; the one connection that may write.
 
     `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
+    Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
     """
-    if pysqlite3.sqlite_version_info < SQLITE_MIN:
-        raise SqliteTooOld(version=pysqlite3.sqlite_version)
-    make_private(path)
-    engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
-    event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
-    try:
-        connection = engine.connect()
-        connection.info["actor"] = actor
-        _migrate(connection)
-    except DBAPIError as error:
-        engine.dispose()
-        raise StoreUnusable(path=path, why=error.orig) from error
-    except CommandError as error:
-        engine.dispose()
-        raise StoreTooNew(path=path, why=error) from error
+    engine = _sqlite(place, sync) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
+    # Kept with the engine: it outlives a connection that breaks.
+    engine.update_execution_options(tradepool_actor=actor, tradepool_place=place)
+    with ExitStack() as undone:
+        undone.callback(engine.dispose)
+        try:
+            connection = engine.connect()
+            undone.callback(connection.close)
+            if isinstance(place, Server):
+                _prepare_server(connection, place)
+            else:
+                _migrate(connection)
+            connection.commit()
+        except DBAPIError as error:
+            raise StoreUnusable(path=place, why=reason_of(error)) from error
+        except CommandError as error:
+            raise StoreTooNew(path=place, why=error) from error
+        undone.pop_all()
     return connection
+
+
+def place_of(connection: Connection) -> Place:
+    """Where it was opened."""
+    place = connection.engine.get_execution_options()["tradepool_place"]
+    assert isinstance(place, Path | Server)
+    return place
+
+
+def reason_of(error: DBAPIError) -> str:
+    """What the database said, in one line."""
+    return str(error.orig).partition("\n")[0]
+
+
+def lost(error: BaseException | None) -> bool:
+    """Whether a server's connection broke; the next statement is asked over a new one."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def actor_of(connection: Connection) -> Actor:
     """On whose behalf a connection reads and writes."""
-    actor = connection.info["actor"]
+    actor = connection.engine.get_execution_options()["tradepool_actor"]
     assert isinstance(actor, Actor)
     return actor
 
@@ -75,6 +104,15 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
+def _sqlite(path: Path, sync: Sync) -> Engine:
+    if pysqlite3.sqlite_version_info < SQLITE_MIN:
+        raise SqliteTooOld(version=pysqlite3.sqlite_version)
+    make_private(path)
+    engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
+    event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
+    return engine
+
+
 def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:
     raw.execute("pragma journal_mode=WAL")
     raw.execute(f"pragma synchronous={sync}")
@@ -84,12 +122,24 @@ def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:
     raw.create_function(SHA256, 1, digest_of, deterministic=True)
 
 
+def revision_of(connection: Connection) -> str:
+    """The newest change of the schema that a store has; "" for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _prepare_server(connection: Connection, server: Server) -> None:
+    postgres.prepare(connection, server)
+    before = revision_of(connection)
+    _migrate(connection)
+    if revision_of(connection) != before:
+        postgres.build_walls(connection, METADATA)
+
+
 def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    connection.commit()
 
 
 @contextmanager
@@ -99,7 +149,7 @@ def transaction(connection: Connection) -> Iterator[None]:
         yield
         connection.commit()
     except DBAPIError as error:
-        raise StoreUnusable(path=connection.engine.url.database, why=error.orig) from error
+        raise StoreUnusable(path=place_of(connection), why=reason_of(error)) from error
     finally:
         # Nothing, after a commit.
         connection.rollback()

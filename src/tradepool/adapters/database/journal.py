@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from zlib import crc32
 
@@ -18,7 +19,8 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import StoreUnusable, lost, place_of, reason_of
+from tradepool.adapters.database.sql import add_rows, json_text, upsert
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
 from tradepool.domain.event import SCHEMA, Event
@@ -38,7 +40,7 @@ _REFUSAL = insert(tables.refusal)
 _LAST_ENTRY = select(func.max(tables.ledger_entry.c.sequence)).where(
     tables.ledger_entry.c.account == bindparam("account")
 )
-_CHECKPOINT = insert(tables.checkpoint).prefix_with("OR REPLACE")
+_CHECKPOINT = upsert(tables.checkpoint)
 
 
 class DamagedJournal(TradepoolError):
@@ -52,28 +54,60 @@ class DatabaseJournal:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
         self._chains = Chains(connection)
+        # What may have been written, though nobody came to say so: a server's connection broke over it.
+        self._unsure: set[tuple[AccountId, int]] = set()
 
     def write(self, record: Record) -> None:
         """Commit one record; StoreUnusable, or BrokenLaw when it was written before: then nothing is changed."""
         self.write_all([record])
 
     def write_all(self, records: Sequence[Record]) -> None:
-        """Commit records of different accounts in one transaction; raises as `write` does, and then none is written."""
+        """Commit records of different accounts in one transaction; raises as `write` does, and then none is written, or,
+        where a server's connection broke over it, all may be: offered again, they are found."""
+        names = {(record.account, record.sequence) for record in records}
+        try:
+            self._insert_or_find(records, names)
+        except StoreUnusable as error:
+            if not lost(error.__cause__):
+                raise
+            # Its server may be there all the same: a new connection tells.
+            self._unsure |= names
+            self._insert_or_find(records, names)
+        self._unsure -= names
+
+    def _insert_or_find(self, records: Sequence[Record], names: set[tuple[AccountId, int]]) -> None:
+        try:
+            self._insert(records)
+        except BrokenLaw:
+            if not (names <= self._unsure and self._found(records)):
+                raise
+
+    def _found(self, records: Sequence[Record]) -> bool:
+        """Whether each event is there as it is, and no newer instance wrote it. What `fence` raises, StoreUnusable."""
+        t, there = tables.event.c, True
         with self._transaction():
-            run = self._connection.execute
-            run(_EVENT, [_event_row(record) for record in records])
+            for row in map(_event_row, records):
+                query = select(t.digest).where(t.account == row["account"], t.sequence == row["sequence"])
+                there = there and self._connection.execute(query).scalar() == row["digest"]
+            self.fence()
+        return there
+
+    def _insert(self, records: Sequence[Record]) -> None:
+        with self._transaction():
+            add = partial(add_rows, self._connection)
+            add(_EVENT, [_event_row(record) for record in records])
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
-                run(_INTENT, intents)
+                add(_INTENT, intents)
             # Linked only now: the event's insert has taken the write lock, so nobody else's link comes in between.
             linked = [self._chains.rows(record.sequence, entry) for record in records for entry in record.entries]
             if linked:
-                run(_ENTRY, [entry for entry, _ in linked])
+                add(_ENTRY, [entry for entry, _ in linked])
             if transfers := [row for _, moved in linked for row in moved]:
-                run(_TRANSFER, transfers)
+                add(_TRANSFER, transfers)
             if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
-                run(_TRADE, trades)
+                add(_TRADE, trades)
             if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:
-                run(_REFUSAL, refusals)
+                add(_REFUSAL, refusals)
             for record in records:
                 if record.snapshot is not None:
                     self._write_snapshot(record, encode(record.snapshot))
@@ -118,9 +152,9 @@ class DatabaseJournal:
             self._connection.commit()
             committed = True
         except IntegrityError as error:
-            raise BrokenLaw(law="everything is written once", facts=error.orig) from error
+            raise BrokenLaw(law="everything is written once", facts=reason_of(error)) from error
         except DBAPIError as error:
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         finally:
             if not committed:
                 self._connection.rollback()
@@ -135,7 +169,9 @@ class DatabaseJournal:
             rows = self._connection.execute(query.order_by(t.sequence)).all()
             booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
         except DatabaseError as error:
-            raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=error.orig) from error
+            if lost(error):
+                raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
+            raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=reason_of(error)) from error
         finally:
             self._connection.rollback()
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
@@ -163,8 +199,8 @@ class DatabaseJournal:
     def traded(self) -> set[tuple[AccountId, MarketId]]:
         """On which markets each account has ever ordered, as far as its intents can be read."""
         t = tables.order_intent.c
-        market = func.json_extract(t.body, "$.market")
-        rows = self._connection.execute(select(t.account, market).where(func.json_valid(t.body) == 1).distinct()).all()
+        market = json_text(t.body, "market")
+        rows = self._connection.execute(select(t.account, market).where(market.is_not(None)).distinct()).all()
         self._connection.rollback()
         return {(AccountId(account), MarketId(market)) for account, market in rows}
 

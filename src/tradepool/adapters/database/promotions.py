@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.ids import MandateId, StrategyId
 
@@ -75,4 +75,4 @@ class DatabasePromotions:
             self._connection.commit()
         except DBAPIError as error:
             self._connection.rollback()
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error

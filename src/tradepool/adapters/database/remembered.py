@@ -1,7 +1,8 @@
 """What a query found, kept until somebody has written since, in whatever process.
 
 SQLite counts for each connection what others have committed (`pragma data_version`, about a microsecond); what this
-connection writes to the same rows is counted beside it by who writes.
+connection writes to the same rows is counted beside it by who writes. A server counts nothing that could be read without
+asking it, so there the query itself is asked each time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from tradepool.adapters.database.engine import lost
 
 T = TypeVar("T")
 _OURS = "tradepool: own writes to the deployment's rows"
@@ -31,6 +35,8 @@ class Remembered(Generic[T]):
 
     def __call__(self) -> T:
         """What the rows say now."""
+        if self._connection.dialect.name != "sqlite":
+            return self._ask()
         raw = self._connection.connection.driver_connection
         assert raw is not None, "the connection is open"
         [others] = raw.execute("pragma data_version").fetchone()
@@ -38,3 +44,12 @@ class Remembered(Generic[T]):
         if version != self._version or self._value is None:
             self._value, self._version = self._load(), version
         return self._value
+
+    def _ask(self) -> T:
+        try:
+            return self._load()
+        except DBAPIError as error:
+            self._connection.rollback()
+            if not lost(error):
+                raise
+            return self._load()

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, delete, insert, select
+from sqlalchemy import Connection, Executable, Select, delete, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.codec import decode
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.remembered import wrote
+from tradepool.adapters.database.sql import unless_there, upsert
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Halt
 from tradepool.domain.ids import AccountId
@@ -38,7 +39,7 @@ class DatabaseRisk:
             self._connection.commit()
         except DBAPIError as error:
             self._connection.rollback()
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         # A halt is in force at once for who reads halts over this connection.
         wrote(self._connection)
 
@@ -46,7 +47,7 @@ class DatabaseRisk:
         try:
             return self._connection.execute(query).all()
         except DBAPIError as error:
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         finally:
             self._connection.rollback()
 
@@ -73,7 +74,7 @@ class DatabaseRisk:
         deed = Deed(
             time_ms=wish.since_ms, by=wish.by, what="risk set", scope=f"{wish.key}: {change}", reason=wish.reason
         )
-        self._write(insert(tables.risk_setting).prefix_with("OR REPLACE").values(told), audited(deed))
+        self._write(upsert(tables.risk_setting).values(told), audited(deed))
 
     def forget(self, key: str, deed: Deed) -> None:
         """The configuration's value of a limit holds again."""
@@ -83,7 +84,7 @@ class DatabaseRisk:
     def resume(self, scope: str, keys: Sequence[str], deed: Deed) -> None:
         """Let a scope trade on: what was reached there (`keys`) is over, and its losses are measured anew."""
         t = tables.risk_trip.c
-        asked = insert(tables.risk_resumed).prefix_with("OR REPLACE").values(scope=scope)
+        asked = upsert(tables.risk_resumed).values(scope=scope)
         forgotten = delete(tables.risk_peak).where(tables.risk_peak.c.key == f"{scope}.drawdown_max")
         self._write(delete(tables.risk_trip).where(t.key.in_(keys)), forgotten, asked, audited(deed))
 
@@ -113,7 +114,7 @@ class DatabaseRisk:
         """A limit was reached."""
         row = {"key": trip.key, "user": trip.user, "action": trip.action.value, "since_ms": trip.since_ms}
         row |= {"until_ms": trip.until_ms, "note": trip.note}
-        self._write(insert(tables.risk_trip).prefix_with("OR REPLACE").values(row))
+        self._write(upsert(tables.risk_trip).values(row))
 
     def peaks(self) -> dict[tuple[str, str], Decimal]:
         """What accounts had gained when their scope was highest, by limit and account."""
@@ -124,14 +125,14 @@ class DatabaseRisk:
     def save_peaks(self, peaks: Mapping[tuple[str, str], Decimal]) -> None:
         """Scopes have never been higher."""
         rows = [{"key": key, "account": account, "gained": str(gain)} for (key, account), gain in peaks.items()]
-        self._write(insert(tables.risk_peak).prefix_with("OR REPLACE").values(rows))
+        self._write(upsert(tables.risk_peak).values(rows))
 
     def halt(self, halt: Halt) -> None:
         """Halt a scope, until a person lifts it; audited as the platform's own deed. A person's halt stays as it is."""
         row = {"kind": halt.scope.kind.value, "name": halt.scope.name, "since_ms": halt.since_ms}
         row |= {"by": halt.by, "reason": halt.reason}
         deed = Deed(time_ms=halt.since_ms, by=halt.by, what="halt", scope=str(halt.scope), reason=halt.reason)
-        self._write(insert(tables.halt).prefix_with("OR IGNORE").values(row), audited(deed))
+        self._write(unless_there(tables.halt).values(row), audited(deed))
 
     def entries_since(self, account: AccountId, time_ms: int) -> list[OrderRequest]:
         """Entries of an account that were decided after then; those the gate refused are among them."""

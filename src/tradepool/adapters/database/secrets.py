@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, delete, insert, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.engine import transaction
+from tradepool.adapters.database.engine import place_of, transaction
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
+
+# Said before a change, as its lock, and after it. SQLite overwrites deleted bytes, in this connection at least: an old key
+# must not be found on the disk. A server keeps old rows until it vacuums, and in its own backups for as long as those last.
+_SQLITE = "pragma secure_delete=ON", "BEGIN IMMEDIATE", "pragma wal_checkpoint(TRUNCATE)"
+_SERVER = "", "LOCK TABLE secret, data_key IN EXCLUSIVE MODE", ""
 
 
 class StillOnDisk(TradepoolError):
@@ -59,20 +64,28 @@ class DatabaseSecrets:
     def changing(self) -> Iterator[None]:
         """One transaction, begun with the write lock. Raises StoreUnusable when the database can't be used; StillOnDisk, with
         all done, when what was replaced could not be overwritten."""
-        # Deleted bytes are overwritten, in this connection at least: an old key must not be found on the disk.
-        self._connection.exec_driver_sql("pragma secure_delete=ON")
-        self._connection.rollback()
+        sqlite = self._connection.dialect.name == "sqlite"
+        before, lock, after = _SQLITE if sqlite else _SERVER
+        self._say(before)
         try:
             with transaction(self._connection):
-                self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._connection.exec_driver_sql(lock)
                 self._changing = True
                 yield
         finally:
             self._changing = False
-        busy, *_ = self._connection.exec_driver_sql("pragma wal_checkpoint(TRUNCATE)").one()
+        busy = self._say(after)
+        if sqlite and busy:
+            raise StillOnDisk(path=place_of(self._connection))
+
+    def _say(self, statement: str) -> int:
+        """The first number of the answer; 0 where nothing is asked or answered."""
+        if not statement:
+            return 0
+        said = self._connection.exec_driver_sql(statement)
+        first = said.first() if said.returns_rows else None
         self._connection.rollback()
-        if busy:
-            raise StillOnDisk(path=self._connection.engine.url.database)
+        return int(first[0]) if first else 0
 
     def replace(self, keys: Sequence[WrappedKey], secrets: Sequence[SealedSecret]) -> None:
         """Make these the only ones there are, within `changing`."""

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import StoreUnusable
+from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.remembered import Remembered, wrote
 from tradepool.core.risk.suspension import Suspension, Trouble
 from tradepool.domain.ids import MarketId
@@ -86,7 +86,7 @@ class DatabaseSuspensions:
             self._connection.commit()
         except DBAPIError as error:
             self._connection.rollback()
-            raise StoreUnusable(path=self._connection.engine.url.database, why=error.orig) from error
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         finally:
             wrote(self._connection)
 

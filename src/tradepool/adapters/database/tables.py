@@ -155,6 +155,8 @@ deployment = Table(
     Column("kind", Text, nullable=False),
     Column("world", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
+    # Where the books went on, once they were moved; "" while they are here.
+    Column("moved_to", Text, nullable=False, server_default=""),
     # How many deeds were ever audited; the database itself counts them.
     Column("audited", Integer, nullable=False),
     sqlite_strict=True,

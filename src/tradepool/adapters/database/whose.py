@@ -9,13 +9,14 @@ from urllib.parse import quote
 import pysqlite3
 
 from tradepool.adapters.database.deployment import WrongDatabase
+from tradepool.adapters.database.place import Place
 from tradepool.domain.deployment import Deployment
 
 
-def refuse_foreign(path: Path, deployment: Deployment) -> None:
-    """Raise WrongDatabase for a file that another deployment has taken. One that is not there, that nobody has taken or that
-    can't be read is left to whoever opens it."""
-    if not path.is_file():
+def refuse_foreign(path: Place, deployment: Deployment) -> None:
+    """Raise WrongDatabase for a file that another deployment has taken. A server, and a file that is not there, that nobody
+    has taken or that can't be read, are left to whoever opens them."""
+    if not isinstance(path, Path) or not path.is_file():
         return
     held = _holder(path)
     if held is not None and held != (deployment.id, deployment.kind.value):

@@ -105,6 +105,11 @@ class Fold:
         account.as_of_ms = max(account.as_of_ms, as_of_ms)
         return entries_of(account, event, commands)
 
+    @property
+    def account(self) -> Account | None:
+        """As the events so far left it; None before the first mandate."""
+        return self._account
+
     def _begun(self, event: MandateChanged) -> Account:
         """The account under its first mandate, which has heard what came before."""
         seen = _seen(self._before)

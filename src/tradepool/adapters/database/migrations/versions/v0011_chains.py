@@ -14,7 +14,7 @@ from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
 from tradepool.domain.deed import Deed
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 APPENDED = ("ledger_entry", "transfer", "audit", "event")
 ENTRIES = "select id, account, sequence, time_ms, reference from ledger_entry order by account, sequence, id"
@@ -65,12 +65,16 @@ def _chain_deeds(connection: sa.Connection) -> None:
 # here from another store has its number and its digest.
 LINK = """
 create function audit_links() returns trigger language plpgsql as $$
+declare who text := current_setting('tradepool.actor', true);
 begin
   if new.id = 0 then
     perform pg_advisory_xact_lock(6011);
+    -- The chain is over everybody's deeds, whoever's this one is (`walls`).
+    perform set_config('tradepool.actor', 'all', true);
     new.id := (select coalesce(max(id), 0) + 1 from audit);
     new.digest := encode(sha256(convert_to(
       coalesce((select digest from audit order by id desc limit 1), '') || new.digest, 'UTF8')), 'hex');
+    perform set_config('tradepool.actor', who, true);
   end if;
   return new;
 end $$"""
@@ -98,7 +102,12 @@ def _triggers(dialect: str) -> Iterator[str]:
             yield f"create trigger {table}_no_{deed} before {deed} on {table} for each {each} execute function only_added()"
     yield LINK
     yield "create trigger audit_linked before insert on audit for each row execute function audit_links()"
-    yield f"create function audit_counts() returns trigger language plpgsql as $$ begin {counted}; return new; end $$"
+    yield (
+        "create function audit_counts() returns trigger language plpgsql as $$ "
+        "declare who text := current_setting('tradepool.actor', true); "
+        f"begin perform set_config('tradepool.actor', 'all', true); {counted}; "
+        "perform set_config('tradepool.actor', who, true); return new; end $$"
+    )
     yield "create trigger audit_counted after insert on audit for each row execute function audit_counts()"
 
 

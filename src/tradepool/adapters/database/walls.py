@@ -1,0 +1,105 @@
+"""Whose each row is: one line a table, and on PostgreSQL a wall of the database's own behind it (row-level security).
+
+The first wall is the code, which asks for one user's rows. The second one knows on whose behalf a connection asks (the
+setting `tradepool.actor`) and shows it nothing else: no setting, no rows. SQLite has no such thing; there it is the file
+that only its owner reads. A table that is not named here is the platform's alone; a test names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Table
+
+from tradepool.domain.actor import Actor
+
+SETTING = "tradepool.actor"
+ALL = "all"
+_WHO = f"coalesce(current_setting('{SETTING}', true), '')"
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """SQL conditions of the rows that a person sees, and of those that he may write: his own, none but his own."""
+
+    reads: str
+    writes: str = "false"
+
+
+def _user(column: str) -> str:
+    return f"'user:' || \"{column}\" = {_WHO}"
+
+
+def _own(condition: str) -> Wall:
+    return Wall(condition, condition)
+
+
+def _through(column: str, table: str) -> Wall:
+    """Rows of things that are in a table which is behind a wall itself."""
+    return _own(f'"{column}" IN (SELECT id FROM "{table}")')
+
+
+OF_USER, OF_ACCOUNT, OF_MANDATE = (
+    _own(_user("user")),
+    _through("account", "account"),
+    _through("mandate", "mandate"),
+)
+# What is the same for all may be read by all, on nobody's behalf by none.
+SHARED = Wall(f"{_WHO} <> ''")
+HOUSE = Wall("false")
+
+WALLS: Mapping[str, Wall] = {
+    "user": _own(_user("id")),
+    "account": OF_USER,
+    "mandate": OF_ACCOUNT,
+    "event": OF_ACCOUNT,
+    "snapshot": OF_ACCOUNT,
+    "order_intent": OF_ACCOUNT,
+    "ledger_entry": OF_ACCOUNT,
+    "transfer": OF_ACCOUNT,
+    "trade": OF_ACCOUNT,
+    "refusal": OF_ACCOUNT,
+    "checkpoint": SHARED,
+    "deployment": SHARED,
+    # What keeps everybody from entering may be read by all; whoever burns his key halts himself.
+    "halt": Wall(f"{_WHO} <> '' AND (\"kind\" <> 'user' OR {_user('name')})", f"\"kind\" = 'user' AND {_user('name')}"),
+    # What a person did himself; nobody writes in another's name.
+    "audit": _own(_user("by")),
+    "data_key": OF_USER,
+    "secret": OF_USER,
+    "settlement": OF_USER,
+    "risk_setting": Wall(
+        f"{_WHO} <> '' AND \"key\" LIKE 'platform.%' OR starts_with(\"key\", replace({_WHO}, ':', '.') || '.')"
+    ),
+    "risk_trip": OF_USER,
+    "risk_peak": OF_ACCOUNT,
+    "risk_resumed": HOUSE,
+    "suspension": SHARED,
+    "promotion": OF_MANDATE,
+    "register": OF_USER,
+    "invitation": OF_USER,
+    "recorded_price": SHARED,
+    "key_look": OF_ACCOUNT,
+    "pool_consent": OF_USER,
+    "pooled_trade": OF_USER,
+    "pool_tombstone": HOUSE,
+    "pool_secret": HOUSE,
+}
+
+
+def setting_of(actor: Actor) -> str:
+    """What `tradepool.actor` says for an actor; whoever sees all rows passes all walls."""
+    return ALL if actor.sees_all else f"user:{actor.user}"
+
+
+def statements(table: Table) -> Iterator[str]:
+    """SQL that builds a table's wall anew, for its owner too (FORCE): the role that trades also made the tables."""
+    wall, name = WALLS.get(table.name, HOUSE), f'"{table.name}"'
+    yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
+    yield f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"
+    policies = {"house": f"USING ({_WHO} = '{ALL}')"}
+    policies |= {"seen": f"FOR SELECT USING ({wall.reads})", "own": f"USING ({wall.writes})"}
+    for policy, rule in policies.items():
+        yield f"DROP POLICY IF EXISTS {policy} ON {name}"
+        yield f"CREATE POLICY {policy} ON {name} {rule}"

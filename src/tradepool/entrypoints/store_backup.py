@@ -1,0 +1,147 @@
+"""Backups of a deployment, sealed to its recovery key, and putting one back as a newer instance whose entries are halted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from tradepool.adapters.database import backup
+from tradepool.adapters.database.carry import Decided, carry_newer, decided_in
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.sealed_copy import (
+    NeedsRecoveryKey,
+    RecoveryPublic,
+    is_sealed,
+    make_recovery_key,
+    read_recovery_key,
+    seal,
+    unseal,
+)
+from tradepool.domain.deployment import Halt
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.emergency import Wish, rows_of
+from tradepool.entrypoints.running import only_one
+
+# Instances that may have begun since the backup, where the database that knows is gone.
+UNKNOWN_INSTANCES = 16
+
+
+class NoRecoveryKey(InvalidInput):
+    """Backups of this deployment have no recovery key: make one with tradepool store recovery-key FILE, or say --plain and guard the copy yourself: whoever has it reads everybody's books."""
+
+
+class RecoveryKeyInside(InvalidInput):
+    """The recovery key {path} would lie in {folder}, beside the books that its backups are of, and be lost with them; name a file elsewhere."""
+
+
+def make_key(deployed: Deployed, file: Path) -> str:
+    """Make a recovery key; what to do with its halves. RecoveryKeyInside, RecoveryKeyThere, NoFolder."""
+    if file.resolve().is_relative_to(deployed.folder.resolve()):
+        raise RecoveryKeyInside(path=file, folder=deployed.folder)
+    if not file.parent.is_dir():
+        raise backup.NoFolder(path=file.parent)
+    public = make_recovery_key(file)
+    return (
+        f"{file} opens backups: take it off this machine, and keep two of it. What seals them is no secret; write into "
+        f'{deployed.file}:\n\n[backup]\nrecovery_key = "{public}"'
+    )
+
+
+def make_backup(deployed: Deployed, file: Path, *, plain: bool = False) -> None:
+    """A whole copy of one moment; trading goes on. NoRecoveryKey, NotARecoveryKey, and what `backup.back_up` raises."""
+    told = deployed.settings.backup.recovery_key
+    if not told and not plain:
+        raise NoRecoveryKey
+    to = None if plain else RecoveryPublic.of(told)
+    backup.refuse_unless_new(file)
+    if deployed.database.exists():
+        # Whose database it is.
+        with rows_of(deployed):
+            pass
+    if to is None:
+        backup.back_up(deployed.database, file)
+        return
+    # What is not sealed yet stays in the deployment's own folder, wherever the backup goes.
+    copy = deployed.folder / f"{file.name}.unsealed"
+    copy.unlink(missing_ok=True)
+    try:
+        backup.back_up(deployed.database, copy)
+        seal(copy, file, to)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(file: Path, folder: Path, key: Path | None) -> Iterator[Path]:
+    """A backup as a plain copy in a folder, gone at the end; one that is not sealed as it is. BackupUnusable,
+    NeedsRecoveryKey, OtherRecoveryKey, and what reading the key raises."""
+    if not file.is_file():
+        raise backup.BackupUnusable(path=file, why="there is none")
+    if not is_sealed(file):
+        yield file
+        return
+    if key is None:
+        raise NeedsRecoveryKey(path=file)
+    copy = folder / f"{file.name}.unsealed"
+    try:
+        unseal(file, copy, read_recovery_key(key))
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, key: Path | None = None) -> str:
+    """Restore a copy; what is to be done next, in words. RunsAlready, BackupUnusable, WrongDatabase, and what
+    `opened` raises.
+
+    What the accounts did since is taken over from the venue at the next start; what people decided since (promotions, halts,
+    keys) from the database that is replaced, where it can be read. The instance is newer than any before, so that one that
+    still runs elsewhere stops when it sees its orders; and nothing is entered before a person knows that none does.
+    """
+    new = deployed.folder / f"restoring-{now_ms}.sqlite"
+    with only_one(deployed), backup.not_left_behind(new), opened(file, deployed.folder, key) as copy:
+        backup.unpack(copy, new)
+        connection = open_store(new)
+        try:
+            rows = DatabaseDeployment(connection, deployed.deployment)
+            replaced = _replaced(deployed, rows.epoch)
+            newest = replaced[0] if replaced is not None else rows.epoch + UNKNOWN_INSTANCES
+            while rows.next_epoch() <= newest:
+                pass
+            if replaced is not None:
+                carry_newer(connection, replaced[1])
+            rows.halt(Halt(scope=wish.scope, since_ms=now_ms, by=by, reason=wish.reason), "restore")
+            epoch = rows.epoch
+        finally:
+            dispose(connection)
+        aside = backup.install(new, deployed.database, f"replaced-{now_ms}")
+    unknown = (
+        "" if replaced is not None else " Promotions, halts and keys are as they were then: burn what was burnt since."
+    )
+    return (
+        f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside}. Nothing is entered: see "
+        f"that no other instance runs, start, look at status, then resume --all.{unknown}"
+    )
+
+
+def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided] | None:
+    """The newest instance by the database that is replaced, and what people decided there; None where there is none, none
+    that can be read, or one that is younger than the backup: it began when the real one was lost."""
+    if not deployed.database.exists():
+        return None
+    try:
+        connection = open_store(deployed.database)
+    except TradepoolError:
+        return None
+    try:
+        epoch = DatabaseDeployment(connection, deployed.deployment).epoch
+        return (epoch, decided_in(connection)) if epoch >= backup_epoch else None
+    except (DBAPIError, StoreUnusable):
+        return None
+    finally:
+        dispose(connection)

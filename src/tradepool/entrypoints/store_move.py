@@ -1,0 +1,75 @@
+"""Moving a deployment's books to another database, of either kind: copied, compared, and the old ones marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.aside import put_aside
+from tradepool.adapters.database.copying import copy_rows, held, mark_moved
+from tradepool.adapters.database.engine import Place, dispose, open_store, revision_of, transaction
+from tradepool.adapters.database.place import place_in
+from tradepool.domain.errors import InvalidInput
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.emergency import rows_of
+from tradepool.entrypoints.running import only_one
+
+Told = Callable[[str, int], None]
+
+
+class NothingToMove(InvalidInput):
+    """The books of this deployment are in {place}, {why}; nothing was moved."""
+
+
+def migrate(deployed: Deployed) -> str:
+    """Bring the database's schema up to date, or make it; what it is now. What opening it raises."""
+    with rows_of(deployed):
+        pass
+    connection = open_store(deployed.database)
+    try:
+        return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows."
+    finally:
+        dispose(connection)
+
+
+def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, rows: None) -> str:
+    """Copy all books to `sqlite` or a server's URL; what is to be done next, in words. Trading is stopped meanwhile.
+
+    Every row and every trial balance is compared before the copy counts. The old books stay as they are but for one mark: a
+    start on them is refused, and an instance that still writes to them is fenced off. RunsAlready, NothingToMove,
+    NotAPlace, NotEmpty, CopyDiffers, WrongDatabase, Moved, StoreUnusable.
+    """
+    place, target_place = deployed.database, place_in(deployed.folder, to)
+    if place == target_place:
+        raise NothingToMove(place=place, why="where they should go")
+    if not place.exists():
+        raise NothingToMove(place=place, why="which is not there yet")
+    with only_one(deployed), rows_of(deployed):
+        _make_room(deployed, target_place, now_ms)
+        source, target = open_store(place), open_store(target_place)
+        try:
+            with held(source):
+                with transaction(target):
+                    copy_rows(source, target, told)
+                mark_moved(source, to)
+        finally:
+            dispose(target)
+            dispose(source)
+    return (
+        f"The books are in {target_place} now, row for row as they were; {place} is left as it was, and no longer traded "
+        f'on. Write database = "{to}" under [deployment] in {deployed.file}, then start.'
+    )
+
+
+def _make_room(deployed: Deployed, place: Place, now_ms: int) -> None:
+    """Books of this deployment that have been moved away from there before are put aside."""
+    if not place.exists():
+        return
+    connection = open_store(place)
+    t = tables.deployment.c
+    held_there = connection.execute(select(t.id, t.moved_to)).first()
+    dispose(connection)
+    if held_there is not None and held_there.moved_to and held_there.id == deployed.deployment.id:
+        put_aside(place, f"moved-{now_ms}")

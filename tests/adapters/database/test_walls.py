@@ -1,0 +1,132 @@
+"""Row-level security of a real server: no actor, no rows; a user's connection sees and changes its own rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from tests.postgres_kit import Postgres
+from tests.store_rows import USERS, fill, row_of
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import audited
+from tradepool.adapters.database.engine import Server, actor_of, dispose, open_store, place_of
+from tradepool.adapters.database.postgres import NoWall
+from tradepool.adapters.database.tables import METADATA
+from tradepool.adapters.database.walls import HOUSE, SHARED, WALLS
+from tradepool.domain.actor import PLATFORM, Actor
+from tradepool.domain.deed import Deed
+from tradepool.domain.ids import UserId
+from tradepool.domain.user import Role
+
+ANN = Actor(UserId("ann"), Role.TRADER)
+
+
+@pytest.fixture(scope="module")
+def server(postgres: Postgres) -> Iterator[Server]:
+    """A store that holds rows of Ann and Bob in every table."""
+    made = postgres.new()
+    connection = open_store(made, "NORMAL")
+    fill(connection)
+    dispose(connection)
+    yield made
+    postgres.drop(made)
+
+
+@pytest.fixture
+def anns(server: Server) -> Iterator[Connection]:
+    """Ann's connection."""
+    connection = open_store(server, "NORMAL", ANN)
+    yield connection
+    dispose(connection)
+
+
+def seen(connection: Connection, table: Table) -> list[str]:
+    """The rows, as text."""
+    return [repr(tuple(row)) for row in connection.execute(select(table))]
+
+
+def test_every_table_says_whose_its_rows_are(server: Server) -> None:
+    """Whoever adds a table adds a line to `walls.WALLS`; until then its rows are the platform's alone."""
+    dispose(open_store(server))  # all tables are known then
+    assert {table.name for table in METADATA.sorted_tables} - set(WALLS) == set()
+
+
+def test_without_an_actor_there_are_no_rows(server: Server) -> None:
+    """Not even in tables that everybody may read, and not for the owner of the tables."""
+    parts = urlsplit(server.url)
+    folder = parts.query.removeprefix("host=")
+    with psycopg.connect(host=folder, user=parts.username, dbname=parts.path[1:]) as raw:
+        raw.execute(f"set search_path to {server.schema}")
+        for table in METADATA.sorted_tables:
+            (count,) = raw.execute(f'select count(*) from "{table.name}"').fetchone() or (None,)
+            assert count == 0, table.name
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), raw.transaction():
+                raw.execute(f'insert into "{table.name}" default values')
+
+
+def test_a_user_sees_no_row_of_another(anns: Connection) -> None:
+    assert actor_of(anns) == ANN
+    for table in METADATA.sorted_tables:
+        rows, wall = seen(anns, table), WALLS.get(table.name, HOUSE)
+        if wall is HOUSE:
+            assert rows == [], table.name
+        elif wall is not SHARED:
+            assert rows, table.name
+            assert not any("bob" in row for row in rows), table.name
+
+
+def test_a_house_role_and_the_platform_see_all(server: Server) -> None:
+    for actor in (PLATFORM, Actor(UserId("eva"), Role.OPERATOR)):
+        connection = open_store(server, "NORMAL", actor)
+        for table in METADATA.sorted_tables:
+            users = USERS[:1] if table.name == "deployment" else USERS
+            assert len(seen(connection, table)) == len(users), table.name
+        dispose(connection)
+
+
+def test_a_user_changes_no_row_of_another_and_none_that_are_shared(anns: Connection) -> None:
+    for table in METADATA.sorted_tables:
+        for column in [c for c in table.c if not c.primary_key and not c.foreign_keys][:1]:
+            try:
+                changed = anns.execute(update(table).values({column: row_of(table, "cara")[column.name]})).rowcount
+            except DBAPIError as error:
+                # Her own row may not become another's, and what is only ever added changes for nobody.
+                assert any(word in str(error) for word in ("row-level security", "only ever added")), error
+                changed = 0
+            assert changed <= (WALLS.get(table.name, HOUSE).writes != "false"), table.name
+            anns.rollback()
+        with pytest.raises(DBAPIError, match="row-level security"):
+            anns.execute(insert(table).values(row_of(table, "cara")))
+        anns.rollback()
+
+
+def test_a_user_audits_in_own_name_and_the_chain_goes_on_over_everybodys(anns: Connection) -> None:
+    anns.execute(audited(Deed(time_ms=1, by="ann", what="pause", scope="mandate ann-first", reason="holiday")))
+    assert [row.id for row in anns.execute(select(tables.audit).order_by(tables.audit.c.id))] == [1, 3]
+    with pytest.raises(DBAPIError, match="row-level security"):
+        anns.execute(audited(Deed(time_ms=1, by="bob", what="pause", scope="mandate bob-first", reason="fun")))
+    anns.rollback()
+
+
+def test_a_role_that_walls_do_not_hold_is_refused(postgres: Postgres, server: Server) -> None:
+    with pytest.raises(NoWall, match="role postgres passes by row-level security"):
+        open_store(postgres.server(postgres.name(server), role="postgres"))
+
+
+def test_a_connection_that_breaks_asks_for_the_same_actor_again(anns: Connection, postgres: Postgres) -> None:
+    """The next statement fails, the one after it finds a new connection, with the same wall."""
+    (pid,) = anns.exec_driver_sql("select pg_backend_pid()").one()
+    anns.rollback()
+    postgres.run(f"select pg_terminate_backend({pid}, 5000)")
+    with pytest.raises(DBAPIError):
+        seen(anns, METADATA.tables["event"])
+    assert (place_of(anns), actor_of(anns)) == (place_of(anns), ANN)
+    anns.rollback()
+    rows = seen(anns, METADATA.tables["event"])
+    assert len(rows) == 1
+    assert "ann" in rows[0]

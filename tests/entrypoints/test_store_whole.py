@@ -1,0 +1,204 @@
+"""Books that are backed up, drilled, verified and moved, on both kinds of stores, by the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.console import Console
+from tests.entrypoints.test_store import decide, decided
+from tests.ledger_kit import Life
+from tests.postgres_kit import Postgres
+from tests.tampering import by_sql
+from tradepool.adapters.database.backup import BackupUnusable
+from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Moved, Replaced
+from tradepool.adapters.database.engine import Place, dispose, open_store
+from tradepool.adapters.database.sealed_copy import HEAD_BYTES
+from tradepool.domain.deployment import Mode
+from tradepool.domain.event import InstanceBegan
+from tradepool.domain.ids import AccountId, UserId
+from tradepool.domain.user import Role, User
+from tradepool.entrypoints.deployment import Deployed, deployed_from
+from tradepool.entrypoints.running import books_of
+from tradepool.entrypoints.store_backup import opened
+
+ROUNDS = 60
+
+
+class Books:
+    """A deployment by its file, with books of two accounts in whichever place its configuration names."""
+
+    def __init__(self, folder: Path, console: Console, place: Place) -> None:
+        self.file, self.console = folder / "tradepool.toml", console
+        assert console("init", "--yes", "--file", self.file, "--folder", folder / "d").code == 0
+        if not isinstance(place, Path):
+            self.config(str(place))
+        self.deployed.folder.mkdir(exist_ok=True)
+        connection = open_store(self.deployed.database, "NORMAL")
+        rows = DatabaseDeployment(connection, self.deployed.deployment)
+        journal = FencedJournal(connection, rows.next_epoch())
+        for name, rounds in (("ann-main", ROUNDS), ("ben-main", 1)):
+            user = User(id=UserId(name[:3]), name=name[:3], role=Role.TRADER)
+            number = rows.account(user, AccountId(name), "binance").number
+            life = Life(journal, name, number, mark=self.deployed.deployment.mark)
+            life.actor.handle(InstanceBegan(time_ms=life.now_ms, epoch=1))
+            for _ in range(rounds):
+                life.round_trip()
+        dispose(connection)
+
+    def config(self, database: str) -> None:
+        """Name another database."""
+        text = re.sub(r"^database = .*\n", "", self.file.read_text(), flags=re.MULTILINE)
+        self.file.write_text(text.replace("[deployment]\n", f'[deployment]\ndatabase = "{database}"\n'))
+
+    @property
+    def deployed(self) -> Deployed:
+        """As configured now."""
+        return deployed_from(self.file)
+
+    def store(self, *arguments: object, code: int = 0) -> str:
+        """A command of `tradepool store`, which ends with that code; what it said."""
+        said = self.console("store", *arguments, "--config", self.file)
+        assert said.code == code, said
+        return said.err if code else said.out
+
+
+@pytest.fixture
+def books(tmp_path: Path, console: Console, place: Place) -> Books:
+    """On both kinds."""
+    return Books(tmp_path, console, place)
+
+
+def test_a_sealed_backup_is_drilled_and_put_back(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds no word of the books that could be read, and the master key not even sealed; a flipped byte is named."""
+    copy, key, master = tmp_path / "sealed", tmp_path / "recovery.key", tmp_path / "master.key"
+    assert "There is no folder" in books.store("recovery-key", tmp_path / "none" / "k", code=1)
+    assert "beside the books" in books.store("recovery-key", books.deployed.folder / "k", code=1)
+    assert "no recovery key" in books.store("backup", copy, code=1)
+    said = books.store("recovery-key", key)
+    books.file.write_text(
+        books.file.read_text() + said[said.index("[backup]") :] + f'[vault]\nmaster_key = "{master}"\n'
+    )
+    assert books.console("keys", "master", "--config", books.file).code == 0
+    books.store("backup", copy)
+    assert b"ann-main" not in copy.read_bytes()
+    with opened(copy, tmp_path, key) as plain:
+        assert b"ann-main" in plain.read_bytes()
+        assert master.read_text().strip().partition(":")[2].encode() not in plain.read_bytes()
+    assert [each.name for each in books.deployed.folder.glob("*unsealed*")] == []
+    assert "is sealed; name the file" in books.store("drill", copy, code=1)
+    found = json.loads(books.store("drill", copy, "--recovery-key", key, "--json"))
+    assert (found["sealed"], found["compared"], found["restored"]["faults"]) == (True, 2, [])
+    assert (found["restored"]["accounts"], found["restored"]["snapshots"]) == (2, 1)
+    assert [each.name for each in books.deployed.folder.glob("drill-*")] == []
+    damaged = bytearray(copy.read_bytes())
+    damaged[HEAD_BYTES + 5_000] ^= 1
+    (tmp_path / "damaged").write_bytes(damaged)
+    refused = books.store("drill", tmp_path / "damaged", "--recovery-key", key, code=1)
+    assert "its bytes are not those that were written" in refused
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{books.deployed.deployment.id}\n"))
+    said = books.store("restore", copy, "--recovery-key", key, "--reason", "drill")
+    assert "as instance 2" in said
+    assert json.loads(books.store("verify", "--json"))["faults"] == []
+
+
+def test_a_drill_takes_the_newest_of_a_folder_and_compares_it(books: Books, tmp_path: Path) -> None:
+    """Books that were rewritten since are not those of the backup."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    assert "no file in it" in books.store("drill", folder, code=1)
+    books.store("backup", folder / "one", "--plain")
+    assert "Nothing is wrong" in books.store("drill", folder)
+    connection = open_store(books.deployed.database)
+    by_sql(connection, "update transfer set amount = '11' where position = 0 and account = 'ann-main'")
+    dispose(connection)
+    assert "ann-main has another trial balance" in books.store("drill", folder, code=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "update transfer set amount = '9' where account = 'ben-main' and position = 1 and code = 'bought'",
+            "ben-main",
+        ),
+        ("update snapshot set body = '{}'", "snapshot ann-main .* is not as it was written"),
+        ("update deployment set epoch = 0", "event ann-main 4 is of instance 1"),
+    ],
+)
+def test_what_is_not_as_it_was_written_is_named(books: Books, change: str, told: str) -> None:
+    assert "Nothing is wrong" in books.store("verify")
+    connection = open_store(books.deployed.database)
+    by_sql(connection, change)
+    dispose(connection)
+    assert re.search(told, books.store("verify", code=1))
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_books_move_there_and_back(books: Books, postgres: Postgres) -> None:
+    """The old ones are marked: nothing starts on them, and an instance that is still at them writes no more."""
+    server = postgres.new()
+    before = books.store("verify", "--json")
+    old = books.deployed
+    connection = open_store(old.database)
+    sleeping = FencedJournal(connection, 1)
+    assert "postgresql" in books.store("migrate") or "newest this version knows" in books.store("migrate")
+    assert "which is where" not in books.store("move", "--to", "sqlite", code=1)
+    assert "a password does not belong" in books.store("move", "--to", "postgresql://a:b@h/x", code=1)
+    said = books.store("move", "--to", server)
+    assert f'Write database = "{server}"' in said
+    with pytest.raises(Moved, match=re.escape(f"were moved to {server} and go on there")):
+        DatabaseDeployment(connection, old.deployment)
+    with pytest.raises(Replaced):
+        Life(sleeping, "cara-main", 9)
+    dispose(connection)
+    assert "were moved to" in books.store("move", "--to", server, code=1)
+    books.config(str(server))
+    moved = json.loads(books.store("verify", "--json"))
+    assert moved["rows"] == json.loads(before)["rows"]
+    assert moved["faults"] == []
+    assert "holds" in books.store("move", "--to", postgres_of_another(postgres), code=1)
+    books.store("move", "--to", "sqlite")
+    books.config("sqlite")
+    assert json.loads(books.store("verify", "--json"))["rows"] == moved["rows"]
+    assert len(list(books.deployed.folder.glob("moved-*.sqlite"))) == 1
+    postgres.drop(server)
+
+
+def postgres_of_another(postgres: Postgres) -> str:
+    """A place that holds something already."""
+    made = postgres.new()
+    connection = open_store(made)
+    connection.exec_driver_sql("insert into \"user\" values ('u', 'u', 'trader')")
+    connection.commit()
+    dispose(connection)
+    return str(made)
+
+
+def test_what_people_decided_outlives_a_restore_and_a_new_world(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promotions, halts, limits and keys, as rows of either kind of store."""
+    decide(books.deployed, Mode.LIVE, "ann", "burnt")
+    books.store("backup", tmp_path / "b", "--plain")
+    decide(books.deployed, Mode.SHADOW, "ben", "new")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{books.deployed.deployment.id}\n"))
+    books.store("restore", tmp_path / "b", "--reason", "r")
+    modes, halts, keys = decided(books.deployed)
+    assert (modes, keys) == ([Mode.LIVE, Mode.SHADOW], ["new"])
+    assert set(halts) == {"ann", "ben", books.deployed.deployment.id}
+    for world in ("first", "second"):
+        dispose(books_of(books.deployed, world))
+    assert decided(books.deployed)[:2] == (modes, halts)
+    decide(books.deployed, Mode.CANARY, "ann", "k")
+    assert decided(books.deployed)[0] == [*modes, Mode.CANARY]
+    assert json.loads(books.store("verify", "--json"))["accounts"] == 0
+
+
+def test_no_file_is_no_backup(books: Books, tmp_path: Path) -> None:
+    with pytest.raises(BackupUnusable, match="there is none"), opened(tmp_path / "none", tmp_path, None):
+        raise AssertionError
