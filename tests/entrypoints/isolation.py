@@ -25,6 +25,12 @@ SAID = {
     "what": ["BTC/USDT"],
     "cash": ["USDT=1"],
     "terms": ["--strategy", "donchian_turtle", "--capital", "1"],
+    "debit": ["capital"],
+    "credit": ["venue"],
+    "asset": ["USDT"],
+    "amount": ["1"],
+    "tiers": ["20"],
+    "consent": ["mail of 2026-01-01"],
     "person": ["--called", "X"],
 }
 HOLE = "the id"

@@ -92,7 +92,7 @@ class Books(Place):
             time_ms=at_ms,
         )
         with self.open() as connection:
-            person = User(id=UserId(user), name=user, role=Role.TRADER)
+            person = User(id=UserId(user), name=user, role=Role.USER)
             DatabaseDeployment(connection, self.deployed.deployment).account(person, account, "binance")
             journal = DatabaseJournal(connection)
             sequence = len(list(journal.read(account))) + 1

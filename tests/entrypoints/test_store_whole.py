@@ -42,7 +42,7 @@ class Books:
         rows = DatabaseDeployment(connection, self.deployed.deployment)
         journal = FencedJournal(connection, rows.next_epoch())
         for name, rounds in (("ann-main", ROUNDS), ("ben-main", 1)):
-            user = User(id=UserId(name[:3]), name=name[:3], role=Role.TRADER)
+            user = User(id=UserId(name[:3]), name=name[:3], role=Role.USER)
             number = rows.account(user, AccountId(name), "binance").number
             life = Life(journal, name, number, mark=self.deployed.deployment.mark)
             life.actor.handle(InstanceBegan(time_ms=life.now_ms, epoch=1))

@@ -34,6 +34,7 @@ class Action(StrEnum):
     LIMITS = "set limits"
     PROMOTE = "let a mandate go a rung farther"
     KEYS = "add, check and burn keys"
+    CONSENT = "give and withdraw consent to the trade pool"
     BILLING = "settle commission"
     CORRECT = "correct the books"
     PLATFORM = "start, stop, back up and set up"
@@ -76,6 +77,7 @@ POLICY: Mapping[Action, Rule] = {
     Action.LIMITS: _rule(Role.OPERATOR, Role.RISK, two=True),
     Action.PROMOTE: _rule(Role.OPERATOR, Role.RISK, two=True),
     Action.KEYS: _rule(Role.OPERATOR, own=_OWNER),
+    Action.CONSENT: _rule(Role.OPERATOR, own=_OWNER),
     Action.BILLING: _rule(Role.OPERATOR, Role.BILLING),
     Action.CORRECT: _rule(Role.OPERATOR, Role.BILLING, two=True),
     Action.PLATFORM: _rule(Role.OPERATOR),

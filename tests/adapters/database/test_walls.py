@@ -23,7 +23,7 @@ from tradepool.domain.deed import Deed
 from tradepool.domain.ids import UserId
 from tradepool.domain.user import Role
 
-ANN = Actor(UserId("ann"), Role.TRADER)
+ANN = Actor(UserId("ann"), Role.USER)
 
 
 @pytest.fixture(scope="module")
