@@ -18,10 +18,11 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account import account_step as step
 from tradepool.domain.trade import Origin
-from tradepool.entrypoints.app import Platform, Wiring
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.chaos.points import Fate, MortalGateway, MortalJournal, mortal_trace
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, RemoteVenue, run_in_lock_step
 from tradepool.entrypoints.replay import FOREVER_MS, VENUE, Plan
+from tradepool.entrypoints.wiring import Wiring
 from tradepool.runtime.clock import VirtualClock
 
 UNPROTECTED = 5

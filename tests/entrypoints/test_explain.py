@@ -90,7 +90,7 @@ class Climb:
             world = World(self.folder, selector, server, self.venue, self.clock, [], trading._platform)
             running = asyncio.ensure_future(trading.run())
             try:
-                await world.until(lambda: trading._ready or running.done())
+                await world.until(lambda: trading._standing.ready or running.done())
                 await self._pass(selector, self.venue.now_ms + count * MINUTE)
             finally:
                 trading._over.set()

@@ -20,9 +20,10 @@ from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.domain.ids import Naming
-from tradepool.entrypoints.app import Platform, Seat
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step
 from tradepool.entrypoints.replay import Plan, Replay, connection_of
+from tradepool.entrypoints.wiring import Seat
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.records import Kind, Status

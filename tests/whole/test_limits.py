@@ -32,9 +32,9 @@ from tradepool.domain.ids import MarketId
 from tradepool.domain.limit import Action, Limit, Override, RiskPlan, read_key
 from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.order import OrderRequest, Purpose, Refusal, Side
-from tradepool.entrypoints.app import Wiring
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.replay import Plan, Player, connection_of, on_our_venue
+from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.report import refusal_lines
 from tradepool.runtime import telemetry

@@ -81,7 +81,7 @@ class LivePrices:
         for _ in spins():
             if self.running.done():
                 await self.running
-            busy = self.trading._ready and self.trading._platform.desk.busy
+            busy = self.trading._standing.ready and self.trading._platform.desk.busy
             if not busy and self.at.status == "TRADING" and done():
                 return
             await asyncio.sleep(SPIN_S)
@@ -135,10 +135,10 @@ def test_a_deployment_trades_on_the_mirrored_book(tmp_path: Path, capture: Captu
         running = asyncio.create_task(trading.run())
         live = LivePrices(at, trading, running, capture)
         try:
-            await live.settled(lambda: trading._ready)
+            await live.settled(lambda: trading._standing.ready)
             await live.play()
             await live.settled()
-            status = await trading._status()
+            status = await trading._standing.status()
             assert status.worries == []
             sides = [fill.side for fill in live.fills]
             assert Side.BUY in sides

@@ -21,8 +21,8 @@ from tradepool.adapters.database.journal import DamagedJournal
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.domain.errors import KeyRefused, UnknownMarket
 from tradepool.domain.ids import AccountId
-from tradepool.entrypoints.app import Seat
 from tradepool.entrypoints.replay import VENUE, Plan, on_our_venue
+from tradepool.entrypoints.wiring import Seat
 from tradepool.ports.exchange import AccountGateway
 from tradepool.runtime.throttle import Throttle
 from tradepool.simexchange.fault_kinds import Fault

@@ -13,9 +13,9 @@ from tests.conftest import Series
 from tests.whole.lives import Lives, Until, bare, held, state_of, tell
 from tests.whole.test_faults import NAMES, place, player
 from tests.whole.test_parity import CASH, WEIGHT, listing_of
-from tradepool.entrypoints.app import Seat
 from tradepool.entrypoints.lock_step import LockStep
 from tradepool.entrypoints.replay import Plan
+from tradepool.entrypoints.wiring import Seat
 from tradepool.ports.exchange import AccountGateway
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AnotherInstance

@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Series
 from tests.whole.test_faults import BARS, NAMES, check_books, cut_user, place, player, sometimes, tell
 from tests.whole.test_parity import WEIGHT, listing_of
-from tradepool.entrypoints.app import Wiring
 from tradepool.entrypoints.replay import Plan, Replay
+from tradepool.entrypoints.wiring import Wiring
 
 __all__ = ["place"]
 

@@ -26,9 +26,10 @@ from tradepool.domain.event import CandlesClosed
 from tradepool.domain.flow import FlowCause, FlowSeen
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
-from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.replay import VENUE, Plan, Player, connection_of
+from tradepool.entrypoints.wiring import Seat, Wiring
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.flow_desk import FlowDesk

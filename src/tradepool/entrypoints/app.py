@@ -9,45 +9,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-
-import aiohttp
-from sqlalchemy import Connection
 
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.rate_limits import limits_of
-from tradepool.adapters.exchanges.transport import Session, Transport
-from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
 from tradepool.core.compiler.runners import why_not_native
 from tradepool.core.risk.suspension import Suspensions
 from tradepool.core.risk.symbols import likely, listed_market
-from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.ids import REPLAY_NAMING, AccountId, MarketId, Naming, StrategyId
-from tradepool.domain.limit import RiskPlan
-from tradepool.domain.mandate import Mandate
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.market import Market
 from tradepool.domain.order import OrderRequest, Side
 from tradepool.domain.signal import Signal
-from tradepool.domain.trade import Origin
-from tradepool.domain.user import Account as AccountNoun
+from tradepool.entrypoints.wiring import Seat, Wiring
 from tradepool.ports.candles import CandleStore
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.journal import Journal
-from tradepool.ports.risk import RiskStore
 from tradepool.ports.weights import WeightBroker
 from tradepool.runtime import telemetry
 from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
 from tradepool.runtime.throttle import Throttle
-from tradepool.services.account_reads import EVERY_MS, Exposure
+from tradepool.services.account_reads import EVERY_MS
 from tradepool.services.backoff import patiently
 from tradepool.services.candle_record import CandleRecord
 from tradepool.services.market_data import MarketData
@@ -56,8 +47,7 @@ from tradepool.services.reader import source_of
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
-from tradepool.services.trading.fan_out import InTurn, as_they_came
-from tradepool.services.trading.flow_desk import FlowDesk, FlowRules
+from tradepool.services.trading.flow_desk import FlowDesk
 from tradepool.services.trading.listed_markets import ListedMarkets
 from tradepool.services.trading.risk_desk import RiskDesk
 from tradepool.services.trading.sender import Sender
@@ -68,76 +58,9 @@ from tradepool.services.venue_clock import VenueClock
 
 log = telemetry.logger(__name__)
 
-WrapGateway = Callable[[AccountGateway], AccountGateway]
-
 
 class OtherMarketMissing(InvalidInput):
     """Strategy {strategy} reads {symbol}, which {venue} does not trade; let it read one of its markets: {known}."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
-    """An account with its mandate and the key to it."""
-
-    account: AccountNoun
-    mandate: Mandate
-    credentials: Credentials
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request.
-
-    `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
-    that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
-    not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
-    `candles` is where candles are kept, and read from at a start; a replay has none.
-    `beside` brings accounts up beside trading, protections and the most exposed first (`services/trading/starting`),
-    instead of all before anybody trades.
-    `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
-    as live ones are when `watched`, else never. `risk` are the limits above one mandate; without it there are none.
-    `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
-    decide in groups, whose records share a transaction: where a sync of the disk costs, in live trading. While `entries_off`, no account hears that a level
-    rose: nothing is entered, and nothing written down about it. `refused` are accounts that can't be taken, and why;
-    `may_enter` is asked of an entry before limits are, which count what they let through. `flows` are the rules by which
-    deposits and the like are booked, when `watched`.
-    """
-
-    venue: str
-    timeframe_ms: int
-    transport: Transport
-    clock: Clock
-    connection: Connection
-    strategies: Mapping[StrategyId, Strategy]
-    seats: Sequence[Seat]
-    origin: Origin
-    on_time: Callable[[int], None] = lambda time_ms: None
-    traces: Sequence[aiohttp.TraceConfig] = ()
-    keep_alive_ms: int = 30_000
-    journal: Journal | None = None
-    wrap_gateway: WrapGateway = lambda gateway: gateway
-    sealed: bool = False
-    watched: bool = False
-    beside: bool = False
-    accounts_per_stream: int = 0
-    naming: Naming = REPLAY_NAMING
-    broker: WeightBroker | None = None
-    candles: CandleStore | None = None
-    read_every_ms: Mapping[Exposure, int] | None = None
-    risk: tuple[RiskPlan, RiskStore] | None = None
-    in_turn: InTurn = as_they_came
-    together: bool = False
-    entries_off: Callable[[], bool] = lambda: False
-    suspensions: Suspensions | None = None
-    on_strategy_failed: Callable[[StrategyId], None] = lambda strategy: None
-    refused: Mapping[AccountId, TradepoolError] = field(default_factory=dict)
-    may_enter: Callable[[OrderRequest], str] = lambda request: ""
-    flows: FlowRules | None = None
-
-    def __post_init__(self) -> None:
-        """Raise NotYetLive for a strategy that the live account could not follow: nothing is connected yet."""
-        for strategy in self.strategies.values():
-            strategy.refuse_unless_live()
 
 
 class Platform:

@@ -41,9 +41,10 @@ from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
-from tradepool.entrypoints.app import Platform, Wiring
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.bench import Figure, Measure
 from tradepool.entrypoints.replay import FOREVER_MS, VENUE, Plan, Player, on_our_venue
+from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.weights import Limit

@@ -29,8 +29,9 @@ from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Origin, Trade
 from tradepool.domain.user import Account, User
-from tradepool.entrypoints.app import Platform, Seat, Wiring
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.lock_step import IdleSelector, LockStep, run_in_lock_step
+from tradepool.entrypoints.wiring import Seat, Wiring
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import patiently

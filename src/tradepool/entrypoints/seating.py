@@ -8,9 +8,9 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId
-from tradepool.entrypoints.app import Seat
 from tradepool.entrypoints.deployment import Seated
 from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.wiring import Seat
 
 
 class MarketGone(InvalidInput):

@@ -34,16 +34,15 @@ from tradepool.core.risk.suspension import Suspensions
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Kind, Scope, ScopeKind
-from tradepool.domain.errors import TradepoolError, VenueError
+from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
-from tradepool.entrypoints.app import Platform, Wiring
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
-from tradepool.entrypoints.deployment import Deployed, Seated
-from tradepool.entrypoints.dunning import words_of
+from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
 from tradepool.entrypoints.keys import KeyOf
@@ -54,23 +53,14 @@ from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, only_one, reserve_of
-from tradepool.entrypoints.safety import (
-    age_max_s,
-    halt_rows,
-    lasting,
-    not_seen,
-    safety_of,
-    suspension_rows,
-    unprotected,
-)
 from tradepool.entrypoints.saying import console
 from tradepool.entrypoints.seating import refuse_lost_markets, seats_of
+from tradepool.entrypoints.standing import Standing
+from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.books_page import order_rows, position_rows
-from tradepool.presentation.formats import iso
-from tradepool.presentation.risk_page import reached
-from tradepool.presentation.status_page import AccountSafety, Now, StatusJson, live_line
+from tradepool.presentation.status_page import live_line
 from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
 from tradepool.runtime.command_socket import CommandSocket
@@ -78,14 +68,11 @@ from tradepool.runtime.supervise import guard
 from tradepool.runtime.throttle import Throttle
 from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
-from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.fan_out import Rotation
 from tradepool.services.trading.starting import AT_ONCE
 from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
-# A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
-AGAIN_S = 2.0
 
 log = telemetry.logger(__name__)
 
@@ -146,7 +133,7 @@ class Trading:
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
         refuse_lost_markets(deployed.seats, journal)
-        self._ready, self._over = False, asyncio.Event()
+        self._over = asyncio.Event()
         self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
         self._platform = Platform(
@@ -181,6 +168,9 @@ class Trading:
             )
         )
         self._keys = KeyWatch(deployed, self._platform, connection, clock)
+        self._standing = Standing(
+            deployed, self._platform, self._rows, self._rungs, self._suspensions, self._reserve, (clock, self._real)
+        )
 
     def _gated(self, gateway: AccountGateway) -> AccountGateway:
         return cast("AccountGateway", GatedGateway(gateway, self._may_enter, self._clock))
@@ -217,7 +207,7 @@ class Trading:
             await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 await starting
-                self._ready = True
+                self._standing.ready = True
                 # What stands now stays: the collector must not walk a thousand accounts while a candle waits.
                 gc.collect()
                 gc.freeze()
@@ -264,7 +254,7 @@ class Trading:
         try:
             while not self._over.is_set() and self._rows.epoch == self._epoch:
                 if is_terminal:
-                    screen.update(live_line(self._now()), refresh=True)
+                    screen.update(live_line(self._standing.now()), refresh=True)
                 self._cap()
                 await self._real.sleep(LOOK_S)
         finally:
@@ -272,7 +262,7 @@ class Trading:
 
     def _cap(self) -> None:
         """Let accounts size their entries for the rung that their mandate stands on."""
-        actors = [(seat, actor) for seat, actor in self._actors() if actor is not None]
+        actors = [(seat, actor) for seat, actor in self._standing.actors() if actor is not None]
         seen = (self._rungs.promotions.last(), len(actors), self._keys.capped)
         for seat, actor in actors if seen != self._capped else ():
             if cap := self._rungs.cap(seat, actor.account, self._clock.now_ms(), self._keys.most(seat)):
@@ -287,9 +277,9 @@ class Trading:
                 self._over.set()
                 return "stopping"
             case "status":
-                return msgspec.json.encode(await self._status()).decode()
+                return msgspec.json.encode(await self._standing.status()).decode()
             case "risk":
-                return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._ready else []).decode()
+                return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._standing.ready else []).decode()
             case "flatten":
                 return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
             case "resume":
@@ -301,7 +291,7 @@ class Trading:
             case "orders":
                 return self._all(order_rows)
             case "balance":
-                return await told(self._platform, self._actors(), asked["user"])
+                return await told(self._platform, self._standing.actors(), asked["user"])
             case "facts":
                 return await self._facts(AccountId(asked["account"]))
             case "close" | "adopt" | "release" | "cancel":
@@ -309,14 +299,14 @@ class Trading:
         return "alive"
 
     def _all(self, rows_of: Callable[[Account], Sequence[object]]) -> str:
-        found = [row for _, actor in self._actors() if actor is not None for row in rows_of(actor.account)]
-        if not found and (not self._ready or self._platform.desk.starting):
+        found = [row for _, actor in self._standing.actors() if actor is not None for row in rows_of(actor.account)]
+        if not found and (not self._standing.ready or self._platform.desk.starting):
             raise StartsStill
         return msgspec.json.encode(found).decode()
 
     async def _facts(self, account: AccountId) -> str:
         actor, seat = self._platform.actor(account), self._seats[account]
-        safety = await self._account(seat, actor)
+        safety = await self._standing.account(seat, actor)
         found = await facts_now(seat, safety, actor.account, actor.gateway, self._platform.feed, self._clock)
         return msgspec.json.encode(found).decode()
 
@@ -330,7 +320,7 @@ class Trading:
     def _flatten(self, scope: Scope) -> str:
         """Tell every account in scope to sell what it holds there; which are told, and which can't be."""
         told, deaf = list[str](), list[str]()
-        for seat, actor in self._actors():
+        for seat, actor in self._standing.actors():
             markets = frozenset(m for m in seat.mandate.markets if scope.covers(seat.user.id, m))
             if not markets:
                 continue
@@ -344,7 +334,7 @@ class Trading:
     def _resume(self, scope: Scope) -> str:
         """Accounts in scope on which somebody else had ordered, or that are quarantined: a person says that it is over."""
         resumed = list[str]()
-        for seat, actor in self._actors():
+        for seat, actor in self._standing.actors():
             if actor is None or actor.entries_off is None or scope.kind is ScopeKind.MARKET:
                 continue
             if (
@@ -354,60 +344,3 @@ class Trading:
                 self._platform.desk.resume(seat.account_id)
                 resumed.append(seat.account_id)
         return ", ".join(resumed)
-
-    def _actors(self) -> list[tuple[Seated, AccountActor | None]]:
-        by_account = {actor.account.account.id: actor for actor in self._platform.desk.actors} if self._ready else {}
-        return [(seat, by_account.get(seat.account_id)) for seat in self._deployed.seats]
-
-    async def _status(self) -> StatusJson:
-        rows = [await self._account(seat, actor) for seat, actor in self._actors()]
-        if any(row.unprotected or row.unknown_orders or row.difference for row in rows):
-            await self._real.sleep(AGAIN_S)
-            again = [await self._account(seat, actor) for seat, actor in self._actors()]
-            rows = [lasting(*both) for both in zip(rows, again, strict=True)]
-        return StatusJson(
-            deployment=self._deployed.deployment.id,
-            kind=self._deployed.deployment.kind,
-            process="trading" if self._ready else "starting",
-            time=iso(self._clock.now_ms()),
-            accounts=rows,
-            halts=halt_rows(self._rows.halts()),
-            suspensions=suspension_rows(self._suspensions.all(self._real.now_ms())),
-            data_age_s=self._data_age_s() if self._ready else None,
-            data_age_max_s=age_max_s(self._deployed.timeframe_ms),
-            pid=os.getpid(),
-            candles=self._platform.market_data.candles if self._ready else 0,
-            limits=reached(rows_of_desk(self._platform.risk)) if self._ready else [],
-            disk=self._reserve.words,
-            unpaid=words_of(self._deployed, self._rungs.dunning),
-        )
-
-    async def _account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:
-        stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self._ready else "it is being started"
-        if actor is None:
-            return not_seen(seat, self._rungs.of(seat), "it was not started", stopped or "it is being started")
-        balances, why = None, ""
-        try:
-            balances = await actor.gateway.balances()
-        except VenueError as error:
-            why = str(error)
-        mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
-        return safety_of(seat, mode, actor.account, books, now_ms, balances, stopped=stopped, why=why)
-
-    def _data_age_s(self) -> float:
-        return max(0, self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000
-
-    def _now(self) -> Now:
-        accounts = [actor.account for _, actor in self._actors() if actor is not None]
-        return Now(
-            kind=self._deployed.deployment.kind,
-            deployment=self._deployed.deployment.id,
-            time_ms=self._clock.now_ms(),
-            accounts=len(self._seats),
-            stopped=len(self._platform.desk.halted),
-            positions=sum(slot.held for account in accounts for slot in account.slots.values()),
-            unprotected=sum(len(unprotected(account)) for account in accounts),
-            candles=self._platform.market_data.candles,
-            data_age_s=self._data_age_s(),
-            halts=len(self._rows.halts()),
-        )

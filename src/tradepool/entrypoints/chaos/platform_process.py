@@ -24,13 +24,14 @@ from tradepool.adapters.exchanges.transport import Transport
 from tradepool.core.account import account_step as step
 from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.trade import Origin
-from tradepool.entrypoints.app import Platform, Wiring
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.chaos.place import GAVE_UP, Life, Place, read_place
 from tradepool.entrypoints.chaos.plan import BAR_MS, START_MS
 from tradepool.entrypoints.chaos.points import Fate, MortalGateway, MortalJournal, mortal_trace
 from tradepool.entrypoints.chaos.together import Together
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.replay import FOREVER_MS, READ_EVERY_BARS, VENUE, Plan
+from tradepool.entrypoints.wiring import Wiring
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Exposure
 
