@@ -18,6 +18,7 @@ from tests.nouns import BTC as TRADED
 from tests.nouns import fill
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.recorded import Recorded
@@ -227,7 +228,7 @@ def test_the_page_says_every_fact_and_every_rule_and_runs_nothing(
     assert not any(word in page.lower() for word in ("<script", "http:", "https:", "<link", "<img", "@import"))
 
 
-def invoice(database: Path, days: int) -> None:
+def invoice(database: Place, days: int) -> None:
     """ann was charged 50.00 so many days ago."""
     now_ms = int(datetime.now(UTC).timestamp() * 1_000)
     charge = PeriodSettled(
@@ -245,7 +246,7 @@ def invoice(database: Path, days: int) -> None:
     dispose(connection)
 
 
-def pay(database: Path) -> None:
+def pay(database: Place) -> None:
     """ann paid it."""
     connection = open_store(database)
     rows = DatabaseSettlements(connection)

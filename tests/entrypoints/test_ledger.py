@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.entrypoints.commission_kit import opened, trade
 from tests.entrypoints.console import Console
-from tests.entrypoints.test_commission import live, opened, run, trade
+from tests.entrypoints.test_commission import live, run
 
 __all__ = ["live", "run"]
 
