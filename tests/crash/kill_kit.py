@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -124,12 +124,14 @@ class World:
         finally:
             connection.close()
 
-    def rows(self, table: str) -> list[tuple[Any, ...]]:
-        """A table of the platform's database, ids of autoincrement left out."""
+    def rows(self, table: str, but: Collection[str] = ()) -> list[tuple[Any, ...]]:
+        """A table of the platform's database, ids of autoincrement and the columns named in `but` left out."""
         connection = open_store(place_named(self.config["database"]), "NORMAL")
         try:
             columns = [
-                c for c in METADATA.tables[table].c if (table, c.name) not in {("trade", "id"), ("refusal", "id")}
+                c
+                for c in METADATA.tables[table].c
+                if (table, c.name) not in {("trade", "id"), ("refusal", "id")} and c.name not in but
             ]
             return sorted((tuple(row) for row in connection.execute(select(*columns))), key=repr)
         finally:
