@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.contract.watch_kit import CASH, World, tell
+from tests.contract.watch_kit import CASH, World
+from tests.contract.watch_kit import tell as tell_all
 from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.verify import verify_books
 from tradepool.adapters.exchanges import ccxt_flows
 from tradepool.core.account.flows import entries_off
 from tradepool.core.commission.late_facts import as_known
@@ -39,6 +41,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a path short enough for a socket."""
     return tmp_path_factory.mktemp("w")
+
+
+def tell(
+    story: Callable[[World], Awaitable[None]],
+    place: Path,
+    files: TlsFiles,
+    before: Callable[[World], None] = lambda world: None,
+) -> None:
+    """A story, after which the journal gives every entry of the ledger again."""
+
+    async def verified(world: World) -> None:
+        await story(world)
+        await world.settle()
+        assert verify_books(world.platform._wiring.connection) == []
+
+    tell_all(verified, place, files, before=before)
 
 
 def wallet_of(world: World, number: int = 0) -> tuple[Wallet, Account]:
