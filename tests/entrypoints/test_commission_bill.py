@@ -145,6 +145,30 @@ def test_fees_in_a_third_coin_are_counted_at_the_price_on_record(
     ]
 
 
+def test_a_late_cost_without_a_price_corrects_nothing(
+    live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R12, R23: leaving it out would charge too much, in a correction as in a settlement."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_100)
+    settle(run, "2026-09", monkeypatch)
+    bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal("0.01"), fee_asset="BNB", time_ms=at(21))
+    sale = fill(account=ACCOUNT, fill_id=FillId("10"), side=Side.SELL, fee=Decimal(0), time_ms=at(21) + 1)
+    with journal() as books:
+        for place, each in enumerate((bought, sale)):
+            event, entry = OrderFilled(fill=each), fill_entry(each, TRADED)
+            books.write(Record(account=ACCOUNT, sequence=5 + place, as_of_ms=0, event=event, entries=[entry]))
+    with books_open(deployed_from(None)) as connection:
+        DatabasePrices(connection).add({(MarketId("binance:BNB/USDT"), at(21)): Recorded(None)})
+    assert "have no price" in typed("commission", "correct", "ann", "--reason", "late").err
+
+
+def test_who_joined_this_minute_has_nothing_to_settle_yet(live: Path, run: Console, typed: Console) -> None:
+    """A period that ends before it began would leave a hole that no later one could follow."""
+    opened(int(datetime.now(UTC).timestamp() * 1_000) // 60_000 * 60_000 + 59_999)
+    assert "there is nothing to settle" in typed("commission", "settle", "ann", "--leaving").err
+
+
 def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """R24: offered by one, given when another one types the same; the profit stays as it is."""
     opened()

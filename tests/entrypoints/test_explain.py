@@ -32,7 +32,7 @@ from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.backtest.differences import Cause
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode, Promotion
-from tradepool.domain.event import StreamLost, StreamRestored
+from tradepool.domain.event import StreamRestored
 from tradepool.domain.flow import FlowCause, FlowSeen, Move
 from tradepool.entrypoints import promotion
 from tradepool.entrypoints.deployment import Deployed, deployed_from
@@ -204,11 +204,13 @@ def climb(tmp_path: Path) -> Climb:
 
 def test_a_flow_that_a_history_told_is_no_sign_that_anybody_listened() -> None:
     """Killed after 10 and started at 100; coins moved at 50, and were booked after that."""
-    heard = [StreamRestored(time_ms=2), StreamLost(time_ms=10, why="")]
     move = Move(asset="USDT", amount=Decimal(1))
     told = FlowSeen(time_ms=50, cause=FlowCause.DEPOSIT, moves=(move,), reference="1")
     starts = [Deed(time_ms=at, by="eva", what=STARTED, scope="", reason="") for at in (1, 100)]
-    assert _outages([*heard, told], starts, runs=True) == [(0, 1), (10, 100)]
+    assert _outages([StreamRestored(time_ms=2), StreamRestored(time_ms=10), told], starts, runs=True) == [
+        (0, 1),
+        (10, 100),
+    ]
 
 
 def test_two_markets_with_one_cash_are_explained_on_every_rung(climb: Climb) -> None:

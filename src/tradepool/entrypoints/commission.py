@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -179,11 +180,12 @@ def settle_now(
 def _held(facts: Facts) -> list[OpenLot]:
     """Lots that can be sold, or taken over. What a fee in the coin left of one is too small for either: it counts as it would
     at any T (R6, R7)."""
-    return [
-        each
-        for each in facts.open_lots
-        if max(each.lot.cost, each.lot.quantity * each.price.price) * each.rate >= SMALLEST_SELL_USD
-    ]
+
+    def worth(each: OpenLot) -> Decimal:
+        # A rate that nobody knows makes no lot small.
+        return max(each.lot.cost, each.lot.quantity * each.price.price) * (each.rate or 1)
+
+    return [each for each in facts.open_lots if worth(each) >= SMALLEST_SELL_USD]
 
 
 def _settle(deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str) -> SettledPeriod:
