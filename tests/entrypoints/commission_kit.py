@@ -17,11 +17,13 @@ from tests.entrypoints.console import Console
 from tests.nouns import BTC, MANDATE, fill
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.core.ledger.flows import flow_entry
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
-from tradepool.domain.ids import AccountId, FillId
+from tradepool.domain.flow import FlowCause, FlowSeen, Move
+from tradepool.domain.ids import AccountId, FillId, StrategyId
 from tradepool.domain.order import Side
 from tradepool.entrypoints.commission_books import books_open
 from tradepool.entrypoints.deployment import deployed_from
@@ -69,13 +71,36 @@ def trade_at(number: int, time_ms: int, bought: int, sold: int) -> None:
             books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
 
 
-def mandate(sequence: int, time_ms: int, capital: str) -> None:
+def mandate(sequence: int, time_ms: int, capital: str, strategy_id: StrategyId = MANDATE.strategy_id) -> None:
     """What the account's mandate is from a moment on, as each start writes it down when it is news."""
-    event = MandateChanged(
-        time_ms=time_ms, mandate=replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital))
-    )
+    now = replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital), strategy_id=strategy_id)
+    event = MandateChanged(time_ms=time_ms, mandate=now)
     with journal() as books:
         books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event))
+
+
+def flowed(sequence: int, time_ms: int, cause: FlowCause, amount: Decimal) -> None:
+    """USDT that came or left without an order, booked as the trading process books it."""
+    move = Move(asset="USDT", amount=amount)
+    event = FlowSeen(time_ms=time_ms, cause=cause, moves=(move,), reference=str(time_ms))
+    entry = flow_entry(ACCOUNT, event)
+    with journal() as books:
+        books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
+
+
+def promote(time_ms: int, strategy_id: StrategyId, after: Mode) -> None:
+    """A person lets the mandate go so far from a moment on."""
+    made = Promotion(
+        time_ms=time_ms,
+        by="eva",
+        mandate=MANDATE.id,
+        strategy_id=strategy_id,
+        before=Mode.SHADOW,
+        after=after,
+        reason="",
+    )
+    with books_open(deployed_from(None)) as connection:
+        DatabasePromotions(connection).promote(made)
 
 
 def this_month() -> int:
@@ -87,18 +112,7 @@ def this_month() -> int:
 
 def opened(time_ms: int = at(18)) -> None:
     """The account was taken over, in September if nothing else is said, and its mandate may trade real money."""
-    with books_open(deployed_from(None)) as connection:
-        DatabasePromotions(connection).promote(
-            Promotion(
-                time_ms=time_ms - 1,
-                by="eva",
-                mandate=MANDATE.id,
-                strategy_id=MANDATE.strategy_id,
-                before=Mode.SHADOW,
-                after=Mode.LIVE,
-                reason="",
-            )
-        )
+    promote(time_ms - 1, MANDATE.strategy_id, Mode.LIVE)
     mandate(1, time_ms, "1800")
     balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
     with journal() as books:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.commission_kit import at, live_in, mandate, opened, settle, trade
+from tests.entrypoints.commission_kit import ACCOUNT, at, flowed, live_in, mandate, opened, promote, settle, trade
 from tests.entrypoints.console import Console, console_of
+from tests.nouns import MANDATE
+from tests.tampering import by_sql
+from tradepool.adapters.database.users import DatabaseUsers
+from tradepool.domain.deployment import Mode
+from tradepool.domain.flow import FlowCause
+from tradepool.domain.ids import StrategyId, UserId
+from tradepool.domain.user import Account, User
+from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.deployment import deployed_from
 
 
 @pytest.fixture
@@ -114,6 +125,64 @@ def test_the_tier_is_by_the_capital_of_its_time(live: Path, run: Console) -> Non
     assert [(amount, kind) for _, amount, kind, _ in told["flows"]] == [("1800", "given"), ("-900", "taken_back")]
     later = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
     assert later["tier_capital"]["amount"] == "900"
+
+
+def test_another_strategy_changes_nothing_of_what_is_given(live: Path, run: Console) -> None:
+    """R17: it has to climb anew, and enters nothing real until then; at T his capital is what it was, and his tier."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    mandate(5, at(30), "1800", strategy_id=StrategyId("another"))
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
+    assert told["tier_capital"]["amount"] == "1800"
+    promote(at(2, 10), StrategyId("another"), Mode.SHADOW)
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-11", "--json").out)
+    assert told["tier_capital"]["amount"] == "0"
+
+
+def test_what_was_unexplained_until_its_history_came_left_once(live: Path, run: Console) -> None:
+    """He takes 97,000 of his own; the venue says so late. Counted twice, it would be all that the mandate has."""
+    opened()
+    day, hour = at(20), 3_600_000
+    for number, (time_ms, cause, amount) in enumerate(
+        (
+            (day + hour, FlowCause.UNEXPLAINED, -97_000),
+            (day, FlowCause.WITHDRAWAL, -97_000),
+            (day + 2 * hour, FlowCause.UNEXPLAINED, 97_000),
+        )
+    ):
+        flowed(3 + number, time_ms, cause, Decimal(amount))
+    trade(4, 25, 9, 60_000, 60_200)
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
+    assert [(amount, kind) for _, amount, kind, _ in told["flows"]] == [("1800", "given")]
+    assert [(amount, cause) for _, _, amount, _, cause, _ in told["movements"]] == [("-97000", "withdrawal")]
+    assert told["commission"] == "50.00"
+
+
+def test_an_account_that_is_configured_no_more_counts_still(live: Path, run: Console) -> None:
+    """R13: what he lost there lowers what he owes, whoever edits the file."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    with books_open(deployed_from(None)) as connection:
+        ann = User(id=UserId("ann"), name="Ann")
+        DatabaseUsers(connection).add(
+            ann, Account(id=ACCOUNT, user=ann.id, venue="binance", number=1), replace(MANDATE, account=ACCOUNT)
+        )
+    text = live.read_text()
+    assert text.count("ann-main") > 1
+    live.write_text(text.replace("ann-main", "ann-new"))
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
+    assert (told["commission"], list(told["books"])) == ("50.00", ["ann-main"])
+
+
+def test_a_users_bill_is_verified_with_his_books(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owes less by SQL is found out, and only his books are looked at."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_200)
+    assert "Settled" in settle(run, "2026-09", monkeypatch)
+    with books_open(deployed_from(None)) as connection:
+        by_sql(connection, "update transfer set amount = '5.00' where account = 'commission.ann'")
+    said = run("ledger", "verify", "--user", "ann")
+    assert (said.code, "commission.ann:settled" in said.out + said.err) == (1, True), said
 
 
 def test_the_books_of_another_deployment_are_not_touched(live: Path, run: Console, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tradepool.domain.charge import CommissionPaid, PeriodSettled
 from tradepool.domain.deployment import Mode
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.ids import FillId, MarketId, UserId
+from tradepool.domain.order import Side
 from tradepool.entrypoints.commission import preview
 from tradepool.entrypoints.commission_books import books_open
 from tradepool.entrypoints.deployment import deployed_from
@@ -144,6 +145,30 @@ def test_fees_in_a_third_coin_are_counted_at_the_price_on_record(
     ]
 
 
+def test_a_late_cost_without_a_price_corrects_nothing(
+    live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R12, R23: leaving it out would charge too much, in a correction as in a settlement."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_100)
+    settle(run, "2026-09", monkeypatch)
+    bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal("0.01"), fee_asset="BNB", time_ms=at(21))
+    sale = fill(account=ACCOUNT, fill_id=FillId("10"), side=Side.SELL, fee=Decimal(0), time_ms=at(21) + 1)
+    with journal() as books:
+        for place, each in enumerate((bought, sale)):
+            event, entry = OrderFilled(fill=each), fill_entry(each, TRADED)
+            books.write(Record(account=ACCOUNT, sequence=5 + place, as_of_ms=0, event=event, entries=[entry]))
+    with books_open(deployed_from(None)) as connection:
+        DatabasePrices(connection).add({(MarketId("binance:BNB/USDT"), at(21)): Recorded(None)})
+    assert "have no price" in typed("commission", "correct", "ann", "--reason", "late").err
+
+
+def test_who_joined_this_minute_has_nothing_to_settle_yet(live: Path, run: Console, typed: Console) -> None:
+    """A period that ends before it began would leave a hole that no later one could follow."""
+    opened(int(datetime.now(UTC).timestamp() * 1_000) // 60_000 * 60_000 + 59_999)
+    assert "there is nothing to settle" in typed("commission", "settle", "ann", "--leaving").err
+
+
 def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """R24: offered by one, given when another one types the same; the profit stays as it is."""
     opened()
@@ -178,12 +203,14 @@ def test_other_rates_settle_first_and_hold_from_then_on(live: Path, run: Console
 
 
 def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(live: Path, run: Console, typed: Console) -> None:
-    """R8: with a lot open it is refused by name; once it is sold, the period ends this minute."""
+    """R8: with a lot open it is refused by name; once it is sold, the period ends this minute. What the fee left of the lot
+    can be neither sold nor taken over, and keeps nobody."""
     began_ms = this_month()
     opened(began_ms)
     now_ms = int(datetime.now(UTC).timestamp() * 1_000)
-    bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal(0), time_ms=began_ms + 1)
-    sale = fill(account=ACCOUNT, fill_id=FillId("10"), side=fill().side.SELL, fee=Decimal(0), time_ms=began_ms + 2)
+    bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal("0.0001"), time_ms=began_ms + 1)
+    sold = {"side": Side.SELL, "quantity": Decimal("0.9998"), "fee": Decimal(0)}
+    sale = fill(account=ACCOUNT, fill_id=FillId("10"), time_ms=began_ms + 2, **sold)
     for place, each in enumerate((bought, sale)):
         event, entry = OrderFilled(fill=each), fill_entry(each, TRADED)
         with journal() as books:
@@ -195,7 +222,9 @@ def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(live: Path, ru
                     (MarketId("binance:BTC/USDT"), around + n * 60_000): Recorded(Decimal(9)) for n in range(-3, 10)
                 }
                 DatabasePrices(connection).add(known)
-            assert "can't leave while lots are open (1" in typed("commission", "settle", "ann", "--leaving").err
+            assert (
+                "can't leave while lots are open (0.9999 BTC" in typed("commission", "settle", "ann", "--leaving").err
+            )
     assert "Settled" in typed("commission", "settle", "ann", "--leaving").out
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert json.loads(run("commission", "statement", "ann", day).out)["commission"] == "0.00"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from threading import Thread
 from unittest import mock
@@ -29,14 +30,17 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.backtest.differences import Cause
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode, Promotion
+from tradepool.domain.event import StreamRestored
+from tradepool.domain.flow import FlowCause, FlowSeen, Move
 from tradepool.entrypoints import promotion
 from tradepool.entrypoints.deployment import Deployed, deployed_from
-from tradepool.entrypoints.explain import explain, unexplained
+from tradepool.entrypoints.explain import _outages, explain, unexplained
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.promotion import NotReady
 from tradepool.entrypoints.replay import connection_of
-from tradepool.entrypoints.running import books_of
+from tradepool.entrypoints.running import STARTED, books_of
 from tradepool.entrypoints.trading import Trading
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.door import UnixSocket
@@ -196,6 +200,17 @@ def climb(tmp_path: Path) -> Climb:
     venue.keys.allow(KEY.key, SAFE)
     venue.step_bars(WARM_UP)
     return Climb(tmp_path, deployed, make_tls_files(tmp_path), venue)
+
+
+def test_a_flow_that_a_history_told_is_no_sign_that_anybody_listened() -> None:
+    """Killed after 10 and started at 100; coins moved at 50, and were booked after that."""
+    move = Move(asset="USDT", amount=Decimal(1))
+    told = FlowSeen(time_ms=50, cause=FlowCause.DEPOSIT, moves=(move,), reference="1")
+    starts = [Deed(time_ms=at, by="eva", what=STARTED, scope="", reason="") for at in (1, 100)]
+    assert _outages([StreamRestored(time_ms=2), StreamRestored(time_ms=10), told], starts, runs=True) == [
+        (0, 1),
+        (10, 100),
+    ]
 
 
 def test_two_markets_with_one_cash_are_explained_on_every_rung(climb: Climb) -> None:

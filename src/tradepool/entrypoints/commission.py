@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -13,6 +14,8 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.settlements import DatabaseSettlements, SettledPeriod
 from tradepool.core.commission.bill import mark_of, schedule_at, settled_periods
 from tradepool.core.commission.capital import Period
+from tradepool.core.commission.exact import exact
+from tradepool.core.commission.settlement import OpenLot
 from tradepool.core.commission.statement import (
     READY_MS,
     Facts,
@@ -27,8 +30,9 @@ from tradepool.domain.charge import Charge, PeriodSettled
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
+from tradepool.domain.market import SMALLEST_SELL_USD
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.commission_books import Asked, Books
+from tradepool.entrypoints.commission_books import Asked, Books, Counted
 from tradepool.entrypoints.commission_books import accounts_of as accounts_of
 from tradepool.entrypoints.commission_books import books_open as books_open
 from tradepool.entrypoints.deployment import Deployed
@@ -163,11 +167,25 @@ def settle_now(
     asked = _asked(deployed, connection, user, None, now_ms)
     if deployed.deployment.kind is not Kind.LIVE:
         raise NeverCharged(user=user)
+    if asked.period.opened_ms >= now_ms:
+        raise NeverTraded(user=user, until=day_of(now_ms))
     period = Period(opened_ms=asked.period.opened_ms, closes_ms=now_ms, joined=asked.period.joined)
     asked = replace(asked, period=period)
-    if leaving and (lots := Books(deployed, connection, source).counted(asked).facts.open_lots):
+    if leaving and (lots := _held(Books(deployed, connection, source).counted(asked).facts)):
         raise StillHeld(user=user, lots=", ".join(f"{each.lot.quantity} {each.lot.asset}" for each in lots))
     return _settle(deployed, connection, source, asked, "the time until now")
+
+
+@exact
+def _held(facts: Facts) -> list[OpenLot]:
+    """Lots that can be sold, or taken over. What a fee in the coin left of one is too small for either: it counts as it would
+    at any T (R6, R7)."""
+
+    def worth(each: OpenLot) -> Decimal:
+        # A rate that nobody knows makes no lot small.
+        return max(each.lot.cost, each.lot.quantity * each.price.price) * (each.rate or 1)
+
+    return [each for each in facts.open_lots if worth(each) >= SMALLEST_SELL_USD]
 
 
 def _settle(deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str) -> SettledPeriod:
@@ -178,9 +196,7 @@ def _settle(deployed: Deployed, connection: Connection, source: PriceSource, ask
     expected = before[-1].closes_ms if before else None
     if (expected is None and not period.joined) or (expected is not None and expected != period.opened_ms):
         raise SettleInOrder(missing="an earlier month", user=user, month=month)
-    counted = Books(deployed, connection, source).counted(asked)
-    if counted.unpriced:
-        raise NotPriced(user=user, assets=", ".join(counted.unpriced[:3]))
+    counted = counted_whole(Books(deployed, connection, source), asked)
     text = statement(counted.facts)
     done = outcome_of(counted.facts).settled
     charge = PeriodSettled(
@@ -196,6 +212,14 @@ def _settle(deployed: Deployed, connection: Connection, source: PriceSource, ask
     rows.settle(user, charge, text)
     audit(deployed, connection, "commission settle", f"{user} {month}")
     return settled_of(deployed, connection, user, day_of(period.closes_ms)[:10], closes_ms=period.closes_ms)
+
+
+def counted_whole(books: Books, asked: Asked) -> Counted:
+    """The facts of a period whose costs all have a price: without one of them too much would be charged. NotPriced."""
+    counted = books.counted(asked)
+    if counted.unpriced:
+        raise NotPriced(user=asked.user, assets=", ".join(counted.unpriced[:3]))
+    return counted
 
 
 def settled_of(

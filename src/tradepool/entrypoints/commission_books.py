@@ -17,17 +17,19 @@ from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
 from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_by
+from tradepool.core.commission.late_facts import as_known
 from tradepool.core.commission.prices import Priced
 from tradepool.core.commission.recorded import Minute, Prices, Recorded
 from tradepool.core.commission.schedule import Schedule
 from tradepool.core.commission.settlement import OpenLot, counts
 from tradepool.core.commission.statement import Facts
 from tradepool.core.commission.transfers import Ways
-from tradepool.domain.deployment import Kind, Mode, Promotion, mode_of
+from tradepool.domain.deployment import Kind, Promotion
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import AccountOpened, MandateChanged
+from tradepool.domain.flow import FlowNamed
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.mandate import Mandate
+from tradepool.domain.ledger import LedgerEntry
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
 
@@ -86,9 +88,10 @@ class Books:
         self._promotions = DatabasePromotions(connection)
 
     def now(self, user: str) -> dict[AccountId, int]:
-        """How far each account's books go now; those that were never taken over are not among them."""
+        """How far each account's books go now; those that were never taken over are not among them, those that are in no
+        configuration any more are: their losses count, too (R13)."""
         found = dict[AccountId, int]()
-        for account in accounts_of(self._deployed, user):
+        for account in sorted({*accounts_of(self._deployed, user), *self._ledger.accounts(UserId(user))}):
             if self._ledger.events(account, AccountOpened):
                 found[account] = self._ledger.last_event(account)
         return found
@@ -102,7 +105,7 @@ class Books:
         """The facts of a period. NotOnRecord, and what asking the venue raises."""
         venue = self._deployed.venue.id
         closes_ms, books = asked.period.closes_ms, asked.books.items()
-        entries = {account: list(self._ledger.entries(account, until=until)) for account, until in books}
+        entries = {account: self._entries(account, until) for account, until in books}
         # What became of a transfer may be known only after T.
         ways = Ways.known([entry for booked in entries.values() for entry in booked], asked.counted_ms)
         entries = {account: [e for e in booked if e.time_ms < closes_ms] for account, booked in entries.items()}
@@ -118,6 +121,10 @@ class Books:
             if not prices.missing:
                 return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
             known |= self._recorded(prices)
+
+    def _entries(self, account: AccountId, until: int) -> list[LedgerEntry]:
+        names = self._ledger.events(account, FlowNamed, until)
+        return as_known(self._ledger.entries(account, until=until), names)
 
     def _recorded(self, prices: Prices) -> Mapping[Minute, Recorded]:
         """What prices are missing and on record; the others are written down first."""
@@ -144,18 +151,18 @@ class Books:
         found = list[Given]()
         for at in sorted(times):
             mandate = [each for since, each in mandates if since <= at][-1]
-            capital = mandate.capital if counts(self._mode(mandate, promotions[mandate.id], at)) else Decimal(0)
+            capital = mandate.capital if self._counts(promotions[mandate.id], at) else Decimal(0)
             quote = symbol_of(mandate.markets[0])[1]
             if capital != (found[-1].capital if found else 0) or (found and quote != found[-1].quote):
                 found.append(Given(at, capital, quote))
         return found
 
-    def _mode(self, mandate: Mandate, promotions: Sequence[Promotion], at_ms: int) -> Mode:
-        """How far a mandate went at a moment; in a practice deployment as if it were real, for a look."""
-        if self._deployed.deployment.kind is Kind.PRACTICE:
-            return Mode.LIVE
+    def _counts(self, promotions: Sequence[Promotion], at_ms: int) -> bool:
+        """Whether a mandate traded real money at a moment; in a practice deployment as if it did, for a look. R17: another
+        strategy, which has to climb anew, changes nothing of what is given; only a person takes it back."""
         made = [each for each in promotions if each.time_ms <= at_ms]
-        return mode_of(Mode.LIVE, mandate.strategy_id, made[-1] if made else None)
+        practice = self._deployed.deployment.kind is Kind.PRACTICE
+        return practice or (bool(made) and counts(made[-1].after))
 
 
 @exact

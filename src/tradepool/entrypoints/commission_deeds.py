@@ -29,7 +29,7 @@ from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.commission import audit, day_of, month_ms, settle_now, settled_of
+from tradepool.entrypoints.commission import audit, counted_whole, day_of, month_ms, settle_now, settled_of
 from tradepool.entrypoints.commission_books import Asked, Books, books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource, bid_for, way_to
@@ -101,7 +101,7 @@ def _owed(charges: Sequence[Charge], until_ms: int) -> Decimal:
 def correct(deployed: Deployed, connection: Connection, source: PriceSource, user: str, reason: str) -> Corrected:
     """R23: settle every period again by what the books hold now, each at its own rate, and charge or credit the difference.
 
-    NothingToCorrect, and what asking the venue raises.
+    NothingToCorrect, NotPriced, and what asking the venue raises.
     """
     deployed.refuse_unknown_user(user)
     rows, books = DatabaseSettlements(connection), Books(deployed, connection, source)
@@ -119,7 +119,7 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
             counted_ms=now_ms,
             books=held,
         )
-        anew.append(outcome_of(books.counted(asked).facts).settled.pnl)
+        anew.append(outcome_of(counted_whole(books, asked).facts).settled.pnl)
     fixed = corrected(before, _changes(before, anew), Schedule())
     change = _owed_more(charges, fixed)
     if not periods or (not change and fixed.settled[-1].mark_after == mark_of(charges, periods[-1].closes_ms)):

@@ -27,6 +27,7 @@ from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.event import AccountOpened, Event, InstanceBegan, StreamLost, StreamRestored
+from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -177,9 +178,10 @@ def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> l
     """When nobody listened: from a stop, or the last sign of life, to the next start; and while a stream was down.
 
     Whoever listens writes down what becomes of each entry, so that one that is missing lies in such a stretch. Whoever
-    takes an account over by hand listens to no candles.
+    takes an account over by hand listens to no candles; and a flow was told by a history, whoever listened when it was.
     """
-    signs = [(event.time_ms, TAKEN_OVER if isinstance(event, InstanceBegan) else "") for event in events]
+    heard = (event for event in events if not isinstance(event, FlowSeen))
+    signs = [(event.time_ms, TAKEN_OVER if isinstance(event, InstanceBegan) else "") for event in heard]
     found, last_ms, off_ms = list[Span](), 0, 0
     for time_ms, what in sorted([*signs, *((deed.time_ms, deed.what) for deed in deeds)]):
         if what == STARTED:

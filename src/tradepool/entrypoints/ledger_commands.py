@@ -101,6 +101,8 @@ def ledger_verify(
     With --noted, whether these are still the chains they were then: whoever can write the database could write them anew.
     """
     from tradepool.adapters.database.verify import accounts_in, heads, not_as_noted, verify_audit, verify_ledger
+    from tradepool.domain.charge import bill_of
+    from tradepool.domain.ids import UserId
     from tradepool.entrypoints.audit_commands import noted_heads, tell
     from tradepool.entrypoints.commission import accounts_of, books_open
     from tradepool.entrypoints.deployment import deployed_from
@@ -108,7 +110,7 @@ def ledger_verify(
     deployed = deployed_from(config)
     theirs = accounts_of(deployed, user) if user is not None else None
     with books_open(deployed) as connection:
-        accounts = accounts_in(connection) if theirs is None else theirs
+        accounts = accounts_in(connection) if theirs is None else [*theirs, bill_of(UserId(str(user)))]
         faults, links = verify_ledger(connection, accounts), heads(connection, accounts, audit=theirs is None)
         if theirs is None:
             faults += verify_audit(connection)

@@ -210,6 +210,25 @@ def test_r15_money_on_its_way_to_another_account_is_capital_still() -> None:
         assert found.gains == []
 
 
+def test_r15_money_that_passes_through_is_not_what_was_moved_to_the_other_account() -> None:
+    """All is moved; 500 come and leave again; what was moved comes back, and some of it leaves for good."""
+    given = Given(0, Decimal(10_000), "USDT")
+    sent = flow_of(FlowCause.WITHDRAWAL, Move(asset="USDT", amount=Decimal(-10_000)), time_ms=5, tx_id="ab")
+    there = flow_of(FlowCause.DEPOSIT, Move(asset="USDT", amount=Decimal(10_000)), time_ms=5, tx_id="ab")
+    passing = [
+        flow_of(FlowCause.UNEXPLAINED, Move(asset="USDT", amount=Decimal(n)), time_ms=6 + at, reference=str(at))
+        for at, n in enumerate((500, -500))
+    ]
+    back = flow_of(FlowCause.DEPOSIT, Move(asset="USDT", amount=Decimal(10_000)), time_ms=8, reference="3", tx_id="cd")
+    away = flow_of(
+        FlowCause.WITHDRAWAL, Move(asset="USDT", amount=Decimal(-10_000)), time_ms=8, reference="3", tx_id="cd"
+    )
+    out = flow_of(FlowCause.UNEXPLAINED, Move(asset="USDT", amount=Decimal(-700)), time_ms=9, reference="4")
+    ways = Ways.known([sent, there, back, away], 10)
+    found = told_by([OPENING, sent, *passing, back, out], [given], Prices("binance", {}, 10**9), ways, "USDT")
+    assert [flow.amount for flow in found.flows] == [10_000, -700]
+
+
 def test_idle_money_leaves_first_and_what_is_taken_back_comes_back() -> None:
     """R4: 9,100 of the 10,000 are idle; only what goes beyond is the mandate's."""
     given = Given(0, Decimal(900), "USDT")

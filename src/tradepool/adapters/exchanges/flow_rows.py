@@ -27,7 +27,8 @@ def deposit_from(row: Row) -> FlowSeen | None:
     """A row of capital/deposit/hisrec; None before it is credited."""
     if str(row["status"]) not in DEPOSITED:
         return None
-    return _flow(FlowCause.DEPOSIT, int(row["insertTime"]), row["id"], row["coin"], row["amount"], tx_id=row["txId"])
+    tx_id = row.get("txId") or ""
+    return _flow(FlowCause.DEPOSIT, int(row["insertTime"]), row["id"], row["coin"], row["amount"], tx_id=tx_id)
 
 
 def withdrawal_from(row: Row) -> FlowSeen | None:

@@ -289,7 +289,9 @@ class _Reading:
                 worth = self.swept(entry, net, -amount) if swept else self.closing(entry.time_ms, asset)
                 self.beyond(entry, asset, "", worth, "swept as dust" if swept else "withdrawn")
                 self.capital_leaves(entry, asset, -amount)
-            elif asset == self.money.quote and self.ways.of(entry) is not Way.OWN:
+            elif asset == self.money.quote and self.ways.of(entry) is Way.OWN:
+                self.money.returns(amount)
+            elif asset == self.money.quote:
                 self.flow(entry.time_ms, self.money.comes(amount), asset, FlowKind.GIVEN)
 
     def movement(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
@@ -317,6 +319,6 @@ class _Reading:
             return
         lots = sum((lot.cost for market, lot in self.told.lots.items() if symbol_of(market)[1] == asset), ZERO)
         stays = self.ways.of(entry) in (Way.OWN, Way.IN_TRANSIT)
-        lost = self.ways.fees.get(entry.id, ZERO) if stays else amount
-        capital = money.leaves(lost, self.held.get(asset, ZERO), lots)
+        own = amount - self.ways.fees.get(entry.id, ZERO) if stays else ZERO
+        capital = money.leaves(amount, self.held.get(asset, ZERO), lots, own)
         self.flow(entry.time_ms, -capital, asset, FlowKind.NETWORK_FEE if stays else FlowKind.TAKEN_BACK)

@@ -14,8 +14,8 @@ from tradepool.core.commission.exact import ZERO
 
 @dataclass(slots=True)
 class MandateMoney:
-    """In one quote asset: what the mandate says (`given`), how much of it was taken away since (`taken`), and the `cash`
-    that it should have, which what it buys and sells moves too.
+    """In one quote asset: what the mandate says (`given`), how much of it was taken away since (`taken`), the `cash` that it
+    should have here, which what it buys and sells moves too, and what its owner moved to another account (`away`).
 
     >>> money = MandateMoney("USDT", cash=Decimal(0))
     >>> money.change(Decimal(900)), money.leaves(Decimal(100), held=Decimal(900), lots=Decimal(0))
@@ -28,6 +28,7 @@ class MandateMoney:
     given: Decimal = ZERO
     taken: Decimal = ZERO
     cash: Decimal = ZERO
+    away: Decimal = ZERO
 
     def change(self, capital: Decimal) -> Decimal:
         """The mandate has another capital from now on; by how much more is given."""
@@ -35,12 +36,15 @@ class MandateMoney:
         self.given, self.taken, self.cash = capital, ZERO, self.cash + more
         return more
 
-    def leaves(self, amount: Decimal, held: Decimal, lots: Decimal) -> Decimal:
-        """So much has left the account, on which `held` is left beside lots that cost `lots`; how much of it was capital."""
+    def leaves(self, amount: Decimal, held: Decimal, lots: Decimal, own: Decimal = ZERO) -> Decimal:
+        """So much has left the account, on which `held` is left beside lots that cost `lots`; how much of it was capital that
+        was taken away: not what of it comes to another account of the owner's (`own`)."""
         beyond = min(amount, max(ZERO, self.cash - held))
-        results = max(ZERO, self.cash + lots - (self.given - self.taken))
-        capital = min(beyond - min(beyond, results), self.given - self.taken)
+        moved = min(beyond, own)
+        gone, results = beyond - moved, max(ZERO, self.cash + self.away + lots - (self.given - self.taken))
+        capital = min(gone - min(gone, results), self.given - self.taken)
         self.cash -= beyond
+        self.away += moved
         self.taken += capital
         return capital
 
@@ -50,3 +54,9 @@ class MandateMoney:
         self.taken -= back
         self.cash += back
         return back
+
+    def returns(self, amount: Decimal) -> None:
+        """So much has come from another account of the owner's: what is away is here again, the rest lies idle."""
+        back = min(amount, self.away)
+        self.away -= back
+        self.cash += back

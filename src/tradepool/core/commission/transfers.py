@@ -32,17 +32,11 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Transfers with both ends, and ends alone: on their way, gone (as of departure), or come from outside."""
+    """Transfers with both ends, and departures alone: on their way, or gone (as of departure)."""
 
     pairs: tuple[tuple[End, End], ...]
     in_transit: tuple[End, ...]
     gone: tuple[End, ...]
-    come: tuple[End, ...]
-
-    @exact
-    def network_fees(self) -> tuple[Decimal, ...]:
-        """What each pair lost on its way: an outflow, not a loss."""
-        return tuple(left.quantity - came.quantity for left, came in self.pairs)
 
 
 @exact
@@ -56,8 +50,8 @@ def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
     >>> back = [End(time_ms=9, asset="USDT", quantity=Decimal("99.5"), tx_id="a"),
     ...         End(time_ms=9, asset="USDT", quantity=Decimal(49))]
     >>> found = matched(out, back, 7 * day)
-    >>> len(found.pairs), found.network_fees(), len(found.in_transit)
-    (2, (Decimal('0.5'), Decimal('1')), 1)
+    >>> len(found.pairs), len(found.in_transit)
+    (2, 1)
     >>> len(matched(out, back, 7 * day + 1).gone)
     1
     """
@@ -72,7 +66,7 @@ def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
                 open_came.remove(arrival)
     on_the_way = tuple(each for each in open_left if now_ms - each.time_ms <= LOST_AFTER_MS)
     gone = tuple(each for each in open_left if now_ms - each.time_ms > LOST_AFTER_MS)
-    return Matched(tuple(pairs), on_the_way, gone, tuple(open_came))
+    return Matched(tuple(pairs), on_the_way, gone)
 
 
 def _same_transaction(left: End, came: End) -> bool:
@@ -123,5 +117,6 @@ class Ways:
         found = matched(outs, ins, now_ms)
         ways = {end.entry: Way.OWN for pair in found.pairs for end in pair}
         ways |= {end.entry: Way.IN_TRANSIT for end in found.in_transit} | {end.entry: Way.GONE for end in found.gone}
+        # R15: what a pair lost on its way is an outflow, not a loss.
         lost = {left.entry: left.quantity - came.quantity for left, came in found.pairs}
         return cls(ways, {end.entry: end.fee for end in found.in_transit} | lost)
