@@ -279,13 +279,13 @@ class Year:
 
 
 def walks(days: int, seed: int) -> list[Listing]:
-    """Daily candles of each market, up and down."""
+    """Daily candles of each market, up and down, and up in the long run."""
     dice = np.random.default_rng(seed)
     return [Listing(each, _bars(days + 2, PRICES[each.base], dice)) for each in MARKETS]
 
 
 def _bars(days: int, price: float, dice: np.random.Generator) -> Bars:
-    close = np.round(price * np.exp(np.cumsum(dice.normal(0, 0.03, days))), 2)
+    close = np.round(price * np.exp(np.cumsum(dice.normal(0.002, 0.03, days))), 2)
     opened = np.concatenate([[price], close[:-1]])
     high, low = np.round(np.maximum(opened, close) * 1.02, 2), np.round(np.minimum(opened, close) * 0.98, 2)
     times = NEW_YEAR + np.arange(days, dtype=np.int64) * DAY
