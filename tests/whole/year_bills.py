@@ -19,9 +19,9 @@ from tests.whole.year_kit import DAY, NEW_YEAR, Year
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.recorded import MINUTE_MS, Minute, Recorded
-from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.commission import by_the_books, month_ms, settle
-from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.commission_books import accounts_of, books_open
 from tradepool.entrypoints.commission_deeds import pay
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
@@ -64,7 +64,7 @@ class Bills:
         }
 
     def reference(self, user: str, ends_ms: int) -> Fraction:
-        """A user's profit by the second reading of his ledger."""
+        """A user's profit by the second reading of his ledgers."""
 
         def close(coin: str, quote: str, at: int) -> Fraction:
             if coin == quote:
@@ -72,7 +72,9 @@ class Bills:
             key = MarketId(f"binance:{coin}/{quote}"), at // MINUTE_MS * MINUTE_MS
             return Fraction(self.closes([key])[key].close or 0)
 
-        return profit(list(DatabaseBooks(self.connection).entries(AccountId(f"{user}-main"))), close, ends_ms)
+        books = DatabaseBooks(self.connection)
+        told = [list(books.entries(account)) for account in accounts_of(self.deployed, user)]
+        return sum((profit(entries, close, ends_ms) for entries in told), Fraction(0))
 
 
 @contextmanager

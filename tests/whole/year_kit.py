@@ -32,12 +32,13 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.event import CandlesClosed, MandateChanged
 from tradepool.domain.flow import FlowCause, FlowSeen
-from tradepool.domain.ids import AccountId, MandateId, Naming, StrategyId
+from tradepool.domain.ids import MandateId, Naming, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints import cli
 from tradepool.entrypoints.app import Platform
+from tradepool.entrypoints.commission_books import accounts_of
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.replay import VENUE, connection_of
@@ -296,12 +297,13 @@ Story = Callable[[Year, Deployed], Awaitable[None]]
 
 
 def deployed_in(folder: Path, users: int) -> Deployed:
-    """A live deployment's configuration, an account a user: `u0-main` is the first one's."""
+    """A live deployment's configuration: each user has an account (`u0-main`), and every fourth one a second one."""
     file = folder / "t.toml"
     assert cli.run(["init", "--yes", "--file", str(file), "--folder", str(folder / "d"), "--users", "u0"]) == 0
     text = file.read_text().replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "live"')
-    for number in range(1, users):
-        text += f'\n[users.u{number}]\n\n[accounts.u{number}-main]\nuser = "u{number}"\n'
+    for number in range(users):
+        text += f'\n[users.u{number}]\n\n[accounts.u{number}-main]\nuser = "u{number}"\n' if number else ""
+        text += f'\n[accounts.u{number}-two]\nuser = "u{number}"\n' if number % 4 == 0 else ""
     file.write_text(text)
     return deployed_from(file)
 
@@ -309,8 +311,9 @@ def deployed_in(folder: Path, users: int) -> Deployed:
 def _seats(deployed: Deployed, connection: Connection, strategy: StrategyId) -> list[Seat]:
     """Everybody trades the same strategy, with real money from the beginning on."""
     rows, promotions, seats = DatabaseDeployment(connection, deployed.deployment), DatabasePromotions(connection), []
-    for user in deployed.users:
-        account = rows.account(user, AccountId(f"{user.id}-main"), VENUE)
+    users = {name: user for user in deployed.users for name in accounts_of(deployed, user.id)}
+    for name, user in users.items():
+        account = rows.account(user, name, VENUE)
         mandate = Mandate(
             id=MandateId(account.id),
             account=account.id,
@@ -324,7 +327,7 @@ def _seats(deployed: Deployed, connection: Connection, strategy: StrategyId) -> 
             before=Mode.SHADOW, after=Mode.LIVE, reason="",
         )  # fmt: skip
         promotions.promote(promotion)
-        seats.append(Seat(account=account, mandate=mandate, credentials=Credentials(key=user.id, secret=user.id)))
+        seats.append(Seat(account=account, mandate=mandate, credentials=Credentials(key=name, secret=name)))
     return seats
 
 
