@@ -188,7 +188,7 @@ class Year:
         )  # fmt: skip
 
     def _withdraw(self, number: int) -> None:
-        asset = self.dice.choice(["USDT", "BNB"])
+        asset = self.dice.choice(["USDT", "BNB", "BTC"])
         self.venue.wallet.withdraw(
             self._at(number), asset, self._share(number, asset), self.venue.now_ms, fee=CENT,
             done_after_ms=self.dice.randrange(15) * DAY // 2, rejected=self.dice.randrange(4) == 0,
