@@ -69,13 +69,13 @@ def test_a_year_of_money(place: Path, files: TlsFiles, *, long: bool) -> None:
 
 def _charged_fairly(deployed: Deployed, connection: Connection) -> None:
     """The books give every statement again; three tiers are crossed both ways; some pay, and some owe."""
-    steps, kinds, owing = set[tuple[Decimal, Decimal]](), set[str](), 0
+    steps, kinds, owing = set[tuple[Decimal, Decimal]](), set[FlowKind](), 0
     for number, user in enumerate(deployed.users):
         said = recounted(deployed, connection, user.id)
-        highest = max([Decimal(0), *(Decimal(each["pnl"]) for each in said)])
-        assert sum(Decimal(each["commission"]) for each in said) <= Decimal("0.30") * highest
-        kinds |= {kind for each in said for _, _, kind, _ in each["flows"]}
-        steps |= set(pairwise(Decimal(each["rate"]) for each in said))
+        highest = max([Decimal(0), *(settled.pnl for _, settled in said)])
+        assert sum(settled.commission for _, settled in said) <= Decimal("0.30") * highest
+        kinds |= {flow.kind for facts, _ in said for flow in facts.flows}
+        steps |= set(pairwise(settled.rate for _, settled in said))
         left = unpaid(DatabaseSettlements(connection).charges(user.id))
         assert not (left and number % 2 == 0)
         owing += bool(left)

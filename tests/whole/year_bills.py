@@ -19,6 +19,8 @@ from tests.whole.year_kit import DAY, NEW_YEAR, Year
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.recorded import MINUTE_MS, Minute, Recorded
+from tradepool.core.commission.settlement import Settled
+from tradepool.core.commission.statement import Facts, facts_of, outcome_of
 from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.commission import by_the_books, month_ms, settle
 from tradepool.entrypoints.commission_books import accounts_of, books_open
@@ -97,8 +99,8 @@ def close_at(listing: Listing, minute_ms: int) -> Recorded:
     return Recorded(Decimal(repr(float(price))))
 
 
-def recounted(deployed: Deployed, connection: Connection, user: str) -> list[dict[str, object]]:
-    """A user's statements, each of which the books alone give again to the byte."""
+def recounted(deployed: Deployed, connection: Connection, user: str) -> list[tuple[Facts, Settled]]:
+    """What a user's statements say, each of which the books alone give again to the byte."""
     texts = [each.statement for each in DatabaseSettlements(connection).of(UserId(user))]
     assert all(by_the_books(deployed, connection, text) for text in texts)
-    return [json.loads(text) for text in texts]
+    return [(facts, outcome_of(facts).settled) for facts in map(facts_of, texts)]
