@@ -90,7 +90,8 @@ def _accepted_by_bean_check(deployed: Deployed, book: Path) -> None:
     """The real one; every user's ledger is in it."""
     config = str(deployed.file)
     assert cli.run(["ledger", "export", "--format", "beancount", "--out", str(book), "--config", config]) == 0
-    assert all(f"A-{user.id}-main:" in book.read_text() for user in deployed.users)
+    text = book.read_text()
+    assert all(f"A-{user.id}-main:" in text for user in deployed.users)
     command = [Path(sys.executable).parent / "bean-check", book]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
