@@ -12,8 +12,8 @@ from tests.contract.gate_kit import wallet_venue
 from tests.contract.gateway_kit import Desk, desk, play
 from tests.simexchange.exchange_kit import MINUTE, START, flat
 from tradepool.adapters.exchanges import ccxt_flows
-from tradepool.adapters.exchanges.flow_rows import sweep_from
-from tradepool.domain.flow import FlowCause, FlowSeen
+from tradepool.adapters.exchanges.flow_rows import sweeps_from
+from tradepool.domain.flow import FlowCause
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -95,20 +95,21 @@ def test_swept_dust_is_what_went_and_what_came(files: TlsFiles) -> None:
         async with desk(venue, files) as at:
             venue.wallet.deposit(account, "ETH", Decimal("0.0003"), START)
             venue.wallet.convert_dust(account, ["ETH", "USDT"], venue.markets, START)
-            [_, flow] = await at.gateway.flows(START)
-            assert words([flow]) == [
-                ("dust", "BNB", "196.000588"),
+            [_, *flows] = await at.gateway.flows(START)
+            # R14: what each of them brought is told apart.
+            assert words(flows) == [
+                ("dust", "BNB", "0.000588"),
                 ("dust", "ETH", "-0.0003"),
+                ("dust", "BNB", "196"),
                 ("dust", "USDT", "-1000"),
             ]
 
     asyncio.run(story())
-    twice = [{"fromAsset": "BTC", "amount": amount} for amount in ("0.0010", "0.0005")]
-    row = {"transId": 7, "operateTime": START, "totalTransferedAmount": "0.98", "userAssetDribbletDetails": twice}
-    flow = sweep_from(row)
-    assert isinstance(flow, FlowSeen)
-    assert (flow.cause, flow.reference) == (FlowCause.DUST, "7")
-    assert words([flow]) == [("dust", "BNB", "0.98"), ("dust", "BTC", "-0.0015")]
+    rows = [("BTC", "0.0010", "0.6"), ("BTC", "0.0005", "0.38"), ("ETH", "2", "1")]
+    details = [{"fromAsset": asset, "amount": amount, "transferedAmount": came} for asset, amount, came in rows]
+    flows = sweeps_from({"transId": 7, "operateTime": START, "userAssetDribbletDetails": details})
+    assert [(flow.cause, flow.reference) for flow in flows] == [(FlowCause.DUST, "7:BTC"), (FlowCause.DUST, "7:ETH")]
+    assert words(flows[:1]) == [("dust", "BNB", "0.98"), ("dust", "BTC", "-0.0015")]
 
 
 def test_all_pages_of_all_spans_are_read(files: TlsFiles) -> None:

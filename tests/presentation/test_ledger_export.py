@@ -58,6 +58,13 @@ def test_beancount_takes_the_ledger_and_comes_to_the_same_sums() -> None:
     assert {key: amount for key, amount in found.items() if amount} == sums(booked())
 
 
+def test_what_is_booked_late_may_be_older_than_all_before() -> None:
+    """A fill that was only found after a restart, a deposit that the venue told of late: accounts are open by then."""
+    late = [replace(each, time_ms=each.time_ms * 86_400_000) for each in reversed(booked())]
+    _, errors, _ = loader.load_string("\n\n".join(beancount_lines(late)))
+    assert errors == []
+
+
 def test_a_table_holds_every_transfer() -> None:
     """A row each, with its direction; whatever is in a name."""
     rows = list(csv.DictReader(io.StringIO("\n".join(csv_lines(booked())))))

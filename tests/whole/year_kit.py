@@ -9,26 +9,39 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
 from tests.nouns import signal
 from tests.simexchange.exchange_kit import market
+from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.core.commission.statement import READY_MS
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.core.market.bars import Bars
 from tradepool.core.strategies import catalog
 from tradepool.domain.balance import Balance
-from tradepool.domain.event import CandlesClosed
+from tradepool.domain.deployment import Mode, Promotion
+from tradepool.domain.event import CandlesClosed, MandateChanged
 from tradepool.domain.flow import FlowCause, FlowSeen
+from tradepool.domain.ids import MandateId, Naming, StrategyId
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
+from tradepool.entrypoints import cli
 from tradepool.entrypoints.app import Platform
+from tradepool.entrypoints.commission_books import accounts_of
+from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
-from tradepool.entrypoints.replay import VENUE, Plan, Player, connection_of
+from tradepool.entrypoints.replay import VENUE, connection_of
 from tradepool.entrypoints.wiring import Seat, Wiring
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
@@ -42,7 +55,7 @@ from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 HOUR, DAY = 3_600_000, 86_400_000
-NEW_YEAR = 1_767_225_600_000  # 2026-01-01
+NEW_YEAR = 1_735_689_600_000  # 2025-01-01
 MARKETS = (market("BTC"), market("ETH"), market("BNB"))
 PRICES = {"BTC": 100.0, "ETH": 10.0, "BNB": 5.0}
 TRADED = MARKETS[:2]
@@ -57,15 +70,33 @@ CHANCES = {
     "gift": 3,
     "sweep": 3,
     "trade": 40,
+    "give": 4,
 }
+# What a mandate may be given: below, on and above the edges of the tiers.
+CAPITALS = [Decimal(amount) for amount in (600, 1_000, 2_500, 5_000, 5_500, 6_500)]
+
+
+def _nothing(month: str) -> None:
+    """Nobody minds."""
+
+
+def _day(day: int) -> datetime:
+    return datetime.fromtimestamp(NEW_YEAR / 1_000, UTC) + timedelta(days=day - 1)
 
 
 class Year:
     """A venue, a platform and their clocks. `users` are numbers from 0; what happens is drawn from the seed."""
 
     def __init__(
-        self, selector: IdleSelector, venue: Venue, platform: Platform, clock: VirtualClock, seed: int
+        self,
+        selector: IdleSelector,
+        venue: Venue,
+        listings: Sequence[Listing],
+        platform: Platform,
+        clock: VirtualClock,
+        seed: int,
     ) -> None:
+        self.listings = listings
         self.selector, self.venue, self.platform, self.clock = selector, venue, platform, clock
         self.seats: list[Seat] = list(platform._wiring.seats)
         self.dice = random.Random(seed)
@@ -102,13 +133,24 @@ class Year:
         self.clock.advance_to(time_ms)
         await self.settle()
 
-    async def live(self, days: int, check_every: int, checked: Callable[[], Awaitable[None]]) -> None:
-        """So many days; accounts are checked every so many, on every thirtieth and on the last one, and `checked` is told."""
+    async def live(
+        self,
+        days: int,
+        check_every: int,
+        checked: Callable[[], Awaitable[None]],
+        over: Callable[[str], None] = _nothing,
+    ) -> None:
+        """So many days; accounts are checked every so many, on every thirtieth and on the last one, and `checked` is told.
+        Six hours after a month they are, too, and `over` is told which month that was."""
         # As the platform does right after its start: what the opening balances hold is known before anything happens.
         await self.check()
         for day in range(1, days + 1):
             for number in range(len(self.seats)):
                 self.act(number)
+            await self.pass_to(NEW_YEAR + (day - 1) * DAY + READY_MS)
+            if day > 1 and _day(day).day == 1:
+                await self.check()
+                over(f"{_day(day - 1):%Y-%m}")
             await self.pass_to(NEW_YEAR + day * DAY - HOUR)
             if day % check_every == 0 or day % 30 == 0 or day == days:
                 await self.check()
@@ -146,7 +188,7 @@ class Year:
         )  # fmt: skip
 
     def _withdraw(self, number: int) -> None:
-        asset = self.dice.choice(["USDT", "BNB"])
+        asset = self.dice.choice(["USDT", "BNB", "BTC"])
         self.venue.wallet.withdraw(
             self._at(number), asset, self._share(number, asset), self.venue.now_ms, fee=CENT,
             done_after_ms=self.dice.randrange(15) * DAY // 2, rejected=self.dice.randrange(4) == 0,
@@ -188,6 +230,11 @@ class Year:
             exposure=0.0 if actor.account.slots[traded.id].held else 1.0,
         )
         actor.post(CandlesClosed(time_ms=self.venue.now_ms, signals=(wish,)))
+
+    def _give(self, number: int) -> None:
+        """The user gives his mandate more of what he has, or takes some back."""
+        mandate = replace(self.actor(number).account.mandate, capital=self.dice.choice(CAPITALS))
+        self.actor(number).post(MandateChanged(time_ms=self.venue.now_ms, mandate=mandate))
 
     def price(self, traded: Market) -> float:
         """Where a market stands."""
@@ -233,47 +280,74 @@ class Year:
 
 
 def walks(days: int, seed: int) -> list[Listing]:
-    """Daily candles of each market, up and down."""
+    """Daily candles of each market, up and down, and up in the long run."""
     dice = np.random.default_rng(seed)
     return [Listing(each, _bars(days + 2, PRICES[each.base], dice)) for each in MARKETS]
 
 
 def _bars(days: int, price: float, dice: np.random.Generator) -> Bars:
-    close = np.round(price * np.exp(np.cumsum(dice.normal(0, 0.03, days))), 2)
+    close = np.round(price * np.exp(np.cumsum(dice.normal(0.002, 0.03, days))), 2)
     opened = np.concatenate([[price], close[:-1]])
     high, low = np.round(np.maximum(opened, close) * 1.02, 2), np.round(np.minimum(opened, close) * 0.98, 2)
     times = NEW_YEAR + np.arange(days, dtype=np.int64) * DAY
     return Bars(DAY, times, opened, high, low, close, np.full(days, 10.0))
 
 
-Story = Callable[[Year], Awaitable[None]]
+Story = Callable[[Year, Deployed], Awaitable[None]]
 
 
-def live_through(story: Story, folder: Path, files: TlsFiles, *, users: int, days: int, seed: int) -> None:
-    """A venue with prices for so many days, a platform with so many users, and what happens with them."""
+def deployed_in(folder: Path, users: int) -> Deployed:
+    """A live deployment's configuration: each user has an account (`u0-main`), and every fourth one a second one."""
+    file = folder / "t.toml"
+    assert cli.run(["init", "--yes", "--file", str(file), "--folder", str(folder / "d"), "--users", "u0"]) == 0
+    text = file.read_text().replace('kind = "practice"', 'kind = "live"').replace('mode = "practice"', 'mode = "live"')
+    for number in range(users):
+        text += f'\n[users.u{number}]\n\n[accounts.u{number}-main]\nuser = "u{number}"\n' if number else ""
+        text += f'\n[accounts.u{number}-two]\nuser = "u{number}"\n' if number % 4 == 0 else ""
+    file.write_text(text)
+    return deployed_from(file)
+
+
+def _seats(deployed: Deployed, connection: Connection, strategy: StrategyId) -> list[Seat]:
+    """Everybody trades the same strategy, with real money from the beginning on."""
+    rows, promotions, seats = DatabaseDeployment(connection, deployed.deployment), DatabasePromotions(connection), []
+    users = {name: user for user in deployed.users for name in accounts_of(deployed, user.id)}
+    for name, user in users.items():
+        account = rows.account(user, name, VENUE)
+        mandate = Mandate(
+            id=MandateId(account.id),
+            account=account.id,
+            strategy_id=strategy,
+            markets=tuple(each.id for each in TRADED),
+            capital=Decimal(1_000),
+            weight=Decimal("0.3"),
+        )
+        promotion = Promotion(
+            time_ms=NEW_YEAR - 1, by="eva", mandate=mandate.id, strategy_id=strategy,
+            before=Mode.SHADOW, after=Mode.LIVE, reason="",
+        )  # fmt: skip
+        promotions.promote(promotion)
+        seats.append(Seat(account=account, mandate=mandate, credentials=Credentials(key=name, secret=name)))
+    return seats
+
+
+def live_through(story: Story, folder: Path, files: TlsFiles, *, users: int, days: int, seed: int) -> Deployed:
+    """A venue with prices for so many days, a live deployment with so many users, and what happens with them; its books."""
+    deployed = deployed_in(folder, users)
 
     async def main(selector: IdleSelector) -> None:
-        listings = walks(days, seed)
-        players = [
-            Player(
-                name=f"u{number}",
-                strategy=catalog.named("moving_average_cross"),
-                markets=tuple(each.id for each in TRADED),
-                capital=Decimal(1_000),
-                weight=Decimal("0.3"),
-            )
-            for number in range(users)
-        ]
-        plan = Plan(listings=listings, players=players)
-        venue, seats = Venue(listings), plan.seats()
+        strategy, listings = catalog.named("moving_average_cross"), walks(days, seed)
+        venue = Venue(listings)
+        strategy_id = strategy.strategy_id(DAY)
+        clock, connection = VirtualClock(venue.now_ms), open_store(deployed.database, "NORMAL")
+        seats = _seats(deployed, connection, strategy_id)
         for number, seat in enumerate(seats):
-            held = {"USDT": Decimal(2_000), "BNB": Decimal(10)}
+            held = {"USDT": Decimal(7_000), "BNB": Decimal(10)}
             account = venue.open_account(seat.credentials.key, seat.credentials.secret, held)
             if number % 2:
                 account.fees = FeePlan(asset="BNB")
         server = Server(venue, UnixSocket(str(folder / "v")), files.server_context())
         place = await server.start()
-        clock, connection = VirtualClock(venue.now_ms), open_store(folder / "t.sqlite", "NORMAL")
         platform = Platform(
             Wiring(
                 venue=VENUE,
@@ -281,21 +355,23 @@ def live_through(story: Story, folder: Path, files: TlsFiles, *, users: int, day
                 transport=connection_of(place, files),
                 clock=clock,
                 connection=connection,
-                strategies=plan.strategies(),
+                strategies={strategy_id: strategy},
                 seats=seats,
-                origin=Origin.PRACTICE,
+                origin=Origin.REAL,
                 keep_alive_ms=10**12,
                 entries_off=lambda: True,
+                naming=Naming(deployed.deployment.mark, 1),
             )
         )
         try:
             await platform.start()
-            year = Year(selector, venue, platform, clock, seed)
+            year = Year(selector, venue, listings, platform, clock, seed)
             await year.settle()
-            await story(year)
+            await story(year, deployed)
         finally:
             await platform.close()
             await server.stop()
             dispose(connection)
 
     run_in_lock_step(main)
+    return deployed

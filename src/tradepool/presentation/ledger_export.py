@@ -37,15 +37,21 @@ def csv_lines(entries: Iterable[LedgerEntry]) -> Iterator[str]:
 
 
 def beancount_lines(entries: Iterable[LedgerEntry]) -> Iterator[str]:
-    """Transactions in order, two postings a transfer, each account opened on its first day.
+    """Transactions in order, two postings a transfer, each account opened on its first day (what is booked late may be
+    older than what was booked before).
 
     Beancount's names of accounts and coins are narrower than the venues': `commodity` and `account_name` say how ours
     become theirs, and the true ones are beside them.
     """
-    opened = set[str]()
+    held, opened = list(entries), dict[str, str]()
+    for entry in held:
+        for code in (code for t in entry.transfers for code in (t.debit, t.credit)):
+            name = account_name(code, entry.account)
+            opened[name] = min(_day(entry), opened.get(name, _day(entry)))
+    yield from (f"{day} open {name}" for name, day in opened.items())
     named = set[str]()
-    for entry in entries:
-        day = f"{datetime.fromtimestamp(entry.time_ms / 1_000, UTC):%Y-%m-%d}"
+    for entry in held:
+        day = _day(entry)
         postings = list[str]()
         for t in entry.transfers:
             coin = commodity(t.asset)
@@ -53,14 +59,14 @@ def beancount_lines(entries: Iterable[LedgerEntry]) -> Iterator[str]:
                 named.add(coin)
                 yield f'{day} commodity {coin}\n  name: "{t.asset}"'
             for code, sign in ((t.debit, ""), (t.credit, "-")):
-                name = account_name(code, entry.account)
-                if name not in opened:
-                    opened.add(name)
-                    yield f"{day} open {name}"
-                postings.append(f"  {name}  {sign}{plain_amount(t.amount)} {coin}")
+                postings.append(f"  {account_name(code, entry.account)}  {sign}{plain_amount(t.amount)} {coin}")
         if postings:
             reference = entry.reference.replace("\\", "\\\\").replace('"', '\\"')
             yield "\n".join([f'{day} * "{entry.account}" "{reference}"', f"  time_ms: {entry.time_ms}", *postings])
+
+
+def _day(entry: LedgerEntry) -> str:
+    return f"{datetime.fromtimestamp(entry.time_ms / 1_000, UTC):%Y-%m-%d}"
 
 
 def account_name(code: LedgerCode, account: str) -> str:

@@ -6,13 +6,13 @@ its oldest row. A venue without such histories tells nothing, and its flows are 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tradepool.adapters.exchanges import flow_rows
 from tradepool.adapters.exchanges.ask import Ask
-from tradepool.adapters.exchanges.flow_rows import Read, Row, Rows
+from tradepool.adapters.exchanges.flow_rows import Read, Row, Rows, one
 from tradepool.domain.flow import FlowSeen
 
 # The longest span every history takes.
@@ -40,7 +40,7 @@ class _History:
 def _transfers(way: str) -> _History:
     return _History(
         method="sapiGetAssetTransfer",
-        read=flow_rows.transfer_from,
+        read=one(flow_rows.transfer_from),
         page=100,
         time=lambda row: int(row["timestamp"]),
         words={"type": way, "size": 100},
@@ -51,14 +51,14 @@ def _transfers(way: str) -> _History:
 BINANCE = (
     _History(
         method="sapiGetCapitalDepositHisrec",
-        read=flow_rows.deposit_from,
+        read=one(flow_rows.deposit_from),
         page=1_000,
         time=lambda row: int(row["insertTime"]),
         words={"limit": 1_000},
     ),
     _History(
         method="sapiGetCapitalWithdrawHistory",
-        read=flow_rows.withdrawal_from,
+        read=one(flow_rows.withdrawal_from),
         page=1_000,
         time=flow_rows.time_of_withdrawal,
         grain_ms=1_000,
@@ -67,7 +67,7 @@ BINANCE = (
     *(_transfers(way) for wallet in WALLETS for way in (f"MAIN_{wallet}", f"{wallet}_MAIN")),
     _History(
         method="sapiGetAssetAssetDividend",
-        read=flow_rows.dividend_from,
+        read=one(flow_rows.dividend_from),
         page=500,
         time=lambda row: int(row["divTime"]),
         words={"limit": 500},
@@ -75,7 +75,7 @@ BINANCE = (
     ),
     _History(
         method="sapiGetAssetDribblet",
-        read=flow_rows.sweep_from,
+        read=flow_rows.sweeps_from,
         page=100,
         time=lambda row: int(row["operateTime"]),
         words={},
@@ -107,7 +107,7 @@ async def _span(method: Method, ask: Ask, history: _History, start_ms: int, end_
         rows = await ask("history of flows", asked, lambda answer: _rows(answer, history))
         fresh = [row for row in rows if row[0] not in seen]
         seen.update(text for text, _, _ in fresh)
-        found += [flow for _, _, flow in fresh if flow is not None]
+        found += [flow for _, _, flows in fresh for flow in flows]
         if len(rows) < history.page:
             break
         oldest_ms = min(time_ms for _, time_ms, _ in rows)
@@ -116,7 +116,7 @@ async def _span(method: Method, ask: Ask, history: _History, start_ms: int, end_
     return found
 
 
-def _rows(answer: Any, history: _History) -> list[tuple[str, int, FlowSeen | None]]:
+def _rows(answer: Any, history: _History) -> list[tuple[str, int, Sequence[FlowSeen]]]:
     """Each row as its text, its time and what it says; none where the answer has no list, as an empty one may lack it."""
     rows: Rows = answer.get(history.rows, []) if history.rows else answer
     return [(repr(row), history.time(row), history.read(row)) for row in rows]

@@ -58,15 +58,24 @@ def dividend_from(row: Row) -> FlowSeen | None:
     return _flow(FlowCause.DIVIDEND, int(row["divTime"]), row["id"], row["asset"], amount, note=row["enInfo"])
 
 
-def sweep_from(row: Row) -> FlowSeen | None:
-    """A conversion of asset/dribblet: each asset that was swept, and what all of them came to in BNB."""
-    swept = dict[str, Decimal]()
+def sweeps_from(row: Row) -> Sequence[FlowSeen]:
+    """A conversion of asset/dribblet: for each asset that was swept a flow of its own, so that it is known what each came
+    to in BNB."""
+    swept = dict[str, dict[str, Decimal]]()
     for each in row["userAssetDribbletDetails"]:
-        swept[each["fromAsset"]] = swept.get(each["fromAsset"], Decimal(0)) - canonical(each["amount"])
-    swept["BNB"] = swept.get("BNB", Decimal(0)) + canonical(row["totalTransferedAmount"])
-    moves = tuple(Move(asset=asset, amount=canonical(str(amount))) for asset, amount in sorted(swept.items()) if amount)
-    reference, time_ms = str(row["transId"]), int(row["operateTime"])
-    return FlowSeen(time_ms=time_ms, cause=FlowCause.DUST, moves=moves, reference=reference) if moves else None
+        moved = swept.setdefault(each["fromAsset"], {})
+        for asset, amount in (
+            (each["fromAsset"], -canonical(each["amount"])),
+            ("BNB", canonical(each["transferedAmount"])),
+        ):
+            moved[asset] = moved.get(asset, Decimal(0)) + amount
+    flows, time_ms = list[FlowSeen](), int(row["operateTime"])
+    for source, moved in sorted(swept.items()):
+        moves = tuple(Move(asset=asset, amount=canonical(str(n))) for asset, n in sorted(moved.items()) if n)
+        if moves:
+            reference = f"{row['transId']}:{source}"
+            flows.append(FlowSeen(time_ms=time_ms, cause=FlowCause.DUST, moves=moves, reference=reference))
+    return flows
 
 
 def time_of_withdrawal(row: Row) -> int:
@@ -103,5 +112,10 @@ def _flow(
     )
 
 
-Read = Callable[[Row], FlowSeen | None]
+Read = Callable[[Row], Sequence[FlowSeen]]
 Rows = Sequence[Row]
+
+
+def one(read: Callable[[Row], FlowSeen | None]) -> Read:
+    """Reads rows that tell of one flow, or of none."""
+    return lambda row: [flow for flow in (read(row),) if flow is not None]
