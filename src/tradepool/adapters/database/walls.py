@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from tradepool.domain.actor import Actor
+from tradepool.domain.charge import bill_of
+from tradepool.domain.ids import UserId
 
 SETTING = "tradepool.actor"
 ALL = "all"
@@ -21,10 +23,12 @@ _WHO = f"coalesce(current_setting('{SETTING}', true), '')"
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """SQL conditions of the rows that a person sees, and of those that he may write: his own, none but his own."""
+    """SQL conditions of the rows that a person sees, of those that he may write (his own, none but his own), and of those that
+    he may add and then neither change nor remove."""
 
     reads: str
     writes: str = "false"
+    adds: str = "false"
 
 
 def _user(column: str) -> str:
@@ -45,19 +49,24 @@ OF_USER, OF_ACCOUNT, OF_MANDATE = (
     _through("account", "account"),
     _through("mandate", "mandate"),
 )
+_SOMEBODY = f"{_WHO} <> ''"
 # What is the same for all may be read by all, on nobody's behalf by none.
-SHARED = Wall(f"{_WHO} <> ''")
+SHARED = Wall(_SOMEBODY)
 HOUSE = Wall("false")
+# A user's bill is no account of the venue's. He reads it, and the house writes it.
+OF_BOOKS = Wall(
+    f"{OF_ACCOUNT.reads} OR \"account\" = replace({_WHO}, 'user:', '{bill_of(UserId(''))}')", OF_ACCOUNT.writes
+)
 
 WALLS: Mapping[str, Wall] = {
     "user": _own(_user("id")),
     "account": OF_USER,
     "mandate": OF_ACCOUNT,
-    "event": OF_ACCOUNT,
+    "event": OF_BOOKS,
     "snapshot": OF_ACCOUNT,
     "order_intent": OF_ACCOUNT,
-    "ledger_entry": OF_ACCOUNT,
-    "transfer": OF_ACCOUNT,
+    "ledger_entry": OF_BOOKS,
+    "transfer": OF_BOOKS,
     "trade": OF_ACCOUNT,
     "refusal": OF_ACCOUNT,
     "checkpoint": SHARED,
@@ -79,11 +88,14 @@ WALLS: Mapping[str, Wall] = {
     "promotion": OF_MANDATE,
     "register": OF_USER,
     "invitation": OF_USER,
-    "recorded_price": SHARED,
-    "key_look": OF_ACCOUNT,
+    # Whoever asks first writes down what the venue says.
+    "recorded_price": Wall(_SOMEBODY, adds=_SOMEBODY),
+    # A key is looked at before its account is traded.
+    "key_look": _own(f'{OF_ACCOUNT.reads} OR "account" IN (SELECT "account" FROM "secret")'),
     "pool_consent": OF_USER,
     "pooled_trade": OF_USER,
-    "pool_tombstone": HOUSE,
+    # Who withdraws buries his ids among all others.
+    "pool_tombstone": Wall("false", adds=_SOMEBODY),
     "pool_secret": HOUSE,
 }
 
@@ -100,6 +112,7 @@ def statements(table: Table) -> Iterator[str]:
     yield f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"
     policies = {"house": f"USING ({_WHO} = '{ALL}')"}
     policies |= {"seen": f"FOR SELECT USING ({wall.reads})", "own": f"USING ({wall.writes})"}
+    policies["added"] = f"FOR INSERT WITH CHECK ({wall.adds})"
     for policy, rule in policies.items():
         yield f"DROP POLICY IF EXISTS {policy} ON {name}"
         yield f"CREATE POLICY {policy} ON {name} {rule}"
