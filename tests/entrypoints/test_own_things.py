@@ -15,13 +15,16 @@ from sqlalchemy import Connection
 
 from tests.entrypoints.commission_kit import ACCOUNT, live_in, opened, trade
 from tests.entrypoints.console import Console
+from tests.nouns import MANDATE
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import Place
 from tradepool.adapters.database.key_looks import DatabaseKeyLooks
 from tradepool.adapters.database.pool import DatabasePool, Listed
+from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.domain.charge import PeriodSettled
+from tradepool.domain.deployment import Mode
 from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.domain.key import KeyLook
 from tradepool.entrypoints import asking, key_vault
@@ -83,6 +86,11 @@ def test_a_bill_is_in_his_own_books(run: Console, monkeypatch: pytest.MonkeyPatc
     assert said(run, "ledger export --as ann", monkeypatch) == whole
     with books_open(deployed_as("ann")) as connection:
         assert DatabaseSettlements(connection).charges(ANN) == [charge]
+        # How far his mandate went decides what is charged.
+        assert [each.after for each in DatabasePromotions(connection).of(MANDATE.id)] == [Mode.LIVE]
+    if not isinstance(deployed_from(None).database, Path):
+        with books_open(deployed_as("ben")) as connection:
+            assert (DatabaseSettlements(connection).charges(ANN), DatabasePromotions(connection).of(MANDATE.id)) == ([], [])
 
 
 def test_a_key_is_looked_at_and_burnt_before_its_account_is_ever_traded(
