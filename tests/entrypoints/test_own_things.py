@@ -90,7 +90,10 @@ def test_a_bill_is_in_his_own_books(run: Console, monkeypatch: pytest.MonkeyPatc
         assert [each.after for each in DatabasePromotions(connection).of(MANDATE.id)] == [Mode.LIVE]
     if not isinstance(deployed_from(None).database, Path):
         with books_open(deployed_as("ben")) as connection:
-            assert (DatabaseSettlements(connection).charges(ANN), DatabasePromotions(connection).of(MANDATE.id)) == ([], [])
+            assert (DatabaseSettlements(connection).charges(ANN), DatabasePromotions(connection).of(MANDATE.id)) == (
+                [],
+                [],
+            )
 
 
 def test_a_key_is_looked_at_and_burnt_before_its_account_is_ever_traded(

@@ -83,8 +83,7 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
 def carry_newer(connection: Connection, decided: Decided) -> None:
     """What was decided after a copy was made, into that copy. StoreUnusable.
 
-    People, promotions, halts, deeds and charges that it does not know are added; invitations are void, as they may have been
-    used. Accounts keep their numbers, by which their orders at the venue are known. Limits, what was reached and what is
+    People, promotions, halts, deeds and charges that it does not know are added. Accounts keep their numbers, by which their orders at the venue are known. Limits, what was reached and what is
     suspended stand as they do now, and keys are those that are held now: one that was burnt since stays burnt.
     """
     known = [_told(row) for row in _rows(connection, tables.promotion)]
@@ -93,7 +92,6 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
         _add(connection, register, decided.register)
         _add(connection, tables.user, decided.users)
         _add_accounts(connection, decided.accounts)
-        connection.execute(delete(invitation))
         _add(connection, tables.promotion, [row for row in newer if row not in known])
         _add(connection, tables.halt, decided.halts)
         _as_now(connection, decided, AS_THEY_ARE)
@@ -103,6 +101,12 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
     keys = DatabaseSecrets(connection)
     with keys.changing():
         keys.replace(decided.data_keys, decided.secrets)
+
+
+def void_invitations(connection: Connection) -> None:
+    """Nobody knows which of a copy's were used since. StoreUnusable."""
+    with transaction(connection):
+        connection.execute(delete(invitation))
 
 
 def _as_now(connection: Connection, decided: Decided, which: Sequence[Table]) -> None:

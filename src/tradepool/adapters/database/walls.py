@@ -55,7 +55,7 @@ OF_BOOKS = Wall(
     f"{OF_ACCOUNT.reads} OR \"account\" = replace({_WHO}, 'user:', '{bill_of(UserId(''))}')", OF_ACCOUNT.writes
 )
 # Of a mandate that his books were ever given, whether a command added it or a section of the file.
-_GIVEN = "CASE WHEN \"body\" IS JSON THEN CAST(\"body\" AS json) #>> '{mandate,id}' END"
+_GIVEN = 'CASE WHEN "body" IS JSON THEN CAST("body" AS json) #>> \'{mandate,id}\' END'
 OF_GIVEN = Wall(f'"mandate" IN (SELECT {_GIVEN} FROM "event" WHERE "kind" = \'{MandateChanged.__name__}\')')
 
 # Walls are built by migrations: one that is changed here needs one of its own.
