@@ -13,6 +13,7 @@ USERS = ("ann", "bob")
 PARTS = {"user": "{}", "account": "{}-main", "mandate": "{}-first"}
 PLAIN: dict[str, dict[str, str]] = {
     "halt": {"kind": "user"},
+    "event": {"kind": "MandateChanged", "body": '{{"mandate":{{"id":"{}-first"}}}}'},
     "transfer": {"debit": "venue", "credit": "capital", "asset": "USDT", "amount": "12.50"},
     "deployment": {"moved_to": ""},
     "risk_setting": {"key": "user.{}.exposure_max"},

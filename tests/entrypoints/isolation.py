@@ -32,6 +32,7 @@ SAID = {
     "tiers": ["20"],
     "consent": ["mail of 2026-01-01"],
     "person": ["--called", "X"],
+    "withdraw": ["--withdraw"],
 }
 HOLE = "the id"
 

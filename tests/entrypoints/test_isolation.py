@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.entrypoints.console import Console, Said
 from tests.entrypoints.isolation import IDS, calls, every_command, looks
 from tests.entrypoints.test_people import People
+from tests.postgres_kit import Postgres
 from tradepool.entrypoints.asking import COMMANDS
 
 
@@ -73,3 +75,19 @@ def test_no_list_tells_of_others(people: People, monkeypatch: pytest.MonkeyPatch
     for words in looks(ANN):
         said = asked(people, words, "nothing", "ann", monkeypatch)
         assert not {"ben", "bin"} & set((said.out + said.err).replace("-", " ").replace("/", " ").split()), words
+
+
+def test_a_server_answers_a_person_as_a_file_does(
+    people: People, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, long: bool
+) -> None:
+    """Of every command, about her own things: the second wall stands where the first one does, and nothing else is refused."""
+    lines = [*looks(ANN), *(call.of(ANN[call.asks_for]) for call in calls(ANN))][:: 1 if long else 7]
+    said = [asked(people, words, ANN["account"], "ann", monkeypatch).code for words in lines]
+    server = postgres.new()
+    text = re.sub(r"^database = .*\n", "", people.file.read_text(), flags=re.MULTILINE)
+    people.file.write_text(text.replace("[deployment]\n", f'[deployment]\ndatabase = "{server}"\n'))
+    answers = [asked(people, words, ANN["account"], "ann", monkeypatch) for words in lines]
+    postgres.drop(server)
+    wrong = [(words, answer) for words, answer in zip(lines, answers, strict=True) if "can't be used" in answer.err]
+    assert wrong == []
+    assert [answer.code for answer in answers] == said

@@ -55,6 +55,7 @@ def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: P
         until(lambda: mine(place, "orders"))
         assert {row["account"] for row in mine(place, "orders")} <= {"cem-1"}
         assert {row["account"] for row in mine(place, "positions")} <= {"cem-1"}
+        assert {row["account"] for row in mine(place, "balance")} == {"cem-1"}
         orders = json.loads(place("orders", "--json").stdout)["orders"]
         others = {"position": "1a", "order": next(row["id"] for row in orders if row["account"] != "cem-1")}
         for call in calls({"position": "", "order": ""}):

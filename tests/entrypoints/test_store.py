@@ -7,11 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.entrypoints.console import Console
 from tradepool.adapters.database.backup import BackupExists, BackupUnusable, back_up
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced, WrongDatabase
 from tradepool.adapters.database.engine import Server, dispose, open_store
+from tradepool.adapters.database.people_tables import invitation
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.risk import DatabaseRisk
@@ -94,6 +96,7 @@ def test_a_backup_is_put_back_as_a_newer_instance(tmp_path: Path, console: Conso
 @pytest.mark.parametrize("state", ["gone", "garbage"])
 def test_a_database_that_is_lost_may_have_had_newer_instances(state: str, tmp_path: Path, console: Console) -> None:
     deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
+    assert console("users", "invite", "cem", "--config", tmp_path / "tradepool.toml").code == 0
     back_up(deployed.database, copy)
     if state == "gone":
         file_of(deployed).unlink()
@@ -101,6 +104,9 @@ def test_a_database_that_is_lost_may_have_had_newer_instances(state: str, tmp_pa
         file_of(deployed).write_bytes(b"x" * 10_000)
     put(deployed, copy)
     assert told(deployed.database, deployed)[:2] == (UNKNOWN_INSTANCES + 1, [1])
+    connection = open_store(deployed.database)
+    assert connection.execute(select(invitation)).all() == [], "it may have been used since"
+    dispose(connection)
 
 
 def test_what_is_no_whole_copy_changes_nothing(tmp_path: Path, console: Console) -> None:

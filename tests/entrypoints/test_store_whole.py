@@ -199,6 +199,44 @@ def test_what_people_decided_outlives_a_restore_and_a_new_world(
     assert json.loads(books.store("verify", "--json"))["accounts"] == 0
 
 
+def test_who_came_since_the_backup_trades_on_under_his_number(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders at the venue are known by it. The audit goes on over the restore, and the books are whole after it."""
+
+    def say(words: str, typed: str = "") -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
+        said = books.console(*words.split(), "--config", books.file)
+        assert said.code == 0, said.err
+        return said.out
+
+    def numbers(*names: str) -> list[int]:
+        connection = open_store(books.deployed.database, "NORMAL")
+        rows = DatabaseDeployment(connection, books.deployed.deployment)
+        found = [rows.account(User(id=UserId("cem"), name="Cem", role=Role.USER), AccountId(n), "v") for n in names]
+        dispose(connection)
+        return [each.number for each in found]
+
+    say("users add dan")
+    books.store("backup", tmp_path / "b", "--plain")
+    for words in ("users add cem", "accounts add cem --name cem-b", "accounts add cem --name cem-a"):
+        say(words)
+    assert numbers("cem-b", "cem-a") == [3, 4]
+    say("risk set platform.exposure_max 7 --reason less", "platform.exposure_max")
+    say("suspend BTC/USDT --for ever --reason wicked")
+    before = json.loads(say("audit show --last 0 --json"))
+    say(f"store restore {tmp_path / 'b'} --reason disk", books.deployed.deployment.id)
+    assert numbers("cem-a", "cem-b") == [4, 3]
+    after = json.loads(say("audit show --last 0 --json"))
+    assert [deed["what"] for deed in after["deeds"]] == [deed["what"] for deed in before["deeds"]] + ["restore"]
+    limits = json.loads(say("risk show --json"))["limits"]
+    assert [each["value"] for each in limits if each["limit"] == "platform.exposure_max"] == ["7"]
+    assert "wicked" in say("suspend list --json")
+    say("users add eve")
+    assert {"cem", "dan", "eve"} <= {each["user"] for each in json.loads(say("users list --json"))["users"]}
+    assert json.loads(books.store("verify", "--json"))["faults"] == []
+
+
 def test_no_file_is_no_backup(books: Books, tmp_path: Path) -> None:
     with pytest.raises(BackupUnusable, match="there is none"), opened(tmp_path / "none", tmp_path, None):
         raise AssertionError

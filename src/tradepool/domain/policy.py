@@ -78,7 +78,7 @@ POLICY: Mapping[Action, Rule] = {
     Action.PROMOTE: _rule(Role.OPERATOR, Role.RISK, two=True),
     Action.KEYS: _rule(Role.OPERATOR, own=_OWNER),
     Action.CONSENT: _rule(Role.OPERATOR, own=_OWNER),
-    Action.BILLING: _rule(Role.OPERATOR, Role.BILLING),
+    Action.BILLING: _rule(Role.OPERATOR, Role.BILLING, two=True),
     Action.CORRECT: _rule(Role.OPERATOR, Role.BILLING, two=True),
     Action.PLATFORM: _rule(Role.OPERATOR),
     Action.SECRETS: _rule(),

@@ -30,7 +30,7 @@ def balances(deployed: Deployed, user: str | None = None) -> list[AccountRow]:
     deployed.refuse_unknown_user(user)
     seats = [seat for seat in deployed.seats if user in (None, seat.user.id)]
     if running_pid(deployed) is not None and answers(deployed):
-        told = ask(deployed.socket, {"do": "balance", "user": user or ""}, ANSWER_S)
+        told = ask(deployed.socket, {"do": "balance", "user": user or deployed.only or ""}, ANSWER_S)
         if told is None:
             raise Hangs(pid=running_pid(deployed))
         return msgspec.json.decode(told, type=BalancesJson).accounts

@@ -31,6 +31,7 @@ from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.market import SMALLEST_SELL_USD
+from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.commission_books import Asked, Books, Counted
 from tradepool.entrypoints.commission_books import accounts_of as accounts_of
@@ -190,6 +191,7 @@ def _held(facts: Facts) -> list[OpenLot]:
 
 def _settle(deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str) -> SettledPeriod:
     rows, user, period = DatabaseSettlements(connection), asked.user, asked.period
+    refuse_unless(deployed.actor, Action.BILLING, user)
     before = settled_periods(rows.charges(user))
     if any(each.closes_ms >= period.closes_ms for each in before):
         raise SettledAlready(month=month, user=user)

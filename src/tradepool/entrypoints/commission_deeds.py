@@ -28,6 +28,7 @@ from tradepool.domain.charge import (
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import MarketId, UserId
+from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.commission import audit, counted_whole, day_of, month_ms, settle_now, settled_of
 from tradepool.entrypoints.commission_books import Asked, Books, books_open
@@ -83,6 +84,7 @@ def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
 
 def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> Decimal:
     """The user paid all that he owed up to and with a settled month; how much that was. Paying moves no mark (R25)."""
+    refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     held = settled_of(deployed, connection, user, month)
     rows = DatabaseSettlements(connection)
     amount = _owed(rows.charges(UserId(user)), held.settled_ms)
@@ -104,6 +106,7 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
     NothingToCorrect, NotPriced, and what asking the venue raises.
     """
     deployed.refuse_unknown_user(user)
+    refuse_unless(deployed.actor, Action.CORRECT, UserId(user))
     rows, books = DatabaseSettlements(connection), Books(deployed, connection, source)
     charges, now_ms, held = rows.charges(UserId(user)), source.now_ms(), books.now(user)
     said = {each.opened_ms: facts_of(each.statement) for each in rows.of(UserId(user))}
@@ -157,6 +160,7 @@ def goodwill(deployed: Deployed, connection: Connection, user: str, amount: str,
     """R24: offer a credit, or agree to the one that somebody else has offered; whether it is given now. The loss stays in
     the profit. NoAmount, OnePersonOnly."""
     deployed.refuse_unknown_user(user)
+    refuse_unless(deployed.actor, Action.CORRECT, UserId(user))
     rows, given = DatabaseSettlements(connection), _amount(amount)
     offer, now_ms, currency = open_offer(rows.charges(UserId(user))), _now_ms(), Schedule().currency
     if offer is None or offer.offered != given:
@@ -192,6 +196,7 @@ def agree(
     """R17: other rates from the next T on, or from now on, when what was earned so far is settled first at the old ones;
     since when they hold. Never back in time. NoConsent, NotATier, BadSchedule, and what `settle_now` raises."""
     deployed.refuse_unknown_user(user)
+    refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     if not consent.strip():
         raise NoConsent
     schedule = Schedule(name=f"agreed {day_of(_now_ms())[:10]}", tiers=tuple(_tier(text) for text in tiers))

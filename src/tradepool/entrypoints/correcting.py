@@ -12,8 +12,9 @@ from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.core.ledger.posting import correction_entry
 from tradepool.domain.by_hand import BookCorrected
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
+from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.commission import books_open
 from tradepool.entrypoints.deployment import Deployed
@@ -64,6 +65,7 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
     known = deployed.settings.accounts
     if wish.account not in known:
         raise NoAccountCalled(account=repr(wish.account)[:60], hint=nearest(wish.account, known))
+    refuse_unless(deployed.actor, Action.CORRECT, UserId(known[wish.account].user))
     if wish.debit is wish.credit:
         raise SameSide(code=wish.debit.value)
     with only_one(deployed), books_open(deployed) as connection:

@@ -264,8 +264,9 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
         scope = Scope(ScopeKind.USER, user)
         halt = Halt(scope=scope, since_ms=RealClock().now_ms(), by=me(), reason=f"key burnt: {reason}")
         DatabaseDeployment(connection, deployed.deployment).halt(halt, "keys burn")
-        there = forget(DatabaseSecrets(connection), AccountId(account))
+        # First, while it is his key's: a key without a look is looked at anew.
         DatabaseKeyLooks(connection).forget(AccountId(account))
+        there = forget(DatabaseSecrets(connection), AccountId(account))
     kept = "The key is forgotten here" if there else "There was no key of it here"
     return (
         f"{kept}, and entries of {user} are halted. Now, at {deployed.venue.id}: 1. delete the key in the account's API "

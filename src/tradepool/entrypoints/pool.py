@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool
 from tradepool.adapters.pool_file.pool_file import PoolFile, export
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import UserId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.commission import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.key_vault import master_of
@@ -37,10 +37,11 @@ def consent(deployed: Deployed, user: str, *, given: bool) -> bool:
     """Write down that a user consents, or does so no more; whether that is news. Withdrawn trades are out at once.
 
     NoSuchUser, NothingToWithdraw, and what reading the master key raises: without it there are no pseudonyms. To withdraw
-    takes neither: somebody who is in the configuration no more may do it too.
+    takes neither: somebody who is in the configuration no more may do it too. A person does either for himself alone.
     """
-    if given:
+    if given or deployed.only is not None:
         deployed.refuse_unknown_user(user)
+    if given:
         master_of(deployed)
     with books_open(deployed) as connection:
         rows, now_ms = DatabasePool(connection), RealClock().now_ms()
@@ -49,9 +50,9 @@ def consent(deployed: Deployed, user: str, *, given: bool) -> bool:
             raise NothingToWithdraw(user=user)
         if given and last is not None and last.holds:
             return False
-        rows.say(Consent(user=UserId(user), time_ms=now_ms, given=given, by=getpass.getuser()))
+        rows.say(Consent(user=UserId(user), time_ms=now_ms, given=given, by=me()))
         what = "pool consent" if given else "pool withdraw"
-        deed = Deed(time_ms=now_ms, by=getpass.getuser(), what=what, scope=user, reason=f"wording {WORDING}")
+        deed = Deed(time_ms=now_ms, by=me(), what=what, scope=user, reason=f"wording {WORDING}")
         DatabaseDeployment(connection, deployed.deployment).audit(deed)
     return True
 

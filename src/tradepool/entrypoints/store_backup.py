@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import backup
-from tradepool.adapters.database.carry import Decided, carry_newer, decided_in
+from tradepool.adapters.database.carry import Decided, carry_newer, decided_in, void_invitations
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.adapters.database.sealed_copy import (
@@ -100,7 +100,7 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
     `opened` raises.
 
     What the accounts did since is taken over from the venue at the next start; what people decided since (promotions, halts,
-    keys) from the database that is replaced, where it can be read. The instance is newer than any before, so that one that
+    limits, keys) from the database that is replaced, where it can be read. The instance is newer than any before, so that one that
     still runs elsewhere stops when it sees its orders; and nothing is entered before a person knows that none does.
     """
     new = deployed.folder / f"restoring-{now_ms}.sqlite"
@@ -113,6 +113,7 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
             newest = replaced[0] if replaced is not None else rows.epoch + UNKNOWN_INSTANCES
             while rows.next_epoch() <= newest:
                 pass
+            void_invitations(connection)
             if replaced is not None:
                 carry_newer(connection, replaced[1])
             rows.halt(Halt(scope=wish.scope, since_ms=now_ms, by=by, reason=wish.reason), "restore")
@@ -121,7 +122,9 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
             dispose(connection)
         aside = backup.install(new, deployed.database, f"replaced-{now_ms}")
     unknown = (
-        "" if replaced is not None else " Promotions, halts and keys are as they were then: burn what was burnt since."
+        ""
+        if replaced is not None
+        else " People, limits, promotions, halts and keys are as they were then: burn what was burnt since."
     )
     return (
         f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside}. Nothing is entered: see "

@@ -59,3 +59,15 @@ def test_a_restored_copy_knows_who_paid_since(tmp_path: Path) -> None:
     assert known == {(BNB, 0): Recorded(Decimal(600)), (BNB, 60_000): Recorded(None)}
     for connection in (now, copy):
         dispose(connection)
+
+
+def test_a_bill_that_began_anew_is_not_mixed_with_the_copys(tmp_path: Path) -> None:
+    """Where the real books were lost, others may have begun: their second charge is no charge after our first."""
+    copy, other = open_store(tmp_path / "copy.sqlite"), open_store(tmp_path / "other.sqlite")
+    DatabaseSettlements(copy).settle(ANN, settled(0), "ours")
+    for opened_ms in (20, 30):
+        DatabaseSettlements(other).settle(ANN, settled(opened_ms), "theirs")
+    carry_newer(copy, decided_in(other))
+    assert DatabaseSettlements(copy).charges(ANN) == [settled(0)]
+    for connection in (copy, other):
+        dispose(connection)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.carry import carry_newer, carry_settings, decided_in
+from tradepool.adapters.database.carry import carry_newer, carry_settings, decided_in, void_invitations
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.register import (
     INVITED_MS,
@@ -131,6 +131,7 @@ def test_people_go_with_the_deployment_into_other_books(file: Path, platform: Co
     carry_settings(backup, decided_in(platform))
     DatabaseRegister(backup).invite(ANN, "code", 0)
     register.write(replace(entry(ANN, "ann", Thing.USER, 2), status=Status.CLOSED))
+    void_invitations(backup)
     carry_newer(backup, decided_in(platform))
     restored = DatabaseRegister(backup)
     assert restored.versions(Thing.USER, "ann") == register.versions(Thing.USER, "ann")

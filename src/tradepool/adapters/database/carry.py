@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, delete, select
+from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
@@ -16,24 +16,42 @@ from tradepool.adapters.database.people_tables import invitation, register
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.database.sql import upsert
+from tradepool.adapters.database.vault_tables import key_look
 from tradepool.ports.secrets import SealedSecret, WrappedKey
 
-# Consents and lists as they are now: what was withdrawn stays so, whatever an older copy says.
-POOL = (pool_tables.pool_consent, pool_tables.pooled_trade, pool_tables.pool_tombstone, pool_tables.pool_secret)
+# As they are now, whatever an older copy says. Of the pool: what was withdrawn stays so.
+ALWAYS = (
+    pool_tables.pool_consent,
+    pool_tables.pooled_trade,
+    pool_tables.pool_tombstone,
+    pool_tables.pool_secret,
+    tables.risk_setting,
+)
+# What a limit was reached by, what is suspended and how a key was found, too: while the books go on.
+AS_THEY_ARE = (
+    *ALWAYS,
+    tables.risk_trip,
+    tables.risk_peak,
+    tables.risk_resumed,
+    tables.suspension,
+    key_look,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Rows of a database: people, who goes how far, limits that were set, halts; the keys it holds; the trade pool's people,
-    and what users owe."""
+    """Rows of a database: people and their accounts' numbers, who goes how far, halts, what was done; the keys it holds; what
+    stands as it is now, and what users owe."""
 
     register: Sequence[RowMapping]
+    users: Sequence[RowMapping]
+    accounts: Sequence[RowMapping]
     promotions: Sequence[RowMapping]
-    risk_settings: Sequence[RowMapping]
     halts: Sequence[RowMapping]
+    audit: Sequence[RowMapping]
     data_keys: Sequence[WrappedKey]
     secrets: Sequence[SealedSecret]
-    pool: Mapping[Table, Sequence[RowMapping]]
+    now: Mapping[Table, Sequence[RowMapping]]
     bills: Bills
 
 
@@ -42,12 +60,14 @@ def decided_in(connection: Connection) -> Decided:
     keys = DatabaseSecrets(connection)
     return Decided(
         register=_rows(connection, register),
+        users=_rows(connection, tables.user),
+        accounts=_rows(connection, tables.account),
         promotions=_rows(connection, tables.promotion),
-        risk_settings=_rows(connection, tables.risk_setting),
         halts=_rows(connection, tables.halt),
+        audit=_rows(connection, tables.audit),
         data_keys=keys.data_keys(),
         secrets=keys.secrets(),
-        pool={table: _rows(connection, table) for table in POOL},
+        now={table: _rows(connection, table) for table in AS_THEY_ARE},
         bills=bills_in(connection),
     )
 
@@ -57,24 +77,25 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
     with transaction(connection):
         _add(connection, register, decided.register)
         _add(connection, tables.promotion, decided.promotions)
-        _add(connection, tables.risk_setting, decided.risk_settings)
-        _carry_pool(connection, decided)
+        _as_now(connection, decided, ALWAYS)
 
 
 def carry_newer(connection: Connection, decided: Decided) -> None:
     """What was decided after a copy was made, into that copy. StoreUnusable.
 
-    People, promotions, halts and charges that it does not know are added; invitations are void, as they may have been used. Keys
-    are those that are held now: one that was burnt since stays burnt.
+    People, promotions, halts, deeds and charges that it does not know are added. Accounts keep their numbers, by which their orders at the venue are known. Limits, what was reached and what is
+    suspended stand as they do now, and keys are those that are held now: one that was burnt since stays burnt.
     """
     known = [_told(row) for row in _rows(connection, tables.promotion)]
     newer = [_told(row) for row in decided.promotions]
     with transaction(connection):
         _add(connection, register, decided.register)
-        connection.execute(delete(invitation))
+        _add(connection, tables.user, decided.users)
+        _add_accounts(connection, decided.accounts)
         _add(connection, tables.promotion, [row for row in newer if row not in known])
         _add(connection, tables.halt, decided.halts)
-        _carry_pool(connection, decided)
+        _as_now(connection, decided, AS_THEY_ARE)
+        _go_on(connection, decided.audit)
     carry_bills(connection, decided.bills)
     wrote(connection)
     keys = DatabaseSecrets(connection)
@@ -82,10 +103,33 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
         keys.replace(decided.data_keys, decided.secrets)
 
 
-def _carry_pool(connection: Connection, decided: Decided) -> None:
-    for table, rows in decided.pool.items():
+def void_invitations(connection: Connection) -> None:
+    """Nobody knows which of a copy's were used since. StoreUnusable."""
+    with transaction(connection):
+        connection.execute(delete(invitation))
+
+
+def _as_now(connection: Connection, decided: Decided, which: Sequence[Table]) -> None:
+    for table in which:
         connection.execute(delete(table))
-        _add(connection, table, rows)
+        _add(connection, table, decided.now[table])
+
+
+def _add_accounts(connection: Connection, accounts: Sequence[RowMapping]) -> None:
+    t = tables.account.c
+    known = {cell for row in connection.execute(select(t.id, t.number)) for cell in row}
+    _add(connection, tables.account, [row for row in accounts if not known & {row["id"], row["number"]}])
+
+
+def _go_on(connection: Connection, deeds: Sequence[RowMapping]) -> None:
+    """The audit's chain goes on with the deeds that follow its last one; a chain that is another one stays as it is."""
+    t = tables.audit.c
+    last = connection.execute(select(t.id, t.digest).order_by(t.id.desc()).limit(1)).first()
+    number, digest = (0, "") if last is None else last
+    if number == 0 or any((deed["id"], deed["digest"]) == (number, digest) for deed in deeds):
+        newer = [dict(deed) for deed in deeds if deed["id"] > number]
+        if newer:
+            connection.execute(insert(tables.audit), newer)
 
 
 def _rows(connection: Connection, table: Table) -> Sequence[RowMapping]:

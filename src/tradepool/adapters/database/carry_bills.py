@@ -53,7 +53,11 @@ def carry_bills(connection: Connection, bills: Bills) -> None:
     """Add what the copy does not know. StoreUnusable, BrokenLaw."""
     rows = DatabaseSettlements(connection)
     for user, charges in bills.charges.items():
-        for charge in charges[len(rows.charges(user)) :]:
+        held = rows.charges(user)
+        if list(charges[: len(held)]) != held:
+            log.warning("a bill is not carried over: it is not the copy's that went on", user=user)
+            continue
+        for charge in charges[len(held) :]:
             if isinstance(charge, PeriodSettled):
                 rows.settle(user, charge, bills.statements[user, charge.opened_ms])
             else:
