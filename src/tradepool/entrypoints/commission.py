@@ -29,8 +29,6 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.commission_books import Asked, Books
-from tradepool.entrypoints.commission_books import accounts_of as accounts_of
-from tradepool.entrypoints.commission_books import books_open as books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.runtime.clock import RealClock

@@ -15,7 +15,7 @@ from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import now_ms, typed_back
 from tradepool.entrypoints.running import only_one, reserve_of
