@@ -329,7 +329,7 @@ def test_a_register_that_cannot_be_read_is_said_and_does_not_keep_a_backup_from_
     people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people("users", "add", "cem")
-    people("store", "backup", tmp_path / "copy")
+    people("store", "backup", tmp_path / "copy", "--plain")
     connection = open_store(people.found.database)
     connection.exec_driver_sql("drop table register")
     connection.commit()
