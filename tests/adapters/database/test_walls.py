@@ -14,7 +14,8 @@ from tests.postgres_kit import Postgres
 from tests.store_rows import USERS, fill, row_of
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import audited
-from tradepool.adapters.database.engine import Server, actor_of, dispose, open_store, place_of
+from tradepool.adapters.database.engine import actor_of, dispose, open_store, place_of
+from tradepool.adapters.database.place import Server
 from tradepool.adapters.database.postgres import NoWall
 from tradepool.adapters.database.tables import METADATA
 from tradepool.adapters.database.walls import HOUSE, SHARED, WALLS
