@@ -18,7 +18,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.postgres_kit import Postgres
-    from tradepool.adapters.database.engine import Place
+    from tradepool.adapters.database.place import Place
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_VARIABLE = "TRADEPOOL_DATA"

@@ -21,7 +21,8 @@ from sqlalchemy import select
 from tests.leader import with_leader
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
-from tradepool.adapters.database.engine import Place, Server, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.place import Place, Server
 from tradepool.adapters.database.tables import METADATA
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.exits import break_even_atrs, stop_atrs, targets_atrs, time_exit, trail_atrs

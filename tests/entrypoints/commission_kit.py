@@ -25,7 +25,7 @@ from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
 from tradepool.domain.flow import FlowCause, FlowSeen, Move
 from tradepool.domain.ids import AccountId, FillId, StrategyId
 from tradepool.domain.order import Side
-from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.ports.journal import Record
 

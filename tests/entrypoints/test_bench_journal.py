@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tradepool.adapters.database.engine import Place, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.verify import heads, verify_audit, verify_ledger
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints import bench_journal

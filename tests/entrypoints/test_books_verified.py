@@ -18,7 +18,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.verify import verify_books
 from tradepool.domain.deed import Deed
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.entrypoints.running import only_one
 

@@ -20,7 +20,7 @@ from tradepool.domain.deployment import Mode
 from tradepool.domain.flow import FlowCause
 from tradepool.domain.ids import StrategyId, UserId
 from tradepool.domain.user import Account, User
-from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 
 

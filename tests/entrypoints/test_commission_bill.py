@@ -28,8 +28,8 @@ from tradepool.domain.deployment import Mode
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.ids import FillId, MarketId, UserId
 from tradepool.domain.order import Side
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.commission import preview
-from tradepool.entrypoints.commission_books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.ports.journal import Record

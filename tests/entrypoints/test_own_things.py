@@ -17,8 +17,8 @@ from tests.entrypoints.commission_kit import ACCOUNT, live_in, opened, trade
 from tests.entrypoints.console import Console
 from tests.nouns import MANDATE
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import Place
 from tradepool.adapters.database.key_looks import DatabaseKeyLooks
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.pool import DatabasePool, Listed
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.secrets import DatabaseSecrets
@@ -28,7 +28,7 @@ from tradepool.domain.deployment import Mode
 from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.domain.key import KeyLook
 from tradepool.entrypoints import asking, key_vault
-from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 
 ANN, BEN = UserId("ann"), UserId("ben")

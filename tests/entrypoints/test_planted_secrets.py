@@ -159,7 +159,7 @@ def test_no_planted_secret_is_anywhere_through_trouble_and_a_crash(
     rows = plant(deployed)
     assert len(rows) >= 50
     assert run("keys", "rotate", "--user", "a01").code == 0
-    for commands in (("keys", "list"), ("store", "backup", str(tmp_path / "backup")), ("config", "show")):
+    for commands in (("keys", "list"), ("store", "backup", str(tmp_path / "backup"), "--plain"), ("config", "show")):
         said = run(*commands)
         (tmp_path / f"said-{commands[0]}").write_text(said.out + said.err)
         assert said.code == 0, said.err

@@ -32,7 +32,7 @@ from tradepool.domain.ids import AccountId, ClientOrderId, UserId
 from tradepool.domain.order import Purpose
 from tradepool.domain.trade import Origin, Trade
 from tradepool.domain.user import Role, User
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.exchange_place import read_place
 from tradepool.entrypoints.pool import file_of

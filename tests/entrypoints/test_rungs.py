@@ -170,7 +170,7 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
         # A shadow: written down, not sent.
         await live.enter(BTC, 100.0)
         assert (world.refusals(), live.bought()) == (["shadow"], [])
-        with mock.patch.object(live.trading, "_ready", False), pytest.raises(StartsStill):
+        with mock.patch.object(live.trading._standing, "ready", False), pytest.raises(StartsStill):
             await live.trading._answer({"do": "positions"})
         said = await live.asks(do="adopt", account="ann-main", market="binance:BTC/USDT", quantity="", stop_percent="5")
         assert "the mandate is a shadow" in said

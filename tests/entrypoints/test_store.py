@@ -12,8 +12,9 @@ from sqlalchemy import select
 from tests.entrypoints.console import Console
 from tradepool.adapters.database.backup import BackupExists, BackupUnusable, back_up
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced, WrongDatabase
-from tradepool.adapters.database.engine import Server, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.people_tables import invitation
+from tradepool.adapters.database.place import Server
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.risk import DatabaseRisk

@@ -16,7 +16,8 @@ from tests.postgres_kit import Postgres
 from tests.tampering import by_sql
 from tradepool.adapters.database.backup import BackupUnusable
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Moved, Replaced
-from tradepool.adapters.database.engine import Place, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import HEAD_BYTES
 from tradepool.domain.deployment import Mode
 from tradepool.domain.event import InstanceBegan

@@ -9,7 +9,7 @@ from decimal import Decimal
 from tests.entrypoints.test_start import Place, exchange, place
 from tests.ledger_kit import Life
 from tradepool.adapters.database.journal import DatabaseJournal
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 
 __all__ = ["exchange", "place"]

@@ -12,7 +12,8 @@ from tests.simexchange.exchange_kit import MINUTE, START, bars
 from tradepool.core.commission.recorded import Recorded
 from tradepool.domain.ids import MarketId
 from tradepool.entrypoints.replay import connection_of
-from tradepool.entrypoints.venue_prices import Way, _bid, _closes
+from tradepool.entrypoints.venue_prices import _bid, _closes
+from tradepool.entrypoints.venue_way import Way
 from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.listing import Listing

@@ -12,8 +12,9 @@ from typing import Any
 import pysqlite3
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.engine import Place, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.users import DatabaseUsers
 from tradepool.adapters.database.verify import verify_books
 from tradepool.adapters.exchanges.transport import Transport

@@ -12,7 +12,8 @@ from tests.whole.test_faults import place as short_place
 from tests.whole.test_faults import player
 from tradepool.adapters.database import copying
 from tradepool.adapters.database.copying import Balances, Fingerprint, copy_rows, fingerprint
-from tradepool.adapters.database.engine import Place, dispose, open_store, transaction
+from tradepool.adapters.database.engine import dispose, open_store, transaction
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.tables import METADATA
 from tradepool.adapters.database.verify import verify_books
 from tradepool.core.strategies import catalog

@@ -19,7 +19,7 @@ from tradepool.core.commission.bill import unpaid
 from tradepool.core.commission.capital import FlowKind
 from tradepool.domain.flow import FlowCause
 from tradepool.entrypoints import cli
-from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 

@@ -22,8 +22,8 @@ from tradepool.core.commission.recorded import MINUTE_MS, Minute, Recorded
 from tradepool.core.commission.settlement import Settled
 from tradepool.core.commission.statement import Facts, facts_of, outcome_of
 from tradepool.domain.ids import MarketId, UserId
+from tradepool.entrypoints.books import accounts_of, books_open
 from tradepool.entrypoints.commission import by_the_books, month_ms, settle
-from tradepool.entrypoints.commission_books import accounts_of, books_open
 from tradepool.entrypoints.commission_deeds import pay
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource

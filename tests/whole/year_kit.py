@@ -38,7 +38,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints import cli
 from tradepool.entrypoints.app import Platform
-from tradepool.entrypoints.commission_books import accounts_of
+from tradepool.entrypoints.books import accounts_of
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.replay import VENUE, connection_of

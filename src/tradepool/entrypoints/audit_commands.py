@@ -37,7 +37,7 @@ def audit_show(
 ) -> None:
     """What people did to the deployment, and the platform by itself: when, to what, and why; the newest last."""
     from tradepool.adapters.database.deployment import DatabaseDeployment
-    from tradepool.entrypoints.commission import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.saying import say, show
     from tradepool.presentation.audit_page import audit_json, audit_page
@@ -56,7 +56,7 @@ def audit_show(
 def audit_verify(*, json: Json = False, config: Config = None) -> None:
     """Whether every deed is as it was written down: none edited, removed or added by SQL. Exit code 1 with their rows."""
     from tradepool.adapters.database.verify import heads, verify_audit
-    from tradepool.entrypoints.commission import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
 
     with books_open(deployed_from(config)) as connection:

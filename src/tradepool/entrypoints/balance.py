@@ -13,7 +13,7 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.domain.errors import TradepoolError, VenueError
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.entrypoints.app import Platform
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands
 from tradepool.entrypoints.own_hands import OwnHands

@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
-from tradepool.adapters.database.engine import Server, dispose, open_store, transaction
+from tradepool.adapters.database.engine import dispose, open_store, transaction
+from tradepool.adapters.database.place import Server
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.event import CandlesClosed, Event, OrderAccepted, OrderCancelled, OrderFilled

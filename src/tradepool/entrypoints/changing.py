@@ -14,17 +14,17 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import UserId
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, deployed
 from tradepool.entrypoints.inputs import BadFlag, decimal_of, settings_from
 from tradepool.entrypoints.register_rows import entries_of, section_of
-from tradepool.entrypoints.running import reserve_of, running_pid
+from tradepool.entrypoints.running import running_pid
 from tradepool.presentation.formats import iso
 from tradepool.presentation.people_page import ChangeRow
 from tradepool.runtime.clock import RealClock
@@ -72,13 +72,8 @@ class StillOpen(InvalidInput):
 @contextmanager
 def register_of(found: Deployed) -> Iterator[tuple[DatabaseRegister, DatabaseDeployment]]:
     """The register as who asks may see it, and where deeds are written down. WrongDatabase."""
-    found.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    reserve_of(found).give_if_full()
-    connection = open_store(found.database, actor=found.actor)
-    try:
+    with books_open(found, urgent=True) as connection:
         yield DatabaseRegister(connection), DatabaseDeployment(connection, found.deployment)
-    finally:
-        dispose(connection)
 
 
 # ---- what is there

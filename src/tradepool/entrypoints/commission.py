@@ -34,8 +34,6 @@ from tradepool.domain.market import SMALLEST_SELL_USD
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.commission_books import Asked, Books, Counted
-from tradepool.entrypoints.commission_books import accounts_of as accounts_of
-from tradepool.entrypoints.commission_books import books_open as books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.runtime.clock import RealClock

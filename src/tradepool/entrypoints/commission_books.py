@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.books import LAST, DatabaseBooks
-from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.commission.capital import Period
@@ -30,6 +27,7 @@ from tradepool.domain.event import AccountOpened, MandateChanged
 from tradepool.domain.flow import FlowNamed
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerEntry
+from tradepool.entrypoints.books import accounts_of
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
 
@@ -56,25 +54,6 @@ class Counted:
 
     facts: Facts
     unpriced: Sequence[str]
-
-
-@contextmanager
-def books_open(deployed: Deployed) -> Iterator[Connection]:
-    """The deployment's database. WrongDatabase."""
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        # Whose it is, before anything is read or written.
-        DatabaseDeployment(connection, deployed.deployment)
-        yield connection
-    finally:
-        dispose(connection)
-
-
-def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
-    """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
-    deployed.refuse_unknown_user(user)
-    return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
 
 
 class Books:

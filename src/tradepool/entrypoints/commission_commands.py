@@ -30,7 +30,7 @@ def commission_preview(
     from tradepool.core.commission.statement import statement
     from tradepool.domain.ids import UserId
     from tradepool.entrypoints import commission
-    from tradepool.entrypoints.commission_books import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.dunning import Dunning
     from tradepool.entrypoints.saying import show
@@ -70,7 +70,7 @@ def commission_settle(
     """Write a period's statement down, six hours after its end. The user's name is typed back."""
     from tradepool.domain.deployment import Scope, ScopeKind
     from tradepool.entrypoints import commission
-    from tradepool.entrypoints.commission_books import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
     from tradepool.entrypoints.venue_prices import source_of
@@ -103,7 +103,7 @@ def commission_statement(
 ) -> None:
     """A settled statement as JSON or as a page; or whether one that somebody holds is true to its facts and to the books."""
     from tradepool.entrypoints import commission
-    from tradepool.entrypoints.commission_books import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.presentation.commission_html import statement_html
 
@@ -125,8 +125,8 @@ def commission_statement(
 def _verified(file: Path, config: Path | None) -> str:
     """What comes of counting a statement again: out of its own facts, and out of the books where there are any."""
     from tradepool.core.commission.statement import verified
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission import by_the_books
-    from tradepool.entrypoints.commission_books import books_open
     from tradepool.entrypoints.deployment import CONFIG_NAME, deployed_from
 
     text = file.read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def _verified(file: Path, config: Path | None) -> str:
 @commission_app.command(name="pay")
 def commission_pay(user: Name, month: Month, *, reason: Reason = None, config: Config = None) -> None:
     """Note that all was paid up to and with a settled period (--reason: by what); what was kept off is lifted (R26)."""
-    from tradepool.entrypoints.commission_books import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission_deeds import pay
     from tradepool.entrypoints.deployment import deployed_from
 
@@ -157,7 +157,7 @@ def commission_pay(user: Name, month: Month, *, reason: Reason = None, config: C
 def commission_correct(user: Name, *, reason: Reason = None, config: Config = None) -> None:
     """Late facts (R23): charge or credit the difference to what the books say now. The user's name is typed back."""
     from tradepool.domain.deployment import Scope, ScopeKind
-    from tradepool.entrypoints.commission_books import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission_deeds import correct
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
@@ -183,7 +183,7 @@ def commission_goodwill(
 ) -> None:
     """A credit for a fault of ours (R24): one person offers it, another one agrees with the same command."""
     from tradepool.domain.deployment import Scope, ScopeKind
-    from tradepool.entrypoints.commission_books import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission_deeds import goodwill
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
@@ -209,8 +209,8 @@ def commission_schedule(
 ) -> None:
     """Other rates for a user (R17), from the next month on; never back in time. The user's name is typed back."""
     from tradepool.domain.deployment import Scope, ScopeKind
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission import day_of
-    from tradepool.entrypoints.commission_books import books_open
     from tradepool.entrypoints.commission_deeds import NoConsent, agree
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed

@@ -30,10 +30,12 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import MarketId, UserId
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.commission import audit, counted_whole, day_of, month_ms, settle_now, settled_of
-from tradepool.entrypoints.commission_books import Asked, Books, books_open
+from tradepool.entrypoints.commission_books import Asked, Books
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.venue_prices import PriceSource, bid_for, way_to
+from tradepool.entrypoints.venue_prices import PriceSource, bid_for
+from tradepool.entrypoints.venue_way import way_to
 from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
 

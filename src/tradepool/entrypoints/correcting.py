@@ -16,7 +16,7 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import now_ms, typed_back
 from tradepool.entrypoints.running import only_one, reserve_of

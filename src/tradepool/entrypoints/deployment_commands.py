@@ -157,7 +157,11 @@ def add_to(app: App) -> None:
     app.command(risk_app)
     for command in (init, start, stop, status, halt, resume, flatten, explain, chaos):
         app.command(command)
-    app.command("tradepool.entrypoints.store:store_app", name="store")
+    app.command(
+        "tradepool.entrypoints.store:store_app",
+        name="store",
+        help="The database: backup, restore, drill, verify, move, migrate, recovery-key.",
+    )
     add_alarm_commands(app)
     app.command(report_app)
     for group in (mandates_app, positions_app, orders_app, trades_app):

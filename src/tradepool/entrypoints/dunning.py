@@ -10,7 +10,7 @@ from tradepool.core.commission.bill import Invoice, unpaid
 from tradepool.core.commission.dunning import Standing, days_unpaid, standing
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import UserId
-from tradepool.entrypoints.commission_books import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.ports.clock import Clock
 from tradepool.runtime.clock import RealClock

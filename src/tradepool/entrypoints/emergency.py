@@ -22,6 +22,7 @@ from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.dunning import listed as unpaid_listed
 from tradepool.entrypoints.inputs import say_if_not_compiled
@@ -212,13 +213,8 @@ def answers(deployed: Deployed) -> bool:
 @contextmanager
 def rows_of(deployed: Deployed) -> Iterator[DatabaseDeployment]:
     """What people decided, and its database meanwhile. WrongDatabase."""
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    reserve_of(deployed).give_if_full()
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
+    with books_open(deployed, urgent=True) as connection:
         yield DatabaseDeployment(connection, deployed.deployment)
-    finally:
-        dispose(connection)
 
 
 # ---- doing

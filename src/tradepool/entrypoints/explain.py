@@ -13,7 +13,6 @@ from decimal import Decimal
 
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.account.account import Account as LiveAccount
@@ -30,6 +29,7 @@ from tradepool.domain.event import AccountOpened, Event, InstanceBegan, StreamLo
 from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.own_hands import OwnHands
@@ -152,8 +152,7 @@ def _in(span: Span, time_ms: int) -> bool:
 
 def _told(deployed: Deployed, seat: Seated) -> Told | None:
     """What the books say; None of an account that was never taken over."""
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
+    with books_open(deployed) as connection:
         deeds = DatabaseDeployment(connection, deployed.deployment).deeds()
         own = [deed for deed in deeds if deed.what in (STARTED, STOPPED)]
         events = [event for _, _, event in DatabaseJournal(connection).read(seat.account_id)]
@@ -170,8 +169,6 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
         return Told(account, opened, began)
-    finally:
-        dispose(connection)
 
 
 def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:

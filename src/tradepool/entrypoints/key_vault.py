@@ -16,7 +16,6 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.key_looks import DatabaseKeyLooks
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.exchanges.transport import Transport
@@ -28,9 +27,9 @@ from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.key_looks import looked_at
-from tradepool.entrypoints.running import reserve_of
 from tradepool.presentation.keys_page import KeyJson
 from tradepool.runtime.clock import RealClock
 from tradepool.runtime.config import nearest
@@ -77,7 +76,7 @@ def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment,
         raise PlayMoney
     leave_no_core()
     master = master_of(deployed)
-    with _store_of(deployed) as connection:
+    with books_open(deployed, urgent=True) as connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
         yield KeyVault(DatabaseSecrets(connection), master), rows, DatabaseKeyLooks(connection)
 
@@ -87,13 +86,8 @@ def _store_of(deployed: Deployed) -> Iterator[Connection]:
     """The database of a live deployment, open meanwhile, on a full disk too. PlayMoney."""
     if deployed.deployment.kind is Kind.PRACTICE:
         raise PlayMoney
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    reserve_of(deployed).give_if_full()
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
+    with books_open(deployed, urgent=True) as connection:
         yield connection
-    finally:
-        dispose(connection)
 
 
 def master_of(deployed: Deployed) -> MasterKey:
@@ -195,7 +189,6 @@ def add(deployed: Deployed, account: str, credentials: Credentials, transport: T
 def listed(deployed: Deployed) -> list[KeyJson]:
     """Which accounts the vault holds a key of, and what was found when each was looked at last. Nothing is opened for it."""
     with _store_of(deployed) as connection:
-        DatabaseDeployment(connection, deployed.deployment)
         held, looks = accounts(DatabaseSecrets(connection), KEY), DatabaseKeyLooks(connection).all()
     now_ms = RealClock().now_ms()
     return [

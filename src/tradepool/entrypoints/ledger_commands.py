@@ -37,7 +37,7 @@ def ledger_export(
     config: Config = None,
 ) -> None:
     """Every entry of the ledger, in order: a CSV row a transfer, or Beancount's text."""
-    from tradepool.entrypoints.commission import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.presentation.ledger_export import beancount_lines, csv_lines
 
@@ -67,7 +67,7 @@ def ledger_balance(
     total.
     """
     from tradepool.core.ledger.trial_balance import trial_balance
-    from tradepool.entrypoints.commission import books_open
+    from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.saying import say, show
     from tradepool.entrypoints.valuing import valuation
@@ -104,7 +104,7 @@ def ledger_verify(
     from tradepool.domain.charge import bill_of
     from tradepool.domain.ids import UserId
     from tradepool.entrypoints.audit_commands import noted_heads, tell
-    from tradepool.entrypoints.commission import accounts_of, books_open
+    from tradepool.entrypoints.books import accounts_of, books_open
     from tradepool.entrypoints.deployment import deployed_from
 
     deployed = deployed_from(config)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.deployment import Kind, Mode
 from tradepool.domain.errors import InvalidInput
@@ -14,6 +13,7 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.domain.register import Thing
 from tradepool.domain.user import Status
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.changing import StillOpen, add, assigned, held, renew, section_from, when, written
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.deployment_settings import LimitSettings, MandateSettings
@@ -160,9 +160,6 @@ def close_mandate(found: Deployed, name: str, reason: str | None) -> str:
 
 def _traded(found: Deployed, account: str) -> list[str]:
     """Symbols of which an account's journal speaks."""
-    connection = open_store(found.database, actor=found.actor)
-    try:
+    with books_open(found) as connection:
         traded = DatabaseJournal(connection).traded()
-    finally:
-        dispose(connection)
     return sorted(market.partition(":")[2] for name, market in traded if name == AccountId(account))

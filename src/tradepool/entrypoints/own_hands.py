@@ -60,7 +60,7 @@ class OwnHands:
 
     async def open(self) -> None:
         """Read the venue's time and markets."""
-        self.listed = {market.id: market for market in await patiently(self._clock, self.feed.markets)}
+        self.listed = await patiently(self._clock, self._venue.listed)
         await patiently(self._clock, self.feed.time_ms)
 
     async def _actor(self, seat: Seated, epoch: int) -> AccountActor:

@@ -13,7 +13,7 @@ from tradepool.adapters.pool_file.pool_file import PoolFile, export
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import UserId
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.key_vault import master_of
 from tradepool.entrypoints.pool_daily import FILE, next_ms

@@ -19,7 +19,6 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.pool import DatabasePool, HeldSecret, Listed
-from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.vault.envelope import KeyDamaged, OtherMasterKey, new_data_key, unwrapped, wrapped
 from tradepool.core.market.bars import COLUMNS, Bars
@@ -28,14 +27,14 @@ from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.domain.market import Market
 from tradepool.domain.order import Purpose
 from tradepool.domain.trade import Trade
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.key_vault import master_of
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.pool import file_of
 from tradepool.entrypoints.pool_daily import DAY_MS
-from tradepool.entrypoints.venue_way import way_to
+from tradepool.entrypoints.venue_way import Way, way_to
 from tradepool.learning.backtests import backtests
 from tradepool.learning.features import UNKNOWN, bars_before, features_at
 from tradepool.learning.pool import PooledTrade, bar_of, pooled, pseudonym_of
@@ -80,7 +79,7 @@ class Closed:
         return self.trade.market, self.timeframe_ms
 
 
-def gather(deployed: Deployed, place: tuple[Clock, Transport] | None = None) -> GatheredJson:
+def gather(deployed: Deployed, way: Way | None = None) -> GatheredJson:
     """Bring the pool up to date, once for all users; what was done.
 
     GatheringAlready, PoolDamaged, what reading the master key raises, and VenueError: nothing is in the pool then that
@@ -99,7 +98,7 @@ def gather(deployed: Deployed, place: tuple[Clock, Transport] | None = None) -> 
         made, beside = list[PooledTrade](), list[PooledTrade]()
         if missing:
             secret = secret_of(deployed, rows, now_ms)
-            candles = _candles(deployed, missing, place or way_to(deployed))
+            candles = _candles(deployed, missing, way or way_to(deployed))
             made, beside = _made(missing, candles, secret), _beside(missing, candles)
             beside = [each for each in beside if each.id not in known]
         # Whoever took his word back meanwhile is out before anything is written.
@@ -175,25 +174,23 @@ def _dated(listed: Listed, trade: Trade, entries: Sequence[int], timeframe_ms: i
 # ---- what the market looked like
 
 
-def _candles(
-    deployed: Deployed, missing: Sequence[Closed], place: tuple[Clock, Transport]
-) -> Mapping[Spot, tuple[Market, Bars]]:
+def _candles(deployed: Deployed, missing: Sequence[Closed], way: Way) -> Mapping[Spot, tuple[Market, Bars]]:
     """The venue's own candles of the markets that are still listed, as far back as the trades and the backtests need."""
     since = dict[Spot, int]()
     for each in missing:
         first_ms = each.entry_ms - bars_before(each.timeframe_ms) * each.timeframe_ms
         if each.public is not None:
-            first_ms = min(first_ms, place[0].now_ms() - BACKTEST_BARS * each.timeframe_ms)
+            first_ms = min(first_ms, way[0].now_ms() - BACKTEST_BARS * each.timeframe_ms)
         since[each.spot] = min(since.get(each.spot, first_ms), first_ms)
 
     async def fetch(hands: OwnHands) -> Mapping[Spot, tuple[Market, Bars]]:
         found = dict[Spot, tuple[Market, Bars]]()
         for (market_id, timeframe_ms), first_ms in since.items():
             if market := hands.listed.get(market_id):
-                found[market_id, timeframe_ms] = market, await _history(hands, place[0], market, timeframe_ms, first_ms)
+                found[market_id, timeframe_ms] = market, await _history(hands, way[0], market, timeframe_ms, first_ms)
         return found
 
-    return by_own_hands(deployed, fetch, place, _no_key)
+    return by_own_hands(deployed, fetch, way, _no_key)
 
 
 async def _history(hands: OwnHands, clock: Clock, market: Market, timeframe_ms: int, since_ms: int) -> Bars:

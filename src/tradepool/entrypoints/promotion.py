@@ -5,16 +5,17 @@ A promotion is a row, never an edit of a file. Up, it goes one rung at a time, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import Connection
 
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.register import DatabaseRegister
@@ -25,6 +26,7 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.register import Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.changing import changes, entry_of
 from tradepool.entrypoints.checklist import Facts, Past, checklist
 from tradepool.entrypoints.deployment import Deployed, Seated, deployed_from
@@ -64,25 +66,17 @@ def seat_named(deployed: Deployed, name: str) -> Seated:
 
 def mandates(deployed: Deployed) -> list[MandateRow]:
     """Every active mandate. WrongDatabase, StoreUnusable."""
-    with _Books(deployed) as books:
+    with _books(deployed) as books:
         return [books.row(seat) for seat in deployed.seats]
 
 
 class _Books:
     """The deployment's rungs and books, while a command looks at them."""
 
-    def __init__(self, deployed: Deployed) -> None:
-        deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._connection = open_store(deployed.database, actor=deployed.actor)
-        self.rungs, self._register = Rungs(self._connection), DatabaseRegister(self._connection)
-        self.deployed = deployed
-
-    def __enter__(self) -> _Books:
-        self.rows = DatabaseDeployment(self._connection, self.deployed.deployment)
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        dispose(self._connection)
+    def __init__(self, deployed: Deployed, connection: Connection) -> None:
+        self.deployed, self._connection = deployed, connection
+        self.rungs, self._register = Rungs(connection), DatabaseRegister(connection)
+        self.rows = DatabaseDeployment(connection, deployed.deployment)
 
     def in_force(self, seat: Seated) -> Seated:
         """With the limits that hold now, not those of the file."""
@@ -160,12 +154,14 @@ def _practised(seat: Seated, config: Path | None) -> Promotion | None:
     deployed = deployed_from(config)
     if deployed.deployment.kind is not Kind.PRACTICE or not deployed.database.exists():
         return None
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        DatabaseDeployment(connection, deployed.deployment)
+    with books_open(deployed) as connection:
         return DatabasePromotions(connection).reached(seat.mandate.strategy_id, Mode.SHADOW)
-    finally:
-        dispose(connection)
+
+
+@contextmanager
+def _books(deployed: Deployed) -> Iterator[_Books]:
+    with books_open(deployed) as connection:
+        yield _Books(deployed, connection)
 
 
 # ---- what stands before a rung
@@ -186,7 +182,7 @@ def preview(
 ) -> PreviewJson:
     """What a mandate may have at stake, and the checklist of its next rung. NoMandate."""
     seat = seat_named(deployed, name)
-    with _Books(deployed) as books:
+    with _books(deployed) as books:
         seat = books.in_force(seat)
         row = books.row(seat)
         rows: list[CheckRow] = []
@@ -224,7 +220,7 @@ def _lines(deployed: Deployed, seat: Seated, wanted: Mode, facts: Facts | None, 
 def refuse_unless(deployed: Deployed, name: str, wanted: Mode) -> bool:
     """Raise NotARung unless a mandate may be asked to go there; whether that is a rung up. NoMandate, NotAllowed."""
     seat = seat_named(deployed, name)
-    with _Books(deployed) as books:
+    with _books(deployed) as books:
         row = books.row(seat)
     mode = Mode(row.mode)
     why = ""
@@ -255,7 +251,7 @@ def refuse_unready(shown: PreviewJson, wanted: Mode) -> None:
 def promote(deployed: Deployed, name: str, wanted: Mode, reason: str | None) -> str:
     """Have the name typed back, then let it go there; what that means, in words. NotConfirmed, NoReason."""
     seat = seat_named(deployed, name)
-    with _Books(deployed) as books:
+    with _books(deployed) as books:
         before = books.rungs.of(seat)
         why = typed_back(f"{name}: {before} -> {wanted}", name, reason)
         books.rungs.promotions.promote(

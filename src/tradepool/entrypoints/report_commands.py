@@ -34,22 +34,16 @@ def report_slippage(*, json: Json = False, config: Config = None) -> None:
 def slippage_of(deployed: Deployed) -> SlippageJson:
     """Read the books of all active mandates, and compare."""
     from tradepool.adapters.database.books import DatabaseBooks
-    from tradepool.adapters.database.deployment import DatabaseDeployment
-    from tradepool.adapters.database.engine import dispose, open_store
     from tradepool.adapters.database.journal import DatabaseJournal
     from tradepool.core.analysis.slippage import against_average, executions
+    from tradepool.entrypoints.books import books_open
     from tradepool.presentation.formats import money
     from tradepool.presentation.slippage_page import SlippageJson, SlippageRow
 
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        DatabaseDeployment(connection, deployed.deployment)
+    with books_open(deployed) as connection:
         journal, books = DatabaseJournal(connection), DatabaseBooks(connection)
         users = {seat.account_id: seat.user.id for seat in deployed.seats}
         executed = [each for name in users for each in executions(journal.intents(name), books.fills(name))]
-    finally:
-        dispose(connection)
     accounts: dict[object, set[str]] = {}
     for each in executed:
         accounts.setdefault(each.signal, set()).add(each.account)

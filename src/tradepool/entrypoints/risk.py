@@ -8,14 +8,14 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.deployment import Deed
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import UserId
 from tradepool.domain.limit import BadLimit, Limit, LimitScope, Override, Trip, read_key
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.running import running_pid
 from tradepool.presentation.formats import iso, plain
@@ -134,13 +134,8 @@ def _concerns(deployed: Deployed, row: RiskRow, user: str) -> bool:
 
 @contextmanager
 def _store(deployed: Deployed) -> Iterator[DatabaseRisk]:
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        DatabaseDeployment(connection, deployed.deployment)
+    with books_open(deployed) as connection:
         yield DatabaseRisk(connection)
-    finally:
-        dispose(connection)
 
 
 def _by_the_books(deployed: Deployed) -> Iterator[RiskRow]:

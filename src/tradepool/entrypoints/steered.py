@@ -13,12 +13,12 @@ from typing import TypeVar
 import msgspec
 
 from tradepool.adapters.database.books import DatabaseBooks
-from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.deployment import Deed
 from tradepool.core.account.account import Account
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deeds import Answer, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, now_ms, rows_of, typed_back
@@ -61,16 +61,11 @@ def orders(deployed: Deployed, user: str | None = None) -> list[OrderRow]:
 def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
     """The last closed trades, the newest last; nobody has to run for that. NoSuchUser."""
     deployed.refuse_unknown_user(user)
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        # Whose database it is, is looked at before anything is shown.
-        DatabaseDeployment(connection, deployed.deployment)
+    with books_open(deployed) as connection:
         books = DatabaseBooks(connection)
         # Accounts that no mandate trades any more have their trades still.
         accounts = {name: held.user for name, held in deployed.settings.accounts.items() if user in (None, held.user)}
         found = [(trade, owner) for name, owner in accounts.items() for trade in books.trades(AccountId(name))]
-    finally:
-        dispose(connection)
     found.sort(key=lambda each: each[0].exit_time_ms)
     return [trade_row(*each) for each in found[-most:]]
 

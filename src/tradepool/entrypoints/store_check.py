@@ -13,8 +13,9 @@ from sqlalchemy import Connection, func, select
 from tradepool.adapters.database import backup, tables
 from tradepool.adapters.database.copying import Balances, balances
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import Place, dispose, open_store, place_of, revision_of
+from tradepool.adapters.database.engine import dispose, open_store, place_of, revision_of
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import is_sealed
 from tradepool.adapters.database.tables import METADATA
 from tradepool.adapters.database.verify import accounts_in, verify_books

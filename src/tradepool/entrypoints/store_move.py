@@ -9,8 +9,8 @@ from sqlalchemy import select
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.aside import put_aside
 from tradepool.adapters.database.copying import copy_rows, held, mark_moved
-from tradepool.adapters.database.engine import Place, dispose, open_store, revision_of, transaction
-from tradepool.adapters.database.place import place_in
+from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
+from tradepool.adapters.database.place import Place, place_in
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import rows_of

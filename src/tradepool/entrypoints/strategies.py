@@ -80,14 +80,15 @@ def find(name: str, folder: Path) -> Source:
     """Where the strategy of that name, or of that file, comes from. Raises UnknownStrategy, with the nearest name."""
     if is_file_name(name):
         return file_source(Path(name))
-    known: dict[str, Source] = {}
+    known = set[str]()
     for source in sources(folder):
-        known.setdefault(source.name, source)
-    if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f", did you mean {near[0]}?" if near else ""
-        raise UnknownStrategy(name=repr(name)[:60], hint=hint, known=", ".join(sorted(known)))
-    return known[name]
+        # The first of a name counts; what comes after it, packages above all, takes long to list.
+        if source.name == name:
+            return source
+        known.add(source.name)
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.4)
+    hint = f", did you mean {near[0]}?" if near else ""
+    raise UnknownStrategy(name=repr(name)[:60], hint=hint, known=", ".join(sorted(known)))
 
 
 def file_source(file: Path) -> Source:

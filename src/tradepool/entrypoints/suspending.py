@@ -12,13 +12,13 @@ from contextlib import contextmanager
 import msgspec
 from rich.table import Table
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.deployment import Deed
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.core.risk.symbols import likely
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.suspended import FOR_EVER_MS, Suspended, SuspendedKind
 from tradepool.entrypoints.asking import me
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import BadFlag
 from tradepool.entrypoints.safety import suspension_rows
@@ -128,14 +128,8 @@ def suspension_table(rows: Sequence[SuspensionRow]) -> Table:
 
 @contextmanager
 def _rows(deployed: Deployed) -> Iterator[DatabaseSuspensions]:
-    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_store(deployed.database, actor=deployed.actor)
-    try:
-        # Whose database it is.
-        DatabaseDeployment(connection, deployed.deployment)
+    with books_open(deployed) as connection:
         yield DatabaseSuspensions(connection)
-    finally:
-        dispose(connection)
 
 
 def _until(row: Suspended) -> str:

@@ -6,7 +6,7 @@ from collections import deque
 
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.event import CandlesClosed
-from tradepool.entrypoints.commission import books_open
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.presentation.formats import iso
 from tradepool.presentation.results import SCHEMA

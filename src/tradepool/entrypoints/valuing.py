@@ -9,7 +9,8 @@ from tradepool.core.ledger.valuation import Valuation, held_assets, valued
 from tradepool.domain.errors import UnknownMarket
 from tradepool.domain.ids import MarketId
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.venue_prices import closes_at, way_to
+from tradepool.entrypoints.venue_prices import closes_at
+from tradepool.entrypoints.venue_way import way_to
 
 
 def valuation(deployed: Deployed, totals: Totals, currency: str, at_ms: int | None) -> Valuation:

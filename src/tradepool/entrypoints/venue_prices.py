@@ -3,53 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from tradepool.adapters.exchanges.ccxt_books import CcxtBooks
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
-from tradepool.adapters.exchanges.rate_limits import limits_of
-from tradepool.adapters.exchanges.transport import Session, Transport
-from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.commission.exact import ZERO, exact
 from tradepool.core.commission.recorded import MINUTE_MS, Minute, Recorded
 from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.candle import Candle
-from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import UnknownMarket
 from tradepool.domain.ids import MarketId
 from tradepool.domain.market import Market
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
-from tradepool.entrypoints.practice import clock_of, folder_of, transport_of
-from tradepool.ports.clock import Clock
-from tradepool.runtime.clock import RealClock
-from tradepool.runtime.egress import sealed
-from tradepool.runtime.throttle import Throttle
+from tradepool.entrypoints.venue_way import Way, asked, way_to
 
 DAY_MS = 86_400_000
 # Looked for in minutes just before, then in candles of five minutes over the day before.
 NEAR_MS = 10 * MINUTE_MS
 PAGE_MS = 1_000 * MINUTE_MS
-KEEP_ALIVE_MS = 30_000
 
 # A close, and how many seconds old it was.
 Close = tuple[Decimal, int]
-# The venue's time, and the way there.
-Way = tuple[Clock, Transport]
-
-
-def way_to(deployed: Deployed) -> Way:
-    """The venue's time and the way there; a practice exchange that is gone is not started for a look. ExchangeAway."""
-    if deployed.deployment.kind is Kind.LIVE:
-        return RealClock(), Transport()
-    served = read_place(folder_of(deployed))
-    if served is None:
-        raise ExchangeAway(folder=folder_of(deployed), why="it is not running")
-    return clock_of(served), transport_of(served)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +68,10 @@ def bid_for(deployed: Deployed, way: Way, market: MarketId, quantity: Decimal) -
     return asyncio.run(_bid(deployed, way, market, quantity))
 
 
-@asynccontextmanager
-async def _feed(deployed: Deployed, way: Way) -> AsyncIterator[tuple[CcxtFeed, CcxtBooks, dict[MarketId, Market]]]:
-    clock, venue = way[0], deployed.venue.id
-    reach = facts_of(venue).reach
-    with sealed(reach.names, lambda error: None):
-        session = Session(way[1], (), reach, lambda error: None, 0)
-        broker = Throttle(limits_of(venue), clock)
-        feed = CcxtFeed(venue, session, clock, lambda time_ms: None, KEEP_ALIVE_MS, broker)
-        books = CcxtBooks(venue, session, clock, master=feed.client, broker=broker)
-        try:
-            yield feed, books, {market.id: market for market in await feed.markets()}
-        finally:
-            await books.close()
-            await feed.close()
-            await session.close()
-
-
 async def _closes(deployed: Deployed, way: Way, wanted: Collection[Minute]) -> dict[Minute, Recorded]:
     found = dict[Minute, Recorded]()
-    async with _feed(deployed, way) as (feed, _, listed):
+    async with asked(deployed.venue.id, way) as venue:
+        listed = await venue.listed()
         for market in sorted({market for market, _ in wanted}):
             minutes = sorted(minute for each, minute in wanted if each == market)
             try:
@@ -119,7 +79,7 @@ async def _closes(deployed: Deployed, way: Way, wanted: Collection[Minute]) -> d
             except UnknownMarket:
                 found |= dict.fromkeys(((market, minute) for minute in minutes), Recorded(None))
                 continue
-            for minute, close in zip(minutes, await _each(feed, known, minutes), strict=True):
+            for minute, close in zip(minutes, await _each(venue.feed, known, minutes), strict=True):
                 found[market, minute] = close
     return found
 
@@ -148,9 +108,13 @@ def _last(candles: Sequence[Candle], end_ms: int) -> Recorded | None:
 
 
 async def _bid(deployed: Deployed, way: Way, market: MarketId, quantity: Decimal) -> Decimal | None:
-    async with _feed(deployed, way) as (_, books, listed):
-        known = listed_market(listed, market)
-        snapshot = await books.snapshot(known)
+    async with asked(deployed.venue.id, way) as venue:
+        known = listed_market(await venue.listed(), market)
+        books = venue.books()
+        try:
+            snapshot = await books.snapshot(known)
+        finally:
+            await books.close()
     levels = [(known.price(ticks), units * known.base_unit) for ticks, units in sorted(snapshot.bids, reverse=True)]
     return average_bid(levels, quantity)
 

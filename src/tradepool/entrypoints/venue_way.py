@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tradepool.adapters.exchanges.ccxt_books import CcxtBooks
 from tradepool.adapters.exchanges.ccxt_feed import CcxtFeed
 from tradepool.adapters.exchanges.ccxt_gateway import CcxtGateway
 from tradepool.adapters.exchanges.rate_limits import limits_of
@@ -14,7 +15,7 @@ from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.domain.deployment import Kind
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.exchange_place import ExchangeAway, read_place
@@ -44,10 +45,19 @@ def way_to(deployed: Deployed) -> Way:
 class Asked:
     """A venue while a command asks it: its public data, and one gateway for each key."""
 
+    venue: str
     clock: Clock
     session: Session
     broker: Throttle
     feed: CcxtFeed
+
+    async def listed(self) -> dict[MarketId, Market]:
+        """The markets that it lists. VenueError."""
+        return {market.id: market for market in await self.feed.markets()}
+
+    def books(self) -> CcxtBooks:
+        """Its order books; the feed's markets were asked for before. Whoever takes them closes them."""
+        return CcxtBooks(self.venue, self.session, self.clock, master=self.feed.client, broker=self.broker)
 
     def gateway(self, account: AccountId, credentials: Credentials, markets: Sequence[Market]) -> CcxtGateway:
         """For one key; the feed's markets were asked for before. Whoever takes it closes it."""
@@ -73,7 +83,7 @@ async def asked(venue: str, way: Way) -> AsyncIterator[Asked]:
         session, broker = Session(transport, (), reach, lambda error: None, 0), Throttle(limits_of(venue), clock)
         feed = CcxtFeed(venue, session, clock, _ignore, KEEP_ALIVE_MS, broker)
         try:
-            yield Asked(clock, session, broker, feed)
+            yield Asked(venue, clock, session, broker, feed)
         finally:
             await feed.close()
             await session.close()

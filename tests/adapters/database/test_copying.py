@@ -14,7 +14,8 @@ from tradepool.adapters.database import copying, tables
 from tradepool.adapters.database.aside import put_aside, replace
 from tradepool.adapters.database.backup import back_up, install, unpack
 from tradepool.adapters.database.copying import CopyDiffers, NotEmpty, balances, copy_rows, fingerprint, held
-from tradepool.adapters.database.engine import Place, dispose, open_store, transaction
+from tradepool.adapters.database.engine import dispose, open_store, transaction
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.tables import METADATA
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from tests.adapters.database.test_store import record
 from tests.nouns import ACCOUNT, BTC
 from tests.tampering import by_sql
-from tradepool.adapters.database.engine import Place, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DamagedJournal, DatabaseJournal
+from tradepool.adapters.database.place import Place
 from tradepool.domain.ids import AccountId
 
 OTHER = AccountId("b" * 32)

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced
-from tradepool.adapters.database.engine import Place, dispose, open_store
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.event import StreamRestored
 from tradepool.domain.ids import AccountId

@@ -20,8 +20,9 @@ from tests.tampering import by_sql
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.codec import UnknownEvent
-from tradepool.adapters.database.engine import Place, StoreTooNew, StoreUnusable, Sync, dispose, open_store
+from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.place import Place
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import OrderFilled

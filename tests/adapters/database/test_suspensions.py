@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from tests.adapters.database.test_store import refuse_inserts
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import Place, StoreUnusable, dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
 from tradepool.core.risk.suspension import LASTS_MS, Suspensions, Trouble
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind

@@ -16,7 +16,8 @@ from tests.store_rows import USERS, fill, row_of
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.copying import count_on
-from tradepool.adapters.database.engine import Server, actor_of, dispose, open_store, place_of
+from tradepool.adapters.database.engine import actor_of, dispose, open_store, place_of
+from tradepool.adapters.database.place import Server
 from tradepool.adapters.database.pool import Consent, DatabasePool
 from tradepool.adapters.database.postgres import NoWall
 from tradepool.adapters.database.prices import DatabasePrices

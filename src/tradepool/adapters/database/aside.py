@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tradepool.adapters.database.engine import Server, dispose, open_store, transaction
-from tradepool.adapters.database.place import SCHEMA, Place
+from tradepool.adapters.database.engine import dispose, open_store, transaction
+from tradepool.adapters.database.place import SCHEMA, Place, Server
 
 WRITTEN_BESIDE = ("", "-wal", "-shm")
 

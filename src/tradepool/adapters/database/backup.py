@@ -13,7 +13,8 @@ import pysqlite3
 
 from tradepool.adapters.database.aside import WRITTEN_BESIDE, replace, schema_of
 from tradepool.adapters.database.copying import copy_rows, of_one_moment
-from tradepool.adapters.database.engine import Place, Server, dispose, make_private, open_store, transaction
+from tradepool.adapters.database.engine import dispose, make_private, open_store, transaction
+from tradepool.adapters.database.place import Place, Server
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -12,17 +13,21 @@ import pysqlite3
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from tradepool.adapters.database import (
+from tradepool.adapters.database import (  # noqa: F401  in force, and their tables in METADATA, wherever a store is open
+    people_tables,
+    pool_tables,
     postgres,
-    sql,  # noqa: F401  # in force wherever a store is open
+    price_tables,
+    sql,
+    vault_tables,
 )
 from tradepool.adapters.database.chain import SHA256, digest_of
-from tradepool.adapters.database.place import Place as Place
-from tradepool.adapters.database.place import Server as Server
+from tradepool.adapters.database.place import Place, Server
 from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
@@ -136,10 +141,22 @@ def _prepare_server(connection: Connection, server: Server) -> None:
 
 
 def _migrate(connection: Connection) -> None:
+    # Alembic reads every script anew whenever it is asked; most stores are up to date.
+    if revision_of(connection) != _newest():
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 @contextmanager

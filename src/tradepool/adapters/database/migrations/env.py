@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from alembic import context
 
-from tradepool.adapters.database import (  # noqa: F401  their tables are in METADATA once they are imported
-    people_tables,
-    pool_tables,
-    price_tables,
-    vault_tables,
-)
 from tradepool.adapters.database.tables import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)

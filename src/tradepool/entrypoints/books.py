@@ -1,0 +1,35 @@
+"""The deployment's books, open while a command reads or writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.running import reserve_of
+
+
+@contextmanager
+def books_open(deployed: Deployed, *, urgent: bool = False) -> Iterator[Connection]:
+    """The deployment's database, as whoever asks may see it; on a full disk too where it is urgent. WrongDatabase."""
+    deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if urgent:
+        reserve_of(deployed).give_if_full()
+    connection = open_store(deployed.database, actor=deployed.actor)
+    try:
+        # Whose it is, before anything is read or written.
+        DatabaseDeployment(connection, deployed.deployment)
+        yield connection
+    finally:
+        dispose(connection)
+
+
+def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
+    """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
+    deployed.refuse_unknown_user(user)
+    return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
