@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tradepool.domain.errors import VenueError
 from tradepool.ports.clock import Clock
 from tradepool.runtime import telemetry
 
-FIRST_S = 0.5
-MAX_S = 60.0
 STEADY_MS = 60_000
-# Two minutes in all.
-TRIES = 9
 
 T = TypeVar("T")
 
 log = telemetry.logger(__name__)
 
 
-class Backoff:
-    """0.5 s, 1 s, 2 s ... 60 s, on the clock it is given."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long the first wait is, how long none is exceeded, and after how many tries a question is given up: about two
+    minutes in all."""
 
-    def __init__(self, clock: Clock, max_s: float = MAX_S) -> None:
-        """The first wait is the shortest, none is longer than `max_s`."""
+    first_s: float
+    max_s: float
+    tries: int
+
+
+CALM = Pace(0.5, 60.0, 9)
+# Where a position may be bare meanwhile. The weight broker keeps this from being more than the venue allows.
+URGENT = Pace(0.05, 2.0, 65)
+TRIES = CALM.tries
+
+
+class Backoff:
+    """0.5 s, 1 s, 2 s ... 60 s, or at another pace, on the clock it is given."""
+
+    def __init__(self, clock: Clock, pace: Pace = CALM) -> None:
+        """The first wait is the shortest."""
         self._clock = clock
-        self._max_s = max_s
-        self._next_s = FIRST_S
+        self._pace = pace
+        self._next_s = pace.first_s
 
     def next_s(self) -> float:
         """How long to wait before the next try, in seconds; each call means one try."""
-        wait_s, self._next_s = self._next_s, min(2 * self._next_s, self._max_s)
+        wait_s, self._next_s = self._next_s, min(2 * self._next_s, self._pace.max_s)
         return wait_s
 
     async def wait(self) -> None:
@@ -40,13 +53,13 @@ class Backoff:
 
     def reset(self) -> None:
         """The trouble is over: the next wait is the shortest again."""
-        self._next_s = FIRST_S
+        self._next_s = self._pace.first_s
 
 
-async def patiently(clock: Clock, ask: Callable[[], Awaitable[T]]) -> T:
-    """The answer to a question that may be asked again; the error of the last of TRIES, or one that is not transient."""
-    backoff = Backoff(clock)
-    for tries_left in reversed(range(TRIES)):
+async def patiently(clock: Clock, ask: Callable[[], Awaitable[T]], pace: Pace = CALM) -> T:
+    """The answer to a question that may be asked again; the error of the last try, or one that is not transient."""
+    backoff = Backoff(clock, pace)
+    for tries_left in reversed(range(pace.tries)):
         try:
             return await ask()
         except VenueError as error:

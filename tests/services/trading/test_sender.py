@@ -127,7 +127,7 @@ def test_an_unknown_stop_that_was_not_taken_is_sent_again_under_its_name() -> No
     """Only when no request for it can be carried out any more: until then a denial proves nothing."""
     wire = Wire(UNKNOWN)
     (event,) = send(wire, submit(1, **STOP))
-    assert wire.asked == ["submit 1", *["look up 1"] * 4, "submit 1"]
+    assert wire.asked == ["submit 1", *["look up 1"] * 8, "submit 1"]
     assert isinstance(event, OrderAccepted)
     assert wire.taken == [named(1)]
 

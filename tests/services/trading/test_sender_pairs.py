@@ -74,7 +74,7 @@ def test_an_unknown_pair_is_looked_up_by_both_names() -> None:
 def test_an_unknown_pair_that_was_not_taken_is_sent_again_under_its_names() -> None:
     wire = PairWire(UNKNOWN)
     assert names_of(send(wire, pair(1))) == [named(1), named(2)]
-    assert wire.asked == ["submit 1", *["look up 1", "look up 2"] * 4, "submit 1"]
+    assert wire.asked == ["submit 1", *["look up 1", "look up 2"] * 8, "submit 1"]
 
 
 def test_what_is_on_its_way_is_held_by_both_names() -> None:

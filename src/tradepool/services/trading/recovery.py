@@ -34,7 +34,7 @@ from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
-from tradepool.services.backoff import patiently
+from tradepool.services.backoff import URGENT, patiently
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.lost_orders import hear, lost_orders
 
@@ -108,7 +108,7 @@ async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
     """
     revive(actor, journal, clock)
     # After another instance the journal may not know of what is held.
-    asking = partial(patiently, clock)
+    asking = partial(patiently, clock, pace=URGENT)
     if actor.taken_over or not await _protected(actor, asking):
         log.warning("an account is not protected as it was", account=actor.account.account.id)
         await actor.gateway.urgently(catch_up(actor, asking, resend=True))
@@ -151,8 +151,6 @@ async def _once(ask: Callable[[], Awaitable[T]]) -> T:
 async def _connect(
     actor: AccountActor, clock: Clock, opening: Asking, *, resend: bool, ready: Ready | None = None
 ) -> None:
-    asking = partial(patiently, clock)
-
     def heard(balances: Sequence[Balance], time_ms: int) -> None:
         actor.on_balances(balances, time_ms)
 
@@ -161,9 +159,10 @@ async def _connect(
     if ready is not None:
         await ready()
     if not actor.account.opened:
-        balances = tuple(await asking(actor.gateway.balances))
+        balances = tuple(await patiently(clock, actor.gateway.balances))
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
-    await catch_up(actor, asking, resend=resend)
+    # An entry that nobody here knows the end of may be a position without a stop.
+    await catch_up(actor, partial(patiently, clock, pace=URGENT), resend=resend)
     actor.handle(StreamRestored(time_ms=clock.now_ms()))
 
 

@@ -22,13 +22,11 @@ from tradepool.domain.order import Order, OrderRequest, OrderStatus
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import RECV_WINDOW_MS, AccountGateway, NotPlaced, OutcomeUnknown
 from tradepool.runtime import telemetry
-from tradepool.services.backoff import Backoff
+from tradepool.services.backoff import URGENT, Backoff
 
 # A venue that denies an order is believed when a request for it can't be carried out any more, with a second for clocks.
 ABSENT_AFTER_MS = RECV_WINDOW_MS + 1_000
 UNKNOWN_MAX = 5
-# Nobody is left without his stop for long because its look-up has failed a few times.
-PROTECT_AGAIN_S = 8.0
 
 Sendable = Submit | Cancel
 
@@ -98,7 +96,7 @@ class Sender:
         unknown_ms = self.clock.now_ms() if unsure else None
         due_ms = 0 if unknown_ms is None else unknown_ms + ABSENT_AFTER_MS
         for command in commands:
-            backoff = Backoff(self.clock) if _enters(command) else Backoff(self.clock, PROTECT_AGAIN_S)
+            backoff = Backoff(self.clock) if _enters(command) else Backoff(self.clock, URGENT)
             self._queue.append(_Item(command, backoff, due_ms, unknown_ms))
             if not _enters(command):
                 self._call_back()
@@ -137,7 +135,7 @@ class Sender:
                 done = await self._send(item)
             finally:
                 if done is None:
-                    item.due_ms = self.clock.now_ms() + int(item.backoff.next_s() * 1_000)
+                    item.due_ms = self._again_ms(item)
                 else:
                     self._queue.remove(item)
             if done is not None:
@@ -145,6 +143,13 @@ class Sender:
                     if event is not None:
                         self._on_event(event)
                 self.on_done()
+
+    def _again_ms(self, item: _Item) -> int:
+        """When it is tried again: at the latest at the moment from which a denial can be believed."""
+        now_ms = self.clock.now_ms()
+        again_ms = now_ms + int(item.backoff.next_s() * 1_000)
+        sure_ms = 0 if item.unknown_ms is None else item.unknown_ms + ABSENT_AFTER_MS
+        return min(again_ms, sure_ms) if sure_ms > now_ms else again_ms
 
     # ---- whose turn it is
 
