@@ -85,9 +85,9 @@ def mandate(
         books.write(Record(account=account, sequence=sequence, as_of_ms=0, event=event))
 
 
-def flowed(sequence: int, time_ms: int, cause: FlowCause, amount: Decimal) -> None:
-    """USDT that came or left without an order, booked as the trading process books it."""
-    move = Move(asset="USDT", amount=amount)
+def flowed(sequence: int, time_ms: int, cause: FlowCause, amount: Decimal, asset: str = "USDT") -> None:
+    """What came or left without an order, booked as the trading process books it."""
+    move = Move(asset=asset, amount=amount)
     event = FlowSeen(time_ms=time_ms, cause=cause, moves=(move,), reference=str(time_ms))
     entry = flow_entry(ACCOUNT, event)
     with journal() as books:
