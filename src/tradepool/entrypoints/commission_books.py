@@ -13,7 +13,7 @@ from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
-from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_by
+from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_of
 from tradepool.core.commission.late_facts import as_known
 from tradepool.core.commission.netting import opening_marks
 from tradepool.core.commission.prices import Priced
@@ -95,10 +95,8 @@ class Books:
         known = dict[Minute, Recorded]()
         while True:
             prices = Prices(venue, known, asked.counted_ms)
-            told = {
-                account: told_by(booked, given[account], prices, ways, asked.schedule.currency)
-                for account, booked in entries.items()
-            }
+            booked = {account: (entries[account], given[account]) for account in entries}
+            told = told_of(booked, prices, ways, asked.schedule.currency)
             facts = _facts(asked, told, prices)
             if not prices.missing:
                 return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
