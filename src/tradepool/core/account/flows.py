@@ -82,7 +82,7 @@ class KnownFlows:
         return [flow for flow in told if flow.tx_id and flow.key in self.nameless]
 
 
-def in_opening(told: Iterable[FlowSeen], opened_ms: int, lacking: Mapping[str, Decimal]) -> tuple[str, ...]:
+def in_opening(told: Sequence[FlowSeen], opened_ms: int, lacking: Mapping[str, Decimal]) -> tuple[str, ...]:
     """The keys of those flows that the opening balances hold already.
 
     They are older than the opening, or as old as clocks differ; but one that explains what the books lack to the last
@@ -90,7 +90,7 @@ def in_opening(told: Iterable[FlowSeen], opened_ms: int, lacking: Mapping[str, D
     """
     youngest = sorted(told, key=lambda flow: -flow.time_ms)
     late = {asset: _explaining(youngest, asset, amount) for asset, amount in lacking.items()}
-    old = (flow for flow in reversed(youngest) if flow.time_ms < opened_ms + CLOCKS_DIFFER_MS)
+    old = (flow for flow in told if flow.time_ms < opened_ms + CLOCKS_DIFFER_MS)
     return tuple(flow.key for flow in old if not all(flow.key in late.get(m.asset, ()) for m in flow.moves))
 
 
