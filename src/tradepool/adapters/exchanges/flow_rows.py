@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tradepool.adapters.exchanges.translate import BadFrame, canonical
+from tradepool.adapters.exchanges.translate import BadFrame, DepositBelowZero, canonical
 from tradepool.domain.flow import RETURNED, FlowCause, FlowSeen, Move
 
 # Credited, credited and not to be withdrawn yet: usable both.
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 
 def deposit_from(row: Row) -> FlowSeen | None:
-    """A row of capital/deposit/hisrec; None before it is credited."""
+    """A row of capital/deposit/hisrec; None before it is credited. DepositBelowZero."""
     if str(row["status"]) not in DEPOSITED:
         return None
     tx_id = row.get("txId") or ""
@@ -103,7 +103,7 @@ def _flow(
         raise BadFrame(f"a {type(asset).__name__} in place of an asset")
     moved = canonical(str(amount))
     if cause is FlowCause.DEPOSIT and moved < 0:
-        raise BadFrame(f"a deposit of {moved} {asset}")
+        raise DepositBelowZero(f"a deposit of {moved} {asset[:20]}")
     if not moved:
         return None
     move = Move(asset=asset, amount=moved, fee=fee)
