@@ -120,7 +120,8 @@ def settle(pnl: Decimal, mark: Decimal, rate: Decimal, schedule: Schedule) -> Se
     """
     base = max(ZERO, pnl - mark)
     commission = floored(rate * base)
-    invoiced = commission >= schedule.smallest_invoice
+    # Of nothing there is no invoice, however small one may be: the mark is never lowered.
+    invoiced = commission > 0 and commission >= schedule.smallest_invoice
     return Settled(
         pnl=pnl,
         mark_before=mark,
