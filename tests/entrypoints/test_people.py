@@ -212,6 +212,20 @@ def test_pauses_halts_and_who_may_end_them(people: People) -> None:
     assert people.deeds()[-1].by == "ria"
 
 
+def test_a_pause_of_an_account_is_one_of_what_trades_it(people: People) -> None:
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    for word, status in (("pause", "paused"), ("resume", "active")):
+        people("accounts", word, "cem-1", "--reason", "odd", "--as", "cem")
+        assert people.json("mandates", "show", "cem-1")["status"] == status
+    assert [change["status"] for change in people.json("accounts", "show", "cem-1")["changes"]] == [
+        "active",
+        "paused",
+        "active",
+    ]
+
+
 def test_nobody_raises_his_own_limits(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     people("users", "add", "cem")
     people("users", "add", "ola", "--role", "operator")

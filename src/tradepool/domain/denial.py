@@ -99,7 +99,7 @@ class Denial(StrEnum):
 
     # ---- people and instances
     HALTED = "halted", "a halt is in force; a person lifts it with resume"
-    PAUSED = "paused", "the user, the account or the mandate is paused or closed; users resume, or mandates resume"
+    PAUSED = "paused", "the user, the account or the mandate is paused or closed; users, accounts or mandates resume"
     SHADOW = "shadow", "the mandate is a shadow: its entries are written down and not sent"
     SUSPENDED = "suspended", "a person, or the platform, has suspended this market or strategy for now"
     DISK_FULL = "disk_full", "the disk is full: what room is left is for exits and protections"
