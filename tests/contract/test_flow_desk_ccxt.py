@@ -208,7 +208,7 @@ def test_a_deposit_below_zero_is_named_and_stops_the_account(
             await world.until(lambda: entries_off(world.actor().account), 20 * MINUTE_MS)
             assert (causes(world), off(world)) == ([], {"USDT": -HUNDRED})
         [why] = [event.why for event in world.events() if isinstance(event, Quarantined)]
-        assert "a deposit of -100 USDT (DepositBelowZero)" in why
+        assert "a deposit of -100 USDT (FlowBelowZero)" in why
         assert entries_off(world.actor(1).account) is None
         # What is held keeps its stop, and nothing else is bought.
         assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]

@@ -53,8 +53,8 @@ class BalanceBelowZero(Impossible):
     """An account holds less than nothing of an asset."""
 
 
-class DepositBelowZero(Impossible):
-    """A deposit took something away."""
+class FlowBelowZero(Impossible):
+    """A deposit took something away, or a withdrawal brought something."""
 
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
