@@ -92,7 +92,8 @@ def booked(world: World, number: int = 0) -> Callable[[], bool]:
 
 
 def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFiles) -> None:
-    """C-1020: each once, within half a minute of the frame; who had none has none; the mandate's cash stays."""
+    """C-1020: each once, within half a minute of the frame; who had none has none; the mandate's cash stays. A coin that no
+    market here trades is booked as any other, and stops nobody: whoever can send some would stop everybody."""
 
     async def story(world: World) -> None:
         await world.until(booked(world), MINUTE_MS)
@@ -107,6 +108,10 @@ def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFil
         assert sorted(causes(world)) == ["deposit", "dividend", "transfer", "withdrawal"]
         assert causes(world, 1) == []
         assert world.actor().account.cash == cash
+        gifts = [
+            each.amount for each in world.platform.books.transfers(world.seats[0].account.id) if each.asset == "NEWCOIN"
+        ]
+        assert (gifts, entries_off(world.actor().account)) == ([3], None)
         codes = [each.code for each in world.platform.books.transfers(world.seats[0].account.id)]
         assert TransferCode.NETWORK_FEE in codes
         assert TransferCode.UNEXPLAINED not in codes
