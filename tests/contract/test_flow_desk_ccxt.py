@@ -111,7 +111,7 @@ def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFil
         gifts = [
             each.amount for each in world.platform.books.transfers(world.seats[0].account.id) if each.asset == "NEWCOIN"
         ]
-        assert (gifts, entries_off(world.actor().account)) == ([3], None)
+        assert (gifts, entries_off(world.actor().account)) == ([Decimal(3)], None)
         codes = [each.code for each in world.platform.books.transfers(world.seats[0].account.id)]
         assert TransferCode.NETWORK_FEE in codes
         assert TransferCode.UNEXPLAINED not in codes
