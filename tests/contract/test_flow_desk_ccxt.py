@@ -23,9 +23,10 @@ from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Qu
 from tradepool.domain.ledger import TransferCode
 from tradepool.entrypoints.app import Platform
 from tradepool.simexchange.accounts import Account
+from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
-from tradepool.simexchange.wallet import Wallet
+from tradepool.simexchange.wallet import Deposit, Wallet
 
 MINUTE_MS = 60_000
 HUNDRED = Decimal(100)
@@ -91,7 +92,8 @@ def booked(world: World, number: int = 0) -> Callable[[], bool]:
 
 
 def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFiles) -> None:
-    """C-1020: each once, within half a minute of the frame; who had none has none; the mandate's cash stays."""
+    """C-1020: each once, within half a minute of the frame; who had none has none; the mandate's cash stays. A coin that no
+    market here trades is booked as any other, and stops nobody: whoever can send some would stop everybody."""
 
     async def story(world: World) -> None:
         await world.until(booked(world), MINUTE_MS)
@@ -106,6 +108,10 @@ def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFil
         assert sorted(causes(world)) == ["deposit", "dividend", "transfer", "withdrawal"]
         assert causes(world, 1) == []
         assert world.actor().account.cash == cash
+        gifts = [
+            each.amount for each in world.platform.books.transfers(world.seats[0].account.id) if each.asset == "NEWCOIN"
+        ]
+        assert (gifts, entries_off(world.actor().account)) == ([Decimal(3)], None)
         codes = [each.code for each in world.platform.books.transfers(world.seats[0].account.id)]
         assert TransferCode.NETWORK_FEE in codes
         assert TransferCode.UNEXPLAINED not in codes
@@ -174,9 +180,48 @@ def test_a_balance_below_zero_is_named_and_not_booked(place: Path, files: TlsFil
         assert world.platform.flows is not None
         assert "BalanceBelowZero" in world.platform.flows.trouble(world.seats[0].account.id)
         assert causes(world) == []
+        assert entries_off(world.actor().account) == "quarantined"
         world.server.faults.remove(number)
         await world.until(booked(world), 10 * MINUTE_MS)
         assert causes(world) == ["deposit"]
+
+    tell(story, place, files)
+
+
+def test_a_deposit_below_zero_is_named_and_stops_the_account(
+    place: Path, files: TlsFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C-1029: nothing of such a history is booked; said once it is a slip, said for a quarter of an hour it stops entries,
+    by name. What really came is booked when the venue makes sense again, and a person lets the account go on."""
+    told = WalletRoutes._deposit
+
+    def below_zero(routes: WalletRoutes, row: Deposit, now_ms: int) -> dict[str, object]:
+        truth = told(routes, row, now_ms)
+        return truth | {"amount": f"-{truth['amount']}"}
+
+    async def story(world: World) -> None:
+        await world.until(booked(world), MINUTE_MS)
+        await world.enter()
+        name, desk = world.seats[0].account.id, world.platform.flows
+        assert desk is not None
+        with monkeypatch.context() as absurd:
+            absurd.setattr(WalletRoutes, "_deposit", below_zero)
+            wallet, account = wallet_of(world)
+            wallet.deposit(account, "USDT", HUNDRED, world.venue.now_ms)
+            await world.until(lambda: "-100 USDT" in desk.trouble(name), MINUTE_MS)
+            assert entries_off(world.actor().account) is None
+            await world.until(lambda: entries_off(world.actor().account), 20 * MINUTE_MS)
+            assert (causes(world), off(world)) == ([], {"USDT": -HUNDRED})
+        [why] = [event.why for event in world.events() if isinstance(event, Quarantined)]
+        assert "a deposit of -100 USDT (FlowBelowZero)" in why
+        assert entries_off(world.actor(1).account) is None
+        # What is held keeps its stop, and nothing else is bought.
+        assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
+        await world.until(booked(world), 5 * MINUTE_MS)
+        assert causes(world) == ["deposit"]
+        world.platform.desk.resume(name)
+        await world.settle()
+        assert entries_off(world.actor().account) is None
 
     tell(story, place, files)
 

@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.entrypoints.console import Console
+from tests.entrypoints.isolation import every_command
 from tradepool.adapters.candle_files.write import write_candles
 from tradepool.entrypoints import bench_long_series, bench_replay
 from tradepool.entrypoints.bench_replay import Load, figures
@@ -366,3 +367,28 @@ def test_a_strategy_with_targets_is_replayed_with_the_trades_of_its_backtest(
     assert "target" in {trade["exit_reason"] for trade in found["trades"]}
     replayed = json.loads(console("replay", file, "--candles", candles, "--json").out)
     assert (replayed["trades"], replayed["refusals"]) == (found["trades"], found["refusals"])
+
+
+def named_in(page: str) -> set[str]:
+    """The commands in the first cells of a page's tables, alternatives one by one."""
+    found = set[str]()
+    for line in re.findall(r"^\| `.*", page, re.MULTILINE):
+        alone = list[str]()
+        for chunk in re.findall(r"`([^`]+)`", re.split(r"(?<!\\)\|", line)[1]):
+            first, *rest = chunk.replace("\\|", "/").split()
+            if "/" in first:
+                found |= {f"{group} {word}" for group in alone for word in first.split("/")}
+            elif rest and re.fullmatch("[a-z/-]+", rest[0]):
+                found |= {f"{first} {word}" for word in rest[0].split("/")}
+            elif not first.startswith("-"):
+                alone.append(first)
+        found |= {*alone}
+    return found
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    known = {command for command, _ in every_command()}
+    groups = {command for command in known if any(other.startswith(f"{command} ") for other in known)}
+    named = named_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert named - known == set()
+    assert known - groups - named == {"test"}

@@ -152,6 +152,24 @@ def test_a_late_cost_without_a_price_corrects_nothing(
     opened()
     trade(1, 20, 9, 60_000, 60_100)
     settle(run, "2026-09", monkeypatch)
+    paid_without_a_price()
+    assert "have no price" in typed("commission", "correct", "ann", "--reason", "late").err
+
+
+def test_a_cost_without_a_price_settles_nothing(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R12, R20: said by name; no statement is written and no mark moves, and the books hold what they held."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_100)
+    paid_without_a_price()
+    assert "Costs of ann have no price at the venue (BNB at " in settle(run, "2026-09", monkeypatch)
+    with books_open(deployed_from(None)) as connection:
+        assert (DatabaseSettlements(connection).charges(ANN), DatabaseSettlements(connection).of(ANN)) == ([], [])
+        assert len(list(DatabaseBooks(connection).entries(ACCOUNT))) == 5
+    assert "Costs have no price" in " ".join(run("commission", "preview", "ann", "--month", "2026-09").out.split())
+
+
+def paid_without_a_price() -> None:
+    """Bought and sold on the 21st, a fee in a coin that the venue had no price of."""
     bought = fill(account=ACCOUNT, fill_id=FillId("9"), fee=Decimal("0.01"), fee_asset="BNB", time_ms=at(21))
     sale = fill(account=ACCOUNT, fill_id=FillId("10"), side=Side.SELL, fee=Decimal(0), time_ms=at(21) + 1)
     with journal() as books:
@@ -160,7 +178,6 @@ def test_a_late_cost_without_a_price_corrects_nothing(
             books.write(Record(account=ACCOUNT, sequence=5 + place, as_of_ms=0, event=event, entries=[entry]))
     with books_open(deployed_from(None)) as connection:
         DatabasePrices(connection).add({(MarketId("binance:BNB/USDT"), at(21)): Recorded(None)})
-    assert "have no price" in typed("commission", "correct", "ann", "--reason", "late").err
 
 
 def test_who_joined_this_minute_has_nothing_to_settle_yet(live: Path, run: Console, typed: Console) -> None:

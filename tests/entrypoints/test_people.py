@@ -154,6 +154,22 @@ def test_every_change_is_a_version_with_who_when_from_and_to_and_is_audited(peop
     assert (deeds[3].reason, deeds[3].by, deeds[3].time_ms > 0) == ("more", row["changes"][1]["by"], True)
 
 
+def test_limits_that_nobody_spoke_of_are_as_usual_and_all_are_shown(people: People) -> None:
+    """Whoever sets one limit has not given up the day's loss, and reads no "none" where there are five."""
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    told = ("positions_max=3", "drawdown_max=0.2", "market_notional_max.BTC/USDT=90")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500", "--limit", *told)
+    limits = {
+        "daily_loss_max": "0.05",
+        "drawdown_max": "0.2",
+        "market_notional_max.BTC/USDT": "90",
+        "positions_max": "3",
+    }
+    assert people.json("mandates", "show", "cem-1")["limits"] == limits
+    assert "positions_max 3" in people("mandates", "show", "cem-1")
+
+
 def test_an_invited_person_trades_once_he_has_accepted(people: People) -> None:
     old = re.findall(r"accept (\w+)", people("users", "invite", "cem", "--locale", "de"))[0]
     code = re.findall(r"accept (\w+)", people("users", "invite", "cem"))[0]
@@ -210,6 +226,20 @@ def test_pauses_halts_and_who_may_end_them(people: People) -> None:
         "ria",
     ]
     assert people.deeds()[-1].by == "ria"
+
+
+def test_a_pause_of_an_account_is_one_of_what_trades_it(people: People) -> None:
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    for word, status in (("pause", "paused"), ("resume", "active")):
+        people("accounts", word, "cem-1", "--reason", "odd", "--as", "cem")
+        assert people.json("mandates", "show", "cem-1")["status"] == status
+    assert [change["status"] for change in people.json("accounts", "show", "cem-1")["changes"]] == [
+        "active",
+        "paused",
+        "active",
+    ]
 
 
 def test_nobody_raises_his_own_limits(people: People, monkeypatch: pytest.MonkeyPatch) -> None:

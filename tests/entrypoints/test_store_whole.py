@@ -19,6 +19,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJou
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import HEAD_BYTES
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode
 from tradepool.domain.event import InstanceBegan
 from tradepool.domain.ids import AccountId, UserId
@@ -42,6 +43,7 @@ class Books:
         connection = open_store(self.deployed.database, "NORMAL")
         rows = DatabaseDeployment(connection, self.deployed.deployment)
         journal = FencedJournal(connection, rows.next_epoch())
+        rows.audit(Deed(time_ms=1, by="op", what="halt", scope="platform", reason="why not"))
         for name, rounds in (("ann-main", ROUNDS), ("ben-main", 1)):
             user = User(id=UserId(name[:3]), name=name[:3], role=Role.USER)
             number = rows.account(user, AccountId(name), "binance").number
@@ -129,6 +131,7 @@ def test_a_drill_takes_the_newest_of_a_folder_and_compares_it(books: Books, tmp_
         ),
         ("update snapshot set body = '{}'", "snapshot ann-main .* is not as it was written"),
         ("update deployment set epoch = 0", "event ann-main 4 is of instance 1"),
+        ("update audit set reason = 'none'", r"audit 1 \(halt platform by op\) does not follow"),
     ],
 )
 def test_what_is_not_as_it_was_written_is_named(books: Books, change: str, told: str) -> None:

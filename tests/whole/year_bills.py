@@ -15,6 +15,7 @@ from fractions import Fraction
 from sqlalchemy import Connection
 
 from tests.core.commission.reference import profit
+from tests.core.commission.reference_bill import bill
 from tests.whole.year_kit import DAY, NEW_YEAR, Year
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.settlements import DatabaseSettlements
@@ -48,11 +49,17 @@ class Bills:
         return [user.id for user in self.deployed.users]
 
     def settle(self, month: str) -> None:
-        """Everybody's month; every second user pays at once. The profit is what a second reading of the ledger says."""
+        """Everybody's month; every second user pays at once. The profit is what a second reading of the ledger says, and what
+        is owed for it what a second reading of the rules says."""
         source = PriceSource(lambda: self.year.venue.now_ms, self.closes)
         for number, user in enumerate(self.users):
             said = json.loads(settle(self.deployed, self.connection, source, user, month).statement)
             assert abs(Fraction(said["pnl"]) - self.reference(user, month_ms(month, 0)[1])) < NEARLY, (user, month)
+            flows, period = [(at, Fraction(amount)) for at, amount, *_ in said["flows"]], said["period"]
+            begins, ends, joined = period["opened_ms"], period["closes_ms"], period["joined"]
+            owed = bill(flows, Fraction(said["pnl"]), Fraction(said["opening_mark"]), begins, ends, joined=joined)
+            figures = said["tier_capital"]["amount"], said["commission"], said["closing_mark"]
+            assert tuple(map(Fraction, figures)) == owed, (user, month)
             if number % 2 == 0:
                 pay(self.deployed, self.connection, user, month, "transfer")
         self.months.append(month)

@@ -57,7 +57,8 @@ class Denial(StrEnum):
     )
     QUARANTINED = (
         "quarantined",
-        "the account's balances jumped and no history of the venue says why; a person looks, then lets it go on with resume",
+        "the account's balances jumped and no history of the venue says why, or the venue says of them what can't be; a person "
+        "looks, then lets it go on with resume",
     )
     EXIT_NOT_FINAL = "exit_not_final", "it waited for the cash of a sale that had not ended by the next candle"
     STOPPED = "stopped", "the account is stopped after an error, which status shows; exits and protections go on"
@@ -98,7 +99,7 @@ class Denial(StrEnum):
 
     # ---- people and instances
     HALTED = "halted", "a halt is in force; a person lifts it with resume"
-    PAUSED = "paused", "the user, the account or the mandate is paused or closed; users resume, or mandates resume"
+    PAUSED = "paused", "the user, the account or the mandate is paused or closed; users, accounts or mandates resume"
     SHADOW = "shadow", "the mandate is a shadow: its entries are written down and not sent"
     SUSPENDED = "suspended", "a person, or the platform, has suspended this market or strategy for now"
     DISK_FULL = "disk_full", "the disk is full: what room is left is for exits and protections"

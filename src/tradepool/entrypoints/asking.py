@@ -56,6 +56,8 @@ COMMANDS: Mapping[str, Action] = {
     "accounts add": Action.ACCOUNTS,
     "accounts set": Action.ACCOUNTS,
     "accounts close": Action.ACCOUNTS,
+    "accounts pause": Action.PAUSE,
+    "accounts resume": Action.RESUME,
     "mandates": Action.LOOK,
     "mandates list": Action.LOOK,
     "mandates show": Action.LOOK,

@@ -38,7 +38,9 @@ class Terms:
     param: Annotated[list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value.")] = None
     limit: Annotated[
         list[str] | None,
-        Parameter(consume_multiple=True, help="Limits, name=value or name=none [default: daily_loss_max=0.05]."),
+        Parameter(
+            consume_multiple=True, help="Limits, name=value or name=none [default: daily_loss_max=0.05, beside others]."
+        ),
     ] = None
     mode: Annotated[
         Literal["practice", "shadow", "canary", "live"] | None, Parameter(help="How far it may go at most.")

@@ -60,7 +60,8 @@ class Wanted:
             given = assigned("--param", self.param)
             values["parameters"] = kept | {name: number_of(f"--param {name}", text) for name, text in given.items()}
         if self.limit is not None:
-            values["limits"] = limits_over(LimitSettings() if before is None else before.limits, self.limit)
+            usual = LimitSettings(daily_loss_max=Decimal(DAILY_LOSS_MAX))
+            values["limits"] = limits_over(usual if before is None else before.limits, self.limit)
         return values
 
 

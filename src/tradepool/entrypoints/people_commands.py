@@ -18,7 +18,7 @@ Cash = Annotated[
 ]
 
 users_app = App(name="users", help="People: add, list, show, set, invite, accept, pause, resume, close.")
-accounts_app = App(name="accounts", help="Their accounts at the venue: add, list, show, set, close.")
+accounts_app = App(name="accounts", help="Their accounts at the venue: add, list, show, set, pause, resume, close.")
 
 
 @Parameter(name="*")
@@ -219,6 +219,26 @@ def accounts_set(account: str, *, cash: Cash = None, reason: Reason = None, conf
     from tradepool.entrypoints.people import set_account
 
     print(set_account(deployed_from(config), account, amounts("--cash", cash), reason))
+
+
+@accounts_app.command(name="pause")
+def accounts_pause(account: str, *, reason: Reason = None, config: Config = None) -> None:
+    """Enter nothing on it from now on; exits and protections go on."""
+    from tradepool.domain.register import Thing
+    from tradepool.entrypoints.changing import pause
+    from tradepool.entrypoints.deployment import deployed_from
+
+    print(pause(deployed_from(config), Thing.ACCOUNT, account, reason))
+
+
+@accounts_app.command(name="resume")
+def accounts_resume(account: str, *, reason: Reason = None, config: Config = None) -> None:
+    """Let it enter again; what somebody of the house has paused, its user can't."""
+    from tradepool.domain.register import Thing
+    from tradepool.entrypoints.changing import resume
+    from tradepool.entrypoints.deployment import deployed_from
+
+    print(resume(deployed_from(config), Thing.ACCOUNT, account, reason))
 
 
 @accounts_app.command(name="close")

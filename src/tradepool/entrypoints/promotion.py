@@ -87,7 +87,7 @@ class _Books:
         mode, mandate = self.rungs.of(seat), seat.mandate
         off = entries_off(self._register.statuses(), seat.user.id, seat.account_id, mandate.id)
         entry = entry_of(self.deployed, Thing.MANDATE, mandate.id)
-        limits = {name: value for name, value in msgspec.structs.asdict(_Limits.of(seat)).items() if value}
+        limits = {name: plain(Decimal(value)) for name, value in mandate.limits.named()}
         return MandateRow(
             mandate=mandate.id,
             user=seat.user.id,
@@ -134,17 +134,6 @@ class _Books:
             return newest.time_ms
         wishes = DatabaseJournal(self._connection).intents(seat.account_id)
         return next((wish.time_ms for wish in wishes if wish.strategy_id == strategy_id), None)
-
-
-class _Limits(msgspec.Struct):
-    order_notional_max: str
-    daily_loss_max: str
-
-    @classmethod
-    def of(cls, seat: Seated) -> _Limits:
-        limits = seat.mandate.limits
-        texts = ("" if v is None else plain(v) for v in (limits.order_notional_max, limits.daily_loss_max))
-        return cls(*texts)
 
 
 def _practised(seat: Seated, config: Path | None) -> Promotion | None:

@@ -33,6 +33,10 @@ class OutcomeUnknown(VenueError):
     transient = True
 
 
+class AnswerImpossible(OutcomeUnknown):
+    """{venue} answered {request} with what can't be: {message}; nothing of it is believed, and it is asked again."""
+
+
 class NotPlaced(VenueError):
     """{venue} did not take {request}: {message}; it is sent again."""
 

@@ -72,6 +72,9 @@ def test_without_an_actor_there_are_no_rows(server: Server) -> None:
     folder = parts.query.removeprefix("host=")
     with psycopg.connect(host=folder, user=parts.username, dbname=parts.path[1:]) as raw:
         raw.execute(f"set search_path to {server.schema}")
+        # What else there is says which schema this is.
+        there = raw.execute("select table_name from information_schema.tables where table_schema = current_schema()")
+        assert {name for (name,) in there} == {table.name for table in METADATA.sorted_tables} | {"alembic_version"}
         for table in METADATA.sorted_tables:
             (count,) = raw.execute(f'select count(*) from "{table.name}"').fetchone() or (None,)
             assert count == 0, table.name

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from tradepool.adapters.exchanges.flow_rows import deposit_from
+from tradepool.adapters.exchanges.flow_rows import Row, deposit_from, transfer_from, withdrawal_from
+from tradepool.adapters.exchanges.translate import FlowBelowZero
+from tradepool.domain.flow import FlowSeen
 
 
 @pytest.mark.parametrize("told", [{"txId": None}, {"txId": ""}, {}])
@@ -14,3 +18,26 @@ def test_a_deposit_without_an_id_of_the_chain_has_none(told: dict[str, object]) 
     found = deposit_from(row)
     assert found is not None
     assert found.tx_id == ""
+
+
+WITHDRAWN = {"amount": "3", "transactionFee": "1", "applyTime": "2019-10-12 11:12:02", "id": "7", "coin": "USDT"}
+MOVED = {"type": "MAIN_FUNDING", "status": "CONFIRMED", "timestamp": 5, "tranId": 9, "asset": "USDT", "amount": "3"}
+
+
+@pytest.mark.parametrize(
+    ("read", "row", "said"),
+    [
+        (
+            deposit_from,
+            {"status": 1, "insertTime": 5, "id": "7", "coin": "USDT", "amount": "-3"},
+            "a deposit of -3 USDT",
+        ),
+        (withdrawal_from, WITHDRAWN | {"status": 6, "amount": "-3"}, "a withdrawal of -3 USDT"),
+        (withdrawal_from, WITHDRAWN | {"status": 3, "transactionFee": "-1"}, "a withdrawal of -1 USDT"),
+        (transfer_from, MOVED | {"amount": "-3"}, "a transfer of -3 USDT"),
+    ],
+)
+def test_what_is_below_zero_is_no_flow(read: Callable[[Row], FlowSeen | None], row: Row, said: str) -> None:
+    """It would be booked the wrong way round."""
+    with pytest.raises(FlowBelowZero, match=said):
+        read(row)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.postgres_kit import Postgres
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.secrets import DatabaseSecrets, StillOnDisk
 from tradepool.adapters.vault.envelope import BadPlace, KeyDamaged, OtherMasterKey, SecretDamaged
@@ -184,6 +185,32 @@ def test_rotations_while_somebody_reads_leave_nothing_of_the_old_keys(tmp_path: 
         left = bytes_of(tmp_path)
         assert [one for one in old if one in left] == []
         dispose(reader)
+
+
+def test_a_rotation_leaves_nothing_of_the_old_keys_in_the_tables_of_a_server(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    """They are written anew: a row that was only deleted would lie there until the next vacuum."""
+    server = postgres.new()
+    connection = open_store(server)
+    store = DatabaseSecrets(connection)
+    vault = KeyVault(store, make_master_key(tmp_path / "master"))
+    vault.put(ANN, MAIN, PLANTED)
+    old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
+
+    def on_disk() -> list[bytes]:
+        postgres.run("checkpoint")
+        files = (path for path in (postgres.folder / "base").rglob("*") if path.is_file())
+        held = b"".join(path.read_bytes() for path in files)
+        return [one for one in old if one in held]
+
+    assert on_disk() == old
+    vault.rotate_user(ANN)
+    vault.rotate_master(make_master_key(tmp_path / "new"))
+    assert on_disk() == []
+    assert vault.get(MAIN, "key") == PLANTED["key"]
+    dispose(connection)
+    postgres.drop(server)
 
 
 def test_a_rotation_that_could_not_overwrite_says_so(tmp_path: Path) -> None:

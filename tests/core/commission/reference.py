@@ -25,10 +25,8 @@ def profit(entries: Sequence[LedgerEntry], close: Close, ends_ms: int) -> Fracti
         market, moved, moves = e.reference.partition(":")[2].rpartition(":")[0], Fraction(e.transfers[0].amount), []
         base, quote = pair(market)
         if codes & {"bought", "sold"}:
-            part, money = (
-                max(net[base], -have[market]),
-                sum(v * close(a, quote, at) for a, v in net.items() if a != base),
-            )
+            part = max(net[base], -have[market])
+            money = sum(v * close(a, quote, at) for a, v in net.items() if a != base)
             moves.append((market, part, money * part / net[base]))
         elif "adopted" in codes:
             moves.append((market, moved, -moved * around(close, base, quote, at, range(-5, 6))))
@@ -60,5 +58,4 @@ def around(close: Close, coin: str, quote: str, at: int, minutes: range) -> Frac
 
 def pair(market: str) -> tuple[str, str]:
     """Base and quote."""
-    base, _, quote = market.partition(":")[2].partition("/")
-    return base, quote
+    return market.partition(":")[2].partition("/")[::2]

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 from hypothesis import settings
 
+from tests.core.commission.reference_bill import bill
 from tradepool.core.commission.capital import Flow, Period
 from tradepool.core.commission.lots import Lot, MoreThanTheLot, sold
 from tradepool.core.commission.prices import NotEnoughCloses, Priced, median_close
@@ -96,34 +97,18 @@ def facts_of(each: Life, schedule: Schedule, period: Period, mark: Decimal, lots
 
 
 def owed(each: Life, months: int) -> list[Fraction]:
-    """The commission of each month in cents of the rules' own words."""
+    """The commission of each month, by the rules' own words."""
     mark, bills = Fraction(0), list[Fraction]()
     for month in range(months):
         begins, ends = month * MONTH_MS, (month + 1) * MONTH_MS
-        first = begins if month == 0 else begins - DAY_MS
-        seen = [f for f in each.flows if f.time_ms < ends]
-        held, lowest = Fraction(0), None
-        for flow in [*(f for f in seen if f.time_ms <= first), None, *(f for f in seen if f.time_ms > first)]:
-            if flow is not None and flow.time_ms > begins + DAY_MS:
-                break
-            held += Fraction(flow.amount) if flow is not None else 0
-            if flow is None or (flow.time_ms > first and flow is last_of(seen, flow.time_ms)):
-                lowest = held if lowest is None else min(lowest, held)
-        assert lowest is not None
-        rate = Fraction(30, 100) if lowest < 1_000 else Fraction(25, 100) if lowest <= 5_000 else Fraction(20, 100)
+        flows = [(f.time_ms, Fraction(f.amount)) for f in each.flows if f.time_ms < ends]
         pnl = sum((Fraction(g.amount) for g in each.gains if g.time_ms < ends), Fraction(0))
         for lot in each.lots[month]:
             worth = Fraction(lot.lot.quantity) * Fraction(lot.price.price)
             pnl += min(Fraction(0), worth * (1 - Fraction(lot.taker_rate)) - Fraction(lot.lot.cost))
-        bill = Fraction(floor(max(Fraction(0), pnl - mark) * rate * 100), 100)
-        bills.append(bill if bill >= 1 else Fraction(0))
-        mark = pnl if bill >= 1 else mark
+        _, due, mark = bill(flows, pnl, mark, begins, ends, joined=month == 0)
+        bills.append(due)
     return bills
-
-
-def last_of(flows: Sequence[Flow], time_ms: int) -> Flow:
-    """The last of the flows of one moment: between them nobody holds anything."""
-    return [flow for flow in flows if flow.time_ms == time_ms][-1]
 
 
 # ---- the laws
@@ -158,6 +143,24 @@ def test_flows_change_nothing_but_the_tier() -> None:
         other = [replace(f, time_ms=t, amount=f.amount * 3) for f, t in zip(each.flows, moments, strict=True)]
         moved = replace(each, flows=sorted(other, key=lambda flow: flow.time_ms))
         assert settled(each, flat, 4) == settled(moved, flat, 4)
+
+
+def test_capital_is_what_the_mark_moves_with() -> None:
+    """R2: the profit above the highest one is the equity above a mark that every flow moves one for one."""
+    rate, random = Fraction(25, 100), Random(12)
+    one_rate = Schedule(tiers=(Tier(rate=Decimal("0.25"), least=Decimal(0)),), smallest_invoice=Decimal(0))
+    for _ in range(times(50)):
+        each = life(random, 4)
+        equity = high = Fraction(0)
+        happened: list[Flow | Gain] = [*each.flows, *each.gains]
+        for month, done in enumerate(settled(replace(each, lots=[[]] * 4), one_rate, 4)):
+            for moved in happened:
+                if moved.time_ms // MONTH_MS == month:
+                    equity += Fraction(moved.amount)
+                    high += Fraction(moved.amount) if isinstance(moved, Flow) else 0
+            owes = Fraction(floor(max(Fraction(0), equity - high) * rate * 100), 100)
+            assert owes == Fraction(done.commission)
+            high = max(high, equity) if owes else high
 
 
 def test_splitting_a_period_never_raises_the_total_where_the_profit_stands_at_its_end() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import place_of, transaction
@@ -14,13 +15,15 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
 
 # Said before a change, as its lock, and after it. SQLite overwrites deleted bytes, in this connection at least: an old key
-# must not be found on the disk. A server keeps old rows until it vacuums, and in its own backups for as long as those last.
+# must not be found on the disk. A server keeps old rows until a table is written anew, which is told to it on a connection
+# of its own; its log of writes and its own backups hold them for as long as those last.
 _SQLITE = "pragma secure_delete=ON", "BEGIN IMMEDIATE", "pragma wal_checkpoint(TRUNCATE)"
 _SERVER = "", "LOCK TABLE secret, data_key IN EXCLUSIVE MODE", ""
+_ANEW = "VACUUM FULL secret, data_key"
 
 
 class StillOnDisk(TradepoolError):
-    """What was asked is done, but sealed keys that it replaced may still lie in the log of {path}, which is in use by another process; stop that, and rotate once more."""
+    """What was asked is done, but sealed keys that it replaced may still lie in {path}, which is in use by another process; stop that, and rotate once more."""
 
 
 class DatabaseSecrets:
@@ -74,9 +77,18 @@ class DatabaseSecrets:
                 yield
         finally:
             self._changing = False
-        busy = self._say(after)
-        if sqlite and busy:
+        busy = self._say(after) if sqlite else not self._written_anew()
+        if busy:
             raise StillOnDisk(path=place_of(self._connection))
+
+    def _written_anew(self) -> bool:
+        """Whether a server could write both tables anew; no transaction may do that."""
+        try:
+            with self._connection.engine.connect() as other:
+                other.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(_ANEW)
+        except DBAPIError:
+            return False
+        return True
 
     def _say(self, statement: str) -> int:
         """The first number of the answer; 0 where nothing is asked or answered."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tradepool.adapters.exchanges.translate import BadFrame, canonical
+from tradepool.adapters.exchanges.translate import BadFrame, FlowBelowZero, canonical
 from tradepool.domain.flow import RETURNED, FlowCause, FlowSeen, Move
 
 # Credited, credited and not to be withdrawn yet: usable both.
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 
 def deposit_from(row: Row) -> FlowSeen | None:
-    """A row of capital/deposit/hisrec; None before it is credited."""
+    """A row of capital/deposit/hisrec; None before it is credited. FlowBelowZero."""
     if str(row["status"]) not in DEPOSITED:
         return None
     tx_id = row.get("txId") or ""
@@ -32,8 +32,9 @@ def deposit_from(row: Row) -> FlowSeen | None:
 
 
 def withdrawal_from(row: Row) -> FlowSeen | None:
-    """A row of capital/withdraw/history: what left with its fee, or what came back."""
+    """A row of capital/withdraw/history: what left with its fee, or what came back. FlowBelowZero."""
     sent, fee, time_ms = canonical(row["amount"]), canonical(row["transactionFee"]), time_of_withdrawal(row)
+    _refuse_below_zero(FlowCause.WITHDRAWAL, min(sent, fee), row["coin"])
     if str(row["status"]) in CAME_BACK:
         back = f"{row['id']}{RETURNED}"
         return _flow(FlowCause.WITHDRAWAL, time_ms, back, row["coin"], sent + fee)
@@ -43,12 +44,13 @@ def withdrawal_from(row: Row) -> FlowSeen | None:
 
 
 def transfer_from(row: Row) -> FlowSeen | None:
-    """A row of asset/transfer between this account's spot wallet and another one of its own."""
+    """A row of asset/transfer between this account's spot wallet and another one of its own. FlowBelowZero."""
     source, _, target = str(row["type"]).partition("_")
     if SPOT not in (source, target) or row["status"] != "CONFIRMED":
         return None
-    sign = -1 if source == SPOT else 1
-    amount = sign * canonical(row["amount"])
+    sign, told = -1 if source == SPOT else 1, canonical(row["amount"])
+    _refuse_below_zero(FlowCause.TRANSFER, told, row["asset"])
+    amount = sign * told
     return _flow(FlowCause.TRANSFER, int(row["timestamp"]), row["tranId"], row["asset"], amount, note=row["type"])
 
 
@@ -102,14 +104,19 @@ def _flow(
     if not isinstance(asset, str) or not asset:
         raise BadFrame(f"a {type(asset).__name__} in place of an asset")
     moved = canonical(str(amount))
-    if cause is FlowCause.DEPOSIT and moved < 0:
-        raise BadFrame(f"a deposit of {moved} {asset}")
+    if cause is FlowCause.DEPOSIT:
+        _refuse_below_zero(cause, moved, asset)
     if not moved:
         return None
     move = Move(asset=asset, amount=moved, fee=fee)
     return FlowSeen(
         time_ms=time_ms, cause=cause, moves=(move,), reference=str(reference), tx_id=str(tx_id), note=str(note)
     )
+
+
+def _refuse_below_zero(cause: FlowCause, told: Decimal, asset: object) -> None:
+    if told < 0:
+        raise FlowBelowZero(f"a {cause.value} of {told:f} {str(asset)[:20]}")
 
 
 Read = Callable[[Row], Sequence[FlowSeen]]

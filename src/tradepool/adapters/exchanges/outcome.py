@@ -12,11 +12,12 @@ import re
 import aiohttp
 import ccxt
 
+from tradepool.adapters.exchanges.translate import Impossible
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import KeyRefused, VenueError
 from tradepool.domain.event import VENUE_REJECTED
 from tradepool.domain.ids import AccountId
-from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
+from tradepool.ports.exchange import AnswerImpossible, NotPlaced, OutcomeUnknown
 from tradepool.runtime.telemetry import redact_text
 
 WOULD_TRIGGER = Denial.WOULD_TRIGGER
@@ -82,7 +83,10 @@ def out_of_time(error: ccxt.BaseError) -> bool:
 
 
 def nonsense(error: Exception, venue: str, request: str) -> OutcomeUnknown:
-    """The error of an answer of an unexpected shape (a page of HTML with status 200, cut JSON, a missing field)."""
+    """The error of an answer of an unexpected shape (a page of HTML with status 200, cut JSON, a missing field), or of one
+    that is whole and can't be."""
+    if isinstance(error, Impossible):
+        return AnswerImpossible(venue=venue, request=request, message=f"{error} ({type(error).__name__})")
     return OutcomeUnknown(venue=venue, request=request, message=f"the answer makes no sense ({type(error).__name__})")
 
 

@@ -45,8 +45,16 @@ class BadFrame(ValueError):
     """What a venue says contradicts itself."""
 
 
-class BalanceBelowZero(BadFrame):
-    """A venue says that an account holds less than nothing of an asset; nothing it says with it is believed."""
+class Impossible(BadFrame):
+    """What a venue says is whole and cannot be; nothing it says with it is believed."""
+
+
+class BalanceBelowZero(Impossible):
+    """An account holds less than nothing of an asset."""
+
+
+class FlowBelowZero(Impossible):
+    """A deposit took something away, or a withdrawal brought something."""
 
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}

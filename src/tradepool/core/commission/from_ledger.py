@@ -80,13 +80,23 @@ def told_by(entries: Iterable[LedgerEntry], given: Sequence[Given], prices: Pric
     R14: what the venue gives (airdrop, staking, referral, rebate, interest, fork) is told at its value, and is no profit.
 
     >>> from tradepool.domain.ids import AccountId, LedgerEntryId
-    >>> came = Transfer(debit=LedgerCode.VENUE, credit=LedgerCode.CAPITAL, asset="USDT", amount=Decimal(7),
-    ...     code=TransferCode.DIVIDEND)
-    >>> gift = LedgerEntry(id=LedgerEntryId("a"), account=AccountId("ann"), time_ms=5, transfers=(came,),
-    ...     reference="flow:dividend:1:")
+    >>> def entry(time_ms: int, reference: str, code: TransferCode, **moved: int) -> LedgerEntry:
+    ...     came = (LedgerCode.VENUE, LedgerCode.CAPITAL)
+    ...     transfers = [(came if n > 0 else came[::-1], asset, Decimal(abs(n))) for asset, n in moved.items()]
+    ...     return LedgerEntry(id=LedgerEntryId(reference), account=AccountId("ann"), time_ms=time_ms, reference=reference,
+    ...         transfers=tuple(Transfer(debit=to, credit=of, asset=asset, amount=n, code=code)
+    ...             for (to, of), asset, n in transfers))
+    >>> gift = entry(5, "flow:dividend:1:", TransferCode.DIVIDEND, USDT=7)
     >>> told = told_by([gift], [], Prices("binance", {}, 10), Ways(), "USDT")
     >>> told.gains, told.flows, told.movements[0].value
     ([], [], Decimal('7'))
+
+    R1, R9: what was there at the start is the owner's own, whatever he had paid for it: his 1 BTC, sold for 66,000.
+
+    >>> opening = entry(0, "opening", TransferCode.OPENING, BTC=1)
+    >>> sale = entry(5, "fill:binance:BTC/USDT:1", TransferCode.OUTSIDE, BTC=-1, USDT=66_000)
+    >>> told_by([opening, sale], [], Prices("binance", {}, 10), Ways(), "USDT").gains
+    []
     """
     account = AccountId("")
     return told_of({account: (entries, given)}, prices, ways, currency)[account]

@@ -104,17 +104,16 @@ def settle(pnl: Decimal, mark: Decimal, rate: Decimal, schedule: Schedule) -> Se
     >>> owed("100", "90", "130")
     ['25.00', '0.00', '7.50']
 
-    R2: 10,000 that come and go around T are in no pnl: the same as above. R18: closed after -200 and opened anew, the mark
-    follows the user. R19: never below zero, the loss is carried.
+    R18: closed after -200 and opened anew with +150, the mark follows the user. R19: never below zero, the loss is carried.
 
     >>> owed("-200", "-50"), owed("-120", "30", rate="0.30")
     (['0.00', '0.00'], ['0.00', '9.00'])
 
-    R13: two exchanges are one group: 500 on one, -300 on the other. R22: one floor at the end; what is below the smallest
-    invoice is not invoiced, and the mark stays, so that it is charged with what comes later.
+    R22: one floor at the end; what is below the smallest invoice is not invoiced, and the mark stays, so that it is charged
+    with what comes later.
 
-    >>> owed("200"), owed("200.039", rate="0.30"), owed("3.9", "8")
-    (['50.00'], ['60.01'], ['0.00', '2.00'])
+    >>> owed("200.039", rate="0.30"), owed("3.9", "8")
+    (['60.01'], ['0.00', '2.00'])
 
     R17: a schedule that changes at once settles first at the old rate.
 
@@ -124,7 +123,8 @@ def settle(pnl: Decimal, mark: Decimal, rate: Decimal, schedule: Schedule) -> Se
     """
     base = max(ZERO, pnl - mark)
     commission = floored(rate * base)
-    invoiced = commission >= schedule.smallest_invoice
+    # Of nothing there is no invoice, however small one may be: the mark is never lowered.
+    invoiced = commission > 0 and commission >= schedule.smallest_invoice
     return Settled(
         pnl=pnl,
         mark_before=mark,

@@ -77,7 +77,27 @@ class Outcome:
 
 
 def outcome_of(facts: Facts) -> Outcome:
-    """Settle: the one path for a preview, a settlement and a check of either."""
+    """Settle: the one path for a preview, a settlement and a check of either.
+
+    R13: two exchanges are one group, netted: +500 on one and -300 on the other, 900 given on each.
+
+    >>> both = [Flow(time_ms=0, amount=Decimal(900)), Flow(time_ms=0, amount=Decimal(900))]
+    >>> gains = [Gain(time_ms=5, amount=Decimal(500)), Gain(time_ms=6, amount=Decimal(-300))]
+    >>> facts = Facts(user="ann", schedule=Schedule(), period=Period(opened_ms=0, closes_ms=10**10, joined=True),
+    ...     mark=Decimal(0), flows=both, gains=gains, open_lots=[], fees={})
+    >>> outcome_of(facts).tier.amount, outcome_of(facts).settled.commission
+    (Decimal('1800'), Decimal('50.00'))
+
+    R2: 10,000 that come just before T and leave just after it change nothing. R25: paying 50.00 out of the account is a
+    flow as well, and lowers neither pnl nor mark.
+
+    >>> from dataclasses import replace
+    >>> for moved in ((10**10 - 1, 10_000), (10**10, -10_000)), ((10**9, -50),):
+    ...     flows = [*both, *(Flow(time_ms=at, amount=Decimal(amount)) for at, amount in moved)]
+    ...     outcome_of(replace(facts, flows=flows)) == outcome_of(facts)
+    True
+    True
+    """
     in_time = [gain for gain in facts.gains if gain.time_ms < facts.period.closes_ms]
     flows = [flow for flow in facts.flows if flow.time_ms < facts.period.closes_ms]
     tier = tier_capital(flows, facts.period, facts.schedule)

@@ -3,7 +3,8 @@
 What the venue holds is compared with the books every five minutes, and soon after the stream tells of a balance. Where
 they differ, or once a day, the venue's histories are asked, from the youngest flow that is known on and some way back:
 they may be late. Each flow that is not in the books becomes an event. What no history explains in PATIENCE is booked as
-unexplained, said, and, when it is a large part of all there is, puts the account into quarantine.
+unexplained, said, and, when it is a large part of all there is, puts the account into quarantine; so does a venue that says
+for as long what can't be.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Mo
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import Transfer
 from tradepool.ports.clock import Clock
+from tradepool.ports.exchange import AnswerImpossible
 from tradepool.runtime import telemetry
 from tradepool.runtime.supervise import Supervisor
 from tradepool.services.account_reads import Holdings
@@ -57,7 +59,7 @@ class FlowRules:
 @dataclass(slots=True)
 class _Watched:
     """An account, its books as far as they were read, and when it is due. `said` is what could not be explained last, and
-    when; `trouble` why it could not be compared, or ""."""
+    when; `trouble` why it could not be compared, or ""; `absurd_ms` since when the venue says what can't be."""
 
     actor: AccountActor
     due_ms: int
@@ -68,6 +70,7 @@ class _Watched:
     checked_ms: int = 0
     said: tuple[int, str] = (0, "")
     trouble: str = ""
+    absurd_ms: int | None = None
 
 
 class FlowDesk:
@@ -128,13 +131,23 @@ class FlowDesk:
         watched.due_ms = self._clock.now_ms() + self._rules.every_ms
         try:
             await self.check(account)
-            watched.trouble = ""
+            watched.trouble, watched.absurd_ms = "", None
         except VenueError as error:
             log.warning("an account's flows can't be looked at", account=account, error=str(error))
             watched.due_ms, watched.trouble = self._clock.now_ms() + AGAIN_MS, str(error)
+            if isinstance(error, AnswerImpossible):
+                self._distrust(watched, error)
         finally:
             watched.checked_ms = self._clock.now_ms()
             self._checking.discard(account)
+
+    def _distrust(self, watched: _Watched, error: AnswerImpossible) -> None:
+        """One absurd answer is a slip of the venue's; who hears nothing else does not know what the account holds."""
+        now_ms = self._clock.now_ms()
+        watched.absurd_ms = now_ms if watched.absurd_ms is None else watched.absurd_ms
+        if now_ms - watched.absurd_ms >= self._rules.patience_ms:
+            watched.absurd_ms = now_ms
+            watched.actor.post(Quarantined(time_ms=now_ms, why=str(error)))
 
     # ---- one account
 
