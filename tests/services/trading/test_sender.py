@@ -11,6 +11,7 @@ import pytest
 from tests.nouns import BTC, ETH, MINUTE_MS, request
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Submit
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import Event, OrderAccepted, OrderCancelled, OrderRejected
 from tradepool.domain.ids import ClientOrderId, VenueOrderId, client_order_id
@@ -130,6 +131,30 @@ def test_an_unknown_stop_that_was_not_taken_is_sent_again_under_its_name() -> No
     assert wire.asked == ["submit 1", *["look up 1"] * 8, "submit 1"]
     assert isinstance(event, OrderAccepted)
     assert wire.taken == [named(1)]
+
+
+def test_however_often_an_answer_is_lost_nobody_is_stopped() -> None:
+    """A stop goes out in the end; an entry's time passes."""
+    wire, told = Wire(*[UNKNOWN] * 8), list[Exception]()
+
+    async def story() -> list[Event]:
+        clock, events = VirtualClock(MINUTE_MS), list[Event]()
+        sender = Sender(wire, clock, MINUTE_MS, events.append)  # type: ignore[arg-type]
+        sender.on_failed = told.append
+        sender.put([submit(1, **STOP)])
+        task = asyncio.create_task(sender.run())
+        await until(lambda: sender.idle, clock)
+        wire.failures = [UNKNOWN] * 12
+        sender.put([submit(2)])
+        await until(lambda: sender.idle, clock)
+        task.cancel()
+        return events
+
+    stop, entry = asyncio.run(story())
+    assert isinstance(stop, OrderAccepted)
+    assert isinstance(entry, OrderRejected)
+    assert entry.reason == Denial.AGED_OUT
+    assert (wire.taken, told) == ([named(1)], [])
 
 
 class SlowVenue(Wire):

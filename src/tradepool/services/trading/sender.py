@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.denial import Denial
-from tradepool.domain.errors import KeyRefused, VenueError
+from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import Order, OrderRequest, OrderStatus
@@ -263,12 +263,11 @@ class Sender:
                 answers: Sequence[Event] = [await self._gateway.submit(command.order, leaves)]
             else:
                 answers = await self._gateway.submit_pair(command.order, command.target, leaves)
-        except OutcomeUnknown as error:
+        except OutcomeUnknown:
+            # Looked up at once. A venue that goes on answering nothing is asked ever more slowly; an entry ages meanwhile.
             item.unknown_ms, item.unknown = self.clock.now_ms(), item.unknown + 1
             if item.unknown < UNKNOWN_MAX:
                 item.backoff.reset()
-            else:
-                self._fail(error)
             return None
         if isinstance(answers[0], OrderRejected):
             self.on_rejected(request, answers[0].reason)
@@ -286,10 +285,10 @@ class Sender:
         item.unknown_ms = None
         return await self._submit(item, command) if self._still(item) else _Done()
 
-    def _fail(self, error: VenueError) -> None:
+    def _fail(self, error: KeyRefused) -> None:
         """Nothing that adds risk goes out any more; what protects is tried on, ever more slowly."""
         if not self._halted:
-            log.error("orders fail: only what protects is sent from now on", error=str(error))
+            log.error("the key is refused: only what protects is sent from now on", error=str(error))
         self.halt()
         self.on_failed(error)
 
