@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.deployment import Kind, Mode
@@ -19,6 +20,7 @@ from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.deployment_settings import LimitSettings, MandateSettings
 from tradepool.entrypoints.inputs import BadFlag, decimal_of, number_of
 from tradepool.entrypoints.steered import positions
+from tradepool.entrypoints.strategies import is_file_name
 from tradepool.runtime.config import nearest
 
 WEIGHT, NONE = Decimal("0.95"), "none"
@@ -50,7 +52,7 @@ class Wanted:
         """The values of a section, over those there are. BadFlag."""
         values = {} if before is None else before.model_dump()
         if self.strategy is not None:
-            values |= {"strategy": self.strategy, "parameters": {}}
+            values |= {"strategy": _lasting(self.strategy), "parameters": {}}
         for name, text in (("capital", self.capital), ("weight", self.weight)):
             values |= {} if text is None else {name: decimal_of(f"--{name}", text)}
         values |= {} if self.markets is None else {"markets": self.markets}
@@ -62,6 +64,11 @@ class Wanted:
         if self.limit is not None:
             values["limits"] = limits_over(LimitSettings() if before is None else before.limits, self.limit)
         return values
+
+
+def _lasting(strategy: str) -> str:
+    """A strategy's name; a file's whole path: whoever reads the register later stands in another folder."""
+    return str(Path(strategy).expanduser().resolve()) if is_file_name(strategy) else strategy
 
 
 def limits_over(before: LimitSettings, given: list[str]) -> LimitSettings:
