@@ -11,6 +11,7 @@ from tradepool.adapters.database.aside import put_aside
 from tradepool.adapters.database.copying import copy_rows, held, mark_moved
 from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
 from tradepool.adapters.database.place import Place, place_in
+from tradepool.adapters.database.wall_check import walled_anew
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import rows_of
@@ -29,7 +30,9 @@ def migrate(deployed: Deployed) -> str:
         pass
     connection = open_store(deployed.database)
     try:
-        return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows."
+        anew = walled_anew(connection)
+        built = f" Its row-level security was not as it should be, and was built anew: {', '.join(anew)}." if anew else ""
+        return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows.{built}"
     finally:
         dispose(connection)
 
