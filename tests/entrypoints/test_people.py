@@ -39,7 +39,11 @@ class People:
         return said.out
 
     def say(self, *arguments: object) -> Said:
-        return self._console(*arguments, "--config", self.file)
+        """With --as, the configuration is named before it."""
+        if "--as" not in arguments:
+            return self._console(*arguments, "--config", self.file)
+        at = arguments.index("--as")
+        return self._console("--config", self.file, *arguments[at : at + 2], *arguments[:at], *arguments[at + 2 :])
 
     def refused(self, *arguments: object) -> str:
         """What a command said that did not."""

@@ -180,7 +180,7 @@ def test_a_wall_that_somebody_took_away_is_named_and_nothing_starts_without_it(b
     connection.commit()
     dispose(connection)
     assert "trade row-level security is not the one that was built" in books.store("verify", code=1)
-    with pytest.raises(WallGone, match="is gone from trade, .* store migrate"):
+    with pytest.raises(WallGone, match=r"is gone from trade, .* store migrate"):
         books_of(books.deployed, "")
     assert "built anew: trade" in books.store("migrate")
     assert "built anew" not in books.store("migrate")
@@ -223,9 +223,8 @@ def test_of_a_store_that_cant_be_read_it_is_said_that_it_may_hold_keys(
     books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books.store("backup", tmp_path / "b", "--plain")
-    assert isinstance(books.deployed.database, Path)
-    books.deployed.database.write_bytes(b"x" * 10_000)
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{books.deployed.deployment.id}\n"))
+    (books.deployed.folder / "tradepool.sqlite").write_bytes(b"x" * 10_000)
     assert "may hold sealed keys" in books.store("restore", tmp_path / "b", "--reason", "r")
 
 

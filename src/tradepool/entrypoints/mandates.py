@@ -14,6 +14,7 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.domain.register import Thing
 from tradepool.domain.user import Status
+from tradepool.entrypoints.asking import FileNamed, asker
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.changing import StillOpen, add, assigned, held, renew, section_from, when, written
 from tradepool.entrypoints.deployment import Deployed
@@ -67,8 +68,13 @@ class Wanted:
 
 
 def _lasting(strategy: str) -> str:
-    """A strategy's name; a file's whole path: whoever reads the register later stands in another folder."""
-    return str(Path(strategy).expanduser().resolve()) if is_file_name(strategy) else strategy
+    """A strategy's name; a file's whole path: whoever reads the register later stands in another folder. FileNamed: a person
+    names none, which would be read, or run, as the platform."""
+    if not is_file_name(strategy):
+        return strategy
+    if asker() is not None:
+        raise FileNamed(what=f"strategy {strategy!r:.60}")
+    return str(Path(strategy).expanduser().resolve())
 
 
 def limits_over(before: LimitSettings, given: list[str]) -> LimitSettings:

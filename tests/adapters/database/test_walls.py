@@ -196,12 +196,13 @@ def test_a_connection_that_breaks_asks_for_the_same_actor_again(anns: Connection
         ("create policy back_door on {ledger_entry} using (true)", "ledger_entry"),
         ("alter table {event} no force row level security", "event"),
         ("alter table {user} disable row level security", "user"),
-        ("create table {kept} as select * from {trade}; drop table {trade}; alter table {kept} rename to trade", "trade"),
+        (
+            "create table {kept} as select * from {trade}; drop table {trade}; alter table {kept} rename to trade",
+            "trade",
+        ),
     ],
 )
-def test_a_table_without_its_wall_is_named_refused_and_walled_anew(
-    postgres: Postgres, damage: str, table: str
-) -> None:
+def test_a_table_without_its_wall_is_named_refused_and_walled_anew(postgres: Postgres, damage: str, table: str) -> None:
     """Dropped, opened, added to, switched off, or a table that was made beside the migrations."""
     made = postgres.new()
     connection = open_store(made, "NORMAL")
