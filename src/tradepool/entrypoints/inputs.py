@@ -57,7 +57,12 @@ class NoFiles(InvalidInput):
 def files_named(app: App, words: Sequence[str]) -> list[str]:
     """The flags and words of a command line that are files, by name. Raises what cyclopts does for a line that is none."""
     _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
-    return [f"--{name}" for name, given in bound.arguments.items() if isinstance(given, Path)]
+    given = bound.arguments.items()
+    return [f"--{name}" for name, value in given if any(isinstance(v, Path) for v in _each(value))]
+
+
+def _each(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def read_whole(_type: type, tokens: Sequence[Token]) -> int:
