@@ -188,7 +188,8 @@ def renew(
     status: Status | None = None,
     by: str | None = None,
 ) -> str:
-    """The next version of something, by who asks if nobody else is named; what it changes, in words. NothingChanged, ChangedMeanwhile, BadDeployment."""
+    """The next version of something, by who asks if nobody else is named; what it changes, in words. NothingChanged,
+    ChangedMeanwhile, BadDeployment."""
     after = replace(
         entry,
         version=entry.version + 1,

@@ -140,7 +140,8 @@ def _accounts(found: Deployed, user: str) -> list[str]:
 
 
 def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) -> str:
-    """Change a mandate; what changed, in words. What allows more than before takes two people. NoSuchThing, NotByCommand, MarketsKept, NotAllowed, BadDeployment."""
+    """Change a mandate; what changed, in words. What allows more than before takes two people. NoSuchThing, NotByCommand,
+    MarketsKept, NotAllowed, BadDeployment."""
     entry = held(found, Thing.MANDATE, name)
     before = written(entry, MandateSettings)
     after = section_from(MandateSettings, wanted.over(before))

@@ -125,7 +125,7 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
             dispose(connection)
         name = f"replaced-{now_ms}"
         aside = backup.install(new, deployed.database, name)
-        left = _without_keys(aside_of(deployed.database, name), carried=replaced is not None)
+        left = _without_keys(aside_of(deployed.database, name), aside, carried=replaced is not None)
     unknown = (
         ""
         if replaced is not None
@@ -137,17 +137,17 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
     )
 
 
-def _without_keys(aside: Place, *, carried: bool) -> str:
+def _without_keys(place: Place, aside: str, *, carried: bool) -> str:
     """Keys that were carried over are in force where they are now, and nowhere else; what is left to do, in words."""
-    if not aside.exists():
+    if not place.exists():
         return ""
-    if carried:
-        connection = open_store(aside)
-        try:
-            return forget_all(connection)
-        finally:
-            dispose(connection)
-    return f" {aside} may hold sealed keys, of people who burn theirs now, too: delete it as soon as nobody needs it."
+    if not carried:
+        return f" {aside} may hold sealed keys, also such as are burnt from now on: delete it when nobody needs it."
+    connection = open_store(place)
+    try:
+        return forget_all(connection)
+    finally:
+        dispose(connection)
 
 
 def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided] | None:

@@ -7,8 +7,9 @@ sees: so it is the server that reads both. A file has no walls.
 from __future__ import annotations
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from tradepool.adapters.database.engine import place_of, transaction
+from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of, transaction
 from tradepool.adapters.database.place import Server
 from tradepool.adapters.database.postgres import build_walls
 from tradepool.adapters.database.tables import METADATA
@@ -33,14 +34,17 @@ def unwalled(connection: Connection) -> list[str]:
     if not isinstance(place_of(connection), Server):
         return []
     connection.rollback()
-    # Read before there are twins, which would hide the tables that conditions speak of.
-    real = _built(connection, _REAL)
-    names = [f'"{name}"' for name in METADATA.tables]
-    for name in names:
-        connection.exec_driver_sql(f"create temp table {name} (like {name})")
-    build_walls(connection, METADATA)
-    wanted = _built(connection, _TWIN)
-    connection.rollback()
+    try:
+        # Read before there are twins, which would hide the tables that conditions speak of.
+        real = _built(connection, _REAL)
+        for name in METADATA.tables:
+            connection.exec_driver_sql(f'create temp table "{name}" (like "{name}")')
+        build_walls(connection, METADATA)
+        wanted = _built(connection, _TWIN)
+    except DBAPIError as error:
+        raise StoreUnusable(path=place_of(connection), why=reason_of(error)) from error
+    finally:
+        connection.rollback()
     return sorted(name for name, wall in wanted.items() if real.get(name) != wall)
 
 
