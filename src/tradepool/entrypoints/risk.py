@@ -67,7 +67,8 @@ def set_limit(deployed: Deployed, key: str, value: str, reason: str) -> str:
         overrides = store.overrides()
         before = _of(in_force(deployed.risk, overrides), key)
         configured = _of(in_force(deployed.risk, [each for each in overrides if each.key != key]), key)
-        after, names = configured if value == CONFIGURED else wanted, (me(),)
+        after = configured if value == CONFIGURED else wanted
+        names: tuple[str, ...] = (me(),)
         told = value if value in (CONFIGURED, "none") else wanted
         change = f"{key}: {'none' if before is None else before} -> {told}"
         if before is not None and (after is None or after > before):
