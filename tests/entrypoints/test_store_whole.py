@@ -208,7 +208,8 @@ def test_a_store_that_was_put_aside_holds_no_keys(
     said = books.store("restore", tmp_path / "b", "--reason", "r")
     aside = re.search(r"what was there is (?:schema )?([\w.-]+)", said)
     assert aside is not None
-    replaced = old.with_name(aside[1].rstrip(".")) if isinstance(old, Path) else old.with_schema(aside[1])
+    name = aside[1].rstrip(".")
+    replaced = old.with_name(name) if isinstance(old, Path) else old.with_schema(name)
     assert (keys_in(replaced), keys_in(old)) == ([], ["sealed"])
     books.store("move", "--to", server)
     assert (keys_in(old), keys_in(server)) == ([], ["sealed"])
