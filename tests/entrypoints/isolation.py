@@ -20,7 +20,7 @@ SAID = {
     "month": ["2026-01"],
     "to": ["shadow"],
     "market": ["BTC/USDT"],
-    "key": ["platform.exposure_max"],
+    "limit": ["platform.exposure_max"],
     "value": ["5"],
     "scope": ["platform"],
     "what": ["BTC/USDT"],

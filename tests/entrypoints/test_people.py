@@ -245,7 +245,7 @@ def test_what_raises_a_limit_takes_two_people(people: People, monkeypatch: pytes
     people("users", "add", "cem")
     people("accounts", "add", "cem")
     people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
-    for name, role in (("ola", "operator"), ("ria", "risk"), ("sam", "support")):
+    for name, role in (("ola", "operator"), ("oda", "operator"), ("ria", "risk")):
         people("users", "add", name, "--role", role)
     key = "user.cem.exposure_max"
 
@@ -274,11 +274,11 @@ def test_what_raises_a_limit_takes_two_people(people: People, monkeypatch: pytes
     assert limit() == []
     with patch.object(two_people, "OFFER_MS", 0):
         assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ola")
-        assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ria")
+        assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "oda")
     assert "is out of range" in people.refused("mandates", "set", "cem-1", "--limit", "daily_loss_max=2", "--as", "ola")
     assert "capital: 500 -> 900" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ola")
     deed = people.deeds()[-1]
-    assert (deed.what, deed.by) == ("mandates set", "ria and ola")
+    assert (deed.what, deed.by) == ("mandates set", "oda and ola")
     # The machine's operator has nobody beside him.
     assert "capital: 900 -> 901" in people("mandates", "set", "cem-1", "--capital", "901")
 
