@@ -275,7 +275,7 @@ def test_what_raises_a_limit_takes_two_people(people: People, monkeypatch: pytes
     with patch.object(two_people, "OFFER_MS", 0):
         assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ola")
         assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "oda")
-    assert "is out of range" in people.refused("mandates", "set", "cem-1", "--limit", "daily_loss_max=2", "--as", "ola")
+    assert "it is a share" in people.refused("mandates", "set", "cem-1", "--limit", "daily_loss_max=2", "--as", "ola")
     assert "capital: 500 -> 900" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ola")
     deed = people.deeds()[-1]
     assert (deed.what, deed.by) == ("mandates set", "oda and ola")
