@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, get_args
 
 from cyclopts import App
 
@@ -19,7 +20,7 @@ SAID = {
     "month": ["2026-01"],
     "to": ["shadow"],
     "market": ["BTC/USDT"],
-    "key": ["platform.exposure_max"],
+    "limit": ["platform.exposure_max"],
     "value": ["5"],
     "scope": ["platform"],
     "what": ["BTC/USDT"],
@@ -81,6 +82,20 @@ def looks(own: Mapping[str, str]) -> list[list[str]]:
         for command, parameters in signatures()
         if not any(name in IDS and p.default is p.empty for name, p in parameters.items())
     ]
+
+
+def files(own: Mapping[str, str], app: App = cli.app, above: str = "") -> Iterator[list[str]]:
+    """Every command with every flag that is a file."""
+    for name in app:
+        if name.startswith("-"):
+            continue
+        command, inner = f"{above}{name}", app[name]
+        yield from files(own, inner, f"{command} ")
+        if command in COMMANDS and inner.default_command is not None:
+            words = [*command.split(), *_words(inspect.signature(inner.default_command).parameters, "", own)]
+            for argument in inner.assemble_argument_collection():
+                if Path in (argument.hint, *get_args(argument.hint)):
+                    yield [*words, argument.name, "somewhere"]
 
 
 def _words(parameters: Mapping[str, inspect.Parameter], asks_for: str, own: Mapping[str, str]) -> Iterator[str]:

@@ -106,6 +106,30 @@ def test_two_people_correct_the_books_and_all_of_it_is_told(
     assert (said.code, "audit 1 (ledger correct" in said.err) == (1, True)
 
 
+def test_under_his_own_name_nobody_types_the_second(
+    traded: Path, run: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He offers; the same command under another's name books it."""
+    for name in ("bil", "eva"):
+        assert run("users", "add", name, "--role", "billing").code == 0
+
+    def correct(as_: str) -> str:
+        typed(monkeypatch, "ann-main", "eva")
+        said = run(*CORRECT, "--amount", "12.5", "--reason", "why", "--as", as_)
+        assert said.code == 0, said.err
+        return said.out
+
+    assert "Offered" in correct("bil")
+    assert "Offered" in correct("bil")
+    assert "by bil and eva" in correct("eva")
+    assert "Offered" in correct("eva")
+    deeds = json.loads(run("audit", "show", "--json", "--what", "ledger correct").out)["deeds"]
+    assert [(deed["what"], deed["by"]) for deed in deeds if deed["what"] == "ledger correct"] == [
+        ("ledger correct", "bil and eva")
+    ]
+    assert run("ledger", "verify").code == run("audit", "verify").code == 0
+
+
 @pytest.mark.parametrize(
     ("changed", "lines", "why"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.console import Console, Said
-from tests.entrypoints.isolation import IDS, calls, every_command, looks
+from tests.entrypoints.isolation import IDS, calls, every_command, files, looks
 from tests.entrypoints.test_people import People
 from tests.postgres_kit import Postgres
 from tradepool.entrypoints.asking import COMMANDS
@@ -86,6 +86,23 @@ def test_no_list_tells_of_others(people: People, monkeypatch: pytest.MonkeyPatch
     for words in looks(ANN):
         said = asked(people, words, "nothing", "ann", monkeypatch)
         assert not {"ben", "bin"} & set((said.out + said.err).replace("-", " ").replace("/", " ").split()), words
+
+
+def test_a_person_names_no_file_of_the_machine(people: People, tmp_path: Path) -> None:
+    """Another's key, a configuration that makes him operator, Python to run, a file to write over; the operator may, before."""
+    found = list(files(ANN))
+    assert {words[-2] for words in found} >= {"--config", "--file", "--out", "--html", "--practised", "--noted"}
+    assert len([words for words in found if words[-2] == "--config"]) == len(COMMANDS)
+    for words in found:
+        said = people.say(*words, "--as", "ann")
+        assert (said.code, said.out) == (1, ""), words
+        assert f"{words[-2]} is a file of this machine" in said.err, words
+    stray = tmp_path / "stray.py"
+    stray.write_text("raise SystemExit(3)")
+    people("accounts", "add", "ann", "--as", "ann")
+    for strategy in (stray, tmp_path / "others.strategy"):
+        terms = ("--strategy", strategy, "--capital", "5")
+        assert "is a file of this machine" in people.refused("mandates", "add", "ann", *terms, "--as", "ann")
 
 
 def test_a_server_answers_a_person_as_a_file_does(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -20,7 +21,7 @@ from tradepool.domain.actor import Actor
 from tradepool.domain.ids import UserId
 from tradepool.domain.policy import NotAllowed, may
 from tradepool.domain.user import Role, Status
-from tradepool.entrypoints import asking
+from tradepool.entrypoints import asking, two_people
 from tradepool.entrypoints.deployment import Deployed, NotActive, deployed_from
 
 
@@ -39,7 +40,11 @@ class People:
         return said.out
 
     def say(self, *arguments: object) -> Said:
-        return self._console(*arguments, "--config", self.file)
+        """With --as, the configuration is named before it."""
+        if "--as" not in arguments:
+            return self._console(*arguments, "--config", self.file)
+        at = arguments.index("--as")
+        return self._console("--config", self.file, *arguments[at : at + 2], *arguments[:at], *arguments[at + 2 :])
 
     def refused(self, *arguments: object) -> str:
         """What a command said that did not."""
@@ -258,11 +263,54 @@ def test_nobody_raises_his_own_limits(people: People, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{key}\n"))
     assert "of his own" in people.refused("risk", "set", key, "9", "--reason", "x", "--as", "ola")
     assert people.json("risk", "show", "--as", "ola")["limits"][-1]["set_by"] == ""
-    people("mandates", "set", "cem-1", *more, "--as", "ola")
+    assert "Offered" in people("mandates", "set", "cem-1", *more, "--as", "ola")
     # Only names that begin with his own: another's is nothing that he could learn of.
     for name in ("ann-main", "zoe-main"):
         assert "let it begin with cem-" in people.refused("accounts", "add", "cem", "--name", name, "--as", "cem")
     people("accounts", "add", "cem", "--name", "cem-savings", "--as", "cem")
+
+
+def test_what_raises_a_limit_takes_two_people(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command of another one, within a day; a person agrees neither to his own offer nor twice to the same one."""
+    people("users", "add", "cem")
+    people("accounts", "add", "cem")
+    people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    for name, role in (("ola", "operator"), ("oda", "operator"), ("ria", "risk")):
+        people("users", "add", name, "--role", role)
+    key = "user.cem.exposure_max"
+
+    def set_(value: str, as_: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{key}\n"))
+        return people("risk", "set", key, value, "--reason", "x", "--as", as_)
+
+    def limit() -> list[str]:
+        found = people.json("risk", "show", "--user", "cem")["limits"]
+        return [f"{row['value']} by {row['set_by']}" for row in found if row["limit"] == key]
+
+    assert "none -> 100" in set_("100", "ria")
+    assert "100 -> 90" in set_("90", "ola")
+    for _ in range(2):
+        assert "Offered" in set_("200", "ria")
+        assert limit() == ["90 by ola"]
+    assert "Offered" in set_("300", "ola")
+    assert "90 -> 200" in set_("200", "ola")
+    assert limit() == ["200 by ria and ola"]
+    assert "200 -> 90" in set_("90", "ria")
+    # What was offered then is used up.
+    assert "Offered" in set_("200", "ria")
+    for gone in ("none", "configured"):
+        assert "Offered" in set_(gone, "ria")
+    assert "is what the configuration says again" in set_("configured", "ola")
+    assert limit() == []
+    with patch.object(two_people, "OFFER_MS", 0):
+        assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ola")
+        assert "Offered" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "oda")
+    assert "it is a share" in people.refused("mandates", "set", "cem-1", "--limit", "daily_loss_max=2", "--as", "ola")
+    assert "capital: 500 -> 900" in people("mandates", "set", "cem-1", "--capital", "900", "--as", "ola")
+    deed = people.deeds()[-1]
+    assert (deed.what, deed.by) == ("mandates set", "oda and ola")
+    # The machine's operator has nobody beside him.
+    assert "capital: 900 -> 901" in people("mandates", "set", "cem-1", "--capital", "901")
 
 
 def test_support_invites_users_and_nobody_who_works_here(people: People) -> None:

@@ -185,7 +185,7 @@ def decide(deployed: Deployed, after: Mode, halted: str, key: str) -> None:
     )
     place = Place(user=UserId("ann"), account=ANN, field=key, version=1)
     with (keys := DatabaseSecrets(connection)).changing():
-        keys.replace([], [SealedSecret(place=place, nonce=b"n", sealed=b"s")])
+        keys.replace([], [SealedSecret(place=place, nonce=b"n", sealed=b"sealed-bytes")])
     dispose(connection)
 
 

@@ -19,6 +19,8 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJou
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import HEAD_BYTES
+from tradepool.adapters.database.secrets import DatabaseSecrets
+from tradepool.adapters.database.wall_check import WallGone
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode
 from tradepool.domain.event import InstanceBegan
@@ -171,6 +173,63 @@ def test_books_move_there_and_back(books: Books, postgres: Postgres) -> None:
     assert json.loads(books.store("verify", "--json"))["rows"] == moved["rows"]
     assert len(list(books.deployed.folder.glob("moved-*.sqlite"))) == 1
     postgres.drop(server)
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_a_wall_that_somebody_took_away_is_named_and_nothing_starts_without_it(books: Books) -> None:
+    assert json.loads(books.store("verify", "--json"))["faults"] == []
+    connection = open_store(books.deployed.database)
+    connection.exec_driver_sql("drop policy seen on trade")
+    connection.commit()
+    dispose(connection)
+    assert "trade row-level security is not the one that was built" in books.store("verify", code=1)
+    with pytest.raises(WallGone, match=r"is gone from trade, .* store migrate"):
+        books_of(books.deployed, "")
+    assert "built anew: trade" in books.store("migrate")
+    assert "built anew" not in books.store("migrate")
+    assert json.loads(books.store("verify", "--json"))["faults"] == []
+    dispose(books_of(books.deployed, ""))
+
+
+def keys_in(place: Place) -> list[str]:
+    """The fields of which a store holds a sealed secret."""
+    connection = open_store(place)
+    found = [each.place.field for each in DatabaseSecrets(connection).secrets()]
+    assert bool(found) or not DatabaseSecrets(connection).data_keys()
+    dispose(connection)
+    return found
+
+
+def test_a_store_that_was_put_aside_holds_no_keys(
+    books: Books, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rotated or burnt, a key is nowhere; of one that can't be read, it is said that it may hold some."""
+    old, server = books.deployed.database, postgres.new()
+    decide(books.deployed, Mode.LIVE, "ann", "sealed")
+    books.store("backup", tmp_path / "b", "--plain")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{books.deployed.deployment.id}\n"))
+    said = books.store("restore", tmp_path / "b", "--reason", "r")
+    aside = re.search(r"what was there is (?:schema )?([\w.-]+)", said)
+    assert aside is not None
+    name = aside[1].rstrip(".")
+    replaced = old.with_name(name) if isinstance(old, Path) else old.with_schema(name)
+    assert (keys_in(replaced), keys_in(old)) == ([], ["sealed"])
+    books.store("move", "--to", server)
+    assert (keys_in(old), keys_in(server)) == ([], ["sealed"])
+    for place in (replaced, old):
+        if isinstance(place, Path):
+            assert not any(b"sealed-bytes" in file.read_bytes() for file in place.parent.glob(f"{place.name}*"))
+    postgres.drop(server)
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_of_a_store_that_cant_be_read_it_is_said_that_it_may_hold_keys(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.store("backup", tmp_path / "b", "--plain")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{books.deployed.deployment.id}\n"))
+    (books.deployed.folder / "tradepool.sqlite").write_bytes(b"x" * 10_000)
+    assert "may hold sealed keys" in books.store("restore", tmp_path / "b", "--reason", "r")
 
 
 def postgres_of_another(postgres: Postgres) -> str:

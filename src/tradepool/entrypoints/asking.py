@@ -1,7 +1,8 @@
 """Who types a command: the operator of this machine, or, with `--as USER`, a person of the deployment.
 
 `--as` is for whoever stands between a person and the command line (a forced command of SSH, a front end): what is asked is
-answered as that person may hear it. It is no login: who may type it may type anything.
+answered as that person may hear it. It is no login: who may type it may type anything before it. What stands before it is
+the operator's (`tradepool --config FILE --as ann`), what follows is the person's, who names no files of this machine.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class AsWhom(InvalidInput):
 
 class NotAs(InvalidInput):
     """Nothing was done: {command} is nobody's but the operator's of this machine; say it without --as."""
+
+
+class FileNamed(InvalidInput):
+    """Nothing was done: {what} is a file of this machine, and of those only the operator names one, before --as (tradepool --config FILE --as ann positions)."""
 
 
 # What a command does, for the policy. What is not here can't be asked for with --as.
@@ -123,40 +128,46 @@ def me() -> str:
 
 @contextmanager
 def asked(
-    arguments: Sequence[str] | None, words_of: Callable[[Sequence[str]], Sequence[str]]
+    arguments: Sequence[str] | None,
+    words_of: Callable[[Sequence[str]], Sequence[str]],
+    files_in: Callable[[Sequence[str]], Sequence[str]] = lambda rest: (),
 ) -> Iterator[Sequence[str]]:
-    """The arguments (None: of this process) without --as; meanwhile it is the person it names who asks. AsWhom, NotAs.
+    """The arguments (None: of this process) without --as; meanwhile it is the person it names who asks. AsWhom, NotAs,
+    FileNamed.
 
-    `words_of` says which of them are the command.
+    `words_of` says which of them are the command, `files_in` which parameters of it are files.
 
-    >>> with asked(["positions", "--as", "ann", "--json"], lambda arguments: arguments[:1]) as rest:
+    >>> with asked(["--json", "--as", "ann", "positions", "list"], lambda arguments: arguments[:2]) as rest:
     ...     rest, asker(), me()
-    (['positions', '--json'], Asker(user='ann', action=<Action.LOOK: 'look at books and orders'>), 'ann')
+    (['positions', 'list', '--json'], Asker(user='ann', action=<Action.LOOK: 'look at books and orders'>), 'ann')
     """
-    rest, names = _split(sys.argv[1:] if arguments is None else arguments)
+    operators, names, rest = _split(sys.argv[1:] if arguments is None else arguments)
     if not names:
         yield rest
         return
     if len(names) != 1 or not names[0]:
         raise AsWhom(count=sum(map(bool, names)))
-    command = " ".join(words_of(rest))
+    words = words_of(rest)
+    command = " ".join(words)
     if command not in COMMANDS:
         raise NotAs(command=command or "that")
+    if files := files_in(rest):
+        raise FileNamed(what=", ".join(files))
     token = _ASKER.set(Asker(names[0], COMMANDS[command]))
     try:
-        yield rest
+        yield [*rest[: len(words)], *operators, *rest[len(words) :]]
     finally:
         _ASKER.reset(token)
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Everything else, and the names that --as was given, whatever else is wrong with them."""
-    rest, names, left = list[str](), list[str](), iter(arguments)
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """The flags before it, if nothing else is; the names that --as was given, whatever else is wrong; and everything else."""
+    operators, names, rest, left = list[str](), list[str](), list[str](), iter(arguments)
     for each in left:
-        if each == FLAG:
-            names.append(next(left, ""))
-        elif each.startswith(f"{FLAG}="):
-            names.append(each.removeprefix(f"{FLAG}="))
-        else:
+        if each != FLAG and not each.startswith(f"{FLAG}="):
             rest.append(each)
-    return rest, names
+            continue
+        if not names and rest and rest[0].startswith("-"):
+            operators, rest = rest, []
+        names.append(next(left, "") if each == FLAG else each.removeprefix(f"{FLAG}="))
+    return operators, names, rest

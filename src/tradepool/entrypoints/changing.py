@@ -186,15 +186,17 @@ def renew(
     *,
     section: BaseModel | None = None,
     status: Status | None = None,
+    by: str | None = None,
 ) -> str:
-    """The next version of something; what it changes, in words. NothingChanged, ChangedMeanwhile, BadDeployment."""
+    """The next version of something, by who asks if nobody else is named; what it changes, in words. NothingChanged,
+    ChangedMeanwhile, BadDeployment."""
     after = replace(
         entry,
         version=entry.version + 1,
         status=status or entry.status,
         body=entry.body if section is None else section.model_dump_json(),
         time_ms=RealClock().now_ms(),
-        by=me(),
+        by=by or me(),
         reason=(reason or "").strip(),
     )
     changed = said(entry, after)
@@ -204,16 +206,26 @@ def renew(
     return changed
 
 
-def _write(found: Deployed, entry: Entry, what: str, changed: str) -> None:
+def refuse_unreadable(found: Deployed, entry: Entry) -> None:
+    """Raise BadDeployment, and what else reading it raises, where the next start would not go well with that version."""
     # The whole deployment as it will be, others' things and all.
     settings = settings_from(found.file)
     others = [each for each in entries_of(settings) if (each.thing, each.name) != (entry.thing, entry.name)]
     deployed(settings, found.file, [*others, entry])
+
+
+def scope_of(entry: Entry, changed: str) -> str:
+    """What a version changed, as the audit has it."""
+    return f"{entry.thing} {entry.name}, version {entry.version}: {changed}"
+
+
+def _write(found: Deployed, entry: Entry, what: str, changed: str) -> None:
+    refuse_unreadable(found, entry)
     deed = Deed(
         time_ms=entry.time_ms,
         by=entry.by,
         what=f"{entry.thing.section} {what}",
-        scope=f"{entry.thing} {entry.name}, version {entry.version}: {changed}",
+        scope=scope_of(entry, changed),
         reason=entry.reason,
     )
     with register_of(found) as (register, rows):

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.asking import asked
 from tradepool.entrypoints.deployment_commands import add_to
-from tradepool.entrypoints.inputs import Asked, Config, read_whole
+from tradepool.entrypoints.inputs import Asked, Config, files_named, read_whole
 from tradepool.entrypoints.parts import PARTS
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
@@ -338,7 +339,7 @@ def test() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code: 0 done, 1 a named error, 2 wrong usage, 130 interrupted."""
     try:
-        with asked(arguments, lambda words: app.parse_commands(words)[0]) as rest:
+        with asked(arguments, lambda words: app.parse_commands(words)[0], partial(files_named, app)) as rest:
             app(rest, exit_on_error=False, print_error=False, result_action="return_none")
     except CycloptsError as error:
         return _fail(f"{_one_line(error)} See tradepool --help.", EXIT_USAGE)

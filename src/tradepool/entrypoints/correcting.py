@@ -15,11 +15,11 @@ from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.policy import Action, refuse_unless
-from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import now_ms, typed_back
 from tradepool.entrypoints.running import only_one, reserve_of
+from tradepool.entrypoints.two_people import OFFERED, agreed
 from tradepool.ports.journal import Record
 from tradepool.runtime.config import nearest
 
@@ -78,6 +78,11 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
         if wish.asset not in assets:
             raise UnknownAsset(account=wish.account, asset=repr(wish.asset)[:40], hint=nearest(wish.asset, assets))
         why = typed_back(str(wish), wish.account, reason)
+        # Who asks under his own name can't type another's beside it.
+        names = agreed(rows, "ledger correct", str(wish), why)
+        if not names:
+            return OFFERED
+        by, confirmed_by = names if len(names) > 1 else (*names, _second())
         sequence, as_of_ms = events[-1]
         event = BookCorrected(
             # Never before what the account has acted on, whatever this machine's clock says.
@@ -86,8 +91,8 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
             credit=wish.credit,
             asset=wish.asset,
             amount=wish.amount,
-            by=me(),
-            confirmed_by=_second(),
+            by=by,
+            confirmed_by=confirmed_by,
             reason=why,
         )
         entry = correction_entry(wish.account, event)

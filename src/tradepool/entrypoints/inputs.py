@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter, Token
+from cyclopts import App, Parameter, Token
 
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
@@ -52,6 +52,17 @@ class OnlyInAClone(TradepoolError):
 
 class NoFiles(InvalidInput):
     """--candles is given without a file; name one or more, or leave it out for the market model."""
+
+
+def files_named(app: App, words: Sequence[str]) -> list[str]:
+    """The flags and words of a command line that are files, by name. Raises what cyclopts does for a line that is none."""
+    _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    given = bound.arguments.items()
+    return [f"--{name}" for name, value in given if any(isinstance(v, Path) for v in _each(value))]
+
+
+def _each(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def read_whole(_type: type, tokens: Sequence[Token]) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.deployment import Kind, Mode
@@ -13,12 +14,28 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.domain.register import Thing
 from tradepool.domain.user import Status
+from tradepool.entrypoints.asking import FileNamed, asker, me
 from tradepool.entrypoints.books import books_open
-from tradepool.entrypoints.changing import StillOpen, add, assigned, held, renew, section_from, when, written
+from tradepool.entrypoints.changing import (
+    StillOpen,
+    add,
+    assigned,
+    held,
+    refuse_unreadable,
+    register_of,
+    renew,
+    said,
+    scope_of,
+    section_from,
+    when,
+    written,
+)
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.deployment_settings import LimitSettings, MandateSettings
 from tradepool.entrypoints.inputs import BadFlag, decimal_of, number_of
 from tradepool.entrypoints.steered import positions
+from tradepool.entrypoints.strategies import is_file_name
+from tradepool.entrypoints.two_people import OFFERED, agreed
 from tradepool.runtime.config import nearest
 
 WEIGHT, NONE = Decimal("0.95"), "none"
@@ -50,7 +67,7 @@ class Wanted:
         """The values of a section, over those there are. BadFlag."""
         values = {} if before is None else before.model_dump()
         if self.strategy is not None:
-            values |= {"strategy": self.strategy, "parameters": {}}
+            values |= {"strategy": _lasting(self.strategy), "parameters": {}}
         for name, text in (("capital", self.capital), ("weight", self.weight)):
             values |= {} if text is None else {name: decimal_of(f"--{name}", text)}
         values |= {} if self.markets is None else {"markets": self.markets}
@@ -63,6 +80,16 @@ class Wanted:
             usual = LimitSettings(daily_loss_max=Decimal(DAILY_LOSS_MAX))
             values["limits"] = limits_over(usual if before is None else before.limits, self.limit)
         return values
+
+
+def _lasting(strategy: str) -> str:
+    """A strategy's name; a file's whole path: whoever reads the register later stands in another folder. FileNamed: a person
+    names none, which would be read, or run, as the platform."""
+    if not is_file_name(strategy):
+        return strategy
+    if asker() is not None:
+        raise FileNamed(what=f"strategy {strategy!r:.60}")
+    return str(Path(strategy).expanduser().resolve())
 
 
 def limits_over(before: LimitSettings, given: list[str]) -> LimitSettings:
@@ -114,16 +141,24 @@ def _accounts(found: Deployed, user: str) -> list[str]:
 
 
 def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) -> str:
-    """Change a mandate; what changed, in words. NoSuchThing, NotByCommand, MarketsKept, NotAllowed, BadDeployment."""
+    """Change a mandate; what changed, in words. What allows more than before takes two people. NoSuchThing, NotByCommand,
+    MarketsKept, NotAllowed, BadDeployment."""
     entry = held(found, Thing.MANDATE, name)
     before = written(entry, MandateSettings)
     after = section_from(MandateSettings, wanted.over(before))
     gone = [market for market in _traded(found, before.account) if market not in after.markets]
     if gone:
         raise MarketsKept(mandate=name, markets=", ".join(gone))
+    by: tuple[str, ...] = (me(),)
     if raised(before, after):
         refuse_unless(found.actor, Action.LIMITS, entry.user)
-    return f"mandate {name}: {renew(found, entry, 'set', reason, section=after)}; {when(found)}"
+        wish = replace(entry, version=entry.version + 1, body=after.model_dump_json())
+        refuse_unreadable(found, wish)
+        with register_of(found) as (_, rows):
+            by = agreed(rows, "mandates set", scope_of(wish, said(entry, wish)), reason or "")
+        if not by:
+            return OFFERED
+    return f"mandate {name}: {renew(found, entry, 'set', reason, section=after, by=' and '.join(by))}; {when(found)}"
 
 
 def raised(before: MandateSettings, after: MandateSettings) -> list[str]:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from tradepool.adapters.database.deployment import Deed
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import UserId
@@ -18,6 +18,7 @@ from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.running import running_pid
+from tradepool.entrypoints.two_people import OFFERED, agreed
 from tradepool.presentation.formats import iso, plain
 from tradepool.presentation.risk_page import RiskJson, RiskRow
 from tradepool.runtime.clock import RealClock
@@ -50,7 +51,7 @@ def show(deployed: Deployed, user: str | None = None) -> RiskJson:
 
 def set_limit(deployed: Deployed, key: str, value: str, reason: str) -> str:
     """Let a limit be `value` ("none": there is none; "configured": what the configuration says) from now on; what was
-    done, in words. BadLimit."""
+    done, in words. What allows more than before takes two people. BadLimit."""
     wanted, now_ms = None if value == CONFIGURED else _value(key, value), RealClock().now_ms()
     scope, name, word = read_key(key)
     _check_name(deployed, key, scope, name)
@@ -59,18 +60,27 @@ def set_limit(deployed: Deployed, key: str, value: str, reason: str) -> str:
         LimitScope.MANDATE: next((s.user.id for s in deployed.seats if s.mandate.id == name), ""),
     }
     refuse_unless(deployed.actor, Action.LIMITS, UserId(owners.get(scope, "")))
-    with _store(deployed) as store:
-        before = {limit.key: limit for limit in in_force(deployed.risk, store.overrides())}.get(key)
+    with books_open(deployed) as connection:
+        store, rows = DatabaseRisk(connection), DatabaseDeployment(connection, deployed.deployment)
         if wanted is not None:
             Limit(scope=scope, name=name, word=word, value=wanted)
+        overrides = store.overrides()
+        before = _of(in_force(deployed.risk, overrides), key)
+        configured = _of(in_force(deployed.risk, [each for each in overrides if each.key != key]), key)
+        after = configured if value == CONFIGURED else wanted
+        names: tuple[str, ...] = (me(),)
+        told = value if value in (CONFIGURED, "none") else wanted
+        change = f"{key}: {'none' if before is None else before} -> {told}"
+        if before is not None and (after is None or after > before):
+            names = agreed(rows, "risk set", change, reason)
+        if not names:
+            return OFFERED
+        by = " and ".join(names)
         if value == CONFIGURED:
-            what = f"{key}: {'none' if before is None else before.value} -> {CONFIGURED}"
-            by = me()
-            store.forget(key, Deed(time_ms=now_ms, by=by, what="risk set", scope=what, reason=reason))
+            store.forget(key, Deed(time_ms=now_ms, by=by, what="risk set", scope=change, reason=reason))
             return f"{key} is what the configuration says again."
-        wish = Override(key=key, value=wanted, since_ms=now_ms, by=me(), reason=reason)
-        store.override(wish, before.value if before is not None else None)
-    was = "none" if before is None else plain(before.value)
+        store.override(Override(key=key, value=wanted, since_ms=now_ms, by=by, reason=reason), before)
+    was = "none" if before is None else plain(before)
     holds = "in force within a second" if running_pid(deployed) is not None else "the next start will find it"
     return f"{key}: {was} -> {'none' if wanted is None else plain(wanted)}; {holds}."
 
@@ -91,6 +101,10 @@ def resume(deployed: Deployed, scope: str, reason: str) -> str:
         reached = [trip.key for trip in store.trips() if trip.key in keys]
         store.resume(scope, keys, deed)
     return f"{scope} trades on; had been reached: {', '.join(reached) or 'nothing'}."
+
+
+def _of(limits: Sequence[Limit], key: str) -> Decimal | None:
+    return next((limit.value for limit in limits if limit.key == key), None)
 
 
 def _value(key: str, value: str) -> Decimal | None:

@@ -17,6 +17,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.reserve import Reserve
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
+from tradepool.adapters.database.wall_check import refuse_unwalled
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
@@ -75,9 +76,10 @@ def candles_of(deployed: Deployed) -> FileStore | None:
 
 
 def books_of(deployed: Deployed, world: str) -> Connection:
-    """The deployment's database. Play money that began anew begins new books; the old ones stay beside them."""
+    """The deployment's database. Play money that began anew begins new books; the old ones stay beside them. WallGone."""
     connection = open_store(deployed.database)
     rows = DatabaseDeployment(connection, deployed.deployment)
+    refuse_unwalled(connection)
     old, halts, suspended = rows.world, rows.halts(), DatabaseSuspensions(connection).all(RealClock().now_ms())
     if world and old not in ("", world):
         decided = decided_in(connection)

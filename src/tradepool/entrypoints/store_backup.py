@@ -9,9 +9,11 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import backup
+from tradepool.adapters.database.aside import aside_of
 from tradepool.adapters.database.carry import Decided, carry_newer, decided_in, void_invitations
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import (
     NeedsRecoveryKey,
     RecoveryPublic,
@@ -21,6 +23,7 @@ from tradepool.adapters.database.sealed_copy import (
     seal,
     unseal,
 )
+from tradepool.adapters.database.secrets import forget_all
 from tradepool.domain.deployment import Halt
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.entrypoints.deployment import Deployed
@@ -120,7 +123,9 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
             epoch = rows.epoch
         finally:
             dispose(connection)
-        aside = backup.install(new, deployed.database, f"replaced-{now_ms}")
+        name = f"replaced-{now_ms}"
+        aside = backup.install(new, deployed.database, name)
+        left = _without_keys(aside_of(deployed.database, name), aside, carried=replaced is not None)
     unknown = (
         ""
         if replaced is not None
@@ -128,8 +133,21 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
     )
     return (
         f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside}. Nothing is entered: see "
-        f"that no other instance runs, start, look at status, then resume --all.{unknown}"
+        f"that no other instance runs, start, look at status, then resume --all.{unknown}{left}"
     )
+
+
+def _without_keys(place: Place, aside: str, *, carried: bool) -> str:
+    """Keys that were carried over are in force where they are now, and nowhere else; what is left to do, in words."""
+    if not place.exists():
+        return ""
+    if not carried:
+        return f" {aside} may hold sealed keys, also such as are burnt from now on: delete it when nobody needs it."
+    connection = open_store(place)
+    try:
+        return forget_all(connection)
+    finally:
+        dispose(connection)
 
 
 def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided] | None:

@@ -19,6 +19,7 @@ from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import is_sealed
 from tradepool.adapters.database.tables import METADATA
 from tradepool.adapters.database.verify import accounts_in, verify_books
+from tradepool.adapters.database.wall_check import unwalled
 from tradepool.core.account.snapshot import taken
 from tradepool.core.ledger.booked import Fold
 from tradepool.domain.errors import TradepoolError
@@ -60,6 +61,8 @@ def check(connection: Connection, mark: str) -> StoreJson:
             snapshots += found
             faults += wrong
         faults += _epochs(connection)
+    why = "is not the one that was built: find out who did that, then run store migrate"
+    faults += [FaultJson(table=name, row="row-level security", why=why) for name in unwalled(connection)]
     t = tables.deployment.c
     rows = {
         table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())

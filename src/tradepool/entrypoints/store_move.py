@@ -11,6 +11,8 @@ from tradepool.adapters.database.aside import put_aside
 from tradepool.adapters.database.copying import copy_rows, held, mark_moved
 from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
 from tradepool.adapters.database.place import Place, place_in
+from tradepool.adapters.database.secrets import forget_all
+from tradepool.adapters.database.wall_check import walled_anew
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import rows_of
@@ -29,7 +31,11 @@ def migrate(deployed: Deployed) -> str:
         pass
     connection = open_store(deployed.database)
     try:
-        return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows."
+        anew = walled_anew(connection)
+        built = (
+            f" Its row-level security was not as it should be, and was built anew: {', '.join(anew)}." if anew else ""
+        )
+        return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows.{built}"
     finally:
         dispose(connection)
 
@@ -37,7 +43,8 @@ def migrate(deployed: Deployed) -> str:
 def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, rows: None) -> str:
     """Copy all books to `sqlite` or a server's URL; what is to be done next, in words. Trading is stopped meanwhile.
 
-    Every row and every trial balance is compared before the copy counts. The old books stay as they are but for one mark: a
+    Every row and every trial balance is compared before the copy counts. The old books stay as they are but for sealed keys,
+    which go, and one mark: a
     start on them is refused, and an instance that still writes to them is fenced off. RunsAlready, NothingToMove,
     NotAPlace, NotEmpty, CopyDiffers, WrongDatabase, Moved, StoreUnusable.
     """
@@ -54,12 +61,13 @@ def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, ro
                 with transaction(target):
                     copy_rows(source, target, told)
                 mark_moved(source, to)
+            left = forget_all(source)
         finally:
             dispose(target)
             dispose(source)
     return (
-        f"The books are in {target_place} now, row for row as they were; {place} is left as it was, and no longer traded "
-        f'on. Write database = "{to}" under [deployment] in {deployed.file}, then start.'
+        f"The books are in {target_place} now, row for row as they were; {place} is left as it was but for sealed keys, and "
+        f'no longer traded on.{left} Write database = "{to}" under [deployment] in {deployed.file}, then start.'
     )
 
 
@@ -70,6 +78,10 @@ def _make_room(deployed: Deployed, place: Place, now_ms: int) -> None:
     connection = open_store(place)
     t = tables.deployment.c
     held_there = connection.execute(select(t.id, t.moved_to)).first()
+    ours = held_there is not None and held_there.moved_to and held_there.id == deployed.deployment.id
+    if ours:
+        # Those of a version that left them there.
+        forget_all(connection)
     dispose(connection)
-    if held_there is not None and held_there.moved_to and held_there.id == deployed.deployment.id:
+    if ours:
         put_aside(place, f"moved-{now_ms}")

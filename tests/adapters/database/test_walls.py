@@ -21,13 +21,15 @@ from tradepool.adapters.database.place import Server
 from tradepool.adapters.database.pool import Consent, DatabasePool
 from tradepool.adapters.database.postgres import NoWall
 from tradepool.adapters.database.prices import DatabasePrices
+from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.tables import METADATA
+from tradepool.adapters.database.wall_check import WallGone, refuse_unwalled, unwalled, walled_anew
 from tradepool.adapters.database.walls import HOUSE, SHARED, WALLS
 from tradepool.core.commission.recorded import Recorded
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.charge import bill_of
 from tradepool.domain.deed import Deed
-from tradepool.domain.ids import MarketId, UserId
+from tradepool.domain.ids import MandateId, MarketId, UserId
 from tradepool.domain.user import Role
 
 ANN = Actor(UserId("ann"), Role.USER)
@@ -187,3 +189,52 @@ def test_a_connection_that_breaks_asks_for_the_same_actor_again(anns: Connection
     rows = seen(anns, METADATA.tables["trade"])
     assert len(rows) == 1
     assert "ann" in rows[0]
+
+
+def test_rungs_are_asked_again_after_a_connection_that_broke(anns: Connection, postgres: Postgres) -> None:
+    """Each turn of the trading process reads them, and `status` first of all."""
+    rows = DatabasePromotions(anns)
+    for read, told in ((rows.last, 1), (lambda: rows.of(MandateId("nobodys")), [])):
+        (pid,) = anns.exec_driver_sql("select pg_backend_pid()").one()
+        anns.rollback()
+        postgres.run(f"select pg_terminate_backend({pid}, 5000)")
+        assert read() == told
+    # Somebody else's read found it broken first, and nobody rolled back.
+    (pid,) = anns.exec_driver_sql("select pg_backend_pid()").one()
+    postgres.run(f"select pg_terminate_backend({pid}, 5000)")
+    with pytest.raises(DBAPIError):
+        seen(anns, METADATA.tables["trade"])
+    assert rows.last() == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "table"),
+    [
+        ("drop policy own on {trade}", "trade"),
+        ("alter policy seen on {account} using (true)", "account"),
+        ("alter policy seen on {promotion} to trader", "promotion"),
+        ("create policy back_door on {ledger_entry} using (true)", "ledger_entry"),
+        ("alter table {event} no force row level security", "event"),
+        ("alter table {user} disable row level security", "user"),
+        (
+            "create table {kept} as select * from {trade}; drop table {trade}; alter table {kept} rename to trade",
+            "trade",
+        ),
+    ],
+)
+def test_a_table_without_its_wall_is_named_refused_and_walled_anew(postgres: Postgres, damage: str, table: str) -> None:
+    """Dropped, opened, added to, switched off, or a table that was made beside the migrations."""
+    made = postgres.new()
+    connection = open_store(made, "NORMAL")
+    refuse_unwalled(connection)
+    named = {name: f'"{name}"' for name in (*METADATA.tables, "kept")}
+    for statement in damage.format_map(named).split(";"):
+        connection.exec_driver_sql(statement)
+    connection.commit()
+    assert unwalled(connection) == [table]
+    with pytest.raises(WallGone, match=f"is gone from {table}, or"):
+        refuse_unwalled(connection)
+    assert walled_anew(connection) == [table]
+    assert walled_anew(connection) == []
+    dispose(connection)
+    postgres.drop(made)

@@ -13,16 +13,21 @@ WRITTEN_BESIDE = ("", "-wal", "-shm")
 
 def put_aside(place: Place, name: str) -> str:
     """The store's rows are kept under that name, and its place is empty; where they are now, for people. StoreUnusable."""
-    if isinstance(place, Path):
-        aside = place.with_name(f"{name}.sqlite")
+    aside = aside_of(place, name)
+    if isinstance(place, Path) and isinstance(aside, Path):
         for suffix in WRITTEN_BESIDE:
             old = place.with_name(place.name + suffix)
             if old.exists():
                 old.rename(aside.with_name(aside.name + suffix))
         return aside.name
-    schema = schema_of(name)
-    _rename(place, {place.schema: schema})
-    return f"schema {schema}"
+    assert isinstance(place, Server)
+    _rename(place, {place.schema: schema_of(name)})
+    return f"schema {schema_of(name)}"
+
+
+def aside_of(place: Place, name: str) -> Place:
+    """Where what is put aside under that name is."""
+    return place.with_name(f"{name}.sqlite") if isinstance(place, Path) else place.with_schema(schema_of(name))
 
 
 def replace(place: Place, new: Place, name: str) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
+from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.ids import MandateId, StrategyId
 
@@ -22,7 +23,8 @@ class DatabasePromotions:
         """All of a mandate, the oldest first."""
         t = tables.promotion.c
         query = select(t.time_ms, t.by, t.strategy_id, t.before, t.after, t.reason)
-        rows = self._connection.execute(query.where(t.mandate == mandate).order_by(t.id)).all()
+        query = query.where(t.mandate == mandate).order_by(t.id)
+        rows = asked_again(self._connection, lambda: self._connection.execute(query).all())
         self._connection.rollback()
         return [
             Promotion(
@@ -44,7 +46,8 @@ class DatabasePromotions:
 
     def last(self) -> int:
         """The number of the newest promotion of any mandate; it rises with each."""
-        found = self._connection.execute(select(func.coalesce(func.max(tables.promotion.c.id), 0))).scalar_one()
+        newest = select(func.coalesce(func.max(tables.promotion.c.id), 0))
+        found = asked_again(self._connection, lambda: self._connection.execute(newest).scalar_one())
         self._connection.rollback()
         return int(found)
 

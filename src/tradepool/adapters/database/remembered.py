@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from tradepool.adapters.database.engine import lost
 
@@ -22,6 +22,18 @@ _OURS = "tradepool: own writes to the deployment's rows"
 def wrote(connection: Connection) -> None:
     """Say that this connection has written to rows that are remembered."""
     connection.info[_OURS] = connection.info.get(_OURS, 0) + 1
+
+
+def asked_again(connection: Connection, load: Callable[[], T]) -> T:
+    """What is read, once more over a new connection where a server's broke: now, or under somebody who went on without a
+    rollback."""
+    try:
+        return load()
+    except (DBAPIError, PendingRollbackError) as error:
+        connection.rollback()
+        if isinstance(error, DBAPIError) and not lost(error):
+            raise
+        return load()
 
 
 class Remembered(Generic[T]):
@@ -36,7 +48,7 @@ class Remembered(Generic[T]):
     def __call__(self) -> T:
         """What the rows say now."""
         if self._connection.dialect.name != "sqlite":
-            return self._ask()
+            return asked_again(self._connection, self._load)
         raw = self._connection.connection.driver_connection
         assert raw is not None, "the connection is open"
         [others] = raw.execute("pragma data_version").fetchone()
@@ -44,12 +56,3 @@ class Remembered(Generic[T]):
         if version != self._version or self._value is None:
             self._value, self._version = self._load(), version
         return self._value
-
-    def _ask(self) -> T:
-        try:
-            return self._load()
-        except DBAPIError as error:
-            self._connection.rollback()
-            if not lost(error):
-                raise
-            return self._load()

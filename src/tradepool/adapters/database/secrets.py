@@ -114,6 +114,21 @@ class DatabaseSecrets:
             run(insert(tables.secret), [_row(held) for held in secrets])
 
 
+def forget_all(connection: Connection) -> str:
+    """No sealed key stays in a store that is used no more: what is rotated or burnt later, where the books go on, must not lie
+    here still. What is left to do about it, in words; "" where all is done. StoreUnusable."""
+    keys = DatabaseSecrets(connection)
+    try:
+        with keys.changing():
+            if connection.dialect.name != "sqlite":
+                # A server would keep deleted rows until it vacuums; a table of which little changes, for ever.
+                connection.exec_driver_sql("truncate secret, data_key")
+            keys.replace([], [])
+    except StillOnDisk:
+        return f" Another process has {place_of(connection)} open: its log may hold sealed keys until it is deleted."
+    return ""
+
+
 def _row(held: SealedSecret) -> dict[str, object]:
     place = held.place
     at = {"user": place.user, "account": place.account, "field": place.field, "version": place.version}
