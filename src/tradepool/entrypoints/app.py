@@ -311,6 +311,8 @@ class Platform:
         await self.close()
 
     async def _close_gateways(self) -> None:
+        if self.session.shared_streams is not None:
+            await self.session.shared_streams.end()
         await asyncio.gather(*(gateway.close() for gateway in self._gateways))
 
     async def close(self) -> None:

@@ -119,6 +119,16 @@ class SharedStreams:
         if not line.taken:
             await self._hang_up(line)
 
+    async def end(self) -> None:
+        """Hang up every connection; nobody is told, and who leaves afterwards has nothing to leave.
+
+        Not one by one: the venue would answer each of fifty on a connection that is gone with the last of them.
+        """
+        self._seats.clear()
+        for line in list(self._lines):
+            line.seats.clear()
+            await self._hang_up(line)
+
     async def _line(self, leave: Callable[[bool], Awaitable[None]], ping_s: float) -> _Line:
         async with self._connecting:
             while found := next((each for each in self._lines if each.taken < self._room), None):
