@@ -30,13 +30,13 @@ def age_max_s(timeframe_ms: int) -> float:
 
 
 def unprotected(account: Account, resting: Collection[ClientOrderId] | None = None) -> list[str]:
-    """Markets on which a position that has a stop level has no stop in the book.
+    """Markets on which a position that has a stop level, and is large enough to be sold there, has no stop in the book.
 
     `resting` are the orders that the venue was just seen to hold; None believes the account's own books.
     """
     naked = []
     for slot in account.slots.values():
-        if not slot.held or slot.row[step.STOP] <= 0 or slot.row[step.UNSELLABLE]:
+        if not slot.held or slot.row[step.STOP] <= 0 or not slot.sellable(slot.steps(), slot.row[step.STOP]):
             continue
         rests = slot.row[step.RESTING] if resting is None else slot.stops and set(slot.stops) <= set(resting)
         if not rests and slot.exit is None:

@@ -90,14 +90,13 @@ def take_terms(account: Account, event: TermsSeen) -> bool:
     changed = False
     for listed in event.markets:
         known = account.seen.get(listed.id)
-        if listed == known:
-            continue
-        account.seen[listed.id], changed = listed, True
         slot = account.slots.get(listed.id)
-        if slot is not None:
-            _list(account, slot, listed, _counted(account, slot, listed) if known is not None else listed)
-            if event.anew and slot.held and not slot.guards and not slot.busy:
-                protect(account.outbox, slot, event.time_ms)
+        if listed != known:
+            account.seen[listed.id], changed = listed, True
+            if slot is not None:
+                _list(account, slot, listed, _counted(account, slot, listed) if known is not None else listed)
+        if event.anew and slot is not None and slot.held and not slot.busy and slot.bare(account.orders):
+            protect(account.outbox, slot, event.time_ms)
     return changed
 
 

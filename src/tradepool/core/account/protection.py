@@ -12,7 +12,7 @@ from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
 from tradepool.domain.ids import ClientOrderId
-from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
+from tradepool.domain.order import OrderType, Purpose, Side
 
 
 def leave(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
@@ -112,7 +112,7 @@ def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None
     What the price had passed already is sold, in one order; where nothing is left in the book the wish is done that
     waited for it or, if `again`, what is held is protected anew.
     """
-    if not slot.held or any(out.orders[name].status is OrderStatus.INTENT for name in slot.guards):
+    if not slot.held or slot.asked(out.orders):
         return
     passed, slot.passed = slot.passed and not slot.after_cancel, False
     bare = not slot.guards and slot.exit is None

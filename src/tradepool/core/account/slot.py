@@ -155,8 +155,7 @@ class Slot:
 
     def settling(self, orders: Mapping[ClientOrderId, Working]) -> bool:
         """Whether a sale, or a move of its stops that may become one, is on its way: entries elsewhere wait for it."""
-        asked = any(orders[name].status is OrderStatus.INTENT for name in self.guards)
-        return asked or self.exit is not None or bool(self.after_cancel)
+        return self.asked(orders) or self.exit is not None or bool(self.after_cancel)
 
     def worth(self) -> int:
         """Worth of the position at the last close, in quote units."""
@@ -211,9 +210,22 @@ class Slot:
         if row[step.STOP] or not row[step.TARGET]:
             return False
         part_only = row[step.PART] and not row[step.NEXT_TARGET]
-        bare = (row[step.PART] if part_only else self.steps()) - self.guarded(orders)
-        amount = bare * row[step.TARGET] * self.terms[step.UNITS_PER_TICK_STEP]
-        return bare >= self.lot and amount >= self.terms[step.SMALLEST_SELL]
+        missing = (row[step.PART] if part_only else self.steps()) - self.guarded(orders)
+        return self.sellable(missing, row[step.TARGET])
+
+    def bare(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether some of what is held lacks the stop it should have, or the only target, and could be sold there."""
+        stop, missing = self.row[step.STOP], self.steps() - self.covered(orders)
+        return (stop > 0 and self.sellable(missing, stop)) or self.lacks_target(orders)
+
+    def sellable(self, steps: int, level: int) -> bool:
+        """Whether the venue takes a sale of so many steps at a level in ticks."""
+        amount = steps * level * self.terms[step.UNITS_PER_TICK_STEP]
+        return steps >= self.lot and amount >= self.terms[step.SMALLEST_SELL]
+
+    def asked(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether the venue has not answered yet for a stop or a target."""
+        return any(orders[name].status is OrderStatus.INTENT for name in self.guards)
 
     def on_grid(self, request: OrderRequest) -> bool:
         """Whether an order, made by what the venue asked then, is in whole ticks and steps of now."""
