@@ -15,7 +15,7 @@ from tests.adapters.exchanges.pacing_kit import ANN
 from tradepool.adapters.exchanges.clients import new_client
 from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.rate_limits import BINANCE
-from tradepool.adapters.exchanges.shared_streams import SUBSCRIBE, UNSUBSCRIBE, SharedStreams
+from tradepool.adapters.exchanges.shared_streams import SUBSCRIBE, SharedStreams
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.domain.ids import AccountId
 from tradepool.runtime.clock import VirtualClock
@@ -107,18 +107,16 @@ def test_who_shares_a_connection_pays_for_its_subscription_and_hears_of_a_silent
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(("at_once", "unsubscribed"), [(True, 0), (False, 2)])
-def test_the_end_of_all_is_one_goodbye(files: TlsFiles, *, at_once: bool, unsubscribed: int) -> None:
+def test_the_end_of_all_is_one_goodbye(files: TlsFiles) -> None:
     """Nothing is asked for that would be answered on a connection that is gone; who leaves afterwards has left."""
 
     async def main() -> None:
         async with three(files) as crowd:
-            if at_once:
-                await crowd.streams.end()
+            await crowd.streams.end()
             for name in NAMES:
                 await crowd.streams.close(name)
             assert await asyncio.wait_for(crowd.wire.ended.get(), 10) == WSCloseCode.OK
-            assert crowd.wire.asked == Counter({SUBSCRIBE: 3} | ({UNSUBSCRIBE: unsubscribed} if unsubscribed else {}))
+            assert crowd.wire.asked == {SUBSCRIBE: 3}
             assert (crowd.streams.connections, crowd.lost.qsize(), crowd.wire.ended.qsize()) == (0, 0, 0)
 
     asyncio.run(main())
