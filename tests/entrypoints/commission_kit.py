@@ -54,34 +54,40 @@ def journal() -> Iterator[DatabaseJournal]:
         yield DatabaseJournal(connection)
 
 
-def trade(number: int, day: int, month: int, bought: int, sold: int) -> None:
+def trade(number: int, day: int, month: int, bought: int, sold: int, account: AccountId = ACCOUNT) -> None:
     """One bitcoin bought and sold on a day of 2026, at no fee."""
-    trade_at(number, at(day, month), bought, sold)
+    trade_at(number, at(day, month), bought, sold, account)
 
 
-def trade_at(number: int, time_ms: int, bought: int, sold: int) -> None:
+def trade_at(number: int, time_ms: int, bought: int, sold: int, account: AccountId = ACCOUNT) -> None:
     """One bitcoin bought and sold at a moment, booked as the trading process books it."""
     with journal() as books:
         for place, (side, price) in enumerate(((Side.BUY, bought), (Side.SELL, sold))):
             sequence = 2 * number + 1 + place
-            each = fill(account=ACCOUNT, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
+            each = fill(account=account, fill_id=FillId(str(sequence)), side=side, price=Decimal(price), fee=Decimal(0))
             each = fill(**{n: getattr(each, n) for n in each.__slots__} | {"time_ms": time_ms + place})
             event = OrderFilled(fill=each)
             entry = fill_entry(each, BTC)
-            books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
+            books.write(Record(account=account, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
 
 
-def mandate(sequence: int, time_ms: int, capital: str, strategy_id: StrategyId = MANDATE.strategy_id) -> None:
+def mandate(
+    sequence: int,
+    time_ms: int,
+    capital: str,
+    strategy_id: StrategyId = MANDATE.strategy_id,
+    account: AccountId = ACCOUNT,
+) -> None:
     """What the account's mandate is from a moment on, as each start writes it down when it is news."""
-    now = replace(MANDATE, account=ACCOUNT, markets=(BTC.id,), capital=Decimal(capital), strategy_id=strategy_id)
+    now = replace(MANDATE, account=account, markets=(BTC.id,), capital=Decimal(capital), strategy_id=strategy_id)
     event = MandateChanged(time_ms=time_ms, mandate=now)
     with journal() as books:
-        books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event))
+        books.write(Record(account=account, sequence=sequence, as_of_ms=0, event=event))
 
 
-def flowed(sequence: int, time_ms: int, cause: FlowCause, amount: Decimal) -> None:
-    """USDT that came or left without an order, booked as the trading process books it."""
-    move = Move(asset="USDT", amount=amount)
+def flowed(sequence: int, time_ms: int, cause: FlowCause, amount: Decimal, asset: str = "USDT") -> None:
+    """What came or left without an order, booked as the trading process books it."""
+    move = Move(asset=asset, amount=amount)
     event = FlowSeen(time_ms=time_ms, cause=cause, moves=(move,), reference=str(time_ms))
     entry = flow_entry(ACCOUNT, event)
     with journal() as books:
@@ -110,15 +116,16 @@ def this_month() -> int:
     return int(max(month.timestamp(), now.timestamp() - 7_200) * 1_000)
 
 
-def opened(time_ms: int = at(18)) -> None:
+def opened(time_ms: int = at(18), capital: str = "1800", account: AccountId = ACCOUNT) -> None:
     """The account was taken over, in September if nothing else is said, and its mandate may trade real money."""
-    promote(time_ms - 1, MANDATE.strategy_id, Mode.LIVE)
-    mandate(1, time_ms, "1800")
-    balances = (Balance(account=ACCOUNT, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
+    if account == ACCOUNT:
+        promote(time_ms - 1, MANDATE.strategy_id, Mode.LIVE)
+    mandate(1, time_ms, capital, account=account)
+    balances = (Balance(account=account, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
     with journal() as books:
         event = AccountOpened(time_ms=time_ms, balances=balances)
-        entry = opening_entry(ACCOUNT, time_ms, balances)
-        books.write(Record(account=ACCOUNT, sequence=2, as_of_ms=0, event=event, entries=[entry]))
+        entry = opening_entry(account, time_ms, balances)
+        books.write(Record(account=account, sequence=2, as_of_ms=0, event=event, entries=[entry]))
 
 
 def settle(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -11,7 +11,7 @@ import pytest
 from tests.entrypoints.test_pool import DAY_MS, MINUTE_MS, Books
 from tests.entrypoints.test_start import exchange, until
 from tradepool.adapters.database.books import DatabaseBooks
-from tradepool.adapters.database.pool import Consent, DatabasePool
+from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.pool import file_of
 from tradepool.entrypoints.pool_daily import DailyGathering
@@ -47,6 +47,33 @@ def test_it_is_due_once_a_day_while_there_is_anything_to_do(books: Books) -> Non
         assert daily.due()
         rows.say(Consent(user=UserId("ann"), time_ms=2, given=False, by="me"))
         assert not daily.due()
+
+
+def test_a_consent_to_other_words_stops_nobody_elses_gathering(books: Books) -> None:
+    """Nobody consents to the words in force: what is listed has to leave all the same. Then somebody does, and only his
+    trades are pooled."""
+    now_ms, gone = 1_800_000_000_000, "binance:GONE/USDT"
+    books("pool", "consent", "ann")
+    books.trade("ann", books.now_ms - 300 * MINUTE_MS, market=gone)
+    assert books.gather()["added"] == 1
+    with books.open() as connection:
+        rows = DatabasePool(connection)
+        daily = DailyGathering(books.deployed, connection, VirtualClock(now_ms + DAY_MS))
+        rows.say(Consent(user=UserId("ann"), time_ms=2, given=True, by="me", wording=WORDING - 1))
+        assert (rows.willing(), rows.tombstones()) == (set(), set())
+        assert daily.due()
+    assert books.gather()["removed"] == 1
+    with books.open() as connection:
+        daily = DailyGathering(books.deployed, connection, VirtualClock(now_ms + 2 * DAY_MS))
+        assert not daily.due()
+    books("pool", "consent", "ben")
+    for user in ("ann", "ben"):
+        books.trade(user, books.now_ms - 200 * MINUTE_MS, market=gone)
+    with books.open() as connection:
+        assert DailyGathering(books.deployed, connection, VirtualClock(now_ms + 2 * DAY_MS)).due()
+    assert books.gather() == {"schema": 1, "added": 1, "backtests": 0, "removed": 0, "trades": 1}
+    with books.open() as connection:
+        assert {each.user for each in DatabasePool(connection).listed()} == {"ben"}
 
 
 def test_a_trading_process_gathers_by_itself(books: Books) -> None:

@@ -35,12 +35,13 @@ class Charge:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodSettled(Charge):
     """A period was settled: the profit that was charged so far (`mark`), and the hash of its statement. An amount of zero
-    is no invoice."""
+    is no invoice. `marks` are each account's own, where they are settled apart."""
 
     opened_ms: int
     closes_ms: int
     mark: Decimal
     digest: str
+    marks: tuple[tuple[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,12 @@ class CommissionPaid(Charge):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodsCorrected(Charge):
     """Late facts changed what should have been charged up to `closes_ms`; `mark` is what the next period is measured
-    from, `books` how far each account's books went in it, as in the statements."""
+    from (`marks` as in the period before), `books` how far each account's books went in it, as in the statements."""
 
     closes_ms: int
     mark: Decimal
     books: tuple[tuple[AccountId, int], ...]
+    marks: tuple[tuple[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,9 @@ class GoodwillGiven(Charge):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleAgreed(Charge):
     """The user agreed to other rates from `from_ms` on: each a rate, its least capital, and whether that is included.
-    `reason` says where his consent is on record."""
+    `reason` says where his consent is on record; `netted` whether his accounts are settled together."""
 
     from_ms: int
     name: str
     tiers: tuple[tuple[Decimal, Decimal, bool], ...]
+    netted: bool = True

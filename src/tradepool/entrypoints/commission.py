@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.settlements import DatabaseSettlements, SettledPeriod
-from tradepool.core.commission.bill import mark_of, schedule_at, settled_periods
+from tradepool.core.commission.bill import mark_of, marks_of, schedule_at, settled_periods
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
 from tradepool.core.commission.settlement import OpenLot
@@ -137,6 +137,7 @@ def _asked(deployed: Deployed, connection: Connection, user: str, month: str | N
         mark=mark_of(charges, opened_ms),
         counted_ms=now_ms,
         books=held,
+        marks=marks_of(charges, opened_ms),
     )
 
 
@@ -198,7 +199,8 @@ def _settle(deployed: Deployed, connection: Connection, source: PriceSource, ask
         raise SettleInOrder(missing="an earlier month", user=user, month=month)
     counted = counted_whole(Books(deployed, connection, source), asked)
     text = statement(counted.facts)
-    done = outcome_of(counted.facts).settled
+    outcome = outcome_of(counted.facts)
+    done = outcome.settled
     charge = PeriodSettled(
         time_ms=asked.counted_ms,
         currency=asked.schedule.currency,
@@ -208,6 +210,7 @@ def _settle(deployed: Deployed, connection: Connection, source: PriceSource, ask
         closes_ms=period.closes_ms,
         mark=done.mark_after,
         digest=json.loads(text)["hash"],
+        marks=tuple(outcome.marks.items()),
     )
     rows.settle(user, charge, text)
     audit(deployed, connection, "commission settle", f"{user} {month}")
@@ -255,6 +258,7 @@ def by_the_books(deployed: Deployed, connection: Connection, text: str) -> bool:
         mark=mark_of(before, said.period.opened_ms),
         counted_ms=charges[place].time_ms,
         books={AccountId(account): until for account, until in said.books.items()},
+        marks=marks_of(before, said.period.opened_ms),
     )
     found = statement(Books(deployed, connection).counted(asked).facts)
     if found != text.strip():

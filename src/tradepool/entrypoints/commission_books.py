@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection
@@ -13,8 +13,9 @@ from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
-from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_by
+from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_of
 from tradepool.core.commission.late_facts import as_known
+from tradepool.core.commission.netting import opening_marks
 from tradepool.core.commission.prices import Priced
 from tradepool.core.commission.recorded import Minute, Prices, Recorded
 from tradepool.core.commission.schedule import Schedule
@@ -38,7 +39,8 @@ class NotOnRecord(TradepoolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be counted, as it is known at `counted_ms`; `books` is how far each account's books go in it."""
+    """What is to be counted, as it is known at `counted_ms`; `books` is how far each account's books go in it, `marks` are
+    the accounts' own as far as there are any (R13)."""
 
     user: UserId
     period: Period
@@ -46,6 +48,7 @@ class Asked:
     mark: Decimal
     counted_ms: int
     books: Mapping[AccountId, int]
+    marks: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,8 @@ class Books:
         known = dict[Minute, Recorded]()
         while True:
             prices = Prices(venue, known, asked.counted_ms)
-            told = {
-                account: told_by(booked, given[account], prices, ways, asked.schedule.currency)
-                for account, booked in entries.items()
-            }
+            booked = {account: (entries[account], given[account]) for account in entries}
+            told = told_of(booked, prices, ways, asked.schedule.currency)
             facts = _facts(asked, told, prices)
             if not prices.missing:
                 return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
@@ -146,12 +147,12 @@ class Books:
 
 @exact
 def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Facts:
-    """One group out of all accounts (R13)."""
-    period, currency = asked.period, asked.schedule.currency
+    """One group out of all accounts, or each with its own mark (R13)."""
+    period, currency, netted = asked.period, asked.schedule.currency, asked.schedule.netted
     # Open lots are worth what they were in the last minute before T.
     at_ms = min(period.closes_ms, asked.counted_ms) - 1
     lots, fees, stale = list[OpenLot](), dict[str, Decimal](), False
-    for each in told.values():
+    for account, each in told.items():
         stale = stale or any(at >= period.opened_ms for at in each.stale)
         for asset, amount in each.fees.items():
             fees[asset] = fees.get(asset, Decimal(0)) + amount
@@ -160,10 +161,13 @@ def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Fact
             if lot.quantity:
                 price, rate = prices.close(base, quote, at_ms), prices.close(quote, currency, at_ms)
                 taken = OpenLot(lot=lot, price=price, taker_rate=TAKER_RATE, market=market, rate=rate.price)
-                lots.append(taken)
+                lots.append(taken if netted else replace(taken, account=account))
             stale = stale or rate.provisional
     flows = [
         replace(flow, note=f"{account} {flow.note}".strip()) for account, each in told.items() for flow in each.flows
+    ]
+    gains = [
+        gain if netted else replace(gain, account=account) for account, each in told.items() for gain in each.gains
     ]
     return Facts(
         user=asked.user,
@@ -171,7 +175,7 @@ def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Fact
         period=period,
         mark=asked.mark,
         flows=sorted(flows, key=lambda flow: (flow.time_ms, flow.note, flow.amount)),
-        gains=sorted((gain for each in told.values() for gain in each.gains), key=lambda g: (g.time_ms, g.what)),
+        gains=sorted(gains, key=lambda g: (g.time_ms, g.what)),
         open_lots=lots,
         fees=fees,
         movements=sorted(
@@ -182,4 +186,5 @@ def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Fact
         counted_ms=asked.counted_ms,
         prices=prices.used,
         stale=stale,
+        marks={} if netted else opening_marks([*told], asked.marks, gains, period.opened_ms),
     )

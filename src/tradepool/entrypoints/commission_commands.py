@@ -205,6 +205,9 @@ def commission_schedule(
     *,
     consent: Annotated[str, Parameter(help="Where the user's consent is on record.")] = "",
     now: Annotated[bool, Parameter(help="From now on: what was earned is settled first, at the old rates.")] = False,
+    apart: Annotated[
+        bool, Parameter(help="Each account has its own mark (R13): a loss on one lowers nothing of another's profit.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Other rates for a user (R17), from the next month on; never back in time. The user's name is typed back."""
@@ -222,5 +225,5 @@ def commission_schedule(
         raise NoConsent
     confirmed("commission schedule", Scope(ScopeKind.USER, user), consent)
     with books_open(deployed) as connection:
-        from_ms = agree(deployed, connection, source_of(deployed), user, tiers, consent, now=now)
+        from_ms = agree(deployed, connection, source_of(deployed), user, tiers, consent, now=now, apart=apart)
     print(f"These rates hold for {user} from {day_of(from_ms)} UTC on.")

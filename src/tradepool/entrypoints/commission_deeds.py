@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
-from tradepool.core.commission.bill import mark_of, open_offer, settled_periods, unpaid
+from tradepool.core.commission.bill import mark_of, marks_of, open_offer, settled_periods, unpaid
 from tradepool.core.commission.exact import ZERO, exact
+from tradepool.core.commission.netting import closing_marks
 from tradepool.core.commission.recorded import Recorded, bid_of
 from tradepool.core.commission.schedule import Schedule, Tier
-from tradepool.core.commission.settlement import Correction, Goodwill, Settled, corrected
+from tradepool.core.commission.settlement import Correction, Goodwill, Settled, corrected, settle
 from tradepool.core.commission.statement import facts_of, outcome_of
 from tradepool.domain.charge import (
     Charge,
@@ -113,6 +114,7 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
     charges, now_ms, held = rows.charges(UserId(user)), source.now_ms(), books.now(user)
     said = {each.opened_ms: facts_of(each.statement) for each in rows.of(UserId(user))}
     periods, before, anew = settled_periods(charges), list[Settled](), list[Decimal]()
+    mark, marks = ZERO, dict[str, Decimal]()
     for period in periods:
         facts = said[period.opened_ms]
         before.append(outcome_of(facts).settled)
@@ -123,11 +125,18 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
             mark=facts.mark,
             counted_ms=now_ms,
             books=held,
+            marks=marks,
         )
-        anew.append(outcome_of(counted_whole(books, asked).facts).settled.pnl)
+        found = outcome_of(counted_whole(books, asked).facts)
+        anew.append(found.settled.pnl)
+        again = settle(anew[-1], mark, before[-1].rate, facts.schedule)
+        mark, marks = again.mark_after, closing_marks(found.accounts, again)
     fixed = corrected(before, _changes(before, anew), Schedule())
     change = _owed_more(charges, fixed)
-    if not periods or (not change and fixed.settled[-1].mark_after == mark_of(charges, periods[-1].closes_ms)):
+    # Marks that moved against each other are news, too, although all of them together are what they were.
+    closes_ms = periods[-1].closes_ms if periods else 0
+    same = (mark, marks) == (mark_of(charges, closes_ms), marks_of(charges, closes_ms))
+    if not periods or (not change and same):
         raise NothingToCorrect(user=user)
     last, mark = periods[-1], fixed.settled[-1].mark_after
     charge = PeriodsCorrected(
@@ -139,6 +148,7 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
         closes_ms=last.closes_ms,
         mark=mark,
         books=tuple(sorted(held.items())),
+        marks=tuple(marks.items()),
     )
     rows.write(UserId(user), charge)
     audit(deployed, connection, "commission correct", user, reason)
@@ -194,14 +204,17 @@ def agree(
     consent: str,
     *,
     now: bool,
+    apart: bool = False,
 ) -> int:
-    """R17: other rates from the next T on, or from now on, when what was earned so far is settled first at the old ones;
+    """R17: other rates, and whether accounts are settled apart (R13), from the next T on, or from now on, when what was earned so far is settled first at the old ones;
     since when they hold. Never back in time. NoConsent, NotATier, BadSchedule, and what `settle_now` raises."""
     deployed.refuse_unknown_user(user)
     refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     if not consent.strip():
         raise NoConsent
-    schedule = Schedule(name=f"agreed {day_of(_now_ms())[:10]}", tiers=tuple(_tier(text) for text in tiers))
+    schedule = Schedule(
+        name=f"agreed {day_of(_now_ms())[:10]}", tiers=tuple(_tier(text) for text in tiers), netted=not apart
+    )
     time_ms = source.now_ms()
     if now:
         from_ms = settle_now(deployed, connection, source, user, leaving=False).closes_ms
@@ -216,6 +229,7 @@ def agree(
         from_ms=from_ms,
         name=schedule.name,
         tiers=tuple((tier.rate, tier.least, tier.included) for tier in schedule.tiers),
+        netted=schedule.netted,
     )
     DatabaseSettlements(connection).write(UserId(user), charge)
     audit(deployed, connection, "commission schedule", f"{user} {' '.join(tiers)}", consent)

@@ -63,8 +63,8 @@ def ledger_balance(
 ) -> None:
     """The trial balance: what each ledger account holds of each coin; every coin adds up to zero.
 
-    With --value, at the venue's last closes at or before that moment; a coin without one is named, and then there is no
-    total.
+    With --value and --at, at the last closes on record at or before that moment, at most a day old; nobody is asked. Without
+    --at, at the venue's closes now, which are put on record. A price that is missing is named, and then there is no total.
     """
     from tradepool.core.ledger.trial_balance import trial_balance
     from tradepool.entrypoints.books import books_open
@@ -77,14 +77,14 @@ def ledger_balance(
     deployed = deployed_from(config)
     with books_open(deployed) as connection:
         seen = [each for each in entries_of(deployed, connection, user) if until_ms is None or each.time_ms <= until_ms]
-    totals = trial_balance(transfer for entry in seen for transfer in entry.transfers)
-    worth = valuation(deployed, totals, value, until_ms) if value is not None else None
+        totals = trial_balance(transfer for entry in seen for transfer in entry.transfers)
+        worth = valuation(deployed, connection, totals, value, until_ms) if value is not None else None
     if json:
         say(balance_json(totals, worth))
     else:
         show(balance_page(totals, len(seen)))
         if worth is not None:
-            show(valuation_page(worth))
+            show(valuation_page(worth, deployed.venue.id))
 
 
 @ledger_app.command(name="verify")

@@ -48,9 +48,10 @@ class DailyGathering:
         self._deployed, self._rows, self._clock = deployed, DatabasePool(connection), clock
 
     def due(self) -> bool:
-        """Whether a gathering is due, and there is anything that could be gathered or has to leave."""
+        """Whether a gathering is due, and there is anything that could be gathered or has to leave: what is listed of somebody
+        who consented to other words than those in force has to, too."""
         is_time = self._clock.now_ms() >= next_ms(self._deployed)
-        return is_time and bool(self._rows.willing() or self._rows.tombstones())
+        return is_time and bool(self._rows.willing() or self._rows.tombstones() or self._rows.listed())
 
     async def run(self) -> None:
         """Until cancelled. What goes wrong is said and tried again; a day's trades are not lost by it."""

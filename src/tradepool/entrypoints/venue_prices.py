@@ -24,9 +24,6 @@ DAY_MS = 86_400_000
 NEAR_MS = 10 * MINUTE_MS
 PAGE_MS = 1_000 * MINUTE_MS
 
-# A close, and how many seconds old it was.
-Close = tuple[Decimal, int]
-
 
 @dataclass(frozen=True, slots=True)
 class PriceSource:
@@ -48,16 +45,6 @@ def closes_of(deployed: Deployed, way: Way, wanted: Collection[Minute]) -> dict[
     Raises what asking the venue does.
     """
     return asyncio.run(_closes(deployed, way, wanted)) if wanted else {}
-
-
-def closes_at(deployed: Deployed, way: Way, markets: Sequence[MarketId], at_ms: int) -> dict[MarketId, Close]:
-    """The last close of each market at or before a moment; one that had none for a day is left out.
-
-    Raises what asking the venue does.
-    """
-    minute = at_ms // MINUTE_MS * MINUTE_MS - MINUTE_MS
-    found = closes_of(deployed, way, [(market, minute) for market in markets])
-    return {market: (each.close, each.age_s) for (market, _), each in found.items() if each.close is not None}
 
 
 def bid_for(deployed: Deployed, way: Way, market: MarketId, quantity: Decimal) -> Decimal | None:

@@ -93,7 +93,10 @@ def _facts(said: Any) -> Iterable[str]:
     currency = said["currency"]
     flows = [(moment(at), amount, kind, note) for at, amount, kind, note in said["flows"]]
     yield _part("Capital", "R2 R4 R12 R16", ("time, UTC", currency, "why", "what"), flows)
-    trades = [(moment(at), amount, what) for at, amount, what in said["trades"]]
+    if "accounts" in said:
+        of_each = ("account", "opening mark", f"profit since joining, {currency}", "closing mark")
+        yield _part("Accounts settled apart", "R13", of_each, said["accounts"])
+    trades = [(moment(at), amount, " ".join(what)) for at, amount, *what in said["trades"]]
     yield _part("Sales since joining", "R8 R10 R11 R12 R14 R21", ("time, UTC", f"earned, {currency}", "what"), trades)
     yield _part("Fees since joining", "R12", ("asset", "amount"), said["fees"].items())
     lots = [

@@ -32,6 +32,7 @@ def commission_page(facts: Facts, outcome: Outcome, notes: list[str]) -> Rendera
     )
     rows: list[tuple[str, Decimal | str]] = [
         ("profit since joining", settled.pnl),
+        *((f"profit of {name}, mark {each.mark}", each.pnl) for name, each in outcome.accounts.items()),
         ("highest ever charged (mark)", settled.mark_before),
         ("charged now", settled.base),
         (f"capital that makes the tier ({moment(outcome.tier.at_ms)})", outcome.tier.amount),

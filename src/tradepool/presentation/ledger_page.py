@@ -11,15 +11,17 @@ from rich.table import Table
 from tradepool.core.ledger.trial_balance import EXACT, Totals
 from tradepool.core.ledger.valuation import Valuation
 from tradepool.domain.ledger import LedgerCode
-from tradepool.presentation.formats import money
+from tradepool.presentation.formats import iso, money
 from tradepool.presentation.ledger_export import plain_amount
 
 
 class WorthJson(msgspec.Struct, kw_only=True):
-    """Asset -> worth in `currency` of what the venue holds; no total where a price is missing."""
+    """Asset -> worth in `currency` of what the venue holds, and when its price was made (ms UTC); no total where a price is
+    missing."""
 
     currency: str
     worth: dict[str, str]
+    closed_ms: dict[str, int]
     unpriced: list[str]
     total: str | None
 
@@ -46,19 +48,25 @@ def _worth_json(valuation: Valuation) -> WorthJson:
     return WorthJson(
         currency=valuation.currency,
         worth={asset: plain_amount(worth) for asset, worth in valuation.worth.items()},
+        closed_ms=dict(valuation.closed_ms),
         unpriced=list(valuation.unpriced),
         total=None if total is None else plain_amount(total),
     )
 
 
-def valuation_page(valuation: Valuation) -> Table:
-    """A row a coin that the venue holds, and their sum where all of them have a price."""
-    table = Table("asset", f"worth in {valuation.currency}")
+def valuation_page(valuation: Valuation, venue: str) -> Table:
+    """A row a coin that the venue holds, and their sum where all of them have a price; each that is missing by name."""
+    table = Table("asset", f"worth in {valuation.currency}", "price of")
     for asset, worth in valuation.worth.items():
-        table.add_row(asset, money(worth))
+        closed_ms = valuation.closed_ms.get(asset)
+        table.add_row(asset, money(worth), "" if closed_ms is None else iso(closed_ms))
     for asset in valuation.unpriced:
-        table.add_row(asset, "no price")
+        table.add_row(asset, f"no price of {venue}:{asset}/{valuation.currency}")
     total = valuation.total
+    if valuation.unpriced:
+        table.caption = (
+            "Of a past moment only prices on record count: tradepool data download fetches candles of its day."
+        )
     table.add_row("all", f"unknown without {', '.join(valuation.unpriced)}" if total is None else money(total))
     return table
 

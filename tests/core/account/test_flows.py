@@ -72,6 +72,22 @@ def test_what_the_opening_holds_is_what_is_older_and_not_lacking() -> None:
     assert in_opening(told, 1_000, {"BTC": Decimal(7), "USDT": Decimal(1)}) == ("deposit:old",)
 
 
+def test_several_that_came_after_the_opening_are_told_from_those_before_it() -> None:
+    """None of two explains what is lacking, both together do: by their times they might all be in the opening. One that is
+    surely younger (`new`) is a part of what is lacking, too; dust is late as a whole or not at all."""
+    old = [flow("old", "100"), flow("other", "30", "BTC")]
+    assert in_opening([*old, flow("a", "7"), flow("b", "5")], 1_000, {"USDT": Decimal(12)}) == tuple(
+        each.key for each in old
+    )
+    told = [*old, flow("a", "7"), flow("new", "5", at=50_000)]
+    assert in_opening(told, 1_000, {"USDT": Decimal(12)}) == tuple(each.key for each in old)
+    # The balances may have been read before the younger one came.
+    assert in_opening(told, 1_000, {"USDT": Decimal(7)}) == tuple(each.key for each in old)
+    swept = replace(old[0], moves=(Move(asset="ETH", amount=Decimal(-1)), Move(asset="BNB", amount=Decimal(2))))
+    assert in_opening([swept], 1_000, {"ETH": Decimal(-1), "BNB": Decimal(2)}) == ()
+    assert in_opening([swept], 1_000, {"ETH": Decimal(-1)}) == (swept.key,)
+
+
 def test_a_quarantined_account_enters_nothing_until_a_person_resumes_it() -> None:
     """What it holds is still sold; a second jump is no news."""
     story = Story()

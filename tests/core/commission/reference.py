@@ -41,7 +41,7 @@ def profit(entries: Sequence[LedgerEntry], close: Close, ends_ms: int) -> Fracti
                 paid = -net[coin] * close(coin, unit, at)
                 if "dust" in codes:
                     paid = sum((v * around(close, a, unit, at, range(-5, 6)) for a, v in net.items() if v > 0), pnl * 0)
-                paid = net[quote] if "outside" in codes else paid
+                paid = net[quote] * close(quote, unit, at) if "outside" in codes else paid
                 moves, heard[m] = [*moves, (m, -short, short * paid / -net[coin])], heard[m] + short
         for m, step, worth in moves:
             gone = -worth if step > 0 else cost[m] * step / (have[m] or 1)

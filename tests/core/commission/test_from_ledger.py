@@ -106,6 +106,36 @@ def test_a_coin_that_is_given_costs_what_it_was_worth_then() -> None:
     assert found.lots[BTC.id].quantity == 1
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_was_given_as_a_coin_is_taken_back_when_its_money_leaves_or_the_mandate_ends(*, ends: bool) -> None:
+    """3 BTC adopted at 300 are sold for 330. Of 330 that leave 30 are results; who ends the mandate takes all back."""
+    account = fill().account
+    event = PositionAdopted(time_ms=1, market=BTC.id, quantity=Decimal(3), price=Decimal(1), stop_price=Decimal(90))
+    row = {"side": Side.SELL, "price": Decimal(110), "quantity": Decimal(3), "fee": Decimal(0), "fee_asset": "USDT"}
+    coins = (("BTC", 3), ("USDT", 1_000))
+    held = tuple(Balance(account=account, asset=a, free=Decimal(n), locked=Decimal(0)) for a, n in coins)
+    booked = [
+        opening_entry(account, 0, held),
+        adopted_entry(account, event, BTC),
+        fill_entry(fill(time_ms=4, **row), BTC),
+    ]
+    out = flow_of(FlowCause.WITHDRAWAL, Move(asset="USDT", amount=Decimal(-330)), time_ms=5)
+    given = [Given(0, Decimal(1_000), "USDT"), *([Given(9, Decimal(0), "USDT")] if ends else [])]
+    found = told([*booked, *([] if ends else [out])], {"BTC/USDT": Decimal(100)}, *given)
+    assert [gain.amount for gain in found.gains] == [30]
+    assert [flow.amount for flow in found.flows] == [1_000, 300, -1_300 if ends else -300]
+
+
+def test_a_lot_that_left_as_a_coin_is_not_taken_back_again() -> None:
+    """1,000 given, 600.60 of it a lot that is withdrawn at 660: with the rest of the money all capital has left, no more."""
+    out = flow_of(FlowCause.WITHDRAWAL, Move(asset="BTC", amount=Decimal("-0.01")), time_ms=5)
+    money = flow_of(FlowCause.WITHDRAWAL, Move(asset="USDT", amount=Decimal("-399.40")), time_ms=6, reference="2")
+    held = Balance(account=fill().account, asset="USDT", free=Decimal(1_000), locked=Decimal(0))
+    booked = [opening_entry(fill().account, 0, (held,)), fill_entry(LOT, BTC), out, money]
+    found = told(booked, {"BTC/USDT": Decimal(66_000)}, Given(0, Decimal(1_000), "USDT"))
+    assert [flow.amount for flow in found.flows] == [1_000, -660, -340]
+
+
 def test_a_fee_in_the_coin_that_is_sold_is_no_more_than_the_lot() -> None:
     """The lot is sold whole, and the fee is taken of coins that were never ours."""
     bought = fill(price=Decimal(100), fee=Decimal("0.001"))
@@ -160,6 +190,27 @@ def test_r10_own_coins_go_first_and_the_release_that_is_heard_later_counts_once(
     found = told(with_own("BTC", "0.005", sold_by_hand("0.012", 66_000), release))
     assert [gain.amount for gain in found.gains] == [Decimal("41.118")]
     assert found.lots[BTC.id].quantity == Decimal("0.003")
+
+
+def test_r10_a_lot_sold_for_other_money_brings_what_that_is_worth() -> None:
+    """R21: 0.01 BTC bought for USDT go for 660 USDC, 659.34 after the fee; at 0.9990 that is 658.68066 USDT. A lot that
+    was bought for USDC and goes for USDT: by the same market, the other way round."""
+    usdc = replace(BTC, quote="USDC")
+    row = {"price": Decimal(66_000), "quantity": Decimal("0.01"), "side": Side.SELL, "fill_id": FillId("9")}
+    row |= {"client_order_id": ClientOrderId("web"), "time_ms": 4, "fee": Decimal("0.66")}
+    sale = outside_entry(fill(market=usdc.id, fee_asset="USDC", **row), usdc)
+    found = told(with_own("BNB", "1", sale), {"USDC/USDT": Decimal("0.9990")})
+    assert [gain.amount for gain in found.gains] == [Decimal("658.68066") - COST]
+    assert [flow.amount for flow in found.flows] == [Decimal("-658.68066")]
+    bought = fill_entry(replace(LOT, market=usdc.id, fee_asset="USDC"), usdc)
+    sale = outside_entry(fill(fee_asset="USDT", **row), BTC)
+    prices = {(MarketId("binance:USDC/USDT"), at): Recorded(Decimal("0.9990")) for at in MINUTES}
+    prices |= {(MarketId("binance:USDT/USDC"), at): Recorded(None) for at in MINUTES}
+    known = Prices("binance", prices, 10**9)
+    found = told_by([OPENING, bought, sale], [], known, Ways(), "USDT")
+    # 659.34 USDT are 659.99999... USDC there and 659.34 USDT back, less what a floor to eight places leaves.
+    assert abs(found.gains[0].amount - (Decimal("659.34") - COST * Decimal("0.9990"))) < Decimal("0.00001")
+    assert (found.unpriced, found.stale) == ([], [])
 
 
 def test_r11_a_lot_that_is_withdrawn_counts_as_sold_at_that_minute() -> None:

@@ -66,10 +66,13 @@ def test_books_and_venue_agree_in_the_end_whatever_the_histories_say(
 
 
 def test_a_jump_is_measured_by_what_has_a_price() -> None:
-    """A coin nobody knows the worth of is no jump, and counts nothing; one in an empty account is."""
+    """A coin that came and nobody knows the worth of is no jump, and counts nothing; one in an empty account is. One that
+    left is a jump by how much of it was there."""
     prices = {"USDT": Decimal(1), "BTC": Decimal(100)}
     held = {"USDT": Decimal(100), "JUNK": Decimal(10**9)}
     assert worth(held, prices) == 100
     assert not is_jump({"JUNK": Decimal(10**12)}, held, prices, Decimal("0.2"))
+    share = Decimal(10**9) / 5
+    assert [is_jump({"JUNK": -share - n}, held, prices, Decimal("0.2")) for n in (0, 1)] == [False, True]
     assert is_jump({"BTC": Decimal("0.3")}, held, prices, Decimal("0.2"))
     assert is_jump({"USDT": Decimal(1)}, {}, prices, Decimal("0.2"))

@@ -14,6 +14,8 @@ import pytest
 from tests.contract.watch_kit import World, tell
 from tradepool.core.account import account_step as step
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
+from tradepool.domain.event import EntriesResumed
+from tradepool.domain.flow import Quarantined
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.presentation.books_page import order_rows, position_rows
@@ -98,6 +100,11 @@ def test_the_users_own_coins_are_adopted_and_protected(tmp_path: Path, tls_files
         ):
             await said(world, steering(world).adopt(BTC, None, Decimal(5)))
         assert world.actor().account.positions() == []
+        world.actor().handle(Quarantined(time_ms=world.clock.now_ms(), why="-9 BNB"))
+        with pytest.raises(CannotDo, match=r"balances jumped .*resume \(-9 BNB\)"):
+            await said(world, steering(world).adopt(BTC, None, Decimal(5)))
+        assert world.actor().account.positions() == []
+        world.actor().handle(EntriesResumed(time_ms=world.clock.now_ms()))
         assert (await said(world, steering(world).adopt(BTC, None, Decimal(5)))).endswith("at 100, protected")
         (row,) = position_rows(world.actor().account)
         assert (row.quantity, row.stop, row.entry_price) == ("1", "95", "100")

@@ -10,10 +10,13 @@ from sqlalchemy import Connection, insert, select
 
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.price_tables import recorded_price
-from tradepool.core.commission.recorded import Minute, Recorded
+from tradepool.core.commission.recorded import MINUTE_MS, Minute, Recorded
+from tradepool.domain.ids import MarketId
 
 # So many minutes are asked for in one query.
 AT_ONCE = 500
+# No close on record is older than this at its minute's end.
+DAY_MS = 86_400_000
 
 
 class DatabasePrices:
@@ -36,6 +39,20 @@ class DatabasePrices:
                     found[market, minute] = Recorded(Decimal(close) if close else None, age_s)
         self._connection.rollback()
         return found
+
+    def last(self, market: MarketId, since_ms: int, until_ms: int) -> tuple[int, Decimal] | None:
+        """The newest close of a market that was made within a time, both ends included: when, and at what."""
+        t, (venue, _, symbol) = recorded_price.c, market.partition(":")
+        made_ms = t.minute_ms + MINUTE_MS - t.age_s * 1_000
+        query = (
+            select(made_ms, t.close)
+            .where(t.venue == venue, t.symbol == symbol, t.close != "")
+            .where(t.minute_ms.between(since_ms - MINUTE_MS, until_ms + DAY_MS), made_ms.between(since_ms, until_ms))
+            .order_by(made_ms.desc())
+        )
+        found = self._connection.execute(query.limit(1)).first()
+        self._connection.rollback()
+        return (int(found[0]), Decimal(found[1])) if found else None
 
     def add(self, found: Mapping[Minute, Recorded]) -> None:
         """Write down what was not known yet; a minute that is known is an error of ours."""

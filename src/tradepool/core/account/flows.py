@@ -5,9 +5,10 @@ A flow changes what the venue holds, and not what a mandate may use: its capital
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import combinations
 from typing import Protocol
 
 from tradepool.core.account import account_step as step
@@ -18,6 +19,8 @@ from tradepool.domain.flow import RETURNED, FlowCause, FlowNamed, FlowSeen, Flow
 from tradepool.domain.ids import MarketId
 
 CLOCKS_DIFFER_MS = 10_000
+# Of so many flows of one asset, so many are taken together when it is looked for what came after an opening.
+YOUNGEST, TOGETHER_MAX = 16, 4
 
 
 @dataclass(slots=True)
@@ -79,14 +82,26 @@ class KnownFlows:
         return [flow for flow in told if flow.tx_id and flow.key in self.nameless]
 
 
-def in_opening(told: Iterable[FlowSeen], opened_ms: int, lacking: Mapping[str, Decimal]) -> tuple[str, ...]:
+def in_opening(told: Sequence[FlowSeen], opened_ms: int, lacking: Mapping[str, Decimal]) -> tuple[str, ...]:
     """The keys of those flows that the opening balances hold already.
 
     They are older than the opening, or as old as clocks differ; but one that explains what the books lack to the last
-    digit was only credited after it.
+    digit, alone or with a few others, was only credited after it.
     """
+    youngest = sorted(told, key=lambda flow: -flow.time_ms)
+    late = {asset: _explaining(youngest, asset, amount) for asset, amount in lacking.items()}
     old = (flow for flow in told if flow.time_ms < opened_ms + CLOCKS_DIFFER_MS)
-    return tuple(flow.key for flow in old if not all(lacking.get(m.asset) == m.amount for m in flow.moves))
+    return tuple(flow.key for flow in old if not all(flow.key in late.get(m.asset, ()) for m in flow.moves))
+
+
+def _explaining(youngest: Sequence[FlowSeen], asset: str, amount: Decimal) -> set[str]:
+    """The fewest flows that are so much of an asset together, the youngest of them first; none where there are no such."""
+    moved = [(flow.key, move.amount) for flow in youngest for move in flow.moves if move.asset == asset]
+    for count in range(1, TOGETHER_MAX + 1):
+        for few in combinations(moved if count == 1 else moved[:YOUNGEST], count):
+            if sum(part for _, part in few) == amount:
+                return {key for key, _ in few}
+    return set()
 
 
 class HasMoney(Protocol):

@@ -57,6 +57,12 @@ def mark_of(charges: Sequence[Charge], opened_ms: int) -> Decimal:
     return marks[-1] if marks else ZERO
 
 
+def marks_of(charges: Sequence[Charge], opened_ms: int) -> dict[str, Decimal]:
+    """Each account's own mark where they were settled apart before a period; none where they were netted (R13)."""
+    found = [c for c in charges if isinstance(c, PeriodSettled | PeriodsCorrected) and c.closes_ms <= opened_ms]
+    return dict(found[-1].marks) if found else {}
+
+
 def settled_periods(charges: Iterable[Charge]) -> list[PeriodSettled]:
     """The periods that were settled, in order."""
     return [charge for charge in charges if isinstance(charge, PeriodSettled)]
@@ -74,7 +80,7 @@ def schedule_at(charges: Iterable[Charge], opened_ms: int) -> Schedule:
     if not agreed:
         return Schedule()
     tiers = tuple(Tier(rate=rate, least=least, included=included) for rate, least, included in agreed[-1].tiers)
-    return Schedule(name=agreed[-1].name, tiers=tiers)
+    return Schedule(name=agreed[-1].name, tiers=tiers, netted=agreed[-1].netted)
 
 
 def open_offer(charges: Iterable[Charge]) -> GoodwillOffered | None:

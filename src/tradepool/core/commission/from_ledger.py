@@ -3,13 +3,13 @@
 Only what was bought here, or given, is a lot: other coins are the owner's own (R9). What leaves an account leaves out of
 his own coins first; what goes beyond them is ours and counts as sold: at the fill where he sold it (R10), at that minute's
 close where it was withdrawn (R11) or was a fee, at what the venue gave where it was swept (R14), and at the lower of the book
-and five closes where he took it over (R8). A fee in the coin that was bought lessens the lot, one in quote the proceeds or
+and five closes where he took it over (R8). What goes to another account of his is a lot there (R15). A fee in the coin that was bought lessens the lot, one in quote the proceeds or
 raises the cost; one in a third asset does so at its price in the minute of the fill (R12). Prices are those on record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -17,10 +17,12 @@ from tradepool.core.commission.capital import Flow, FlowKind
 from tradepool.core.commission.exact import ZERO, exact, share
 from tradepool.core.commission.lots import Lot, fee_value, sold, worth_by_hand, worth_taken_over, worth_withdrawn
 from tradepool.core.commission.mandate_money import MandateMoney
+from tradepool.core.commission.parcels import Parcels
 from tradepool.core.commission.prices import Priced, converted
 from tradepool.core.commission.recorded import Prices
 from tradepool.core.commission.settlement import Gain
 from tradepool.core.commission.transfers import Way, Ways
+from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 
 # What selling a lot would cost, where the venue's own rate is not in the books.
@@ -68,9 +70,12 @@ class Told:
 Worth = Callable[[str, Decimal], Priced]
 
 
-@exact
+# An account's entries, and what its mandates were given.
+Booked = tuple[Iterable[LedgerEntry], Sequence[Given]]
+
+
 def told_by(entries: Iterable[LedgerEntry], given: Sequence[Given], prices: Prices, ways: Ways, currency: str) -> Told:
-    """Read an account's entries and what its mandates were given, by the venue's times.
+    """Read one account alone.
 
     R14: what the venue gives (airdrop, staking, referral, rebate, interest, fork) is told at its value, and is no profit.
 
@@ -83,15 +88,25 @@ def told_by(entries: Iterable[LedgerEntry], given: Sequence[Given], prices: Pric
     >>> told.gains, told.flows, told.movements[0].value
     ([], [], Decimal('7'))
     """
-    reading = _Reading(prices, ways, currency)
-    moments: list[tuple[int, int, Given | LedgerEntry]] = [(each.time_ms, 0, each) for each in given]
-    moments += [(entry.time_ms, 1, entry) for entry in entries]
-    for _, _, each in sorted(moments, key=lambda moment: moment[:2]):
+    account = AccountId("")
+    return told_of({account: (entries, given)}, prices, ways, currency)[account]
+
+
+@exact
+def told_of(accounts: Mapping[AccountId, Booked], prices: Prices, ways: Ways, currency: str) -> dict[AccountId, Told]:
+    """Read a user's accounts, by the venue's times: a lot may go from one to another."""
+    parcels, moments = Parcels(), list[tuple[int, int, AccountId, Given | LedgerEntry]]()
+    readings = {account: _Reading(prices, ways, currency, parcels) for account in accounts}
+    for account, (entries, given) in accounts.items():
+        moments += [(each.time_ms, 0, account, each) for each in given]
+        moments += [(entry.time_ms, 1, account, entry) for entry in entries]
+    for _, _, account, each in sorted(moments, key=lambda moment: moment[:2]):
         if isinstance(each, Given):
-            reading.give(each)
+            readings[account].give(each)
         else:
-            reading.book(each)
-    return reading.told
+            readings[account].book(each)
+    parcels.put_back()
+    return {account: reading.told for account, reading in readings.items()}
 
 
 def symbol_of(market: str) -> tuple[str, str]:
@@ -108,9 +123,9 @@ class _Reading:
     """One account, entry by entry: `held` is what the venue holds of each coin, `ahead` what of a lot has left already
     when the platform hears that it is smaller."""
 
-    def __init__(self, prices: Prices, ways: Ways, currency: str) -> None:
+    def __init__(self, prices: Prices, ways: Ways, currency: str, parcels: Parcels) -> None:
         self.told, self.money = Told(), MandateMoney(currency)
-        self.prices, self.ways, self.currency = prices, ways, currency
+        self.prices, self.ways, self.currency, self.parcels = prices, ways, currency, parcels
         self.held: dict[str, Decimal] = {}
         self.ahead: dict[str, Decimal] = {}
 
@@ -127,6 +142,12 @@ class _Reading:
             rate = self.known(self.prices.given(quote, self.currency, time_ms), quote, time_ms)
             kind = FlowKind.TAKEN_BACK if kind is FlowKind.GIVEN and amount < 0 else kind
             self.told.flows.append(Flow(time_ms=time_ms, amount=amount * rate, kind=kind, note=note))
+
+    def in_kind(self, time_ms: int, amount: Decimal, quote: str, kind: FlowKind, note: str) -> None:
+        """Capital that came or left as coins."""
+        if quote == self.money.quote:
+            self.money.kind += amount
+        self.flow(time_ms, amount, quote, kind, note)
 
     def known(self, price: Priced, asset: str, time_ms: int) -> Decimal:
         """A price that must not be missing: without it too much could be charged."""
@@ -192,7 +213,7 @@ class _Reading:
         """R12: its price in that minute; a cost, and as much given by the user."""
         price = self.prices.close(fee.asset, quote, entry.time_ms)
         value = fee_value(fee.amount, self.known(price, fee.asset, entry.time_ms))
-        self.flow(entry.time_ms, value, quote, FlowKind.THIRD_ASSET_FEE, f"{fee.amount} {fee.asset}")
+        self.in_kind(entry.time_ms, value, quote, FlowKind.THIRD_ASSET_FEE, f"{fee.amount} {fee.asset}")
         return value
 
     def lot(self, market: str) -> Lot:
@@ -218,21 +239,27 @@ class _Reading:
             self.capital_leaves(entry, quote, paid)
             return
 
-        def worth(_: str, part: Decimal) -> Priced:
+        def worth(lot_quote: str, part: Decimal) -> Priced:
             closes = {t: self.prices.close(t.asset, quote, entry.time_ms) for t in fees if t.asset != base.asset}
             costs = sum((t.amount * self.known(close, t.asset, entry.time_ms) for t, close in closes.items()), ZERO)
-            return Priced(price=worth_by_hand(money.amount, costs, min(part, base.amount), base.amount))
+            brought = worth_by_hand(money.amount, costs, min(part, base.amount), base.amount)
+            # R21: sold for other money than the lot had cost.
+            rate = self.prices.rate(quote, lot_quote, entry.time_ms)
+            return replace(rate, price=converted(brought, rate.price))
 
         self.beyond(entry, base.asset, market, worth, "sold by hand")
 
     def adopted(self, entry: LedgerEntry, market: str) -> None:
-        """R16: a coin that is given counts at the median of the minutes around it, as cost and as capital."""
+        """R16: a coin that is given counts at the median of the minutes around it, as cost and as capital; not what of it is
+        a lot already, which came from another account (R15)."""
         (base,), quote = entry.transfers, symbol_of(market)[1]
+        lots = sum((lot.quantity for lot in self.told.lots.values() if lot.asset == base.asset), ZERO)
+        fresh = min(base.amount, max(ZERO, self.held.get(base.asset, ZERO) - lots))
         price = self.prices.given(base.asset, quote, entry.time_ms)
-        value = base.amount * self.known(price, base.asset, entry.time_ms)
+        value = fresh * self.known(price, base.asset, entry.time_ms)
         lot = self.lot(market)
-        self.told.lots[market] = replace(lot, quantity=lot.quantity + base.amount, cost=lot.cost + value)
-        self.flow(entry.time_ms, value, quote, FlowKind.GIVEN, f"{base.amount} {base.asset}")
+        self.told.lots[market] = replace(lot, quantity=lot.quantity + fresh, cost=lot.cost + value)
+        self.in_kind(entry.time_ms, value, quote, FlowKind.GIVEN, f"{fresh} {base.asset}")
 
     def released(self, entry: LedgerEntry, market: str) -> None:
         """R8: what the owner takes over. What had left before is only heard of now, and counts once."""
@@ -251,18 +278,43 @@ class _Reading:
         self.told.lots[market], earned = sold(self.lot(market), quantity, worth.price, ZERO)
         self.gain(time_ms, earned, quote, f"{market} {quantity} {why}")
         self.noted(worth, time_ms)
-        self.flow(time_ms, -worth.price, quote, FlowKind.WITHDRAWN_IN_KIND, f"{quantity} {base} {why}")
+        self.in_kind(time_ms, -worth.price, quote, FlowKind.WITHDRAWN_IN_KIND, f"{quantity} {base} {why}")
 
-    def beyond(self, entry: LedgerEntry, asset: str, first: str, worth: Worth, why: str) -> None:
-        """What has left beyond the owner's own coins, out of the lots of that coin: the market's it was sold on first."""
+    def send(self, entry: LedgerEntry, market: str, quantity: Decimal) -> None:
+        """R15: a part of a lot goes to another account of its owner's, with what it had cost."""
+        lot = self.lot(market)
+        self.told.lots[market] = left = lot.without(quantity)
+        parcel = Lot(asset=lot.asset, quantity=quantity, cost=lot.cost - left.cost)
+        self.carry(market, parcel.cost)
+        self.parcels.leave(entry.id, market, parcel, self.take)
+
+    def take(self, market: str, parcel: Lot) -> None:
+        """It has come here, or has not gone."""
+        lot = self.lot(market)
+        self.told.lots[market] = replace(lot, quantity=lot.quantity + parcel.quantity, cost=lot.cost + parcel.cost)
+        self.carry(market, -parcel.cost)
+
+    def carry(self, market: str, cost: Decimal) -> None:
+        if symbol_of(market)[1] == self.money.quote:
+            self.money.away += cost
+
+    def beyond(
+        self, entry: LedgerEntry, asset: str, first: str, worth: Worth, why: str, arrives: Decimal = ZERO
+    ) -> None:
+        """What has left beyond the owner's own coins, out of the lots of that coin: the market's it was sold on first. So much
+        of it `arrives` on another account of his, and is sold no more than that."""
         mine = sorted((m for m, lot in self.told.lots.items() if lot.asset == asset), key=lambda m: (m != first, m))
         short = sum((self.told.lots[m].quantity for m in mine), ZERO) - self.held.get(asset, ZERO)
         for market in mine:
             part = min(short, self.told.lots[market].quantity)
             if part > 0:
-                self.leave(entry, market, part, worth(symbol_of(market)[1], part), why)
+                goes_on = min(part, arrives)
+                if goes_on:
+                    self.send(entry, market, goes_on)
+                if gone := part - goes_on:
+                    self.leave(entry, market, gone, worth(symbol_of(market)[1], gone), why)
                 self.ahead[market] = self.ahead.get(market, ZERO) + part
-                short -= part
+                short, arrives = short - part, arrives - goes_on
 
     def closing(self, time_ms: int, asset: str) -> Worth:
         """R11: the close of that minute, no fee."""
@@ -284,15 +336,23 @@ class _Reading:
         for asset, amount in net.items():
             self.movement(entry, asset, amount)
         swept = entry.transfers[0].code is TransferCode.DUST and sum(amount < 0 for amount in net.values()) == 1
+        if entry.id in self.ways.departures:
+            self.parcels.arrive(self.ways.departures[entry.id], self.take)
         for asset, amount in net.items():
             if amount < 0:
                 worth = self.swept(entry, net, -amount) if swept else self.closing(entry.time_ms, asset)
-                self.beyond(entry, asset, "", worth, "swept as dust" if swept else "withdrawn")
+                why = "swept as dust" if swept else "withdrawn"
+                self.beyond(entry, asset, "", worth, why, self.arriving(entry, -amount))
                 self.capital_leaves(entry, asset, -amount)
             elif asset == self.money.quote and self.ways.of(entry) is Way.OWN:
                 self.money.returns(amount)
             elif asset == self.money.quote:
                 self.flow(entry.time_ms, self.money.comes(amount), asset, FlowKind.GIVEN)
+
+    def arriving(self, entry: LedgerEntry, amount: Decimal) -> Decimal:
+        """R15: how much of what leaves comes to another account of its owner's."""
+        stays = self.ways.of(entry) in (Way.OWN, Way.IN_TRANSIT)
+        return max(ZERO, amount - self.ways.fees.get(entry.id, ZERO)) if stays else ZERO
 
     def movement(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
         """Write it down at its value on receipt."""
@@ -319,6 +379,5 @@ class _Reading:
             return
         lots = sum((lot.cost for market, lot in self.told.lots.items() if symbol_of(market)[1] == asset), ZERO)
         stays = self.ways.of(entry) in (Way.OWN, Way.IN_TRANSIT)
-        own = amount - self.ways.fees.get(entry.id, ZERO) if stays else ZERO
-        capital = money.leaves(amount, self.held.get(asset, ZERO), lots, own)
+        capital = money.leaves(amount, self.held.get(asset, ZERO), lots, self.arriving(entry, amount))
         self.flow(entry.time_ms, -capital, asset, FlowKind.NETWORK_FEE if stays else FlowKind.TAKEN_BACK)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from tradepool.core.commission.exact import share
 from tradepool.core.commission.prices import Priced, loser_price, median_close
 from tradepool.domain.ids import MarketId
 
@@ -57,6 +58,21 @@ class Prices:
             return loser_price(None, 0)
         self.used[key] = row
         return loser_price(row.close, row.age_s)
+
+    def rate(self, asset: str, quote: str, time_ms: int) -> Priced:
+        """The close of a minute, by the market the other way round where this one had none: floored to eight places.
+
+        >>> rows = {(MarketId("binance:USDC/USDT"), 0): Recorded(Decimal("0.9990"))}
+        >>> rows[MarketId("binance:USDT/USDC"), 0] = Recorded(None)
+        >>> prices = Prices("binance", rows, 10**9)
+        >>> prices.rate("USDC", "USDT", 7).price, prices.rate("USDT", "USDC", 7).price
+        (Decimal('0.9990'), Decimal('1.00100100'))
+        """
+        found = self.close(asset, quote, time_ms)
+        if found.price:
+            return found
+        back = self.close(quote, asset, time_ms)
+        return replace(back, price=share(Decimal(1), Decimal(1), back.price)) if back.price else found
 
     def given(self, asset: str, quote: str, time_ms: int) -> Priced:
         """R16: the median of the eleven closes around a moment.

@@ -40,7 +40,7 @@ class Schedule:
 
     `tier_window_ms` is how far around a period's opening the lowest capital is looked for (R4; 0: at the opening alone).
     `charges_open_winners` values open lots above their cost too (R6; off: they are charged when they are closed).
-    `netted` settles all exchanges of a user together (R13; off: each account by itself).
+    `netted` lets a loss on one account lower the profit of another (R13; off: each has its own mark, `netting.apart`).
     """
 
     name: str = "standard"

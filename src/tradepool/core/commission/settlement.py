@@ -29,23 +29,26 @@ class NothingToCredit(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """What one exit earned (below zero: lost), all fees inside, in the schedule's currency, frozen at its exit."""
+    """What one exit earned (below zero: lost), all fees inside, in the schedule's currency, frozen at its exit; on which
+    account, where they are settled apart."""
 
     time_ms: int
     amount: Decimal
     what: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLot:
     """A lot that is open at the settlement: its price there, the share that selling it would cost, and the close of its
-    quote asset in the schedule's currency (R21)."""
+    quote asset in the schedule's currency (R21); `account` as of a gain."""
 
     lot: Lot
     price: Priced
     taker_rate: Decimal = ZERO
     market: str = ""
     rate: Decimal = Decimal(1)
+    account: str = ""
 
     @exact
     def unrealised(self) -> Decimal:

@@ -13,6 +13,7 @@ from tradepool.core.commission.capital import Flow, FlowKind, Period, TierCapita
 from tradepool.core.commission.exact import UNIT, ZERO, exact, floored
 from tradepool.core.commission.from_ledger import Movement
 from tradepool.core.commission.lots import Lot
+from tradepool.core.commission.netting import Apart, apart, closing_marks, highest
 from tradepool.core.commission.prices import Priced
 from tradepool.core.commission.recorded import Minute, Recorded
 from tradepool.core.commission.schedule import Schedule, Tier
@@ -40,7 +41,8 @@ class Facts:
     """What a settlement follows from; `gains` and `flows` are all since joining, `movements` those of the period, in order.
 
     `books` is how far each account's books went when it was counted, at `counted_ms`, and `prices` what was on record and
-    counted; `stale`: a price of the period was old or missing.
+    counted; `stale`: a price of the period was old or missing. `marks`: each account's own, where the schedule does not net
+    them (R13); then gains and lots say whose they are.
     """
 
     user: str
@@ -56,15 +58,22 @@ class Facts:
     counted_ms: int = 0
     prices: Mapping[Minute, Recorded] = field(default_factory=dict)
     stale: bool = False
+    marks: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A settled period with the capital that made its tier."""
+    """A settled period with the capital that made its tier, and its accounts where they are settled apart."""
 
     settled: Settled
     tier: TierCapital
     provisional: bool
+    accounts: Mapping[str, Apart]
+
+    @property
+    def marks(self) -> dict[str, Decimal]:
+        """Each account's own mark for the next period."""
+        return closing_marks(self.accounts, self.settled)
 
 
 def outcome_of(facts: Facts) -> Outcome:
@@ -72,13 +81,15 @@ def outcome_of(facts: Facts) -> Outcome:
     in_time = [gain for gain in facts.gains if gain.time_ms < facts.period.closes_ms]
     flows = [flow for flow in facts.flows if flow.time_ms < facts.period.closes_ms]
     tier = tier_capital(flows, facts.period, facts.schedule)
-    pnl = pnl_of(in_time, facts.open_lots, facts.schedule)
+    accounts = {} if facts.schedule.netted else apart(in_time, facts.open_lots, facts.marks, facts.schedule)
+    pnl = highest(accounts) if accounts else pnl_of(in_time, facts.open_lots, facts.schedule)
     rate = facts.schedule.tier(tier.amount).rate
     losers = [each for each in facts.open_lots if each.unrealised() < 0]
     return Outcome(
         settled=settle(pnl, facts.mark, rate, facts.schedule),
         tier=tier,
         provisional=facts.stale or any(each.price.provisional for each in losers),
+        accounts=accounts,
     )
 
 
@@ -148,7 +159,7 @@ def _body(facts: Facts) -> dict[str, object]:
         },
         "opening_mark": str(facts.mark),
         "flows": [[f.time_ms, str(f.amount), f.kind.value, f.note] for f in facts.flows],
-        "trades": [[g.time_ms, str(g.amount), g.what] for g in facts.gains],
+        "trades": [[g.time_ms, str(g.amount), g.what, *_account(g)] for g in facts.gains],
         "fees": {asset: str(amount) for asset, amount in sorted(facts.fees.items())},
         "open_lots": [_lot(each) for each in facts.open_lots],
         "movements": [_movement(each) for each in facts.movements],
@@ -164,7 +175,17 @@ def _body(facts: Facts) -> dict[str, object]:
         "closing_mark": str(settled.mark_after),
         "provisional": outcome.provisional,
         "rules": list(RULES),
+        **({} if schedule.netted else {"accounts": _accounts(outcome)}),
     }
+
+
+def _accounts(outcome: Outcome) -> list[list[str]]:
+    """R13: each account's opening mark, profit and closing mark."""
+    return [[name, str(each.mark), str(each.pnl), str(outcome.marks[name])] for name, each in outcome.accounts.items()]
+
+
+def _account(each: Gain | OpenLot) -> list[str]:
+    return [each.account] if each.account else []
 
 
 @exact
@@ -180,6 +201,7 @@ def _lot(each: OpenLot) -> dict[str, object]:
         "taker_rate": str(each.taker_rate),
         "rate": str(each.rate),
         "counted": str(floored(min(ZERO, each.unrealised()), UNIT)),
+        **({"account": each.account} if each.account else {}),
     }
 
 
@@ -203,7 +225,9 @@ def _facts(said: Any) -> Facts:
             Flow(time_ms=time_ms, amount=Decimal(amount), kind=FlowKind(kind), note=note)
             for time_ms, amount, kind, note in said["flows"]
         ],
-        gains=[Gain(time_ms=time_ms, amount=Decimal(amount), what=what) for time_ms, amount, what in said["trades"]],
+        gains=[
+            Gain(time_ms=at, amount=Decimal(n), what=what, account="".join(a)) for at, n, what, *a in said["trades"]
+        ],
         open_lots=[
             OpenLot(
                 lot=Lot(asset=each["asset"], quantity=Decimal(each["quantity"]), cost=Decimal(each["cost"])),
@@ -211,6 +235,7 @@ def _facts(said: Any) -> Facts:
                 taker_rate=Decimal(each["taker_rate"]),
                 market=each["market"],
                 rate=Decimal(each["rate"]),
+                account=each.get("account", ""),
             )
             for each in said["open_lots"]
         ],
@@ -226,6 +251,7 @@ def _facts(said: Any) -> Facts:
             for market, at, close, age_s in said["prices"]
         },
         stale=said["stale"],
+        marks={name: Decimal(mark) for name, mark, *_ in said.get("accounts", ())},
     )
 
 

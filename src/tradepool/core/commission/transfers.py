@@ -90,10 +90,12 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """By ledger entry, what was one end of an own transfer; and what each of these lost on its way."""
+    """By ledger entry, what was one end of an own transfer; what each of these lost on its way; and which entry each
+    arrival had left with."""
 
     ways: Mapping[str, Way] = field(default_factory=dict)
     fees: Mapping[str, Decimal] = field(default_factory=dict)
+    departures: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, entry: LedgerEntry) -> Way:
         """Of one entry."""
@@ -119,4 +121,5 @@ class Ways:
         ways |= {end.entry: Way.IN_TRANSIT for end in found.in_transit} | {end.entry: Way.GONE for end in found.gone}
         # R15: what a pair lost on its way is an outflow, not a loss.
         lost = {left.entry: left.quantity - came.quantity for left, came in found.pairs}
-        return cls(ways, {end.entry: end.fee for end in found.in_transit} | lost)
+        departures = {came.entry: left.entry for left, came in found.pairs}
+        return cls(ways, {end.entry: end.fee for end in found.in_transit} | lost, departures)

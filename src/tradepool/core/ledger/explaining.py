@@ -104,9 +104,17 @@ def is_jump(
 ) -> bool:
     """Whether any one asset moved by more than this share of all that the books hold, as far as prices are known.
 
-    >>> held, prices = {"USDT": Decimal(100)}, {"USDT": Decimal(1)}
+    An asset without a price is a jump where more than this share of itself has left. What came of it is none: nobody
+    trades with it, and anybody can send some.
+
+    >>> held, prices = {"USDT": Decimal(100), "ODD": Decimal(100)}, {"USDT": Decimal(1)}
     >>> [is_jump({"USDT": Decimal(n)}, held, prices, Decimal("0.2")) for n in (-21, 20, 21)]
     [True, False, True]
+    >>> [is_jump({"ODD": Decimal(n)}, held, prices, Decimal("0.2")) for n in (-21, -20, 900)]
+    [True, False, False]
     """
     limit = share * worth(held, prices)
-    return any(abs(worth({asset: amount}, prices)) > limit for asset, amount in moved.items() if asset in prices)
+    return any(
+        abs(amount * prices[asset]) > limit if asset in prices else -amount > share * held.get(asset, NONE)
+        for asset, amount in moved.items()
+    )

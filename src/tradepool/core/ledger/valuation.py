@@ -14,11 +14,12 @@ from tradepool.domain.ledger import LedgerCode
 @dataclass(frozen=True, slots=True)
 class Valuation:
     """Worth of each asset that the venue holds, in `currency`; `unpriced` are those without a price, and then there is no
-    `total`."""
+    `total`. `closed_ms`: when each price was made."""
 
     currency: str
     worth: Mapping[str, Decimal]
     unpriced: tuple[str, ...]
+    closed_ms: Mapping[str, int]
 
     @property
     def total(self) -> Decimal | None:
@@ -31,16 +32,17 @@ def held_assets(totals: Totals) -> list[str]:
     return sorted(asset for (code, asset), amount in totals.items() if code is LedgerCode.VENUE and amount)
 
 
-def valued(totals: Totals, prices: Mapping[str, Decimal], currency: str) -> Valuation:
-    """Value what the venue holds; `prices` are of one of each asset, in the currency.
+def valued(totals: Totals, closes: Mapping[str, tuple[int, Decimal]], currency: str) -> Valuation:
+    """Value what the venue holds; `closes` are of one of each asset, in the currency: when, and at what.
 
     >>> held = {(LedgerCode.VENUE, "BTC"): Decimal("0.5"), (LedgerCode.VENUE, "USDT"): Decimal(9)}
-    >>> valued(held, {"BTC": Decimal(60_000)}, "USDT").total
+    >>> valued(held, {"BTC": (0, Decimal(60_000))}, "USDT").total
     Decimal('30009.0')
     >>> valued(held, {}, "USDT").unpriced, valued(held, {}, "USDT").total
     (('BTC',), None)
     """
-    known = {**prices, currency: Decimal(1)}
+    known = {asset: close for asset, (_, close) in closes.items()} | {currency: Decimal(1)}
     assets = held_assets(totals)
     worth = {asset: EXACT.multiply(totals[LedgerCode.VENUE, asset], known[asset]) for asset in assets if asset in known}
-    return Valuation(currency, worth, tuple(asset for asset in assets if asset not in known))
+    closed_ms = {asset: closes[asset][0] for asset in assets if asset in closes}
+    return Valuation(currency, worth, tuple(asset for asset in assets if asset not in known), closed_ms)

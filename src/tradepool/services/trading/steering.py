@@ -13,7 +13,7 @@ from tradepool.core.account.by_hand import last_ticks, why_not_close
 from tradepool.core.account.slot import Slot
 from tradepool.domain.by_hand import ByHand, CloseAsked, PositionAdopted, PositionReleased
 from tradepool.domain.command import Cancel
-from tradepool.domain.denial import sentence_of
+from tradepool.domain.denial import Denial, sentence_of
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import OrderType, Side
@@ -67,6 +67,9 @@ class Steering:
         CannotDo, NotYetDone, VenueError.
         """
         slot = self._slot(market)
+        if why := self._actor.account.flows.quarantine:
+            # Whose the coins are that lie there is what nobody can say.
+            raise CannotDo(why=f"{sentence_of(Denial.QUARANTINED)} ({why})")
         if slot.held or slot.busy:
             raise CannotDo(why="a position is held there, or on its way; close or release it first")
         if slot.mark <= 0:
