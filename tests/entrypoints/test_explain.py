@@ -29,11 +29,13 @@ from tradepool.adapters.candle_store.store import FileStore
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.core.backtest.differences import Cause
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.event import StreamRestored
 from tradepool.domain.flow import FlowCause, FlowSeen, Move
+from tradepool.domain.limit import Override
 from tradepool.entrypoints import promotion
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.explain import _outages, explain, unexplained
@@ -247,3 +249,34 @@ def test_two_markets_with_one_cash_are_explained_on_every_rung(climb: Climb) -> 
     dispose(connection)
     assert traded == {"binance:BTC/USDT", "binance:ETH/USDT"}
     assert refused["insufficient_cash"]
+
+
+def test_the_backtest_beside_it_has_the_capital_and_the_limits_it_had_then(climb: Climb) -> None:
+    """Half the capital is taken out between two lives, and a person sets another limit: what each was sized by is no
+    difference."""
+    climb.stood(Mode.LIVE, 1)
+    climb.live(LIFE)
+    changed_ms, file = climb.clock.now_ms(), climb.deployed.file
+    before = climb.deployed.seats[0].mandate.capital
+    file.write_text(re.sub(r"(?m)^capital = .*", f"capital = {before / 2}", file.read_text()))
+    climb.deployed = deployed_from(file)
+    connection = open_store(climb.deployed.database)
+    key = f"mandate.{NAME}.order_notional_max"
+    DatabaseRisk(connection).override(Override(key=key, value=Decimal(400), since_ms=0, by="eva", reason="less"), None)
+    dispose(connection)
+    climb.live(2 * LIFE)
+    with climb.beside():
+        (told,) = explain(climb.deployed, "ann", DAY).mandates
+    connection = open_store(climb.deployed.database)
+    trades = DatabaseBooks(connection).trades(climb.deployed.seats[0].account_id)
+    dispose(connection)
+    sizes: tuple[list[Decimal], list[Decimal]] = ([], [])
+    for trade in trades:
+        sizes[trade.entry_time_ms > changed_ms].append(trade.quantity * trade.entry_price)
+    assert max(sizes[1]) < 401 < min(sizes[0])
+    assert {row.cause for row in told.differences} <= {Cause.SLIPPAGE, Cause.ROUNDING, Cause.FOLLOWS, Cause.OUTAGE}
+    assert told.entries == told.expected == len(trades)
+    for row in told.differences:
+        # What slippage has cost by then is all that a size may lack.
+        if row.what == "quantity":
+            assert abs(Decimal(row.expected) / Decimal(row.happened) - 1) < Decimal("0.05"), row

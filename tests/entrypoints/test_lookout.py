@@ -28,10 +28,11 @@ from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
-from tradepool.entrypoints.safety import ANSWER_MS, safety_of
+from tradepool.entrypoints.safety import safety_of
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Holdings
+from tradepool.services.alarms import ANSWER_MS, LOOK_S, AlarmBook
 from tradepool.services.alarms import Kind as Wrong
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
@@ -124,6 +125,38 @@ def test_an_entry_is_followed_until_its_stop_rests_and_its_fill_is_the_venues_to
     house.word.usdt += 7
     house.passes(COMPARE_MS)
     assert house.wrong() == []
+    dispose(house.connection)
+
+
+def test_an_unknown_order_is_said_after_a_minute_and_a_bare_position_after_ten_seconds(tmp_path: Path) -> None:
+    """Counted from when each began, in looks."""
+    house, book = House(tmp_path, 1), AlarmBook()
+    [actor] = house.actors
+
+    def said_after(limit_s: int) -> tuple[Wrong, float]:
+        begun_ms = house.clock.now_ms()
+        while house.clock.now_ms() < begun_ms + 1_000 * limit_s:
+            for said in book.hear(house.lookout.look(), house.clock.now_ms()):
+                if said.word == "ALARM":
+                    return said.trouble.kind, (house.clock.now_ms() - begun_ms) / 1_000
+            house.passes(int(LOOK_S * 1_000))
+        raise AssertionError("it is never said")
+
+    actor.handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    kind, after_s = said_after(120)
+    assert kind is Wrong.UNKNOWN_ORDER
+    assert 60 <= after_s <= 60 + LOOK_S
+    [bought] = actor.account.unanswered()
+    paid = fill(
+        account=actor.account.account.id,
+        client_order_id=bought.client_order_id,
+        price=Decimal(100),
+        quantity=bought.quantity,
+        fee=Decimal(0),
+        time_ms=house.clock.now_ms(),
+    )
+    actor.handle(OrderFilled(fill=paid))
+    assert said_after(30) == (Wrong.UNPROTECTED, 10)
     dispose(house.connection)
 
 

@@ -116,6 +116,7 @@ class Platform:
         self.desk.in_turn, self.desk.on_up = w.in_turn, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
+        self._closing.append(self._hang_up)
         self._closing.append(self._supervisor.stop)
         seats = [seat for seat in self._by_exposure() if self._expect(seat, listed)]
         for account, error in w.refused.items():
@@ -309,6 +310,11 @@ class Platform:
         """Save where the market steps stand and disconnect; protections stay at the venue."""
         self.market_data.save()
         await self.close()
+
+    async def _hang_up(self) -> None:
+        """Leave the connections that accounts share, before each of them would."""
+        if self.session.shared_streams is not None:
+            await self.session.shared_streams.end()
 
     async def _close_gateways(self) -> None:
         await asyncio.gather(*(gateway.close() for gateway in self._gateways))

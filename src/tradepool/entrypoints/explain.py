@@ -1,7 +1,8 @@
 """`explain`: a past day of a user beside the backtest of the same candles, every difference with its cause.
 
 The backtest begins where the account was taken over, so that sizes and positions are comparable; the day is what is shown
-of it. Markets of one mandate share its cash there as they do live. The candles are the venue's own.
+of it. Markets of one mandate share its cash there as they do live, under the capital and the limits that the journal has
+for each time. The candles are the venue's own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.account.account import Account as LiveAccount
 from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, Span, compare
-from tradepool.core.backtest.mandate_run import run_mandate
+from tradepool.core.backtest.mandate_run import Change, run_mandate
 from tradepool.core.backtest.result import MandateResult
 from tradepool.core.backtest.run import Setting
 from tradepool.core.market.market_step import MarketStep
@@ -25,9 +26,18 @@ from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.event import AccountOpened, Event, InstanceBegan, StreamLost, StreamRestored
+from tradepool.domain.event import (
+    AccountOpened,
+    EntriesResumed,
+    Event,
+    InstanceBegan,
+    MandateChanged,
+    StreamLost,
+    StreamRestored,
+)
 from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import MarketId
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -58,11 +68,13 @@ class KeyNotNeeded(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the books say of an account; when it was taken over, and when trading began after that."""
+    """What the books say of an account; when it was taken over, when trading began after that, and under which terms it
+    traded since: those of the first from the beginning."""
 
     account: Account
     opened_ms: int
     began_ms: int
+    terms: Sequence[Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +180,24 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
             adopted=[(event.market, event.time_ms) for event in events if isinstance(event, PositionAdopted)],
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
-        return Told(account, opened, began)
+        return Told(account, opened, began, _terms(events, opened) or [Change(opened, _setting(seat.mandate))])
+
+
+def _terms(events: Sequence[Event], opened_ms: int) -> list[Change]:
+    """Each mandate from its time on, the one it was opened under first; and when a person let it trade on after losses."""
+    found = list[Change]()
+    for event in events:
+        if isinstance(event, MandateChanged):
+            if event.time_ms <= opened_ms:
+                found.clear()
+            found.append(Change(event.time_ms, _setting(event.mandate)))
+        elif isinstance(event, EntriesResumed) and event.limits and found:
+            found.append(Change(event.time_ms, found[-1].setting, resumed=True))
+    return found
+
+
+def _setting(mandate: Mandate) -> Setting:
+    return Setting(mandate.capital, mandate.weight, mandate.limits, 0)
 
 
 def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:
@@ -232,7 +261,7 @@ async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Tol
             # What closes while others are asked for has no beside yet.
             candles[name] = [candle for candle in past if candle.close_time_ms <= now_ms]
     others = {markets[name].symbol: bars_of(candles[name], timeframe_ms) for name in beside}
-    setting = Setting(seat.mandate.capital, seat.mandate.weight, seat.mandate.limits, 0)
+    first, *changes = told.terms
     results = dict[int, MandateResult]()
     # A step began so many bars before it was started, which was after the takeover: a bar may have ended in between.
     begun = dict[tuple[int, ...], int]()
@@ -242,7 +271,7 @@ async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Tol
         each = [(markets[name], candles[name][n:]) for name, n in zip(seat.mandate.markets, begins, strict=True)]
         traded = [(market, bars_of(past, timeframe_ms)) for market, past in each if past]
         if traded:
-            results[at_ms] = run_mandate(seat.strategy, traded, setting, others=others)
+            results[at_ms] = run_mandate(seat.strategy, traded, first.setting, others=others, changes=changes)
     return Replayed(results, hands.journaled(seat))
 
 

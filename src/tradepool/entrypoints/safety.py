@@ -18,9 +18,8 @@ from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.deployment import Seated
 from tradepool.presentation.formats import iso, plain
 from tradepool.presentation.status_page import AccountSafety, HaltRow, SuspensionRow
+from tradepool.services.alarms import ANSWER_MS
 
-# An order is unknown when it was not answered for so long.
-ANSWER_MS = 10_000
 # Data is old when two candles and this long have passed.
 GRACE_S = 10.0
 

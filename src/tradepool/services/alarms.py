@@ -20,6 +20,8 @@ from tradepool.runtime.supervise import Supervisor, outcome_of
 from tradepool.services.backoff import TRIES, Backoff
 
 LOOK_S = 2.0
+# An order that was not answered for so long is looked at as unknown; it is said when it has been for a minute.
+ANSWER_MS = 10_000
 # The first repetition; each further one after twice the time.
 REPEAT_MS, REPEAT_MAX_MS = 15 * 60_000, 8 * 3_600_000
 LINES_MAX, WAITING_MAX = 40, 50
@@ -58,7 +60,7 @@ class Rule:
 
 RULES: Mapping[Kind, Rule] = {
     Kind.UNPROTECTED: Rule(after_ms=10_000),
-    Kind.UNKNOWN_ORDER: Rule(after_ms=60_000),
+    Kind.UNKNOWN_ORDER: Rule(after_ms=60_000 - ANSWER_MS),
     Kind.DIFFERENCE: Rule(after_ms=60_000),
     # What matters of it is a difference, which is unsafe by itself.
     Kind.BALANCE: Rule(after_ms=300_000, unsafe=False),

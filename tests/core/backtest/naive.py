@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tests.core.backtest.naive_limits import Purse
+from tradepool.core.backtest.mandate_run import Change
 from tradepool.core.backtest.run import Setting
 from tradepool.domain.market import Market
 
@@ -172,7 +173,7 @@ class Naive:
         paid = p.entry_fee if self.market.kind != "spot" else D(0)
         pnl = p.side * (got - p.quantity * p.price) - fees - paid
         self.trades.append((p.side, p.time, p.price, p.quantity, p.entry_fee, t, fees, pnl, reason))
-        self.purse.closed.append((t, self.market.symbol, pnl))
+        self.purse.closed.append((t, pnl))
 
     def targets(self, reached: Decimal, t: int) -> None:
         while (p := self.held) and p.targets and p.side * reached >= p.side * p.targets[0][0]:
@@ -269,10 +270,14 @@ class Naive:
         return level if self.sellable(p) * level >= self.market.smallest_sell else D(0)
 
 
-def run_together(markets: Sequence[tuple[Naive, Sequence[Bar]]], timeframe: int) -> Decimal:
+def run_together(
+    markets: Sequence[tuple[Naive, Sequence[Bar]]], timeframe: int, changes: Sequence[Change] = ()
+) -> Decimal:
     """All markets of one purse, one T after another, in the mandate's order; the equity at their very last closes."""
-    purse, at = markets[0][0].purse, [0] * len(markets)
+    purse, at, ahead = markets[0][0].purse, [0] * len(markets), list(changes)
     for t in sorted({bar.end for _, bars in markets for bar in bars}):
+        while ahead and ahead[0].time_ms <= t:
+            change_to([naive for naive, _ in markets], purse, ahead.pop(0))
         acting: list[tuple[Naive, Bar, Bar]] = []
         for number, (naive, bars) in enumerate(markets):
             if at[number] < len(bars) and (bar := bars[at[number]]).end == t:
@@ -283,8 +288,8 @@ def run_together(markets: Sequence[tuple[Naive, Sequence[Bar]]], timeframe: int)
                 if at[number] < len(bars):
                     naive.mark = bar.close * naive.market.price_tick
                     acting.append((naive, bar, bars[at[number]]))
-        # Trades of one bar are heard of by time, then by symbol.
-        purse.hear(sorted(purse.closed, key=lambda each: each[:2]))
+        # Trades of one bar are heard of by time.
+        purse.hear(sorted(purse.closed, key=lambda each: each[0]))
         if acting:
             act_on(
                 [naive for naive, _ in markets],
@@ -294,6 +299,16 @@ def run_together(markets: Sequence[tuple[Naive, Sequence[Bar]]], timeframe: int)
                 t,
             )
     return purse.cash + sum(naive.worth(bars[-1].close * naive.market.price_tick) for naive, bars in markets)
+
+
+def change_to(all_: Sequence[Naive], purse: Purse, change: Change) -> None:
+    """Another mandate from here on."""
+    purse.give(change.setting.cash - all_[0].setting.cash)
+    purse.limits = change.setting.limits
+    for naive in all_:
+        naive.setting = change.setting
+    if change.resumed:
+        purse.resume(purse.cash + sum(naive.worth(naive.mark) for naive in all_))
 
 
 def act_on(

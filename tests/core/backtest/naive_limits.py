@@ -20,7 +20,8 @@ THURSDAY_MS = 3 * DAY_MS
 class Purse:
     """The cash that all markets of a mandate share, and what its limits remember.
 
-    `closed` are trades that no limit has heard of yet: when, in which market, and what they brought.
+    `closed` are trades that no limit has heard of yet: when, and what they brought. `moment` is when the
+    last one closed that was heard of, and the streak and the cool-down before that; `lost_then` who lost then.
     """
 
     cash: Decimal
@@ -31,7 +32,9 @@ class Purse:
     highest: Decimal = Decimal(0)
     losses: int = 0
     cool_until: int = 0
-    closed: list[tuple[int, str, Decimal]] = field(default_factory=list)
+    closed: list[tuple[int, Decimal]] = field(default_factory=list)
+    moment: tuple[int, int, int] = (0, 0, 0)
+    lost_then: list[bool] = field(default_factory=list)
 
     def share(self, of: Decimal, share: Decimal) -> Decimal:
         """A share of what is there, in whole units."""
@@ -42,15 +45,35 @@ class Purse:
             self.day = t // DAY_MS, equity
         if (t + THURSDAY_MS) // (7 * DAY_MS) != self.week[0]:
             self.week = (t + THURSDAY_MS) // (7 * DAY_MS), equity
-        self.highest = max(self.highest, equity)
+        if self.limits.drawdown_max:
+            self.highest = max(self.highest, equity)
 
-    def hear(self, closed: Sequence[tuple[int, str, Decimal]]) -> None:
-        """Trades that closed, in the order of time."""
-        for t, _, pnl in closed:
-            self.losses = self.losses + 1 if pnl < 0 else 0
-            if self.limits.loss_streak_max and self.losses >= self.limits.loss_streak_max:
+    def give(self, amount: Decimal) -> None:
+        """Capital is put in, or taken out: no gain, and no loss."""
+        self.cash += amount
+        (day, a), (week, b) = self.day, self.week
+        self.day, self.week = (day, a and a + amount), (week, b and b + amount)
+        self.highest += self.highest and amount
+
+    def resume(self, equity: Decimal) -> None:
+        """Losses are measured from here."""
+        (day, a), (week, b) = self.day, self.week
+        self.day, self.week = (day, min(a, equity)), (week, min(b, equity))
+        self.highest, self.losses, self.cool_until = min(self.highest, equity), 0, 0
+        self.moment, self.lost_then = (self.moment[0], 0, 0), []
+
+    def hear(self, closed: Sequence[tuple[int, Decimal]]) -> None:
+        """Trades that closed, in the order of time; of those of one time the gains count first."""
+        self.closed, most = [], self.limits.loss_streak_max
+        for t, pnl in closed if most else ():
+            if t != self.moment[0]:
+                self.moment, self.lost_then = (t, self.losses, self.cool_until), []
+            self.lost_then.append(pnl < 0)
+            _, before, cool_until = self.moment
+            self.losses = sum(self.lost_then) + (before if all(self.lost_then) else 0)
+            self.cool_until = cool_until
+            if most and self.losses >= most:
                 self.losses, self.cool_until = 0, t // 60_000 * 60_000 + self.limits.cool_down_minutes * 60_000
-        self.closed = []
 
     def refuses(self, equity: Decimal, others: Sequence[Decimal], t: int) -> str:
         """The limit that lets nothing be entered now."""

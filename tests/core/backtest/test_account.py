@@ -17,6 +17,7 @@ from tests.core.backtest.test_runners import TIMEFRAME_MS, market_of, markets, n
 from tests.core.graph.samples import examples
 from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest.loop import ticks_of
+from tradepool.core.backtest.mandate_run import Change
 from tradepool.core.backtest.result import BacktestResult, MarketResult
 from tradepool.core.backtest.run import Setting, market_for, run
 from tradepool.core.graph.expr import Boolean, close, constant, crosses_above, crosses_below
@@ -90,13 +91,13 @@ def naive_bars(strategy: Strategy, market: Market, bars: Bars) -> list[Bar]:
 
 
 def naive_runs(
-    strategy: Strategy, traded: Sequence[tuple[Market, Bars]], setting: Setting
+    strategy: Strategy, traded: Sequence[tuple[Market, Bars]], setting: Setting, changes: Sequence[Change] = ()
 ) -> tuple[list[Naive], Decimal]:
     """The same run by the account in Decimal, and its equity at the end."""
     purse = Purse(setting.cash, setting.limits, traded[0][0].quote_unit)
     naives = [Naive(market_for(strategy, market), setting, purse) for market, _ in traded]
     bars = [naive_bars(strategy, naive.market, each) for naive, (_, each) in zip(naives, traded, strict=True)]
-    return naives, run_together(list(zip(naives, bars, strict=True)), TIMEFRAME_MS)
+    return naives, run_together(list(zip(naives, bars, strict=True)), TIMEFRAME_MS, changes)
 
 
 def naive_run(strategy: Strategy, market: Market, bars: Bars, setting: Setting) -> tuple[Naive, Decimal]:

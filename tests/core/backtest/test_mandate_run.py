@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.core.backtest.test_account import DOWN, UP, levels, naive_runs, strategies, trades_of
 from tests.core.backtest.test_runners import TIMEFRAME_MS, market_of, markets, settings_of_runs, wild_bars
 from tests.core.graph.samples import examples
-from tradepool.core.backtest.mandate_run import NotOneMandate, run_mandate
+from tradepool.core.backtest.mandate_run import Change, NotOneMandate, run_mandate
 from tradepool.core.backtest.result import MandateResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.graph.expr import close, constant
@@ -92,6 +92,33 @@ def test_one_market_is_a_mandate_of_one(
     assert result.equity_times.tolist() == (bars.open_time + TIMEFRAME_MS).tolist()
 
 
+changed = st.builds(Change, st.integers(0, 500 * TIMEFRAME_MS), settings_of_runs, st.booleans())
+
+
+@given(
+    strategies,
+    st.lists(markets, min_size=1, max_size=3),
+    settings_of_runs,
+    st.lists(changed, min_size=1, max_size=3),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([7, 16_384]),
+)
+@examples(60)
+def test_a_mandate_that_changes_on_the_way_is_run_under_each_of_its_terms(
+    strategy: Strategy, drawn: list[Market], setting: Setting, drawn_changes: list[Change], seed: int, block_bars: int
+) -> None:
+    """Capital given and taken, other limits, another share of it, and losses forgiven: to the unit."""
+    changes = sorted(drawn_changes, key=lambda change: change.time_ms)
+    named = [replace(market, base=base) for market, base in zip(drawn, SYMBOLS, strict=False)]
+    traded = [(market, bars_with_holes(seed + at, market, 0.01)) for at, market in enumerate(named)]
+    result = run_mandate(strategy, traded, setting, changes=changes, record_equity=True, block_bars=block_bars)
+    naives, equity = naive_runs(strategy, traded, setting, changes)
+    for naive, of in zip(naives, result.markets, strict=True):
+        assert trades_of(of) == naive.trades
+        assert sorted((refusal.time_ms, refusal.reason) for refusal in of.refusals) == sorted(naive.refusals)
+    assert result.final_equity == equity
+
+
 def flat_bars(*closes: float) -> Bars:
     """Bars that stand still at a price each, one after the other, from the second day on."""
     prices = np.array(closes)
@@ -142,6 +169,26 @@ def test_sizes_follow_the_equity_of_the_whole_mandate_and_so_does_its_daily_loss
     assert beside.quantity < bought.quantity
 
 
+def test_a_change_on_the_way_is_heard_as_a_live_account_hears_it() -> None:
+    """4 % are lost in the first trade; whether that keeps the second one away depends on what was changed before it."""
+    traded = [(PLAIN, flat_bars(99, 101, 101, 90, 90, 101, 101, 101))]
+    free, strict = CASH, replace(CASH, limits=Limits(daily_loss_max=Decimal("0.02")))
+    at_ms = (288 + 4) * TIMEFRAME_MS + 1
+
+    def refused(setting: Setting, *changes: Change) -> list[str]:
+        return [refusal.reason for refusal in run_mandate(RISES, traded, setting, changes=changes).refusals]
+
+    assert (refused(free), refused(strict)) == ([], ["daily_loss"])
+    assert refused(free, Change(at_ms, strict)) == ["daily_loss"]
+    assert refused(strict, Change(at_ms, free)) == []
+    assert refused(strict, Change(at_ms, strict, resumed=True)) == []
+    # What is taken out is no loss.
+    loose = replace(CASH, limits=Limits(daily_loss_max=Decimal("0.2")))
+    assert refused(loose, Change(at_ms, replace(loose, cash=Decimal(500)))) == []
+    # What comes after the T of the second entry is too late for it.
+    assert refused(free, Change(at_ms + 2 * TIMEFRAME_MS, strict)) == []
+
+
 def walked(*rows: tuple[float, float, float, float]) -> Bars:
     """Bars of an open, a low, a high and a close each."""
     open_, low, high, end = (np.array(column) for column in zip(*rows, strict=True))
@@ -166,6 +213,24 @@ def test_a_streak_of_losses_is_counted_in_the_order_of_time(streak: int) -> None
         assert sorted(trade.exit_reason.value for trade in ended) == ["stop", "target"]
         assert ended[0].entry_time_ms == ended[1].entry_time_ms
         assert [refusal.reason for refusal in result.refusals] == ([] if streak == 2 else ["loss_streak"] * 2)
+
+
+@pytest.mark.parametrize("names", [("AAA", "BBB"), ("BBB", "AAA")])
+def test_trades_that_close_at_one_moment_count_for_a_streak_whatever_their_names(names: tuple[str, str]) -> None:
+    """After a loss one market opens below its stop and the other above its target: the gain counts first."""
+    below, above = (99, 99, 99, 99), (101, 101, 101, 101)
+    loses, gains = (90, 90, 99, 99), (110, 99, 110, 99)
+    traded = [
+        (named(names[0])[0], walked(below, above, above, loses, above, above, loses, above, above)),
+        (named(names[1])[0], walked(*[below] * 4, above, above, gains, above, above)),
+    ]
+    strategy = replace(RISES, exits=levels(2, 3))
+    for order in (traded, traded[::-1]):
+        result = run_mandate(strategy, order, replace(CASH, limits=Limits(loss_streak_max=2)))
+        first, last = sorted((of.trades[-1] for of in result.markets), key=lambda trade: trade.pnl)
+        assert first.pnl < 0 < last.pnl
+        assert first.exit_time_ms == last.exit_time_ms
+        assert result.refusals == ()
 
 
 def test_a_series_that_ends_leaves_its_position_and_the_others_go_on() -> None:

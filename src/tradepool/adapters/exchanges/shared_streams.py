@@ -28,6 +28,8 @@ URL = "wss://ws-api.binance.com:443/ws-api/v3"
 NAME = "user stream"
 SUBSCRIBE, UNSUBSCRIBE = "userDataStream.subscribe.signature", "userDataStream.unsubscribe"
 ANSWER_TIMEOUT_S = 30.0
+# So long a venue that is gone may hold up the end.
+GOODBYE_S = 2.0
 FRAME_BYTES_MAX = 1024 * 1024
 Hears = Mapping[str, Callable[[Any, Any], None]]
 _BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
@@ -119,6 +121,25 @@ class SharedStreams:
         if not line.taken:
             await self._hang_up(line)
 
+    async def end(self) -> None:
+        """Say goodbye on every connection and hear the venue's; nobody is told, and who leaves afterwards has nothing to
+        leave.
+
+        Not one by one: the venue would answer each of fifty on a connection that is gone with the last of them.
+        """
+        lines, self._lines = self._lines, []
+        self._seats.clear()
+        await asyncio.gather(*(self._say_goodbye(line) for line in lines))
+
+    async def _say_goodbye(self, line: _Line) -> None:
+        line.seats.clear()
+        with suppress(*_BROKEN):
+            # Ends the reading, which hears the venue's.
+            async with asyncio.timeout(GOODBYE_S):
+                await line.socket.close()
+                if line.reading is not None:
+                    await line.reading
+
     async def _line(self, leave: Callable[[bool], Awaitable[None]], ping_s: float) -> _Line:
         async with self._connecting:
             while found := next((each for each in self._lines if each.taken < self._room), None):
@@ -160,7 +181,8 @@ class SharedStreams:
                     self._take(line, json.loads(message.data))
         except outcome.NONSENSE as error:
             why = f"a frame makes no sense: {type(error).__name__}"
-        self._lines.remove(line)
+        if line in self._lines:
+            self._lines.remove(line)
         for answered, _ in line.asked.values():
             if not answered.done():
                 answered.set_exception(ConnectionError(why))

@@ -34,7 +34,7 @@ TIMED = 1
 CASH = 0
 RESERVED = 1
 # 2, 3 and from 8 on: what limits remember (limit_step).
-WALLET_SIZE = 16
+WALLET_SIZE = 21
 
 # slot: one position; the ENTRY_* and EXIT_* fields are its round trip and stay readable until the next entry.
 # STEPS are the whole steps of HOLDING that can be closed. TARGET is the next level to take profit at (0 = none), PART

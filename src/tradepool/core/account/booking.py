@@ -48,7 +48,7 @@ from tradepool.core.account.account_step import (
     WISH_SIDE,
     side_of,
 )
-from tradepool.core.account.limit_step import LOSS_STREAK_MAX, note_result
+from tradepool.core.account.limit_step import COUNTS_LATER, LOSS_STREAK_MAX, note_result
 from tradepool.core.compiler.vocabulary import Ints, ceil_to_int, floor_div, maximum, minimum, round_to_int
 from tradepool.core.matching.bar_fill import share_units
 
@@ -178,7 +178,7 @@ def book_exit(
     slot[STOP] = 0
     slot[RESTING] = 0
     slot[TARGET] = 0
-    if terms[LOSS_STREAK_MAX] > 0:
+    if terms[LOSS_STREAK_MAX] > 0 and wallet[COUNTS_LATER] == 0:
         note_result(wallet, terms, profit(slot, terms), time_ms)
     return True
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from tradepool.core.compiler.vocabulary import Ints, floor_div, maximum, minimum, multiply_divide
 from tradepool.core.matching.bar_fill import share_units
 
-# wallet: what the limits remember. DAY and WEEK count UTC days and Mondays; COOL_UNTIL is a time, in ms. The last three
-# are set by whoever asks for an entry, just before: the time now, and what other markets of the mandate hold or are about to.
+# wallet: what the limits remember. DAY and WEEK count UTC days and Mondays; COOL_UNTIL is a time, in ms. NOW and what other
+# markets of the mandate hold or are about to are set by whoever asks for an entry, just before. The last ones are about the
+# moment at which the latest trade closed: losses then, and what stood before them. COUNTS_LATER: whoever walks several
+# markets through one bar counts their trades afterwards.
 DAY = 2
 DAY_EQUITY = 3
 WEEK = 8
@@ -21,6 +23,11 @@ COOL_UNTIL = 12
 NOW = 13
 OTHER_POSITIONS = 14
 OTHER_EXPOSURE = 15
+CLOSED_AT = 16
+LOST_THEN = 17
+LOSSES_BEFORE = 18
+COOL_BEFORE = 19
+COUNTS_LATER = 20
 
 # terms: the limits. WATCHED says that something has to be remembered at every bar.
 ORDER_NOTIONAL_MAX = 7
@@ -73,11 +80,25 @@ def note_equity(wallet: Ints, terms: Ints, equity: int, time_ms: int) -> None:
 
 
 def note_result(wallet: Ints, terms: Ints, gained: int, time_ms: int) -> None:
-    """Count a closed trade; the last of a streak of losses starts the cool-down, from the minute it closed in."""
-    wallet[LOSSES] = wallet[LOSSES] + 1 if gained < 0 else 0
+    """Count a closed trade; the last of a streak of losses starts the cool-down, from the minute it closed in.
+
+    Trades of one moment count alike whoever is heard of first: the gains, then the losses. A gain that is heard of after
+    what closed later ends no streak, so what is late counts for the worse.
+    """
+    if time_ms > wallet[CLOSED_AT]:
+        wallet[CLOSED_AT] = time_ms
+        wallet[LOST_THEN] = 0
+        wallet[LOSSES_BEFORE] = wallet[LOSSES]
+        wallet[COOL_BEFORE] = wallet[COOL_UNTIL]
+    if gained < 0:
+        wallet[LOST_THEN] += 1
+    elif time_ms == wallet[CLOSED_AT]:
+        wallet[LOSSES_BEFORE] = 0
+    wallet[LOSSES] = wallet[LOSSES_BEFORE] + wallet[LOST_THEN]
+    wallet[COOL_UNTIL] = wallet[COOL_BEFORE]
     if wallet[LOSSES] >= terms[LOSS_STREAK_MAX]:
         wallet[LOSSES] = 0
-        wallet[COOL_UNTIL] = floor_div(time_ms, MINUTE_MS) * MINUTE_MS + terms[COOL_DOWN_MS]
+        wallet[COOL_UNTIL] = floor_div(wallet[CLOSED_AT], MINUTE_MS) * MINUTE_MS + terms[COOL_DOWN_MS]
 
 
 def cooling(wallet: Ints, terms: Ints) -> bool:
@@ -170,3 +191,6 @@ def person_resumed(wallet: Ints, equity: int) -> None:
     wallet[PEAK_EQUITY] = minimum(wallet[PEAK_EQUITY], equity)
     wallet[LOSSES] = 0
     wallet[COOL_UNTIL] = 0
+    wallet[LOST_THEN] = 0
+    wallet[LOSSES_BEFORE] = 0
+    wallet[COOL_BEFORE] = 0

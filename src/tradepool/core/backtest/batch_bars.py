@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tradepool.core.account.account_step import CASH, EXIT_TIME, HOLDING, SLOT_SIZE, TERMS_SIZE, worth
 from tradepool.core.account.booking import profit
-from tradepool.core.account.limit_step import COOL_UNTIL, LOSS_STREAK_MAX, LOSSES, note_result
+from tradepool.core.account.limit_step import COUNTS_LATER, LOSS_STREAK_MAX, note_result
 from tradepool.core.backtest.fills import COUNTS_SIZE, TRADES
 from tradepool.core.backtest.kernel import open_bar
 from tradepool.core.compiler.vocabulary import Floats, Ints
@@ -52,12 +52,11 @@ def equity_of(wallet: Ints, slots: Ints, terms: Ints, places: Ints, markets: int
     return equity
 
 
-def count_losses(wallet: Ints, slots: Ints, terms: Ints, places: Ints, order: Ints, markets: int, left: int) -> None:
-    """Count the trades that closed within one bar, in the order of their times, then of their symbols."""
+def count_losses(wallet: Ints, slots: Ints, terms: Ints, places: Ints, markets: int, left: int) -> None:
+    """Count the trades that closed within one bar, in the order of their times."""
     for _ in range(left):
         first = -1
-        for rank in range(markets):
-            m = order[rank]
+        for m in range(markets):
             sooner = first < 0 or slots[m * SLOT_SIZE + EXIT_TIME] < slots[first * SLOT_SIZE + EXIT_TIME]
             if places[m * PLACE_SIZE + LEFT] == 1 and sooner:
                 first = m
@@ -71,7 +70,6 @@ def close_bars(
     slots: Ints,
     terms: Ints,
     places: Ints,
-    order: Ints,
     trades: Ints,
     refusals: Ints,
     counts: Ints,
@@ -88,9 +86,8 @@ def close_bars(
 ) -> int:
     """Walk and mark the bars that close at this T: QUIET, CANDLES, or WISHES where somebody may have something to do."""
     found = QUIET
-    losses = wallet[LOSSES]
-    cool_until = wallet[COOL_UNTIL]
     left = 0
+    wallet[COUNTS_LATER] = 1
     for m in range(markets):
         place = m * PLACE_SIZE
         at = places[place + BAR]
@@ -122,8 +119,7 @@ def close_bars(
                 enters = level != levels[bar * LEVELS_SIZE + LEVEL_BEFORE] and level != 0.0
                 if enters or slots[m * SLOT_SIZE + HOLDING] != 0:
                     found = WISHES
+    wallet[COUNTS_LATER] = 0
     if left > 0 and terms[LOSS_STREAK_MAX] > 0:
-        wallet[LOSSES] = losses
-        wallet[COOL_UNTIL] = cool_until
-        count_losses(wallet, slots, terms, places, order, markets, left)
+        count_losses(wallet, slots, terms, places, markets, left)
     return found

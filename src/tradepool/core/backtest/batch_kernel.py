@@ -311,7 +311,7 @@ def run_block(
     for k in range(steps):
         time_ms = first_ms + k * timeframe_ms
         found = close_bars(
-            wallet, slots, terms, places, order, trades, refusals, counts, levels, open_time, open_ticks, high_ticks,
+            wallet, slots, terms, places, trades, refusals, counts, levels, open_time, open_ticks, high_ticks,
             low_ticks, close_ticks, stride, markets, time_ms, timeframe_ms,
         )  # fmt: skip
         noted = found != QUIET and terms[WATCHED] > 0 and to_be_noted(wallet, terms, time_ms)

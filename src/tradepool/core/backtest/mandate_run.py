@@ -2,7 +2,8 @@
 
 Each market's part runs compiled over a block of time at once; then the account part (`batch_kernel`) walks the block T by
 T over all markets. Both keep their rows from block to block, so blocks leave no trace in the result. A single market has
-`run`, where both parts are one loop; here it would give the same.
+`run`, where both parts are one loop; here it would give the same. A mandate that was changed on the way (its capital, its
+limits) is run under each of its terms in turn.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
 from tradepool.core.account.terms import price_scale, terms_of
 from tradepool.core.backtest import batch_bars, batch_kernel, fills
 from tradepool.core.backtest.batch_bars import PLACE_SIZE
@@ -44,12 +47,21 @@ class NotOneMandate(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """From the first T that is not before `time_ms` on the mandate is this one: what its capital (`Setting.cash`) grew by is
+    put in. `resumed`: a person lets it trade on, and limits on losses measure from there."""
+
+    time_ms: int
+    setting: Setting
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Series:
     """One market's candles in whole numbers, and its step at work: `memory` and `inputs` are what the step is called with."""
 
     market: Market
     bars: Bars
-    terms: Ints
     ticks: Sequence[Ints]
     memory: Sequence[object]
     inputs: Sequence[object]
@@ -78,24 +90,29 @@ def run_mandate(
     runner: Runner = "any",
     record_equity: bool = False,
     others: Mapping[str, Bars] | None = None,
+    changes: Sequence[Change] = (),
     block_bars: int = BLOCK_BARS,
 ) -> MandateResult:
     """Run one strategy over several markets, in the mandate's order, with cash they share.
 
     `others` are the bars of all markets that the strategy reads by name, traded ones included. What `setting.weight`
-    says is the share of the mandate's equity a full position in one market takes. `block_bars` changes nothing but the time
-    it takes. Raises NotOneMandate, and what `run` does.
+    says is the share of the mandate's equity a full position in one market takes. `changes` are in order of time.
+    `block_bars` changes nothing but the time it takes. Raises NotOneMandate, and what `run` does.
     """
     traded = [(market_for(strategy, market), bars) for market, bars in traded]
     timeframe_ms = common_timeframe(traded)
     source, market_part = _market_part(strategy, timeframe_ms, runner)
     columns = strategy.graph.columns
     account = _account_part((*switches_of(strategy), ("LEVELS_SIZE", columns)), runner)
-    all_series = [_series(strategy, source, market, bars, setting, others) for market, bars in traded]
-    rows = _rows(all_series, setting)
+    all_series = [_series(strategy, source, market, bars, others) for market, bars in traded]
+    rows = _rows(all_series, setting, watched=bool(changes))
     shown: list[tuple[Ints, Ints]] = []
     block = _Block(len(all_series), columns, block_bars)
-    for first_ms, steps, ranges in _blocks(all_series, timeframe_ms, block_bars):
+    ahead, now = list(changes), setting
+    for first_ms, steps, ranges in _blocks(all_series, timeframe_ms, block_bars, changes):
+        while ahead and ahead[0].time_ms <= first_ms:
+            _change(rows, all_series, now, ahead[0])
+            now = ahead.pop(0).setting
         for m, (series, (i0, i1)) in enumerate(zip(all_series, ranges, strict=True)):
             block.take(rows.places, m, series, i0, i1)
             market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride :].reshape(-1))
@@ -144,13 +161,15 @@ class _Block:
 
 
 def _blocks(
-    all_series: Sequence[_Series], timeframe_ms: int, block_bars: int
+    all_series: Sequence[_Series], timeframe_ms: int, block_bars: int, changes: Sequence[Change]
 ) -> Iterator[tuple[int, int, Sequence[tuple[int, int]]]]:
-    """First T and number of Ts of each block, and which bars of each market close in it; empty ones are left out."""
+    """First T and number of Ts of each block, and which bars of each market close in it; empty ones are left out. None
+    goes on over a change."""
     first = min(int(series.bars.open_time[0]) for series in all_series)
     last = max(int(series.bars.open_time[-1]) for series in all_series)
-    for begin in range(first, last + 1, block_bars * timeframe_ms):
-        end = min(begin + block_bars * timeframe_ms, last + timeframe_ms)
+    changed = (-(-change.time_ms // timeframe_ms) * timeframe_ms - timeframe_ms for change in changes)
+    begins = {*range(first, last + 1, block_bars * timeframe_ms), *(at for at in changed if first < at <= last)}
+    for begin, end in pairwise([*sorted(begins), last + timeframe_ms]):
         ranges = [
             (int(at[0]), int(at[1]))
             for at in (np.searchsorted(series.bars.open_time, (begin, end)) for series in all_series)
@@ -198,30 +217,39 @@ def _series(
     source: StepSource,
     market: Market,
     bars: Bars,
-    setting: Setting,
     others: Mapping[str, Bars] | None,
 ) -> _Series:
-    terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
-    terms[step.TRADES_MAX], terms[step.REFUSALS_MAX] = room_for(bars)
     return _Series(
         market=market,
         bars=bars,
-        terms=terms,
         ticks=ticks_of(bars, price_scale(market)),
         memory=(np.zeros(source.state_size), NOTHING, source.rows(strategy.values)[0], NOTHING),
         inputs=columns(source, bars, 0, None, others),
     )
 
 
-def _rows(all_series: Sequence[_Series], setting: Setting) -> _Rows:
+def _terms(all_series: Sequence[_Series], setting: Setting, *, watched: bool) -> Ints:
+    """The terms of every market. Live, the equity at the start of a day is noted whatever is asked; here only where a limit
+    wants it, or may come to want it (`watched`)."""
+    found: list[int] = []
+    for series in all_series:
+        terms = terms_of(series.market, setting.weight, setting.limits, setting.slippage_bp)
+        terms[step.TRADES_MAX], terms[step.REFUSALS_MAX] = room_for(series.bars)
+        terms[limit_step.WATCHED] |= watched
+        found += terms
+    return np.array(found, np.int64)
+
+
+def _rows(all_series: Sequence[_Series], setting: Setting, *, watched: bool) -> _Rows:
     count, cash = len(all_series), all_series[0].market.quote_units(setting.cash)
     wallet = np.zeros(step.WALLET_SIZE, np.int64)
     wallet[step.CASH] = cash
     counts = np.zeros(count * fills.COUNTS_SIZE, np.int64)
     counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] = cash
     places = np.zeros(count * PLACE_SIZE, np.int64)
+    terms = _terms(all_series, setting, watched=watched)
     sizes = [
-        [int(series.terms[most]) * size for series in all_series]
+        (terms[most :: step.TERMS_SIZE] * size).tolist()
         for most, size in ((step.TRADES_MAX, fills.TRADE_SIZE), (step.REFUSALS_MAX, fills.REFUSAL_SIZE))
     ]
     for field, parts in zip((batch_bars.TRADES_AT, batch_bars.REFUSALS_AT), sizes, strict=True):
@@ -230,7 +258,7 @@ def _rows(all_series: Sequence[_Series], setting: Setting) -> _Rows:
     return _Rows(
         wallet=wallet,
         slots=np.zeros(count * step.SLOT_SIZE, np.int64),
-        terms=np.concatenate([series.terms for series in all_series]),
+        terms=terms,
         places=places,
         order=np.array(sorted(range(count), key=symbols.__getitem__), np.int64),
         scales=np.array([price_scale(series.market) for series in all_series]),
@@ -238,6 +266,25 @@ def _rows(all_series: Sequence[_Series], setting: Setting) -> _Rows:
         refusals=np.empty(sum(sizes[1]), np.int64),
         counts=counts,
     )
+
+
+def _change(rows: _Rows, all_series: Sequence[_Series], before: Setting, change: Change) -> None:
+    """As the live account takes a new mandate, and as it hears that it may trade on."""
+    unit = all_series[0].market.quote_unit
+    given = int((change.setting.cash - before.cash) / unit)
+    rows.wallet[step.CASH] += given
+    rows.counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] += given
+    limit_step.money_moved(rows.wallet, given)
+    rows.terms[:] = _terms(all_series, change.setting, watched=True)
+    if change.resumed:
+        limit_step.person_resumed(rows.wallet, _equity(rows, len(all_series)))
+
+
+def _equity(rows: _Rows, markets: int) -> int:
+    """What the mandate is worth at its markets' last closes, in quote units."""
+    # As lists: Python's integers have no width, NumPy's do.
+    wallet, slots, terms, places = (each.tolist() for each in (rows.wallet, rows.slots, rows.terms, rows.places))
+    return batch_bars.equity_of(wallet, slots, terms, places, markets)
 
 
 def _result(
@@ -263,10 +310,7 @@ def _result(
                 refusals=rows.refusals[place[batch_bars.REFUSALS_AT] :],
             )
         )
-    # As lists: Python's integers have no width, NumPy's do.
-    equity = batch_bars.equity_of(
-        rows.wallet.tolist(), rows.slots.tolist(), rows.terms.tolist(), rows.places.tolist(), len(all_series)
-    )
+    equity = _equity(rows, len(all_series))
     times, values = (np.concatenate(parts) for parts in zip(*shown, strict=True)) if shown else (None, None)
     if values is not None:
         values[-1] = equity
