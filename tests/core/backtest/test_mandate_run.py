@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.core.backtest.test_account import DOWN, UP, levels, naive_runs, strategies, trades_of
@@ -71,6 +71,17 @@ def test_several_markets_trade_as_the_design_says(
     assert found(plain) == found(result)
 
 
+RISKED = Limits(trade_risk_max=Decimal("0.003"), loss_streak_max=2, cool_down_minutes=60)
+
+
+# A turn that is too small for its risk, and whose exit's loss begins a cool-down: the exit comes first.
+@example(
+    strategy=Strategy("s", 1, UP, DOWN, Exits(stop_distance=close * 0.03), enter_short=DOWN, exit_short=UP),
+    market=market_of("0.01", "1", "0"),
+    setting=Setting(Decimal(1_000), Decimal("0.3"), RISKED, slippage_bp=0),
+    seed=0,
+    volatility=0.002,
+)
 @given(strategies, markets, settings_of_runs, st.integers(0, 2**32 - 1), st.sampled_from([0.002, 0.03]))
 @examples(60)
 def test_one_market_is_a_mandate_of_one(

@@ -106,6 +106,15 @@ def cooling(wallet: Ints, terms: Ints) -> bool:
     return terms[LOSS_STREAK_MAX] > 0 and wallet[NOW] < wallet[COOL_UNTIL]
 
 
+def asked_before_cooling(refusal: int) -> bool:
+    """Whether a refusal is by a limit that is asked before a streak of losses is."""
+    if refusal == DAILY_LOSS:
+        return True
+    if refusal == WEEKLY_LOSS:
+        return True
+    return refusal == DRAWDOWN
+
+
 def nobody_else(wallet: Ints) -> None:
     """Forget what other markets of the mandate hold, to note it anew for the next entry."""
     wallet[OTHER_POSITIONS] = 0

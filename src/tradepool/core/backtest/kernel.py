@@ -47,7 +47,15 @@ from tradepool.core.account.account_step import (
     worth,
 )
 from tradepool.core.account.booking import decide_levels, decide_targets
-from tradepool.core.account.limit_step import LOSS_STREAK, NOW, WATCHED, cooling, note_equity, to_be_noted
+from tradepool.core.account.limit_step import (
+    LOSS_STREAK,
+    NOW,
+    WATCHED,
+    asked_before_cooling,
+    cooling,
+    note_equity,
+    to_be_noted,
+)
 from tradepool.core.backtest.fills import close_all, enter, fill_stop, fill_target, place_stop, refuse
 from tradepool.core.compiler.vocabulary import Ints, floor_div
 
@@ -74,8 +82,11 @@ def act_at_open(wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: I
         enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
     if SHORTS == 1 and wish == TURN and slot[HOLDING] == 0:
         # What the exit changed: its loss may begin a cool-down, and the cash is another.
-        if cooling(wallet, terms):
+        refused = slot[REFUSAL] if slot[WISH_STEPS] == 0 else 0
+        if cooling(wallet, terms) and not asked_before_cooling(refused):
             refuse(terms, refusals, counts, time_ms, LOSS_STREAK)
+        elif refused != 0:
+            refuse(terms, refusals, counts, time_ms, refused)
         elif cash_is_there(wallet, slot, terms):
             enter(wallet, slot, terms, trades, refusals, counts, price, time_ms)
         else:
@@ -200,14 +211,16 @@ def size_wish(
         steps = size_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
     else:
         steps = decide_entry(wallet, slot, terms, scale, equity, close_ticks, stop, side)
-    if steps > 0:
+    if steps > 0 or turns:
+        # What refuses a turn is said after its exit.
         slot[WISH] = TURN if turns else BUY
         slot[WISH_TIME] = time_ms
         slot[WISH_STEPS] = steps
+    if steps > 0:
         decide_levels(slot, scale, close_ticks, time_ms, break_even, hold_ms)
         if TARGETS == 1:
             decide_targets(slot, scale, close_ticks, first_target, second_target, target_share)
-    else:
+    elif not turns:
         refuse(terms, refusals, counts, time_ms, slot[REFUSAL])
 
 
