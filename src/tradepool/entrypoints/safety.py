@@ -30,7 +30,8 @@ def age_max_s(timeframe_ms: int) -> float:
 
 
 def unprotected(account: Account, resting: Collection[ClientOrderId] | None = None) -> list[str]:
-    """Markets on which a position that has a stop level, and is large enough to be sold there, has no stop in the book.
+    """Markets on which a position that has a stop level, and is large enough to be sold there, has no stop in the book, or
+    one for a share of it.
 
     `resting` are the orders that the venue was just seen to hold; None believes the account's own books.
     """
@@ -39,7 +40,7 @@ def unprotected(account: Account, resting: Collection[ClientOrderId] | None = No
         if not slot.held or slot.row[step.STOP] <= 0 or not slot.sellable(slot.steps(), slot.row[step.STOP]):
             continue
         rests = slot.row[step.RESTING] if resting is None else slot.stops and set(slot.stops) <= set(resting)
-        if not rests and slot.exit is None:
+        if slot.exit is None and (not rests or slot.bare(account.orders)):
             naked.append(str(slot.market.id))
     return naked
 
