@@ -11,7 +11,7 @@ from tradepool.domain.ledger import LedgerEntry
 
 # What a coin cost in another one at the end of the minute of a moment.
 Close = Callable[[str, str, int], Fraction]
-# R15: what left is on its way for a week, and neither sold nor lost unless it has not come by then.
+# R15: for a week what left is on its way, and not sold.
 LEAVES, WEEK_MS = {"withdrawal", "moved"}, 7 * 86_400_000
 
 
@@ -43,11 +43,8 @@ def profit(entries: Sequence[LedgerEntry], close: Close, ends_ms: int, known_ms:
                 near = range(-5, 6) if "dust" in codes else range(1)
                 paid = sum(v * around(close, a, unit, at, near) for a, v in came.items()) / -net[coin]
                 way = min(short, moved) / have[m] if codes & LEAVES and at >= known_ms - WEEK_MS else Fraction(0)
-                away[m], spent[m] = away[m] + way * have[m], spent[m] + way * cost[m]
-                moves, heard[m] = (
-                    [*moves, (m, -short, (short - way * have[m]) * paid + way * cost[m])],
-                    heard[m] + short,
-                )
+                away[m], spent[m], heard[m] = away[m] + way * have[m], spent[m] + way * cost[m], heard[m] + short
+                moves.append((m, -short, short * paid + way * (cost[m] - have[m] * paid)))
         for m, step, worth in moves:
             gone = -worth if step > 0 else cost[m] * step / (have[m] or 1)
             have[m], cost[m] = have[m] + step, cost[m] + gone
