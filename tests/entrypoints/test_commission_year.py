@@ -124,7 +124,10 @@ class Year:
         entries = [each for each in self.told[user] if isinstance(each, LedgerEntry)]
         accounts = {entry.account for entry in entries}
         return sum(
-            (profit([e for e in entries if e.account == account], exact_close, ends_ms) for account in accounts),
+            (
+                profit([e for e in entries if e.account == account], exact_close, ends_ms, self.now_ms)
+                for account in accounts
+            ),
             Fraction(0),
         )
 

@@ -54,7 +54,8 @@ class Bills:
         source = PriceSource(lambda: self.year.venue.now_ms, self.closes)
         for number, user in enumerate(self.users):
             said = json.loads(settle(self.deployed, self.connection, source, user, month).statement)
-            assert abs(Fraction(said["pnl"]) - self.reference(user, month_ms(month, 0)[1])) < NEARLY, (user, month)
+            earned = self.reference(user, month_ms(month, 0)[1], said["counted_ms"])
+            assert abs(Fraction(said["pnl"]) - earned) < NEARLY, (user, month)
             flows, period = [(at, Fraction(amount)) for at, amount, *_ in said["flows"]], said["period"]
             begins, ends, joined = period["opened_ms"], period["closes_ms"], period["joined"]
             owed = bill(flows, Fraction(said["pnl"]), Fraction(said["opening_mark"]), begins, ends, joined=joined)
@@ -72,8 +73,8 @@ class Bills:
             for market, minute in wanted
         }
 
-    def reference(self, user: str, ends_ms: int) -> Fraction:
-        """A user's profit by the second reading of his ledgers."""
+    def reference(self, user: str, ends_ms: int, known_ms: int) -> Fraction:
+        """A user's profit by the second reading of his ledgers, as it is known at a moment."""
 
         def close(coin: str, quote: str, at: int) -> Fraction:
             if coin == quote:
@@ -83,7 +84,7 @@ class Bills:
 
         books = DatabaseBooks(self.connection)
         told = [list(books.entries(account)) for account in accounts_of(self.deployed, user)]
-        return sum((profit(entries, close, ends_ms) for entries in told), Fraction(0))
+        return sum((profit(entries, close, ends_ms, known_ms) for entries in told), Fraction(0))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import RecordRelease
 from tradepool.domain.fill import Fill
-from tradepool.domain.flow import FlowCause, Move
+from tradepool.domain.flow import RETURNED, FlowCause, Move
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, LedgerEntryId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 from tradepool.domain.market import Market
@@ -131,7 +131,8 @@ class Life:
         )
 
     def by_hand(self, account: AccountId, market: Market, at: int, lot: Decimal) -> Iterator[LedgerEntry]:
-        """The owner sells some of ours and the platform hears it later, takes a lot over, gives one, or withdraws one."""
+        """The owner sells some of ours and the platform hears it later, takes a lot over, gives one, or withdraws one,
+        which may come back."""
         own = self.held[account, market.base] - lot
         match self.random.randrange(4):
             case 0:
@@ -157,7 +158,12 @@ class Life:
                 move = Move(asset=market.base, amount=-gone, fee=gone / 100)
                 entry = flow_entry(account, at, FlowCause.WITHDRAWAL, [move], f"w{at}:")
                 yield self.booked(entry, market.base, -lot / 2)
-                yield released_entry(account, RecordRelease(market.id, lot / 2, at + 5_000), market)
+                if at % 3 == 0:
+                    back = [Move(asset=market.base, amount=gone)]
+                    entry = flow_entry(account, at, FlowCause.WITHDRAWAL, back, f"w{at}{RETURNED}:")
+                    yield self.booked(entry, market.base, lot / 2)
+                else:
+                    yield released_entry(account, RecordRelease(market.id, lot / 2, at + 5_000), market)
 
     def flow(self, account: AccountId, quote: str, at: int) -> Iterator[LedgerEntry]:
         """A deposit, a withdrawal, a transfer to the other account and its arrival, a gift, dust, what nobody explains."""

@@ -16,9 +16,11 @@ from tests.core.commission.lives import Life, close_at
 from tests.core.commission.reference import profit
 from tests.core.commission.test_laws import times
 from tradepool.core.commission.from_ledger import TAKER_RATE, Given, symbol_of, told_by
+from tradepool.core.commission.late_facts import as_known
 from tradepool.core.commission.recorded import MINUTE_MS, Prices
 from tradepool.core.commission.schedule import DAY_MS, Schedule
 from tradepool.core.commission.settlement import OpenLot, pnl_of
+from tradepool.core.commission.statement import READY_MS
 from tradepool.core.commission.transfers import Way, Ways
 from tradepool.domain.ids import MarketId
 from tradepool.domain.ledger import LedgerEntry
@@ -79,22 +81,30 @@ def test_the_profit_of_a_life_is_what_a_second_reading_says(seed: int) -> None:
         life = Life("ann", 100 * seed + number, SINCE_MS, DAYS)
         told = list(life.told())
         entries = [each for each in told if isinstance(each, LedgerEntry)]
-        seen.update(way.value for way in Ways.known(entries, SINCE_MS + DAYS * DAY_MS).ways.values())
-        # The second reading knows of no lot on its way: a week later none is (`test_parcels` has those).
-        ways = Ways.known(entries, SINCE_MS + (DAYS + 8) * DAY_MS)
         for account in life.accounts:
             mine = [entry for entry in entries if entry.account == account]
             given = [each[1] for each in told if not isinstance(each, LedgerEntry) and each[0] == account]
-            for ends_ms in (SINCE_MS + DAYS * DAY_MS // 2, SINCE_MS + DAYS * DAY_MS):
-                before = [entry for entry in mine if entry.time_ms < ends_ms]
-                found, flows = read(before, [each for each in given if each.time_ms < ends_ms], ways, ends_ms)
-                assert abs(Fraction(found) - profit(mine, exact_close, ends_ms)) < Fraction(1, 100_000)
-                # R2: capital moves, and the profit does not: without any mandate's word it is the same.
-                assert read(before, [], ways, ends_ms)[0] == found
-                assert len(flows) > 3
+            for ends_ms in range(SINCE_MS + 20 * DAY_MS, SINCE_MS + DAYS * DAY_MS + 1, 20 * DAY_MS):
+                before = [entry for entry in as_known(mine, []) if entry.time_ms < ends_ms]
+                # R15: six hours later a lot may be on its way; a week after that none is.
+                pnls = set[Decimal]()
+                for known_ms in (ends_ms + READY_MS, ends_ms + READY_MS + 7 * DAY_MS):
+                    ways = Ways.known(as_known(entries, []), known_ms)
+                    seen.update(way.value for way in ways.ways.values())
+                    found, flows = read(before, [each for each in given if each.time_ms < ends_ms], ways, ends_ms)
+                    expected = profit(mine, exact_close, ends_ms, known_ms)
+                    assert abs(Fraction(found) - expected) < Fraction(1, 100_000)
+                    # R2: capital moves, and the profit does not: without any mandate's word it is the same.
+                    assert read(before, [], ways, ends_ms)[0] == found
+                    pnls.add(found)
+                seen["a lot on its way"] += len(pnls) - 1
+            assert len(flows) > 3
+        seen["came back"] += len(entries) - len(as_known(entries, []))
         seen.update(t.code.value for entry in entries for t in entry.transfers)
     # None of it is missing in these lives.
     assert set(seen) >= {*KINDS, *(way.value for way in Way if way is not Way.ALONE)}
+    assert seen["came back"]
+    assert seen["a lot on its way"]
 
 
 @pytest.mark.parametrize("reading", [reference, reference_bill])
