@@ -24,7 +24,9 @@ class Lawful(Account):
         for command in commands:
             self._commands_in_our_name(command, event)
         self._is_whole()
-        assert self.changed or (lasting(taken(self)) == before and not commands), "what is not journaled changes nothing"
+        assert self.changed or (lasting(taken(self)) == before and not commands), (
+            "what is not journaled changes nothing"
+        )
         self._is_its_snapshot()
         return commands
 
@@ -74,7 +76,7 @@ class Lawful(Account):
             who = (position.account, position.mandate, position.strategy_id)
             assert who == (self.account.id, self.mandate.id, self.mandate.strategy_id)
             assert position.market in self.slots
-            assert 0 < position.opened_time_ms
+            assert position.opened_time_ms > 0
             assert 0 <= position.entry_fee < position.quantity
 
     def _is_its_snapshot(self) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from tests.core.account.lawful import Lawful
 from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, fill, signal
-from tradepool.core.account.account import Account
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
