@@ -77,7 +77,8 @@ class Lawful(Account):
             assert who == (self.account.id, self.mandate.id, self.mandate.strategy_id)
             assert position.market in self.slots
             assert position.opened_time_ms > 0
-            assert 0 <= position.entry_fee < position.quantity
+            bought = self.slots[position.market].row[step.ENTRY_STEPS]
+            assert 0 <= position.entry_fee < self.slots[position.market].market.quantity(bought)
 
     def _is_its_snapshot(self) -> None:
         """The law of snapshots: one that is put back is the same account."""
