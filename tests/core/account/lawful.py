@@ -72,6 +72,7 @@ class Lawful(Account):
         assert set(named) <= set(self.orders)
         for slot in self.slots.values():
             assert not slot.row[step.RESTING] or slot.stops
+            assert slot.held or slot.guards or not (slot.after_cancel or slot.sell_steps or slot.passed)
         for position in self.positions():
             who = (position.account, position.mandate, position.strategy_id)
             assert who == (self.account.id, self.mandate.id, self.mandate.strategy_id)
@@ -97,9 +98,10 @@ def places(slot: Slot) -> list[str]:
 
 
 def lasting(state: AccountState) -> AccountState:
-    """A state without what the next candles tell anew."""
+    """A state without what the next candles tell anew, and without what the venue is asked for anew (`owed`)."""
     slots = tuple(replace(slot, mark=0) for slot in state.slots)
-    return replace(state, slots=slots, as_of_ms=0, acted=(0, ()))
+    orders = tuple(replace(order, owed=False) for order in state.orders)
+    return replace(state, slots=slots, orders=orders, as_of_ms=0, acted=(0, ()))
 
 
 def all_of(account: Account) -> dict[str, object]:
