@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.core.account.test_account import LEAVE, Story, cancels, orders
-from tests.nouns import ACCOUNT, BTC, fill, request, signal
+from tests.nouns import ACCOUNT, BTC, ETH, fill, request, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.command import Cancel, Command, RecordTrade
 from tradepool.domain.errors import BrokenLaw
@@ -131,12 +131,15 @@ def test_a_round_trip_in_the_lost_time_is_a_trade() -> None:
 
 
 def test_an_order_that_rests_without_a_position_is_taken_away() -> None:
-    """And not replaced."""
-    story, guard = Story(), stop(5)
-    assert adopt(story, [guard], [], [guard.client_order_id]) == [Cancel(guard.client_order_id, BTC.id)]
-    gone = OrderCancelled(time_ms=LATER_MS, client_order_id=guard.client_order_id)
-    assert story.account.apply(gone) == []
-    assert story.account.orders == {}
+    """And not replaced; then the account enters as before, there and elsewhere."""
+    for market in (BTC, ETH):
+        story, guard = Story(), stop(5)
+        assert adopt(story, [guard], [], [guard.client_order_id]) == [Cancel(guard.client_order_id, BTC.id)]
+        gone = OrderCancelled(time_ms=LATER_MS, client_order_id=guard.client_order_id)
+        assert story.account.apply(gone) == []
+        assert story.account.orders == {}
+        story.time = LATER_MS
+        assert len(orders(story.candles(signal(market)))) == 1
 
 
 def test_an_exit_or_entry_that_rests_goes_on() -> None:
