@@ -44,12 +44,14 @@ def test_an_account_is_opened_once_and_candles_of_before_are_history() -> None:
 
 
 def test_only_candles_are_read_again() -> None:
-    story = Story()
-    story.account.as_of_ms = MINUTE_MS
-    story.account.rereads(StreamLost(time_ms=MINUTE_MS, why="it broke"))
-    assert story.account.batch.time_ms == 0
-    story.account.rereads(CandlesClosed(time_ms=MINUTE_MS, signals=()))
-    assert story.account.batch.time_ms == MINUTE_MS
+    for event, at in (
+        (StreamLost(time_ms=MINUTE_MS, why="it broke"), 0),
+        (CandlesClosed(time_ms=MINUTE_MS, signals=()), 1),
+    ):
+        story = Story()
+        story.account.as_of_ms = MINUTE_MS
+        story.account.rereads(event)
+        assert story.account.batch.time_ms == at * MINUTE_MS
 
 
 def test_what_somebody_else_ordered_is_told_as_it_was_heard() -> None:
@@ -59,11 +61,9 @@ def test_what_somebody_else_ordered_is_told_as_it_was_heard() -> None:
     for event, market in ((accepted, MarketId("binance")), (filled, ETH.id)):
         story = Story()
         refusal = Refusal(account=ACCOUNT.id, market=market, time_ms=7, reason=Denial.FOREIGN_ORDER)
-        assert story.account.apply(event) == [RecordRefusal(refusal)]
+        told = [(story.account.apply(event), story.account.changed) for _ in range(2)]
+        assert told == [([RecordRefusal(refusal)], True), ([], False)]
         assert story.account.foreign == ForeignOrder(time_ms=7, name=STRANGE, market=market)
-        assert story.account.changed
-        assert story.account.apply(event) == []
-        assert not story.account.changed
         assert story.account.booked(ETH.id, FillId("1")) is (event is filled)
         assert not story.account.booked(BTC.id, FillId("1"))
 

@@ -222,7 +222,7 @@ def test_money_is_counted_in_the_units_it_was_counted_in() -> None:
     story = begun(replace(BTC, base_unit=Decimal("0.000001")))
     see(story, replace(BTC, notional_min=Decimal(6)))
     market = story.account.slots[BTC.id].market
-    assert (market.notional_min, market.base_unit) == (6, Decimal("0.000001"))
+    assert (market.notional_min, market.base_unit) == (Decimal(6), Decimal("0.000001"))
 
 
 FINEST = replace(BTC, price_tick=Decimal("0.0000001"), quantity_step=Decimal("0.1"), quantity_min=Decimal("0.1"))

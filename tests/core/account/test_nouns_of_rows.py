@@ -32,7 +32,7 @@ SPOT = replace(BTC, base_unit=D("0.000001"))
 PERPETUAL = replace(SPOT, kind="perpetual")
 
 
-def slot(market: Market = BTC, mark: int = 0, **numbers: int) -> Slot:
+def slot(market: Market = BTC, /, mark: int = 0, **numbers: int) -> Slot:
     """A position's slot with these numbers in its row."""
     return Slot(market, terms_of(market, D(1), NO_LIMITS), row=row_of(**numbers), mark=mark)
 
@@ -93,9 +93,9 @@ def test_what_an_open_position_would_bring_if_it_were_sold_now() -> None:
     """A thousand steps of 2,000 that were bought at 100 are left, at 110: worth 0.11 coins' price, less a thousandth."""
     numbers = {"HOLDING": 1_000_000, "ENTRY_COST": 200_000_000, "EXIT_PROCEEDS": 105_000_000, "EXIT_FEE": 105_000}
     worth, fee = 110_000_000, 110_000
-    assert slot(mark=11_000, **numbers).worth() == worth
-    assert slot(mark=11_000, **numbers).unrealised() == worth - fee + 105_000_000 - 105_000 - 200_000_000
-    assert slot(mark=11_000, **{**numbers, "HOLDING": 0}).unrealised() == 0
+    assert slot(BTC, 11_000, **numbers).worth() == worth
+    assert slot(BTC, 11_000, **numbers).unrealised() == worth - fee + 105_000_000 - 105_000 - 200_000_000
+    assert slot(BTC, 11_000, **{**numbers, "HOLDING": 0}).unrealised() == 0
 
 
 def test_prices_are_the_last_that_were_heard_or_what_was_paid() -> None:
@@ -133,10 +133,12 @@ def test_events_that_size_by_closes_are_told_those_of_what_is_held_and_has_no_ca
     both = ((BTC.id, 100.5), (ETH.id, 9.99))
     candles = CandlesClosed(time_ms=1, signals=(signal(),))
     assert with_closes(candles, held) == replace(candles, closes=both[1:])
-    for event in (EntriesResumed(time_ms=1), CloseAsked(time_ms=1, market=BTC.id, share=D(1))):
-        assert with_closes(event, held) == replace(event, closes=both)  # type: ignore[type-var]
-    for event in (CandlesClosed(time_ms=1, signals=()), StreamRestored(time_ms=1)):
-        assert with_closes(event, held[2:]) is event
+    resumed, asked = EntriesResumed(time_ms=1), CloseAsked(time_ms=1, market=BTC.id, share=D(1))
+    assert with_closes(resumed, held) == replace(resumed, closes=both)
+    assert with_closes(asked, held) == replace(asked, closes=both)
+    quiet, other = CandlesClosed(time_ms=1, signals=()), StreamRestored(time_ms=1)
+    assert with_closes(quiet, held[2:]) is quiet
+    assert with_closes(other, held) is other
 
 
 @pytest.mark.parametrize(
@@ -176,8 +178,9 @@ def test_an_order_is_on_the_grid_of_now_with_its_quantity_and_its_prices() -> No
     good = request(quantity=D("1.4"))
     assert coarse.on_grid(good)
     assert coarse.on_grid(replace(good, stop_price=D("1.5"), price=D(2)))
-    for bad in ({"quantity": D("1.5")}, {"stop_price": D("1.6")}, {"price": D("1.6")}):
-        assert not coarse.on_grid(replace(good, **bad))
+    off = D("1.6")
+    for bad in (replace(good, quantity=off), replace(good, stop_price=off), replace(good, price=off)):
+        assert not coarse.on_grid(bad)
 
 
 def test_a_share_that_is_being_sold_is_not_all_of_it() -> None:
@@ -207,14 +210,14 @@ def test_an_exit_in_whole_lots_is_all_that_can_be_sold() -> None:
 def test_a_ladder_without_a_stop_lacks_a_target_that_could_be_sold() -> None:
     """A hundred thousand steps (a coin) at 100 are worth 100; the least that is sold is worth 10.03."""
     plain = {"HOLDING": 10**8, "STEPS": 100_000, "TARGET": 10_000}
-    assert slot(**plain).lacks_target({})
-    assert not slot(**{**plain, "STOP": 9_000}).lacks_target({})
-    assert not slot(**{**plain, "TARGET": 0}).lacks_target({})
+    assert slot(BTC, **plain).lacks_target({})
+    assert not slot(BTC, **{**plain, "STOP": 9_000}).lacks_target({})
+    assert not slot(BTC, **{**plain, "TARGET": 0}).lacks_target({})
     for steps, lacks in ((10_030, True), (10_029, False)):
-        assert slot(**{**plain, "STEPS": steps}).lacks_target({}) is lacks
-        assert slot(**{**plain, "PART": steps}).lacks_target({}) is lacks
-        assert slot(**{**plain, "PART": steps, "NEXT_TARGET": 11_000}).lacks_target({})
-    coarse = slot(**{**plain, "STEPS": 20_000})
+        assert slot(BTC, **{**plain, "STEPS": steps}).lacks_target({}) is lacks
+        assert slot(BTC, **{**plain, "PART": steps}).lacks_target({}) is lacks
+        assert slot(BTC, **{**plain, "PART": steps, "NEXT_TARGET": 11_000}).lacks_target({})
+    coarse = slot(BTC, **{**plain, "STEPS": 20_000})
     for lot, lacks in ((20_000, True), (20_001, False)):
         coarse.lot = lot
         assert coarse.lacks_target({}) is lacks

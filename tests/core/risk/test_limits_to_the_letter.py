@@ -12,16 +12,20 @@ from tradepool.core.risk.live_limits import DAY_MS, LiveLimits
 from tradepool.core.risk.standing import Broken, Denied, Standing, quote_of, symbol_of
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import AccountId, MarketId
-from tradepool.domain.limit import Action, Trip
+from tradepool.domain.limit import Action, Limit, Trip
 
 D = Decimal
 ETH_IN_BTC = MarketId("v:ETH/BTC")
 
 
-def in_bitcoin(name: str, **change: object) -> Standing:
-    """An account that counts in BTC, and began the day, the week and its life with 100 of them."""
-    hundred = dict.fromkeys(("capital", "cash", "day_equity", "week_equity", "peak_equity"), D(100))
-    return replace(standing(name), quote="BTC", **{**hundred, **change})
+def in_bitcoin(name: str, cash: str, held: str) -> Standing:
+    """An account that holds so many ETH and counts in BTC, of which it began the day with 100."""
+    plain = standing(name, {ETH_IN_BTC: held}, cash)
+    return replace(plain, quote="BTC", capital=D(100), day_equity=D(100), week_equity=D(100), peak_equity=D(100))
+
+
+def figures(limits: LiveLimits, *asked: Limit) -> list[int | Decimal | None]:
+    return [limits.figure(each, NOW_MS) for each in asked]
 
 
 def test_without_limits_everything_may_go_and_nothing_is_looked_at() -> None:
@@ -38,14 +42,14 @@ def test_a_figure_is_the_sum_over_accounts_and_goes_when_they_go() -> None:
     limits = desk(exposure, positions)
     limits.stands(standing("a", {BTC: "1"}))
     limits.stands(standing("b", {BTC: "2", ETH: "1"}))
-    assert (limits.figure(exposure, NOW_MS), limits.figure(positions, NOW_MS)) == (310, 3)
+    assert figures(limits, exposure, positions) == [310, 3]
     limits.admit(entry("a", quantity="2"), NOW_MS)
     limits.admit(entry("b", quantity="4"), NOW_MS)
     limits.admit(entry("a", ETH, quantity="1"), NOW_MS)
     # What is held is the beginning of what was ordered: the larger of both counts.
-    assert (limits.figure(exposure, NOW_MS), limits.figure(positions, NOW_MS)) == (620, 4)
+    assert figures(limits, exposure, positions) == [620, 4]
     limits.stands(standing("b"))
-    assert (limits.figure(exposure, NOW_MS), limits.figure(positions, NOW_MS)) == (210, 2)
+    assert figures(limits, exposure, positions) == [210, 2]
 
 
 def test_a_denial_tells_the_limit_its_figure_and_nobody_unless_it_is_a_clusters() -> None:
@@ -72,7 +76,7 @@ def test_exposure_is_asked_in_the_quote_of_the_entry() -> None:
     exposure = limit("platform.exposure_max", "150")
     limits = desk(exposure)
     limits.candle(ETH_IN_BTC, 0.1, NOW_MS, 1.0)
-    limits.stands(in_bitcoin("c", held={ETH_IN_BTC: D(2_000)}))
+    limits.stands(in_bitcoin("c", "100", "2000"))
     limits.stands(standing("a", {BTC: "1"}))
     assert limits.figure(exposure, NOW_MS, entry("a", quantity="0.4")) == 140
     assert limits.figure(exposure, NOW_MS, entry("c", ETH_IN_BTC, quantity="1")) == D("200.1")
@@ -84,7 +88,7 @@ def test_a_fall_is_that_of_the_quote_which_fell_most_its_positions_included() ->
     limits = desk(daily, names="")
     limits.candle(ETH_IN_BTC, 0.5, NOW_MS, 1.0)
     limits.stands(standing("a", {BTC: "20"}, cash="7000"))
-    limits.stands(in_bitcoin("c", cash=D(50), held={ETH_IN_BTC: D(60)}))
+    limits.stands(in_bitcoin("c", "50", "60"))
     assert limits.figure(daily, NOW_MS) == D("0.2")
     limits.candle(BTC, 25.0, NOW_MS + 1, 1.0)
     assert limits.figure(daily, NOW_MS) == D("0.25")
@@ -193,10 +197,11 @@ def test_the_age_of_what_was_heard_is_that_of_the_oldest_and_what_never_was_is_t
     assert limits.figure(limit("market.ETH/USDT.price_age_max_s", "60"), NOW_MS + 4_000) == 1
     assert limits.figure(limit("market.NEW/USDT.price_age_max_s", "60"), NOW_MS) is None
     assert limits.figure(price, NOW_MS, entry("a", MarketId("v:NEW/USDT"))) == D("Infinity")
-    assert (limits.figure(balance, NOW_MS), limits.figure(own, NOW_MS)) == (None, None)
+    assert figures(limits, balance, own) == [None, None]
     limits.balances(AccountId("a"), NOW_MS)
     limits.balances(AccountId("b"), NOW_MS + 2_000)
-    assert (limits.figure(balance, NOW_MS + 5_000), limits.figure(own, NOW_MS + 5_000)) == (5, 3)
+    assert limits.figure(balance, NOW_MS + 5_000) == 5
+    assert limits.figure(own, NOW_MS + 5_000) == 3
     # A venue's clock may be ahead.
     assert limits.figure(own, NOW_MS) == 0
     assert limits.figure(limit("platform.volume_share_max", "0.5"), NOW_MS) is None
