@@ -10,6 +10,7 @@ import pytest
 from tests.core.ledger.test_entries import CAPITAL, COMMISSION, FEES, OWED, TRADING, VENUE, entry, moved
 from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, fill, request, signal
 from tradepool.core.ledger.booked import Fold, NotPostable
+from tradepool.core.ledger.explaining import HeldBooks
 from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import BookCorrected, PositionAdopted, PositionReleased
 from tradepool.domain.charge import CommissionPaid, PeriodSettled
@@ -99,6 +100,15 @@ def test_orders_that_were_found_book_each_of_their_fills() -> None:
     code = TransferCode.BOUGHT
     bought = (moved(VENUE, TRADING, "1", "BTC", code), moved(TRADING, VENUE, "9", "USDT", code))
     assert booked(begun(), event) == [entry(f"fill:{BTC.id}:{n}", MINUTE_MS, *bought) for n in "12"]
+
+
+def test_what_the_venue_holds_is_what_came_less_what_went() -> None:
+    """What moves between other accounts changes nothing there, whatever is booked after it."""
+    books = HeldBooks()
+    books.add(
+        [*CORRECTION.transfers, *GIFT_ENTRY.transfers, moved(CAPITAL, VENUE, "0.5", "BNB", TransferCode.UNEXPLAINED)]
+    )
+    assert (books.held, books.unexplained) == ({"BNB": D("1.5")}, {"BNB": D("-0.5")})
 
 
 @pytest.mark.parametrize("fold", [Fold(ACCOUNT, MARK), begun()], ids=["before a mandate", "under one"])

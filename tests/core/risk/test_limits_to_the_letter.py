@@ -29,12 +29,13 @@ def figures(limits: LiveLimits, *asked: Limit) -> list[int | Decimal | None]:
 
 
 def test_without_limits_everything_may_go_and_nothing_is_looked_at() -> None:
-    limits = LiveLimits()
+    limits, cluster = LiveLimits(), limit("cluster.pair.positions_max", "1")
+    assert limits.figure(cluster, NOW_MS) == 0
     limits.stands(standing("a"))
     assert limits.look(NOW_MS) == []
     assert limits.ask(entry("a"), NOW_MS) is None
     assert limits.higher() == {}
-    assert limits.figure(limit("cluster.pair.positions_max", "1"), NOW_MS) == 0
+    assert limits.figure(cluster, NOW_MS) == 0
 
 
 def test_a_figure_is_the_sum_over_accounts_and_goes_when_they_go() -> None:
