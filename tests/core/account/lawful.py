@@ -72,6 +72,7 @@ class Lawful(Account):
         assert set(named) <= set(self.orders)
         for slot in self.slots.values():
             assert not slot.row[step.RESTING] or slot.stops
+            assert slot.passed in (True, False)
             assert not slot.after_cancel or slot.guards or slot.exit, "a wish waits for an order"
             assert slot.held or slot.guards or not (slot.after_cancel or slot.sell_steps or slot.passed)
         for position in self.positions():

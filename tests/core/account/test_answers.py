@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -18,6 +19,7 @@ from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
     OFF_NEW_GRID,
     AccountOpened,
+    CancelRefused,
     CandlesClosed,
     ForeignOrder,
     OrderAccepted,
@@ -77,7 +79,7 @@ def test_a_second_fill_of_somebody_elses_is_booked_though_nothing_new_is_said() 
 
 
 def test_a_fill_without_an_intent_is_told_by_its_name() -> None:
-    with pytest.raises(BrokenLaw, match=r"every fill has our intent.*1 on binance:BTC/USDT has none"):
+    with pytest.raises(BrokenLaw, match=r"^every fill has our intent does not hold: 1 on binance:BTC/USDT has none;"):
         Story().account.apply(OrderFilled(fill=fill()))
 
 
@@ -172,6 +174,44 @@ def test_an_entry_that_was_refused_is_told_and_nothing_else_happens() -> None:
     assert refused == RecordRefusal(refusal)
     assert story.account.slots[BTC.id].row[step.UNSELLABLE] == 0
     assert story.account.orders == {}
+
+
+def test_a_half_that_is_cancelled_beside_a_part_that_is_not_is_guarded_as_the_rest() -> None:
+    story = Story()
+    (low, first), (stop, second) = ladder(story)
+    story.candles(signal(close=101.0, **LEAVE))
+    end(story, stop, second)
+    refused = CancelRefused(time_ms=story.time, client_order_id=low.client_order_id, reason="venue_rejected")
+    ((_, far),) = pairs(story.account.apply(refused))
+    assert (far.quantity, far.price) == (REST, Decimal(110))
+    assert first.client_order_id in story.account.orders
+
+
+@pytest.mark.parametrize("bound", ["STEPS_MIN", "SMALLEST_SELL"])
+def test_a_part_is_apart_up_to_the_least_that_is_sold(bound: str) -> None:
+    """The rest is 19.96 coins, worth so much at the stop of 95."""
+    for more, prices in ((0, [Decimal(104), Decimal(110)]), (1, [Decimal(110)])):
+        story = Story()
+        (low, first), (stop, second) = ladder(story)
+        slot = story.account.slots[BTC.id]
+        least = {"STEPS_MIN": BTC.steps(REST), "SMALLEST_SELL": BTC.quote_units(REST * 95)}
+        slot.terms[getattr(step, bound)] = least[bound] + more
+        assert [high.price for _, high in pairs(end(story, low, first, stop, second))] == prices
+
+
+def test_a_stop_that_review_refuses_is_told_and_not_sent() -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    slot = story.account.slots[BTC.id]
+    slot.relist(replace(BTC, quantity_min=Decimal(50)), BTC)
+    assert refusals(story.fill(entry, "100.00")) == ["quantity_off_grid"]
+    assert (slot.stops, story.account.orders) == ([], {})
+    story = Story()
+    (entry,) = orders(story.candles(signal(**LADDER)))
+    slot = story.account.slots[BTC.id]
+    slot.relist(replace(BTC, quantity_min=Decimal(50)), BTC)
+    assert refusals(story.fill(entry, "100.00")) == ["quantity_off_grid"] * 4
+    assert (slot.guards, story.account.orders) == ([], {})
 
 
 def test_half_of_a_ladder_that_is_half_guarded_is_sold_anew_on_another_grid() -> None:

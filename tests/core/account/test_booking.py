@@ -105,6 +105,9 @@ def test_a_level_is_at_least_a_tick_and_none_is_none() -> None:
         row = slot(**distances, WISH_SIDE=side)
         booking.book_entry(wallet(), row, terms(**PERPETUAL), 100, 1, 0, 5)
         assert (row[step.STOP], row[step.BREAK_AT], row[step.TARGET]) == (stop, other, other)
+    row = slot(WISH_SIDE=LONG, STOP_DISTANCE=1, BREAK_DISTANCE=1)
+    booking.book_entry(wallet(), row, terms(**SPOT), 100, 1, 0, 5)
+    assert (row[step.STOP], row[step.BREAK_AT], row[step.TARGET]) == (99, 101, 0)
     row = slot(WISH_SIDE=LONG, BREAK_AT=9)
     booking.book_entry(wallet(), row, terms(**SPOT), 100, 1, 0, 5)
     assert (row[step.STOP], row[step.BREAK_AT], row[step.TARGET]) == (0, 0, 0)
@@ -120,6 +123,8 @@ LADDER = {"ENTRY_STEPS": 10, "STEPS": 10, "STOP": 90, "FIRST_DISTANCE": 5, "SECO
         ({}, 0, (105, 109, 4)),
         ({"FIRST_DISTANCE": 0}, 0, (109, 0, 0)),
         ({"FIRST_DISTANCE": 1}, 0, (101, 109, 4)),
+        ({"FIRST_DISTANCE": 0, "SHARE_PPM": 1_000_000}, 0, (109, 0, 0)),
+        ({"FIRST_DISTANCE": 1, "SHARE_PPM": 1_000_000}, 0, (101, 0, 0)),
         ({"SECOND_DISTANCE": 1, "FIRST_DISTANCE": 0}, 0, (101, 0, 0)),
         ({"SECOND_DISTANCE": 0}, 0, (105, 0, 4)),
         ({"SHARE_PPM": 1_000_000}, 0, (105, 0, 0)),

@@ -252,3 +252,15 @@ def test_a_ladder_that_could_not_be_sold_whole_stands_again() -> None:
     (sale,) = orders(end(story, low, first, stop, second))
     assert [high.price for _, high in pairs(end(story, sale))] == [Decimal(104), Decimal(110)]
     assert orders(story.candles(signal(**HOLD))) == []
+
+
+def test_what_is_bare_is_sold_and_given_away_at_once_at_the_time_of_the_wish() -> None:
+    for event in (close("1"), RELEASED):
+        story = Story()
+        (entry,) = orders(story.candles(signal(stop_distance=0.0)))
+        assert story.fill(entry, "100.00", time_ms=1) == []
+        commands = story.account.apply(event)
+        if event is RELEASED:
+            assert commands[0] == RecordRelease(BTC.id, Decimal("39.96"), 1)
+        else:
+            assert [order.time_ms for order in orders(commands)] == [1]

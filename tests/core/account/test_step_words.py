@@ -65,6 +65,8 @@ def test_what_is_too_small_to_be_sold_is_kept_and_marked(smallest: int, wish: in
         (LONG, 90, 100, 5.0, 0.0, None),
         (LONG, 90, 99, 5.0, 0.0, None),
         (LONG, 90, 110, 0.0, 0.0, None),
+        (LONG, 90, 100, 0.5, 0.0, 99),
+        (LONG, 1, 20, 5.0, 5.0, None),
         (LONG, 0, 110, 54.5, 0.0, 1),
         (LONG, 0, 110, 55.0, 0.0, None),
         (LONG, 0, 110, 99_999.0, 0.0, None),
@@ -93,6 +95,7 @@ def test_a_trailing_level_moves_only_forward_and_by_enough(
         (LONG, 100, 106, None),
         (LONG, 101, 106, None),
         (LONG, 0, 105, 100),
+        (SHORT, 0, 105, 110),
         (SHORT, 110, 106, None),
         (SHORT, 110, 105, 110),
         (SHORT, 111, 104, 110),
@@ -157,6 +160,9 @@ def test_a_strategy_that_only_trails_begins_with_that_distance() -> None:
         (4, 30, SHORT, 610, False),
         (4, 1, LONG, 754, True),
         (4, 1, LONG, 755, False),
+        (4, 79, LONG, 160, True),
+        (4, 79, LONG, 161, False),
+        (1, 0, LONG, 152, True),
         (4, 200, LONG, 7, True),
         (4, 200, LONG, 8, False),
         (0, 0, LONG, 0, False),
@@ -226,6 +232,7 @@ def size(row: list[int], equity: int = 10_000, distance: float = 0.0, side: int 
         ({"ORDER_NOTIONAL_MAX": 4_999, "STEPS_MIN": 25}, 0, limit_step.ORDER_NOTIONAL),
         ({"ORDER_NOTIONAL_MAX": 199}, 0, limit_step.ORDER_NOTIONAL),
         ({"DAILY_LOSS_PPM": 1}, 25, 0),
+        ({"EXPOSURE_MAX": 4_999}, 24, 0),
     ],
 )
 def test_an_entry_is_sized_from_equity_and_cut_or_refused_by_name(
@@ -258,7 +265,7 @@ def test_a_stop_is_taken_down_in_ticks_and_never_farther_than_is_counted() -> No
 
 @pytest.mark.parametrize(
     ("cost", "taker", "needs"),
-    [(1_000, 0, 1_005), (1_001, 0, 1_007), (1_200, 0, 1_206), (1_000, 1_000, 1_006), (1_000, 20_000, 1_025)],
+    [(1, 0, 2), (1_000, 0, 1_005), (1_001, 0, 1_007), (1_200, 0, 1_206), (1_000, 1_000, 1_006), (1_000, 20_000, 1_025)],
 )
 def test_an_entry_needs_its_cost_a_two_hundredth_more_and_the_fee(cost: int, taker: int, needs: int) -> None:
     fixed = terms(TAKER_PPM=taker)
@@ -275,3 +282,14 @@ def test_an_entry_waits_for_no_cash(cash: int, steps: int, refusal: int) -> None
     assert (row[step.REFUSAL], row[step.STOP_DISTANCE], row[step.WISH_SIDE]) == (refusal, 10, SHORT)
     assert step.decide_entry(money, row, terms(**SIZED), 2.0, 10_001, 100, distance, LONG) == 0
     assert row[step.REFUSAL] == step.TOO_LARGE
+
+
+def test_one_step_needs_its_cash_too() -> None:
+    row = slot()
+    assert step.decide_entry(wallet(), row, terms(**SIZED), 2.0, 400, 100, 0.0, LONG) == 0
+    assert row == slot(REFUSAL=step.INSUFFICIENT_CASH, WISH_COST=200, WISH_SIDE=LONG)
+
+
+def test_a_short_from_which_a_tick_is_the_break_even_moves_its_stop() -> None:
+    row = slot(**{**HELD, "SIDE": SHORT, "STOP": 110, "BREAK_AT": 1, "BREAK_DISTANCE": 5})
+    assert (decide(row, -1.0, 2), decide(row, -1.0, 1), row[step.NEXT_STOP]) == (step.NOTHING, step.RELEVEL, 6)
