@@ -115,7 +115,8 @@ def test_an_entry_that_ends_short_leaves_what_it_bought_as_it_is_guarded() -> No
     assert story.account.apply(OrderCancelled(time_ms=story.time, client_order_id=entry.client_order_id)) == []
     assert story.account.changed
     slot = story.account.slots[BTC.id]
-    assert (slot.entry, slot.stops, story.account.wallet[step.RESERVED]) == (None, [stop.client_order_id], 0)
+    assert (slot.entry, slot.stop, story.account.wallet[step.RESERVED]) == (None, stop.client_order_id, 0)
+    assert story.account.slots[ETH.id].stop is None
 
 
 def test_a_sale_in_place_of_a_stop_that_ends_after_one_step_is_guarded_again() -> None:
