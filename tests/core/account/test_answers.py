@@ -36,6 +36,7 @@ STRANGE = ClientOrderId("web_1")
 
 def test_an_account_is_opened_once_and_candles_of_before_are_history() -> None:
     story = Story()
+    assert (story.account.as_of_ms, story.account.changed) == (0, False)
     held = (Balance(account=ACCOUNT.id, asset="USDT", free=Decimal(1), locked=Decimal(0)),)
     for time_ms, news in ((5 * MINUTE_MS, True), (9 * MINUTE_MS, False)):
         story.account.apply(AccountOpened(time_ms=time_ms, balances=held))
@@ -165,6 +166,19 @@ def test_what_was_refused_before_a_sale_is_forgotten_with_it() -> None:
     assert len(trades(story.fill(stop, "103.00"))) == 1
     slot = story.account.slots[BTC.id]
     assert (slot.passed, slot.after_cancel, slot.sell_steps) == (False, step.NOTHING, 0)
+
+
+def test_what_is_being_sold_is_not_guarded_when_a_cancel_beside_it_is_refused() -> None:
+    story = Story()
+    (low, first), (stop, second) = moving(story)
+    for order in (low, first):
+        story.reject(order, "would_trigger")
+    story.accept(second)
+    story.accept(stop)
+    story.account.apply(FlattenAsked(time_ms=story.time, markets=(BTC.id,)))
+    refused = CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="venue_rejected")
+    commands = story.account.apply(refused)
+    assert (orders(commands), refusals(commands)) == ([], ["cancel_refused"])
 
 
 def test_an_entry_that_was_refused_is_told_and_nothing_else_happens() -> None:

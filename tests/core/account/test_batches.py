@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from tests.core.account.lawful import Lawful
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
-from tests.nouns import ACCOUNT, BTC, ETH, MINUTE_MS, signal
+from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.domain.by_hand import PositionAdopted
 from tradepool.domain.command import RecordRefusal
 from tradepool.domain.denial import Denial
 from tradepool.domain.event import CandlesClosed
 from tradepool.domain.order import OrderType, Purpose, Refusal, Side
+from tradepool.domain.trade import Origin
 
 OUT: dict[str, Any] = {"exposure": 0.0, "previous_exposure": 0.0}
 
@@ -88,3 +92,32 @@ def test_limits_are_told_what_stands_beside_an_entry_and_when() -> None:
     assert len(orders(story.candles(signal()))) == 1
     assert refusals(story.candles(signal(ETH, time_ms=5))) == ["positions"]
     assert story.account.wallet[limit_step.NOW] == 5
+
+
+def test_what_waits_while_nothing_else_happens_is_news() -> None:
+    story = Story()
+    story.enter()
+    story.candles(signal(**LEAVE))
+    assert story.candles(signal(ETH), signal(**HOLD)) == []
+    assert [entry.slot.market for entry in story.account.batch.waiting] == [ETH]
+    assert story.account.changed
+
+
+def test_a_market_that_a_person_took_keeps_no_other_from_entering() -> None:
+    third = replace(BTC, base="XRP")
+    story = Story()
+    story.account = Lawful(
+        ACCOUNT, replace(MANDATE, markets=(BTC.id, ETH.id, third.id)), [BTC, ETH, third], Origin.PRACTICE
+    )
+    (entry,) = orders(story.candles(signal(third)))
+    (stop,) = orders(story.fill(entry, "100.00", fee_asset="XRP"))
+    story.accept(stop)
+    story.candles(signal(third, **LEAVE), signal(), signal(ETH))
+    taken = PositionAdopted(
+        time_ms=story.time, market=BTC.id, quantity=Decimal(3), price=Decimal(100), stop_price=Decimal(90)
+    )
+    (guard,) = orders(story.account.apply(taken))
+    story.accept(guard)
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    (other,) = orders(story.fill(sale, "100.00"))
+    assert other.market == ETH.id

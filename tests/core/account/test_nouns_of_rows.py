@@ -162,6 +162,28 @@ def test_a_fee_in_base_is_of_what_could_be_sold(
     assert found.row == row_of(HOLDING=holding - fee, STEPS=left)
 
 
+@pytest.mark.parametrize(
+    ("lot", "steps", "part", "left", "target"),
+    [
+        (4, 11, 6, (8, 4), 105),
+        (4, 11, 4, (8, 4), 105),
+        (4, 11, 3, (8, 0), 109),
+        (2, 3, 1, (2, 0), 109),
+        (4, 11, 0, (8, 0), 105),
+        (1, 11, 6, (11, 6), 105),
+    ],
+)
+def test_what_is_held_is_whole_in_the_venues_steps(
+    lot: int, steps: int, part: int, left: tuple[int, int], target: int
+) -> None:
+    """A part that is less than one has no target of its own any more."""
+    found = slot(BTC, STEPS=steps, PART=part, TARGET=105, NEXT_TARGET=109)
+    found.lot = lot
+    found.keep_whole()
+    assert (found.row[step.STEPS], found.row[step.PART]) == left
+    assert found.row[step.TARGET] == target
+
+
 def test_what_a_mandate_has_in_a_market_is_its_entrys_cost_or_its_worth() -> None:
     story = Story()
     (entry,) = orders(story.candles(signal()))
