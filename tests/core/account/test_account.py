@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.core.account.lawful import Lawful
 from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, fill, signal
-from tradepool.core.account.account import Account
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import (
@@ -41,7 +41,7 @@ class Story:
     """An account, and short words for what happens to it. Every order is answered by hand."""
 
     def __init__(self) -> None:
-        self.account = Account(ACCOUNT, MANDATE, [BTC, ETH], Origin.PRACTICE)
+        self.account = Lawful(ACCOUNT, MANDATE, [BTC, ETH], Origin.PRACTICE)
         self.fills = 0
         self.time = 0
 

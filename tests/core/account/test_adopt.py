@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.core.account.test_account import LEAVE, Story, cancels, orders
-from tests.nouns import ACCOUNT, BTC, fill, request, signal
+from tests.nouns import ACCOUNT, BTC, ETH, fill, request, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.command import Cancel, Command, RecordTrade
 from tradepool.domain.errors import BrokenLaw
@@ -131,12 +131,15 @@ def test_a_round_trip_in_the_lost_time_is_a_trade() -> None:
 
 
 def test_an_order_that_rests_without_a_position_is_taken_away() -> None:
-    """And not replaced."""
-    story, guard = Story(), stop(5)
-    assert adopt(story, [guard], [], [guard.client_order_id]) == [Cancel(guard.client_order_id, BTC.id)]
-    gone = OrderCancelled(time_ms=LATER_MS, client_order_id=guard.client_order_id)
-    assert story.account.apply(gone) == []
-    assert story.account.orders == {}
+    """And not replaced; then the account enters as before, there and elsewhere."""
+    for market in (BTC, ETH):
+        story, guard = Story(), stop(5)
+        assert adopt(story, [guard], [], [guard.client_order_id]) == [Cancel(guard.client_order_id, BTC.id)]
+        gone = OrderCancelled(time_ms=LATER_MS, client_order_id=guard.client_order_id)
+        assert story.account.apply(gone) == []
+        assert story.account.orders == {}
+        story.time = LATER_MS
+        assert len(orders(story.candles(signal(market)))) == 1
 
 
 def test_an_exit_or_entry_that_rests_goes_on() -> None:
@@ -188,3 +191,77 @@ def test_a_fill_of_nobodys_order_breaks_the_law() -> None:
     story, entry = Story(), bought(4)
     with pytest.raises(BrokenLaw, match="every fill has our intent"):
         adopt(story, [], [fill_of(entry, "100.00", 1)])
+
+
+def target(number: int, price: str = "110.00", quantity: str = "1.998") -> OrderRequest:
+    """A lost target."""
+    return bought(
+        number,
+        side=Side.SELL,
+        type=OrderType.LIMIT,
+        purpose=Purpose.TARGET,
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+    )
+
+
+def test_what_rests_was_answered_and_an_exit_that_rests_is_all_there_is() -> None:
+    """Though a stop had stood for what it sells."""
+    story, entry, guard, leave = Story(), bought(4), stop(5), sold(6)
+    assert adopt(story, [entry, guard, leave], [fill_of(entry, "100.00", 1)], [leave.client_order_id]) == []
+    assert story.account.unanswered() == []
+    assert story.account.slots[BTC.id].row[step.STOP] == 9_150
+
+
+def test_the_level_is_the_last_stops_whatever_was_ordered_after_it() -> None:
+    story, entry, guard, leave = Story(), bought(4), stop(5, "0.01"), sold(6, "0.5")
+    fills = [fill_of(entry, "100.00", 1), fill_of(leave, "101.00", 2)]
+    (again,) = orders(adopt(story, [entry, guard, leave], fills))
+    assert (again.stop_price, again.quantity, again.purpose) == (Decimal("0.01"), Decimal("1.498"), Purpose.STOP)
+    assert story.account.slots[BTC.id].row[step.RESTING] == 0
+
+
+def test_a_trailing_stop_that_was_lost_trails_on() -> None:
+    story, entry, guard = Story(), bought(4), replace(stop(5), purpose=Purpose.TRAILING)
+    (again,) = orders(adopt(story, [entry, guard], [fill_of(entry, "100.00", 1)]))
+    assert again.purpose is Purpose.TRAILING
+
+
+def test_a_level_that_no_order_stood_for_is_kept_while_something_is_held() -> None:
+    """The venue had refused the stop; then part of it was sold, and then the rest."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    (guard,) = orders(story.fill(entry, "100.00"))
+    story.reject(guard, "venue_rejected")
+    part, rest = sold(9, "10"), sold(11, "29.96")
+    (again,) = orders(adopt(story, [part], [fill_of(part, "101.00", 7)]))
+    assert again.stop_price == Decimal(95)
+    adopt(story, [rest], [fill_of(rest, "101.00", 8)])
+    assert story.account.slots[BTC.id].row[step.STOP] == 0
+
+
+def test_stops_that_guard_all_of_it_together_stay() -> None:
+    story, entry, first, last = Story(), bought(4), stop(5, "90.00", "0.9"), stop(6, "93.25", "1.098")
+    names = [first.client_order_id, last.client_order_id]
+    assert adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)], names) == []
+    assert story.account.slots[BTC.id].stops == names
+
+
+def test_a_stop_and_a_target_for_the_same_coins_are_a_pair() -> None:
+    """Targets that nobody here decided on make room for stops alone: of each pair the stop is cancelled."""
+    story, entry = Story(), bought(4)
+    lows, highs = [stop(n, quantity="0.999") for n in (5, 6)], [target(n, quantity="0.999") for n in (7, 8)]
+    names = [order.client_order_id for order in (*lows, *highs)]
+    found = adopt(story, [entry, *lows, *highs], [fill_of(entry, "100.00", 1)], names)
+    assert cancels(found) == names[:2]
+    working = story.account.orders
+    assert [working[name].partner for name in names] == [names[2], names[3], names[0], names[1]]
+    assert story.account.slots[BTC.id].targets == names[2:]
+
+
+def test_a_target_for_other_coins_is_nobodys_partner() -> None:
+    story, entry, low, high = Story(), bought(4), stop(5, quantity="0.9"), target(6, quantity="1.098")
+    names = [low.client_order_id, high.client_order_id]
+    found = adopt(story, [entry, low, high], [fill_of(entry, "100.00", 1)], names)
+    assert cancels(found) == names
+    assert [story.account.orders[name].partner for name in names] == [None, None]

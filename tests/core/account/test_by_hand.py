@@ -6,11 +6,22 @@ from decimal import Decimal
 
 import pytest
 
-from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders
+from tests.core.account.test_protection import end, ladder, pairs
 from tests.nouns import BTC, ETH, signal
+from tradepool.core.account import account_step as step
 from tradepool.core.account.by_hand import why_not_close
-from tradepool.domain.by_hand import ByHand, CloseAsked, OrdersCapped, PositionAdopted, PositionReleased
+from tradepool.domain.by_hand import (
+    BookCorrected,
+    ByHand,
+    CloseAsked,
+    LotShrunk,
+    OrdersCapped,
+    PositionAdopted,
+    PositionReleased,
+)
 from tradepool.domain.command import Command, RecordRelease, RecordTrade
+from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.order import OrderRequest, OrderType, Purpose
 from tradepool.domain.trade import Trade
 
@@ -141,3 +152,115 @@ def test_a_cap_is_on_every_entry_until_it_is_lifted() -> None:
     story.account.apply(OrdersCapped(time_ms=2, order_notional_max=None))
     (other,) = orders(story.candles(signal(ETH)))
     assert other.quantity * 100 > 3_000
+
+
+def shrunk(held: str) -> LotShrunk:
+    return LotShrunk(time_ms=1, market=BTC.id, held=Decimal(held), price=Decimal(110))
+
+
+def test_a_correction_of_the_books_is_news_and_leaves_the_position_alone() -> None:
+    story = Story()
+    story.enter()
+    before = story.account.positions()
+    corrected = BookCorrected(
+        time_ms=1,
+        debit=LedgerCode.FEES,
+        credit=LedgerCode.TRADING,
+        asset="BTC",
+        amount=Decimal(1),
+        by="ann",
+        confirmed_by="bob",
+        reason="why",
+    )
+    assert changes(story, corrected)
+    assert story.account.positions() == before
+
+
+def test_why_a_share_can_not_be_sold_is_said_in_words() -> None:
+    story = Story()
+    stop = story.enter()
+    slot = story.account.slots[BTC.id]
+    # Ten cents short at its stop of 95, though not at the close of 100.
+    rest = Decimal("0.104")
+    words = "what would be left is too small to be sold; close all of it"
+    assert why_not_close(slot, 1 - rest / Decimal("39.96")) == words
+    slot.terms[step.SMALLEST_SELL] = BTC.quote_units(Decimal("3996"))
+    assert why_not_close(slot, Decimal(1)) == ""
+    slot.terms[step.SMALLEST_SELL] += 1
+    assert why_not_close(slot, Decimal(1)) == "what is held is too small to be sold"
+    slot.terms[step.SMALLEST_SELL], slot.terms[step.STEPS_MIN] = 0, slot.steps()
+    assert why_not_close(slot, Decimal(1)) == ""
+    assert why_not_close(slot, Decimal("0.5")) == "that part is too small to be sold"
+    story.account.apply(close("1"))
+    assert why_not_close(slot, Decimal(1)) == "an order is on its way there; ask again in a moment"
+    assert stop.client_order_id in story.account.orders
+
+
+def test_what_was_taken_away_past_us_is_released_and_the_rest_protected_anew() -> None:
+    story = Story()
+    stop = story.enter()
+    slot = story.account.slots[BTC.id]
+    assert not changes(story, shrunk("39.96"))
+    assert not changes(story, shrunk("40"))
+    slot.row[step.UNSELLABLE] = 1
+    assert cancels(story.account.apply(shrunk("39.95999"))) == [stop.client_order_id]
+    assert slot.row[step.UNSELLABLE] == 0
+    released, _ = commands = story.cancelled(stop.client_order_id)
+    assert released == RecordRelease(BTC.id, Decimal("0.00001"), story.time)
+    (again,) = orders(commands)
+    assert (again.quantity, slot.release_steps, slot.row[step.RESTING]) == (Decimal("39.95999"), 0, 0)
+    story.accept(again)
+    story.account.apply(shrunk("0.00001"))
+    commands = story.cancelled(again.client_order_id)
+    (position,) = story.account.positions()
+    assert position.quantity == Decimal("0.00001")
+    (least,) = orders(commands)
+    story.accept(least)
+    story.account.apply(shrunk("0"))
+    (trade,) = trades(story.cancelled(least.client_order_id))
+    assert (trade.exit_reason, story.account.positions()) == (Purpose.RELEASED, [])
+
+
+def test_a_share_or_a_loss_of_a_ladder_leaves_the_far_target_and_of_one_target_that_one() -> None:
+    half = [close("0.5"), shrunk("20")]
+    for event in half:
+        story = Story()
+        (low, first), (stop, second) = ladder(story)
+        story.account.apply(event)
+        commands = end(story, low, first, stop, second)
+        if event is half[0]:
+            (sale,) = orders(commands)
+            commands = story.fill(sale, "100.00")
+        ((_, again),) = pairs(commands)
+        assert again.price == Decimal(110)
+    for event in half:
+        story = Story()
+        ((stop, only),) = ladder(story, first_target=0.0)
+        story.account.apply(event)
+        commands = end(story, stop, only)
+        if event is half[0]:
+            (sale,) = orders(commands)
+            commands = story.fill(sale, "100.00")
+        ((_, again),) = pairs(commands)
+        assert again.price == Decimal(110)
+
+
+def test_a_ladder_that_could_not_be_sold_whole_stands_again() -> None:
+    story = Story()
+    (low, first), (stop, second) = ladder(story)
+    story.account.apply(close("1"))
+    (sale,) = orders(end(story, low, first, stop, second))
+    assert [high.price for _, high in pairs(end(story, sale))] == [Decimal(104), Decimal(110)]
+    assert orders(story.candles(signal(**HOLD))) == []
+
+
+def test_what_is_bare_is_sold_and_given_away_at_once_at_the_time_of_the_wish() -> None:
+    for event in (close("1"), RELEASED):
+        story = Story()
+        (entry,) = orders(story.candles(signal(stop_distance=0.0)))
+        assert story.fill(entry, "100.00", time_ms=1) == []
+        commands = story.account.apply(event)
+        if event is RELEASED:
+            assert commands[0] == RecordRelease(BTC.id, Decimal("39.96"), 1)
+        else:
+            assert [order.time_ms for order in orders(commands)] == [1]

@@ -70,6 +70,8 @@ def test_what_the_opening_holds_is_what_is_older_and_not_lacking() -> None:
     """A deposit that is as large as what the books lack was credited after they began."""
     told = [flow("old", "100"), flow("late", "7", "BTC"), flow("new", "5", at=50_000)]
     assert in_opening(told, 1_000, {"BTC": Decimal(7), "USDT": Decimal(1)}) == ("deposit:old",)
+    clocks_apart = [flow("in", "1", at=10_999), flow("out", "1", at=11_000)]
+    assert in_opening(clocks_apart, 1_000, {}) == ("deposit:in",)
 
 
 def test_several_that_came_after_the_opening_are_told_from_those_before_it() -> None:
@@ -118,6 +120,7 @@ def test_coins_that_leave_may_take_the_dust_along(*, held: bool) -> None:
         btc[step.HOLDING] = whole + 5
     btc[step.DUST], eth[step.DUST] = 77, -3
     story.account.apply(flow("1", "-1", "ETH", FlowCause.WITHDRAWAL))
+    story.account.apply(flow("1", "0.5", "BTC"))
     assert (btc[step.DUST], eth[step.DUST]) == (77, -3)
     story.account.apply(flow("2", "-0.00000077", "BTC", FlowCause.DUST))
     assert btc[step.DUST] == 0

@@ -7,12 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
 from tests.nouns import BTC, ETH, FEES, MANDATE, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.new_terms import GridsApart
-from tradepool.domain.event import OFF_NEW_GRID, MandateChanged, TermsSeen
+from tradepool.domain.by_hand import LotShrunk
+from tradepool.domain.charge import CommissionPaid
+from tradepool.domain.event import OFF_NEW_GRID, EntriesResumed, MandateChanged, TermsSeen
+from tradepool.domain.flow import Quarantined
 from tradepool.domain.mandate import Limits, Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import OrderType, Purpose
@@ -167,6 +170,16 @@ def test_what_the_venue_refused_under_terms_nobody_knew_is_protected_when_they_a
     assert see(story, COARSE)
 
 
+def test_a_sale_of_one_step_of_the_new_grid_is_made_anew() -> None:
+    story = begun()
+    stop = story.enter()
+    story.candles(signal(**LEAVE))
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    see(story, replace(BTC, quantity_step=Decimal("39.96"), quantity_min=Decimal("39.96")))
+    (again,) = orders(story.reject(sale, OFF_NEW_GRID))
+    assert (again.type, again.quantity) == (OrderType.MARKET, Decimal("39.96"))
+
+
 def test_an_entry_that_was_never_sent_is_given_up() -> None:
     story = begun()
     (entry,) = orders(story.candles(signal()))
@@ -205,3 +218,82 @@ def test_a_mandates_markets_come_and_go() -> None:
     assert agree(story, replace(MANDATE, markets=(BTC.id,)))
     assert list(story.account.slots) == [BTC.id]
     assert story.account.positions()
+
+
+def test_the_first_terms_are_taken_as_they_are_and_news_after_what_is_known_is_heard() -> None:
+    story = Story()
+    assert see(story, COARSE)
+    assert (story.account.slots[BTC.id].market, story.account.slots[BTC.id].lot) == (COARSE, 1)
+    assert see(story, COARSE, replace(ETH, notional_min=Decimal(6)))
+    assert story.account.slots[ETH.id].market.notional_min == 6
+
+
+def test_money_is_counted_in_the_units_it_was_counted_in() -> None:
+    story = begun(replace(BTC, base_unit=Decimal("0.000001")))
+    see(story, replace(BTC, notional_min=Decimal(6)))
+    market = story.account.slots[BTC.id].market
+    assert (market.notional_min, market.base_unit) == (Decimal(6), Decimal("0.000001"))
+
+
+FINEST = replace(BTC, price_tick=Decimal("0.0000001"), quantity_step=Decimal("0.1"), quantity_min=Decimal("0.1"))
+
+
+def test_an_order_on_its_way_there_stops_an_account_as_a_position_does_and_one_elsewhere_does_not() -> None:
+    story = begun()
+    story.candles(signal(ETH))
+    assert see(story, FINEST)
+    story = begun()
+    story.candles(signal())
+    with pytest.raises(GridsApart):
+        see(story, FINEST)
+    bare = begun()
+    (entry,) = orders(bare.candles(signal(stop_distance=0.0)))
+    assert orders(bare.fill(entry, "100.00")) == []
+    assert bare.account.orders == {}
+    with pytest.raises(GridsApart):
+        see(bare, FINEST)
+
+
+def test_what_is_about_to_be_released_is_the_same_on_a_finer_grid() -> None:
+    story = begun(replace(BTC, quantity_step=Decimal("0.0001"), quantity_min=Decimal("0.0001")))
+    stop = story.enter()
+    story.account.apply(LotShrunk(time_ms=1, market=BTC.id, held=Decimal("39"), price=Decimal(110)))
+    see(story, FINE)
+    (again,) = orders(story.cancelled(stop.client_order_id))
+    assert again.quantity == Decimal(39)
+
+
+def test_a_position_without_an_order_stays_with_its_account_too() -> None:
+    story = begun()
+    (entry,) = orders(story.candles(signal(stop_distance=0.0)))
+    story.fill(entry, "100.00")
+    assert agree(story, replace(MANDATE, markets=(ETH.id,)))
+    assert list(story.account.slots) == [ETH.id, BTC.id]
+
+
+def test_a_bill_is_no_news_to_an_account_that_trades() -> None:
+    story = begun()
+    assert story.account.apply(CommissionPaid(time_ms=1, currency="USDT", amount=Decimal(-5), by="eva")) == []
+    assert not story.account.changed
+
+
+def test_a_quarantine_ends_what_waits() -> None:
+    story = begun()
+    stop = story.enter()
+    story.candles(signal(**LEAVE), signal(ETH))
+    told = Quarantined(time_ms=story.time, why="it jumped")
+    assert refusals(story.account.apply(told)) == ["quarantined"]
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert orders(story.fill(sale, "100.00")) == []
+
+
+def test_a_person_measures_losses_from_here_and_that_is_news() -> None:
+    story = begun()
+    story.enter()
+    story.account.wallet[limit_step.PEAK_EQUITY] = 10**15
+    resumed = EntriesResumed(time_ms=story.time, limits=True, closes=((BTC.id, 50.0),))
+    assert story.account.apply(resumed) == []
+    assert story.account.changed
+    assert story.account.wallet[limit_step.PEAK_EQUITY] == story.account.equity_units()
+    assert story.account.slots[BTC.id].mark == 5_000
+    story.candles(signal(**HOLD))

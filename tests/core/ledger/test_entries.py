@@ -7,14 +7,16 @@ from decimal import Decimal
 import pytest
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill
-from tradepool.core.ledger.posting import fill_entry, opening_entry
+from tradepool.core.ledger.posting import NegativeOpening, fill_entry, opening_entry
 from tradepool.core.ledger.trial_balance import trial_balance
+from tradepool.core.ledger.valuation import valued
 from tradepool.domain.balance import Balance
 from tradepool.domain.ids import LedgerEntryId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 from tradepool.domain.order import Side
 
 VENUE, CAPITAL, TRADING, FEES = LedgerCode.VENUE, LedgerCode.CAPITAL, LedgerCode.TRADING, LedgerCode.FEES
+COMMISSION, OWED = LedgerCode.COMMISSION, LedgerCode.OWED
 
 
 def moved(debit: LedgerCode, credit: LedgerCode, amount: str, asset: str, code: TransferCode) -> Transfer:
@@ -42,6 +44,12 @@ def test_an_opening_is_the_owners_capital_without_what_is_not_there() -> None:
     )
 
 
+def test_nobody_opens_with_less_than_nothing() -> None:
+    debt = Balance(account=ACCOUNT.id, asset="BNB", free=Decimal(-2), locked=Decimal(1))
+    with pytest.raises(NegativeOpening, match=f"account {ACCOUNT.id} holds -1 BNB, and"):
+        opening_entry(ACCOUNT.id, 0, (debt,))
+
+
 @pytest.mark.parametrize("side", list(Side))
 def test_a_fill_is_a_swap_and_a_fee(side: Side) -> None:
     code = TransferCode.BOUGHT if side is Side.BUY else TransferCode.SOLD
@@ -58,3 +66,10 @@ def test_a_fill_is_a_swap_and_a_fee(side: Side) -> None:
 def test_transfers_of_one_account_add_up() -> None:
     twice = [moved(VENUE, CAPITAL, amount, "USDT", TransferCode.OPENING) for amount in ("5", "7")]
     assert trial_balance(twice) == {(VENUE, "USDT"): Decimal(12), (CAPITAL, "USDT"): Decimal(-12)}
+
+
+def test_only_what_the_venue_holds_is_valued() -> None:
+    totals = {(VENUE, "BTC"): Decimal(2), (VENUE, "ETH"): Decimal(0), (CAPITAL, "BNB"): Decimal(-3)}
+    worth = valued(totals, {"BTC": Decimal(5), "BNB": Decimal(7)}, "USDT")
+    assert (worth.currency, worth.worth, worth.unpriced, worth.total) == ("USDT", {"BTC": Decimal(10)}, (), Decimal(10))
+    assert valued({}, {}, "USDT").total == 0

@@ -69,3 +69,18 @@ def test_a_strategy_is_blamed_for_many_accounts_on_several_markets_at_about_the_
         "errors",
         True,
     )
+
+
+def test_what_is_usual_is_the_mean_of_the_moves_so_far() -> None:
+    """14 of a thousandth and 15 of three: a fall by a tenth is 52 times their mean."""
+    odd, close = OddPrices(), 100.0
+    odd.look(A, close)
+    for thousandths in [1] * 14 + [3] * 15:
+        close *= math.exp(thousandths / 1_000)
+        assert odd.look(A, close) == ""
+    assert odd.look(A, close * 0.9) == "it moved by -10.0 %, 52 times its usual move"
+
+
+def test_a_price_of_nothing_breaks_nothing() -> None:
+    odd = OddPrices()
+    assert [odd.look(A, close) for close in (0.0, 5.0, 0.0, 0.0, 5.0)] == [""] * 5

@@ -19,11 +19,11 @@ from tradepool.core.risk.key_rights import (
     warnings_of,
 )
 from tradepool.core.risk.review import review
-from tradepool.core.risk.strategy_failures import blamed
-from tradepool.core.risk.suspension import ACCOUNTS_MAX, LASTS_MS, Suspension, Suspensions, Trouble
+from tradepool.core.risk.strategy_failures import StrategyFailures, blamed
+from tradepool.core.risk.suspension import ACCOUNTS_MAX, ERRORS_WITHIN_MS, LASTS_MS, Suspension, Suspensions, Trouble
 from tradepool.core.risk.symbols import likely, listed_market
 from tradepool.domain.errors import UnknownMarket
-from tradepool.domain.ids import AccountId, MarketId
+from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.key import KeyRights
 from tradepool.domain.order import ApprovedOrder, OrderType, Refusal, Side
 from tradepool.domain.suspended import Suspended, SuspendedKind
@@ -78,8 +78,26 @@ def test_a_market_is_found_or_what_was_meant_is_said() -> None:
             listed_market(listed, MarketId(wanted))
         assert str(caught.value) == words
     many = [f"BTC/{quote}" for quote in ("USD", "FDUSD", "USDC", "USDT")]
-    assert likely("btc/usdt", many) == ["BTC/USDT"]
+    for typed in ("btc/usdt", "btc-usdt", "btcusdt"):
+        assert likely(typed, many) == ["BTC/USDT"]
     assert likely("BTC/USDT", many[:3]) == ["BTC/USDC", "BTC/FDUSD", "BTC/USD"]
+    assert likely("BTC", many) == ["BTC/USDT", "BTC/USDC", "BTC/FDUSD"]
+    # Five of six letters are enough, four are not.
+    assert likely("XBC/EUR", ["ABC/EUR", "ABC/EUX"]) == ["ABC/EUR"]
+
+
+def test_a_market_that_is_not_found_is_told_with_all_that_is_near_and_not_at_any_length() -> None:
+    listed = {market.id: market for market in (BTC, ETH, replace(BTC, quote="USDC"), replace(BTC, venue="kraken"))}
+    for wanted, words in (
+        ("nasdaq:BTC/USDT", "'nasdaq:BTC/USDT' is not known here; the nearest known: markets of binance, kraken only."),
+        ("binance:BTC/USD", "'BTC/USD' is not known here; the nearest known: BTC/USDT or BTC/USDC."),
+        ("binance:BTC/EUR:EUR", "'BTC/EUR:EUR' is not known here; the nearest known: nothing like it."),
+        (f"binance:{'X' * 99}", f"'{'X' * 59} is not known here; the nearest known: nothing like it."),
+        (f"{'x' * 99}:X", f"'{'x' * 59} is not known here; the nearest known: markets of binance, kraken only."),
+    ):
+        with pytest.raises(UnknownMarket) as caught:
+            listed_market(listed, MarketId(wanted))
+        assert str(caught.value) == f"Market {words}"
 
 
 def test_an_order_on_the_edge_of_the_grid_passes_and_one_beside_it_is_refused_by_name() -> None:
@@ -115,6 +133,21 @@ def test_suspensions_live_where_they_are_kept_and_a_lift_forgets_the_errors_too(
     listed.lift(BTC.id)
     listed.failed(BTC.id, AccountId("last"), 11)
     assert listed.of(BTC.id, 12) is None
+    listed.suspend(BTC.id, Trouble.STALE, 13)
+    assert kept[BTC.id].note == ""
+    listed.lift(BTC.id)
+    for n in range(ACCOUNTS_MAX):
+        listed.failed(BTC.id, AccountId(f"u{n}"), 14)
+    assert kept[BTC.id].note == ""
+
+
+def test_a_refusal_blames_a_strategy_for_just_so_long() -> None:
+    """The last of five within five minutes blames it; where the first is exactly as old, it does not."""
+    for first_ms, blames in ((1, True), (0, False)):
+        failures, strategy = StrategyFailures(), StrategyId("s")
+        times = (first_ms, *(9 for _ in range(ACCOUNTS_MAX - 2)), ERRORS_WITHIN_MS)
+        found = [failures.failed(strategy, (BTC, ETH)[n % 2].id, AccountId(f"u{n}"), at) for n, at in enumerate(times)]
+        assert found == [False] * (ACCOUNTS_MAX - 1) + [blames]
 
 
 def test_the_platforms_word_on_a_strategy() -> None:

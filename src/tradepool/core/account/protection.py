@@ -110,8 +110,11 @@ def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None
     """The venue told of a stop or a target: once it has answered for all of them, do what waited for that.
 
     What the price had passed already is sold, in one order; where nothing is left in the book the wish is done that
-    waited for it or, if `again`, what is held is protected anew.
+    waited for it or, if `again`, what is held is protected anew. Where nothing is held there is nothing to wish.
     """
+    if not slot.held and not slot.guards:
+        slot.forget_wish()
+        slot.passed = False
     if not slot.held or slot.asked(out.orders):
         return
     passed, slot.passed = slot.passed and not slot.after_cancel, False

@@ -28,7 +28,8 @@ def listed_market(listed: Mapping[MarketId, Market], wanted: MarketId) -> Market
 
 
 def likely(symbol: str, symbols: list[str]) -> list[str]:
-    """Which of the symbols was probably meant: the same letters first, then another quote, then what looks alike.
+    """Which of the symbols was probably meant: the same letters first, then another quote (or the one that was left out),
+    then what looks alike.
 
     >>> likely("btc-usdt", ["BTC/USDT", "ETH/USDT"]), likely("ETH/USD", ["BTC/USDT", "ETH/USDT"])
     (['BTC/USDT'], ['ETH/USDT'])
@@ -41,7 +42,7 @@ def likely(symbol: str, symbols: list[str]) -> list[str]:
         return [by_letters[letters]]
     for quote in _SAME_QUOTES:
         base = letters.removesuffix(quote)
-        if base and base != letters:
+        if base:
             others = [f"{base}{other}" for other in _SAME_QUOTES if f"{base}{other}" in by_letters]
             if others:
                 return [by_letters[each] for each in others][:LIKELY_MAX]
