@@ -10,7 +10,7 @@ import pytest
 
 from tests.entrypoints.console import Console, Said
 from tests.entrypoints.isolation import IDS, calls, every_command, files, looks
-from tests.entrypoints.test_people import People
+from tests.entrypoints.people_kit import People
 from tests.postgres_kit import Postgres
 from tradepool.entrypoints.asking import COMMANDS
 
