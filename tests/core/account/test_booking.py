@@ -212,4 +212,5 @@ def test_a_loss_is_counted_where_a_limit_asks_for_it(ticks: int, streak: int, lo
     fixed = terms(**SPOT, LOSS_STREAK_MAX=streak, COOL_DOWN_MS=5)
     assert booking.book_exit(money, row, fixed, ticks, 1, 0, 60_001, step.STOP_HIT)
     cool = {"COOL_UNTIL": 60_005} if streak == 1 else {}
-    assert money == wallet(CASH=2 * ticks, LOSSES=losses, **cool)
+    noted = {"CLOSED_AT": 60_001, "LOST_THEN": int(ticks < 100)} if streak else {}
+    assert money == wallet(CASH=2 * ticks, LOSSES=losses, **cool, **noted)

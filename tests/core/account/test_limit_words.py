@@ -46,11 +46,11 @@ def test_equity_is_to_be_noted_at_a_new_day_or_for_its_peak() -> None:
 def test_a_streak_of_losses_cools_down_from_the_minute_of_its_last() -> None:
     row, limits = wallet(), terms(LOSS_STREAK_MAX=2, COOL_DOWN_MS=5_000)
     for gained, time_ms, losses, until in (
-        (-1, 0, 1, 0),
-        (0, 0, 0, 0),
-        (-1, 0, 1, 0),
-        (1, 0, 0, 0),
-        (-1, 0, 1, 0),
+        (-1, 1, 1, 0),
+        (0, 2, 0, 0),
+        (-1, 3, 1, 0),
+        (1, 4, 0, 0),
+        (-1, 5, 1, 0),
         (-1, 119_999, 0, 65_000),
         (-1, 120_000, 1, 65_000),
         (-9, 120_000, 0, 125_000),
