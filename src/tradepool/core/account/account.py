@@ -26,6 +26,7 @@ from tradepool.core.account.protection import (
     passed_target,
     protect,
     settle,
+    watched,
 )
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import REASON_CODES, terms_of
@@ -50,6 +51,7 @@ from tradepool.domain.event import (
     OrderFilled,
     OrderRejected,
     OrdersAdopted,
+    PriceSeen,
     StreamLost,
     StreamRestored,
     TermsSeen,
@@ -126,6 +128,9 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
+            case PriceSeen(time_ms=time_ms, market=market, price=price):
+                if market in self.slots:
+                    watched(self.outbox, self.slots[market], price, time_ms)
             case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed() | MoneyNews() | Charge():
                 self.changed = take(self, event)
             case ByHand():

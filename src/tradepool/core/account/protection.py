@@ -6,6 +6,8 @@ the other. With two targets there are two pairs, the part that leaves at the fir
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
@@ -104,6 +106,13 @@ def sell(out: Outbox, slot: Slot, purpose: Purpose, steps: int, time_ms: int) ->
     order = out.submit(slot, Side.SELL, OrderType.MARKET, steps, purpose, time_ms)
     if order is not None:
         slot.exit, order.part = order.request.client_order_id, steps == slot.row[step.PART]
+
+
+def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
+    """A price that was seen: what it has passed the stop of, and no stop stands for, is sold, as the stop would have."""
+    bare = slot.held and not slot.busy and not slot.asked(out.orders) and slot.bare(out.orders)
+    if bare and price <= slot.market.price(slot.row[step.STOP]):
+        sell(out, slot, _purpose(slot), slot.steps() - slot.covered(out.orders), time_ms)
 
 
 def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None:
