@@ -25,6 +25,16 @@ class OrderType(StrEnum):
     STOP_LOSS = "stop_loss"
 
 
+class TimeInForce(StrEnum):
+    """How long a limit may wait for its price: until it is cancelled; not at all, what is left of it ends at once; not at all,
+    and all of it or nothing; until it is cancelled, and refused where it would take instead of rest."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
 class Purpose(StrEnum):
     """Why an order exists; for an exit it is also the reason the trade records."""
 
@@ -94,7 +104,10 @@ def order_life_drawing() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One intent to trade; `client_order_id` names the intent, not the try. `time_ms` is the T it was decided at."""
+    """One intent to trade; `client_order_id` names the intent, not the try. `time_ms` is the T it was decided at.
+
+    Only a limit has a price, and only a limit may have a `time_in_force` other than GTC.
+    """
 
     client_order_id: ClientOrderId
     account: AccountId
@@ -108,6 +121,12 @@ class OrderRequest:
     time_ms: int
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether it never rests: what it does not get at once ends."""
+        return self.type is OrderType.MARKET or self.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
     @property
     def adds_risk(self) -> bool:
