@@ -20,7 +20,7 @@ from tradepool.core.account.account import Account as LiveAccount
 from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, Span, compare
 from tradepool.core.backtest.mandate_run import Change, run_mandate
 from tradepool.core.backtest.result import MandateResult
-from tradepool.core.backtest.run import Setting
+from tradepool.core.backtest.run import NoQueue, Setting
 from tradepool.core.market.market_step import MarketStep
 from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
@@ -120,7 +120,10 @@ def unexplained(deployed: Deployed, seat: Seated, since_ms: int) -> list[str]:
 
 def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
     markets = [str(market).partition(":")[2] for market in seat.mandate.markets]
-    told = _told(deployed, seat)
+    try:
+        told = _told(deployed, seat)
+    except NoQueue as error:
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], str(error))
     if told is None:
         return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], "it has not been started yet")
     replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
@@ -197,7 +200,7 @@ def _terms(events: Sequence[Event], opened_ms: int) -> list[Change]:
 
 
 def _setting(mandate: Mandate) -> Setting:
-    return Setting(mandate.capital, mandate.weight, mandate.limits, 0)
+    return Setting(mandate.capital, mandate.weight, mandate.limits, 0, mandate.entry)
 
 
 def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:

@@ -27,6 +27,7 @@ from tradepool.core.account.protection import (
     protect,
     settle,
     watched,
+    withdraw,
 )
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import REASON_CODES, terms_of
@@ -88,7 +89,7 @@ class Account:
         self.agreed: Mandate | None = None
         self.seen: dict[MarketId, Market] = {}
         self.origin = origin
-        self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits)) for m in markets}
+        self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits, entry=mandate.entry)) for m in markets}
         self.quote, self.quote_unit = markets[0].quote, markets[0].quote_unit
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
@@ -208,6 +209,8 @@ class Account:
             self.as_of_ms = event.time_ms
             self.batch.begin(event.time_ms)
             self.batch.drop(self.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
+            for slot in self.slots.values():
+                withdraw(self.outbox, slot)
         elif not event.time_ms == self.as_of_ms == self.batch.time_ms:
             return
         signals = self.batch.news(signals)
@@ -215,7 +218,7 @@ class Account:
         equity = self.equity_units()
         limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
-            if slot.held and not slot.busy and slot.market.id in signals:
+            if slot.held and not slot.tied(self.orders) and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
@@ -254,7 +257,8 @@ class Account:
             market = MarketId(self.account.venue)
             self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
             return
-        if order.request.type is OrderType.MARKET or not order.accepted():
+        # What takes at once has not ended with that: until its end is heard, it is asked for.
+        if order.request.takes_at_once or not order.accepted():
             return
         self.changed, slot = True, self.slots[order.request.market]
         if order.request.type is OrderType.STOP_LOSS:
@@ -293,6 +297,8 @@ class Account:
             return
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
         _, self.changed = self._finish(order), True
+        if order.request.adds_risk and order.request.type is OrderType.LIMIT and not order.filled_steps:
+            self.outbox.refuse(slot, event.time_ms, Denial.PRICE_RAN)
         # A sale that ended short leaves the rest bare.
         if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)
@@ -371,6 +377,7 @@ class Account:
             slot.forget_wish()
             slot.passed = False
             self.outbox.closed(slot)
+            withdraw(self.outbox, slot)
             return
         if order.part and slot.row[step.PART]:
             booking.close_part(slot.row, steps)

@@ -110,9 +110,15 @@ def sell(out: Outbox, slot: Slot, purpose: Purpose, steps: int, time_ms: int) ->
 
 def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
     """A price that was seen: what it has passed the stop of, and no stop stands for, is sold, as the stop would have."""
-    bare = slot.held and not slot.busy and not slot.asked(out.orders) and slot.bare(out.orders)
+    bare = slot.held and not slot.tied(out.orders) and not slot.asked(out.orders) and slot.bare(out.orders)
     if bare and price <= slot.market.price(slot.row[step.STOP]):
         sell(out, slot, _purpose(slot), slot.steps() - slot.covered(out.orders), time_ms)
+
+
+def withdraw(out: Outbox, slot: Slot) -> None:
+    """Take back what rests of an entry, if some does."""
+    if slot.entry is not None and not out.orders[slot.entry].request.takes_at_once:
+        out.cancel(slot, slot.entry)
 
 
 def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None:
@@ -138,7 +144,7 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
     """A stop or a target left the book without (the rest of) its fill; where its partner is at work, that one tells on."""
     if order.partner in out.orders:
         return
-    if slot.held and slot.guards and not slot.busy:
+    if slot.held and slot.guards and not slot.tied(out.orders):
         level_again(out, slot, time_ms)
     else:
         settle(out, slot, time_ms)
