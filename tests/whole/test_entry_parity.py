@@ -16,7 +16,8 @@ from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
 from tradepool.core.backtest.run import NoQueue, Setting
 from tradepool.domain.mandate import EntryKind, EntryOrder
-from tradepool.entrypoints.replay import Plan, Player, on_our_venue
+from tradepool.domain.market import FeeSchedule
+from tradepool.entrypoints.replay import Plan, Player, on_our_venue, replay
 from tradepool.simexchange.listing import Listing
 
 # Caps that bind on what is paid (slippage is three basis points here), on whether anything is bought, and on neither.
@@ -69,6 +70,27 @@ def test_the_same_in_two_markets_with_one_cash(series: Series, long: bool) -> No
     reasons = told_no(plan)
     assert all(reasons[name]["insufficient_cash"] for name in reasons)
     assert reasons["at_the_close"]["price_ran"] > 3
+
+
+def test_a_resting_entry_is_a_makers_at_the_close_or_none(series: Series, long: bool) -> None:
+    """A replay alone: each entry is at the close that it was decided at, or refused for one of two reasons; the books agree."""
+    listing = listing_of(series("BITFINEX-BTC-USD-1m"), 10_000 if long else 700)
+    fees = FeeSchedule(maker_rate=Decimal("0.0002"), taker_rate=Decimal("0.001"))
+    listing = replace(listing, market=replace(listing.market, fees=fees))
+    seat = replace(players(listing)[0], entry=EntryOrder(kind=EntryKind.POST_ONLY))
+    plan = Plan(listings=[listing], players=[replace(seat, strategy=strategy("all", EXITS["everything"]))])
+    outcome = replay(plan)
+    (user,) = outcome.users
+    assert outcome.halted == {}
+    assert {asset: amount for asset, amount in user.ledger_minus_venue.items() if amount} == {}
+    closes = dict(zip((listing.bars.open_time + listing.bars.timeframe_ms).tolist(), listing.bars.close, strict=True))
+    for trade in user.trades:
+        decided_ms = trade.entry_time_ms // listing.bars.timeframe_ms * listing.bars.timeframe_ms
+        assert float(trade.entry_price) == pytest.approx(closes[decided_ms], abs=1e-9)
+        assert trade.entry_fee == (trade.quantity * fees.maker_rate).quantize(listing.market.base_unit)
+    reasons = Counter(refusal.reason for refusal in user.refusals)
+    assert set(reasons) == {"would_take", "price_ran"}
+    assert len(user.trades) > 3
 
 
 def test_a_resting_entry_has_no_backtest() -> None:
