@@ -86,6 +86,8 @@ def test_an_entry_in_part_is_a_position_and_no_refusal() -> None:
     story = entering(EntryKind.IOC)
     entry = entry_of(story)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
+    # Its end is still owed, and asked for where it is not heard.
+    assert story.account.unanswered() == [entry, stop]
     assert end(story, entry, TEN) == []
     slot = story.account.slots[BTC.id]
     assert (slot.entry, slot.stop, story.account.wallet[step.RESERVED]) == (None, stop.client_order_id, 0)
@@ -113,6 +115,14 @@ def test_a_resting_entry_is_taken_back_at_the_next_candles() -> None:
         assert (cancels(commands), orders(commands)) == ([entry.client_order_id], [])
     assert refusals(end(story, entry)) == ["price_ran"]
     assert story.candles(signal(**HOLD)) == []
+
+
+def test_a_resting_entry_that_is_accepted_late_is_taken_back_then() -> None:
+    """Before, nobody knows whether it has left: a cancel could overtake it."""
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    assert story.candles(signal(**HOLD)) == []
+    assert cancels(story.accept(entry)) == [entry.client_order_id]
 
 
 def test_what_a_resting_entry_bought_is_looked_after_while_the_rest_of_it_rests() -> None:

@@ -62,7 +62,7 @@ from tradepool.domain.flow import MoneyNews
 from tradepool.domain.ids import REPLAY_NAMING, FillId, MarketId, Naming
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
-from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
+from tradepool.domain.order import OrderRequest, OrderType, Purpose, Refusal, Side
 from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
@@ -169,8 +169,8 @@ class Account:
             self.batch.begin(event.time_ms)
 
     def unanswered(self) -> list[OrderRequest]:
-        """Intents the venue has not answered, in the order they were made."""
-        return [w.request for _, w in sorted(self.orders.items()) if w.status is OrderStatus.INTENT]
+        """Orders the venue owes a word on, in the order they were made."""
+        return [w.request for _, w in sorted(self.orders.items()) if w.owing]
 
     def partner_of(self, request: OrderRequest) -> OrderRequest | None:
         """The other order of its pair, while both may trade."""
@@ -261,6 +261,8 @@ class Account:
         if order.request.takes_at_once or not order.accepted():
             return
         self.changed, slot = True, self.slots[order.request.market]
+        if order.request.adds_risk and order.request.time_ms < self.as_of_ms:
+            withdraw(self.outbox, slot)
         if order.request.type is OrderType.STOP_LOSS:
             step.stop_rests(slot.row)
         elif order.request.side is Side.SELL:

@@ -14,7 +14,7 @@ from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
 from tradepool.domain.ids import ClientOrderId
-from tradepool.domain.order import OrderType, Purpose, Side
+from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 
 
 def leave(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
@@ -116,9 +116,11 @@ def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
 
 
 def withdraw(out: Outbox, slot: Slot) -> None:
-    """Take back what rests of an entry, if some does."""
-    if slot.entry is not None and not out.orders[slot.entry].request.takes_at_once:
-        out.cancel(slot, slot.entry)
+    """Take back what rests of an entry, if some does. What is not answered yet may not have left: that is too old by then, or
+    is taken back when it is accepted."""
+    order = out.orders[slot.entry] if slot.entry is not None else None
+    if order is not None and order.status is OrderStatus.ACCEPTED and not order.request.takes_at_once:
+        out.cancel(slot, order.request.client_order_id)
 
 
 def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None:

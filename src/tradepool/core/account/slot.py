@@ -38,6 +38,11 @@ class Working:
     part: bool = False
     refused: str = ""
 
+    @property
+    def owing(self) -> bool:
+        """Whether the venue owes a word: on an intent, and on what takes at once until its end is heard."""
+        return self.status is OrderStatus.INTENT or self.request.takes_at_once
+
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
         return self._hear(OrderNews.ACCEPTED)
