@@ -14,7 +14,7 @@ from tests.whole.test_exit_parity import EXITS, strategy
 from tests.whole.test_parity import GRACE_MS, backtest_of, check_parity, listing_of, mandates, players
 from tests.windows import around_largest_move
 from tradepool.adapters.candle_files.read import open_candles
-from tradepool.core.backtest.run import NoQueue, Setting
+from tradepool.core.backtest.run import NoQueue
 from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.domain.market import FeeSchedule
 from tradepool.entrypoints.replay import Plan, Player, on_our_venue, replay
@@ -93,6 +93,8 @@ def test_a_resting_entry_is_a_makers_at_the_close_or_none(series: Series, long: 
     assert len(user.trades) > 3
 
 
-def test_a_resting_entry_has_no_backtest() -> None:
+def test_a_resting_entry_has_no_backtest(series: Series) -> None:
+    listing = listing_of(series("BITFINEX-BTC-USD-1m"), 100)
+    seat = replace(players(listing)[0], entry=EntryOrder(kind=EntryKind.POST_ONLY))
     with pytest.raises(NoQueue, match="a resting order's turn"):
-        Setting(Decimal(1_000), entry=EntryOrder(kind=EntryKind.POST_ONLY))
+        backtest_of(seat, Plan(listings=[listing], players=[seat]))

@@ -13,6 +13,7 @@ from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
 from tradepool.domain.order import TimeInForce
 
 ENTRY_SLIPPAGE_MOST = Decimal("0.1")
+ENTRY_SLIPPAGE_ALLOWED = f"a share from 0 to {ENTRY_SLIPPAGE_MOST}, with entry ioc or fok only"
 
 
 class InvalidMandate(InvalidInput):
@@ -100,6 +101,16 @@ class EntryOrder:
     slippage_max: Decimal = Decimal(0)
 
     @property
+    def in_range(self) -> bool:
+        """Whether its share is one that this kind may have.
+
+        >>> EntryOrder(slippage_max=Decimal("0.01")).in_range
+        False
+        """
+        most = ENTRY_SLIPPAGE_MOST if self.kind in (EntryKind.IOC, EntryKind.FOK) else 0
+        return 0 <= self.slippage_max <= most
+
+    @property
     def limited(self) -> bool:
         """Whether an entry may miss: whether it has a limit."""
         return self.kind is not EntryKind.MARKET
@@ -145,11 +156,9 @@ class Mandate:
         for name, limit in (*self.limits.named(), ("cool_down_minutes", self.limits.cool_down_minutes)):
             if limit <= 0:
                 raise InvalidMandate(mandate=self.id, what=name, value=limit, allowed="an amount above 0, or none")
-        slippage = self.entry.slippage_max
-        most = ENTRY_SLIPPAGE_MOST if self.entry.kind in (EntryKind.IOC, EntryKind.FOK) else Decimal(0)
-        if not 0 <= slippage <= most:
-            allowed = f"a share from 0 to {ENTRY_SLIPPAGE_MOST}, with entry ioc or fok only"
-            raise InvalidMandate(mandate=self.id, what="entry_slippage_max", value=slippage, allowed=allowed)
+        if not self.entry.in_range:
+            what, value = "entry_slippage_max", self.entry.slippage_max
+            raise InvalidMandate(mandate=self.id, what=what, value=value, allowed=ENTRY_SLIPPAGE_ALLOWED)
         for symbol in self.limits.market_notional_max:
             if not any(market.endswith(f":{symbol}") for market in self.markets):
                 raise InvalidMandate(

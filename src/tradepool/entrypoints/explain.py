@@ -37,7 +37,7 @@ from tradepool.domain.event import (
 )
 from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import MarketId
-from tradepool.domain.mandate import Mandate
+from tradepool.domain.mandate import EntryKind, Mandate
 from tradepool.domain.market import Market
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -120,12 +120,11 @@ def unexplained(deployed: Deployed, seat: Seated, since_ms: int) -> list[str]:
 
 def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
     markets = [str(market).partition(":")[2] for market in seat.mandate.markets]
-    try:
-        told = _told(deployed, seat)
-    except NoQueue as error:
-        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], str(error))
+    told = _told(deployed, seat)
     if told is None:
         return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], "it has not been started yet")
+    if any(each.setting.entry.kind is EntryKind.POST_ONLY for each in told.terms):
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], str(NoQueue()))
     replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
     tried = [_beside(told, replayed.live, *each, deployed.timeframe_ms) for each in replayed.results.items()]
     if not tried:

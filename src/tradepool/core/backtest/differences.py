@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from tradepool.domain.denial import Denial
 from tradepool.domain.ids import MarketId
 from tradepool.domain.order import Purpose, Refusal
 from tradepool.domain.position import Position
@@ -236,6 +237,8 @@ class _Comparing:
         refused = self._refused(self.expected.refusals, made)
         if (made.market, made.entry_ms) in self.happened.adopted:
             cause, detail = Cause.MANUAL, "adopted"
+        elif refused == Denial.PRICE_RAN:
+            cause, detail = Cause.SLIPPAGE, "the price was within its limit when it came, and the next open was not"
         elif _held(self.expected.lots, made):
             cause, detail = Cause.FOLLOWS, "the backtest still holds an earlier position"
         elif refused and self._differed(made.entry_ms):

@@ -40,18 +40,13 @@ class NoQueue(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Money and limits of a run: the mandate a live account would have, and the slippage of its market orders. NoQueue."""
+    """Money and limits of a run: the mandate a live account would have, and the slippage of its market orders."""
 
     cash: Decimal
     weight: Decimal = DEFAULT_WEIGHT
     limits: Limits = NO_LIMITS
     slippage_bp: int = SLIPPAGE_BP
     entry: EntryOrder = AT_MARKET
-
-    def __post_init__(self) -> None:
-        """Refuse what candles can't tell."""
-        if self.entry.kind is EntryKind.POST_ONLY:
-            raise NoQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +120,9 @@ def market_for(strategy: Strategy, market: Market) -> Market:
 
 
 def terms_under(market: Market, setting: Setting) -> list[int]:
-    """The account step's `terms` row of a run on a market."""
+    """The account step's `terms` row of a run on a market. NoQueue."""
+    if setting.entry.kind is EntryKind.POST_ONLY:
+        raise NoQueue
     return terms_of(market, setting.weight, setting.limits, setting.slippage_bp, entry=setting.entry)
 
 
