@@ -95,23 +95,6 @@ def test_flags_and_configuration_say_the_same(candles: Path, console: Console, t
     assert 'cash = "500"' in console("config", "show", "--config", file).out
 
 
-def test_how_entries_are_ordered_is_said_where_it_is_not_at_market(candles: Path, console: Console) -> None:
-    """The same in both, and a resting one in a replay only."""
-    near = [CROSS, "--candles", candles, "--entry", "ioc", "--entry-slippage-max", "0.0005"]
-    ran = console("backtest", *near, "--json")
-    assert ran.out == console("replay", *near, "--json").out
-    found = json.loads(ran.out)
-    assert list(found) == [*RUN_KEYS, "entry", "entry_slippage_max"]
-    assert (found["entry"], found["entry_slippage_max"]) == ("ioc", "0.0005")
-    assert "of the equity, entry ioc up to 0.05 % beyond the close, no limits" in console("backtest", *near).out
-    far = console("backtest", *near[:-1], "0.2")
-    assert (far.code, "from 0 to 0.1, with entry ioc or fok" in far.err) == (1, True)
-    rests = [CROSS, "--candles", candles, "--entry", "post_only"]
-    none = console("backtest", *rests)
-    assert (none.code, "has no backtest" in none.err) == (1, True)
-    assert json.loads(console("replay", *rests, "--json").out)["entry"] == "post_only"
-
-
 def test_a_market_file_overrides_and_is_printed(candles: Path, console: Console, tmp_path: Path) -> None:
     file = tmp_path / "market.toml"
     file.write_text("taker_rate = 0.0005\nquantity_step = 0.0001\n", encoding="utf-8")

@@ -52,6 +52,8 @@ class MandateRow(msgspec.Struct, frozen=True):
     status: str = "active"
     version: int = 0
     changes: list[ChangeRow] = []
+    entry: str = "market"
+    entry_slippage_max: str = "0"
 
 
 class NowRow(msgspec.Struct, frozen=True):
@@ -104,6 +106,11 @@ def mandate_page(row: MandateRow) -> Group:
     lines = [
         f"{row.mandate}: {row.strategy} ({row.strategy_id}) on {' '.join(row.markets)}",
         f"  account {row.account} of {row.user}, capital {row.capital}",
+        *(
+            []
+            if row.entry == "market"
+            else [f"  entry   {row.entry}, at most {row.entry_slippage_max} beyond the close"]
+        ),
         f"  limits  {limits}",
         f"  canary  {canary}",
         f"  mode    {row.mode}, at most {row.ceiling}; {row.status}",
