@@ -32,6 +32,7 @@ from tradepool.domain.event import (
     Event,
     InstanceBegan,
     MandateChanged,
+    OrderCancelled,
     StreamLost,
     StreamRestored,
 )
@@ -39,6 +40,7 @@ from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import MarketId
 from tradepool.domain.mandate import EntryKind, Mandate
 from tradepool.domain.market import Market
+from tradepool.domain.order import OrderRequest
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
@@ -173,13 +175,14 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
         opened = next((event.time_ms for event in events if isinstance(event, AccountOpened)), None)
         if opened is None:
             return None
-        books = DatabaseBooks(connection)
+        books, intents = DatabaseBooks(connection), DatabaseJournal(connection).intents(seat.account_id)
         account = Account(
             lots=[Lot.of(trade) for trade in books.trades(seat.account_id)],
             refusals=books.refusals(seat.account_id),
             outages=_outages(events, own, runs=running_pid(deployed) is not None),
             capped=_capped(events),
             adopted=[(event.market, event.time_ms) for event in events if isinstance(event, PositionAdopted)],
+            parts=_parts(events, intents),
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
         return Told(account, opened, began, _terms(events, opened) or [Change(opened, _setting(seat.mandate))])
@@ -236,6 +239,12 @@ def _capped(events: Sequence[Event]) -> list[Span]:
                 found.append((since_ms, event.time_ms))
             since_ms = None if event.order_notional_max is None else event.time_ms
     return found if since_ms is None else [*found, (since_ms, FOREVER_MS)]
+
+
+def _parts(events: Sequence[Event], intents: Sequence[OrderRequest]) -> list[tuple[MarketId, int]]:
+    """Entries that ended with less than was asked for, by market and T."""
+    short = {event.client_order_id for event in events if isinstance(event, OrderCancelled) and event.filled_quantity}
+    return [(each.market, each.time_ms) for each in intents if each.adds_risk and each.client_order_id in short]
 
 
 def _until(end_ms: Mapping[MarketId, int], told: Told, live: LiveAccount) -> Account:

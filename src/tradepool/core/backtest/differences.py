@@ -34,6 +34,7 @@ class Cause(StrEnum):
     MANUAL = "manual"
     ROUNDING = "rounding"
     CAP = "cap"
+    PART = "part"
     FOLLOWS = "follows"
     UNEXPLAINED = "unexplained"
 
@@ -101,13 +102,14 @@ class Lot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What happened to an account. `outages` are times when nobody listened, `capped` when orders were, `adopted` when a
-    person brought a holding in, and where."""
+    person brought a holding in, and where; `parts` are wishes whose entry was filled in part only, by market and T."""
 
     lots: Sequence[Lot]
     refusals: Sequence[Refusal] = ()
     outages: Sequence[Span] = ()
     capped: Sequence[Span] = ()
     adopted: Sequence[tuple[MarketId, int]] = ()
+    parts: Sequence[tuple[MarketId, int]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +188,15 @@ class _Comparing:
             cause, detail = Cause.CAP, "a canary's order"
         elif abs(meant.quantity - made.quantity) <= self.quantity_steps[made.market]:
             cause = Cause.ROUNDING
+        elif made.quantity < meant.quantity and self._in_part(made):
+            cause, detail = Cause.PART, "the venue had no more within its limit, or its time"
         elif self._differed(made.entry_ms):
             cause, detail = Cause.FOLLOWS, "sized from what earlier differences left"
         self._say(made, "quantity", meant.quantity, made.quantity, cause, detail=detail)
+
+    def _in_part(self, made: Lot) -> bool:
+        bar = made.entry_ms // self.bar_ms
+        return any(market == made.market and time_ms // self.bar_ms == bar for market, time_ms in self.happened.parts)
 
     def _exit(self, meant: Lot, made: Lot) -> None:
         if meant.exit_ms is None and made.exit_ms is None:
