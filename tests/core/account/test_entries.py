@@ -13,7 +13,7 @@ from tests.nouns import BTC, MANDATE, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.command import Command
-from tradepool.domain.event import OrderCancelled
+from tradepool.domain.event import OrderCancelled, PriceSeen
 from tradepool.domain.mandate import EntryKind, EntryOrder, InvalidMandate
 from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, TimeInForce
 
@@ -152,6 +152,29 @@ def test_a_position_that_is_stopped_takes_the_rest_of_its_entry_back() -> None:
     assert cancels(story.fill(stop, "95.00")) == [entry.client_order_id]
     assert end(story, entry, TEN) == []
     assert not story.account.slots[BTC.id].busy
+
+
+def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_rests() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.reject(stop, "venue_rejected")
+    seen = PriceSeen(time_ms=story.time, market=BTC.id, price=Decimal(95))
+    (sale,) = orders(story.account.apply(seen))
+    assert (sale.type, sale.quantity) == (OrderType.MARKET, stop.quantity)
+    assert orders(story.account.apply(seen)) == []
+
+
+def test_a_part_of_what_takes_at_once_is_looked_after_when_its_entry_is_over() -> None:
+    """A moment later: until then, what comes is still to be counted."""
+    story = entering(EntryKind.IOC)
+    entry = entry_of(story)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    assert story.candles(signal(**LEAVE)) == []
+    end(story, entry, TEN)
+    assert cancels(story.candles(signal(**LEAVE))) == [stop.client_order_id]
 
 
 def test_flatten_takes_a_resting_entry_back() -> None:
