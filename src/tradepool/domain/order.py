@@ -26,8 +26,11 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
-    """How long a limit may wait for its price: until it is cancelled; not at all, what is left of it ends at once; not at all,
-    and all of it or nothing; until it is cancelled, and refused where it would take instead of rest."""
+    """How long a limit may wait for its price.
+
+    GTC: until it is cancelled. IOC: not at all, what it does not get at once ends. FOK: not at all, and all of it or
+    nothing. POST_ONLY: until it is cancelled, and it is refused where it would take.
+    """
 
     GTC = "gtc"
     IOC = "ioc"

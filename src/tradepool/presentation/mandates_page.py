@@ -106,11 +106,8 @@ def mandate_page(row: MandateRow) -> Group:
     lines = [
         f"{row.mandate}: {row.strategy} ({row.strategy_id}) on {' '.join(row.markets)}",
         f"  account {row.account} of {row.user}, capital {row.capital}",
-        *(
-            []
-            if row.entry == "market"
-            else [f"  entry   {row.entry}, at most {row.entry_slippage_max} beyond the close"]
-        ),
+        f"  entry   {row.entry}"
+        + (f", at most {row.entry_slippage_max} beyond the close" if row.entry != "market" else ""),
         f"  limits  {limits}",
         f"  canary  {canary}",
         f"  mode    {row.mode}, at most {row.ceiling}; {row.status}",

@@ -99,7 +99,8 @@ class RefusalRow(msgspec.Struct, frozen=True):
 
 
 class RunJson(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `backtest` and `replay` print, `entry` where it is not at market; fees are those of the closed trades and of buying what is still open."""
+    """What `backtest` and `replay` print; fees are those of the closed trades and of buying what is still open. How
+    entries are ordered is there where it is not at market."""
 
     schema: int
     strategy: str
