@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from tests.nouns import request
-from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderStatus, Side
+from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderStatus, OrderType, Side, TimeInForce
 
 BECOMES = {
     OrderNews.ACCEPTED: OrderStatus.ACCEPTED,
@@ -28,3 +28,9 @@ def test_an_order_becomes_what_its_news_says_and_a_final_one_hears_nothing() -> 
 
 def test_a_buy_adds_risk_and_a_sale_does_not() -> None:
     assert [request(side=side).adds_risk for side in (Side.BUY, Side.SELL)] == [True, False]
+
+
+def test_what_takes_at_once_never_rests() -> None:
+    limits = [request(type=OrderType.LIMIT, time_in_force=each).takes_at_once for each in TimeInForce]
+    assert limits == [False, True, True, False]
+    assert [request(type=each).takes_at_once for each in (OrderType.MARKET, OrderType.STOP_LOSS)] == [True, False]

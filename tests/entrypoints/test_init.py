@@ -73,6 +73,12 @@ def test_real_money_is_asked_for_by_name_and_begins_in_the_shadow(console: Conso
         ('user = "ann"', 'user = "an"', "[accounts.ann-main] user|did you mean ann?"),
         ('mode = "practice"', 'mode = "live"', "[mandates.ann-first] mode|use practice, or another deployment"),
         ("weight = 0.45", "weight = 45", "[mandates.ann-first] weight|use a share above 0"),
+        ("weight = 0.45", "weight = 0.45\nentry = 'icc'", "mandates.ann-first.entry|'ioc'"),
+        (
+            "weight = 0.45",
+            "weight = 0.45\nentry_slippage_max = 0.01",
+            "[mandates.ann-first] entry_slippage_max|from 0 to 0.1, with entry ioc or fok only",
+        ),
         ("capital = 5000", "capital = -1", "[mandates.ann-first] capital|an amount above 0"),
         ("daily_loss_max = 0.05", "daily_loss_max = 0", "daily_loss_max|above 0, or none"),
         ('timeframe = "1m"', 'timeframe = "1min"', "[venue] timeframe|'1min' is no timeframe"),

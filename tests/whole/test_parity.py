@@ -140,7 +140,7 @@ def check_parity(plan: Plan, within_ms: int = 1) -> list[Trade]:
 
 def backtest_of(player: Player, plan: Plan) -> BacktestResult | MandateResult:
     """The backtest of what a user of a replay does."""
-    setting = Setting(player.capital, player.weight, player.limits, plan.slippage_bp)
+    setting = Setting(player.capital, player.weight, player.limits, plan.slippage_bp, player.entry)
     told = {listing.market.symbol: published(listing) for listing in plan.listings}
     others = {symbol: told[symbol] for symbol in source_of(player.strategy, plan.timeframe_ms).others}
     by_id = {listing.market.id: listing for listing in plan.listings}

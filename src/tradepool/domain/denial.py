@@ -71,6 +71,10 @@ class Denial(StrEnum):
     STOP_PRICE_WITHOUT_STOP = "stop_price_without_stop", "an order that is no stop has a stop price; please report this"
     PRICE_OFF_GRID = "price_off_grid", "the price is no whole number of the market's ticks; please report this"
     PRICE_WITHOUT_LIMIT = "price_without_limit", "an order that is no limit has a price; please report this"
+    TIME_IN_FORCE_WITHOUT_LIMIT = (
+        "time_in_force_without_limit",
+        "an order that is no limit says how long it may wait; please report this",
+    )
     SELLS_MORE_THAN_HELD = "sells_more_than_held", "it would sell more than is held; please report this"
     NOTHING_TO_SPEND = "nothing_to_spend", "all cash of the mandate is in use"
 
@@ -115,6 +119,14 @@ class Denial(StrEnum):
     REPLACED = "replaced", "another instance has taken this deployment over"
 
     # ---- the venue
+    PRICE_RAN = (
+        "price_ran",
+        "the price ran away from the entry's limit, and nothing was bought; entry_slippage_max says how far it may go",
+    )
+    WOULD_TAKE = (
+        "would_take",
+        "the price had come to the entry's limit already: it would have taken, and a post-only order only rests",
+    )
     WOULD_TRIGGER = "would_trigger", "the price had passed the stop already; the position was sold at market"
     OFF_NEW_GRID = "off_new_grid", "the venue changed the market's grid meanwhile; what protects is made anew"
     VENUE_REJECTED = "venue_rejected", "the venue refused the order without saying more"

@@ -150,6 +150,15 @@ class TermsSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSeen:
+    """What a market was traded at last, asked for while a position on it lacks its stop."""
+
+    time_ms: int
+    market: MarketId
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MandateChanged:
     """What the user allows from now on; the terms of each of its markets were seen before."""
 
@@ -186,6 +195,7 @@ Event = (
     | ForeignOrder
     | EntriesResumed
     | TermsSeen
+    | PriceSeen
     | MandateChanged
     | OrdersAdopted
     | ByHand

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
+from tradepool.domain.order import TimeInForce
+
+ENTRY_SLIPPAGE_MOST = Decimal("0.1")
+ENTRY_SLIPPAGE_ALLOWED = f"a share from 0 to {ENTRY_SLIPPAGE_MOST}, with entry ioc or fok only"
 
 
 class InvalidMandate(InvalidInput):
@@ -78,6 +83,51 @@ class CanaryCap:
     hours_min: int = 72
 
 
+class EntryKind(StrEnum):
+    """With which order a mandate enters; the limits' words are those of their times in force."""
+
+    MARKET = "market"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryOrder:
+    """How a mandate's entries are ordered. An `ioc` or `fok` has its limit so far beyond the close it was sized at (a
+    share), a `post_only` at that close; a market order has none."""
+
+    kind: EntryKind = EntryKind.MARKET
+    slippage_max: Decimal = Decimal(0)
+
+    @property
+    def in_range(self) -> bool:
+        """Whether its share is one that this kind may have.
+
+        >>> EntryOrder(slippage_max=Decimal("0.01")).in_range
+        False
+        """
+        most = ENTRY_SLIPPAGE_MOST if self.kind in (EntryKind.IOC, EntryKind.FOK) else 0
+        return 0 <= self.slippage_max <= most
+
+    @property
+    def limited(self) -> bool:
+        """Whether an entry may miss: whether it has a limit."""
+        return self.kind is not EntryKind.MARKET
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        """How long an entry may wait.
+
+        >>> EntryOrder(kind=EntryKind.IOC).time_in_force, EntryOrder().time_in_force
+        (<TimeInForce.IOC: 'ioc'>, <TimeInForce.GTC: 'gtc'>)
+        """
+        return TimeInForce(self.kind.value) if self.limited else TimeInForce.GTC
+
+
+AT_MARKET = EntryOrder()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
     """One strategy on some markets with some capital (quote asset) within limits.
@@ -93,6 +143,7 @@ class Mandate:
     weight: Decimal
     capital: Decimal
     limits: Limits = NO_LIMITS
+    entry: EntryOrder = AT_MARKET
 
     def __post_init__(self) -> None:
         """Refuse what could never trade, or would trade without bound."""
@@ -105,6 +156,9 @@ class Mandate:
         for name, limit in (*self.limits.named(), ("cool_down_minutes", self.limits.cool_down_minutes)):
             if limit <= 0:
                 raise InvalidMandate(mandate=self.id, what=name, value=limit, allowed="an amount above 0, or none")
+        if not self.entry.in_range:
+            what, value = "entry_slippage_max", self.entry.slippage_max
+            raise InvalidMandate(mandate=self.id, what=what, value=value, allowed=ENTRY_SLIPPAGE_ALLOWED)
         for symbol in self.limits.market_notional_max:
             if not any(market.endswith(f":{symbol}") for market in self.markets):
                 raise InvalidMandate(

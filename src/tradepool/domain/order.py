@@ -25,6 +25,19 @@ class OrderType(StrEnum):
     STOP_LOSS = "stop_loss"
 
 
+class TimeInForce(StrEnum):
+    """How long a limit may wait for its price.
+
+    GTC: until it is cancelled. IOC: not at all, what it does not get at once ends. FOK: not at all, and all of it or
+    nothing. POST_ONLY: until it is cancelled, and it is refused where it would take.
+    """
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
 class Purpose(StrEnum):
     """Why an order exists; for an exit it is also the reason the trade records."""
 
@@ -94,7 +107,10 @@ def order_life_drawing() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One intent to trade; `client_order_id` names the intent, not the try. `time_ms` is the T it was decided at."""
+    """One intent to trade; `client_order_id` names the intent, not the try. `time_ms` is the T it was decided at.
+
+    Only a limit has a price, and only a limit may have a `time_in_force` other than GTC.
+    """
 
     client_order_id: ClientOrderId
     account: AccountId
@@ -108,6 +124,12 @@ class OrderRequest:
     time_ms: int
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether it never rests: what it does not get at once ends."""
+        return self.type is OrderType.MARKET or self.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
     @property
     def adds_risk(self) -> bool:

@@ -54,6 +54,7 @@ from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.starting import Starting
 from tradepool.services.trading.together import Together
 from tradepool.services.trading.watch import KeyCheck, Watch
+from tradepool.services.trading.watchdog import Watchdog
 from tradepool.services.venue_clock import VenueClock
 
 log = telemetry.logger(__name__)
@@ -104,6 +105,7 @@ class Platform:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
         self.listed = ListedMarkets(self.feed, self.gate, w.clock, lambda: self.desk.actors)
+        self.watchdog = Watchdog(self.feed, w.clock, lambda: self.desk.actors)
         self._closing.append(self._close_gateways)
         every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
         self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
@@ -224,6 +226,7 @@ class Platform:
         for name, work in (
             ("clock", self.venue_clock.run()),
             ("markets", self.listed.run(used)),
+            ("watchdog", self.watchdog.run()),
             ("data", look_at_data(self.market_data, self.gate.suspensions, clock)),
             ("accounts", self._watching.run()),
             ("reads", self.desk.feed.run()),
@@ -280,6 +283,7 @@ class Platform:
     def _rejected(self, request: OrderRequest, reason: str) -> None:
         self.gate.rejected(request, reason)
         self.listed.refused(request, reason)
+        self.watchdog.refused(request, reason)
 
     def _look_at(self, strategy_id: StrategyId, listed: Mapping[MarketId, Market]) -> None:
         """Find the markets a strategy reads beside its own. Raises OtherMarketMissing and what `source_of` does."""

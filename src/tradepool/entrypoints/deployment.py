@@ -18,7 +18,7 @@ from tradepool.domain.deployment import Deployment, Kind, Mode
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
 from tradepool.domain.limit import RiskPlan
-from tradepool.domain.mandate import CanaryCap, Limits, Mandate
+from tradepool.domain.mandate import CanaryCap, EntryKind, EntryOrder, Limits, Mandate
 from tradepool.domain.policy import may, refuse_unless
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Role, Status, User
@@ -302,6 +302,7 @@ class _Reading:
                 weight=given.weight,
                 capital=given.capital,
                 limits=Limits(**limits.model_dump(exclude={"actions"})),
+                entry=EntryOrder(kind=EntryKind(given.entry), slippage_max=given.entry_slippage_max),
             )
         except InvalidInput as error:
             what = str(error.facts["what"])

@@ -102,7 +102,8 @@ class CanarySettings(_Section):
 
 class MandateSettings(_Section):
     """What a user lets the platform do with an account. `mode` is how far it may go at most: `mandates promote` takes it
-    there, rung by rung."""
+    there, rung by rung. `entry` is how entries are ordered, `entry_slippage_max` how far beyond the close an ioc or fok may
+    pay, a share."""
 
     account: str
     strategy: str
@@ -110,6 +111,8 @@ class MandateSettings(_Section):
     capital: Decimal
     weight: Decimal = Decimal("0.95")
     parameters: dict[str, int | float] = {}
+    entry: Literal["market", "ioc", "fok", "post_only"] = "market"
+    entry_slippage_max: Decimal = Decimal(0)
     limits: LimitSettings = LimitSettings()
     canary: CanarySettings = CanarySettings()
     mode: Literal["practice", "shadow", "canary", "live"] = "practice"

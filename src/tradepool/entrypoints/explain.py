@@ -20,7 +20,7 @@ from tradepool.core.account.account import Account as LiveAccount
 from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, Span, compare
 from tradepool.core.backtest.mandate_run import Change, run_mandate
 from tradepool.core.backtest.result import MandateResult
-from tradepool.core.backtest.run import Setting
+from tradepool.core.backtest.run import NoQueue, Setting
 from tradepool.core.market.market_step import MarketStep
 from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
@@ -32,13 +32,15 @@ from tradepool.domain.event import (
     Event,
     InstanceBegan,
     MandateChanged,
+    OrderCancelled,
     StreamLost,
     StreamRestored,
 )
 from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import MarketId
-from tradepool.domain.mandate import Mandate
+from tradepool.domain.mandate import EntryKind, Mandate
 from tradepool.domain.market import Market
+from tradepool.domain.order import OrderRequest
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
@@ -123,6 +125,8 @@ def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
     told = _told(deployed, seat)
     if told is None:
         return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], "it has not been started yet")
+    if any(each.setting.entry.kind is EntryKind.POST_ONLY for each in told.terms):
+        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], str(NoQueue()))
     replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
     tried = [_beside(told, replayed.live, *each, deployed.timeframe_ms) for each in replayed.results.items()]
     if not tried:
@@ -171,13 +175,14 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
         opened = next((event.time_ms for event in events if isinstance(event, AccountOpened)), None)
         if opened is None:
             return None
-        books = DatabaseBooks(connection)
+        books, intents = DatabaseBooks(connection), DatabaseJournal(connection).intents(seat.account_id)
         account = Account(
             lots=[Lot.of(trade) for trade in books.trades(seat.account_id)],
             refusals=books.refusals(seat.account_id),
             outages=_outages(events, own, runs=running_pid(deployed) is not None),
             capped=_capped(events),
             adopted=[(event.market, event.time_ms) for event in events if isinstance(event, PositionAdopted)],
+            parts=_parts(events, intents),
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
         return Told(account, opened, began, _terms(events, opened) or [Change(opened, _setting(seat.mandate))])
@@ -197,7 +202,7 @@ def _terms(events: Sequence[Event], opened_ms: int) -> list[Change]:
 
 
 def _setting(mandate: Mandate) -> Setting:
-    return Setting(mandate.capital, mandate.weight, mandate.limits, 0)
+    return Setting(mandate.capital, mandate.weight, mandate.limits, 0, mandate.entry)
 
 
 def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:
@@ -234,6 +239,12 @@ def _capped(events: Sequence[Event]) -> list[Span]:
                 found.append((since_ms, event.time_ms))
             since_ms = None if event.order_notional_max is None else event.time_ms
     return found if since_ms is None else [*found, (since_ms, FOREVER_MS)]
+
+
+def _parts(events: Sequence[Event], intents: Sequence[OrderRequest]) -> list[tuple[MarketId, int]]:
+    """Entries that ended with less than was asked for, by market and T."""
+    short = {event.client_order_id for event in events if isinstance(event, OrderCancelled) and event.filled_quantity}
+    return [(each.market, each.time_ms) for each in intents if each.adds_risk and each.client_order_id in short]
 
 
 def _until(end_ms: Mapping[MarketId, int], told: Told, live: LiveAccount) -> Account:

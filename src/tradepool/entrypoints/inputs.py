@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter, Token
 
 from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.mandate import ENTRY_SLIPPAGE_ALLOWED, EntryKind, EntryOrder
 
 if TYPE_CHECKING:
     from tradepool.core.market.bars import Bars
@@ -99,6 +100,13 @@ class Asked:
     slippage_bp: Annotated[
         int | None, Parameter(converter=read_whole, help="Basis points a market order pays [default: 1].")
     ] = None
+    entry: Annotated[
+        Literal["market", "ioc", "fok", "post_only"],
+        Parameter(help="How entries are ordered; post_only in a replay only."),
+    ] = "market"
+    entry_slippage_max: Annotated[
+        str, Parameter(help="How far beyond the close an ioc or fok may pay, a share such as 0.001.")
+    ] = "0"
     with_: Annotated[
         list[Path] | None,
         Parameter(
@@ -194,6 +202,15 @@ def weight_of(weight: Decimal) -> Decimal:
     if not WEIGHT_MIN <= weight <= 1:
         raise BadFlag(flag="--weight", value=weight, wanted="a share above 0 and at most 1, such as 0.95")
     return weight
+
+
+def entry_of(asked: Asked) -> EntryOrder:
+    """How entries are ordered. Raises BadFlag."""
+    flag = "--entry-slippage-max"
+    entry = EntryOrder(kind=EntryKind(asked.entry), slippage_max=decimal_of(flag, asked.entry_slippage_max))
+    if not entry.in_range:
+        raise BadFlag(flag=flag, value=asked.entry_slippage_max, wanted=ENTRY_SLIPPAGE_ALLOWED)
+    return entry
 
 
 def slippage_of(slippage_bp: int) -> int:

@@ -59,6 +59,8 @@ class Wanted:
     capital: str | None = None
     markets: list[str] | None = None
     weight: str | None = None
+    entry: str | None = None
+    entry_slippage_max: str | None = None
     param: list[str] | None = None
     limit: list[str] | None = None
     mode: str | None = None
@@ -68,10 +70,12 @@ class Wanted:
         values = {} if before is None else before.model_dump()
         if self.strategy is not None:
             values |= {"strategy": _lasting(self.strategy), "parameters": {}}
-        for name, text in (("capital", self.capital), ("weight", self.weight)):
-            values |= {} if text is None else {name: decimal_of(f"--{name}", text)}
+        numbers = {"capital": self.capital, "weight": self.weight, "entry_slippage_max": self.entry_slippage_max}
+        for name, text in numbers.items():
+            values |= {} if text is None else {name: decimal_of(f"--{name.replace('_', '-')}", text)}
         values |= {} if self.markets is None else {"markets": self.markets}
         values |= {} if self.mode is None else {"mode": self.mode}
+        values |= {} if self.entry is None else {"entry": self.entry}
         if self.param is not None:
             kept = dict(before.parameters) if before is not None and self.strategy is None else {}
             given = assigned("--param", self.param)
@@ -162,7 +166,8 @@ def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) 
 
 
 def raised(before: MandateSettings, after: MandateSettings) -> list[str]:
-    """What allows more than before, by name: capital, weight, how far it may go, a limit that is higher or gone.
+    """What allows more than before, by name: capital, weight, how far it may go, what an entry may cost, a limit that is
+    higher or gone.
 
     >>> less = MandateSettings(account="a", strategy="s", markets=["BTC/USDT"], capital=Decimal(5))
     >>> raised(less, less.model_copy(update={"capital": Decimal(6), "weight": Decimal("0.1")}))
@@ -171,8 +176,15 @@ def raised(before: MandateSettings, after: MandateSettings) -> list[str]:
     found = [name for name in ("capital", "weight") if getattr(after, name) > getattr(before, name)]
     if Mode(after.mode).height > Mode(before.mode).height:
         found.append("mode")
+    if _may_cost(after) > _may_cost(before):
+        found.append("entry")
     old, new = _limits(before.limits), _limits(after.limits)
     return found + [name for name, limit in old.items() if name not in new or new[name] > limit]
+
+
+def _may_cost(section: MandateSettings) -> Decimal:
+    """How far beyond its close an entry may be paid; a market order: any price."""
+    return Decimal("Infinity") if section.entry == "market" else section.entry_slippage_max
 
 
 def _limits(section: LimitSettings) -> Mapping[str, Decimal]:

@@ -113,6 +113,8 @@ class _Books:
             status=Status.PAUSED if off else Status.ACTIVE,
             version=0 if entry is None else entry.version,
             changes=changes(self.deployed, self._register, Thing.MANDATE, mandate.id),
+            entry=mandate.entry.kind.value,
+            entry_slippage_max=plain(mandate.entry.slippage_max),
         )
 
     def past(self, seat: Seated, practised: Path | None, unexplained: Unexplained) -> Past:

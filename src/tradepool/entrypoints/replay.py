@@ -23,7 +23,7 @@ from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId, UserId
-from tradepool.domain.mandate import NO_LIMITS, Limits, Mandate
+from tradepool.domain.mandate import AT_MARKET, NO_LIMITS, EntryOrder, Limits, Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
@@ -64,6 +64,7 @@ class Player:
     capital: Decimal
     weight: Decimal
     limits: Limits = NO_LIMITS
+    entry: EntryOrder = AT_MARKET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ class Plan:
                 weight=player.weight,
                 capital=player.capital,
                 limits=player.limits,
+                entry=player.entry,
             ),
             credentials=Credentials(key=_name("key", self.seed, number), secret=_name("secret", self.seed, number)),
         )

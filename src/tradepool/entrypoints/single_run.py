@@ -27,6 +27,7 @@ from tradepool.entrypoints.inputs import (
     BadFlag,
     cash_of,
     decimal_of,
+    entry_of,
     open_source,
     say_if_not_compiled,
     settings_from,
@@ -110,7 +111,7 @@ def mandate_of(name: str, asked: Asked, runner: Runner = "any") -> Job:
         strategy=strategy,
         market=own.market,
         bars=own.bars,
-        setting=Setting(cash=cash_of(cash, own.market), weight=weight, slippage_bp=slippage_bp),
+        setting=Setting(cash=cash_of(cash, own.market), weight=weight, slippage_bp=slippage_bp, entry=entry_of(asked)),
         runner=runner,
         beside=other_listings(strategy, own, asked.candles[0], asked.with_ or [], settings.candles.folder, also),
         also=also,
@@ -163,6 +164,7 @@ def plan_of(job: Job) -> Plan:
         capital=job.setting.cash,
         weight=job.setting.weight,
         limits=job.setting.limits,
+        entry=job.setting.entry,
     )
     return Plan(listings=[*traded, *beside], players=[player], slippage_bp=job.setting.slippage_bp)
 
@@ -200,6 +202,7 @@ def _finished(
         cash=job.setting.cash,
         weight=job.setting.weight,
         limits=job.setting.limits,
+        entry=job.setting.entry,
         final_equity=final_equity,
         trades=trades,
         open_positions=open_positions,

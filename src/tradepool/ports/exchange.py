@@ -6,8 +6,9 @@ Adapters fit these by shape. Nothing here retries: a call ends with an answer or
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from tradepool.core.risk.suspension import Trouble
@@ -81,6 +82,10 @@ class CandleFeed(Protocol):
 
     async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Market | Trouble]:
         """Each market as it is listed now or, where it is halted or delisted, that."""
+        ...
+
+    async def prices(self, markets: Sequence[Market]) -> Mapping[MarketId, Decimal]:
+        """What each of them was traded at last, in one request."""
         ...
 
     async def time_ms(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradepool.domain.mandate import Limits
+from tradepool.domain.mandate import AT_MARKET, EntryOrder, Limits
 from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
@@ -53,6 +53,7 @@ class FinishedRun:
     signals: int
     lookback: int
     equity: Sequence[float] = ()
+    entry: EntryOrder = AT_MARKET
 
     @property
     def bars(self) -> int:
@@ -94,4 +95,6 @@ def run_json(run: FinishedRun) -> RunJson:
         trades=[trade_row(trade, run.strategy, by_symbol[symbol_of(trade.market)]) for trade in run.trades],
         open_positions=[position_row(position, run.strategy) for position in run.open_positions],
         refusals=[refusal_row(refusal) for refusal in run.refusals],
+        entry=run.entry.kind.value,
+        entry_slippage_max=plain(run.entry.slippage_max),
     )

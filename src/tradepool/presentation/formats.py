@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tradepool.domain.mandate import Limits
+from tradepool.domain.mandate import EntryOrder, Limits
 
 MS_PER_S = 1000
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -83,6 +83,19 @@ def percent_of(rate: Decimal) -> str:
     '0.075 %'
     """
     return f"{plain(rate * 100)} %"
+
+
+def entry_texts(entry: EntryOrder) -> list[str]:
+    """How entries are ordered, where it is not at market.
+
+    >>> from tradepool.domain.mandate import EntryKind
+    >>> entry_texts(EntryOrder(kind=EntryKind.IOC, slippage_max=Decimal("0.001"))), entry_texts(EntryOrder())
+    (['entry ioc up to 0.1 % beyond the close'], [])
+    """
+    if not entry.limited:
+        return []
+    beyond = f" up to {percent_of(entry.slippage_max)} beyond" if entry.slippage_max else " at"
+    return [f"entry {entry.kind}{beyond} the close"]
 
 
 def limit_texts(limits: Limits) -> list[str]:

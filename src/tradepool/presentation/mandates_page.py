@@ -52,6 +52,8 @@ class MandateRow(msgspec.Struct, frozen=True):
     status: str = "active"
     version: int = 0
     changes: list[ChangeRow] = []
+    entry: str = "market"
+    entry_slippage_max: str = "0"
 
 
 class NowRow(msgspec.Struct, frozen=True):
@@ -104,6 +106,8 @@ def mandate_page(row: MandateRow) -> Group:
     lines = [
         f"{row.mandate}: {row.strategy} ({row.strategy_id}) on {' '.join(row.markets)}",
         f"  account {row.account} of {row.user}, capital {row.capital}",
+        f"  entry   {row.entry}"
+        + (f", at most {row.entry_slippage_max} beyond the close" if row.entry != "market" else ""),
         f"  limits  {limits}",
         f"  canary  {canary}",
         f"  mode    {row.mode}, at most {row.ceiling}; {row.status}",

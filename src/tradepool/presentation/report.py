@@ -17,6 +17,7 @@ from tradepool.presentation.figures import Figures, figures
 from tradepool.presentation.finished_run import FinishedRun
 from tradepool.presentation.formats import (
     duration,
+    entry_texts,
     fees_text,
     limit_texts,
     minute,
@@ -68,7 +69,7 @@ def used(run: FinishedRun) -> RenderableType:
         )
         + f"costs    fee {rates}, slippage {run.slippage_bp} bp on market orders\n"
         f"mandate  weight {plain(run.weight)} of the equity{' in each market' if len(run.markets) > 1 else ''},"
-        f" {', '.join(limit_texts(run.limits)) or 'no limits'}\n"
+        f" {', '.join([*entry_texts(run.entry), *(limit_texts(run.limits) or ['no limits'])])}\n"
         f"values   {values or 'none'}",
         "dim",
     )

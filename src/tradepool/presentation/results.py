@@ -98,8 +98,9 @@ class RefusalRow(msgspec.Struct, frozen=True):
     reason: str
 
 
-class RunJson(msgspec.Struct, frozen=True):
-    """What `backtest` and `replay` print; fees are those of the closed trades and of buying what is still open."""
+class RunJson(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `backtest` and `replay` print; fees are those of the closed trades and of buying what is still open. How
+    entries are ordered is there where it is not at market."""
 
     schema: int
     strategy: str
@@ -116,6 +117,8 @@ class RunJson(msgspec.Struct, frozen=True):
     trades: list[TradeRow]
     open_positions: list[PositionRow]
     refusals: list[RefusalRow]
+    entry: str = "market"
+    entry_slippage_max: str = "0"
 
 
 class DemoUser(msgspec.Struct, frozen=True):

@@ -51,6 +51,16 @@ def test_an_event_comes_back_as_it_was(event: Event) -> None:
     assert encode(back) == text
 
 
+def test_orders_and_mandates_of_before_are_read_as_they_were_meant() -> None:
+    """They were written when every entry was at market and every limit rested."""
+    old = encode(request()).replace(',"time_in_force":"gtc"', "")
+    assert "time_in_force" not in old
+    assert decode(old, OrderRequest) == request()
+    told = encode(MANDATE)
+    before = told.replace(',"entry":{"kind":"market","slippage_max":"0"}', "")
+    assert (before != told, decode(before, Mandate)) == (True, MANDATE)
+
+
 def test_every_kind_of_event_has_its_name() -> None:
     """A kind that the journal could write and not read back is found here."""
     bases = {by_hand.ByHand: by_hand, flow.MoneyNews: flow, charge.Charge: charge}

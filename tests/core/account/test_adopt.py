@@ -15,7 +15,7 @@ from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import OrderCancelled, OrdersAdopted
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, client_order_id
-from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
+from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Side
 
 LATER_MS = 10 * 60_000
 
@@ -206,10 +206,11 @@ def target(number: int, price: str = "110.00", quantity: str = "1.998") -> Order
 
 
 def test_what_rests_was_answered_and_an_exit_that_rests_is_all_there_is() -> None:
-    """Though a stop had stood for what it sells."""
+    """Though a stop had stood for what it sells. A market order that is not over yet is owed its end."""
     story, entry, guard, leave = Story(), bought(4), stop(5), sold(6)
     assert adopt(story, [entry, guard, leave], [fill_of(entry, "100.00", 1)], [leave.client_order_id]) == []
-    assert story.account.unanswered() == []
+    assert [order.status for order in story.account.orders.values()] == [OrderStatus.ACCEPTED]
+    assert story.account.unanswered() == [leave]
     assert story.account.slots[BTC.id].row[step.STOP] == 9_150
 
 

@@ -9,7 +9,7 @@ from tests.core.account.rows import terms
 from tests.nouns import BTC
 from tradepool.core.account import limit_step
 from tradepool.core.account.terms import REASON_CODES, REASONS, price_scale, terms_of
-from tradepool.domain.mandate import NO_LIMITS, Limits
+from tradepool.domain.mandate import NO_LIMITS, EntryKind, EntryOrder, Limits
 from tradepool.domain.market import EXACT_MAX, FeeSchedule
 from tradepool.domain.order import Purpose
 
@@ -54,6 +54,13 @@ def test_a_market_fixes_its_grid_its_fees_and_what_is_too_small() -> None:
     changed = {"FEE_IN_QUOTE": 1, "STEPS_MIN": 1, "NOTIONAL_MIN": 500_000_000, "SMALLEST_SELL": 1_003_000_000}
     assert terms_of(perpetual, D("0.4"), NO_LIMITS) == terms(**{**PLAIN, **changed})
     assert price_scale(MARKET) == 100.0
+
+
+def test_a_mandate_fixes_how_far_an_entry_may_go() -> None:
+    entry = EntryOrder(kind=EntryKind.FOK, slippage_max=D("0.0025"))
+    assert terms_of(MARKET, D("0.4"), NO_LIMITS, entry=entry) == terms(
+        **PLAIN, ENTRY_LIMITED=1, ENTRY_SLIPPAGE_PPM=2_500
+    )
 
 
 def test_a_mandate_fixes_its_limits() -> None:

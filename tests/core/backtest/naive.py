@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tests.core.backtest.naive_limits import Purse
 from tradepool.core.backtest.mandate_run import Change
 from tradepool.core.backtest.run import Setting
+from tradepool.domain.mandate import EntryKind
 from tradepool.domain.market import Market
 
 D = Decimal
@@ -105,12 +106,15 @@ class Naive:
     def enter(self, wish: Wish, bar: Bar, t: int) -> None:
         (side, quantity, distance, targets, gain, until), m = wish, self.market
         at = bar.open * m.price_tick
-        price, rate = self.slipped(at, side), m.fees.taker_rate
+        price, rate, limit = self.slipped(at, side), m.fees.taker_rate, self.limit(side)
+        if limit is not None:
+            price = min(price, limit) if side > 0 else max(price, limit)
         cost, inside = quantity * price, m.kind == "spot"
         fee = self.fee(quantity, m.base_unit, rate) if inside else self.fee(cost, m.quote_unit, rate)
-        small = quantity * at < m.notional_min
-        if small or cost + (0 if inside else fee) > self.purse.cash:
-            self.refusals.append((t, "below_minimum" if small else "insufficient_cash"))
+        small = quantity * (at if limit is None else limit) < m.notional_min
+        ran = limit is not None and side * (at - limit) > 0
+        if small or ran or cost + (0 if inside else fee) > self.purse.cash:
+            self.refusals.append((t, "below_minimum" if small else "price_ran" if ran else "insufficient_cash"))
             return
         self.purse.cash -= side * cost + (0 if inside else fee)
         stop = max(m.price_tick, price - side * distance) if distance else D(0)
@@ -118,6 +122,13 @@ class Naive:
         self.dust, even = D(0), gain and max(m.price_tick, price + side * gain)
         self.held = Position(side, t, quantity, price, fee, left, stop, [], even, until)
         self.held.targets = self.ahead(self.held, [(max(m.price_tick, price + side * a), b) for a, b in targets])
+
+    def limit(self, side: int) -> Decimal | None:
+        """What an entry may cost at most, or bring at least, by the close it was sized at."""
+        tick, entry = self.market.price_tick, self.setting.entry
+        if entry.kind is EntryKind.MARKET:
+            return None
+        return whole(self.mark * (1 + side * entry.slippage_max), tick, ROUND_FLOOR if side > 0 else ROUND_CEILING)
 
     def ahead(self, p: Position, levels: list[tuple[Decimal, Decimal]]) -> list[tuple[Decimal, Decimal | None]]:
         """The targets of an entry: a part that could not be sold at its stop, or would leave too little, has none."""

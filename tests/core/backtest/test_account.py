@@ -34,6 +34,7 @@ from tradepool.core.strategies.exits import (
     trail_percent,
 )
 from tradepool.core.strategies.strategy import Strategy
+from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.domain.market import Market
 from tradepool.domain.order import Side
 
@@ -225,6 +226,48 @@ def test_the_walk_of_a_bar(
     assert trade.exit_time_ms == 2 * TIMEFRAME_MS + after_ms
     assert trade.exit_reason == reason
     assert trade.side == (Side.BUY if side > 0 else Side.SELL)
+
+
+@pytest.mark.parametrize(
+    ("side", "opens", "slippage_max", "slippage_bp", "paid"),
+    [
+        # sized at a close of 100: the open is not beyond the limit, and no more is paid than that
+        (1, 100.0, "0", 0, "100"),
+        (1, 100.0, "0", 100, "100"),
+        (1, 100.0, "0.005", 100, "100.5"),
+        (1, 100.0, "0.02", 100, "101"),
+        (1, 99.0, "0", 50, "99.5"),
+        (1, 100.01, "0", 0, None),
+        (1, 101.0, "0.01", 0, "101"),
+        (1, 101.01, "0.01", 0, None),
+        # a limit between ticks is the tick nearer to the close
+        (1, 100.01, "0.00019", 0, "100.01"),
+        (1, 100.02, "0.00019", 0, None),
+        (-1, 100.0, "0.005", 100, "99.5"),
+        (-1, 99.99, "0", 0, None),
+        (-1, 99.99, "0.00019", 0, "99.99"),
+        (-1, 99.98, "0.00019", 0, None),
+    ],
+)
+def test_an_entry_with_a_limit_pays_at_most_that_or_misses(
+    side: int, opens: float, slippage_max: str, slippage_bp: int, paid: str | None
+) -> None:
+    rows = [(100.0,) * 4, (opens,) * 4, (opens,) * 4]
+    open_, high, low, end = np.transpose(rows)
+    times = np.arange(1, len(rows) + 1) * TIMEFRAME_MS
+    bars = Bars(TIMEFRAME_MS, times, *(np.ascontiguousarray(c) for c in (open_, high, low, end, np.ones(len(rows)))))
+    always, never = close > 0, close < 0
+    longs, shorts = (always, never) if side > 0 else (never, always)
+    strategy = Strategy("one", 1, longs, never, Exits(), enter_short=shorts, exit_short=never)
+    for kind in (EntryKind.IOC, EntryKind.FOK):
+        entry = EntryOrder(kind=kind, slippage_max=Decimal(slippage_max))
+        setting = Setting(Decimal(1_000), Decimal("0.5"), slippage_bp=slippage_bp, entry=entry)
+        result = run(strategy, market_of("0.01", "0.01", "0.001"), bars, setting)
+        assert [str(position.average_entry_price.normalize()) for position in result.open_positions] == (
+            [] if paid is None else [str(Decimal(paid).normalize())]
+        )
+        refused = [(refusal.time_ms, refusal.reason) for refusal in result.refusals]
+        assert refused == ([(2 * TIMEFRAME_MS, "price_ran")] if paid is None else [])
 
 
 @pytest.mark.parametrize(("cash", "parts"), [(44, 1), (54, 2)])

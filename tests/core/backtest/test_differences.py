@@ -57,6 +57,24 @@ def test_a_trade_of_both_differs(made: Lot, what: str, cause: Cause, cost: str |
     assert (each.what, each.cause, each.cost) == (what, cause, None if cost is None else Decimal(cost))
 
 
+def test_an_entry_that_found_a_price_within_its_limit_has_slipped_the_other_way() -> None:
+    (each,) = found(account(MADE), refusals=[refused("price_ran")])
+    assert (each.what, each.cause) == ("entry", Cause.SLIPPAGE)
+    (each,) = found(account(refusals=[refused("price_ran", 900)]), MEANT)
+    assert (each.what, each.cause, each.detail) == ("no entry", Cause.REFUSAL, "price_ran")
+
+
+def test_less_than_was_meant_is_a_part_where_its_entry_was_filled_in_part() -> None:
+    less, more = (replace(MADE, quantity=Decimal(quantity)) for quantity in ("1.5", "2.5"))
+    for made, parts, cause in (
+        (less, [(BTC.id, T)], Cause.PART),
+        (more, [(BTC.id, T)], Cause.UNEXPLAINED),
+        (less, [(ETH.id, T), (BTC.id, T - 1)], Cause.UNEXPLAINED),
+    ):
+        (each,) = found(account(made, parts=parts), MEANT)
+        assert (each.what, each.cause) == ("quantity", cause)
+
+
 def test_an_exit_differs_for_the_reason_that_is_there() -> None:
     stopped = replace(MADE, exit_ms=T + MINUTE_MS, exit_price=Decimal(95), reason=Purpose.STOP)
     (_, each) = found(account(replace(stopped, entry_price=Decimal("100.2"))), MEANT)

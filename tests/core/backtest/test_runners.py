@@ -16,7 +16,7 @@ from tradepool.core.compiler import native
 from tradepool.core.compiler.program import Program
 from tradepool.core.market.bars import Bars
 from tradepool.core.strategies import catalog
-from tradepool.domain.mandate import Limits
+from tradepool.domain.mandate import AT_MARKET, EntryKind, EntryOrder, Limits
 from tradepool.domain.market import EXACT_MAX, FeeSchedule, Market, unit_for
 
 TIMEFRAME_MS = 300_000
@@ -69,6 +69,12 @@ settings_of_runs = st.builds(
         cool_down_minutes=st.sampled_from([60, 600]),
     ),
     slippage_bp=st.sampled_from([0, 1, 30, 400]),
+    entry=st.just(AT_MARKET)
+    | st.builds(
+        EntryOrder,
+        kind=st.sampled_from([EntryKind.IOC, EntryKind.FOK]),
+        slippage_max=st.sampled_from([Decimal(0), Decimal("0.0007"), Decimal("0.02"), Decimal("0.1")]),
+    ),
 )
 markets = st.builds(
     market_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -18,6 +19,7 @@ from tradepool.core.indicators.exponential_moving_average import ema
 from tradepool.core.strategies import catalog
 from tradepool.core.strategies.exits import break_even_atrs, stop_atrs, targets_atrs, time_exit, trail_atrs
 from tradepool.core.strategies.strategy import Strategy, UnknownParameter
+from tradepool.domain.mandate import AT_MARKET, EntryKind, EntryOrder
 
 FAST = ema(length=parameter("fast", 12, 2, 50, 1))
 SLOW = ema(length=parameter("slow", 26, 3, 90, 1))
@@ -54,9 +56,11 @@ def test_every_set_has_the_result_of_its_own_backtest(
         ]
         for item in strategy.parameters
     }
-    found = sweep(strategy, market, bars, CASH, sets, threads=threads, lanes=lanes)
+    capped = EntryOrder(kind=EntryKind.IOC, slippage_max=Decimal("0.0001"))
+    setting = replace(CASH, entry=capped if seed % 2 else AT_MARKET)
+    found = sweep(strategy, market, bars, setting, sets, threads=threads, lanes=lanes)
     for at in range(13):
-        alone = run(strategy.with_parameters({key: column[at] for key, column in sets.items()}), market, bars, CASH)
+        alone = run(strategy.with_parameters({key: column[at] for key, column in sets.items()}), market, bars, setting)
         assert found.final_equity[at] * alone.market.quote_unit == alone.final_equity
         assert found.trades[at] == len(alone.trades)
         assert found.refusals[at] == len(alone.refusals)

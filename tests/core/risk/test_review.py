@@ -9,12 +9,13 @@ import pytest
 
 from tests.nouns import BTC, ETH, request
 from tradepool.core.risk.review import review
-from tradepool.domain.order import ApprovedOrder, OrderType, Refusal, Side
+from tradepool.domain.order import ApprovedOrder, OrderType, Refusal, Side, TimeInForce
 
 SELL = {"side": Side.SELL}
 STOP = {**SELL, "type": OrderType.STOP_LOSS, "stop_price": Decimal("95.00")}
 LIMIT = {"type": OrderType.LIMIT, "price": Decimal("95.01")}
-PASSES = [{}, SELL, STOP, LIMIT]
+WAITS = [{"time_in_force": each} for each in TimeInForce]
+PASSES = [{}, SELL, STOP, LIMIT, *({**LIMIT, **wait} for wait in WAITS)]
 REFUSED = [
     ({"market": ETH.id}, "wrong_market"),
     ({"quantity": Decimal("0.000005")}, "quantity_off_grid"),
@@ -24,6 +25,8 @@ REFUSED = [
     ({"stop_price": Decimal(95)}, "stop_price_without_stop"),
     ({**LIMIT, "price": Decimal(0)}, "price_off_grid"),
     ({"price": Decimal(95)}, "price_without_limit"),
+    *(({**order, **wait}, "time_in_force_without_limit") for order in ({}, STOP) for wait in WAITS[1:]),
+    ({**LIMIT, **WAITS[1], "price": None}, "price_off_grid"),
     ({**SELL, "quantity": Decimal("0.01001")}, "sells_more_than_held"),
 ]
 

@@ -25,7 +25,7 @@ from tradepool.domain.event import VENUE_REJECTED, Event, OrderAccepted, OrderCa
 from tradepool.domain.fill import Fill, Liquidity
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, VenueOrderId, cancel_id, pair_id
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, OrderType, Side
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 from tradepool.ports.exchange import (
     RECV_WINDOW_MS,
     IsKnown,
@@ -78,6 +78,9 @@ KINDS = {
     OrderType.STOP_LOSS: records.Kind.STOP_LOSS,
     OrderType.LIMIT: records.Kind.LIMIT_MAKER,
 }
+
+
+TIFS = {TimeInForce.IOC: records.Tif.IOC, TimeInForce.FOK: records.Tif.FOK}
 
 
 def walk(seed: int) -> list[tuple[float, float, float, float]]:
@@ -240,6 +243,8 @@ class Gateway:
             raise OutcomeUnknown(venue="binance", request=names[0], message=str(refused)) from refused
         except Refused as refused:
             why = WORDS.get(type(refused), VENUE_REJECTED)
+            if requests[0].time_in_force is TimeInForce.POST_ONLY and isinstance(refused, WouldTake):
+                why = Denial.WOULD_TAKE
             return [OrderRejected(time_ms=now_ms, client_order_id=name, reason=why) for name in names]
         return [
             OrderAccepted(time_ms=now_ms, client_order_id=name, venue_order_id=VenueOrderId(str(each.id)))
@@ -319,10 +324,11 @@ def new_order(request: OrderRequest) -> records.NewOrder:
         f"{noun.base}{noun.quote}",
         request.client_order_id,
         records.Side.BUY if request.side is Side.BUY else records.Side.SELL,
-        KINDS[request.type],
+        records.Kind.LIMIT if request.time_in_force in TIFS else KINDS[request.type],
         noun.steps(request.quantity),
         noun.ticks(request.price) if request.price is not None else 0,
         noun.ticks(request.stop_price) if request.stop_price is not None else 0,
+        TIFS.get(request.time_in_force, records.Tif.GTC),
     )
 
 

@@ -29,6 +29,7 @@ EVENT_KINDS: dict[str, type[Event]] = {
         events.EntriesResumed,
         events.CancelRefused,
         events.TermsSeen,
+        events.PriceSeen,
         events.MandateChanged,
         events.OrdersAdopted,
         by_hand.FlattenAsked,

@@ -7,6 +7,7 @@ listens there and keeps one `watch_*` call pending only to hear of a broken conn
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -111,6 +112,16 @@ class CcxtFeed:
             shared.update(now)
             self._markets[name] = market
         return self._markets[name]
+
+    async def prices(self, markets: Sequence[Market]) -> dict[MarketId, Decimal]:
+        """What each of them was traded at last, in one request."""
+        names = {self.client.market_id(market.symbol): market.id for market in markets}
+
+        def read(answer: Any) -> dict[MarketId, Decimal]:
+            return {names[row["symbol"]]: translate.canonical(row["price"]) for row in translate.rows_from(answer)}
+
+        asked = self.client.publicGetTickerPrice({"symbols": "[" + ",".join(f'"{name}"' for name in names) + "]"})
+        return await self._ask("ticker/price", asked, read)
 
     async def tickers(self) -> dict[MarketId, Ticker]:
         """Every listed market that has traded in 24 hours: one request; a row that makes no sense is left out, and logged.

@@ -19,13 +19,14 @@ from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel
+from tradepool.domain.denial import Denial
 from tradepool.domain.event import CancelRefused, Event, OrderRejected
 from tradepool.domain.fill import Fill
 from tradepool.domain.flow import FlowSeen
 from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, cancel_id, pair_id
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, TimeInForce
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import IsKnown, NotPlaced, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
@@ -35,6 +36,8 @@ T = TypeVar("T")
 FILLS_PAGE = 1_000
 PAST_ORDERS = 1_000
 POSITION = "outboundAccountPosition"
+# ccxt's words; of PO it makes the venue's own kind of order.
+TIMES_IN_FORCE = {TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK", TimeInForce.POST_ONLY: "PO"}
 
 
 class CcxtGateway:
@@ -123,6 +126,8 @@ class CcxtGateway:
         if request.type is OrderType.STOP_LOSS:
             # As text: ccxt overlooks a Decimal in its parameters and would send a plain market order.
             kind, params["stopLossPrice"] = "market", format(request.stop_price or 0, "f")
+        if request.time_in_force is not TimeInForce.GTC:
+            params["timeInForce"] = TIMES_IN_FORCE[request.time_in_force]
         symbol = self._symbols[request.market].symbol
         if not self._pacer.waits and not still():
             raise NotPlaced(venue=self._client.id, request=f"order {request.client_order_id}", message="not wanted")
@@ -130,6 +135,8 @@ class CcxtGateway:
         def rejected(error: ccxt.BaseError) -> tuple[Event] | None:
             reason, now = outcome.rejection(error), self._client.milliseconds()
             name = request.client_order_id
+            if reason == Denial.WOULD_TRIGGER and request.time_in_force is TimeInForce.POST_ONLY:
+                reason = Denial.WOULD_TAKE
             return (OrderRejected(time_ms=now, client_order_id=name, reason=reason),) if reason else None
 
         return await self._ask(

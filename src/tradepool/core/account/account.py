@@ -26,6 +26,8 @@ from tradepool.core.account.protection import (
     passed_target,
     protect,
     settle,
+    watched,
+    withdraw,
 )
 from tradepool.core.account.slot import Entry, Slot, Working
 from tradepool.core.account.terms import REASON_CODES, terms_of
@@ -50,6 +52,7 @@ from tradepool.domain.event import (
     OrderFilled,
     OrderRejected,
     OrdersAdopted,
+    PriceSeen,
     StreamLost,
     StreamRestored,
     TermsSeen,
@@ -59,7 +62,7 @@ from tradepool.domain.flow import MoneyNews
 from tradepool.domain.ids import REPLAY_NAMING, FillId, MarketId, Naming
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
-from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
+from tradepool.domain.order import OrderRequest, OrderType, Purpose, Refusal, Side
 from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
@@ -86,7 +89,7 @@ class Account:
         self.agreed: Mandate | None = None
         self.seen: dict[MarketId, Market] = {}
         self.origin = origin
-        self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits)) for m in markets}
+        self.slots = {m.id: Slot(m, terms_of(m, mandate.weight, mandate.limits, entry=mandate.entry)) for m in markets}
         self.quote, self.quote_unit = markets[0].quote, markets[0].quote_unit
         self.wallet = [0] * step.WALLET_SIZE
         self.wallet[step.CASH] = markets[0].quote_units(mandate.capital)
@@ -126,6 +129,9 @@ class Account:
                 self.listening, self.changed = True, not self.listening
             case ForeignOrder():
                 self._order_of_others(event)
+            case PriceSeen(time_ms=time_ms, market=market, price=price):
+                if market in self.slots:
+                    watched(self.outbox, self.slots[market], price, time_ms)
             case TermsSeen() | MandateChanged() | OrdersAdopted() | EntriesResumed() | MoneyNews() | Charge():
                 self.changed = take(self, event)
             case ByHand():
@@ -163,8 +169,8 @@ class Account:
             self.batch.begin(event.time_ms)
 
     def unanswered(self) -> list[OrderRequest]:
-        """Intents the venue has not answered, in the order they were made."""
-        return [w.request for _, w in sorted(self.orders.items()) if w.status is OrderStatus.INTENT]
+        """Orders the venue owes a word on, in the order they were made."""
+        return [w.request for _, w in sorted(self.orders.items()) if w.owing]
 
     def partner_of(self, request: OrderRequest) -> OrderRequest | None:
         """The other order of its pair, while both may trade."""
@@ -203,6 +209,8 @@ class Account:
             self.as_of_ms = event.time_ms
             self.batch.begin(event.time_ms)
             self.batch.drop(self.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
+            for slot in self.slots.values():
+                withdraw(self.outbox, slot)
         elif not event.time_ms == self.as_of_ms == self.batch.time_ms:
             return
         signals = self.batch.news(signals)
@@ -210,7 +218,7 @@ class Account:
         equity = self.equity_units()
         limit_step.note_equity(self.wallet, next(iter(self.slots.values())).terms, equity, event.time_ms)
         for slot in sorted(self.slots.values(), key=lambda s: s.market.symbol):
-            if slot.held and not slot.busy and slot.market.id in signals:
+            if slot.held and not slot.tied(self.orders) and slot.market.id in signals:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
@@ -249,9 +257,12 @@ class Account:
             market = MarketId(self.account.venue)
             self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
             return
-        if order.request.type is OrderType.MARKET or not order.accepted():
+        # What takes at once has not ended with that: until its end is heard, it is asked for.
+        if order.request.takes_at_once or not order.accepted():
             return
         self.changed, slot = True, self.slots[order.request.market]
+        if order.request.adds_risk and order.request.time_ms < self.as_of_ms:
+            withdraw(self.outbox, slot)
         if order.request.type is OrderType.STOP_LOSS:
             step.stop_rests(slot.row)
         elif order.request.side is Side.SELL:
@@ -288,6 +299,8 @@ class Account:
             return
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
         _, self.changed = self._finish(order), True
+        if order.request.adds_risk and order.request.type is OrderType.LIMIT and not order.filled_steps:
+            self.outbox.refuse(slot, event.time_ms, Denial.PRICE_RAN)
         # A sale that ended short leaves the rest bare.
         if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)
@@ -366,6 +379,7 @@ class Account:
             slot.forget_wish()
             slot.passed = False
             self.outbox.closed(slot)
+            withdraw(self.outbox, slot)
             return
         if order.part and slot.row[step.PART]:
             booking.close_part(slot.row, steps)

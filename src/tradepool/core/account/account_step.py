@@ -92,8 +92,10 @@ MAKER_PPM = 12
 FEE_IN_QUOTE = 13
 TRADES_MAX = 14
 REFUSALS_MAX = 15
-# 7, 8 and from 24 on: limits (limit_step).
-TERMS_SIZE = 33
+# 7, 8 and from 24 to 32: limits (limit_step).
+ENTRY_LIMITED = 33
+ENTRY_SLIPPAGE_PPM = 34
+TERMS_SIZE = 35
 
 # wishes
 NOTHING = 0
@@ -108,6 +110,7 @@ NOT_REFUSED = 0
 BELOW_MINIMUM = 1
 INSUFFICIENT_CASH = 2
 TOO_LARGE = 4
+PRICE_RAN = 5
 # 3 and from 16 on: limits (limit_step).
 
 # exit reasons
@@ -260,6 +263,13 @@ def decide_entry(
         slot[REFUSAL] = INSUFFICIENT_CASH
         return 0
     return steps
+
+
+def entry_limit(terms: Ints, close_ticks: int, side: int) -> int:
+    """The most that an entry sized at a close may cost (a short: the least it may bring), in ticks; 0 is any price."""
+    if terms[ENTRY_LIMITED] == 0:
+        return 0
+    return close_ticks + side * share_units(close_ticks, terms[ENTRY_SLIPPAGE_PPM])
 
 
 def cash_is_there(wallet: Ints, slot: Ints, terms: Ints) -> bool:

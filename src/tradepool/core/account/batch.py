@@ -55,7 +55,9 @@ class Batch:
                 continue
             booking.decide_levels(slot.row, slot.scale, slot.mark, s.time_ms, s.break_even, s.hold_ms)
             booking.decide_targets(slot.row, slot.scale, slot.mark, s.first_target, s.second_target, s.target_share)
-            order = out.submit(slot, Side.BUY, OrderType.MARKET, steps, Purpose.ENTRY, s.time_ms)
+            limit = step.entry_limit(slot.terms, slot.mark, step.LONG)
+            kind = OrderType.LIMIT if limit else OrderType.MARKET
+            order = out.submit(slot, Side.BUY, kind, steps, Purpose.ENTRY, s.time_ms, limit)
             if order is not None:
                 slot.entry = order.request.client_order_id
                 order.reserved = step.entry_cash(steps * slot.mark * slot.terms[step.UNITS_PER_TICK_STEP], slot.terms)

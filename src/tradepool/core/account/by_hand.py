@@ -13,7 +13,7 @@ from typing import Protocol
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking, limit_step
 from tradepool.core.account.outbox import Outbox
-from tradepool.core.account.protection import leave
+from tradepool.core.account.protection import leave, withdraw
 from tradepool.core.account.release import RELEASE
 from tradepool.core.account.slot import Slot
 from tradepool.domain.by_hand import (
@@ -54,6 +54,9 @@ def wished(account: Steered, out: Outbox, event: ByHand) -> bool:
         account.mark(market, close)
     match event:
         case FlattenAsked():
+            for slot in account.slots.values():
+                if slot.market.id in event.markets:
+                    withdraw(out, slot)
             found = [s for s in account.slots.values() if s.market.id in event.markets and _sellable(s, out)]
             for slot in found:
                 _sell(slot, 0, Purpose.FLATTEN, event.time_ms, out)

@@ -95,7 +95,13 @@ def take_terms(account: Account, event: TermsSeen) -> bool:
             account.seen[listed.id], changed = listed, True
             if slot is not None:
                 _list(account, slot, listed, _counted(account, slot, listed) if known is not None else listed)
-        if event.anew and slot is not None and slot.held and not slot.busy and slot.bare(account.orders):
+        if (
+            event.anew
+            and slot is not None
+            and slot.held
+            and not slot.tied(account.orders)
+            and slot.bare(account.orders)
+        ):
             protect(account.outbox, slot, event.time_ms)
     return changed
 
@@ -129,7 +135,9 @@ def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
     """Count the slot in `market` and order by `listed`."""
     before, row = slot.market, slot.row
     slot.relist(listed, market)
-    slot.scale, slot.terms = price_scale(market), terms_of(market, account.mandate.weight, account.mandate.limits)
+    mandate = account.mandate
+    slot.scale = price_scale(market)
+    slot.terms = terms_of(market, mandate.weight, mandate.limits, entry=mandate.entry)
     cap_terms(account)
     ticks, steps = before.price_tick / market.price_tick, before.quantity_step / market.quantity_step
     for field in TICKS:
@@ -159,7 +167,7 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
     limit_step.money_moved(account.wallet, given)
     account.slots = dict(_slots(account))
     for slot in account.slots.values():
-        slot.terms = terms_of(slot.market, mandate.weight, mandate.limits)
+        slot.terms = terms_of(slot.market, mandate.weight, mandate.limits, entry=mandate.entry)
     cap_terms(account)
     first = next(iter(account.slots.values())).market
     account.quote, account.quote_unit = first.quote, first.quote_unit

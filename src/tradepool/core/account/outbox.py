@@ -10,7 +10,7 @@ from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
 from tradepool.domain.ids import ClientOrderId, Naming, client_order_id
 from tradepool.domain.mandate import Mandate
-from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Purpose, Refusal, Side
+from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Purpose, Refusal, Side, TimeInForce
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account
 
@@ -65,8 +65,9 @@ class Outbox:
             quantity=slot.quantity(steps),
             purpose=purpose,
             time_ms=time_ms,
-            price=slot.price(level) if kind is OrderType.LIMIT else None,
-            stop_price=slot.price(level) if kind is OrderType.STOP_LOSS else None,
+            price=slot.price(level, side) if kind is OrderType.LIMIT else None,
+            stop_price=slot.price(level, side) if kind is OrderType.STOP_LOSS else None,
+            time_in_force=self.mandate.entry.time_in_force if side is Side.BUY else TimeInForce.GTC,
         )
 
     def _reviewed(self, slot: Slot, request: OrderRequest) -> ApprovedOrder | None:

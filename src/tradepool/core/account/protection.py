@@ -6,13 +6,15 @@ the other. With two targets there are two pairs, the part that leaves at the fir
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
 from tradepool.domain.ids import ClientOrderId
-from tradepool.domain.order import OrderType, Purpose, Side
+from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 
 
 def leave(out: Outbox, slot: Slot, wish: int, time_ms: int) -> None:
@@ -106,6 +108,21 @@ def sell(out: Outbox, slot: Slot, purpose: Purpose, steps: int, time_ms: int) ->
         slot.exit, order.part = order.request.client_order_id, steps == slot.row[step.PART]
 
 
+def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
+    """A price that was seen: what it has passed the stop of, and no stop stands for, is sold, as the stop would have."""
+    bare = slot.held and not slot.tied(out.orders) and not slot.asked(out.orders) and slot.bare(out.orders)
+    if bare and price <= slot.market.price(slot.row[step.STOP]):
+        sell(out, slot, _purpose(slot), slot.steps() - slot.covered(out.orders), time_ms)
+
+
+def withdraw(out: Outbox, slot: Slot) -> None:
+    """Take back what rests of an entry, if some does. What is not answered yet may not have left: that is too old by then, or
+    is taken back when it is accepted."""
+    order = out.orders[slot.entry] if slot.entry is not None else None
+    if order is not None and order.status is OrderStatus.ACCEPTED and not order.request.takes_at_once:
+        out.cancel(slot, order.request.client_order_id)
+
+
 def settle(out: Outbox, slot: Slot, time_ms: int, *, again: bool = True) -> None:
     """The venue told of a stop or a target: once it has answered for all of them, do what waited for that.
 
@@ -129,7 +146,7 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
     """A stop or a target left the book without (the rest of) its fill; where its partner is at work, that one tells on."""
     if order.partner in out.orders:
         return
-    if slot.held and slot.guards and not slot.busy:
+    if slot.held and slot.guards and not slot.tied(out.orders):
         level_again(out, slot, time_ms)
     else:
         settle(out, slot, time_ms)

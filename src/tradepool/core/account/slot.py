@@ -16,7 +16,7 @@ from tradepool.domain.event import CandlesClosed, EntriesResumed, Event
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
-from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose
+from tradepool.domain.order import ORDER_LIFE, OrderNews, OrderRequest, OrderStatus, Purpose, Side
 from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 
@@ -37,6 +37,11 @@ class Working:
     partner: ClientOrderId | None = None
     part: bool = False
     refused: str = ""
+
+    @property
+    def owing(self) -> bool:
+        """Whether the venue owes a word: on an intent, and on what takes at once until its end is heard."""
+        return self.status is OrderStatus.INTENT or self.request.takes_at_once
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
@@ -119,11 +124,11 @@ class Slot:
         """What to order of so many steps."""
         return self.market.quantity(steps - steps % self.lot)
 
-    def price(self, level: int) -> Decimal:
-        """The price of a sale at a level in ticks, rounded up to the venue's tick."""
+    def price(self, level: int, side: Side) -> Decimal:
+        """The price of an order at a level in ticks, rounded to the venue's tick: up for a sale, down for a purchase."""
         price, tick = self.market.price(level), self.listed.price_tick
         above = price % tick
-        return price - above + tick if above else price
+        return price - above + tick if above and side is Side.SELL else price - above
 
     @property
     def held(self) -> bool:
@@ -144,6 +149,11 @@ class Slot:
     def busy(self) -> bool:
         """Whether an entry, an exit or a cancel is on its way: nothing new is decided until it is answered."""
         return self.entry is not None or self.exit is not None or self.after_cancel != step.NOTHING
+
+    def tied(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether nothing is decided about what is held until something is answered; an entry that only rests is no reason."""
+        entering = self.entry is not None and orders[self.entry].request.takes_at_once
+        return entering or self.exit is not None or self.after_cancel != step.NOTHING
 
     def leaving(self, orders: Mapping[ClientOrderId, Working]) -> bool:
         """Whether a sale of all that is held is on its way; one of a share or a part leaves the rest."""

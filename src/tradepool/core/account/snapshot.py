@@ -163,7 +163,8 @@ def _slot_state(slot: Slot) -> SlotState:
 
 
 def _slot(state: SlotState, mandate: Mandate) -> Slot:
-    slot = Slot(state.market, terms_of(state.market, mandate.weight, mandate.limits), row=list(state.row))
+    terms = terms_of(state.market, mandate.weight, mandate.limits, entry=mandate.entry)
+    slot = Slot(state.market, terms, row=list(state.row))
     slot.relist(state.listed, state.market)
     slot.mark, slot.entry, slot.exit = state.mark, state.entry, state.exit
     slot.stops, slot.targets, slot.passed = list(state.stops), list(state.targets), state.passed

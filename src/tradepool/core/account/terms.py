@@ -8,7 +8,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.matching.bar_fill import MILLION
 from tradepool.domain.denial import Denial
-from tradepool.domain.mandate import Limits
+from tradepool.domain.mandate import AT_MARKET, EntryOrder, Limits
 from tradepool.domain.market import EXACT_MAX, Market
 from tradepool.domain.order import Purpose
 
@@ -17,6 +17,7 @@ REFUSALS = {
     step.INSUFFICIENT_CASH: Denial.INSUFFICIENT_CASH,
     limit_step.DAILY_LOSS: Denial.DAILY_LOSS,
     step.TOO_LARGE: Denial.TOO_LARGE,
+    step.PRICE_RAN: Denial.PRICE_RAN,
     limit_step.WEEKLY_LOSS: Denial.WEEKLY_LOSS,
     limit_step.DRAWDOWN: Denial.DRAWDOWN,
     limit_step.LOSS_STREAK: Denial.LOSS_STREAK,
@@ -49,7 +50,9 @@ def price_scale(market: Market) -> float:
     return float(1 / market.price_tick)
 
 
-def terms_of(market: Market, weight: Decimal, limits: Limits, slippage_bp: int = 0) -> list[int]:
+def terms_of(
+    market: Market, weight: Decimal, limits: Limits, slippage_bp: int = 0, *, entry: EntryOrder = AT_MARKET
+) -> list[int]:
     """The account step's `terms` row; slippage is a backtest's only, a venue has its own."""
     row = [0] * step.TERMS_SIZE
     row[step.UNITS_PER_STEP] = market.units_per_step
@@ -66,6 +69,8 @@ def terms_of(market: Market, weight: Decimal, limits: Limits, slippage_bp: int =
     row[step.MONEY_MAX] = EXACT_MAX
     row[step.MAKER_PPM] = _ppm(market.fees.maker_rate)
     row[step.FEE_IN_QUOTE] = int(market.fee_in_quote)
+    row[step.ENTRY_LIMITED] = int(entry.limited)
+    row[step.ENTRY_SLIPPAGE_PPM] = _ppm(entry.slippage_max)
     _limit(row, market, limits)
     return row
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from tradepool.domain.denial import Denial
 from tradepool.domain.ids import MarketId
 from tradepool.domain.order import Purpose, Refusal
 from tradepool.domain.position import Position
@@ -33,6 +34,7 @@ class Cause(StrEnum):
     MANUAL = "manual"
     ROUNDING = "rounding"
     CAP = "cap"
+    PART = "part"
     FOLLOWS = "follows"
     UNEXPLAINED = "unexplained"
 
@@ -100,13 +102,14 @@ class Lot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What happened to an account. `outages` are times when nobody listened, `capped` when orders were, `adopted` when a
-    person brought a holding in, and where."""
+    person brought a holding in, and where; `parts` are wishes whose entry was filled in part only, by market and T."""
 
     lots: Sequence[Lot]
     refusals: Sequence[Refusal] = ()
     outages: Sequence[Span] = ()
     capped: Sequence[Span] = ()
     adopted: Sequence[tuple[MarketId, int]] = ()
+    parts: Sequence[tuple[MarketId, int]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +188,15 @@ class _Comparing:
             cause, detail = Cause.CAP, "a canary's order"
         elif abs(meant.quantity - made.quantity) <= self.quantity_steps[made.market]:
             cause = Cause.ROUNDING
+        elif made.quantity < meant.quantity and self._in_part(made):
+            cause, detail = Cause.PART, "the venue had no more within its limit, or its time"
         elif self._differed(made.entry_ms):
             cause, detail = Cause.FOLLOWS, "sized from what earlier differences left"
         self._say(made, "quantity", meant.quantity, made.quantity, cause, detail=detail)
+
+    def _in_part(self, made: Lot) -> bool:
+        bar = made.entry_ms // self.bar_ms
+        return any(market == made.market and time_ms // self.bar_ms == bar for market, time_ms in self.happened.parts)
 
     def _exit(self, meant: Lot, made: Lot) -> None:
         if meant.exit_ms is None and made.exit_ms is None:
@@ -236,6 +245,8 @@ class _Comparing:
         refused = self._refused(self.expected.refusals, made)
         if (made.market, made.entry_ms) in self.happened.adopted:
             cause, detail = Cause.MANUAL, "adopted"
+        elif refused == Denial.PRICE_RAN:
+            cause, detail = Cause.SLIPPAGE, "the price was within its limit when it came, and the next open was not"
         elif _held(self.expected.lots, made):
             cause, detail = Cause.FOLLOWS, "the backtest still holds an earlier position"
         elif refused and self._differed(made.entry_ms):

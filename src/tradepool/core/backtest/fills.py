@@ -21,6 +21,7 @@ from tradepool.core.account.account_step import (
     NEXT_TARGET,
     NOTIONAL_MIN,
     PART,
+    PRICE_RAN,
     REFUSALS_MAX,
     RESTING,
     SHORTS,
@@ -37,13 +38,15 @@ from tradepool.core.account.account_step import (
     UNITS_PER_STEP,
     UNITS_PER_TICK_STEP,
     UNSELLABLE,
+    WISH_COST,
     WISH_SIDE,
     WISH_STEPS,
+    entry_limit,
     side_of,
     stop_rests,
 )
 from tradepool.core.account.booking import book_entry, book_exit, next_target, profit
-from tradepool.core.compiler.vocabulary import Ints, divide, maximum, round_to_int, to_float
+from tradepool.core.compiler.vocabulary import Ints, divide, floor_div, maximum, minimum, round_to_int, to_float
 from tradepool.core.matching.bar_fill import fee_units, market_buy_price, market_sell_price
 
 # counts: rows each record would have without its limit, and sums over the closed trades (quote units, but for base fees).
@@ -219,13 +222,22 @@ def pass_target(
 
 
 def fill_entry(wallet: Ints, slot: Ints, terms: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int) -> None:
-    """A market order for the wished steps: the venue takes it, or refuses it as too small or not paid for."""
+    """An order for the wished steps: the venue takes it, or refuses it as too small or not paid for; one with a limit that
+    the price has left behind buys nothing. What it takes costs slippage, but never more than its limit."""
     steps = slot[WISH_STEPS]
-    ticks = taker_price(slot[WISH_SIDE] if SHORTS == 1 else LONG, price, terms)
+    side = slot[WISH_SIDE] if SHORTS == 1 else LONG
+    ticks = taker_price(side, price, terms)
+    # What it was sized at is in what it was to cost.
+    limit = entry_limit(terms, floor_div(slot[WISH_COST], steps * terms[UNITS_PER_TICK_STEP]), side)
+    if limit > 0:
+        ticks = side * minimum(side * ticks, side * limit)
+    asked = limit if limit > 0 else price
     cost = steps * ticks * terms[UNITS_PER_TICK_STEP]
     fee = fee_units(cost if terms[FEE_IN_QUOTE] == 1 else steps * terms[UNITS_PER_STEP], terms[TAKER_PPM])
-    if steps * price * terms[UNITS_PER_TICK_STEP] < terms[NOTIONAL_MIN]:
+    if steps * asked * terms[UNITS_PER_TICK_STEP] < terms[NOTIONAL_MIN]:
         refuse(terms, refusals, counts, time_ms, BELOW_MINIMUM)
+    elif limit > 0 and side * (price - limit) > 0:
+        refuse(terms, refusals, counts, time_ms, PRICE_RAN)
     elif cost + fee * terms[FEE_IN_QUOTE] > wallet[CASH]:
         refuse(terms, refusals, counts, time_ms, INSUFFICIENT_CASH)
     else:
@@ -243,6 +255,6 @@ def place_first_stop(
 def enter(
     wallet: Ints, slot: Ints, terms: Ints, trades: Ints, refusals: Ints, counts: Ints, price: int, time_ms: int
 ) -> None:
-    """A market order for the wished steps, then its stop."""
+    """The order for the wished steps, then its stop."""
     fill_entry(wallet, slot, terms, refusals, counts, price, time_ms)
     place_first_stop(wallet, slot, terms, trades, refusals, counts, price, time_ms)

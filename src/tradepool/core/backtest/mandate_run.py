@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
-from tradepool.core.account.terms import price_scale, terms_of
+from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest import batch_bars, batch_kernel, fills
 from tradepool.core.backtest.batch_bars import PLACE_SIZE
 from tradepool.core.backtest.loop import switched, switches_of, ticks_of
 from tradepool.core.backtest.result import MandateResult, MarketResult, market_result
-from tradepool.core.backtest.run import Setting, market_for, room_for
+from tradepool.core.backtest.run import Setting, market_for, room_for, terms_under
 from tradepool.core.compiler.functions import Function
 from tradepool.core.compiler.program import Program
 from tradepool.core.compiler.runners import Runner, load
@@ -233,7 +233,7 @@ def _terms(all_series: Sequence[_Series], setting: Setting, *, watched: bool) ->
     wants it, or may come to want it (`watched`)."""
     found: list[int] = []
     for series in all_series:
-        terms = terms_of(series.market, setting.weight, setting.limits, setting.slippage_bp)
+        terms = terms_under(series.market, setting)
         terms[step.TRADES_MAX], terms[step.REFUSALS_MAX] = room_for(series.bars)
         terms[limit_step.WATCHED] |= watched
         found += terms

@@ -23,7 +23,8 @@ from tradepool.core.market.align import Timed, columns
 from tradepool.core.market.bars import Bars
 from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.mandate import NO_LIMITS, Limits
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.mandate import AT_MARKET, NO_LIMITS, EntryKind, EntryOrder, Limits
 from tradepool.domain.market import Market
 
 SLIPPAGE_BP = 1
@@ -31,6 +32,10 @@ PREPARED_MAX = 64
 # A turn closes one trade at the open, and its new position may be closed in the same bar.
 TRADES_A_BAR, REFUSALS_A_BAR = 2, 5
 DEFAULT_WEIGHT = Decimal("0.95")
+
+
+class NoQueue(InvalidInput):
+    """A mandate that enters by post_only has no backtest: candles don't tell when a resting order's turn comes; replay it, or use entry market, ioc or fok."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Setting:
     weight: Decimal = DEFAULT_WEIGHT
     limits: Limits = NO_LIMITS
     slippage_bp: int = SLIPPAGE_BP
+    entry: EntryOrder = AT_MARKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,13 @@ def market_for(strategy: Strategy, market: Market) -> Market:
     return replace(market, kind="perpetual") if strategy.shorts and not market.fee_in_quote else market
 
 
+def terms_under(market: Market, setting: Setting) -> list[int]:
+    """The account step's `terms` row of a run on a market. NoQueue."""
+    if setting.entry.kind is EntryKind.POST_ONLY:
+        raise NoQueue
+    return terms_of(market, setting.weight, setting.limits, setting.slippage_bp, entry=setting.entry)
+
+
 def room_for(bars: Bars) -> tuple[int, int]:
     """Rows that trades and refusals of a series may take at most."""
     return TRADES_A_BAR * len(bars) + 1, REFUSALS_A_BAR * len(bars) + 1
@@ -123,7 +136,7 @@ def _rows(market: Market, bars: Bars, setting: Setting, record_equity: bool) -> 
     wallet[step.CASH] = market.quote_units(setting.cash)
     counts = np.zeros(fills.COUNTS_SIZE, np.int64)
     counts[fills.CASH_PEAK] = wallet[step.CASH]
-    terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
+    terms = np.array(terms_under(market, setting), np.int64)
     # Never touched, never paid for: the records are as long as they could get, and the machine maps only what is used.
     terms[step.TRADES_MAX], terms[step.REFUSALS_MAX] = room_for(bars)
     return _Rows(

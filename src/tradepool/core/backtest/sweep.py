@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account.terms import price_scale, terms_of
+from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest import fills, kernel
 from tradepool.core.backtest.loop import NAME, SPREAD, fused, ticks_of
-from tradepool.core.backtest.run import Setting, market_for
+from tradepool.core.backtest.run import Setting, market_for, terms_under
 from tradepool.core.compiler import gpu, native
 from tradepool.core.compiler.program import Program
 from tradepool.core.graph.step import StepSource
@@ -104,7 +104,7 @@ def sweep(
         **{name: np.zeros((1, count), np.int64) for name in ("trades", "refusals", "equity")},
     }
     own["wallet"][step.CASH] = own["counts"][fills.CASH_PEAK] = market.quote_units(setting.cash)
-    terms = np.array(terms_of(market, setting.weight, setting.limits, setting.slippage_bp), np.int64)
+    terms = np.array(terms_under(market, setting), np.int64)
     scale, last = price_scale(market), len(bars) - 1
     ticks = ticks_of(bars, scale)
     before = (shared, *columns(source, bars, others=others, externals=externals), 0, len(bars))

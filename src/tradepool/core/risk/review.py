@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tradepool.domain.denial import Denial
 from tradepool.domain.market import Market
-from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Refusal, Side
+from tradepool.domain.order import ApprovedOrder, OrderRequest, OrderType, Refusal, Side, TimeInForce
 
 
 def review(request: OrderRequest, market: Market, *, held_steps: int, spendable_units: int) -> ApprovedOrder | Refusal:
@@ -34,6 +34,8 @@ def _malformed(request: OrderRequest, market: Market) -> str:
             return Denial.PRICE_OFF_GRID
     elif request.price is not None:
         return Denial.PRICE_WITHOUT_LIMIT
+    elif request.time_in_force is not TimeInForce.GTC:
+        return Denial.TIME_IN_FORCE_WITHOUT_LIMIT
     return ""
 
 

@@ -322,9 +322,7 @@ class AccountActor:
     def awaits(self) -> bool:
         """Whether the venue owes an answer, or fills, that the sender does not ask for (any more)."""
         orders, holds = self.account.orders.items(), self.sender.holds
-        if any(
-            order.owed or (order.status is OrderStatus.INTENT and not holds(Submit, name)) for name, order in orders
-        ):
+        if any(order.owed or (order.owing and not holds(Submit, name)) for name, order in orders):
             return True
         return any(not holds(Cancel, cancel.client_order_id) for cancel in self.account.cancelling())
 

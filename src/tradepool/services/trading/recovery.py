@@ -29,7 +29,7 @@ from tradepool.domain.event import (
     TermsSeen,
 )
 from tradepool.domain.fill import Fill
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, OrderType, Refusal
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, Refusal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
@@ -229,7 +229,7 @@ def _absent(actor: AccountActor, request: OrderRequest, *, resend: bool) -> None
         # A request of the life before may still be carried out, and the venue takes the name of a filled order again: the
         # sender waits until that is over. A stop can't wait, and need not: it rests, and the name of what rests is refused; the
         # stop of a pair comes first, and takes its target along.
-        unsure = request.type is OrderType.MARKET
+        unsure = request.takes_at_once or request.adds_risk
         partner = actor.account.partner_of(request)
         orders = [_approved(actor, each) for each in (request, partner) if each is not None]
         approved = [order for order in orders if order is not None]

@@ -1,0 +1,203 @@
+"""How an entry is ordered, and what becomes of one that misses, that is filled in part, or that rests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
+from tests.core.account.test_new_terms import agree, begun, see
+from tests.nouns import BTC, MANDATE, signal
+from tradepool.core.account import account_step as step
+from tradepool.domain.by_hand import FlattenAsked
+from tradepool.domain.command import Command
+from tradepool.domain.event import OrderCancelled, PriceSeen
+from tradepool.domain.mandate import EntryKind, EntryOrder, InvalidMandate
+from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, TimeInForce
+
+TEN = Decimal(10)
+
+
+def entering(kind: EntryKind, slippage_max: str = "0") -> Story:
+    """An account that enters so."""
+    story = begun()
+    assert agree(story, replace(MANDATE, entry=EntryOrder(kind=kind, slippage_max=Decimal(slippage_max))))
+    return story
+
+
+def entry_of(story: Story, close: float = 100.0) -> OrderRequest:
+    """The entry at a close."""
+    (entry,) = orders(story.candles(signal(close=close)))
+    return entry
+
+
+def end(story: Story, order: OrderRequest, filled: Decimal = Decimal(0)) -> list[Command]:
+    """The venue ended it after so much."""
+    name = order.client_order_id
+    return story.account.apply(OrderCancelled(time_ms=story.time, client_order_id=name, filled_quantity=filled))
+
+
+@pytest.mark.parametrize(
+    ("kind", "slippage_max", "price", "wait"),
+    [
+        (EntryKind.IOC, "0.001", "100.1", TimeInForce.IOC),
+        (EntryKind.IOC, "0.00119", "100.11", TimeInForce.IOC),
+        (EntryKind.FOK, "0", "100", TimeInForce.FOK),
+        (EntryKind.POST_ONLY, "0", "100", TimeInForce.POST_ONLY),
+    ],
+)
+def test_an_entry_is_a_limit_by_the_close_and_its_stop_is_none(
+    kind: EntryKind, slippage_max: str, price: str, wait: TimeInForce
+) -> None:
+    """Its size is that of a market order."""
+    story = entering(kind, slippage_max)
+    entry = entry_of(story)
+    assert (entry.type, entry.price, entry.time_in_force) == (OrderType.LIMIT, Decimal(price), wait)
+    assert (entry.quantity, entry.purpose) == (Decimal(40), Purpose.ENTRY)
+    (stop,) = orders(story.fill(entry, "100.00"))
+    assert (stop.type, stop.time_in_force) == (OrderType.STOP_LOSS, TimeInForce.GTC)
+
+
+def test_a_limit_is_rounded_down_to_the_venues_tick() -> None:
+    story = entering(EntryKind.IOC, "0.007")
+    see(story, replace(BTC, price_tick=Decimal("0.5")))
+    assert entry_of(story).price == Decimal("100.5")
+
+
+@pytest.mark.parametrize("kind", [EntryKind.IOC, EntryKind.FOK])
+def test_an_entry_that_misses_is_refused_and_frees_its_cash(kind: EntryKind) -> None:
+    """The venue's acceptance says nothing: until its end is heard, it is unanswered."""
+    story = entering(kind)
+    entry = entry_of(story)
+    assert story.accept(entry) == []
+    assert story.account.unanswered() == [entry]
+    assert story.account.wallet[step.RESERVED] > 0
+    assert refusals(end(story, entry)) == ["price_ran"]
+    slot = story.account.slots[BTC.id]
+    assert (slot.busy, slot.held, story.account.wallet[step.RESERVED], story.account.orders) == (False, False, 0, {})
+    assert end(story, entry) == []
+    assert story.candles(signal(**HOLD)) == []
+    assert len(orders(story.candles(signal()))) == 1
+
+
+def test_an_entry_in_part_is_a_position_and_no_refusal() -> None:
+    story = entering(EntryKind.IOC)
+    entry = entry_of(story)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    # Its end is still owed, and asked for where it is not heard.
+    assert story.account.unanswered() == [entry, stop]
+    assert end(story, entry, TEN) == []
+    slot = story.account.slots[BTC.id]
+    assert (slot.entry, slot.stop, story.account.wallet[step.RESERVED]) == (None, stop.client_order_id, 0)
+
+
+def test_an_end_that_overtakes_its_fill_waits_for_it() -> None:
+    """What was bought is never taken for a miss."""
+    story = entering(EntryKind.IOC)
+    entry = entry_of(story)
+    assert end(story, entry, TEN) == []
+    assert story.account.orders[entry.client_order_id].owed
+    assert len(orders(story.fill(entry, "100.00", TEN))) == 1
+    assert end(story, entry, TEN) == []
+    assert story.account.slots[BTC.id].entry is None
+
+
+def test_a_resting_entry_is_taken_back_at_the_next_candles() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    assert story.accept(entry) == []
+    assert story.account.orders[entry.client_order_id].status is OrderStatus.ACCEPTED
+    for _ in range(2):
+        # Once more while the venue has not said so: the first cancel may be lost.
+        commands = story.candles(signal(**HOLD))
+        assert (cancels(commands), orders(commands)) == ([entry.client_order_id], [])
+    assert refusals(end(story, entry)) == ["price_ran"]
+    assert story.candles(signal(**HOLD)) == []
+
+
+def test_a_resting_entry_that_is_accepted_late_is_taken_back_then() -> None:
+    """Before, nobody knows whether it has left: a cancel could overtake it."""
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    assert story.candles(signal(**HOLD)) == []
+    assert cancels(story.accept(entry)) == [entry.client_order_id]
+
+
+def test_what_a_resting_entry_bought_is_looked_after_while_the_rest_of_it_rests() -> None:
+    """Its stop at once, its exit when it is due, whatever becomes of the cancel."""
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    assert stop.quantity == Decimal("9.99")
+    story.accept(stop)
+    assert sorted(cancels(story.candles(signal(**LEAVE)))) == [entry.client_order_id, stop.client_order_id]
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert (sale.type, sale.quantity) == (OrderType.MARKET, Decimal("9.99"))
+    # The cancel came too late for some of it: that is protected when the sale is done.
+    assert orders(story.fill(entry, "100.00", TEN)) == []
+    (again,) = orders(story.fill(sale, "99.00"))
+    assert (again.stop_price, again.quantity) == (Decimal(95), Decimal("9.99"))
+    assert end(story, entry, 2 * TEN) == []
+
+
+def test_a_position_that_is_stopped_takes_the_rest_of_its_entry_back() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    assert cancels(story.fill(stop, "95.00")) == [entry.client_order_id]
+    assert end(story, entry, TEN) == []
+    assert not story.account.slots[BTC.id].busy
+
+
+def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_rests() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.reject(stop, "venue_rejected")
+    seen = PriceSeen(time_ms=story.time, market=BTC.id, price=Decimal(95))
+    (sale,) = orders(story.account.apply(seen))
+    assert (sale.type, sale.quantity) == (OrderType.MARKET, stop.quantity)
+    assert orders(story.account.apply(seen)) == []
+
+
+def test_a_part_of_what_takes_at_once_is_looked_after_when_its_entry_is_over() -> None:
+    """A moment later: until then, what comes is still to be counted."""
+    story = entering(EntryKind.IOC)
+    entry = entry_of(story)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    assert story.candles(signal(**LEAVE)) == []
+    end(story, entry, TEN)
+    assert cancels(story.candles(signal(**LEAVE))) == [stop.client_order_id]
+
+
+def test_flatten_takes_a_resting_entry_back() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    commands = story.account.apply(FlattenAsked(time_ms=story.time, markets=(BTC.id,)))
+    assert (cancels(commands), orders(commands)) == ([entry.client_order_id], [])
+    assert story.account.changed
+
+
+def test_a_resting_entry_that_the_venue_refuses_is_told_and_nothing_is_sold() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    commands = story.reject(entry, "would_take")
+    assert (refusals(commands), orders(commands)) == (["would_take"], [])
+    assert not story.account.slots[BTC.id].passed
+
+
+@pytest.mark.parametrize(
+    ("kind", "slippage_max"),
+    [(EntryKind.MARKET, "0.001"), (EntryKind.POST_ONLY, "0.001"), (EntryKind.IOC, "-0.001"), (EntryKind.FOK, "0.1001")],
+)
+def test_how_far_an_entry_may_go_has_its_range(kind: EntryKind, slippage_max: str) -> None:
+    with pytest.raises(InvalidMandate, match="entry_slippage_max"):
+        replace(MANDATE, entry=EntryOrder(kind=kind, slippage_max=Decimal(slippage_max)))
