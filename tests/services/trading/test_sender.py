@@ -157,6 +157,22 @@ def test_however_often_an_answer_is_lost_nobody_is_stopped() -> None:
     assert (wire.taken, told) == ([named(1)], [])
 
 
+def test_a_cancel_lets_the_entry_before_it_be_looked_up() -> None:
+    """Of the same market: it is answered only when it is known whether there is something to cancel."""
+
+    class Slow(Wire):
+        """Answers after a turn of the loop."""
+
+        async def look_up(self, request: OrderRequest) -> Order | None:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return await super().look_up(request)
+
+    wire = Slow(UNKNOWN, takes_before_failing=True)
+    events = send(wire, submit(1), Cancel(named(1), BTC.id))
+    assert [type(event).__name__ for event in events] == ["OrderAccepted", "OrderCancelled"]
+
+
 class SlowVenue(Wire):
     """Loses the connection at once and carries the request out `after_ms` later."""
 

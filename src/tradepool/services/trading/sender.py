@@ -204,7 +204,9 @@ class Sender:
         recall: asyncio.Future[None] | None = None
         if _enters(item.command):
             self._waiting = trying
-            due_ms = [each.due_ms for each in self._queue if not _enters(each.command)]
+            # What comes after an order that is looked up waits for it.
+            first = None if item.enters_anew() else item.market
+            due_ms = [each.due_ms for each in self._queue if not _enters(each.command) and each.market != first]
             recall = asyncio.ensure_future(self._call_back_at(min(due_ms))) if due_ms else None
         try:
             await asyncio.wait([trying])
