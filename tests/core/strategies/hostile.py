@@ -170,6 +170,14 @@ def numbers() -> list[Hostile]:
         Hostile("a stop of nothing", enter("close > 1") + "stop: 0 percent", errors.WrongDistance, "a distance of 0"),
         Hostile("a negative stop", enter("close > 1") + "stop: -2 percent", errors.WrongDistance, "-2 is none"),
         Hostile("a stop of all", enter("close > 1") + "stop: 100 percent", errors.WrongDistance, "below 100 percent"),
+        Hostile(
+            "a stop of price times volume",
+            enter("close > 1") + "stop: 2 * force_index(14)",
+            errors.NotComputable,
+            "not price",
+        ),
+        Hostile("a trail of volume", enter("close > 1") + "trail: sma(volume, 9)", errors.NotComputable, "not price"),
+        Hostile("a target without unit", enter("close > 1") + "target: rsi(14)", errors.NotComputable, "not price"),
         Hostile("a stop without unit", enter("close > 1") + "stop: 2", errors.WrongDistance, "no unit"),
         Hostile("a stop over no bars", enter("close > 1") + "stop: 2 atrs(0)", errors.NotComputable, "cannot be 0"),
         Hostile(

@@ -110,7 +110,7 @@ class Wire:
         self.fates: deque[str] = deque()
         self.held: list[asyncio.Future[None]] = []
         self.frames: list[list[Event]] = []
-        self.opened = 0
+        self.opened = self.lives = 0
         self._going: set[asyncio.Task[object]] = set()
         self._on_event: OnEvent | None = None
         self._on_lost: OnLost = lambda why: None
@@ -150,6 +150,7 @@ class Wire:
     def hang_up(self) -> None:
         """The platform is gone."""
         self.frames.clear()
+        self.lives += 1
         self._on_event, self._on_lost = None, lambda why: None
 
     def let_go(self) -> None:
@@ -205,11 +206,14 @@ class Gateway:
     """The platform's side of the wire: what a real gateway does, without ccxt."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+        self._wire, self._life = wire, wire.lives
         self._venue, self._account = wire.venue, wire.venue.account(KEY)
 
     async def open(self, on_event: OnEvent, on_lost: OnLost, on_balances: OnBalances) -> None:
         def take() -> None:
+            # A stream that is opened for who is gone by then is not the stream of who came after him.
+            if self._life != self._wire.lives:
+                return
             self._wire.frames.clear()
             self._wire._on_event, self._wire._on_lost = on_event, on_lost
             self._wire.opened += 1

@@ -202,6 +202,13 @@ def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = (
     return fused_step(graph, "market_step", [_OUTPUTS], [], write, timeframe_ms=timeframe_ms, varying=varying)
 
 
+def check_price(name: str, expr: Number) -> None:
+    """Raise WrongUnit for what is not in units of price."""
+    if expr.unit not in (ANY, PRICE):
+        why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
+        raise WrongUnit(expression=name, why=why, remedy=remedy)
+
+
 def fused_step(
     graph: Graph,
     name: str,
@@ -223,9 +230,7 @@ def fused_step(
     is not in units of price.
     """
     for distance, expr in zip((*_DISTANCES, _LATE[0]), (*graph.distances, graph.break_even), strict=True):
-        if expr.unit not in (ANY, PRICE):
-            why, remedy = f"`{expr!r:.60}` is {unit_name(expr.unit)}, not price", "multiply it by a price, as close * x"
-            raise WrongUnit(expression=distance, why=why, remedy=remedy)
+        check_price(distance, expr)
     writer = Writer(graph.roots, varying)
     writer.state("exposure", "exposure", varies=bool(writer.varying))
     writer.before += [f"{local} = 0.0" for local in ("previous_exposure", *_DISTANCES, _SHARE, *_LATE)]

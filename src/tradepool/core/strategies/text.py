@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from tradepool.core.graph.expr import Boolean, Expr, Number, as_boolean, as_number, parameter
+from tradepool.core.graph.step import check_price
 from tradepool.core.strategies import exits
 from tradepool.core.strategies.exits import ALL, HALF, NONE, QUARTER, Exits
 from tradepool.core.strategies.strategy import Strategy
@@ -287,6 +288,8 @@ class _Reader:
             if not isinstance(number, Number) or number.op == "parameter":
                 remedy = "write 2 percent, 2 atrs, or an expression in units of price such as 2 * atr(14)"
                 raise WrongDistance(**place_of(token), why="a plain number has no unit", remedy=remedy)
+            with meaning(token):
+                check_price("a distance", number)
             return _Distance(number, "price")
         if unit.text == "percent" or not parser.take("("):
             return _Distance(number, unit.text)
