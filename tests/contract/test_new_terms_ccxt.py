@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
 from tradepool.domain.event import CandlesClosed, TermsSeen
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.safety import unprotected
 from tradepool.services.trading.listed_markets import AGAIN, LISTING_S, LOOK_S
 from tradepool.simexchange.market_control import MarketControl
@@ -127,5 +129,27 @@ def test_a_market_that_trades_and_goes_on_refusing_a_stop_is_asked_ever_more_slo
         assert 10 <= len(world.refusals()) <= 15
         world.venue.change_filters("BTCUSDT", rules=Rules())
         assert await world.until(lambda: stops(world), 70_000) <= 1_000 * (AGAIN.max_s + LOOK_S)
+
+    tell(story, place, files)
+
+
+def test_what_was_refused_before_a_restart_is_made_again_after_it(place: Path, files: TlsFiles) -> None:
+    """The refusal is in the journal; nobody hears of it again, and no candle closes."""
+
+    async def story(world: World) -> None:
+        await world.enter()
+        world.tick(world.clock.now_ms() + 1_000)
+        world.venue.set_status("BTCUSDT", "BREAK")
+        now = world.clock.now_ms()
+        moved = signal(BTC, time_ms=now, close=100.0, high=101.0, previous_exposure=1.0, trail_distance=5.0)
+        world.actor().post(CandlesClosed(time_ms=now, signals=(moved,)))
+        await world.settle()
+        assert (stops(world), unprotected(world.actor().account)) == ([], [BTC.id])
+        await world.platform.close()
+        world.venue.set_status("BTCUSDT", "TRADING")
+        world.platform = Platform(replace(world.platform._wiring))
+        await world.platform.start()
+        took_ms = await world.until(lambda: stops(world), 20_000)
+        assert (stops(world), took_ms <= 1_000 * LOOK_S) == ([Decimal(96)], True)
 
     tell(story, place, files)

@@ -211,6 +211,7 @@ class Platform:
         await self.desk.bring_up(actor)
 
     def _look_after(self, actor: AccountActor) -> None:
+        self.listed.admit(actor)
         if self.risk is not None:
             self.risk.admit(actor)
         if self._wiring.watched:
