@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
 from tradepool.domain.event import CandlesClosed
 from tradepool.domain.order import Purpose
+from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.safety import unprotected
 from tradepool.services.trading.watchdog import AGAIN, LOOK_S
 from tradepool.simexchange.rules import Rules
@@ -93,5 +95,27 @@ def test_what_the_venue_gives_no_stop_is_sold_where_its_stop_would_have_been(pla
         (trade,) = world.platform.books.trades(world.seats[0].account.id)
         assert (trade.exit_reason, trade.exit_price <= Decimal("95.99")) == (Purpose.TRAILING, True)
         assert (took_ms <= 1_000 * LOOK_S, len(world.refusals())) == (True, tries)
+
+    tell(story, place, files)
+
+
+def test_what_was_refused_before_a_restart_is_made_again_after_it(place: Path, files: TlsFiles) -> None:
+    """The refusal is in the journal; nobody hears of it again, and no candle closes."""
+
+    async def story(world: World) -> None:
+        await world.enter()
+        world.tick(world.clock.now_ms() + 1_000)
+        world.venue.set_status("BTCUSDT", "BREAK")
+        now = world.clock.now_ms()
+        moved = signal(BTC, time_ms=now, close=100.0, high=101.0, previous_exposure=1.0, trail_distance=5.0)
+        world.actor().post(CandlesClosed(time_ms=now, signals=(moved,)))
+        await world.settle()
+        assert (stops(world), unprotected(world.actor().account)) == ([], [BTC.id])
+        await world.platform.close()
+        world.venue.set_status("BTCUSDT", "TRADING")
+        world.platform = Platform(replace(world.platform._wiring))
+        await world.platform.start()
+        took_ms = await world.until(lambda: stops(world), 20_000)
+        assert (stops(world), took_ms <= 1_000 * LOOK_S) == ([Decimal(96)], True)
 
     tell(story, place, files)

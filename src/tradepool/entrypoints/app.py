@@ -213,6 +213,7 @@ class Platform:
         await self.desk.bring_up(actor)
 
     def _look_after(self, actor: AccountActor) -> None:
+        self.watchdog.admit(actor)
         if self.risk is not None:
             self.risk.admit(actor)
         if self._wiring.watched:

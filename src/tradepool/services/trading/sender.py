@@ -26,6 +26,7 @@ from tradepool.services.backoff import URGENT, Backoff
 
 # A venue that denies an order is believed when a request for it can't be carried out any more, with a second for clocks.
 ABSENT_AFTER_MS = RECV_WINDOW_MS + 1_000
+# So many lost answers are looked up at once each; what is lost again and again is asked for ever more slowly.
 UNKNOWN_MAX = 5
 
 Sendable = Submit | Cancel

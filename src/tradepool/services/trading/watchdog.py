@@ -55,6 +55,13 @@ class Watchdog:
             self._bare.setdefault((request.account, request.market), self._at_once())
             self._wanted.set()
 
+    def admit(self, actor: AccountActor) -> None:
+        """Take on what has come up without its protection: it was refused before the platform ended."""
+        for market in actor.account.slots:
+            if _is_bare(actor, market):
+                self._bare.setdefault((actor.account.account.id, market), self._at_once())
+                self._wanted.set()
+
     async def run(self) -> None:
         """Look after them until cancelled."""
         while True:
