@@ -33,8 +33,8 @@ from tradepool.simexchange.fault_kinds import KINDS
 from tradepool.simexchange.faults import Faults
 from tradepool.simexchange.records import Kind, NewOrder, Side
 
-# A venue that lies, or whose rules are others after a restart, is another test's.
-NOT_WEATHER = {"ghost", "spike", "filters"}
+# A venue that lies is another test's.
+NOT_WEATHER = {"ghost", "spike"}
 
 
 @pytest.fixture

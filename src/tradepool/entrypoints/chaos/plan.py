@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import cycle
 
 from tradepool.core.strategies import catalog
+from tradepool.core.strategies.exits import Exits, break_even_atrs, targets_atrs, time_exit
 from tradepool.entrypoints.chaos.points import POINTS
 from tradepool.entrypoints.replay import Plan, Player
 from tradepool.simexchange.listing import Listing
@@ -28,13 +29,14 @@ DEAD_SHARE_MAX = 0.5
 CALM_BARS = 20
 COUNT_MAX = 3
 
-# Each trades often, and protects all it buys.
-STYLES: Sequence[tuple[str, dict[str, float]]] = (
-    ("moving_average_cross", {"fast": 3, "slow": 9, "trail_atrs": 2.0}),
-    ("bollinger_breakout", {"length": 12, "width": 1.0, "stop_percent": 0.3, "trail_percent": 0.2}),
-    ("moving_average_cross", {"fast": 2, "slow": 5, "stop_atrs": 1.0}),
-    ("bollinger_breakout", {"length": 20, "width": 1.5, "trail_percent": 0.3}),
-    ("donchian_turtle", {"length": 10, "exit_length": 5, "stop_atrs": 1.5}),
+# Each trades often, and protects all it buys; some by pairs of a stop and a target, sold in parts.
+LADDER = targets_atrs(1.0, 3.0, share=0.5) + break_even_atrs(1.5) + time_exit(40)
+STYLES: Sequence[tuple[str, dict[str, float], Exits]] = (
+    ("moving_average_cross", {"fast": 3, "slow": 9, "trail_atrs": 2.0}, Exits()),
+    ("bollinger_breakout", {"length": 12, "width": 1.0, "stop_percent": 0.3, "trail_percent": 0.2}, LADDER),
+    ("moving_average_cross", {"fast": 2, "slow": 5, "stop_atrs": 1.0}, targets_atrs(2.0)),
+    ("bollinger_breakout", {"length": 20, "width": 1.5, "trail_percent": 0.3}, Exits()),
+    ("donchian_turtle", {"length": 10, "exit_length": 5, "stop_atrs": 1.5}, LADDER),
 )
 
 
@@ -84,13 +86,14 @@ class Death:
     dead_bars: int
 
 
-def _player(number: int, style: tuple[str, dict[str, float]], listings: Sequence[Listing]) -> Player:
-    name, values = style
+def _player(number: int, style: tuple[str, dict[str, float], Exits], listings: Sequence[Listing]) -> Player:
+    name, values, exits = style
+    strategy = catalog.named(name).with_parameters(values)
     width = number % len(listings) + 1
     chosen = tuple(listings[(number + offset) % len(listings)].market.id for offset in range(width))
     return Player(
         name=f"user-{number + 1}",
-        strategy=catalog.named(name).with_parameters(values),
+        strategy=replace(strategy, exits=strategy.exits + exits),
         markets=chosen,
         capital=CAPITAL,
         weight=(SHARE_OF_CASH / width).quantize(Decimal("0.0001")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, TypedDict
 
 from tradepool.entrypoints.chaos.plan import BAR_MS, CALM_BARS, Chaos
@@ -92,6 +93,8 @@ def _times(end_ms: int) -> tuple[Fault, ...]:
         Fault(kind="reconnect", from_ms=int(0.4 * end_ms)),
         Fault(kind="reconnect", from_ms=int(0.75 * end_ms)),
         Fault(kind="market", market="SOLUSDT", state="halted", **during(0.45, 10)),
+        Fault(kind="filters", market="BTCUSDT", notional_min=Decimal(50), **during(0.05, 60)),
+        Fault(kind="filters", market="ETHUSDT", price_tick=Decimal("0.1"), **during(0.7, 60)),
         Fault(kind="key", account="3", state="narrowed", **during(0.35, 12)),
         Fault(kind="key", account="4", state="revoked", **during(0.6, 12)),
         Fault(kind="clock", offset_ms=10_000, **during(0.1, 10)),
