@@ -23,6 +23,7 @@ from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Qu
 from tradepool.domain.ledger import TransferCode
 from tradepool.entrypoints.app import Platform
 from tradepool.simexchange.accounts import Account
+from tradepool.simexchange.codecs.binance.account_routes import AccountRoutes
 from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
@@ -92,8 +93,8 @@ def booked(world: World, number: int = 0) -> Callable[[], bool]:
 
 
 def test_deposits_withdrawals_and_the_rest_are_booked(place: Path, files: TlsFiles) -> None:
-    """C-1020: each once, within half a minute of the frame; who had none has none; the mandate's cash stays. A coin that no
-    market here trades is booked as any other, and stops nobody: whoever can send some would stop everybody."""
+    """C-1020: each once, within half a minute of the frame; who had none has none; the mandate's cash stays. A coin of the
+    venue's that no market here trades is booked as any other, and stops nobody."""
 
     async def story(world: World) -> None:
         await world.until(booked(world), MINUTE_MS)
@@ -221,6 +222,48 @@ def test_a_deposit_below_zero_is_named_and_stops_the_account(
         assert causes(world) == ["deposit"]
         world.platform.desk.resume(name)
         await world.settle()
+        assert entries_off(world.actor().account) is None
+
+    tell(story, place, files)
+
+
+@pytest.mark.parametrize("told", ["deposit", "unexplained"])
+def test_an_asset_that_the_venue_does_not_list_stops_the_account_once(
+    place: Path, files: TlsFiles, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """C-1032: by name, be it in a history or in the balances alone; it is in the books and in no other account's way. A
+    restart lifts nothing, a person does, and then nobody stops the account by sending more."""
+    monkeypatch.setattr(AccountRoutes, "_coins", lambda *_: b'[{"coin": "BTC"}]')
+    if told == "unexplained":
+        monkeypatch.setattr(ccxt_flows, "HISTORIES", {})
+
+    def stops(world: World) -> list[str]:
+        return [event.why for event in world.events() if isinstance(event, Quarantined)]
+
+    async def story(world: World) -> None:
+        await world.until(booked(world), MINUTE_MS)
+        await world.enter()
+        name = world.seats[0].account.id
+        wallet, account = wallet_of(world)
+        wallet.deposit(account, "ODDCOIN", Decimal(3), world.venue.now_ms)
+        await world.until(lambda: entries_off(world.actor().account), 20 * MINUTE_MS)
+        await world.settle()
+        [why] = stops(world)
+        assert f"told of +3 ODDCOIN on account {name}, and lists no such coin" in why
+        assert (causes(world), off(world)) == ([told], {})
+        assert entries_off(world.actor(1).account) is None
+        # What is held keeps its stop, and nothing else is bought.
+        assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
+        await world.platform.close()
+        world.platform = Platform(replace(world.platform._wiring))
+        await world.platform.start()
+        await world.settle()
+        assert world.actor().account.flows.quarantine == why
+        world.platform.desk.resume(name)
+        await world.settle()
+        wallet.deposit(account, "ODDCOIN", Decimal(5), world.venue.now_ms)
+        await world.until(booked(world), 20 * MINUTE_MS)
+        assert (causes(world), stops(world)) == ([told, told], [why])
         assert entries_off(world.actor().account) is None
 
     tell(story, place, files)

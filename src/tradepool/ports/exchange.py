@@ -6,7 +6,7 @@ Adapters fit these by shape. Nothing here retries: a call ends with an answer or
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -173,6 +173,11 @@ class AccountGateway(Protocol):
     async def flows(self, since_ms: int) -> Sequence[FlowSeen]:
         """Coins that came or left without an order from then on, by the venue's histories, the oldest first; what is still
         on its way is not among them, and nothing where the venue has no such histories."""
+        ...
+
+    async def unlisted(self, assets: Collection[str]) -> Collection[str]:
+        """Those of these assets that the venue lists neither in a market nor as a coin; it is asked for its coins where one
+        is in no market."""
         ...
 
     async def close(self) -> None:

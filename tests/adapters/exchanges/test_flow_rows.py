@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tradepool.adapters.exchanges.flow_rows import Row, deposit_from, transfer_from, withdrawal_from
-from tradepool.adapters.exchanges.translate import FlowBelowZero
+from tradepool.adapters.exchanges.flow_rows import Row, deposit_from, sweeps_from, transfer_from, withdrawal_from
+from tradepool.adapters.exchanges.translate import BadAssetName, FlowBelowZero, balances_from
 from tradepool.domain.flow import FlowSeen
+from tradepool.domain.ids import AccountId
 
 
 @pytest.mark.parametrize("told", [{"txId": None}, {"txId": ""}, {}])
@@ -41,3 +42,15 @@ def test_what_is_below_zero_is_no_flow(read: Callable[[Row], FlowSeen | None], r
     """It would be booked the wrong way round."""
     with pytest.raises(FlowBelowZero, match=said):
         read(row)
+
+
+@pytest.mark.parametrize("name", ["", "B" * 41, "BTC\x1b[2J", "BTC\n", "BTC USDT", "BTC\u202e"])
+def test_what_can_be_no_name_of_an_asset_is_refused(name: str) -> None:
+    """It would be in the books, on screens and in exports."""
+    swept = {"fromAsset": name, "amount": "1", "transferedAmount": "1"}
+    with pytest.raises(BadAssetName, match="an asset is called '"):
+        transfer_from(MOVED | {"asset": name})
+    with pytest.raises(BadAssetName):
+        sweeps_from({"transId": 1, "operateTime": 5, "userAssetDribbletDetails": [swept]})
+    with pytest.raises(BadAssetName):
+        balances_from({"balances": [{"asset": name, "free": "1", "locked": "0"}]}, AccountId("ann"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -260,6 +260,13 @@ class CcxtGateway:
     async def flows(self, since_ms: int) -> Sequence[FlowSeen]:
         """What came and left without an order from then on, as far as the venue's histories tell, the oldest first."""
         return await flows_since(self._client, self._ask, since_ms, self._client.milliseconds())
+
+    async def unlisted(self, assets: Collection[str]) -> Collection[str]:
+        """Those of these assets that the venue lists neither in a market nor as a coin."""
+        strange = {asset for asset in assets if asset not in self._client.currencies_by_id}
+        if not strange:
+            return strange
+        return strange - await self._ask("coins", self._client.sapiGetCapitalConfigGetall({}), translate.coins_from)
 
     async def fees(self) -> FeeSchedule:
         """The rates this account pays."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tradepool.adapters.exchanges.translate import BadFrame, FlowBelowZero, canonical
+from tradepool.adapters.exchanges.translate import FlowBelowZero, asset_from, canonical
 from tradepool.domain.flow import RETURNED, FlowCause, FlowSeen, Move
 
 # Credited, credited and not to be withdrawn yet: usable both.
@@ -65,7 +65,7 @@ def sweeps_from(row: Row) -> Sequence[FlowSeen]:
     to in BNB."""
     swept = dict[str, dict[str, Decimal]]()
     for each in row["userAssetDribbletDetails"]:
-        moved = swept.setdefault(each["fromAsset"], {})
+        moved = swept.setdefault(asset_from(each["fromAsset"]), {})
         for asset, amount in (
             (each["fromAsset"], -canonical(each["amount"])),
             ("BNB", canonical(each["transferedAmount"])),
@@ -101,14 +101,12 @@ def _flow(
     tx_id: object = "",
     note: object = "",
 ) -> FlowSeen | None:
-    if not isinstance(asset, str) or not asset:
-        raise BadFrame(f"a {type(asset).__name__} in place of an asset")
-    moved = canonical(str(amount))
+    name, moved = asset_from(asset), canonical(str(amount))
     if cause is FlowCause.DEPOSIT:
-        _refuse_below_zero(cause, moved, asset)
+        _refuse_below_zero(cause, moved, name)
     if not moved:
         return None
-    move = Move(asset=asset, amount=moved, fee=fee)
+    move = Move(asset=name, amount=moved, fee=fee)
     return FlowSeen(
         time_ms=time_ms, cause=cause, moves=(move,), reference=str(reference), tx_id=str(tx_id), note=str(note)
     )

@@ -39,6 +39,8 @@ from tradepool.domain.order import Order, OrderStatus, OrderType, Side
 from tradepool.domain.ticker import Ticker
 
 FOREIGN_NAME_MAX = 64
+# Longer than any name of a coin.
+ASSET_MAX = 40
 
 
 class BadFrame(ValueError):
@@ -51,6 +53,10 @@ class Impossible(BadFrame):
 
 class BalanceBelowZero(Impossible):
     """An account holds less than nothing of an asset."""
+
+
+class BadAssetName(Impossible):
+    """An asset's name is empty, too long, or has what is no letter, digit or sign in it."""
 
 
 class FlowBelowZero(Impossible):
@@ -303,18 +309,38 @@ def _fill_from_report(report: Mapping[str, Any], account: AccountId, market: Mar
 
 
 def balances_from(answer: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """The balances of an account answer, without the empty ones. BalanceBelowZero."""
+    """The balances of an account answer, without the empty ones. BalanceBelowZero, BadAssetName."""
     rows = [_balance(account, row["asset"], row["free"], row["locked"]) for row in answer["balances"]]
     return [each for each in sorted(rows, key=lambda balance: balance.asset) if each.total]
 
 
 def balances_from_position(frame: Mapping[str, Any], account: AccountId) -> list[Balance]:
-    """What the user stream says of the assets that have changed, the empty ones too. BalanceBelowZero."""
+    """What the user stream says of the assets that have changed, the empty ones too. BalanceBelowZero, BadAssetName."""
     return [_balance(account, row["a"], row["f"], row["l"]) for row in frame["B"]]
 
 
+def coins_from(answer: Any) -> set[str]:
+    """The names of all coins that the venue lists."""
+    return {_text(row["coin"]) for row in rows_from(answer)}
+
+
+def asset_from(value: Any) -> str:
+    """The name of an asset. BadAssetName.
+
+    >>> asset_from("1INCH")
+    '1INCH'
+    >>> asset_from("BTC USDT")
+    Traceback (most recent call last):
+    tradepool.adapters.exchanges.translate.BadAssetName: an asset is called 'BTC USDT'
+    """
+    name = _text(value)
+    if not 0 < len(name) <= ASSET_MAX or not name.isprintable() or " " in name:
+        raise BadAssetName(f"an asset is called {name[:ASSET_MAX]!r}")
+    return name
+
+
 def _balance(account: AccountId, asset: Any, free: str, locked: str) -> Balance:
-    balance = Balance(account=account, asset=_text(asset), free=canonical(free), locked=canonical(locked))
+    balance = Balance(account=account, asset=asset_from(asset), free=canonical(free), locked=canonical(locked))
     if min(balance.free, balance.locked) < 0:
         raise BalanceBelowZero(f"{asset} is below zero")
     return balance

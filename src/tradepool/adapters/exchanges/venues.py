@@ -97,6 +97,7 @@ _ACCOUNT_READS = frozenset(
         # Histories of the wallet, read only: the same words with POST move money, and are not here.
         *("/sapi/v1/account/apiRestrictions", "/sapi/v1/capital/deposit/hisrec", "/sapi/v1/capital/withdraw/history"),
         *("/sapi/v1/asset/transfer", "/sapi/v1/asset/assetDividend", "/sapi/v1/asset/dribblet"),
+        "/sapi/v1/capital/config/getall",
     )
 )
 _ORDERS = frozenset(

@@ -4,12 +4,12 @@ What the venue holds is compared with the books every five minutes, and soon aft
 they differ, or once a day, the venue's histories are asked, from the youngest flow that is known on and some way back:
 they may be late. Each flow that is not in the books becomes an event. What no history explains in PATIENCE is booked as
 unexplained, said, and, when it is a large part of all there is, puts the account into quarantine; so does a venue that says
-for as long what can't be.
+for as long what can't be, and an asset that it does not list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -17,7 +17,7 @@ from functools import partial
 from tradepool.core.account.flows import in_opening
 from tradepool.core.account.prices import prices_of
 from tradepool.core.ledger.explaining import Gaps, HeldBooks, explained_late, is_jump, takes_back
-from tradepool.domain.errors import VenueError
+from tradepool.domain.errors import TradepoolError, VenueError
 from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Move, Quarantined
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import Transfer
@@ -41,6 +41,11 @@ SHOWN_MS = HOUR_MS
 
 log = telemetry.logger(__name__)
 
+
+class UnlistedAsset(TradepoolError):
+    """{venue} told of {amounts} on account {account}, and lists no such coin and no market of one: nobody can say what it is worth; it is in the books as it was told: see at the venue what it is, then run tradepool resume."""
+
+
 # An account's transfers that events after a sequence made.
 Transfers = Callable[[AccountId, int], Iterable[Transfer]]
 
@@ -59,7 +64,8 @@ class FlowRules:
 @dataclass(slots=True)
 class _Watched:
     """An account, its books as far as they were read, and when it is due. `said` is what could not be explained last, and
-    when; `trouble` why it could not be compared, or ""; `absurd_ms` since when the venue says what can't be."""
+    when; `trouble` why it could not be compared, or ""; `absurd_ms` since when the venue says what can't be; `unlisted` are
+    assets that it names and does not list, and that are not in the books yet."""
 
     actor: AccountActor
     due_ms: int
@@ -71,6 +77,7 @@ class _Watched:
     said: tuple[int, str] = (0, "")
     trouble: str = ""
     absurd_ms: int | None = None
+    unlisted: set[str] = field(default_factory=set)
 
 
 class FlowDesk:
@@ -163,7 +170,7 @@ class FlowDesk:
             watched.due_ms = self._clock.now_ms() + HEED_MS
             return
         if lacking or not flows.begun or self._wants_look(watched):
-            if await self._look(watched):
+            if await self._look(watched, lacking):
                 return
             # It may have changed while the histories were asked for.
             lacking = self._lacking(watched, self._feed.holdings(account))
@@ -185,12 +192,15 @@ class FlowDesk:
         watched.read = actor.sequence
         return watched.books.lacking(held.balances)
 
-    async def _look(self, watched: _Watched) -> bool:
-        """Ask the histories; whether they told anything that is not booked. VenueError."""
+    async def _look(self, watched: _Watched, lacks: Iterable[str]) -> bool:
+        """Ask the histories, and for what assets they or the balances (`lacks`) name first; whether histories told anything
+        that is not booked. VenueError."""
         actor, now_ms = watched.actor, self._clock.now_ms()
         flows = actor.account.flows
         since_ms = max(flows.last_ms, actor.opened_ms, watched.looked_ms) - self._rules.back_ms
         told = await actor.gateway.flows(since_ms)
+        named = {*lacks, *(move.asset for flow in flows.news(told) for move in flow.moves)}
+        watched.unlisted.update(await actor.gateway.unlisted(named - watched.books.held.keys() - watched.unlisted))
         lacking = self._lacking(watched, self._feed.holdings(actor.account.account.id))
         if lacking is None:
             watched.due_ms = self._clock.now_ms() + HEED_MS
@@ -203,12 +213,13 @@ class FlowDesk:
         for flow in flows.names(told):
             actor.post(FlowNamed(time_ms=now_ms, key=flow.key, tx_id=flow.tx_id))
         news = [flow for flow in flows.news(told) if flow.key not in old]
+        moves = [move for flow in news for move in flow.moves]
+        self._quarantine(watched, self._unlisted(watched, moves))
         for flow in news:
             log.info("a flow", account=actor.account.account.id, cause=flow.cause.value, reference=flow.reference)
             self._book(watched, flow)
         if news:
             watched.due_ms = self._clock.now_ms() + SOON_MS
-            moves = [move for flow in news for move in flow.moves]
             self._guess(watched, explained_late(moves, lacking, watched.books.unexplained))
         return bool(news)
 
@@ -221,16 +232,35 @@ class FlowDesk:
             watched.due_ms = now_ms + (SOON_MS if ripe else AGAIN_MS)
         if not ripe or not watched.actor.account.listening:
             return
-        self._guess(watched, ripe)
         new = {asset: n for asset, n in ripe.items() if not takes_back(n, books.unexplained.get(asset, Decimal(0)))}
-        if not new:
-            return
-        words = ", ".join(f"{amount:+f} {asset}" for asset, amount in new.items())
-        why = f"the venue holds {words} that no history of it explains"
-        watched.said = now_ms, f"{why}; booked as unexplained"
-        log.critical("a balance changed and nobody says why", account=watched.actor.account.account.id, moved=words)
-        if is_jump(new, books.held, prices_of(watched.actor.account), rules.jump_share):
-            watched.actor.post(Quarantined(time_ms=now_ms, why=why))
+        if new:
+            words = _words(new)
+            why = f"the venue holds {words} that no history of it explains"
+            watched.said = now_ms, f"{why}; booked as unexplained"
+            log.critical("a balance changed and nobody says why", account=watched.actor.account.account.id, moved=words)
+            is_large = is_jump(new, books.held, prices_of(watched.actor.account), rules.jump_share)
+            came = [Move(asset=asset, amount=amount) for asset, amount in new.items()]
+            self._quarantine(watched, [why] * is_large + self._unlisted(watched, came))
+        self._guess(watched, ripe)
+
+    def _unlisted(self, watched: _Watched, moves: Iterable[Move]) -> list[str]:
+        """What to say of assets that the venue does not list. Once they are in the books they are known: they stop an
+        account once, however often somebody sends more."""
+        amounts = dict[str, Decimal]()
+        for move in moves:
+            if move.asset in watched.unlisted:
+                amounts[move.asset] = amounts.get(move.asset, Decimal(0)) + move.amount
+        watched.unlisted.difference_update(amounts)
+        if not amounts:
+            return []
+        account, words = watched.actor.account.account, _words(amounts)
+        log.critical("the venue names assets that it does not list", account=account.id, moved=words)
+        return [str(UnlistedAsset(venue=account.venue, account=account.id, amounts=words))]
+
+    def _quarantine(self, watched: _Watched, whys: Sequence[str]) -> None:
+        """Before what it is about is booked: after a crash between the two it is told once more."""
+        if whys:
+            watched.actor.post(Quarantined(time_ms=self._clock.now_ms(), why="; ".join(whys)))
 
     def _guess(self, watched: _Watched, amounts: Mapping[str, Decimal]) -> None:
         """Book what nobody explains, or take it back."""
@@ -244,3 +274,7 @@ class FlowDesk:
         watched.actor.post(flow)
         for move in flow.moves:
             watched.gaps.seen.pop(move.asset, None)
+
+
+def _words(amounts: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{amount:+f} {asset}" for asset, amount in amounts.items())
