@@ -16,6 +16,7 @@ from tradepool.domain.order import Purpose
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.safety import unprotected
 from tradepool.services.trading.watchdog import AGAIN, LOOK_S
+from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.rules import Rules
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 
@@ -95,6 +96,46 @@ def test_what_the_venue_gives_no_stop_is_sold_where_its_stop_would_have_been(pla
         (trade,) = world.platform.books.trades(world.seats[0].account.id)
         assert (trade.exit_reason, trade.exit_price <= Decimal("95.99")) == (Purpose.TRAILING, True)
         assert (took_ms <= 1_000 * LOOK_S, len(world.refusals())) == (True, tries)
+
+    tell(story, place, files)
+
+
+def test_a_sale_that_the_venue_refuses_is_not_tried_at_each_look(place: Path, files: TlsFiles) -> None:
+    """It takes neither a stop nor so much at market: each try is a refusal in the books."""
+
+    async def story(world: World) -> None:
+        await world.enter()
+        world.tick(world.clock.now_ms() + 1_000)
+        world.venue.change_filters("BTCUSDT", rules=Rules(stops_max=0, market_quantity_max=Decimal(1)))
+        now = world.clock.now_ms()
+        moved = signal(BTC, time_ms=now, close=100.0, high=101.0, previous_exposure=1.0, trail_distance=5.0)
+        world.actor().post(CandlesClosed(time_ms=now, signals=(moved,)))
+        await world.settle()
+        market, ticks = world.venue.market("BTCUSDT"), BTC.ticks(Decimal("95.99"))
+        market.liquidity.move(ticks)
+        market.price = ticks
+        await world.until(lambda: world.clock.now_ms() >= now + 600_000, 700_000)
+        # Asked for as a stop that is refused is: 0, 5, 10, 20, 40 and 60 s apart.
+        assert 5 <= len(world.refusals()) <= 20
+        world.venue.change_filters("BTCUSDT", rules=Rules(stops_max=0))
+        took_ms = await world.until(lambda: not world.actor().account.positions(), 70_000)
+        assert took_ms <= 1_000 * (AGAIN.max_s + LOOK_S)
+
+    tell(story, place, files)
+
+
+def test_a_venue_that_tells_no_prices_is_asked_for_the_stop_all_the_same(place: Path, files: TlsFiles) -> None:
+    async def story(world: World) -> None:
+        await world.enter()
+        world.tick(world.clock.now_ms() + 1_000)
+        world.venue.set_status("BTCUSDT", "BREAK")
+        world.server.faults.add(Fault(kind="status", status=500, route="GET /api/v3/ticker/price"), world.venue.now_ms)
+        now = world.clock.now_ms()
+        moved = signal(BTC, time_ms=now, close=100.0, high=101.0, previous_exposure=1.0, trail_distance=5.0)
+        world.actor().post(CandlesClosed(time_ms=now, signals=(moved,)))
+        await world.settle()
+        world.venue.set_status("BTCUSDT", "TRADING")
+        assert await world.until(lambda: stops(world), 20_000) <= 1_000 * LOOK_S
 
     tell(story, place, files)
 

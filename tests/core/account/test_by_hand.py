@@ -84,11 +84,11 @@ def test_neither_part_may_be_too_small_to_be_sold(share: str, why: str) -> None:
     story = Story()
     story.enter()
     slot = story.account.slots[BTC.id]
-    assert why_not_close(slot, Decimal(share)).startswith(why)
-    assert bool(why_not_close(slot, Decimal(share))) == bool(why)
+    assert why_not_close(slot, Decimal(share), story.account.orders).startswith(why)
+    assert bool(why_not_close(slot, Decimal(share), story.account.orders)) == bool(why)
     commands = story.account.apply(close(share))
     assert (bool(commands), story.account.changed) == (not why, not why)
-    assert why_not_close(story.account.slots[ETH.id], Decimal(1)) == "nothing is held there"
+    assert why_not_close(story.account.slots[ETH.id], Decimal(1), story.account.orders) == "nothing is held there"
 
 
 def test_a_holding_is_adopted_protected_and_sold_as_any_other() -> None:
@@ -183,16 +183,18 @@ def test_why_a_share_can_not_be_sold_is_said_in_words() -> None:
     # Ten cents short at its stop of 95, though not at the close of 100.
     rest = Decimal("0.104")
     words = "what would be left is too small to be sold; close all of it"
-    assert why_not_close(slot, 1 - rest / Decimal("39.96")) == words
+    assert why_not_close(slot, 1 - rest / Decimal("39.96"), story.account.orders) == words
     slot.terms[step.SMALLEST_SELL] = BTC.quote_units(Decimal("3996"))
-    assert why_not_close(slot, Decimal(1)) == ""
+    assert why_not_close(slot, Decimal(1), story.account.orders) == ""
     slot.terms[step.SMALLEST_SELL] += 1
-    assert why_not_close(slot, Decimal(1)) == "what is held is too small to be sold"
+    assert why_not_close(slot, Decimal(1), story.account.orders) == "what is held is too small to be sold"
     slot.terms[step.SMALLEST_SELL], slot.terms[step.STEPS_MIN] = 0, slot.steps()
-    assert why_not_close(slot, Decimal(1)) == ""
-    assert why_not_close(slot, Decimal("0.5")) == "that part is too small to be sold"
+    assert why_not_close(slot, Decimal(1), story.account.orders) == ""
+    assert why_not_close(slot, Decimal("0.5"), story.account.orders) == "that part is too small to be sold"
     story.account.apply(close("1"))
-    assert why_not_close(slot, Decimal(1)) == "an order is on its way there; ask again in a moment"
+    assert (
+        why_not_close(slot, Decimal(1), story.account.orders) == "an order is on its way there; ask again in a moment"
+    )
     assert stop.client_order_id in story.account.orders
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders,
 from tests.core.account.test_new_terms import agree, begun, see
 from tests.nouns import BTC, MANDATE, signal
 from tradepool.core.account import account_step as step
-from tradepool.domain.by_hand import FlattenAsked
+from tradepool.domain.by_hand import CloseAsked, FlattenAsked, PositionReleased
 from tradepool.domain.command import Command
 from tradepool.domain.event import OrderCancelled, PriceSeen
 from tradepool.domain.mandate import EntryKind, EntryOrder, InvalidMandate
@@ -164,6 +164,51 @@ def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_r
     (sale,) = orders(story.account.apply(seen))
     assert (sale.type, sale.quantity) == (OrderType.MARKET, stop.quantity)
     assert orders(story.account.apply(seen)) == []
+
+
+@pytest.mark.parametrize(
+    ("price", "smallest", "sold"), [("95", "3796.2", True), ("94.99", "3796.2", False), ("0", "0", False)]
+)
+def test_the_watchdog_sells_nothing_at_a_price_of_nothing_and_nothing_too_small(
+    price: str, smallest: str, sold: bool
+) -> None:
+    """A market that never traded has such a price; what the venue would refuse is not asked for at every look."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, "100.00"))
+    story.reject(stop, "venue_rejected")
+    story.account.slots[BTC.id].terms[step.SMALLEST_SELL] = BTC.quote_units(Decimal(smallest))
+    seen = PriceSeen(time_ms=story.time, market=BTC.id, price=Decimal(price))
+    assert bool(story.account.apply(seen)) is story.account.changed is sold
+
+
+@pytest.mark.parametrize("share", ["0.5", "1"])
+def test_a_person_closes_what_a_resting_entry_bought_and_the_rest_of_it_is_taken_back(share: str) -> None:
+    """No candle is waited for: the next one may be a day away."""
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    commands = story.account.apply(CloseAsked(time_ms=story.time, market=BTC.id, share=Decimal(share)))
+    assert sorted(cancels(commands)) == [entry.client_order_id, stop.client_order_id]
+    end(story, entry, TEN)
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert sale.quantity == (Decimal("9.99") * Decimal(share)).quantize(BTC.quantity_step, ROUND_FLOOR)
+    assert len(orders(story.fill(sale, "100.00"))) == (share != "1")
+
+
+def test_a_person_is_given_what_a_resting_entry_bought_and_the_rest_of_it_is_taken_back() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    commands = story.account.apply(PositionReleased(time_ms=story.time, market=BTC.id, price=Decimal(100)))
+    assert sorted(cancels(commands)) == [entry.client_order_id, stop.client_order_id]
+    end(story, entry, TEN)
+    assert orders(story.cancelled(stop.client_order_id)) == []
+    assert not story.account.slots[BTC.id].held
 
 
 def test_a_part_of_what_takes_at_once_is_looked_after_when_its_entry_is_over() -> None:

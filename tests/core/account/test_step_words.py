@@ -264,11 +264,23 @@ def test_a_stop_is_taken_down_in_ticks_and_never_farther_than_is_counted() -> No
 
 
 @pytest.mark.parametrize(
-    ("cost", "taker", "needs"),
-    [(1, 0, 2), (1_000, 0, 1_005), (1_001, 0, 1_007), (1_200, 0, 1_206), (1_000, 1_000, 1_006), (1_000, 20_000, 1_025)],
+    ("cost", "taker", "most", "needs"),
+    [
+        (1, 0, 0, 2),
+        (1_000, 0, 0, 1_005),
+        (1_001, 0, 0, 1_007),
+        (1_200, 0, 0, 1_206),
+        (1_000, 1_000, 0, 1_006),
+        (1_000, 20_000, 0, 1_025),
+        (1_000, 1_000, 5_000, 1_006),
+        (1_000, 0, 20_000, 1_020),
+        (1_000, 1_000, 100_000, 1_101),
+    ],
 )
-def test_an_entry_needs_its_cost_a_two_hundredth_more_and_the_fee(cost: int, taker: int, needs: int) -> None:
-    fixed = terms(TAKER_PPM=taker)
+def test_an_entry_needs_its_cost_a_two_hundredth_more_or_what_its_limit_costs_and_the_fee(
+    cost: int, taker: int, most: int, needs: int
+) -> None:
+    fixed = terms(TAKER_PPM=taker, ENTRY_LIMITED=1, ENTRY_SLIPPAGE_PPM=most)
     assert step.entry_cash(cost, fixed) == needs
     for free, there in ((needs, True), (needs - 1, False), (2 * cost, True)):
         assert step.cash_is_there(wallet(CASH=free + 7, RESERVED=7), slot(WISH_COST=cost), fixed) is there

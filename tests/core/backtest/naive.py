@@ -242,7 +242,9 @@ class Naive:
     def needed(self, cost: Decimal) -> Decimal:
         """Cash that must be free for an entry of that cost at the close."""
         unit, rate = self.market.quote_unit, self.market.fees.taker_rate
-        return cost + whole(cost * D("0.005"), unit, ROUND_CEILING) + self.fee(cost, unit, rate)
+        margin = whole(cost * D("0.005"), unit, ROUND_CEILING)
+        at_limit = whole(cost * self.setting.entry.slippage_max, unit, ROUND_FLOOR)
+        return cost + max(margin, at_limit) + self.fee(cost, unit, rate)
 
     def decide(self, bar: Bar) -> None:
         """What to do with the position at the next open, and whether to enter after it."""

@@ -17,8 +17,10 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
+from tradepool.domain.event import CandlesClosed
 from tradepool.domain.limit import Action, Limit, LimitScope, RiskPlan
 from tradepool.domain.order import OrderRequest
 from tradepool.runtime.clock import VirtualClock
@@ -40,11 +42,13 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     dispose(opened)
 
 
-def house(connection: Connection, clock: VirtualClock) -> tuple[TradingDesk, RiskDesk, list[AccountActor]]:
+def house(
+    connection: Connection, clock: VirtualClock, plan: RiskPlan = PLAN
+) -> tuple[TradingDesk, RiskDesk, list[AccountActor]]:
     """A desk with its limits, and accounts that are expected there."""
     journal = DatabaseJournal(connection)
     desk, crowd = TradingDesk(clock, journal, MINUTE_MS), actors(journal, Decimal(10_000))
-    risk = RiskDesk(PLAN, DatabaseRisk(connection), clock, desk, NAMES)
+    risk = RiskDesk(plan, DatabaseRisk(connection), clock, desk, NAMES)
     for actor in crowd:
         desk.expect(actor.account.mandate)
         risk.merged(actor.account.mandate)
@@ -134,6 +138,19 @@ def test_a_store_that_takes_nothing_halts_nobody_and_lets_nothing_in(connection:
     assert [trip.key for trip in store.trips()] == ["platform.daily_loss_max"]
     halted = DatabaseDeployment(connection, Deployment(id="abcdefgh", kind=Kind.PRACTICE)).halts()
     assert [str(halt.scope) for halt in halted] == ["platform abcdefgh"]
+
+
+def test_a_limit_that_flattens_is_told_to_who_is_about_to_hold_something(connection: Connection) -> None:
+    """An entry that rests would be a position after it."""
+    clock, plan = VirtualClock(MINUTE_MS), replace(PLAN, limits=(replace(LOSS, action=Action.FLATTEN),))
+    desk, risk, crowd = house(connection, clock, plan)
+    crowd[0].handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    for actor in crowd:
+        up(desk, risk, actor)
+        risk.limits.stands(replace(standing_of(actor, NAMES), day_equity=Decimal(20_000)))
+    risk._look()
+    assert [actor._inbox.qsize() for actor in crowd] == [1] + [0] * (COUNT - 1)
+    assert crowd[0]._inbox.get_nowait() == FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))
 
 
 def entry_of(actor: AccountActor) -> OrderRequest:

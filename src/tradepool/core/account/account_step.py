@@ -277,11 +277,13 @@ def cash_is_there(wallet: Ints, slot: Ints, terms: Ints) -> bool:
     free = wallet[CASH] - wallet[RESERVED]
     cost = slot[WISH_COST]
     # Nearly always so, and seen without a division: 66/65 is more than 1.005 and a fee of at most 1 %.
-    if terms[TAKER_PPM] <= 10_000 and cost * 66 + 200 <= free * 65:
+    if terms[TAKER_PPM] <= 10_000 and terms[ENTRY_SLIPPAGE_PPM] <= 5_000 and cost * 66 + 200 <= free * 65:
         return True
     return free >= entry_cash(cost, terms)
 
 
 def entry_cash(cost: int, terms: Ints) -> int:
-    """Cash an entry needs to be free: its cost at close x 1.005, rounded up, and the fee."""
-    return cost + floor_div(cost * 5 + 999, 1_000) + fee_units(cost, terms[TAKER_PPM])
+    """Cash an entry needs to be free: its cost at close x 1.005, rounded up, and the fee; its cost at its limit, if that is
+    more: so much a venue sets aside."""
+    beyond = maximum(floor_div(cost * 5 + 999, 1_000), share_units(cost, terms[ENTRY_SLIPPAGE_PPM]))
+    return cost + beyond + fee_units(cost, terms[TAKER_PPM])

@@ -15,7 +15,7 @@ from tradepool.core.account import booking, limit_step
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import leave, withdraw
 from tradepool.core.account.release import RELEASE
-from tradepool.core.account.slot import Slot
+from tradepool.core.account.slot import Slot, Working
 from tradepool.domain.by_hand import (
     BookCorrected,
     ByHand,
@@ -26,7 +26,7 @@ from tradepool.domain.by_hand import (
     PositionAdopted,
     PositionReleased,
 )
-from tradepool.domain.ids import MarketId
+from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.order import Purpose
 
@@ -79,8 +79,9 @@ def _to(
 ) -> bool:
     match event:
         case CloseAsked():
-            if why_not_close(slot, event.share):
+            if why_not_close(slot, event.share, out.orders):
                 return False
+            withdraw(out, slot)
             if event.share < 1 and slot.row[step.PART]:
                 # What is left has one target, the far one: the part that had its own is not what it was.
                 booking.next_target(slot.row)
@@ -89,7 +90,10 @@ def _to(
         case PositionAdopted():
             return _adopt(account, slot, event, out)
         case PositionReleased():
-            return slot.held and not slot.busy and _release(slot, 0, event, out)
+            if not slot.held or slot.tied(out.orders):
+                return False
+            withdraw(out, slot)
+            return _release(slot, 0, event, out)
         case LotShrunk():
             lost = slot.steps() - int(event.held / slot.market.quantity_step)
             return slot.held and not slot.busy and lost > 0 and _release(slot, lost, event, out)
@@ -111,11 +115,11 @@ def _part(slot: Slot, share: Decimal) -> int:
     return int(slot.steps() * share)
 
 
-def why_not_close(slot: Slot, share: Decimal) -> str:
+def why_not_close(slot: Slot, share: Decimal, orders: Mapping[ClientOrderId, Working]) -> str:
     """Why a share of a position can't be sold now; "" if it can. Neither the part nor the rest may be too small to sell."""
     if not slot.held:
         return "nothing is held there"
-    if slot.busy:
+    if slot.tied(orders):
         return "an order is on its way there; ask again in a moment"
     part = _part(slot, share)
     last = last_ticks(slot)

@@ -109,10 +109,16 @@ def sell(out: Outbox, slot: Slot, purpose: Purpose, steps: int, time_ms: int) ->
 
 
 def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
-    """A price that was seen: what it has passed the stop of, and no stop stands for, is sold, as the stop would have."""
+    """A price that was seen: what it has passed the stop of, and no stop stands for, is sold, as the stop would have; not at
+    a price of nothing, which is none, and not what is too small to be sold there."""
     bare = slot.held and not slot.tied(out.orders) and not slot.asked(out.orders) and slot.bare(out.orders)
-    if bare and price <= slot.market.price(slot.row[step.STOP]):
-        sell(out, slot, _purpose(slot), slot.steps() - slot.covered(out.orders), time_ms)
+    missing = slot.steps() - slot.covered(out.orders)
+    if (
+        bare
+        and 0 < price <= slot.market.price(slot.row[step.STOP])
+        and slot.sellable(missing, int(price / slot.market.price_tick))
+    ):
+        sell(out, slot, _purpose(slot), missing, time_ms)
 
 
 def withdraw(out: Outbox, slot: Slot) -> None:

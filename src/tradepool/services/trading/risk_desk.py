@@ -251,9 +251,12 @@ class RiskDesk:
 
     def _flatten(self, broken: Broken, now_ms: int) -> None:
         for standing, markets in self._covered(broken):
-            held = tuple(sorted(market for market in markets if market in standing.held))
-            if held:
-                self._desk.actor(standing.account).post(FlattenAsked(time_ms=now_ms, markets=held))
+            actor = self._desk.actor(standing.account)
+            # An entry that rests is taken back.
+            entering = {slot.market.id for slot in actor.account.slots.values() if slot.entry is not None}
+            found = tuple(sorted(market for market in markets if market in entering | set(standing.held)))
+            if found:
+                actor.post(FlattenAsked(time_ms=now_ms, markets=found))
 
     def _halted(self, broken: Broken) -> set[Scope]:
         """What a halt is about: a mandate's is its user's."""

@@ -51,7 +51,7 @@ class Steering:
         slot = self._slot(market)
         if not 0 < share <= 1:
             raise CannotDo(why=f"a share of {share} is none; give one above 0, at most 1")
-        if why := why_not_close(slot, share):
+        if why := why_not_close(slot, share, self._actor.account.orders):
             raise CannotDo(why=why)
         before = slot.steps()
         await self._do(slot, CloseAsked(time_ms=self._clock.now_ms(), market=market, share=share))
@@ -103,7 +103,7 @@ class Steering:
         slot = self._slot(market)
         if not slot.held:
             raise CannotDo(why="nothing is held there")
-        if slot.busy:
+        if slot.tied(self._actor.account.orders):
             raise CannotDo(why="an order is on its way there; ask again in a moment")
         quantity = slot.market.quantity(slot.steps())
         price = slot.market.price(last_ticks(slot))
