@@ -3,16 +3,22 @@ what the test says it is."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
+from unittest import mock
 
 import pytest
 
+from tests.contract.watch_kit import BTC as WATCHED_BTC
+from tests.contract.watch_kit import ETH, PRICES, SAFE, World
+from tests.entrypoints.test_rungs import KEY, configured
 from tests.nouns import BTC, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import actors
+from tests.simexchange.exchange_kit import bars, flat
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
@@ -27,15 +33,26 @@ from tradepool.domain.ids import AccountId, VenueOrderId
 from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
+from tradepool.entrypoints.replay import connection_of
+from tradepool.entrypoints.running import books_of
 from tradepool.entrypoints.safety import safety_of
+from tradepool.entrypoints.trading import Trading
 from tradepool.ports.exchange import OutcomeUnknown
+from tradepool.ports.notifier import Message
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Holdings
-from tradepool.services.alarms import ANSWER_MS, LOOK_S, AlarmBook
+from tradepool.services.alarms import ANSWER_MS, LOOK_S, AlarmBook, Channel
 from tradepool.services.alarms import Kind as Wrong
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
+from tradepool.simexchange.door import UnixSocket
+from tradepool.simexchange.fault_kinds import Fault
+from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.server import Server
+from tradepool.simexchange.tls import make_tls_files
+from tradepool.simexchange.venue import Venue
 
 CASH = Decimal(10_000)
 
@@ -64,7 +81,8 @@ class House:
         self.clock, self.word = VirtualClock(MINUTE_MS), Word()
         self.actors: list[AccountActor] = actors(DatabaseJournal(self.connection), CASH)[:count]
         self.reserve = Reserve(folder / "reserve", SLICE)
-        self.desk = SimpleNamespace(halted={}, actors=self.actors, feed=self.word)
+        names = {actor.account.account.id for actor in self.actors}
+        self.desk = SimpleNamespace(halted={}, actors=self.actors, feed=self.word, up=names, secured=names)
         self.data = SimpleNamespace(known_ms=MINUTE_MS)
         self.settings = AlarmSettings(disk_free_min_mb=0)
         seats = [SimpleNamespace(account_id=a.account.account.id, user=SimpleNamespace(id="ann")) for a in self.actors]
@@ -82,6 +100,7 @@ class House:
             self.reserve,
             (self.clock, self.clock),
         )
+        self.lookout.ready = True
 
     def wrong(self) -> list[tuple[Wrong, str]]:
         """Kinds and texts of what is wrong now."""
@@ -174,6 +193,77 @@ def test_the_house_around_the_accounts(tmp_path: Path) -> None:
     assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.UNPAID, Wrong.STALE, Wrong.DISK_LOW]
     assert house.reserve.whole
     dispose(house.connection)
+
+
+def test_while_it_starts_what_is_known_is_said_and_what_was_not_read_yet_is_not(tmp_path: Path) -> None:
+    """A bare position; and no books whose fills are still to come, no data that nobody has asked for, nobody who failed."""
+    house = House(tmp_path, 3)
+    house.lookout.ready, house.desk.up, house.desk.secured = False, set(), {AccountId("u1")}
+    house.data.known_ms, house.word.usdt = -2 * MINUTE_MS, CASH - 100
+    house.desk.halted[AccountId("u3")] = KeyRefused(venue="v", account="u3", message="no")
+    actor = house.actors[0]
+    actor.handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    [bought] = actor.account.unanswered()
+    paid = fill(account=AccountId("u1"), client_order_id=bought.client_order_id, quantity=bought.quantity)
+    actor.handle(OrderFilled(fill=paid))
+    actor.sender._queue.clear()
+    bare, starts = Wrong.UNPROTECTED, Wrong.STARTING
+    assert [(each.kind, each.about.strip()) for each in house.lookout.look()] == [
+        (bare, f"u1 {BTC.id}"),
+        (Wrong.STOPPED, "u3"),
+        (starts, ""),
+        (starts, "u2"),
+    ]
+    house.lookout.ready, house.desk.up, house.desk.secured = True, {"u1", "u2"}, {"u1", "u2"}
+    assert {each.kind for each in house.lookout.look()} == {bare, Wrong.STOPPED, Wrong.DIFFERENCE, Wrong.STALE}
+    dispose(house.connection)
+
+
+class Ear:
+    """A person's channel."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def send(self, message: Message) -> None:
+        self.heard += message.text.splitlines()
+
+
+def test_a_start_that_hangs_is_watched_and_has_no_sign_of_life(tmp_path: Path) -> None:
+    """The real trading process before a venue that does not answer for its account: told of within two minutes, and over
+    when it has started; nothing else is alarmed."""
+    deployed, files, ear = configured(tmp_path, "live"), make_tls_files(tmp_path), Ear()
+
+    async def run(selector: IdleSelector) -> None:
+        venue = Venue([Listing(each, bars(flat(30, PRICES[each.base]))) for each in (WATCHED_BTC, ETH)], 0)
+        venue.open_account(KEY.key, KEY.secret, {"USDT": CASH})
+        venue.keys.allow(KEY.key, SAFE)
+        server = Server(venue, UnixSocket(str(tmp_path / "v")), files.server_context())
+        place, clock, connection = await server.start(), VirtualClock(venue.now_ms), books_of(deployed, "")
+        with mock.patch("tradepool.entrypoints.trading.RealClock", return_value=clock):
+            trading = Trading(deployed, connection, clock, connection_of(place, files), lambda seat: KEY)
+        trading._alarms._channels = [Channel(ear)]
+        fault = server.faults.add(Fault(kind="status", status=503, account=KEY.key), venue.now_ms)
+        world = World(tmp_path, selector, server, venue, clock, [], trading._platform)
+        running = asyncio.ensure_future(trading.run())
+        try:
+            assert await world.until(lambda: ear.heard, 123_000) >= 120_000
+            assert trading._alarms.life is None
+            server.faults.remove(fault.number)
+            await world.until(lambda: running.done() or any("OVER" in line for line in ear.heard), 120_000)
+            assert trading._standing.ready
+        finally:
+            trading._over.set()
+            await world.until(running.done)
+            await server.stop()
+            dispose(connection)
+
+    run_in_lock_step(run)
+    said = [
+        "start: trading is being started, and nothing is decided yet",
+        "start: ann-main: it is being started, and its protections have not been looked at yet",
+    ]
+    assert ear.heard == [f"{word} {line}" for word in ("ALARM", "OVER") for line in said]
 
 
 def test_who_is_cut_off_from_the_journal_is_stopped_by_name(tmp_path: Path) -> None:
