@@ -24,12 +24,17 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
+from tradepool.core.risk.strategy_failures import blamed
+from tradepool.core.risk.suspension import Suspensions
+from tradepool.core.risk.suspension import Trouble as Odd
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Deployment, Halt, Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderFilled
 from tradepool.domain.flow import Quarantined
 from tradepool.domain.ids import AccountId, VenueOrderId
+from tradepool.domain.suspended import FOR_EVER_MS, Suspended, SuspendedKind
 from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -219,11 +224,50 @@ def test_while_it_starts_what_is_known_is_said_and_what_was_not_read_yet_is_not(
     dispose(house.connection)
 
 
+def test_what_it_suspends_by_itself_is_said_once_with_why_and_until_when(tmp_path: Path) -> None:
+    """However often it is seen again; and anew when it comes back. What a person suspended is no news."""
+    house, book, said = House(tmp_path, 1), AlarmBook(), list[str]()
+    rows = DatabaseSuspensions(house.connection)
+    house.lookout.suspended = lambda: rows.all(house.clock.now_ms())
+    listed = Suspensions(AutomaticSuspensions(rows, house.clock, house.clock))
+    own = Suspended(
+        kind=SuspendedKind.STRATEGY, name="churn", since_ms=0, until_ms=FOR_EVER_MS, by="ann", reason="odd signals"
+    )
+    rows.suspend(own)
+
+    def look() -> None:
+        said.extend(each.line for each in book.hear(house.lookout.look(), house.clock.now_ms()))
+
+    for seen in (True, True, False, False, False, True):
+        if seen:
+            listed.suspend(BTC.id, Odd.STALE, house.clock.now_ms(), "no candle since 300 s")
+        look()
+        house.passes(4 * MINUTE_MS)
+    rows.suspend(blamed("churn", house.clock.now_ms()))
+    listed.suspend(BTC.id, Odd.DELISTED, house.clock.now_ms(), "the venue's listing")
+    look()
+    stale = f"ALARM suspended: market {BTC.id} is not entered until 1970-01-01T00:"
+    assert [line.removeprefix(stale) for line in said[:2]] == [
+        "06:00Z: stale, no candle since 300 s",
+        "26:00Z: stale, no candle since 300 s",
+    ]
+    assert said[2:] == [
+        f"ALARM suspended: market {BTC.id} is not entered until it is lifted: delisted, the venue's listing",
+        "ALARM suspended: strategy churn is not entered until 1970-01-01T00:40:00Z: errors, its orders are refused on "
+        "several markets, for many accounts",
+    ]
+    assert book.safe
+    dispose(house.connection)
+
+
 class Ear:
-    """A person's channel."""
+    """A person's channel, and a watcher's outside."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.heard, self.beats = list[str](), 0
+
+    async def beat(self) -> None:
+        self.beats += 1
 
     async def send(self, message: Message) -> None:
         self.heard += message.text.splitlines()
@@ -242,16 +286,20 @@ def test_a_start_that_hangs_is_watched_and_has_no_sign_of_life(tmp_path: Path) -
         place, clock, connection = await server.start(), VirtualClock(venue.now_ms), books_of(deployed, "")
         with mock.patch("tradepool.entrypoints.trading.RealClock", return_value=clock):
             trading = Trading(deployed, connection, clock, connection_of(place, files), lambda seat: KEY)
-        trading._alarms._channels = [Channel(ear)]
+        trading._alarms._channels, trading._sign_of_life = [Channel(ear)], (ear, 60.0)
         fault = server.faults.add(Fault(kind="status", status=503, account=KEY.key), venue.now_ms)
         world = World(tmp_path, selector, server, venue, clock, [], trading._platform)
         running = asyncio.ensure_future(trading.run())
         try:
             assert await world.until(lambda: ear.heard, 123_000) >= 120_000
-            assert trading._alarms.life is None
+            assert ear.beats == 0
             server.faults.remove(fault.number)
             await world.until(lambda: running.done() or any("OVER" in line for line in ear.heard), 120_000)
             assert trading._standing.ready
+            await world.until(lambda: ear.beats)
+            # And from then on of what it suspends by itself.
+            trading._platform.gate.suspensions.suspend(WATCHED_BTC.id, Odd.ODD_PRICE, clock.now_ms(), "it jumped")
+            await world.until(lambda: len(ear.heard) > 4)
         finally:
             trading._over.set()
             await world.until(running.done)
@@ -263,7 +311,10 @@ def test_a_start_that_hangs_is_watched_and_has_no_sign_of_life(tmp_path: Path) -
         "start: trading is being started, and nothing is decided yet",
         "start: ann-main: it is being started, and its protections have not been looked at yet",
     ]
-    assert ear.heard == [f"{word} {line}" for word in ("ALARM", "OVER") for line in said]
+    assert ear.heard[:4] == [f"{word} {line}" for word in ("ALARM", "OVER") for line in said]
+    [told] = ear.heard[4:]
+    assert told.startswith(f"ALARM suspended: market {WATCHED_BTC.id} is not entered until 2023-11-14T22:")
+    assert told.endswith(": odd price, it jumped")
 
 
 def test_who_is_cut_off_from_the_journal_is_stopped_by_name(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from tradepool.adapters.database.reserve import Reserve
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
+from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.safety import age_max_s, unanswered, unprotected
 from tradepool.ports.clock import Clock
-from tradepool.presentation.formats import plain
+from tradepool.presentation.formats import iso, plain
 from tradepool.services.alarms import Kind, Trouble
 from tradepool.services.trading.account_actor import AccountActor
 
@@ -56,6 +57,7 @@ class Lookout:
         self.ready = False
         # What an unpaid bill of a user keeps off (R26), in words.
         self.unpaid: Callable[[UserId], str] = lambda user: ""
+        self.suspended: Callable[[], Sequence[Suspended]] = lambda: ()
 
     def look(self) -> Sequence[Trouble]:
         """All that is wrong now."""
@@ -67,7 +69,7 @@ class Lookout:
         for halt in self._rows.halts():
             text = f"{halt.scope} is halted by {halt.by}: {halt.reason}"
             found.append(Trouble(kind=Kind.HALT, about=str(halt.scope), text=text))
-        return [*found, *self._unpaid(), *self._data(), *self._disk()]
+        return [*found, *self._unpaid(), *self._suspended(), *self._data(), *self._disk()]
 
     def _starting(self) -> Iterator[Trouble]:
         """A start that hangs: who is stopped is said as that."""
@@ -83,6 +85,15 @@ class Lookout:
         for user in dict.fromkeys(seat.user.id for seat in self._deployed.seats):
             if words := self.unpaid(user):
                 yield Trouble(kind=Kind.UNPAID, about=user, text=words, user=user)
+
+    def _suspended(self) -> Iterator[Trouble]:
+        """What the platform has suspended by itself: what a person has, people know."""
+        for row in self.suspended():
+            if row.trouble:
+                what, why = f"{row.kind.value} {row.name}", f"{row.trouble.replace('_', ' ')}, {row.reason}"
+                until = "it is lifted" if row.for_ever else iso(row.until_ms)
+                text = f"{what} is not entered until {until}: {why}"
+                yield Trouble(kind=Kind.SUSPENDED, about=f"{what} {row.trouble}", text=text)
 
     def _account(self, seat: Seated, actor: AccountActor | None) -> Iterator[Trouble]:
         name = seat.account_id

@@ -173,6 +173,7 @@ class Trading:
         )
         self._lookout = Lookout(deployed, self._platform, self._rows, self._reserve, (clock, self._real))
         self._lookout.unpaid = self._rungs.dunning.words
+        self._lookout.suspended = lambda: self._suspensions.all(self._real.now_ms())
         name = f"{deployed.deployment.kind.value} {deployed.deployment.id}"
         self._alarms = Alarms(self._keys.beside(self._lookout.look), people, self._real, name)
 

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     BLIND = "blind"
     KEY = "key"
     UNPAID = "unpaid"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ RULES: Mapping[Kind, Rule] = {
     # A person's homework, of days.
     Kind.KEY: Rule(unsafe=False, once=True),
     Kind.UNPAID: Rule(unsafe=False),
+    # Exits go on there, and it ends by itself.
+    Kind.SUSPENDED: Rule(unsafe=False, once=True),
 }
 
 
