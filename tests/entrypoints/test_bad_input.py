@@ -18,6 +18,7 @@ from tests.entrypoints.console import Console
 CROSS = "moving_average_cross"
 NAME = "BINANCE-BTC-USDT-5m.parquet"
 BAR_MS = 300_000
+HUSH = "swordfish"
 Columns = dict[str, list[Any]]
 
 
@@ -242,6 +243,31 @@ def test_a_misspelt_setting(tmp_path: Path, console: Console, monkeypatch: pytes
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], console: Console) -> None:
     check(console, *arguments, code=2, says="tradepool --help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["positions", "clsoe", "1a"],
+            "tradepool positions has no command clsoe; did you mean close? See tradepool pos",
+        ),
+        (["keys", "lst"], "tradepool keys has no command lst; did you mean list? See tradepool keys --help."),
+        (["--as", "ann", "orders", "cancle"], "tradepool orders has no command cancle; did you mean cancel?"),
+        (["mandates", "prview"], "has no command prview; did you mean preview?"),
+        (["positns"], "tradepool has no command positns; did you mean positions? See tradepool --help."),
+        (["keys", HUSH], "tradepool keys has no such command; it has master, add, list, "),
+        (["orders", HUSH], "tradepool orders has no such command; it has list, cancel."),
+        (["keys", "add", "ann-main", HUSH, HUSH], "tradepool keys add takes fewer words: 2 too many"),
+        ([HUSH], "tradepool has no such command. See tradepool --help."),
+    ],
+)
+def test_a_word_that_no_command_takes_is_repeated_only_if_it_is_nearly_one(
+    arguments: list[str], says: str, console: Console
+) -> None:
+    """What was typed in a wrong place may be a key."""
+    check(console, *arguments, code=2, says=says)
+    assert HUSH not in console(*arguments).err
 
 
 def test_unknown_work_and_tests_outside_a_clone(console: Console) -> None:

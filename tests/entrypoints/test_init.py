@@ -76,6 +76,11 @@ def test_real_money_is_asked_for_by_name_and_begins_in_the_shadow(console: Conso
         ("weight = 0.45", "weight = 0.45\nentry = 'icc'", "mandates.ann-first.entry|'ioc'"),
         (
             "weight = 0.45",
+            "weight = 0.45\ncanary.hours_min = 0",
+            "mandates.ann-first.canary.hours_min|greater than or equal to 1",
+        ),
+        (
+            "weight = 0.45",
             "weight = 0.45\nentry_slippage_max = 0.01",
             "[mandates.ann-first] entry_slippage_max|from 0 to 0.1, with entry ioc or fok only",
         ),

@@ -3,39 +3,61 @@ what the test says it is."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
+from unittest import mock
 
 import pytest
 
+from tests.contract.watch_kit import BTC as WATCHED_BTC
+from tests.contract.watch_kit import ETH, PRICES, SAFE, World
+from tests.entrypoints.test_rungs import KEY, configured
 from tests.nouns import BTC, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import actors
+from tests.simexchange.exchange_kit import bars, flat
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.reserve import SLICE, Reserve
+from tradepool.adapters.database.suspensions import AutomaticSuspensions, DatabaseSuspensions
+from tradepool.core.risk.strategy_failures import blamed
+from tradepool.core.risk.suspension import Suspensions
+from tradepool.core.risk.suspension import Trouble as Odd
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Deployment, Halt, Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderFilled
 from tradepool.domain.flow import Quarantined
 from tradepool.domain.ids import AccountId, VenueOrderId
+from tradepool.domain.suspended import FOR_EVER_MS, Suspended, SuspendedKind
 from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
+from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
+from tradepool.entrypoints.replay import connection_of
+from tradepool.entrypoints.running import books_of
 from tradepool.entrypoints.safety import safety_of
+from tradepool.entrypoints.trading import Trading
 from tradepool.ports.exchange import OutcomeUnknown
+from tradepool.ports.notifier import Message
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.account_reads import Holdings
-from tradepool.services.alarms import ANSWER_MS, LOOK_S, AlarmBook
+from tradepool.services.alarms import ANSWER_MS, LOOK_S, AlarmBook, Channel
 from tradepool.services.alarms import Kind as Wrong
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
+from tradepool.simexchange.door import UnixSocket
+from tradepool.simexchange.fault_kinds import Fault
+from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.server import Server
+from tradepool.simexchange.tls import make_tls_files
+from tradepool.simexchange.venue import Venue
 
 CASH = Decimal(10_000)
 
@@ -64,7 +86,8 @@ class House:
         self.clock, self.word = VirtualClock(MINUTE_MS), Word()
         self.actors: list[AccountActor] = actors(DatabaseJournal(self.connection), CASH)[:count]
         self.reserve = Reserve(folder / "reserve", SLICE)
-        self.desk = SimpleNamespace(halted={}, actors=self.actors, feed=self.word)
+        names = {actor.account.account.id for actor in self.actors}
+        self.desk = SimpleNamespace(halted={}, actors=self.actors, feed=self.word, up=names, secured=names)
         self.data = SimpleNamespace(known_ms=MINUTE_MS)
         self.settings = AlarmSettings(disk_free_min_mb=0)
         seats = [SimpleNamespace(account_id=a.account.account.id, user=SimpleNamespace(id="ann")) for a in self.actors]
@@ -82,6 +105,7 @@ class House:
             self.reserve,
             (self.clock, self.clock),
         )
+        self.lookout.ready = True
 
     def wrong(self) -> list[tuple[Wrong, str]]:
         """Kinds and texts of what is wrong now."""
@@ -174,6 +198,123 @@ def test_the_house_around_the_accounts(tmp_path: Path) -> None:
     assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.UNPAID, Wrong.STALE, Wrong.DISK_LOW]
     assert house.reserve.whole
     dispose(house.connection)
+
+
+def test_while_it_starts_what_is_known_is_said_and_what_was_not_read_yet_is_not(tmp_path: Path) -> None:
+    """A bare position; and no books whose fills are still to come, no data that nobody has asked for, nobody who failed."""
+    house = House(tmp_path, 3)
+    house.lookout.ready, house.desk.up, house.desk.secured = False, set(), {AccountId("u1")}
+    house.data.known_ms, house.word.usdt = -2 * MINUTE_MS, CASH - 100
+    house.desk.halted[AccountId("u3")] = KeyRefused(venue="v", account="u3", message="no")
+    actor = house.actors[0]
+    actor.handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
+    [bought] = actor.account.unanswered()
+    paid = fill(account=AccountId("u1"), client_order_id=bought.client_order_id, quantity=bought.quantity)
+    actor.handle(OrderFilled(fill=paid))
+    actor.sender._queue.clear()
+    bare, starts = Wrong.UNPROTECTED, Wrong.STARTING
+    assert [(each.kind, each.about.strip()) for each in house.lookout.look()] == [
+        (bare, f"u1 {BTC.id}"),
+        (Wrong.STOPPED, "u3"),
+        (starts, ""),
+        (starts, "u2"),
+    ]
+    house.lookout.ready, house.desk.up, house.desk.secured = True, {"u1", "u2"}, {"u1", "u2"}
+    assert {each.kind for each in house.lookout.look()} == {bare, Wrong.STOPPED, Wrong.DIFFERENCE, Wrong.STALE}
+    dispose(house.connection)
+
+
+def test_what_it_suspends_by_itself_is_said_once_with_why_and_until_when(tmp_path: Path) -> None:
+    """However often it is seen again; and anew when it comes back. What a person suspended is no news."""
+    house, book, said = House(tmp_path, 1), AlarmBook(), list[str]()
+    rows = DatabaseSuspensions(house.connection)
+    house.lookout.suspended = lambda: rows.all(house.clock.now_ms())
+    listed = Suspensions(AutomaticSuspensions(rows, house.clock, house.clock))
+    own = Suspended(
+        kind=SuspendedKind.STRATEGY, name="churn", since_ms=0, until_ms=FOR_EVER_MS, by="ann", reason="odd signals"
+    )
+    rows.suspend(own)
+
+    def look() -> None:
+        said.extend(each.line for each in book.hear(house.lookout.look(), house.clock.now_ms()))
+
+    for seen in (True, True, False, False, False, True):
+        if seen:
+            listed.suspend(BTC.id, Odd.STALE, house.clock.now_ms(), "no candle since 300 s")
+        look()
+        house.passes(4 * MINUTE_MS)
+    rows.suspend(blamed("churn", house.clock.now_ms()))
+    listed.suspend(BTC.id, Odd.DELISTED, house.clock.now_ms(), "the venue's listing")
+    look()
+    stale = f"ALARM suspended: market {BTC.id} is not entered until 1970-01-01T00:"
+    assert [line.removeprefix(stale) for line in said[:2]] == [
+        "06:00Z: stale, no candle since 300 s",
+        "26:00Z: stale, no candle since 300 s",
+    ]
+    assert said[2:] == [
+        f"ALARM suspended: market {BTC.id} is not entered until it is lifted: delisted, the venue's listing",
+        "ALARM suspended: strategy churn is not entered until 1970-01-01T00:40:00Z: errors, its orders are refused on "
+        "several markets, for many accounts",
+    ]
+    assert book.safe
+    dispose(house.connection)
+
+
+class Ear:
+    """A person's channel, and a watcher's outside."""
+
+    def __init__(self) -> None:
+        self.heard, self.beats = list[str](), 0
+
+    async def beat(self) -> None:
+        self.beats += 1
+
+    async def send(self, message: Message) -> None:
+        self.heard += message.text.splitlines()
+
+
+def test_a_start_that_hangs_is_watched_and_has_no_sign_of_life(tmp_path: Path) -> None:
+    """The real trading process before a venue that does not answer for its account: told of within two minutes, and over
+    when it has started; nothing else is alarmed."""
+    deployed, files, ear = configured(tmp_path, "live"), make_tls_files(tmp_path), Ear()
+
+    async def run(selector: IdleSelector) -> None:
+        venue = Venue([Listing(each, bars(flat(30, PRICES[each.base]))) for each in (WATCHED_BTC, ETH)], 0)
+        venue.open_account(KEY.key, KEY.secret, {"USDT": CASH})
+        venue.keys.allow(KEY.key, SAFE)
+        server = Server(venue, UnixSocket(str(tmp_path / "v")), files.server_context())
+        place, clock, connection = await server.start(), VirtualClock(venue.now_ms), books_of(deployed, "")
+        with mock.patch("tradepool.entrypoints.trading.RealClock", return_value=clock):
+            trading = Trading(deployed, connection, clock, connection_of(place, files), lambda seat: KEY)
+        trading._alarms._channels, trading._sign_of_life = [Channel(ear)], (ear, 60.0)
+        fault = server.faults.add(Fault(kind="status", status=503, account=KEY.key), venue.now_ms)
+        world = World(tmp_path, selector, server, venue, clock, [], trading._platform)
+        running = asyncio.ensure_future(trading.run())
+        try:
+            assert await world.until(lambda: ear.heard, 123_000) >= 120_000
+            assert ear.beats == 0
+            server.faults.remove(fault.number)
+            await world.until(lambda: running.done() or any("OVER" in line for line in ear.heard), 120_000)
+            assert trading._standing.ready
+            await world.until(lambda: ear.beats)
+            # And from then on of what it suspends by itself.
+            trading._platform.gate.suspensions.suspend(WATCHED_BTC.id, Odd.ODD_PRICE, clock.now_ms(), "it jumped")
+            await world.until(lambda: len(ear.heard) > 4)
+        finally:
+            trading._over.set()
+            await world.until(running.done)
+            await server.stop()
+            dispose(connection)
+
+    run_in_lock_step(run)
+    said = [
+        "start: trading is being started, and nothing is decided yet",
+        "start: ann-main: it is being started, and its protections have not been looked at yet",
+    ]
+    assert ear.heard[:4] == [f"{word} {line}" for word in ("ALARM", "OVER") for line in said]
+    [told] = ear.heard[4:]
+    assert told.startswith(f"ALARM suspended: market {WATCHED_BTC.id} is not entered until 2023-11-14T22:")
+    assert told.endswith(": odd price, it jumped")
 
 
 def test_who_is_cut_off_from_the_journal_is_stopped_by_name(tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ class House:
         self.operator, self.ann, self.ben, self.deaf = Ear(), Ear(), Ear(), Ear(deaf=True)
         self.life = Ear()
         channels = [Channel(self.deaf), Channel(self.operator), Channel(self.ann, ANN), Channel(self.ben, BEN)]
-        self.alarms = Alarms(self._look, channels, self.clock, "practice abc", (self.life, 60.0))
+        self.alarms = Alarms(self._look, channels, self.clock, "practice abc")
+        self.alarms.life = self.life, 60.0
 
     def _look(self) -> Sequence[Trouble]:
         if isinstance(self.wrong, Exception):

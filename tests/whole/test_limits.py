@@ -356,6 +356,29 @@ def test_what_a_person_sets_holds_at_once_and_after_a_restart(place: Path) -> No
     tell(replace(CASES["platform order"], limits={}), place, story)
 
 
+def test_users_of_one_signal_share_what_a_market_can_take(place: Path) -> None:
+    """With room for one order and a half, who comes second is refused on the candle that the first one enters on."""
+
+    async def story(lives: Limited) -> None:
+        ann, ben = (seat.account.id for seat in lives.seats)
+        async with lives.life() as life:
+            books, risk = DatabaseBooks(life.connection), life.platform.risk
+            assert risk is not None
+            await life.until(lambda: bool(books.last_fills(ann)) and bool(books.last_fills(ben)))
+            volumes = risk.limits._markets[AAA].volumes
+            room = books.last_fills(ann)[0].quantity * D("1.5") * len(volumes) / sum(volumes, D(0))
+            row = Override(key="platform.volume_share_max", value=room, since_ms=1, by="ann", reason="thin")
+            DatabaseRisk(life.connection).override(row, None)
+            await life.until(lambda: len(denied(lives, life, Denial.VOLUME_SHARE)) > 2)
+            assert not [each for each in books.refusals(ann) if each.reason == Denial.VOLUME_SHARE]
+            entered = {fill.time_ms // BAR_MS for fill in books.last_fills(ann, 500) if fill.side is Side.BUY}
+            late = {each.time_ms // BAR_MS for each in books.refusals(ben)}
+            assert len(late) > 2
+            assert late <= entered
+
+    tell(replace(CASES["platform order"], limits={}, both=False), place, story)
+
+
 @pytest.mark.parametrize("name", ["mandate drawdown", "user drawdown", "platform drawdown"])
 def test_a_person_lets_it_trade_on(place: Path, name: str) -> None:
     """A drawdown stays until then, over restarts too; losses are measured from there on."""

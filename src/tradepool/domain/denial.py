@@ -88,7 +88,7 @@ class Denial(StrEnum):
     STALE_PRICE = "stale_price", "the market's last price is older than allowed"
     STALE_BALANCE = "stale_balance", "the account's balances were last heard of too long ago"
     PRICE_BAND = "price_band", "the price is too far from the market's price before; it may be wrong"
-    VOLUME_SHARE = "volume_share", "the order is too large a share of what the market trades in a candle"
+    VOLUME_SHARE = "volume_share", "with the entries before it, it takes too large a share of what the market trades"
     ORDER_RATE = "order_rate", "too many entries went out within a minute"
     REDUCE_ONLY = "reduce_only", "a limit was reached that allows only exits until the next UTC day, or risk resume"
 

@@ -133,7 +133,7 @@ LIMIT_WORDS: Mapping[str, LimitWord] = {
     "volume_share_max": LimitWord(
         Unit.SHARE,
         _over(_MARKETS, Denial.VOLUME_SHARE),
-        "an entry's share of what the market traded in a candle, on average over the last 20",
+        "share of what the market traded in a candle, on average over the last 20, that all entries on one candle take",
     ),
 }
 

@@ -72,6 +72,8 @@ class Platform:
         self._wiring = wiring
         self.journal: Journal = wiring.journal or DatabaseJournal(wiring.connection)
         self.books = DatabaseBooks(wiring.connection)
+        every_ms = wiring.read_every_ms or (EVERY_MS if wiring.watched else None)
+        self.desk = TradingDesk(wiring.clock, self.journal, wiring.timeframe_ms, every_ms)
         self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._alarms: list[TradepoolError] = []
@@ -107,8 +109,6 @@ class Platform:
         self.listed = ListedMarkets(self.feed, self.gate, w.clock, lambda: self.desk.actors)
         self.watchdog = Watchdog(self.feed, w.clock, lambda: self.desk.actors)
         self._closing.append(self._close_gateways)
-        every_ms = w.read_every_ms or (EVERY_MS if w.watched else None)
-        self.desk = TradingDesk(w.clock, self.journal, w.timeframe_ms, every_ms)
         if w.risk is not None:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
@@ -243,8 +243,7 @@ class Platform:
         self._loop.call_soon_threadsafe(self._stop_accounts, error)
 
     def _stop_accounts(self, error: TradepoolError) -> None:
-        if hasattr(self, "desk"):
-            self.desk.halt_all(error)
+        self.desk.halt_all(error)
 
     async def _take(self, seat: Seat, listed: Mapping[MarketId, Market]) -> AccountActor:
         """Make an account's actor; a key that is refused is that account's trouble."""

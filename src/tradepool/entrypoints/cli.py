@@ -17,6 +17,7 @@ from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.asking import asked
 from tradepool.entrypoints.deployment_commands import add_to
 from tradepool.entrypoints.inputs import Asked, Config, files_named, read_whole
+from tradepool.entrypoints.misspelt import words_of
 from tradepool.entrypoints.parts import PARTS
 from tradepool.entrypoints.saying import console as _console
 from tradepool.entrypoints.saying import say as _say
@@ -342,7 +343,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         with asked(arguments, lambda words: app.parse_commands(words)[0], partial(files_named, app)) as rest:
             app(rest, exit_on_error=False, print_error=False, result_action="return_none")
     except CycloptsError as error:
-        return _fail(f"{_one_line(error)} See tradepool --help.", EXIT_USAGE)
+        return _fail(words_of(error), EXIT_USAGE)
     except TradepoolError as error:
         return _fail(_one_line(error), EXIT_ERROR)
     except BrokenPipeError:

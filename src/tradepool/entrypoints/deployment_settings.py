@@ -92,12 +92,13 @@ class LimitSettings(_Section):
 
 
 class CanarySettings(_Section):
-    """What a mandate may have at stake while it is a canary, in the quote asset, and for how long it has to be one."""
+    """What a mandate may have at stake while it is a canary, in the quote asset, and for how long it has to be one: there
+    is no way past it."""
 
     order_notional_max: Decimal = Field(default=Decimal(25), gt=0)
     exposure_max: Decimal = Field(default=Decimal(50), gt=0)
     positions_max: int = Field(default=1, ge=1)
-    hours_min: int = Field(default=72, ge=0)
+    hours_min: int = Field(default=72, ge=1)
 
 
 class MandateSettings(_Section):

@@ -1,4 +1,4 @@
-"""What alarms look at while a deployment trades: every account, the halts, the age of the data, the disk."""
+"""What alarms look at while a deployment starts and trades: every account, the halts, the age of the data, the disk."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tradepool.adapters.database.reserve import Reserve
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
+from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.safety import age_max_s, unanswered, unprotected
 from tradepool.ports.clock import Clock
-from tradepool.presentation.formats import plain
+from tradepool.presentation.formats import iso, plain
 from tradepool.services.alarms import Kind, Trouble
 from tradepool.services.trading.account_actor import AccountActor
 
@@ -38,7 +39,7 @@ class _Books:
 
 
 class Lookout:
-    """Looks without asking the venue and without waiting, so that it may look often."""
+    """Looks without asking the venue and without waiting, so that it may look often; `ready` once the platform trades."""
 
     def __init__(
         self,
@@ -48,13 +49,15 @@ class Lookout:
         reserve: Reserve,
         clocks: tuple[Clock, Clock],
     ) -> None:
-        """`platform` has started; `clocks` are the venue's time and the machine's."""
+        """`clocks` are the venue's time and the machine's."""
         self._deployed, self._platform, self._rows, self._reserve = deployed, platform, rows, reserve
         self._clock, self._real = clocks
         self._books: dict[AccountId, _Books] = {}
         self._compared = 0
+        self.ready = False
         # What an unpaid bill of a user keeps off (R26), in words.
         self.unpaid: Callable[[UserId], str] = lambda user: ""
+        self.suspended: Callable[[], Sequence[Suspended]] = lambda: ()
 
     def look(self) -> Sequence[Trouble]:
         """All that is wrong now."""
@@ -62,15 +65,35 @@ class Lookout:
         actors = {actor.account.account.id: actor for actor in self._platform.desk.actors}
         seats = self._deployed.seats
         found = [trouble for seat in seats for trouble in self._account(seat, actors.get(seat.account_id))]
+        found += self._starting()
         for halt in self._rows.halts():
             text = f"{halt.scope} is halted by {halt.by}: {halt.reason}"
             found.append(Trouble(kind=Kind.HALT, about=str(halt.scope), text=text))
-        return [*found, *self._unpaid(), *self._data(), *self._disk()]
+        return [*found, *self._unpaid(), *self._suspended(), *self._data(), *self._disk()]
+
+    def _starting(self) -> Iterator[Trouble]:
+        """A start that hangs: who is stopped is said as that."""
+        if not self.ready:
+            yield Trouble(kind=Kind.STARTING, about="", text="trading is being started, and nothing is decided yet")
+        seen = {*self._platform.desk.secured, *self._platform.desk.halted}
+        for seat in self._deployed.seats:
+            if (name := seat.account_id) not in seen:
+                text = f"{name}: it is being started, and its protections have not been looked at yet"
+                yield Trouble(kind=Kind.STARTING, about=name, text=text, user=seat.user.id)
 
     def _unpaid(self) -> Iterator[Trouble]:
         for user in dict.fromkeys(seat.user.id for seat in self._deployed.seats):
             if words := self.unpaid(user):
                 yield Trouble(kind=Kind.UNPAID, about=user, text=words, user=user)
+
+    def _suspended(self) -> Iterator[Trouble]:
+        """What the platform has suspended by itself: what a person has, people know."""
+        for row in self.suspended():
+            if row.trouble:
+                what, why = f"{row.kind.value} {row.name}", f"{row.trouble.replace('_', ' ')}, {row.reason}"
+                until = "it is lifted" if row.for_ever else iso(row.until_ms)
+                text = f"{what} is not entered until {until}: {why}"
+                yield Trouble(kind=Kind.SUSPENDED, about=f"{what} {row.trouble}", text=text)
 
     def _account(self, seat: Seated, actor: AccountActor | None) -> Iterator[Trouble]:
         name = seat.account_id
@@ -91,7 +114,8 @@ class Lookout:
             yield of(Kind.QUARANTINE, "", f"nothing is entered until a person resumes it: {why}")
         elif self._platform.flows is not None and (why := self._platform.flows.trouble(name)):
             yield of(Kind.BALANCE, "", why)
-        if stopped is None:
+        # Before, balances may be read that the fills they come from are not.
+        if stopped is None and name in self._platform.desk.up:
             for asset, amount in self._difference(actor).items():
                 yield of(Kind.DIFFERENCE, asset, f"the books hold {plain(amount)} {asset} more than the venue says")
 
@@ -114,6 +138,8 @@ class Lookout:
         return off
 
     def _data(self) -> Iterator[Trouble]:
+        if not self.ready:
+            return
         age_s = (self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000
         if age_s > age_max_s(self._deployed.timeframe_ms):
             yield Trouble(kind=Kind.STALE, about="", text=f"market data is {age_s:.0f} s old")

@@ -134,7 +134,7 @@ class Trading:
         journal = ReservedJournal(connection, self._epoch, self._reserve)
         refuse_lost_markets(deployed.seats, journal)
         self._over = asyncio.Event()
-        self._channels, self._sign_of_life = channels(deployed), sign_of_life(deployed)
+        people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
         self._platform = Platform(
             Wiring(
@@ -171,6 +171,11 @@ class Trading:
         self._standing = Standing(
             deployed, self._platform, self._rows, self._rungs, self._suspensions, self._reserve, (clock, self._real)
         )
+        self._lookout = Lookout(deployed, self._platform, self._rows, self._reserve, (clock, self._real))
+        self._lookout.unpaid = self._rungs.dunning.words
+        self._lookout.suspended = lambda: self._suspensions.all(self._real.now_ms())
+        name = f"{deployed.deployment.kind.value} {deployed.deployment.id}"
+        self._alarms = Alarms(self._keys.beside(self._lookout.look), people, self._real, name)
 
     def _gated(self, gateway: AccountGateway) -> AccountGateway:
         return cast("AccountGateway", GatedGateway(gateway, self._may_enter, self._clock))
@@ -202,12 +207,15 @@ class Trading:
         commands = CommandSocket(self._deployed.socket, self._answer)
         starting = asyncio.create_task(self._platform.start())
         ending = asyncio.create_task(self._over.wait())
+        # Beside a start that hangs as beside trading, which goes on whatever becomes of that.
+        watching = asyncio.create_task(guard("alarms", self._alarms.run(), lambda name, error: None))
         try:
             await commands.start()
             await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 await starting
-                self._standing.ready = True
+                self._standing.ready = self._lookout.ready = True
+                self._alarms.life = self._sign_of_life
                 # What stands now stays: the collector must not walk a thousand accounts while a candle waits.
                 gc.collect()
                 gc.freeze()
@@ -215,30 +223,21 @@ class Trading:
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
-                alarms = self._alarms()
                 gathering = asyncio.create_task(guard("trade pool", self._gathering.run(), lambda name, error: None))
                 await self._until_over()
-                alarms.cancel()
+                watching.cancel()
                 gathering.cancel()
                 self._audit(STOPPED)
                 await self._platform.stop()
         finally:
-            for task in (starting, ending):
+            for task in (starting, ending, watching):
                 task.cancel()
-            await asyncio.gather(starting, ending, return_exceptions=True)
+            await asyncio.gather(starting, ending, watching, return_exceptions=True)
             await commands.stop()
             await self._platform.close()
         log.info("stopped; protections rest at the venue")
         if self._rows.epoch != self._epoch:
             raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
-
-    def _alarms(self) -> asyncio.Task[None]:
-        """Look after it all beside trading, which goes on whatever becomes of that."""
-        lookout = Lookout(self._deployed, self._platform, self._rows, self._reserve, (self._clock, self._real))
-        lookout.unpaid = self._rungs.dunning.words
-        name = f"{self._deployed.deployment.kind.value} {self._deployed.deployment.id}"
-        alarms = Alarms(self._keys.beside(lookout.look), self._channels, self._real, name, self._sign_of_life)
-        return asyncio.create_task(guard("alarms", alarms.run(), lambda name, error: None))
 
     def _audit(self, what: str) -> None:
         """From when to when somebody listened."""

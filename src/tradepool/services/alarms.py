@@ -32,6 +32,7 @@ log = telemetry.logger(__name__)
 class Kind(StrEnum):
     """What may be wrong."""
 
+    STARTING = "start"
     UNPROTECTED = "unprotected"
     UNKNOWN_ORDER = "unknown order"
     DIFFERENCE = "venue difference"
@@ -45,6 +46,7 @@ class Kind(StrEnum):
     BLIND = "blind"
     KEY = "key"
     UNPAID = "unpaid"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Rule:
 
 
 RULES: Mapping[Kind, Rule] = {
+    # A thousand accounts have their protections looked at within a minute.
+    Kind.STARTING: Rule(after_ms=120_000),
     Kind.UNPROTECTED: Rule(after_ms=10_000),
     Kind.UNKNOWN_ORDER: Rule(after_ms=60_000 - ANSWER_MS),
     Kind.DIFFERENCE: Rule(after_ms=60_000),
@@ -75,6 +79,8 @@ RULES: Mapping[Kind, Rule] = {
     # A person's homework, of days.
     Kind.KEY: Rule(unsafe=False, once=True),
     Kind.UNPAID: Rule(unsafe=False),
+    # Exits go on there, and it ends by itself.
+    Kind.SUSPENDED: Rule(unsafe=False, once=True),
 }
 
 
@@ -181,13 +187,12 @@ class Alarms:
         channels: Sequence[Channel],
         clock: Clock,
         name: str,
-        life: tuple[SignOfLife, float] | None = None,
     ) -> None:
-        """`look` tells all that is wrong now; `name` is the deployment's; `life` is where a sign of life goes, and each how
-        many seconds."""
+        """`look` tells all that is wrong now; `name` is the deployment's. `life` is where a sign of life goes, and each how
+        many seconds: None until there is any."""
         self.book = AlarmBook()
+        self.life: tuple[SignOfLife, float] | None = None
         self._look, self._channels, self._clock, self._name = look, channels, clock, name
-        self._life = life
         self._beat_ms = 0
         self._beating: asyncio.Task[None] | None = None
         self._supervisor = Supervisor()
@@ -213,8 +218,8 @@ class Alarms:
             mine = [each for each in said if channel.hears(each.trouble)]
             if mine:
                 self._put(channel, message_of(mine, self._name, now_ms))
-        if self._life is not None and self.book.safe and now_ms >= self._beat_ms:
-            self._beat(*self._life, now_ms)
+        if self.life is not None and self.book.safe and now_ms >= self._beat_ms:
+            self._beat(*self.life, now_ms)
 
     def _found(self) -> Sequence[Trouble]:
         found = outcome_of(self._look)

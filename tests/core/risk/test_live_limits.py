@@ -200,6 +200,35 @@ def test_prices_balances_and_volumes_are_fresh_and_sane() -> None:
     assert word(limits.ask(entry("a", quantity="20.1"), NOW_MS)) == Denial.VOLUME_SHARE
 
 
+def test_what_goes_out_on_one_candle_shares_what_the_market_can_take() -> None:
+    """Whoever's it is: who comes too late is refused, a smaller order may still fit in, and the next candle begins anew."""
+    limits = desk(limit("platform.volume_share_max", "0.01"), names="abcd")
+    first, second = entry("a", quantity="6"), entry("b", quantity="6")
+    assert limits.ask(first, NOW_MS) is None
+    limits.admit(first, NOW_MS)
+    # Asked again on its way, and let go again, it counts once.
+    assert limits.ask(first, NOW_MS) is None
+    limits.admit(first, NOW_MS)
+    denied = limits.ask(second, NOW_MS)
+    assert denied is not None
+    assert denied.broken is not None
+    assert (denied.denial, denied.broken.figure) == (Denial.VOLUME_SHARE, D("0.012"))
+    fits = entry("c", quantity="4")
+    assert limits.ask(fits, NOW_MS) is None
+    limits.admit(fits, NOW_MS)
+    assert limits.ask(entry("a", quantity="1", number=2), NOW_MS) is not None
+    # Of this market alone, and filled as well as on its way.
+    assert limits.ask(entry("b", ETH, "10"), NOW_MS) is None
+    limits.stands(standing("a", {BTC: "6"}))
+    assert word(limits.ask(entry("d", quantity="0.1"), NOW_MS)) == Denial.VOLUME_SHARE
+    limits.candle(BTC, 100.0, NOW_MS + 60_000, 1_000.0)
+    assert limits.ask(second, NOW_MS + 60_000) is None
+    # Two accounts may call their orders the same: each counts.
+    limits.admit(second, NOW_MS)
+    twin = replace(entry("d", quantity="6"), client_order_id=second.client_order_id)
+    assert word(limits.ask(twin, NOW_MS)) == Denial.VOLUME_SHARE
+
+
 def test_a_rate_is_of_the_last_minute_and_of_before_a_restart() -> None:
     limits = desk(limit("user.a.orders_per_minute_max", "2"))
     limits.sent_before(replace(entry("a"), time_ms=NOW_MS - 59_999))

@@ -27,12 +27,14 @@ Key = tuple[LimitScope, str]
 
 @dataclass(slots=True)
 class _Market:
-    """What is known of a market's candles."""
+    """What is known of a market's candles, and which entries have gone out there since the last one, with their sum."""
 
     close: Decimal = ZERO
     time_ms: int | None = None
     before: Decimal | None = None
     volumes: deque[Decimal] = field(default_factory=lambda: deque(maxlen=VOLUME_BARS))
+    taken: Decimal = ZERO
+    takers: set[tuple[AccountId, ClientOrderId]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ class LiveLimits:
         if known.time_ms is not None:
             known.before = known.close
         known.close, known.time_ms = Decimal(repr(close)), close_time_ms
+        known.taken, known.takers = ZERO, set()
         known.volumes.append(Decimal(repr(volume)))
 
     def stands(self, standing: Standing) -> None:
@@ -191,6 +194,10 @@ class LiveLimits:
     def admit(self, entry: OrderRequest, now_ms: int) -> None:
         """An entry goes out: from now on it counts. Again is harmless."""
         name, standing = entry.client_order_id, self._standings[entry.account]
+        market = self._markets.setdefault(entry.market, _Market())
+        if (entry.account, name) not in market.takers:
+            market.takers.add((entry.account, name))
+            market.taken += entry.quantity
         if name in self._orders(entry.account):
             return
         self._admitted[entry.account] = {**self._orders(entry.account), name: entry}
@@ -312,7 +319,9 @@ class LiveLimits:
                 return max(moves, default=None)
             case "volume_share_max":
                 mean = sum(market.volumes, ZERO) / max(1, len(market.volumes))
-                return entry.quantity / mean if mean else None
+                # All that a close makes go out shares what the market can take, whoever's it is.
+                mine = ZERO if (entry.account, entry.client_order_id) in market.takers else entry.quantity
+                return (market.taken + mine) / mean if mean else None
         return None
 
     def _age(self, limit: Limit, now_ms: int) -> Decimal | None:

@@ -64,7 +64,7 @@ async def live(selector: IdleSelector, place: Place, plan: Plan, life: Life) -> 
         read_every_ms=dict.fromkeys(Exposure, READ_EVERY_BARS * BAR_MS),
     )
     platform = Platform(wiring)
-    together = Together(selector, control, clock, lambda: platform.desk.busy if hasattr(platform, "desk") else [])
+    together = Together(selector, control, clock, lambda: platform.desk.busy)
     together.on_idle = lambda: fate.pass_by("idle")
     together.on_exposed = lambda pairs: _judge(platform, plan, fate, pairs)
     await together.until(platform.start())

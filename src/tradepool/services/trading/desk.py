@@ -6,7 +6,7 @@ One account's failure stops that account, loudly, and no other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 
 from tradepool.domain.balance import Balance
@@ -86,6 +86,16 @@ class TradingDesk:
     def starting(self) -> bool:
         """Whether anybody who is expected has neither come up nor failed to."""
         return bool(self._kept)
+
+    @property
+    def up(self) -> Collection[AccountId]:
+        """Accounts that have come up: what happened while nobody listened is booked."""
+        return self._up
+
+    @property
+    def secured(self) -> Collection[AccountId]:
+        """Accounts whose protections were seen to since the start, up or not yet."""
+        return self._up | self._working
 
     def actor(self, account: AccountId) -> AccountActor:
         """The actor of an account; raises what refused it, or StillStarting."""
