@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -142,21 +143,33 @@ def test_a_venue_that_tells_no_prices_is_asked_for_the_stop_all_the_same(place: 
 
 def test_what_was_refused_before_a_restart_is_made_again_after_it(place: Path, files: TlsFiles) -> None:
     """The refusal is in the journal; nobody hears of it again, and no candle closes."""
+    tell(partial(refused_before_a_restart, slow=False), place, files)
 
-    async def story(world: World) -> None:
-        await world.enter()
-        world.tick(world.clock.now_ms() + 1_000)
-        world.venue.set_status("BTCUSDT", "BREAK")
-        now = world.clock.now_ms()
-        moved = signal(BTC, time_ms=now, close=100.0, high=101.0, previous_exposure=1.0, trail_distance=5.0)
-        world.actor().post(CandlesClosed(time_ms=now, signals=(moved,)))
-        await world.settle()
-        assert (stops(world), unprotected(world.actor().account)) == ([], [BTC.id])
-        await world.platform.close()
-        world.venue.set_status("BTCUSDT", "TRADING")
-        world.platform = Platform(replace(world.platform._wiring))
-        await world.platform.start()
-        took_ms = await world.until(lambda: stops(world), 20_000)
-        assert (stops(world), took_ms <= 1_000 * LOOK_S) == ([Decimal(96)], True)
 
-    tell(story, place, files)
+def test_what_was_refused_before_a_restart_waits_for_no_account_that_is_not_up_yet(
+    place: Path, files: TlsFiles
+) -> None:
+    """Its own balances can't be read for half a minute: its stop is made without them."""
+    tell(partial(refused_before_a_restart, slow=True), place, files)
+
+
+async def refused_before_a_restart(world: World, *, slow: bool) -> None:
+    """A stop that the venue refuses, a restart, and the market trades again."""
+    await world.enter()
+    world.tick(world.clock.now_ms() + 1_000)
+    world.venue.set_status("BTCUSDT", "BREAK")
+    now = world.clock.now_ms()
+    moved = signal(BTC, time_ms=now, close=100.0, high=101.0, previous_exposure=1.0, trail_distance=5.0)
+    world.actor().post(CandlesClosed(time_ms=now, signals=(moved,)))
+    await world.settle()
+    assert (stops(world), unprotected(world.actor().account)) == ([], [BTC.id])
+    await world.platform.close()
+    world.venue.set_status("BTCUSDT", "TRADING")
+    if slow:
+        fault = Fault(kind="status", status=503, route="GET /api/v3/account", account=world.key(), until_ms=30_000)
+        world.server.faults.add(fault, world.venue.now_ms)
+    world.platform = Platform(replace(world.platform._wiring, beside=slow))
+    await world.platform.start()
+    took_ms = await world.until(lambda: stops(world), 20_000)
+    assert (stops(world), took_ms <= 1_000 * LOOK_S) == ([Decimal(96)], True)
+    assert (world.seats[0].account.id in world.platform.desk.up) == (not slow)

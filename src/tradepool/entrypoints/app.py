@@ -115,7 +115,7 @@ class Platform:
             self.gate.limits, self.desk.on_told = self.risk.may_enter, self.risk.after_batch
         if w.watched:
             self.flows = FlowDesk(self.desk.feed, self.books.transfers, w.clock, w.flows)
-        self.desk.in_turn, self.desk.on_up = w.in_turn, self._look_after
+        self.desk.in_turn, self.desk.on_work, self.desk.on_up = w.in_turn, self.watchdog.admit, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)
         self._closing.append(self._hang_up)
@@ -141,6 +141,9 @@ class Platform:
         if self.risk is not None:
             self.market_data.on_candle = self.risk.candle
         self._watching = Watch((), w.clock, self.desk.halt)
+        if w.watched:
+            # Who comes up bare waits for nobody.
+            self._supervisor.start("watchdog", self.watchdog.run(), lambda name, error: self.desk.halt_all(error))
         await self.desk.listen(self.market_data)
         await self._bring_all_up(seats, listed)
         await self.desk.run(self.market_data)
@@ -213,7 +216,6 @@ class Platform:
         await self.desk.bring_up(actor)
 
     def _look_after(self, actor: AccountActor) -> None:
-        self.watchdog.admit(actor)
         if self.risk is not None:
             self.risk.admit(actor)
         if self._wiring.watched:
@@ -227,7 +229,6 @@ class Platform:
         for name, work in (
             ("clock", self.venue_clock.run()),
             ("markets", self.listed.run(used)),
-            ("watchdog", self.watchdog.run()),
             ("data", look_at_data(self.market_data, self.gate.suspensions, clock)),
             ("accounts", self._watching.run()),
             ("reads", self.desk.feed.run()),

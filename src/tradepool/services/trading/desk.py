@@ -50,8 +50,9 @@ class NothingToResume(InvalidInput):
 
 class TradingDesk:
     """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
-    order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction; `on_up` hears
-    of each account that has come up, at its start or later; `on_told` when all have been told of a T."""
+    order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction; `on_work` hears
+    of each account whose orders go out from now on, `on_up` of each that has come up, at its start or later; `on_told` when
+    all have been told of a T."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -61,6 +62,7 @@ class TradingDesk:
         self.halted: dict[AccountId, Exception] = {}
         self.in_turn: InTurn = as_they_came
         self.together: Together | None = None
+        self.on_work: Callable[[AccountActor], None] = lambda actor: None
         self.on_up: Callable[[AccountActor], None] = lambda actor: None
         self.on_told: Callable[[], None] = lambda: None
         self._telling = asyncio.Lock()
@@ -219,6 +221,7 @@ class TradingDesk:
             actor.sender.on_failed = partial(self.halt, name)
             self._run(actor, "events", lambda: actor.run(self._reconnect))
             self._run(actor, "orders", actor.sender.run)
+            self.on_work(actor)
 
     async def _reconnect(self, actor: AccountActor) -> None:
         self.feed.lost(actor)
