@@ -145,7 +145,9 @@ def tell(folder: Path, story: Callable[[Live], Awaitable[None]], rights: Permiss
         machine = mock.patch("tradepool.entrypoints.promotion.now_ms", clock.now_ms)
         machine.start()
         try:
-            await world.until(lambda: trading._standing.ready or running.done())
+            await world.until(
+                lambda: running.done() or (trading._standing.ready and not trading._platform.desk.starting)
+            )
             await story(Live(deployed, trading, world))
         finally:
             machine.stop()

@@ -69,7 +69,6 @@ from tradepool.runtime.throttle import Throttle
 from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.fan_out import Rotation
-from tradepool.services.trading.starting import AT_ONCE
 from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
@@ -153,7 +152,7 @@ class Trading:
                 sealed=True,
                 watched=True,
                 # A few are up in seconds, and whoever starts them hears at once what is wrong with all of them.
-                beside=len(deployed.seats) > AT_ONCE,
+                beside=True,
                 naming=Naming(deployed.deployment.mark, self._epoch),
                 broker=Throttle(limits_of(deployed.venue.id), clock),
                 candles=candles_of(deployed),
