@@ -83,10 +83,11 @@ def test_a_resting_entry_is_a_makers_at_the_close_or_none(series: Series, long: 
     (user,) = outcome.users
     assert outcome.halted == {}
     assert {asset: amount for asset, amount in user.ledger_minus_venue.items() if amount} == {}
-    closes = dict(zip((listing.bars.open_time + listing.bars.timeframe_ms).tolist(), listing.bars.close, strict=True))
+    closed_ms = listing.bars.open_time + listing.bars.timeframe_ms
     for trade in user.trades:
-        decided_ms = trade.entry_time_ms // listing.bars.timeframe_ms * listing.bars.timeframe_ms
-        assert float(trade.entry_price) == pytest.approx(closes[decided_ms], abs=1e-9)
+        # It rests until the next candle that there is, over a hole, too.
+        decided = np.searchsorted(closed_ms, trade.entry_time_ms, side="right") - 1
+        assert float(trade.entry_price) == pytest.approx(listing.bars.close[decided], abs=1e-9)
         assert trade.entry_fee == (trade.quantity * fees.maker_rate).quantize(listing.market.base_unit)
     reasons = Counter(refusal.reason for refusal in user.refusals)
     assert set(reasons) == {"would_take", "price_ran"}
