@@ -135,7 +135,8 @@ def main(folder: Path) -> None:
         trading = Trading(deployed, connection, clock, connection_of(place, files), key_of)
         world = World(folder, selector, server, venue, clock, [], trading._platform)
         running = asyncio.ensure_future(trading.run())
-        await world.until(lambda: trading._standing.ready or running.done())
+        desk = trading._platform.desk
+        await world.until(lambda: running.done() or (trading._standing.ready and not desk.starting))
         came.update(await story(trading, world, names))
         print(json.dumps(came), flush=True)
         sys.stdin.readline()

@@ -96,7 +96,9 @@ class Climb:
             world = World(self.folder, selector, server, self.venue, self.clock, [], trading._platform)
             running = asyncio.ensure_future(trading.run())
             try:
-                await world.until(lambda: trading._standing.ready or running.done())
+                await world.until(
+                    lambda: running.done() or (trading._standing.ready and not trading._platform.desk.starting)
+                )
                 await self._pass(selector, self.venue.now_ms + count * MINUTE)
             finally:
                 trading._over.set()
