@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.test_flow_desk_ccxt import booked, causes, off
 from tests.contract.watch_kit import CASH, World, tell
+from tradepool.core.account.flows import entries_off
 from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
 from tradepool.entrypoints.app import Platform, weight_broker
 from tradepool.entrypoints.replay import VENUE
@@ -216,3 +218,21 @@ def test_a_platform_keeps_within_the_venues_limits(place: Path, files: TlsFiles)
         assert world.platform.desk.halted == {}
 
     tell(story, place, files, before=paced)
+
+
+def test_a_frame_of_balances_that_was_lost_is_no_flow(place: Path, files: TlsFiles) -> None:
+    """C-1033: a fill is heard, what it left is not, and the stream stands: the venue is asked before anything is guessed."""
+
+    async def story(world: World) -> None:
+        await world.until(booked(world), MINUTE_MS)
+        held = world.platform.desk.feed.holdings(world.seats[0].account.id)
+        assert held is not None
+        await world.enter()
+        await world.settle()
+        # What it told before the entry is what it told last.
+        world.platform.desk.feed._reads.streamed(world.seats[0].account.id, held.balances)
+        began_ms = world.clock.now_ms()
+        await world.until(lambda: world.clock.now_ms() >= began_ms + 20 * MINUTE_MS, 21 * MINUTE_MS)
+        assert (causes(world), entries_off(world.actor().account), off(world)) == ([], None, {})
+
+    tell(story, place, files)

@@ -295,6 +295,13 @@ class AccountReads:
             await self._read(account)
         return self.holdings(account)
 
+    async def anew(self, account: AccountId) -> Holdings | None:
+        """What the venue says now that an account holds, whatever its stream has told. VenueError."""
+        gateway = self._gateways.get(account)
+        if gateway is not None:
+            await self._read_balances(account, gateway, self._clock.now_ms())
+        return self.holdings(account)
+
     def _failed(self, account: AccountId, task: str, error: Exception) -> None:
         self._schedule.forget(account)
         self._on_failed(account, error)

@@ -90,6 +90,10 @@ class AccountFeed:
         """The same for the deposit check: the venue is asked only where its stream may have missed something."""
         return await self._reads.for_deposits(account)
 
+    async def anew(self, account: AccountId) -> Holdings | None:
+        """The same, from the venue, whatever its stream has told. VenueError."""
+        return await self._reads.anew(account)
+
     async def lately(self, account: AccountId, age_max_ms: int) -> Holdings | None:
         """The same, and what was told or read at most so long ago will do."""
         held = self._reads.holdings(account)

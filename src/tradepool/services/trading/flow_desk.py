@@ -174,8 +174,17 @@ class FlowDesk:
                 return
             # It may have changed while the histories were asked for.
             lacking = self._lacking(watched, self._feed.holdings(account))
+        if lacking is not None and self._ripe(watched, lacking):
+            # A difference that the stream alone tells may be a frame that was lost: the venue is asked.
+            lacking = self._lacking(watched, await self._feed.anew(account))
         if lacking is not None:
             self._wait_or_book(watched, lacking)
+
+    def _ripe(self, watched: _Watched, lacking: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """What has been lacking for so long that it is booked without an explanation."""
+        now_ms = self._clock.now_ms()
+        watched.gaps.see(lacking, now_ms)
+        return watched.gaps.ripe(now_ms, self._rules.patience_ms)
 
     def _wants_look(self, watched: _Watched) -> bool:
         """Once a day although books and venue agree; every hour while an explanation, or a chain's id, may still come."""
@@ -226,8 +235,7 @@ class FlowDesk:
     def _wait_or_book(self, watched: _Watched, lacking: Mapping[str, Decimal]) -> None:
         """What has lasted is booked without an explanation; what is younger is looked for again."""
         now_ms, rules, books = self._clock.now_ms(), self._rules, watched.books
-        watched.gaps.see(lacking, now_ms)
-        ripe = watched.gaps.ripe(now_ms, rules.patience_ms)
+        ripe = self._ripe(watched, lacking)
         if lacking:
             watched.due_ms = now_ms + (SOON_MS if ripe else AGAIN_MS)
         if not ripe or not watched.actor.account.listening:
