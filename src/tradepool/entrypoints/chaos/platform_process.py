@@ -59,6 +59,7 @@ async def live(selector: IdleSelector, place: Place, plan: Plan, life: Life) -> 
         keep_alive_ms=FOREVER_MS,
         journal=journal,
         wrap_gateway=lambda gateway: MortalGateway(gateway, fate),
+        watched=True,
         beside=True,
         together=True,
         read_every_ms=dict.fromkeys(Exposure, READ_EVERY_BARS * BAR_MS),
