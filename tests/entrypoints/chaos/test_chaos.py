@@ -21,7 +21,7 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.event import AccountOpened
 from tradepool.domain.ids import client_order_id
 from tradepool.entrypoints.chaos.books import AccountState, Amount, Ordered, VenueState, compare
-from tradepool.entrypoints.chaos.exposed import Exposed
+from tradepool.entrypoints.chaos.exposed import NEW_MS, Exposed
 from tradepool.entrypoints.chaos.place import Place
 from tradepool.entrypoints.chaos.plan import DEAD_BARS_MAX, Chaos
 from tradepool.entrypoints.chaos.points import POINTS, Fate, MortalJournal
@@ -141,3 +141,23 @@ def test_a_position_without_its_stop_is_found_at_the_end_of_the_first_whole_bar(
     assert len(exposed.at_the_end_of_a_bar()) == 1
     venue.place(account, NewOrder("BTCUSDT", "s2", Side.SELL, Kind.STOP_LOSS, 4_000, 0, 9_000))
     assert exposed.now() == []
+
+
+def test_what_was_bought_just_before_a_bar_ended_is_looked_at_when_the_next_one_ends() -> None:
+    """Its stop may be on its way: ten seconds are given. What was held before gets none for that."""
+    venue = small_venue(flat(10))
+    account = venue.account("key")
+    exposed = Exposed(venue, Faults())
+    venue.place(account, NewOrder("BTCUSDT", "s1", Side.SELL, Kind.STOP_LOSS, 10_000, 0, 9_000))
+    exposed.restarted()
+    venue.place(account, NewOrder("BTCUSDT", "b1", Side.BUY, Kind.MARKET, 1_000))
+    [[_, _, held, covered]] = exposed.now()
+    assert int(held) > int(covered) == 10_000
+    assert exposed.at_the_end_of_a_bar() == []
+    venue.pass_time(venue.now_ms + NEW_MS)
+    assert exposed.at_the_end_of_a_bar() == [["key", "BTCUSDT", held, covered]]
+    assert exposed.at_the_end_of_a_bar() == []
+    venue.cancel(account, "BTCUSDT", client_id="s1")
+    exposed.restarted()
+    venue.place(account, NewOrder("BTCUSDT", "b2", Side.BUY, Kind.MARKET, 1_000))
+    assert len(exposed.at_the_end_of_a_bar()) == 1
