@@ -39,7 +39,8 @@ class Market:
 
     `kind` is "spot", or "perpetual" where positions are long or short and all fees are paid in quote. Prices are whole
     `price_tick`s, order quantities whole `quantity_step`s, holdings and cash whole `base_unit`s and `quote_unit`s. The
-    derived integers are what the account step and the venues compute with.
+    derived integers are what the account step and the venues compute with. `pairs`: the venue holds a stop and a target
+    for the same coins, as two orders of which one trades.
 
     >>> btc = Market(venue="binance", base="BTC", quote="USDT", price_tick=Decimal("0.01"),
     ...              quantity_step=Decimal("0.00001"), quantity_min=Decimal("0.00001"), notional_min=Decimal(5),
@@ -61,6 +62,7 @@ class Market:
     fees: FeeSchedule
     base_unit: Decimal = UNIT
     quote_unit: Decimal = UNIT
+    pairs: bool = True
     units_per_step: int = field(init=False)
     units_per_tick_step: int = field(init=False)
 

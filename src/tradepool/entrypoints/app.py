@@ -108,6 +108,7 @@ class Platform:
             await patiently(w.clock, self.venue_clock.check)
         self.listed = ListedMarkets(self.feed, self.gate, w.clock, lambda: self.desk.actors)
         self.watchdog = Watchdog(self.feed, w.clock, lambda: self.desk.actors)
+        self.listed.on_changed = self.watchdog.look_around
         self._closing.append(self._close_gateways)
         if w.risk is not None:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}

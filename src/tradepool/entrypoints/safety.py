@@ -76,6 +76,7 @@ def safety_of(
         stopped=stopped,
         why=why,
         quarantine=account.flows.quarantine,
+        watched_targets=[str(s.market.id) for s in account.slots.values() if s.awaits_target(account.orders)],
     )
 
 

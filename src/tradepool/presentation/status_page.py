@@ -14,7 +14,8 @@ from tradepool.presentation.results import SCHEMA
 class AccountSafety(msgspec.Struct, frozen=True):
     """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
-    nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it."""
+    nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
+    `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here."""
 
     account: str
     user: str
@@ -28,6 +29,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     stopped: str = ""
     why: str = ""
     quarantine: str = ""
+    watched_targets: list[str] = []
 
     @property
     def worries(self) -> list[str]:
@@ -126,8 +128,15 @@ def status_page(status: StatusJson) -> Group:
         for s in status.suspensions
     ]
     halts += [Text(f"unpaid: {line}", style="yellow") for line in status.unpaid]
+    watched = [
+        Text(f"{row.account}: target of {', '.join(row.watched_targets)} is watched here, its stop rests", style="dim")
+        for row in status.accounts
+        if row.watched_targets
+    ]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
-    return Group(verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, table)
+    return Group(
+        verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, *watched, table
+    )
 
 
 class Now(msgspec.Struct, frozen=True):

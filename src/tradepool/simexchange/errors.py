@@ -13,7 +13,7 @@ TradepoolError
 └── Refused                 a user's request was refused; a codec says it with the venue's own code and words
     ├── UnknownSymbol, UnknownOrder, MarketClosed
     ├── FilterFailed, InsufficientBalance, DuplicateOrder
-    ├── StopWouldTrigger, WouldTake, PricesNotRelated, CancelRestricted
+    ├── StopWouldTrigger, WouldTake, PairsNotTaken, PricesNotRelated, CancelRestricted
     └── TooManyRequests, AddressBanned, TooManyOrders
 ```
 """
@@ -93,6 +93,10 @@ class StopWouldTrigger(Refused):
 
 class WouldTake(Refused):
     """The order may only rest, but at its limit somebody would trade with it at once."""
+
+
+class PairsNotTaken(Refused):
+    """Market {symbol} takes no order lists; place the orders one by one."""
 
 
 class PricesNotRelated(Refused):

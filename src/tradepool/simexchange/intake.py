@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradepool.simexchange.accounts import Account
-from tradepool.simexchange.errors import DuplicateOrder, MarketClosed, PricesNotRelated
+from tradepool.simexchange.errors import DuplicateOrder, MarketClosed, PairsNotTaken, PricesNotRelated
 from tradepool.simexchange.filters import check_stop
 from tradepool.simexchange.liquidity import Level
 from tradepool.simexchange.listing import ListedMarket
@@ -33,6 +33,8 @@ class Intake:
     ) -> tuple[Order, Order]:
         """Both orders of a list: the price lies between them, each keeps every rule of its own."""
         price = _price(market)
+        if not market.filters.rules.pairs:
+            raise PairsNotTaken(symbol=market.symbol)
         for leg in (new.below, new.above):
             market.filters.check(account, market, leg, price, opens=2)
             self._check_id(account, leg.client_id)

@@ -39,7 +39,8 @@ class Rules:
     """What a market asks of orders beyond its grid and its least order; None: nothing.
 
     Quantities are of base, `notional_max` is of quote; `band` bounds limit prices. Whether the least and the largest
-    worth bind market orders too is told by `min_to_market` and `max_to_market`.
+    worth bind market orders too is told by `min_to_market` and `max_to_market`, whether one-cancels-the-other lists are
+    taken by `pairs`.
     """
 
     quantity_max: Decimal | None = None
@@ -51,6 +52,7 @@ class Rules:
     orders_max: int = ORDERS_MAX
     stops_max: int | None = None
     position_max: Decimal | None = None
+    pairs: bool = True
 
     def __post_init__(self) -> None:
         """BadRules when a most is not above zero, or a count is below it."""

@@ -246,8 +246,9 @@ def test_half_of_a_ladder_that_is_half_guarded_is_sold_anew_on_another_grid() ->
     assert (all_of_it.quantity, all_of_it.purpose) == (PART + REST, Purpose.FLATTEN)
 
 
-@pytest.mark.parametrize(("price", "reason"), [("103.00", Purpose.TRAILING), ("103.01", Purpose.TARGET)])
-def test_a_sale_in_place_of_a_pair_was_its_target_above_the_stop(price: str, reason: Purpose) -> None:
+@pytest.mark.parametrize(("price", "reason"), [("103.50", Purpose.TRAILING), ("103.51", Purpose.TARGET)])
+def test_a_sale_in_place_of_a_pair_is_named_after_the_level_it_is_nearer_to(price: str, reason: Purpose) -> None:
+    """The venue says of both orders only that the price is not between them: here from 103 to 104."""
     story = Story()
     (low, first), (stop, second) = moving(story)
     for order in (low, first, stop):

@@ -287,7 +287,9 @@ class Account:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self.outbox.refuse(slot, event.time_ms, event.reason)
-        settle(self.outbox, slot, event.time_ms, again=frees(order) and event.reason != Denial.BELOW_MINIMUM)
+        # What is too large for one order at market is refused by the same filter as what is too small.
+        again = frees(order) and (event.reason != Denial.BELOW_MINIMUM or slot.bare(self.orders))
+        settle(self.outbox, slot, event.time_ms, again=again)
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)

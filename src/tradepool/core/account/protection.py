@@ -1,7 +1,8 @@
 """What stands between a position and the market: stops and targets at the venue, and what waits for them to leave the book.
 
 A stop and a target for the same coins are one pair at the venue: the coins are held once, and the order that trades ends
-the other. With two targets there are two pairs, the part that leaves at the first and the rest.
+the other. With two targets there are two pairs, the part that leaves at the first and the rest. Where the venue has no
+pairs the stop rests for all, and a target is a price that is watched.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
     if row[step.PART] > slot.steps() or (row[step.PART] and not slot.guards and not _apart(slot)):
         # Some of it was sold, or more of the entry came, meanwhile: what can't be closed apart waits for the far target.
         booking.next_target(row)
-    part = 0 if any(out.orders[name].part for name in slot.guards) else min(row[step.PART], bare)
+    whole = any(out.orders[name].part for name in slot.guards) or (row[step.STOP] and not slot.listed.pairs)
+    part = 0 if whole else min(row[step.PART], bare)
     if part:
         for order in _guard(out, slot, part, row[step.TARGET], time_ms):
             order.part = True
@@ -84,7 +86,7 @@ def _guard(out: Outbox, slot: Slot, steps: int, target: int, time_ms: int) -> tu
         return ()
     stop = slot.row[step.STOP]
     orders: tuple[Working | None, ...] = ()
-    if stop and target:
+    if stop and target and slot.listed.pairs:
         orders = out.submit_pair(slot, steps, stop, target, _purpose(slot), time_ms) or ()
     elif stop:
         orders = (out.submit(slot, Side.SELL, OrderType.STOP_LOSS, steps, _purpose(slot), time_ms, stop),)
@@ -110,14 +112,17 @@ def sell(out: Outbox, slot: Slot, purpose: Purpose, steps: int, time_ms: int) ->
 
 def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
     """A price that was seen: what it has passed the stop of, and no stop stands for, is sold, as the stop would have; not at
-    a price of nothing, which is none, and not what is too small to be sold there."""
+    a price of nothing, which is none, and not what is too small to be sold there. At a target that the venue does not hold,
+    what was to be sold there is, once the stop has made way."""
+    row, ticks = slot.row, int(price / slot.market.price_tick)
+    if slot.awaits_target(out.orders) and ticks >= row[step.TARGET]:
+        if slot.sellable(row[step.PART] or slot.steps(), ticks):
+            slot.sell_purpose, slot.sell_steps = Purpose.TARGET, row[step.PART]
+            leave(out, slot, step.SELL, time_ms)
+        return
     bare = slot.held and not slot.tied(out.orders) and not slot.asked(out.orders) and slot.bare(out.orders)
     missing = slot.steps() - slot.covered(out.orders)
-    if (
-        bare
-        and 0 < price <= slot.market.price(slot.row[step.STOP])
-        and slot.sellable(missing, int(price / slot.market.price_tick))
-    ):
+    if bare and 0 < price <= slot.market.price(row[step.STOP]) and slot.sellable(missing, ticks):
         sell(out, slot, _purpose(slot), missing, time_ms)
 
 
@@ -180,5 +185,6 @@ def anew(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
 
 
 def passed_target(slot: Slot, order: Working, ticks: int) -> bool:
-    """Whether a sale in place of a pair that the price had passed shows by its price that it was the target."""
-    return in_place(order) and slot.row[step.TARGET] > 0 and ticks > slot.row[step.STOP]
+    """Whether a sale in place of a pair that the price had passed shows by its price that it was the target: it is nearer."""
+    stop, target = slot.row[step.STOP], slot.row[step.TARGET]
+    return in_place(order) and target > 0 and 2 * ticks > stop + target

@@ -228,6 +228,11 @@ class Slot:
         stop, missing = self.row[step.STOP], self.steps() - self.covered(orders)
         return (stop > 0 and self.sellable(missing, stop)) or self.lacks_target(orders)
 
+    def awaits_target(self, orders: Mapping[ClientOrderId, Working]) -> bool:
+        """Whether it has a stop and a target, and the venue holds no target: it is sold when the price is there."""
+        levels = self.held and self.row[step.STOP] > 0 and self.row[step.TARGET] > 0
+        return levels and not self.targets and not self.tied(orders) and not self.asked(orders)
+
     def sellable(self, steps: int, level: int) -> bool:
         """Whether the venue takes a sale of so many steps at a level in ticks."""
         amount = steps * level * self.terms[step.UNITS_PER_TICK_STEP]

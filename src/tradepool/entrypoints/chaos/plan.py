@@ -14,8 +14,11 @@ from tradepool.entrypoints.chaos.points import POINTS
 from tradepool.entrypoints.replay import Plan, Player
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_listings
+from tradepool.simexchange.rules import Rules
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+# On one of them the venue holds a stop or a target, not both: it is watched.
+UNPAIRED, NO_PAIRS = "SOL", Rules(pairs=False)
 BAR_MS = 60_000
 BARS_AN_HOUR = 60
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -56,7 +59,10 @@ class Chaos:
 
     def plan(self) -> Plan:
         """Users of the market model; each market is there for all."""
-        listings = model_listings(SYMBOLS, BAR_MS, START_MS, self.bars, self.seed)
+        listings = [
+            replace(each, rules=NO_PAIRS) if each.market.base == UNPAIRED else each
+            for each in model_listings(SYMBOLS, BAR_MS, START_MS, self.bars, self.seed)
+        ]
         turns = zip(cycle(STYLES), range(self.users), strict=False)
         return Plan(listings=listings, players=[_player(n, style, listings) for style, n in turns], seed=self.seed)
 

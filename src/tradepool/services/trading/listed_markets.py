@@ -31,13 +31,15 @@ log = telemetry.logger(__name__)
 
 
 class ListedMarkets:
-    """Tells the gate which markets are traded, and each account of terms that are news to it."""
+    """Tells the gate which markets are traded, and each account of terms that are news to it; `on_changed` hears that there
+    are some."""
 
     def __init__(
         self, feed: CandleFeed, gate: EntryGate, clock: Clock, actors: Callable[[], Sequence[AccountActor]]
     ) -> None:
         """`actors` are those that are up, asked for at each look."""
         self._feed, self._gate, self._clock, self._actors = feed, gate, clock, actors
+        self.on_changed: Callable[[], None] = lambda: None
         self._wanted = asyncio.Event()
 
     def refused(self, request: OrderRequest, reason: str) -> None:
@@ -76,3 +78,4 @@ class ListedMarkets:
                 account, names = actor.account.account.id, [market.id for market in changed]
                 log.warning("the venue has changed its terms", account=account, markets=names)
                 actor.post(TermsSeen(time_ms=self._clock.now_ms(), markets=changed, anew=True))
+                self.on_changed()

@@ -65,7 +65,7 @@ def symbol_info(market: ListedMarket) -> dict[str, object]:
         "quoteCommissionPrecision": quote_places,
         "orderTypes": list(KINDS),
         "icebergAllowed": False,
-        "ocoAllowed": True,
+        "ocoAllowed": market.filters.rules.pairs,
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,

@@ -11,6 +11,7 @@ from tradepool.simexchange.errors import (
     FilterFailed,
     InsufficientBalance,
     MarketClosed,
+    PairsNotTaken,
     PricesNotRelated,
     Refused,
     StopWouldTrigger,
@@ -41,6 +42,7 @@ _WORDS: dict[type[Refused], tuple[int, str]] = {
         "Please use WebSocket Streams for live updates to avoid bans.",
     ),
     TooManyOrders: (-1015, "Too many new orders; current limit is {limit} orders per {interval}."),
+    PairsNotTaken: (-2010, "OCO orders are not supported for this symbol."),
     PricesNotRelated: (-2010, "The relationship of the prices for the orders is not correct."),
     CancelRestricted: (-2011, "Order was not canceled due to cancel restrictions."),
 }
