@@ -106,9 +106,8 @@ class Platform:
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
-        self.listed = ListedMarkets(self.feed, self.gate, w.clock, lambda: self.desk.actors)
         self.watchdog = Watchdog(self.feed, w.clock, lambda: self.desk.actors)
-        self.listed.on_changed = self.watchdog.look_around
+        self.listed = ListedMarkets(self.feed, self.gate, w.clock, lambda: self.desk.actors, self.watchdog.look_around)
         self._closing.append(self._close_gateways)
         if w.risk is not None:
             names = {strategy_id: strategy.name for strategy_id, strategy in w.strategies.items()}

@@ -97,7 +97,7 @@ def market_from(venue: str, listing: Mapping[str, Any]) -> Market:
         notional_min=_number((limits["cost"] or {}).get("min") or 0),
         fees=FeeSchedule(maker_rate=_number(listing["maker"]), taker_rate=_number(listing["taker"])),
         base_unit=unit_for(step),
-        pairs=listing["info"].get("ocoAllowed") is True,
+        pairs=listing.get("info", {}).get("ocoAllowed") is True,
     )
 
 

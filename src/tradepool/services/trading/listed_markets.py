@@ -31,15 +31,18 @@ log = telemetry.logger(__name__)
 
 
 class ListedMarkets:
-    """Tells the gate which markets are traded, and each account of terms that are news to it; `on_changed` hears that there
-    are some."""
+    """Tells the gate which markets are traded, and each account of terms that are news to it."""
 
     def __init__(
-        self, feed: CandleFeed, gate: EntryGate, clock: Clock, actors: Callable[[], Sequence[AccountActor]]
+        self,
+        feed: CandleFeed,
+        gate: EntryGate,
+        clock: Clock,
+        actors: Callable[[], Sequence[AccountActor]],
+        on_changed: Callable[[], None],
     ) -> None:
-        """`actors` are those that are up, asked for at each look."""
-        self._feed, self._gate, self._clock, self._actors = feed, gate, clock, actors
-        self.on_changed: Callable[[], None] = lambda: None
+        """`actors` are those that are up, asked for at each look; `on_changed` hears that one was told of new terms."""
+        self._feed, self._gate, self._clock, self._actors, self._on_changed = feed, gate, clock, actors, on_changed
         self._wanted = asyncio.Event()
 
     def refused(self, request: OrderRequest, reason: str) -> None:
@@ -78,4 +81,4 @@ class ListedMarkets:
                 account, names = actor.account.account.id, [market.id for market in changed]
                 log.warning("the venue has changed its terms", account=account, markets=names)
                 actor.post(TermsSeen(time_ms=self._clock.now_ms(), markets=changed, anew=True))
-                self.on_changed()
+                self._on_changed()
