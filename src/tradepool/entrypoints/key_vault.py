@@ -78,7 +78,7 @@ def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment,
     master = master_of(deployed)
     with books_open(deployed, urgent=True) as connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
-        yield KeyVault(DatabaseSecrets(connection), master), rows, DatabaseKeyLooks(connection)
+        yield KeyVault(DatabaseSecrets(connection), master, deployed.venue.id), rows, DatabaseKeyLooks(connection)
 
 
 @contextmanager
