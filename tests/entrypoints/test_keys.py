@@ -17,6 +17,7 @@ from tests.entrypoints.console import Console, console_of
 from tests.entrypoints.test_exchange_serve import control, served
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.adapters.vault.envelope import SecretDamaged
 from tradepool.adapters.vault.vault import NoSecret
 from tradepool.core.risk.key_rights import DAY_MS, KeyTooStrong
 from tradepool.domain.errors import KeyRefused
@@ -145,6 +146,25 @@ def test_a_pair_is_made_here_and_its_private_half_goes_nowhere(
             vault.get(AccountId(account), key_pair.WAITING)
     disk = b"".join(path.read_bytes() for path in (tmp_path / "d").rglob("*") if path.is_file())
     assert private.splitlines()[1].encode() not in disk
+
+
+def test_with_another_exchange_configured_no_key_opens(live: Deployed) -> None:
+    """None is sent to an exchange that it was not added for; a pair that waits there does not stand in a new one's way."""
+    account = AccountId(account_of(live))
+    with key_vault.vault_of(live) as (vault, *_):
+        vault.put(key_vault.user_of(live, account), account, {"key": "k" * 20, "secret": "s" * 20})
+    moved = replace(live, venue=live.venue.model_copy(update={"id": "binanceus"}))
+    (seat,) = [seat for seat in moved.seats if seat.account_id == account]
+    with pytest.raises(SecretDamaged, match="at binanceus"):
+        keys_of(replace(moved, seats=[seat]))(seat)
+    (told,) = key_vault.check(moved)
+    assert "does not open" in told.refused
+    with pytest.raises(SecretDamaged):
+        key_vault.rotate(moved, None, None)
+    assert keys_of(replace(live, seats=[seat]))(seat).secret == "s" * 20
+    with key_vault.vault_of(moved) as (vault, *_):
+        vault.put(seat.user.id, account, {key_pair.WAITING: "a pair for another exchange"}, beside=True)
+    assert key_pair.public_half(live, account) == key_pair.public_half(live, account)
 
 
 def test_a_key_that_may_withdraw_is_refused_and_not_kept(live: Deployed, venue: tuple[str, Transport]) -> None:

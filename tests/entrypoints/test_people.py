@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,6 @@ def test_a_mistake_is_named_and_nothing_is_written(people: People) -> None:
         ((*good[:4], "donchian_turtl", *good[5:]), "did you mean donchian_turtle?"),
         (("mandates", "set", "ann-first", "--capital", "1"), "mandate ann-first is a section of"),
         (("mandates", "pause", "cem-7"), "No mandate is called 'cem-7'"),
-        (("users", "accept", "no"), "This code is none, was used"),
         (("users", "resume", "cem"), "is active, and for that it would have to be paused"),
     ):
         assert words in people.refused(*arguments), arguments
@@ -124,18 +122,29 @@ def test_limits_that_nobody_spoke_of_are_as_usual_and_all_are_shown(people: Peop
     assert "positions_max 3" in people("mandates", "show", "cem-1")
 
 
-def test_an_invited_person_trades_once_he_has_accepted(people: People) -> None:
-    old = re.findall(r"accept (\w+)", people("users", "invite", "cem", "--locale", "de"))[0]
-    code = re.findall(r"accept (\w+)", people("users", "invite", "cem"))[0]
+def test_an_invited_person_trades_once_he_has_accepted(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """His code is a line of standard input, never a word of the command line, and not repeated where it is one."""
+
+    def types(code: str) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(code))
+
+    old = people("users", "invite", "cem", "--locale", "de").splitlines()[-1]
+    code = people("users", "invite", "cem").splitlines()[-1]
     people("accounts", "add", "cem")
     people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
     assert [seat.user.id for seat in people.found.seats] == ["ann", "ben"]
     assert "cem is invited here, and may do nothing" in people.refused("positions", "--as", "cem")
     database = b"".join(path.read_bytes() for path in (people.file.parent / "d").glob("tradepool.sqlite*"))
     assert code.encode() not in database
-    assert "none, was used" in people.refused("users", "accept", old)
-    assert people("users", "accept", code) == "user cem is active\n"
-    assert "none, was used" in people.refused("users", "accept", code)
+    said = people.say("users", "accept", code)
+    assert (said.code != 0, code in said.out + said.err) == (True, False)
+    for typed, words in (("", "There is no code"), (" \n", "There is no code"), (f"{old}\n", "none, was used")):
+        types(typed)
+        assert words in people.refused("users", "accept")
+    types(f" {code}\n")
+    assert people("users", "accept") == "user cem is active\n"
+    types(f"{code}\n")
+    assert "none, was used" in people.refused("users", "accept")
     assert people.found.seats[-1].user.status is Status.ACTIVE
     assert people.found.settings.users["cem"].locale == "de"
     assert "is active, and for that it would have to be invited" in people.refused("users", "invite", "cem")

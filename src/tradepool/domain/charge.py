@@ -77,9 +77,11 @@ class GoodwillGiven(Charge):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleAgreed(Charge):
     """The user agreed to other rates from `from_ms` on: each a rate, its least capital, and whether that is included.
-    `reason` says where his consent is on record; `netted` whether his accounts are settled together."""
+    `reason` says where his consent is on record; the last three are as in `core.commission.schedule`."""
 
     from_ms: int
     name: str
     tiers: tuple[tuple[Decimal, Decimal, bool], ...]
     netted: bool = True
+    tier_window_ms: int = 86_400_000
+    charges_open_winners: bool = False

@@ -15,6 +15,7 @@ from tradepool.adapters.database.settlements import DatabaseSettlements, Settled
 from tradepool.core.commission.bill import mark_of, marks_of, schedule_at, settled_periods
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
+from tradepool.core.commission.schedule import Schedule
 from tradepool.core.commission.settlement import OpenLot
 from tradepool.core.commission.statement import (
     READY_MS,
@@ -81,12 +82,14 @@ class StillHeld(TradepoolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """How a period stands. `charged` is False for play money; `unpriced` are costs without a price, which are not in it."""
+    """How a period stands. `charged` is False for play money; `unpriced` are costs without a price, which are not in it;
+    `after` is the schedule of the next one."""
 
     facts: Facts
     outcome: Outcome
     charged: bool
     unpriced: list[str]
+    after: Schedule
 
 
 def month_ms(month: str | None, now_ms: int) -> tuple[int, int]:
@@ -115,8 +118,14 @@ def preview(deployed: Deployed, connection: Connection, source: PriceSource, use
     asked = _asked(deployed, connection, user, month, now_ms)
     counted = Books(deployed, connection, source).counted(asked)
     charged = deployed.deployment.kind is Kind.LIVE
-    outcome = outcome_of(counted.facts)
-    return Preview(facts=counted.facts, outcome=outcome, charged=charged, unpriced=list(counted.unpriced))
+    after = schedule_at(DatabaseSettlements(connection).charges(UserId(user)), asked.period.closes_ms)
+    return Preview(
+        facts=counted.facts,
+        outcome=outcome_of(counted.facts),
+        charged=charged,
+        unpriced=list(counted.unpriced),
+        after=after,
+    )
 
 
 def _asked(deployed: Deployed, connection: Connection, user: str, month: str | None, now_ms: int) -> Asked:

@@ -160,6 +160,9 @@ def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Fact
             (base, quote), rate = symbol_of(market), Priced(price=Decimal(1))
             if lot.quantity:
                 price, rate = prices.close(base, quote, at_ms), prices.close(quote, currency, at_ms)
+                if asked.schedule.charges_open_winners and rate.provisional:
+                    # R20: a winner's worth is no fresher than its money's.
+                    price = replace(price, provisional=True)
                 taken = OpenLot(lot=lot, price=price, taker_rate=TAKER_RATE, market=market, rate=rate.price)
                 lots.append(taken if netted else replace(taken, account=account))
             stale = stale or rate.provisional

@@ -48,7 +48,7 @@ def commission_preview(
         print(statement(seen.facts), flush=True)
         return
     facts = seen.facts
-    notes = [coming_tier(facts.flows, facts.period.closes_ms, source.now_ms(), facts.schedule)]
+    notes = [coming_tier(facts.flows, facts.period.closes_ms, source.now_ms(), seen.after)]
     if not seen.charged:
         notes.append("Play money: this is what it would be; it is never charged (R25).")
     if seen.outcome.provisional:
@@ -208,13 +208,19 @@ def commission_schedule(
     apart: Annotated[
         bool, Parameter(help="Each account has its own mark (R13): a loss on one lowers nothing of another's profit.")
     ] = False,
+    tier_hours: Annotated[
+        int, Parameter(help="The tier is by the lowest capital within so many hours of T (R4); 0: by that at T.")
+    ] = 24,
+    open_winners: Annotated[
+        bool, Parameter(help="Open lots that have won count at their price (R6), not only when they are sold.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Other rates for a user (R17), from the next month on; never back in time. The user's name is typed back."""
+    """Another schedule for a user (R17), from the next month on; never back in time. The user's name is typed back."""
     from tradepool.domain.deployment import Scope, ScopeKind
     from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission import day_of
-    from tradepool.entrypoints.commission_deeds import NoConsent, agree
+    from tradepool.entrypoints.commission_deeds import NoConsent, agree, schedule_of
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
     from tradepool.entrypoints.venue_prices import source_of
@@ -223,7 +229,8 @@ def commission_schedule(
     deployed.refuse_unknown_user(user)
     if not consent.strip():
         raise NoConsent
+    schedule = schedule_of(tiers, apart=apart, tier_hours=tier_hours, open_winners=open_winners)
     confirmed("commission schedule", Scope(ScopeKind.USER, user), consent)
     with books_open(deployed) as connection:
-        from_ms = agree(deployed, connection, source_of(deployed), user, tiers, consent, now=now, apart=apart)
-    print(f"These rates hold for {user} from {day_of(from_ms)} UTC on.")
+        from_ms = agree(deployed, connection, source_of(deployed), user, schedule, consent, now=now)
+    print(f"For {user} this holds from {day_of(from_ms)} UTC on: {schedule.words}.")

@@ -14,7 +14,7 @@ from tradepool.core.commission.bill import mark_of, marks_of, open_offer, settle
 from tradepool.core.commission.exact import ZERO, exact
 from tradepool.core.commission.netting import closing_marks
 from tradepool.core.commission.recorded import Recorded, bid_of
-from tradepool.core.commission.schedule import Schedule, Tier
+from tradepool.core.commission.schedule import HOUR_MS, Schedule, Tier
 from tradepool.core.commission.settlement import Correction, Goodwill, Settled, corrected, settle
 from tradepool.core.commission.statement import facts_of, outcome_of
 from tradepool.domain.charge import (
@@ -195,26 +195,33 @@ def goodwill(deployed: Deployed, connection: Connection, user: str, amount: str,
     return offer is not None and offer.offered == given
 
 
+def schedule_of(tiers: Sequence[str], *, apart: bool, tier_hours: int, open_winners: bool) -> Schedule:
+    """The schedule that was typed: what is not said of it is as in the standard one. NotATier, BadSchedule."""
+    return Schedule(
+        name=f"agreed {day_of(_now_ms())[:10]}",
+        tiers=tuple(_tier(text) for text in tiers),
+        tier_window_ms=tier_hours * HOUR_MS,
+        charges_open_winners=open_winners,
+        netted=not apart,
+    )
+
+
 def agree(
     deployed: Deployed,
     connection: Connection,
     source: PriceSource,
     user: str,
-    tiers: Sequence[str],
+    schedule: Schedule,
     consent: str,
     *,
     now: bool,
-    apart: bool = False,
 ) -> int:
-    """R17: other rates, and whether accounts are settled apart (R13), from the next T on, or from now on, when what was earned so far is settled first at the old ones;
-    since when they hold. Never back in time. NoConsent, NotATier, BadSchedule, and what `settle_now` raises."""
+    """R17: another schedule, from the next T on, or from now on, when what was earned so far is settled first by the old one;
+    since when it holds. Never back in time. NoConsent, and what `settle_now` raises."""
     deployed.refuse_unknown_user(user)
     refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     if not consent.strip():
         raise NoConsent
-    schedule = Schedule(
-        name=f"agreed {day_of(_now_ms())[:10]}", tiers=tuple(_tier(text) for text in tiers), netted=not apart
-    )
     time_ms = source.now_ms()
     if now:
         from_ms = settle_now(deployed, connection, source, user, leaving=False).closes_ms
@@ -230,9 +237,11 @@ def agree(
         name=schedule.name,
         tiers=tuple((tier.rate, tier.least, tier.included) for tier in schedule.tiers),
         netted=schedule.netted,
+        tier_window_ms=schedule.tier_window_ms,
+        charges_open_winners=schedule.charges_open_winners,
     )
     DatabaseSettlements(connection).write(UserId(user), charge)
-    audit(deployed, connection, "commission schedule", f"{user} {' '.join(tiers)}", consent)
+    audit(deployed, connection, "commission schedule", f"{user}: {schedule.words}", consent)
     return from_ms
 
 

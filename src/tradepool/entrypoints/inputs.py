@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import math
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,12 @@ class OnlyInAClone(TradepoolError):
 
 class NoFiles(InvalidInput):
     """--candles is given without a file; name one or more, or leave it out for the market model."""
+
+
+def ask_hidden(question: str) -> str:
+    """A line typed unseen, or, where nobody types, the next one of standard input: never from a command line, which every
+    process of the machine may read."""
+    return (getpass.getpass(question) if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def files_named(app: App, words: Sequence[str]) -> list[str]:

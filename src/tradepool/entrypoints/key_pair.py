@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
+from tradepool.adapters.vault.envelope import SecretDamaged
 from tradepool.adapters.vault.vault import NoSecret
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.key_vault import add, ask_hidden, deed, user_of, vault_of
+from tradepool.entrypoints.inputs import ask_hidden
+from tradepool.entrypoints.key_vault import add, deed, user_of, vault_of
 
 # The field of a private half whose key has no name yet.
 WAITING = "waiting"
@@ -37,14 +39,15 @@ class PairWaits(InvalidInput):
 
 
 def public_half(deployed: Deployed, account: str) -> str:
-    """In PEM, of the pair that waits, or of one made now. NoPublicKeys, NoSuchAccount, and what opening the vault raises."""
+    """In PEM, of the pair that waits, or of one made now, also where the one that waits does not open. NoPublicKeys, NoSuchAccount, and what opening the vault raises."""
     user = user_of(deployed, account)
     if not facts_of(deployed.venue.id).public_keys:
         raise NoPublicKeys(venue=deployed.venue.id)
     with vault_of(deployed) as (vault, rows, _):
         try:
             private = vault.get(AccountId(account), WAITING)
-        except NoSecret:
+        except (NoSecret, SecretDamaged):
+            # One that does not open is of no use: it would only be in the way of a new one.
             pair = Ed25519PrivateKey.generate()
             private = pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
             vault.put(user, AccountId(account), {WAITING: private}, beside=True)

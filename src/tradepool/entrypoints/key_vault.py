@@ -5,10 +5,8 @@ A key is asked what it may do, at its venue, before it is kept: one that can wit
 
 from __future__ import annotations
 
-import getpass
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +27,7 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.inputs import ask_hidden
 from tradepool.entrypoints.key_looks import looked_at
 from tradepool.presentation.keys_page import KeyJson
 from tradepool.runtime.clock import RealClock
@@ -78,7 +77,7 @@ def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment,
     master = master_of(deployed)
     with books_open(deployed, urgent=True) as connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
-        yield KeyVault(DatabaseSecrets(connection), master), rows, DatabaseKeyLooks(connection)
+        yield KeyVault(DatabaseSecrets(connection), master, deployed.venue.id), rows, DatabaseKeyLooks(connection)
 
 
 @contextmanager
@@ -154,11 +153,6 @@ def ask_key(account: str, file: Path | None) -> Credentials:
         if not text:
             raise NoKeyGiven(what=what)
     return Credentials(key=given[0], secret=given[1])
-
-
-def ask_hidden(question: str) -> str:
-    """A line typed unseen, or, where nobody types, the next one of standard input."""
-    return (getpass.getpass(question) if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def _lines(file: Path) -> list[str]:

@@ -37,6 +37,10 @@ from tradepool.runtime.clock import RealClock
 CODE_BYTES = 24
 
 
+class NoCode(InvalidInput):
+    """There is no code; type the invitation's at the prompt, or send it as a line of standard input."""
+
+
 class WrongName(InvalidInput):
     """{name} is no name of a user; use at most 39 of a-z, 0-9 and _, a letter or digit first."""
 
@@ -90,9 +94,11 @@ def invite(found: Deployed, name: str, values: Mapping[str, object], reason: str
 
 
 def accept(found: Deployed, code: str) -> str:
-    """Make the person active whom a code invites; that he is, in words. NoInvitation."""
+    """Make the person active whom a code invites; that he is, in words. NoCode, NoInvitation."""
+    if not code:
+        raise NoCode
     with register_of(found) as (register, _):
-        name = register.accept(_hash_of(code.strip()), RealClock().now_ms())
+        name = register.accept(_hash_of(code), RealClock().now_ms())
     entry = held(found, Thing.USER, name)
     if entry.status is Status.INVITED:
         renew(found, entry, "accept", None, status=Status.ACTIVE)

@@ -106,21 +106,21 @@ def users_invite(user: User, *, person: Person = AS_IT_IS, reason: Reason = None
     from tradepool.presentation.formats import iso
 
     code, expires_ms = invite(deployed_from(config), user, person.values, reason)
-    print(f"Give {user} this, by a way that nobody else reads; it holds until {iso(expires_ms)}:")
-    print(f"tradepool users accept {code}")
+    print(
+        f"Give {user} this, by a way that nobody else reads; tradepool users accept asks for it until {iso(expires_ms)}:"
+    )
+    print(code)
 
 
 @users_app.command(name="accept")
-def users_accept(
-    code: Annotated[str, Parameter(help="As it was shown to who invited.")],
-    *,
-    config: Config = None,
-) -> None:
-    """Become active by the code of an invitation."""
+def users_accept(*, config: Config = None) -> None:
+    """Become active by the code of an invitation, asked for unseen: others on the machine can read a command line."""
     from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.inputs import ask_hidden
     from tradepool.entrypoints.people import accept
 
-    print(accept(deployed_from(config), code))
+    deployed = deployed_from(config)
+    print(accept(deployed, ask_hidden("Code of the invitation (not shown): ")))
 
 
 @users_app.command(name="pause")

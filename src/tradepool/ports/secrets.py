@@ -12,7 +12,8 @@ from tradepool.domain.ids import AccountId, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a secret is bound to: it opens as this user's, of this account, field and version, and as nothing else."""
+    """What a secret is bound to, beside its exchange: it opens as this user's, of this account, field and version, and as
+    nothing else."""
 
     user: UserId
     account: AccountId

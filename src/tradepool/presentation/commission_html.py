@@ -49,6 +49,16 @@ RULES = {
 }
 
 
+# What a schedule may set otherwise.
+SET = {"R4": "the capital at the opening", "R6": "open winners at their price", "R13": "each account by itself"}
+
+
+def _rules(schedule: Any) -> dict[str, str]:
+    """What each rule says under a schedule."""
+    set_ = {"R4": not schedule["tier_window_ms"], "R6": schedule["charges_open_winners"], "R13": not schedule["netted"]}
+    return RULES | {rule: SET[rule] for rule, is_set in set_.items() if is_set}
+
+
 def statement_html(text: str) -> str:
     """The same figures as the JSON, each part with the rules it goes by, and the hash they are checked by."""
     said = json.loads(text)
@@ -67,7 +77,7 @@ def statement_html(text: str) -> str:
     tiers = [
         (f"{'from' if included else 'above'} {least}", rate) for rate, least, included in said["schedule"]["tiers"]
     ]
-    name = escape(said["user"])
+    name, rules = escape(said["user"]), _rules(said["schedule"])
     return "\n".join(
         [
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Commission {name}</title><style>{STYLE}</style>',
@@ -81,7 +91,7 @@ def statement_html(text: str) -> str:
             _part("The result", "", ("", f"{currency}", "rules"), figures),
             _part("The schedule", "R3 R17", (f"capital, {currency}", "rate"), tiers),
             *_facts(said),
-            _part("Every rule", "R27", ("rule", "what holds"), [(rule, RULES[rule]) for rule in said["rules"]]),
+            _part("Every rule", "R27", ("rule", "what holds"), [(rule, rules[rule]) for rule in said["rules"]]),
             f'<p>Hash <span class="hash">{escape(said["hash"])}</span>. Count it again: tradepool commission statement '
             "--verify FILE, with the JSON of this statement.</p></html>",
         ]

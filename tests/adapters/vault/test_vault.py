@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, text
 
 from tests.postgres_kit import Postgres
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.secrets import DatabaseSecrets, StillOnDisk
-from tradepool.adapters.vault.envelope import BadPlace, KeyDamaged, OtherMasterKey, SecretDamaged
+from tradepool.adapters.vault.envelope import BadPlace, KeyDamaged, OtherMasterKey, SecretDamaged, unwrapped
 from tradepool.adapters.vault.master_key import (
     MasterKeyExposed,
     MasterKeyInside,
@@ -44,7 +45,7 @@ def vault_in(folder: Path) -> Iterator[tuple[KeyVault, DatabaseSecrets, Connecti
     (folder / "data").mkdir(exist_ok=True)
     connection = open_store(folder / "data" / "store.sqlite")
     store = DatabaseSecrets(connection)
-    vault = KeyVault(store, master)
+    vault = KeyVault(store, master, "binance")
     if not store.secrets():
         for user, account in ((ANN, MAIN), (ANN, SPARE), (BOB, BOBS)):
             vault.put(user, account, {name: f"{text}{account}" for name, text in PLANTED.items()})
@@ -92,6 +93,40 @@ def test_a_record_that_was_moved_does_not_open(tmp_path: Path, change: dict[str,
         said = "".join(traceback.format_exception(caught.value))
         assert PLANTED["secret"] not in said
         assert mine.sealed.hex() not in said
+
+
+def test_a_record_of_another_exchange_does_not_open(tmp_path: Path) -> None:
+    """Its whole database under a configuration that names another exchange: nothing is opened or turned, until it is added
+    there."""
+    with vault_in(tmp_path) as (vault, store, _):
+        before = (store.data_keys(), store.secrets())
+        elsewhere = KeyVault(store, read_master_key(tmp_path / "keys" / "master", tmp_path / "data"), "bybit")
+        with pytest.raises(SecretDamaged, match=r"of user ann at bybit.*tradepool keys add main") as caught:
+            elsewhere.get(MAIN, "secret")
+        assert "planted" not in "".join(traceback.format_exception(caught.value))
+        with pytest.raises(SecretDamaged):
+            elsewhere.rotate_user(ANN)
+        assert (store.data_keys(), store.secrets()) == before
+        elsewhere.put(ANN, MAIN, {"key": "k2", "secret": "s2"})
+        assert elsewhere.get(MAIN, "secret") == "s2"
+        assert vault.get(SPARE, "secret") == f"{PLANTED['secret']}{SPARE}"
+        with pytest.raises(SecretDamaged):
+            vault.get(MAIN, "secret")
+
+
+def test_a_record_sealed_before_exchanges_were_bound_is_refused_by_name(tmp_path: Path) -> None:
+    """As earlier commits sealed it: to user, account, field and version. Added anew, it opens."""
+    with vault_in(tmp_path) as (vault, store, _):
+        master = read_master_key(tmp_path / "keys" / "master", tmp_path / "data")
+        (data_key,) = [unwrapped(key, master) for key in store.data_keys() if key.user == ANN]
+        nonce, place = bytes(12), next(held.place for held in store.secrets() if held.place.account == MAIN)
+        old = AESGCM(data_key).encrypt(nonce, b"k1", f"{ANN}|{MAIN}|{place.field}|{place.version}".encode())
+        others = [held for held in store.secrets() if held.place != place]
+        rewrite(store, list(store.data_keys()), [*others, SealedSecret(place=place, nonce=nonce, sealed=old)])
+        with pytest.raises(SecretDamaged, match="did not bind keys to their exchange yet; add the key anew"):
+            vault.get(MAIN, place.field)
+        vault.put(ANN, MAIN, {"key": "k2", "secret": "s2"})
+        assert vault.get(MAIN, place.field) == {"key": "k2", "secret": "s2"}[place.field]
 
 
 EDITS = {
@@ -168,7 +203,7 @@ def test_a_rotation_leaves_nothing_of_the_old_keys(tmp_path: Path) -> None:
         assert vault.get(BOBS, "key") == f"{PLANTED['key']}{BOBS}"
         old = read_master_key(tmp_path / "keys" / "master", tmp_path / "data")
         with pytest.raises(OtherMasterKey):
-            KeyVault(store, old).get(MAIN, "secret")
+            KeyVault(store, old, "binance").get(MAIN, "secret")
 
 
 def test_rotations_while_somebody_reads_leave_nothing_of_the_old_keys(tmp_path: Path) -> None:
@@ -194,7 +229,7 @@ def test_a_rotation_leaves_nothing_of_the_old_keys_in_the_tables_of_a_server(
     server = postgres.new()
     connection = open_store(server)
     store = DatabaseSecrets(connection)
-    vault = KeyVault(store, make_master_key(tmp_path / "master"))
+    vault = KeyVault(store, make_master_key(tmp_path / "master"), "binance")
     vault.put(ANN, MAIN, PLANTED)
     old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
 

@@ -12,10 +12,17 @@ Moved = tuple[int, Fraction]
 
 
 def bill(
-    flows: Sequence[Moved], pnl: Fraction, mark: Fraction, begins: int, ends: int, *, joined: bool
+    flows: Sequence[Moved],
+    pnl: Fraction,
+    mark: Fraction,
+    begins: int,
+    ends: int,
+    *,
+    joined: bool,
+    window: int = DAY_MS,
 ) -> tuple[Fraction, Fraction, Fraction]:
-    """The capital of the tier, the commission and the mark after it, by the standard schedule."""
-    first, last = begins if joined else begins - DAY_MS, min(begins + DAY_MS, ends - 1)
+    """The capital of the tier, the commission and the mark after it, by the standard rates."""
+    first, last = begins if joined else begins - window, min(begins + window, ends - 1)
     times = [first, *(at for at, _ in flows if first < at <= last)]
     lowest = min(sum((n for at, n in flows if at <= moment), Fraction(0)) for moment in times)
     rate = Fraction(30, 100) if lowest < 1_000 else Fraction(25, 100) if lowest <= 5_000 else Fraction(20, 100)

@@ -30,6 +30,12 @@ from tradepool.core.commission.statement import (
 )
 
 MONTH_MS = 30 * DAY_MS
+# What a user may agree to beside rates.
+SET = (
+    Schedule(tier_window_ms=0),
+    Schedule(charges_open_winners=True),
+    Schedule(tier_window_ms=9 * DAY_MS, charges_open_winners=True),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ def life(random: Random, months: int) -> Life:
 def open_lot(random: Random) -> OpenLot:
     """Something held at T, won or lost, whose price may be missing."""
     lot = Lot(asset="BTC", quantity=money(random, 2) + Decimal("0.001"), cost=money(random, 900))
-    return OpenLot(lot=lot, price=Priced(price=money(random, 900)), taker_rate=Decimal("0.001"))
+    price = Priced(price=money(random, 900), provisional=random.random() < 0.2)
+    return OpenLot(lot=lot, price=price, taker_rate=Decimal("0.001"))
 
 
 def settled(each: Life, schedule: Schedule, months: int) -> list[Settled]:
@@ -96,8 +103,8 @@ def facts_of(each: Life, schedule: Schedule, period: Period, mark: Decimal, lots
 # ---- the rules a second time, in fractions
 
 
-def owed(each: Life, months: int) -> list[Fraction]:
-    """The commission of each month, by the rules' own words."""
+def owed(each: Life, months: int, schedule: Schedule) -> list[Fraction]:
+    """The commission of each month, by the rules' own words and what a schedule may set (R4, R6)."""
     mark, bills = Fraction(0), list[Fraction]()
     for month in range(months):
         begins, ends = month * MONTH_MS, (month + 1) * MONTH_MS
@@ -105,8 +112,11 @@ def owed(each: Life, months: int) -> list[Fraction]:
         pnl = sum((Fraction(g.amount) for g in each.gains if g.time_ms < ends), Fraction(0))
         for lot in each.lots[month]:
             worth = Fraction(lot.lot.quantity) * Fraction(lot.price.price)
-            pnl += min(Fraction(0), worth * (1 - Fraction(lot.taker_rate)) - Fraction(lot.lot.cost))
-        _, due, mark = bill(flows, pnl, mark, begins, ends, joined=month == 0)
+            won = worth * (1 - Fraction(lot.taker_rate)) - Fraction(lot.lot.cost)
+            fresh = schedule.charges_open_winners and not lot.price.provisional
+            pnl += won if fresh else min(Fraction(0), won)
+        window = schedule.tier_window_ms
+        _, due, mark = bill(flows, pnl, mark, begins, ends, joined=month == 0, window=window)
         bills.append(due)
     return bills
 
@@ -121,7 +131,9 @@ def test_what_is_owed_equals_a_second_reading_of_the_rules(seed: int) -> None:
     for _ in range(times(50)):
         months = random.randrange(1, 6)
         each = life(random, months)
-        assert [Fraction(s.commission) for s in settled(each, Schedule(), months)] == owed(each, months)
+        for schedule in (Schedule(), *SET):
+            told = [Fraction(s.commission) for s in settled(each, schedule, months)]
+            assert told == owed(each, months, schedule)
 
 
 def test_all_commissions_are_at_most_the_highest_rate_of_the_highest_profit() -> None:
@@ -269,6 +281,9 @@ def test_bad_schedules_lots_and_credits_are_refused_by_name() -> None:
             Schedule(tiers=tiers)
     with pytest.raises(BadSchedule):
         Schedule(tiers=(Tier(rate=Decimal(1), least=Decimal(0)),))
+    for window_ms in (-1, 31 * DAY_MS + 1):
+        with pytest.raises(BadSchedule, match="use 0 to 744"):
+            Schedule(tier_window_ms=window_ms)
     lot = Lot(asset="BTC", quantity=Decimal(1), cost=Decimal(5))
     with pytest.raises(MoreThanTheLot):
         sold(lot, Decimal("1.1"), Decimal(1), Decimal(0))

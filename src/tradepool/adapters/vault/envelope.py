@@ -16,7 +16,7 @@ NONCE_BYTES = 12
 
 
 class SecretDamaged(TradepoolError):
-    """The {field} of account {account} does not open as version {version} of user {user}: it was damaged, or moved here from elsewhere; add the key anew."""
+    """The {field} of account {account} does not open as version {version} of user {user} at {venue}: it was damaged, moved here from elsewhere, or sealed by a tradepool that did not bind keys to their exchange yet; add the key anew (tradepool keys add {account})."""
 
 
 class KeyDamaged(TradepoolError):
@@ -31,17 +31,18 @@ class BadPlace(InvalidInput):
     """{what} {value} can't name a secret; use no | in it."""
 
 
-def bound(place: Place) -> bytes:
-    """The words a secret is bound to: user, account, field and version, never the same for two places.
+def bound(place: Place, venue: str) -> bytes:
+    """The words a secret is bound to: user, exchange, account, field and version, never the same for two places.
 
     >>> from tradepool.domain.ids import AccountId
-    >>> bound(Place(user=UserId("ann"), account=AccountId("main"), field="secret", version=2))
-    b'ann|main|secret|2'
+    >>> bound(Place(user=UserId("ann"), account=AccountId("main"), field="secret", version=2), "binance")
+    b'ann|binance|main|secret|2'
     """
-    for what, value in (("User", place.user), ("Account", place.account), ("Field", place.field)):
+    words = {"User": place.user, "Exchange": venue, "Account": place.account, "Field": place.field}
+    for what, value in words.items():
         if "|" in value or not value:
             raise BadPlace(what=what, value=repr(value))
-    return f"{place.user}|{place.account}|{place.field}|{place.version}".encode()
+    return "|".join((*words.values(), str(place.version))).encode()
 
 
 def new_data_key() -> bytes:
@@ -49,20 +50,20 @@ def new_data_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def sealed(secret: str, data_key: bytes, place: Place) -> SealedSecret:
-    """A secret under a data key, at a place."""
-    nonce = os.urandom(NONCE_BYTES)
-    return SealedSecret(place=place, nonce=nonce, sealed=AESGCM(data_key).encrypt(nonce, secret.encode(), bound(place)))
+def sealed(secret: str, data_key: bytes, place: Place, venue: str) -> SealedSecret:
+    """A secret for an exchange under a data key, at a place."""
+    nonce, words = os.urandom(NONCE_BYTES), bound(place, venue)
+    return SealedSecret(place=place, nonce=nonce, sealed=AESGCM(data_key).encrypt(nonce, secret.encode(), words))
 
 
-def opened(held: SealedSecret, data_key: bytes) -> str:
-    """The secret. Raises SecretDamaged where anything about it or its place was changed."""
+def opened(held: SealedSecret, data_key: bytes, venue: str) -> str:
+    """The secret. Raises SecretDamaged where anything about it or its place was changed, or it is another exchange's."""
     place = held.place
     try:
-        return AESGCM(data_key).decrypt(held.nonce, held.sealed, bound(place)).decode()
+        return AESGCM(data_key).decrypt(held.nonce, held.sealed, bound(place, venue)).decode()
     except (InvalidTag, ValueError):
         facts = {"user": place.user, "account": place.account, "field": place.field, "version": place.version}
-    raise SecretDamaged(**facts)
+    raise SecretDamaged(**facts, venue=venue)
 
 
 def wrapped(data_key: bytes, user: UserId, master: MasterKey) -> WrappedKey:

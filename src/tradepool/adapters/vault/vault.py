@@ -19,10 +19,12 @@ class NoSecret(InvalidInput):
 class KeyVault:
     """Secrets by account and field. Every change is one transaction, and leaves nothing of what it replaced."""
 
-    def __init__(self, store: SecretStore, master: MasterKey) -> None:
-        """`master` is what the users' data keys are wrapped by."""
+    def __init__(self, store: SecretStore, master: MasterKey, venue: str) -> None:
+        """`master` is what the users' data keys are wrapped by, `venue` the exchange whose keys it holds: not a word of the
+        store, so that nobody who writes there decides where a key is used."""
         self._store = store
         self._master = master
+        self._venue = venue
 
     def put(self, user: UserId, account: AccountId, fields: Mapping[str, str], *, beside: bool = False) -> None:
         """Keep an account's secrets, one version on; its older ones are gone, but for other fields if it is `beside` those.
@@ -38,7 +40,7 @@ class KeyVault:
                 held for held in secrets if held.place.account != account or (beside and held.place.field not in fields)
             ]
             new = [
-                sealed(secret, data_key, Place(user=user, account=account, field=field, version=version))
+                sealed(secret, data_key, Place(user=user, account=account, field=field, version=version), self._venue)
                 for field, secret in fields.items()
             ]
             self._store.replace(list(keys.values()), [*others, *new])
@@ -47,7 +49,7 @@ class KeyVault:
         """A secret. Raises NoSecret, SecretDamaged, KeyDamaged, OtherMasterKey."""
         for held in self._store.secrets():
             if (held.place.account, held.place.field) == (account, field):
-                return opened(held, self._data_key(held.place.user, account, field))
+                return opened(held, self._data_key(held.place.user, account, field), self._venue)
         raise NoSecret(account=account, field=field)
 
     def accounts(self, field: str | None = None) -> dict[AccountId, UserId]:
@@ -66,7 +68,8 @@ class KeyVault:
             for held in self._store.secrets():
                 if held.place.user == user:
                     place = replace(held.place, version=held.place.version + 1)
-                    held = sealed(opened(held, unwrapped(keys[user], self._master)), fresh, place)
+                    secret = opened(held, unwrapped(keys[user], self._master), self._venue)
+                    held = sealed(secret, fresh, place, self._venue)
                     turned += 1
                 secrets.append(held)
             if turned:

@@ -79,8 +79,14 @@ def schedule_at(charges: Iterable[Charge], opened_ms: int) -> Schedule:
     agreed = [c for c in charges if isinstance(c, ScheduleAgreed) and c.from_ms <= opened_ms]
     if not agreed:
         return Schedule()
-    tiers = tuple(Tier(rate=rate, least=least, included=included) for rate, least, included in agreed[-1].tiers)
-    return Schedule(name=agreed[-1].name, tiers=tiers, netted=agreed[-1].netted)
+    last = agreed[-1]
+    return Schedule(
+        name=last.name,
+        tiers=tuple(Tier(rate=rate, least=least, included=included) for rate, least, included in last.tiers),
+        tier_window_ms=last.tier_window_ms,
+        charges_open_winners=last.charges_open_winners,
+        netted=last.netted,
+    )
 
 
 def open_offer(charges: Iterable[Charge]) -> GoodwillOffered | None:

@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from tradepool.domain.errors import InvalidInput
 
-DAY_MS = 86_400_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+# No period is longer than a month, so no tier needs a wider look.
+WINDOW_MAX_MS = 31 * DAY_MS
 
 
 class BadSchedule(InvalidInput):
@@ -26,6 +28,11 @@ class Tier:
         """Whether so much capital reaches it."""
         return capital > self.least or (self.included and capital == self.least)
 
+    @property
+    def words(self) -> str:
+        """Its rate and from where on it holds."""
+        return f"{(self.rate * 100).normalize():f} % {'from' if self.included else 'above'} {self.least:f}"
+
 
 TIERS = (
     Tier(rate=Decimal("0.30"), least=Decimal(0)),
@@ -39,7 +46,8 @@ class Schedule:
     """Amounts in `currency`, units of it and not dollars (R21).
 
     `tier_window_ms` is how far around a period's opening the lowest capital is looked for (R4; 0: at the opening alone).
-    `charges_open_winners` values open lots above their cost too (R6; off: they are charged when they are closed).
+    `charges_open_winners` values open lots above their cost too, at a fresh price (R6; off: they are charged when they are
+    closed).
     `netted` lets a loss on one account lower the profit of another (R13; off: each has its own mark, `netting.apart`).
     """
 
@@ -61,6 +69,28 @@ class Schedule:
         for tier in self.tiers:
             if not 0 <= tier.rate < 1:
                 raise BadSchedule(what=f"a rate of {tier.rate}", remedy="use a share from 0 to below 1, such as 0.30")
+        if not 0 <= self.tier_window_ms <= WINDOW_MAX_MS:
+            what, most = f"a tier window of {self.tier_window_ms // HOUR_MS} hours", WINDOW_MAX_MS // HOUR_MS
+            raise BadSchedule(what=what, remedy=f"use 0 to {most}")
+
+    @property
+    def words(self) -> str:
+        """All of it in a line, for who agrees to it and for the audit.
+
+        >>> Schedule().words
+        '30 % from 0, 25 % from 1000, 20 % above 5000; tier by the lowest capital within 24 h of T; open winners at cost; accounts netted'
+        >>> Schedule(tiers=TIERS[:1], tier_window_ms=0, charges_open_winners=True, netted=False).words
+        '30 % from 0; tier by the capital at T; open winners at their price; accounts apart'
+        """
+        hours = self.tier_window_ms // HOUR_MS
+        return "; ".join(
+            [
+                ", ".join(tier.words for tier in self.tiers),
+                f"tier by the lowest capital within {hours} h of T" if hours else "tier by the capital at T",
+                f"open winners at {'their price' if self.charges_open_winners else 'cost'}",
+                f"accounts {'netted' if self.netted else 'apart'}",
+            ]
+        )
 
     def tier(self, capital: Decimal) -> Tier:
         """The tier of so much capital. R3: the whole profit is charged at this one rate.

@@ -61,6 +61,18 @@ class OpenLot:
         worth = self.lot.quantity * self.price.price
         return (worth - worth * self.taker_rate - self.lot.cost) * self.rate
 
+    def counted(self, schedule: Schedule) -> Decimal:
+        """What of that is in the profit: what it has lost and, where the schedule charges open winners, what it has won.
+        R20: an old price can only lower the commission, so that a winner by one still counts at its cost.
+
+        >>> lot, all_of_it = Lot(asset="BTC", quantity=Decimal(1), cost=Decimal(100)), Schedule(charges_open_winners=True)
+        >>> won, old = (OpenLot(lot=lot, price=Priced(price=Decimal(140), provisional=old)) for old in (False, True))
+        >>> won.counted(Schedule()), won.counted(all_of_it), old.counted(all_of_it)
+        (Decimal('0'), Decimal('40'), Decimal('0'))
+        """
+        whole, charged = self.unrealised(), schedule.charges_open_winners and not self.price.provisional
+        return whole if charged else min(ZERO, whole)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
@@ -83,10 +95,14 @@ def pnl_of(gains: Sequence[Gain], open_lots: Sequence[OpenLot], schedule: Schedu
     >>> realised = [Gain(time_ms=0, amount=Decimal(100))]
     >>> pnl_of(realised, [won], Schedule()), pnl_of(realised, [lost], Schedule())
     (Decimal('100'), Decimal('70'))
+
+    Where the schedule charges open winners, the first one counts as well.
+
+    >>> pnl_of(realised, [won], Schedule(charges_open_winners=True))
+    Decimal('140')
     """
-    open_pnl = (each.unrealised() for each in open_lots)
-    counted = open_pnl if schedule.charges_open_winners else (min(ZERO, each) for each in open_pnl)
-    return sum((gain.amount for gain in gains), ZERO) + sum(counted, ZERO)
+    open_pnl = sum((each.counted(schedule) for each in open_lots), ZERO)
+    return sum((gain.amount for gain in gains), ZERO) + open_pnl
 
 
 @exact

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradepool.core.commission.capital import Flow, FlowKind, Period, TierCapital, tier_capital
-from tradepool.core.commission.exact import UNIT, ZERO, exact, floored
+from tradepool.core.commission.exact import UNIT, exact, floored
 from tradepool.core.commission.from_ledger import Movement
 from tradepool.core.commission.lots import Lot
 from tradepool.core.commission.netting import Apart, apart, closing_marks, highest
@@ -104,11 +104,12 @@ def outcome_of(facts: Facts) -> Outcome:
     accounts = {} if facts.schedule.netted else apart(in_time, facts.open_lots, facts.marks, facts.schedule)
     pnl = highest(accounts) if accounts else pnl_of(in_time, facts.open_lots, facts.schedule)
     rate = facts.schedule.tier(tier.amount).rate
-    losers = [each for each in facts.open_lots if each.unrealised() < 0]
+    winners = facts.schedule.charges_open_winners
+    valued = [each for each in facts.open_lots if winners or each.unrealised() < 0]
     return Outcome(
         settled=settle(pnl, facts.mark, rate, facts.schedule),
         tier=tier,
-        provisional=facts.stale or any(each.price.provisional for each in losers),
+        provisional=facts.stale or any(each.price.provisional for each in valued),
         accounts=accounts,
     )
 
@@ -181,7 +182,7 @@ def _body(facts: Facts) -> dict[str, object]:
         "flows": [[f.time_ms, str(f.amount), f.kind.value, f.note] for f in facts.flows],
         "trades": [[g.time_ms, str(g.amount), g.what, *_account(g)] for g in facts.gains],
         "fees": {asset: str(amount) for asset, amount in sorted(facts.fees.items())},
-        "open_lots": [_lot(each) for each in facts.open_lots],
+        "open_lots": [_lot(each, schedule) for each in facts.open_lots],
         "movements": [_movement(each) for each in facts.movements],
         "books": dict(sorted(facts.books.items())),
         "counted_ms": facts.counted_ms,
@@ -209,7 +210,7 @@ def _account(each: Gain | OpenLot) -> list[str]:
 
 
 @exact
-def _lot(each: OpenLot) -> dict[str, object]:
+def _lot(each: OpenLot, schedule: Schedule) -> dict[str, object]:
     """A lot at T with both values: what it cost and what it would bring."""
     return {
         "market": each.market,
@@ -220,7 +221,7 @@ def _lot(each: OpenLot) -> dict[str, object]:
         "provisional": each.price.provisional,
         "taker_rate": str(each.taker_rate),
         "rate": str(each.rate),
-        "counted": str(floored(min(ZERO, each.unrealised()), UNIT)),
+        "counted": str(floored(each.counted(schedule), UNIT)),
         **({"account": each.account} if each.account else {}),
     }
 
