@@ -55,6 +55,10 @@ class Denial(StrEnum):
         "foreign_order",
         "somebody else orders on this account; nothing is entered until its owner says that this is over",
     )
+    STREAM_DOWN = (
+        "stream_down",
+        "the venue does not stream what becomes of this account's orders; nothing is entered until it does, exits go on",
+    )
     QUARANTINED = (
         "quarantined",
         "the account's balances jumped and no history of the venue says why, or the venue says of them what can't be, or names "

@@ -15,7 +15,7 @@ from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
-from tradepool.entrypoints.safety import age_max_s, unanswered, unprotected
+from tradepool.entrypoints.safety import age_max_s, foreign_words, unanswered, unprotected
 from tradepool.ports.clock import Clock
 from tradepool.presentation.formats import iso, plain
 from tradepool.services.alarms import Kind, Trouble
@@ -110,6 +110,12 @@ class Lookout:
             yield of(Kind.UNPROTECTED, market, f"the position on {market} has no stop in the book")
         for order in unanswered(actor.account, self._clock.now_ms()):
             yield of(Kind.UNKNOWN_ORDER, order, f"the venue has said nothing of order {order}")
+        if name in self._platform.desk.streamless:
+            yield of(
+                Kind.STREAM, "", "the venue does not stream its orders; they are asked for, and nothing is entered"
+            )
+        if words := foreign_words(actor.account):
+            yield of(Kind.FOREIGN, "", f"{words}; tradepool resume --user {seat.user.id} when that is over")
         if why := actor.account.flows.quarantine:
             yield of(Kind.QUARANTINE, "", f"nothing is entered until a person resumes it: {why}")
         elif self._platform.flows is not None and (why := self._platform.flows.trouble(name)):

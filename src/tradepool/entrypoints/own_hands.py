@@ -164,7 +164,8 @@ class OwnHands:
 
     @asynccontextmanager
     async def _at_work(self, seat: Seated, epoch: int) -> AsyncIterator[tuple[AccountActor, list[str]]]:
-        """An account that hears and sends meanwhile, and what failed in it."""
+        """An account that sends and asks what becomes of that, and what failed in it. There is no stream: that of a venue may
+        be the very thing that is down."""
         failed: list[str] = []
         actor, supervisor = await self._actor(seat, epoch), Supervisor()
 
@@ -172,9 +173,11 @@ class OwnHands:
             failed.append(str(error))
 
         try:
-            await recovery.start(actor, self._journal, self._clock)
-            supervisor.start("events", actor.run(lambda lost: recovery.reconnect(lost, self._clock)), note)
+            recovery.revive(actor, self._journal, self._clock)
+            await recovery.finish_by_asking(actor, self._clock)
+            supervisor.start("events", actor.run(_no_stream), note)
             supervisor.start("orders", actor.sender.run(), note)
+            supervisor.start("answers", recovery.ask_on(actor, self._clock), note)
             yield actor, failed
         finally:
             await supervisor.stop()
@@ -193,6 +196,10 @@ class OwnHands:
             if not wait or failed or self._clock.now_ms() > until_ms:
                 break
         return list(failed) or [str(slot.market.id) for slot in slots if slot.held]
+
+
+async def _no_stream(actor: AccountActor) -> None:
+    """There was none that could be lost."""
 
 
 @asynccontextmanager

@@ -50,6 +50,12 @@ def unanswered(account: Account, now_ms: int) -> list[str]:
     return [order.client_order_id for order in account.unanswered() if order.time_ms < now_ms - ANSWER_MS]
 
 
+def foreign_words(account: Account) -> str:
+    """Whose order keeps entries off, "" where none does."""
+    other = account.foreign
+    return "" if other is None else f"nothing is entered: order {other.name} on {other.market} is somebody else's"
+
+
 def safety_of(
     seat: Seated,
     mode: Mode,
@@ -61,6 +67,7 @@ def safety_of(
     *,
     stopped: str = "",
     why: str = "",
+    streamless_s: int = 0,
 ) -> AccountSafety:
     """One account's row; without balances it was not compared, for that reason."""
     return AccountSafety(
@@ -76,6 +83,8 @@ def safety_of(
         stopped=stopped,
         why=why,
         quarantine=account.flows.quarantine,
+        foreign=foreign_words(account),
+        streamless_s=streamless_s,
         watched_targets=[str(s.market.id) for s in account.slots.values() if s.awaits_target(account.orders)],
     )
 

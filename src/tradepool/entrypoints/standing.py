@@ -91,7 +91,18 @@ class Standing:
         except VenueError as error:
             why = str(error)
         mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
-        return safety_of(seat, mode, actor.account, books, now_ms, balances, stopped=stopped, why=why)
+        since_ms = self._platform.desk.streamless.get(seat.account_id, now_ms)
+        return safety_of(
+            seat,
+            mode,
+            actor.account,
+            books,
+            now_ms,
+            balances,
+            stopped=stopped,
+            why=why,
+            streamless_s=(now_ms - since_ms) // 1_000,
+        )
 
     def _data_age_s(self) -> float:
         return max(0, self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000

@@ -10,12 +10,16 @@ from rich.text import Text
 from tradepool.presentation.formats import minute
 from tradepool.presentation.results import SCHEMA
 
+# Most streams that break are back much sooner.
+STREAMLESS_S = 60
+
 
 class AccountSafety(msgspec.Struct, frozen=True):
     """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
     nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
-    `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here."""
+    `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here, `foreign` whose order keeps entries
+    off, `streamless_s` how long the venue has not streamed the account's orders."""
 
     account: str
     user: str
@@ -30,12 +34,18 @@ class AccountSafety(msgspec.Struct, frozen=True):
     why: str = ""
     quarantine: str = ""
     watched_targets: list[str] = []
+    foreign: str = ""
+    streamless_s: int = 0
 
     @property
     def worries(self) -> list[str]:
         """What a person has to look at."""
         found = [f"{self.account}: {market} has no stop in the book" for market in self.unprotected]
         found += [f"{self.account}: order {name} is not answered" for name in self.unknown_orders]
+        if self.streamless_s >= STREAMLESS_S:
+            found.append(
+                f"{self.account}: its orders are asked for, the venue has not streamed them for {self.streamless_s} s"
+            )
         if self.difference is None:
             found.append(f"{self.account}: its venue could not be compared: {self.why}")
         else:
@@ -133,6 +143,7 @@ def status_page(status: StatusJson) -> Group:
         for row in status.accounts
         if row.watched_targets
     ]
+    halts += [Text(f"{row.account}: {row.foreign}", style="yellow") for row in status.accounts if row.foreign]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
     return Group(
         verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, *watched, table

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     DIFFERENCE = "venue difference"
     BALANCE = "balance"
     QUARANTINE = "quarantine"
+    STREAM = "user stream"
+    FOREIGN = "foreign order"
     STOPPED = "stopped"
     HALT = "halt"
     STALE = "data stale"
@@ -69,6 +71,10 @@ RULES: Mapping[Kind, Rule] = {
     # What matters of it is a difference, which is unsafe by itself.
     Kind.BALANCE: Rule(after_ms=300_000, unsafe=False),
     Kind.QUARANTINE: Rule(),
+    # Meanwhile the venue is asked, and exits go on.
+    Kind.STREAM: Rule(after_ms=60_000),
+    # The owner's own order, mostly: what rests is safe, and he says when it is over.
+    Kind.FOREIGN: Rule(unsafe=False),
     Kind.STOPPED: Rule(),
     # A person's own wish: all is well, and it is over when he says so.
     Kind.HALT: Rule(calm_ms=0, unsafe=False),

@@ -222,7 +222,8 @@ class Account:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
-                if off := Denial.AGED_OUT if event.late else entries_off(self):
+                off = Denial.AGED_OUT if event.late else entries_off(self)
+                if off := off or (None if self.listening else Denial.STREAM_DOWN):
                     self.outbox.refuse(slot, event.time_ms, off)
                 else:
                     self.batch.waiting.append(Entry(slot, signals[market], equity))

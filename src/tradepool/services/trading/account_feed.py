@@ -2,7 +2,8 @@
 
 Three ways to notice. The venue owes an answer that has not come ANSWER_S after its command left us. A read by the
 schedule shows an order that has ended, or filled further, unheard of. The stream breaks. All three lead to the one path
-of a reconnect: a stream that has kept one thing to itself may be silent for good, so it is opened anew.
+of a reconnect: a stream that has kept one thing to itself may be silent for good, so it is opened anew; as long as it can't be,
+the venue is asked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from tradepool.domain.balance import Balance
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import TradepoolError, VenueError
 from tradepool.domain.event import ForeignOrder
 from tradepool.domain.ids import AccountId, ClientOrderId
 from tradepool.domain.order import OrderStatus
@@ -147,6 +148,12 @@ class AccountFeed:
             await self._clock.sleep(ANSWER_S * 2**asked)
             if actor.account.listening:
                 actor.lost("it did not tell of an answer")
+                continue
+            try:
+                await recovery.catch_up(actor, resend=False)
+                self._changed(actor)
+            except VenueError as error:
+                log.warning("an answer could not be asked for", account=actor.account.account.id, error=str(error))
         orders = ", ".join(sorted(actor.account.orders))
         raise NeverAnswered(orders=orders, times=ASKED_MAX)
 

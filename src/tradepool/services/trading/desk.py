@@ -11,7 +11,7 @@ from functools import partial
 
 from tradepool.domain.balance import Balance
 from tradepool.domain.errors import InvalidInput, KeyRefused, TradepoolError, VenueError
-from tradepool.domain.event import CandlesClosed, EntriesResumed, TermsSeen
+from tradepool.domain.event import CandlesClosed, EntriesResumed, StreamLost, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import FeeSchedule
@@ -30,6 +30,8 @@ from tradepool.services.trading.together import Together
 
 ENTRY_MAX_AGE_BARS = 1
 START_AGAIN_S = 30.0
+# A stream that breaks is most often back by then, and a candle's entry is not too late.
+STREAM_WAIT_S = 5.0
 # Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
 GROUP_MAX, TURNS = 64, 8
 
@@ -76,6 +78,9 @@ class TradingDesk:
         self._kept: dict[AccountId, list[CandlesClosed]] = {}
         self._closes: Mapping[MarketId, float] = {}
         self._working: set[AccountId] = set()
+        # Accounts whose stream is being opened again, since when; and of those it broke once more meanwhile.
+        self.streamless: dict[AccountId, int] = {}
+        self._broke_again: set[AccountId] = set()
         self._up: set[AccountId] = set()
         self._runs = False
 
@@ -224,9 +229,37 @@ class TradingDesk:
             self.on_work(actor)
 
     async def _reconnect(self, actor: AccountActor) -> None:
+        """Let what comes wait a moment for the stream. If that takes longer, exits and what people want go on without it: the
+        venue is asked what became of orders, and nothing is entered."""
+        name = actor.account.account.id
         self.feed.lost(actor)
+        if name in self.streamless:
+            self._broke_again.add(name)
+            return
+        self.streamless[name] = self._clock.now_ms()
+        mended = self._supervisor.start(f"{name} stream", self._mend(actor), partial(self._not_mended, actor))
+        moment = asyncio.ensure_future(self._clock.sleep(STREAM_WAIT_S))
+        try:
+            await asyncio.wait([mended, moment], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            moment.cancel()
+
+    async def _mend(self, actor: AccountActor) -> None:
+        name = actor.account.account.id
         await recovery.reconnect(actor, self._clock)
+        while name in self._broke_again:
+            self._broke_again.discard(name)
+            actor.handle(StreamLost(time_ms=self._clock.now_ms(), why="it broke again"))
+            await recovery.reconnect(actor, self._clock)
+        self.streamless.pop(name, None)
         self.feed.mended(actor)
+
+    def _not_mended(self, actor: AccountActor, task: str, error: Exception) -> None:
+        name = actor.account.account.id
+        self.streamless.pop(name, None)
+        self._broke_again.discard(name)
+        self._halt(name, task, error)
+        actor.lost("it could not be opened again")
 
     def _run(self, actor: AccountActor, what: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
         """Run a part of an account. Whatever ends it halts the account; fills and protections go on all the same."""
@@ -234,7 +267,7 @@ class TradingDesk:
 
         def failed(task: str, error: Exception) -> None:
             self._halt(name, task, error)
-            if not actor.account.listening:
+            if not actor.account.listening and name not in self.streamless:
                 actor.lost("it could not be opened again")
             self._run(actor, what, work)
 

@@ -38,6 +38,8 @@ from tradepool.services.backoff import URGENT, patiently
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.lost_orders import hear, lost_orders
 
+ASK_S = 1.0
+
 T = TypeVar("T")
 Ready = Callable[[], Awaitable[None]]
 
@@ -131,6 +133,23 @@ async def finish(actor: AccountActor, clock: Clock, ready: Ready | None = None) 
     await _connect(actor, clock, partial(patiently, clock), resend=True, ready=ready)
 
 
+async def finish_by_asking(actor: AccountActor, clock: Clock) -> None:
+    """The last part for who needs no stream, as `ask_on` goes on: what happened while nobody listened."""
+    await _caught_up(actor, clock, resend=True)
+
+
+async def ask_on(actor: AccountActor, clock: Clock) -> None:
+    """Ask every ASK_S what became of orders, until cancelled: in place of a stream, for a command that is soon done."""
+    while True:
+        await clock.sleep(ASK_S)
+        try:
+            await catch_up(actor, resend=False)
+        except VenueError as error:
+            if not error.transient:
+                raise
+            log.warning("the venue does not answer", account=actor.account.account.id, error=str(error))
+
+
 async def reconnect(actor: AccountActor, clock: Clock) -> None:
     """Open the user stream again, as often as it takes, and ask for what it did not tell."""
     while True:
@@ -158,12 +177,16 @@ async def _connect(
     actor.reconnecting.connected()
     if ready is not None:
         await ready()
+    await _caught_up(actor, clock, resend=resend)
+    actor.handle(StreamRestored(time_ms=clock.now_ms()))
+
+
+async def _caught_up(actor: AccountActor, clock: Clock, *, resend: bool) -> None:
     if not actor.account.opened:
         balances = tuple(await patiently(clock, actor.gateway.balances))
         actor.handle(AccountOpened(time_ms=clock.now_ms(), balances=balances))
     # An entry that nobody here knows the end of may be a position without a stop.
     await catch_up(actor, partial(patiently, clock, pace=URGENT), resend=resend)
-    actor.handle(StreamRestored(time_ms=clock.now_ms()))
 
 
 async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool) -> None:

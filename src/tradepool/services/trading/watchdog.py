@@ -114,7 +114,7 @@ class Watchdog:
             if market not in traded:
                 self._bare[account, market] = self._at_once()
                 continue
-            if not actor.account.listening or actor.refused:
+            if actor.refused:
                 # It takes nothing in now, and what it is told would be old by then.
                 continue
             is_due = refused.due_ms <= now_ms
@@ -130,7 +130,7 @@ class Watchdog:
         now_ms = self._clock.now_ms()
         for (account, market), actor in self._awaiting().items():
             slot, refused = actor.account.slots[market], self._unsold.get((account, market))
-            waits = (refused is not None and refused.due_ms > now_ms) or not actor.account.listening or actor.refused
+            waits = (refused is not None and refused.due_ms > now_ms) or actor.refused
             price = prices.get(market, Decimal(0))
             if price >= slot.market.price(slot.row[step.TARGET]) and not waits:
                 actor.post(PriceSeen(time_ms=now_ms, market=market, price=price))
