@@ -12,6 +12,7 @@ from tradepool.adapters.database.reserve import Reserve
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
+from tradepool.domain.limit import LimitScope, read_key
 from tradepool.domain.suspended import Suspended
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -69,7 +70,7 @@ class Lookout:
         for halt in self._rows.halts():
             text = f"{halt.scope} is halted by {halt.by}: {halt.reason}"
             found.append(Trouble(kind=Kind.HALT, about=str(halt.scope), text=text))
-        return [*found, *self._unpaid(), *self._suspended(), *self._data(), *self._disk()]
+        return [*found, *self._unpaid(), *self._suspended(), *self._limits(), *self._data(), *self._disk()]
 
     def _starting(self) -> Iterator[Trouble]:
         """A start that hangs: who is stopped is said as that."""
@@ -94,6 +95,20 @@ class Lookout:
                 until = "it is lifted" if row.for_ever else iso(row.until_ms)
                 text = f"{what} is not entered until {until}: {why}"
                 yield Trouble(kind=Kind.SUSPENDED, about=f"{what} {row.trouble}", text=text)
+
+    def _limits(self) -> Iterator[Trouble]:
+        """Limits on losses that are reached, and what they do."""
+        desk, now_ms = self._platform.risk, self._clock.now_ms()
+        for trip in desk.limits.trips.values() if desk is not None else ():
+            if trip.until_ms > now_ms:
+                scope, name, _ = read_key(trip.key)
+                whose = {LimitScope.USER: name, LimitScope.MANDATE: self._owner(name)}.get(scope, trip.user)
+                text = f"{trip.note}: {trip.action.value.replace('_', ' ')}"
+                about = f"{trip.key} {trip.user} {trip.since_ms}"
+                yield Trouble(kind=Kind.LIMIT, about=about, text=text, user=UserId(whose) if whose else None)
+
+    def _owner(self, mandate: str) -> str:
+        return next((str(seat.user.id) for seat in self._deployed.seats if seat.mandate.id == mandate), "")
 
     def _account(self, seat: Seated, actor: AccountActor | None) -> Iterator[Trouble]:
         name = seat.account_id

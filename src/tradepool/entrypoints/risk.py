@@ -64,6 +64,7 @@ def set_limit(deployed: Deployed, key: str, value: str, reason: str) -> str:
         store, rows = DatabaseRisk(connection), DatabaseDeployment(connection, deployed.deployment)
         if wanted is not None:
             Limit(scope=scope, name=name, word=word, value=wanted)
+            _check_market(deployed, key, scope, name, word)
         overrides = store.overrides()
         before = _of(in_force(deployed.risk, overrides), key)
         configured = _of(in_force(deployed.risk, [each for each in overrides if each.key != key]), key)
@@ -134,6 +135,19 @@ def _check_name(deployed: Deployed, key: str, scope: LimitScope, name: str) -> N
             value="",
             why=f"there is no such {scope}",
             remedy=f"name one of {', '.join(sorted(known)) or 'none'}",
+        )
+
+
+def _check_market(deployed: Deployed, key: str, scope: LimitScope, name: str, word: str) -> None:
+    """Raise BadLimit for a mandate's limit on a market that it does not trade."""
+    symbol = word.partition(".")[2]
+    traded = {m.partition(":")[2] for s in deployed.seats if s.mandate.id == name for m in s.mandate.markets}
+    if scope is LimitScope.MANDATE and symbol and symbol not in traded:
+        raise BadLimit(
+            key=key,
+            value="",
+            why=f"mandate {name} does not trade {symbol}",
+            remedy=f"name one of {', '.join(sorted(traded)) or 'none'}",
         )
 
 

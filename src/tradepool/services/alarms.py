@@ -49,6 +49,7 @@ class Kind(StrEnum):
     KEY = "key"
     UNPAID = "unpaid"
     SUSPENDED = "suspended"
+    LIMIT = "limit reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ RULES: Mapping[Kind, Rule] = {
     Kind.UNPAID: Rule(unsafe=False),
     # Exits go on there, and it ends by itself.
     Kind.SUSPENDED: Rule(unsafe=False, once=True),
+    Kind.LIMIT: Rule(unsafe=False, once=True),
 }
 
 

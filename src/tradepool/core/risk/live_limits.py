@@ -206,10 +206,10 @@ class LiveLimits:
             self._tallies[key].sent.append(now_ms)
 
     def look(self, now_ms: int) -> list[Broken]:
-        """Limits on losses that are reached now and do more than refuse; those that have done it are left out."""
+        """Limits on losses that are reached now; those that are known to be are left out."""
         found = []
         for limit in self.limits:
-            if limit.meaning.falls and limit.action is not Action.REFUSE:
+            if limit.meaning.falls:
                 trip, figure = self.trips.get((limit.key, "")), self.figure(limit, now_ms)
                 tripped = trip is not None and trip.until_ms > now_ms
                 if not tripped and figure is not None and _reached(limit, figure):

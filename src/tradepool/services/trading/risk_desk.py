@@ -18,11 +18,11 @@ from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.event import EntriesResumed, MandateChanged
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.limit import LIMIT_WORDS, Action, BadLimit, Limit, LimitScope, Override, RiskPlan, Trip, read_key
-from tradepool.domain.mandate import Limits, Mandate, with_limit
+from tradepool.domain.mandate import Mandate, with_limit
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.clock import Clock
 from tradepool.ports.risk import RiskStore
@@ -295,13 +295,16 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
 
 
 def with_overrides(mandate: Mandate, overrides: Iterable[Override]) -> Mandate:
-    """A mandate of a configuration with what people set of its limits since."""
-    limits: Limits = mandate.limits
+    """A mandate of a configuration with what people set of its limits since; but for what can't stand in it any more, as of
+    a market that it trades no more: one such limit must not keep the others from anybody."""
     for each in overrides:
         word = each.key.removeprefix(f"mandate.{mandate.id}.")
         if word.partition(".")[0] in LIMIT_WORDS:
-            limits = with_limit(limits, word, each.value)
-    return replace(mandate, limits=limits)
+            try:
+                mandate = replace(mandate, limits=with_limit(mandate.limits, word, each.value))
+            except InvalidInput as error:
+                log.error("a limit that was set can't stand", limit=each.key, error=str(error))
+    return mandate
 
 
 def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:
