@@ -31,9 +31,10 @@ from tradepool.core.risk.suspension import Trouble as Odd
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Deployment, Halt, Kind, Mode, Scope, ScopeKind
 from tradepool.domain.errors import BrokenLaw, KeyRefused
-from tradepool.domain.event import CandlesClosed, OrderAccepted, OrderFilled
+from tradepool.domain.event import CandlesClosed, EntriesResumed, ForeignOrder, OrderAccepted, OrderFilled
 from tradepool.domain.flow import Quarantined
 from tradepool.domain.ids import AccountId, VenueOrderId
+from tradepool.domain.limit import Action, Trip
 from tradepool.domain.suspended import FOR_EVER_MS, Suspended, SuspendedKind
 from tradepool.entrypoints.alarm_settings import AlarmSettings
 from tradepool.entrypoints.app import Platform
@@ -87,17 +88,22 @@ class House:
         self.actors: list[AccountActor] = actors(DatabaseJournal(self.connection), CASH)[:count]
         self.reserve = Reserve(folder / "reserve", SLICE)
         names = {actor.account.account.id for actor in self.actors}
-        self.desk = SimpleNamespace(halted={}, actors=self.actors, feed=self.word, up=names, secured=names)
+        self.desk = SimpleNamespace(
+            halted={}, actors=self.actors, feed=self.word, up=names, secured=names, streamless={}
+        )
         self.data = SimpleNamespace(known_ms=MINUTE_MS)
         self.settings = AlarmSettings(disk_free_min_mb=0)
-        seats = [SimpleNamespace(account_id=a.account.account.id, user=SimpleNamespace(id="ann")) for a in self.actors]
+        ann, first = SimpleNamespace(id="ann"), SimpleNamespace(id="ann-first")
+        seats = [SimpleNamespace(account_id=a.account.account.id, user=ann, mandate=first) for a in self.actors]
         deployed = SimpleNamespace(
             seats=seats, folder=folder, timeframe_ms=MINUTE_MS, settings=SimpleNamespace(alarms=self.settings)
         )
         books = DatabaseBooks(self.connection)
         self.odd = dict[AccountId, str]()
         flows = SimpleNamespace(trouble=lambda account: self.odd.get(account, ""))
-        platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=flows)
+        self.limits = SimpleNamespace(trips={})
+        risk = SimpleNamespace(limits=self.limits)
+        platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=flows, risk=risk)
         self.lookout = Lookout(
             cast("Deployed", deployed),
             cast("Platform", platform),
@@ -197,6 +203,33 @@ def test_the_house_around_the_accounts(tmp_path: Path) -> None:
     # There is room: the reserve is made whole by the look itself.
     assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.UNPAID, Wrong.STALE, Wrong.DISK_LOW]
     assert house.reserve.whole
+    dispose(house.connection)
+
+
+def test_what_keeps_entries_off_is_said_to_whose_it_is(tmp_path: Path) -> None:
+    """A stream that is down, an order of another hand, a limit that is reached."""
+    house = House(tmp_path, 1)
+    [actor] = house.actors
+    house.desk.streamless[AccountId("u1")] = 1
+    other = ForeignOrder(time_ms=1, name="web_7", market=BTC.id)
+    actor.handle(other)
+    now_ms = house.clock.now_ms()
+    for key, until_ms in (("user.ann.daily_loss_max", now_ms + 1), ("user.ann.weekly_loss_max", now_ms)):
+        trip = Trip(key=key, user="", action=Action.REFUSE, since_ms=1, until_ms=until_ms, note=f"{key} is reached")
+        house.limits.trips[key, ""] = trip
+    found = house.lookout.look()
+    assert [(each.kind, each.user) for each in found] == [
+        (Wrong.STREAM, "ann"),
+        (Wrong.FOREIGN, "ann"),
+        (Wrong.LIMIT, "ann"),
+    ]
+    assert "web_7" in found[1].text
+    assert "tradepool resume --user ann" in found[1].text
+    assert found[2].text == "user.ann.daily_loss_max is reached: refuse"
+    house.desk.streamless.clear()
+    actor.handle(EntriesResumed(time_ms=2))
+    house.limits.trips.clear()
+    assert house.wrong() == []
     dispose(house.connection)
 
 

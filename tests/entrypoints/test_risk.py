@@ -56,7 +56,12 @@ def test_limits_are_shown_set_and_kept(place: Place) -> None:
     for value, words in (("0", "it lets nothing through"), ("1.5", "it counts"), ("many", "it is no number")):
         said = place("risk", "set", key, value, "--reason", "x", typed=f"{key}\n")
         assert (said.returncode, words in said.stderr) == (1, True), said.stderr
-    for wrong, words in (("user.ane.positions_max", "no such user"), ("user.ann.colour", "there is no such limit")):
+    wrongs = {
+        "user.ane.positions_max": "no such user",
+        "user.ann.colour": "there is no such limit",
+        "mandate.ann-first.market_notional_max.DOGE/USDT": "does not trade DOGE/USDT",
+    }
+    for wrong, words in wrongs.items():
         assert words in place("risk", "set", wrong, "1", "--reason", "x", typed=f"{wrong}\n").stderr
     with place.trading() as process:
         until(lambda: int(now(place, key).get("in_use") or 0) >= 1)

@@ -158,16 +158,16 @@ def test_who_is_not_up_is_no_loss_and_neither_is_capital_that_is_taken() -> None
     assert limits.figure(fall, NOW_MS) == D(1_000) / 17_000
 
 
-def test_only_a_limit_that_acts_is_looked_at_and_only_once() -> None:
+def test_a_limit_on_losses_is_looked_at_whatever_it_does_and_only_once() -> None:
     acting, refusing = limit("user.a.daily_loss_max", "0.1", Action.FLATTEN), limit("user.b.daily_loss_max", "0.1")
     own = limit("mandate.a-first.loss_streak_max", "3", Action.HALT)
     limits = desk(acting, refusing, own)
     for name in "ab":
         limits.stands(replace(standing(name, cash="8000"), cool_until_ms=NOW_MS + 1))
-    assert {broken.limit for broken in limits.look(NOW_MS)} == {acting, own}
+    assert {broken.limit for broken in limits.look(NOW_MS)} == {acting, refusing, own}
     trip = Trip(key=acting.key, user="", action=Action.FLATTEN, since_ms=NOW_MS, until_ms=NOW_MS + 5, note="")
     limits.trips = {(acting.key, ""): trip}
-    assert [broken.limit for broken in limits.look(NOW_MS + 1)] == [acting][:0]
+    assert [broken.limit for broken in limits.look(NOW_MS + 1)] == [refusing]
     assert limits.look(NOW_MS + 5)[0].limit == acting
 
 

@@ -21,12 +21,12 @@ from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.event import CandlesClosed
-from tradepool.domain.limit import Action, Limit, LimitScope, RiskPlan
+from tradepool.domain.limit import Action, Limit, LimitScope, Override, RiskPlan
 from tradepool.domain.order import OrderRequest
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
-from tradepool.services.trading.risk_desk import RiskDesk, standing_of
+from tradepool.services.trading.risk_desk import RiskDesk, standing_of, with_overrides
 from tradepool.services.trading.together import Together
 
 NAMES = {MANDATE.strategy_id: "trend"}
@@ -151,6 +151,15 @@ def test_a_limit_that_flattens_is_told_to_who_is_about_to_hold_something(connect
     risk._look()
     assert [actor._inbox.qsize() for actor in crowd] == [1] + [0] * (COUNT - 1)
     assert crowd[0]._inbox.get_nowait() == FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))
+
+
+def test_an_override_that_can_stand_no_more_keeps_no_other_from_its_mandate() -> None:
+    """Its market may be traded no more, since it was set."""
+    key = f"mandate.{MANDATE.id}."
+    said = {"market_notional_max.DOGE/USDT": Decimal(5), "positions_max": Decimal(1)}
+    wanted = [Override(key=key + word, value=value, since_ms=1, by="x", reason="y") for word, value in said.items()]
+    limits = with_overrides(MANDATE, wanted).limits
+    assert (limits.positions_max, limits.market_notional_max) == (1, MANDATE.limits.market_notional_max)
 
 
 def entry_of(actor: AccountActor) -> OrderRequest:
