@@ -83,6 +83,7 @@ def safety_of(
         stopped=stopped,
         why=why,
         quarantine=account.flows.quarantine,
+        stopless=[str(s.market.id) for s in account.slots.values() if s.held and not s.row[step.STOP] and s.steps()],
         foreign=foreign_words(account),
         streamless_s=streamless_s,
         watched_targets=[str(s.market.id) for s in account.slots.values() if s.awaits_target(account.orders)],

@@ -18,8 +18,8 @@ class AccountSafety(msgspec.Struct, frozen=True):
     """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
     nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
-    `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here, `foreign` whose order keeps entries
-    off, `streamless_s` how long the venue has not streamed the account's orders."""
+    `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here, `stopless` those of positions without
+    any stop level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders."""
 
     account: str
     user: str
@@ -34,6 +34,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     why: str = ""
     quarantine: str = ""
     watched_targets: list[str] = []
+    stopless: list[str] = []
     foreign: str = ""
     streamless_s: int = 0
 
@@ -142,6 +143,11 @@ def status_page(status: StatusJson) -> Group:
         Text(f"{row.account}: target of {', '.join(row.watched_targets)} is watched here, its stop rests", style="dim")
         for row in status.accounts
         if row.watched_targets
+    ]
+    halts += [
+        Text(f"{row.account}: the position on {market} has no stop level, so none rests", style="yellow")
+        for row in status.accounts
+        for market in row.stopless
     ]
     halts += [Text(f"{row.account}: {row.foreign}", style="yellow") for row in status.accounts if row.foreign]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
