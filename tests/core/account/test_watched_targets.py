@@ -90,6 +90,8 @@ def test_what_has_only_a_target_rests_there_as_everywhere() -> None:
     (target,) = orders(story.fill(entry, "100.00"))
     assert (target.type, target.price) == (OrderType.LIMIT, Decimal(104))
     assert see(story, "105.00") == []
+    story.accept(target)
+    assert see(story, "105.00") == []
 
 
 def test_a_venue_that_holds_pairs_again_gets_them_with_the_next_move_of_the_stop() -> None:
