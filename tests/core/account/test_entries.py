@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
 from tests.core.account.test_new_terms import agree, begun, see
+from tests.core.account.test_protection import LADDER, pairs
 from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
@@ -180,6 +181,17 @@ def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_r
     (sale,) = orders(story.account.apply(seen))
     assert (sale.type, sale.quantity, sale.purpose) == (OrderType.MARKET, stop.quantity, Purpose.STOP)
     assert orders(story.account.apply(seen)) == []
+
+
+def test_a_pair_that_somebody_cancels_is_placed_again_although_the_rest_of_the_entry_rests() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    (entry,) = orders(story.candles(signal(**LADDER)))
+    story.accept(entry)
+    (low, first), (stop, second) = pairs(story.fill(entry, "100.00", TEN))
+    for order in (low, first, stop, second):
+        story.accept(order)
+    assert end(story, low) == []
+    assert cancels(end(story, first)) == [stop.client_order_id]
 
 
 def half_covered() -> tuple[Story, OrderRequest]:
