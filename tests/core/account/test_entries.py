@@ -209,6 +209,9 @@ def half_covered() -> tuple[Story, OrderRequest]:
 
 def test_what_lacks_its_stop_beside_one_that_rests_is_looked_after() -> None:
     """Just that: by new terms, and by the watchdog."""
+    guarded = Story()
+    guarded.enter()
+    assert not guarded.account.slots[BTC.id].bare(guarded.account.orders)
     story, lost = half_covered()
     (again,) = orders(story.account.apply(TermsSeen(time_ms=story.time, markets=(BTC,), anew=True)))
     assert (again.type, again.quantity) == (OrderType.STOP_LOSS, lost.quantity)
