@@ -143,6 +143,14 @@ def test_what_is_about_another_market_or_nothing_changes_nothing(event: ByHand) 
     assert len(orders(story.fill(entry, "100.00"))) == 1
 
 
+def test_nothing_is_given_away_where_nothing_is_held_or_a_sale_is_on_its_way() -> None:
+    flat, selling = Story(), Story()
+    sell_part(selling, selling.enter(), "0.5")
+    for story in (flat, selling):
+        assert story.account.apply(RELEASED) == []
+        assert not story.account.changed
+
+
 def test_a_cap_is_on_every_entry_until_it_is_lifted() -> None:
     story = Story()
     cap = OrdersCapped(time_ms=1, order_notional_max=Decimal(25))

@@ -9,13 +9,17 @@ import pytest
 
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
 from tests.core.account.test_new_terms import agree, begun, see
-from tests.nouns import BTC, MANDATE, signal
+from tests.core.account.test_protection import LADDER, pairs
+from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
+from tradepool.core.account.account import Account
+from tradepool.core.account.snapshot import put_back, taken
 from tradepool.domain.by_hand import CloseAsked, FlattenAsked, PositionReleased
 from tradepool.domain.command import Command
-from tradepool.domain.event import OrderCancelled, PriceSeen
+from tradepool.domain.event import CancelRefused, CandlesClosed, OrderCancelled, PriceSeen, TermsSeen
 from tradepool.domain.mandate import EntryKind, EntryOrder, InvalidMandate
 from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, TimeInForce
+from tradepool.domain.trade import Origin
 
 TEN = Decimal(10)
 
@@ -58,6 +62,15 @@ def test_an_entry_is_a_limit_by_the_close_and_its_stop_is_none(
     assert (entry.quantity, entry.purpose) == (Decimal(40), Purpose.ENTRY)
     (stop,) = orders(story.fill(entry, "100.00"))
     assert (stop.type, stop.time_in_force) == (OrderType.STOP_LOSS, TimeInForce.GTC)
+
+
+def test_a_mandates_way_to_enter_holds_from_the_start_and_from_a_snapshot_on() -> None:
+    mandate = replace(MANDATE, entry=EntryOrder(kind=EntryKind.IOC, slippage_max=Decimal("0.001")))
+    new, again = (Account(ACCOUNT, each, [BTC, ETH], Origin.PRACTICE) for each in (mandate, MANDATE))
+    put_back(again, taken(new))
+    for account in (new, again):
+        (entry,) = orders(account.apply(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(),))))
+        assert entry.price == Decimal("100.1")
 
 
 def test_a_limit_is_rounded_down_to_the_venues_tick() -> None:
@@ -160,21 +173,68 @@ def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_r
     story.accept(entry)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
     story.reject(stop, "venue_rejected")
+    # New terms may be why it was: they are a reason to try once more.
+    (again,) = orders(story.account.apply(TermsSeen(time_ms=story.time, markets=(BTC,), anew=True)))
+    assert (again.type, again.quantity) == (OrderType.STOP_LOSS, stop.quantity)
+    story.reject(again, "venue_rejected")
     seen = PriceSeen(time_ms=story.time, market=BTC.id, price=Decimal(95))
     (sale,) = orders(story.account.apply(seen))
-    assert (sale.type, sale.quantity) == (OrderType.MARKET, stop.quantity)
+    assert (sale.type, sale.quantity, sale.purpose) == (OrderType.MARKET, stop.quantity, Purpose.STOP)
     assert orders(story.account.apply(seen)) == []
 
 
+def test_a_pair_that_somebody_cancels_is_placed_again_although_the_rest_of_the_entry_rests() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    (entry,) = orders(story.candles(signal(**LADDER)))
+    story.accept(entry)
+    (low, first), (stop, second) = pairs(story.fill(entry, "100.00", TEN))
+    for order in (low, first, stop, second):
+        story.accept(order)
+    assert end(story, low) == []
+    assert cancels(end(story, first)) == [stop.client_order_id]
+
+
+def half_covered() -> tuple[Story, OrderRequest]:
+    """A stop rests for the first half of an entry and would not make way, the other half's was refused."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    story.fill(entry, "100.00", 3 * TEN)
+    refused = CancelRefused(time_ms=story.time, client_order_id=stop.client_order_id, reason="x")
+    (other,) = orders(story.account.apply(refused))
+    story.reject(other, "venue_rejected")
+    return story, other
+
+
+def test_what_lacks_its_stop_beside_one_that_rests_is_looked_after() -> None:
+    """Just that: by new terms, and by the watchdog."""
+    guarded = Story()
+    guarded.enter()
+    assert not guarded.account.slots[BTC.id].bare(guarded.account.orders)
+    story, lost = half_covered()
+    (again,) = orders(story.account.apply(TermsSeen(time_ms=story.time, markets=(BTC,), anew=True)))
+    assert (again.type, again.quantity) == (OrderType.STOP_LOSS, lost.quantity)
+    story, lost = half_covered()
+    (sale,) = orders(story.account.apply(PriceSeen(time_ms=story.time, market=BTC.id, price=Decimal(95))))
+    assert (sale.type, sale.quantity) == (OrderType.MARKET, lost.quantity)
+
+
 @pytest.mark.parametrize(
-    ("price", "smallest", "sold"), [("95", "3796.2", True), ("94.99", "3796.2", False), ("0", "0", False)]
+    ("price", "distance", "smallest", "sold"),
+    [
+        ("95", 5.0, "3796.2", True),
+        ("94.99", 5.0, "3796.2", False),
+        ("1", 99.0, "0", True),
+        ("0", 5.0, "0", False),
+    ],
 )
 def test_the_watchdog_sells_nothing_at_a_price_of_nothing_and_nothing_too_small(
-    price: str, smallest: str, sold: bool
+    price: str, distance: float, smallest: str, sold: bool
 ) -> None:
     """A market that never traded has such a price; what the venue would refuse is not asked for at every look."""
     story = Story()
-    (entry,) = orders(story.candles(signal()))
+    (entry,) = orders(story.candles(signal(stop_distance=distance)))
     (stop,) = orders(story.fill(entry, "100.00"))
     story.reject(stop, "venue_rejected")
     story.account.slots[BTC.id].terms[step.SMALLEST_SELL] = BTC.quote_units(Decimal(smallest))

@@ -76,3 +76,14 @@ def test_what_is_too_small_is_not_asked_for_again_and_again() -> None:
     story.account.mark(BTC.id, 0.2)
     assert flatten(story, BTC) == []
     assert not story.account.changed
+
+
+def test_a_sale_that_is_refused_for_its_size_is_not_followed_by_a_stop_that_would_be_too() -> None:
+    """At the stop, 5 below, it is worth a little less than the least that is sold."""
+    story = Story()
+    stop = story.enter()
+    story.account.slots[BTC.id].terms[step.SMALLEST_SELL] = BTC.quote_units(Decimal("3796.21"))
+    story.candles(signal(**LEAVE))
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert orders(story.reject(sale, "below_minimum")) == []
+    assert story.account.slots[BTC.id].row[step.UNSELLABLE]

@@ -90,6 +90,30 @@ def test_several_that_came_after_the_opening_are_told_from_those_before_it() -> 
     assert in_opening([swept], 1_000, {"ETH": Decimal(-1)}) == (swept.key,)
 
 
+def test_of_two_that_are_as_large_the_younger_came_after_the_opening() -> None:
+    told = [flow("old", "7", at=1), flow("young", "7", at=2)]
+    assert in_opening(told, 1_000, {"USDT": Decimal(7)}) == ("deposit:old",)
+
+
+@pytest.mark.parametrize(
+    ("late", "found"),
+    [
+        ([0], True),
+        ([17, 2], True),
+        ([17, 1], False),
+        ([17, 16, 15], True),
+        ([17, 16, 15, 14], True),
+        ([17, 16, 15, 14, 13], False),
+    ],
+)
+def test_one_of_all_or_up_to_four_of_the_youngest_sixteen_explain_what_is_lacking(late: list[int], found: bool) -> None:
+    """Of 18 deposits of 1, 2, 4 and so on, the largest the youngest: no others come to the same."""
+    told = [flow(str(n), str(2**n), at=n) for n in range(18)]
+    lacking = {"USDT": Decimal(sum(2**n for n in late))}
+    opening = [n for n in range(18) if not (found and n in late)]
+    assert in_opening(told, 1_000, lacking) == tuple(f"deposit:{n}" for n in opening)
+
+
 def test_a_quarantined_account_enters_nothing_until_a_person_resumes_it() -> None:
     """What it holds is still sold; a second jump is no news."""
     story = Story()

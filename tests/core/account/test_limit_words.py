@@ -66,6 +66,11 @@ def test_entries_cool_down_until_a_time(streak: int, now: int, cools: bool) -> N
     assert words.refused_by_limit(row, limits, 0) == (words.LOSS_STREAK if cools else 0)
 
 
+def test_losses_are_asked_before_a_streak_of_them_and_all_else_after() -> None:
+    before = [words.DAILY_LOSS, words.WEEKLY_LOSS, words.DRAWDOWN]
+    assert [refusal for refusal in range(words.TRADE_RISK + 1) if words.asked_before_cooling(refusal)] == before
+
+
 def test_what_other_markets_hold_is_counted_without_its_sign() -> None:
     row = wallet(OTHER_POSITIONS=7, OTHER_EXPOSURE=7)
     words.nobody_else(row)

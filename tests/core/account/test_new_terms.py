@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
+from tests.core.account.test_protection import pairs
 from tests.nouns import BTC, ETH, FEES, MANDATE, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
@@ -90,13 +91,14 @@ def test_an_old_stop_fills_on_its_own_grid() -> None:
 
 
 def test_levels_and_entries_are_ordered_on_the_venues_grid() -> None:
-    """A stop is rounded up, an entry's quantity down, and what it bought too when it is protected."""
+    """A stop and a target are rounded up, an entry's quantity down, and what it bought too when it is protected."""
     story = begun()
     see(story, replace(COARSE, quantity_step=Decimal(7), quantity_min=Decimal(7)))
-    (entry,) = orders(story.candles(signal(stop_distance=4.7)))
+    (entry,) = orders(story.candles(signal(stop_distance=4.7, first_target=4.1, target_share=1.0)))
     assert entry.quantity == Decimal(35)
-    (stop,) = orders(story.fill(entry, "100.01"))
+    ((stop, target),) = pairs(story.fill(entry, "100.01"))
     assert (stop.quantity, stop.stop_price) == (Decimal(28), Decimal("95.5"))
+    assert (target.quantity, target.price) == (Decimal(28), Decimal("104.5"))
 
 
 def test_a_finer_grid_is_counted_in_at_once() -> None:

@@ -243,3 +243,24 @@ def test_a_ladder_without_a_stop_lacks_a_target_that_could_be_sold() -> None:
     for lot, lacks in ((20_000, True), (20_001, False)):
         coarse.lot = lot
         assert coarse.lacks_target({}) is lacks
+
+
+@pytest.mark.parametrize(
+    ("stop", "smallest", "bare"), [(1, 10, True), (1, 11, False), (2, 20, True), (0, 0, False), (0, 11, False)]
+)
+def test_what_should_have_a_stop_and_could_be_sold_there_is_bare_without_it(
+    stop: int, smallest: int, bare: bool
+) -> None:
+    """Ten steps, worth ten at a price of one tick."""
+    found = slot(HOLDING=1, STEPS=10, STOP=stop)
+    found.terms[step.UNITS_PER_TICK_STEP], found.terms[step.SMALLEST_SELL] = 1, smallest
+    assert found.bare({}) is bare
+
+
+@pytest.mark.parametrize(
+    ("holding", "stop", "target", "awaits"), [(1, 1, 2, True), (0, 1, 2, False), (1, 0, 1, False), (1, 1, 0, False)]
+)
+def test_what_has_both_levels_and_no_target_at_the_venue_awaits_its_price(
+    holding: int, stop: int, target: int, awaits: bool
+) -> None:
+    assert slot(HOLDING=holding, STEPS=10, STOP=stop, TARGET=target).awaits_target({}) is awaits

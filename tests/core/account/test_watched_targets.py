@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from tests.core.account.test_account import HOLD, Story, cancels, orders
+from tests.core.account.test_account import HOLD, Story, cancels, orders, refusals
+from tests.core.account.test_entries import entering
 from tests.core.account.test_protection import LADDER, PART, REST, pairs, trades
 from tests.nouns import BTC, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.command import Command
 from tradepool.domain.event import CancelRefused, PriceSeen, TermsSeen
+from tradepool.domain.mandate import EntryKind
 from tradepool.domain.order import OrderRequest, OrderType, Purpose
 
 ALL = Decimal("39.96")
@@ -75,6 +77,27 @@ def test_a_sale_that_is_refused_leaves_the_position_under_its_stop() -> None:
     assert cancels(see(story, "104.00")) == [again.client_order_id]
 
 
+def test_what_has_no_stop_in_the_book_is_sold_at_its_target_at_once() -> None:
+    """The stop was refused."""
+    story, stop = entered()
+    story.candles(signal(**HOLD, **LADDER, high=102.0, trail_distance=5.0))
+    (moved,) = orders(story.cancelled(stop.client_order_id))
+    assert refusals(story.reject(moved, "venue_rejected")) == ["venue_rejected"]
+    (sale,) = orders(see(story, "104.00"))
+    assert (sale.type, sale.quantity, sale.purpose) == (OrderType.MARKET, PART, Purpose.TARGET)
+
+
+def test_what_a_resting_entry_bought_is_sold_at_its_target() -> None:
+    """It may go on to rest."""
+    story = entering(EntryKind.POST_ONLY)
+    story.account.apply(TermsSeen(time_ms=0, markets=(replace(BTC, pairs=False),)))
+    (entry,) = orders(story.candles(signal(**LADDER)))
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", Decimal(10)))
+    story.accept(stop)
+    assert cancels(see(story, "104.00")) == [stop.client_order_id]
+
+
 def test_a_part_that_is_too_small_to_be_sold_now_waits() -> None:
     story, stop = entered()
     story.account.slots[BTC.id].terms[step.SMALLEST_SELL] = BTC.quote_units(Decimal("2090"))
@@ -89,6 +112,8 @@ def test_what_has_only_a_target_rests_there_as_everywhere() -> None:
     (entry,) = orders(story.candles(alone))
     (target,) = orders(story.fill(entry, "100.00"))
     assert (target.type, target.price) == (OrderType.LIMIT, Decimal(104))
+    assert see(story, "105.00") == []
+    story.accept(target)
     assert see(story, "105.00") == []
 
 

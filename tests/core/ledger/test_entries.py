@@ -70,6 +70,7 @@ def test_transfers_of_one_account_add_up() -> None:
 
 def test_only_what_the_venue_holds_is_valued() -> None:
     totals = {(VENUE, "BTC"): Decimal(2), (VENUE, "ETH"): Decimal(0), (CAPITAL, "BNB"): Decimal(-3)}
-    worth = valued(totals, {"BTC": (0, Decimal(5)), "BNB": (0, Decimal(7))}, "USDT")
+    worth = valued(totals, {"BTC": (3, Decimal(5)), "BNB": (4, Decimal(7))}, "USDT")
     assert (worth.currency, worth.worth, worth.unpriced, worth.total) == ("USDT", {"BTC": Decimal(10)}, (), Decimal(10))
+    assert worth.closed_ms == {"BTC": 3}
     assert valued({}, {}, "USDT").total == 0

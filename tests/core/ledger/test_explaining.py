@@ -71,8 +71,10 @@ def test_a_jump_is_measured_by_what_has_a_price() -> None:
     prices = {"USDT": Decimal(1), "BTC": Decimal(100)}
     held = {"USDT": Decimal(100), "JUNK": Decimal(10**9)}
     assert worth(held, prices) == 100
+    assert worth({"BTC": Decimal(2)}, prices) == 200
     assert not is_jump({"JUNK": Decimal(10**12)}, held, prices, Decimal("0.2"))
     share = Decimal(10**9) / 5
     assert [is_jump({"JUNK": -share - n}, held, prices, Decimal("0.2")) for n in (0, 1)] == [False, True]
+    assert [is_jump({"GONE": Decimal(n)}, held, prices, Decimal("0.2")) for n in (-1, 1)] == [True, False]
     assert is_jump({"BTC": Decimal("0.3")}, held, prices, Decimal("0.2"))
     assert is_jump({"USDT": Decimal(1)}, {}, prices, Decimal("0.2"))

@@ -96,6 +96,12 @@ def test_what_is_let_through_counts_at_once(key: str, value: str, free: str, tak
     assert word(limits.ask(entry(taken), NOW_MS)) == limit(key, value).denial
 
 
+def test_an_entry_counts_on_a_market_that_nothing_was_heard_of() -> None:
+    limits = desk()
+    limits.admit(entry("a", MarketId("v:NEW/USDT")), NOW_MS)
+    assert limits.figure(limit("platform.positions_max", "1"), NOW_MS) == 1
+
+
 def test_an_entry_that_came_to_nothing_counts_no_more_and_a_filled_one_is_held() -> None:
     limits = desk(limit("platform.positions_max", "1"), limit("user.a.exposure_max", "1000"))
     limits.admit(entry("a"), NOW_MS)
