@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +45,7 @@ from tradepool.entrypoints.replay import connection_of
 from tradepool.entrypoints.running import STARTED, books_of
 from tradepool.entrypoints.trading import Trading
 from tradepool.runtime.clock import VirtualClock
+from tradepool.simexchange.accounts import FeePlan
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.server import Server
@@ -187,8 +188,8 @@ def _of(folder: Path, configured: Deployed) -> Deployed:
     return deployed_from(configured.file)
 
 
-@pytest.fixture
-def climb(tmp_path: Path) -> Climb:
+def climb_of(tmp_path: Path, slippage_bp: int) -> Climb:
+    """A mandate of tide's, in practice already a shadow, and a venue with so much slippage."""
     (tmp_path / "tide.strategy").write_text(TIDE)
     practice, deployed = (_of(tmp_path, configured(tmp_path, kind)) for kind in ("practice", "live"))
     promotion.mandates(practice)
@@ -199,11 +200,22 @@ def climb(tmp_path: Path) -> Climb:
         Listing(market("ETH"), bars(waves(count, 10.0, 43.0, 0.3))),
         Listing(market("SOL"), bars(waves(count, 20.0, 160.0, 0.0625))),
     ]
-    venue = Venue(listings, 3)
+    venue = Venue(listings, slippage_bp)
     venue.open_account(KEY.key, KEY.secret, {"USDT": CASH})
     venue.keys.allow(KEY.key, SAFE)
     venue.step_bars(WARM_UP)
     return Climb(tmp_path, deployed, make_tls_files(tmp_path), venue)
+
+
+@pytest.fixture
+def climb(tmp_path: Path) -> Climb:
+    return climb_of(tmp_path, 3)
+
+
+@pytest.fixture
+def exact(tmp_path: Path) -> Climb:
+    """Where nothing slips, and every size is what the backtest has."""
+    return climb_of(tmp_path, 0)
 
 
 def test_a_flow_that_a_history_told_is_no_sign_that_anybody_listened() -> None:
@@ -282,3 +294,54 @@ def test_the_backtest_beside_it_has_the_capital_and_the_limits_it_had_then(climb
         # What slippage has cost by then is all that a size may lack.
         if row.what == "quantity":
             assert abs(Decimal(row.expected) / Decimal(row.happened) - 1) < Decimal("0.05"), row
+
+
+def rewrite(climb: Climb, pattern: str, text: str) -> None:
+    """Somebody edits the configuration between two lives."""
+    file = climb.deployed.file
+    file.write_text(re.sub(pattern, text, file.read_text()))
+    climb.deployed = deployed_from(file)
+
+
+def test_each_time_is_replayed_at_the_fees_and_on_the_grid_of_then(exact: Climb) -> None:
+    """Between two lives the fees are others; within the second one, so are steps and ticks. Nothing else differs."""
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    exact.venue.account(KEY.key).fees = FeePlan(maker_ppm=9_000, taker_ppm=9_000)
+    exact.live(LIFE // 2)
+    for symbol, base in (("BTCUSDT", "BTC"), ("ETHUSDT", "ETH")):
+        coarse = replace(market(base), quantity_step=Decimal(1), quantity_min=Decimal(1), notional_min=Decimal(50))
+        exact.venue.change_filters(symbol, coarse)
+    exact.live(LIFE)
+    with exact.beside():
+        (told,) = explain(exact.deployed, "ann", DAY).mandates
+    print("TOLD", told.entries, told.expected, told.before, told.note, told.markets)
+    for row in told.differences:
+        print("TOLD", row)
+    assert 0
+
+
+EBB = """\
+name: ebb
+version: 1
+enter: close < lag(lowest(low, 15))
+exit: close > lag(highest(high, 15))
+stop: 3 percent
+"""
+def test_mandate(exact: Climb) -> None:
+    """ """
+    (exact.folder / "ebb.strategy").write_text(EBB)
+    rewrite(exact, r'\Z', f'\n[strategies]\nfolder = "{exact.folder}"\n')
+    rewrite(exact, r'strategy = ".*"', 'strategy = "tide"')
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    rewrite(exact, r'strategy = ".*"', 'strategy = "ebb"')
+    rewrite(exact, r'(?m)^markets = .*', 'markets = ["SOL/USDT", "ETH/USDT", "BTC/USDT"]')
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    with exact.beside():
+        (told,) = explain(exact.deployed, "ann", DAY).mandates
+    print("TOLD", told.entries, told.expected, told.before, told.note, told.markets)
+    for row in told.differences:
+        print("TOLD", row)
+    assert 0

@@ -181,7 +181,8 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
     with books_open(deployed) as connection:
         deeds = DatabaseDeployment(connection, deployed.deployment).deeds()
         own = [deed for deed in deeds if deed.what in (STARTED, STOPPED)]
-        events = [event for _, _, event in DatabaseJournal(connection).read(seat.account_id)]
+        journal = [(as_of_ms, event) for _, as_of_ms, event in DatabaseJournal(connection).read(seat.account_id)]
+        events = [event for _, event in journal]
         opened = next((event.time_ms for event in events if isinstance(event, AccountOpened)), None)
         if opened is None:
             return None
@@ -199,7 +200,7 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
             DatabaseRegister(connection).versions(Thing.MANDATE, seat.mandate.id) if _by_command(deployed, seat) else ()
         )
         strategies = strategies_of(deployed, seat, versions, events)
-        return Told(account, opened, began, periods_of(events, opened, strategies), strategies)
+        return Told(account, opened, began, periods_of(journal, deployed.timeframe_ms, strategies), strategies)
 
 
 def _by_command(deployed: Deployed, seat: Seated) -> bool:

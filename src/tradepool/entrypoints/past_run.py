@@ -80,17 +80,18 @@ class PastRun:
         """The periods, the first one from that time on; each with candles from where its strategy began on a market."""
         found, bars = list[Change](), dict[tuple[StrategyId, MarketId], Bars]()
         for number, period in enumerate(self._asked.periods):
-            name, time_ms = period.mandate.strategy_id, at_ms if number == 0 else period.time_ms
+            name = period.mandate.strategy_id
+            begun_ms, since_ms = (period.time_ms, period.since_ms) if number else (at_ms, at_ms)
             for market in period.markets:
                 if (name, market.id) not in bars:
-                    past = self._candles[market.id][self._begin(period, market, time_ms) :]
+                    past = self._candles[market.id][self._begin(period, market, begun_ms) :]
                     bars[name, market.id] = bars_of(past, self._timeframe_ms)
             markets = [(market, bars[name, market.id]) for market in period.markets if len(bars[name, market.id])]
             if markets:
                 others = self._steps[name].source.others
                 read = {each: bars_of(self._candles[self._beside(each)], self._timeframe_ms) for each in others}
                 traded = Traded(self._strategies[name], markets, read)
-                found.append(Change(time_ms, _setting(period.mandate), period.resumed, traded))
+                found.append(Change(since_ms, _setting(period.mandate), period.resumed, traded))
         return found
 
     def _begin(self, period: Period, market: Market, at_ms: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.event import EntriesResumed, Event, MandateChanged, TermsSeen
+from tradepool.domain.event import AccountOpened, EntriesResumed, Event, MandateChanged, TermsSeen
 from tradepool.domain.ids import MarketId, StrategyId
 from tradepool.domain.mandate import EntryKind, Mandate
 from tradepool.domain.market import Market
@@ -27,20 +27,26 @@ FOREVER_MS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From a time on: the mandate, and its markets in its order as the venue listed them, at this account's fees. `resumed`:
-    a person let it trade on after losses. `why_not`: what no backtest answers for; "" where one does."""
+    """From a time on: the mandate, and its markets in its order as the venue listed them, at this account's fees. The first
+    T that it decides about is not before `since_ms`: a start acts on the newest candle, which may have closed before it.
+    `resumed`: a person let it trade on after losses. `why_not`: what no backtest answers for; "" where one does."""
 
     time_ms: int
+    since_ms: int
     mandate: Mandate
     markets: tuple[Market, ...]
     resumed: bool = False
     why_not: str = ""
 
 
-def periods_of(events: Sequence[Event], opened_ms: int, strategies: Container[StrategyId]) -> list[Period]:
-    """What held from when on, as the account heard of it; the first is that under which it was taken over."""
+def periods_of(
+    journal: Sequence[tuple[int, Event]], timeframe_ms: int, strategies: Container[StrategyId]
+) -> list[Period]:
+    """What held from when on, as the account heard of it: of its events, each with the last T that was acted on before it. The
+    first is that under which it was taken over."""
     found, seen, mandate = list[Period](), dict[MarketId, Market](), None
-    for event in events:
+    opened_ms = next((event.time_ms for _, event in journal if isinstance(event, AccountOpened)), 0)
+    for as_of_ms, event in journal:
         resumed = isinstance(event, EntriesResumed) and event.limits
         if isinstance(event, TermsSeen):
             seen |= {market.id: market for market in event.markets}
@@ -50,7 +56,9 @@ def periods_of(events: Sequence[Event], opened_ms: int, strategies: Container[St
             continue
         if mandate is not None:
             markets = tuple(seen[market] for market in mandate.markets)
-            period = Period(event.time_ms, mandate, markets, resumed, _why_not(mandate, strategies))
+            # Nothing is entered that is older than a bar.
+            since_ms = max(as_of_ms, event.time_ms - timeframe_ms) + 1
+            period = Period(event.time_ms, since_ms, mandate, markets, resumed, _why_not(mandate, strategies))
             found = [period] if event.time_ms <= opened_ms else [*found, period]
     return found
 

@@ -13,7 +13,6 @@ from tradepool.core.account import limit_step
 from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest import batch_bars, fills
 from tradepool.core.backtest.batch_bars import PLACE_SIZE
-from tradepool.core.backtest.loop import ticks_of
 from tradepool.core.backtest.run import Setting, room_for, terms_under
 from tradepool.core.compiler.functions import Function
 from tradepool.core.compiler.vocabulary import Floats
@@ -47,18 +46,12 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One market's candles in whole numbers, and who reads them; nobody where the mandate has left the market and something
-    is still held there."""
+    """One market's candles in whole numbers, and its step at work."""
 
     market: Market
     bars: Bars
     ticks: Sequence[Ints]
-    reader: Reader | None
-
-    @staticmethod
-    def of(market: Market, bars: Bars, reader: Reader | None) -> Series:
-        """Counted in the market's ticks."""
-        return Series(market, bars, ticks_of(bars, price_scale(market)), reader)
+    reader: Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +142,14 @@ class Block:
         self.equity = np.empty(block_bars, np.int64)
 
     def take(self, places: Ints, m: int, series: Series, i0: int, i1: int) -> None:
-        """Copy a market's bars `i0` to `i1`, which may be the one after the last, read them, and say where it stands. What
-        nobody reads any more is walked, and decided about no more."""
+        """Copy a market's bars `i0` to `i1`, which may be the one after the last, read them, and say where it stands."""
         begin, more = m * self.stride, min(i1 + 1, len(series.bars))
         for column, values in zip(self.bars, (series.bars.open_time, *series.ticks), strict=True):
             column[begin : begin + more - i0] = values[i0:more]
         place = places[m * PLACE_SIZE :]
         place[batch_bars.BAR], place[batch_bars.BARS] = 0, i1 - i0
-        place[batch_bars.ENDS] = 0
-        if series.reader is not None:
-            place[batch_bars.ENDS] = min(i1, len(series.bars) - 1) - i0
-            series.reader.read(i0, i1, self.levels[begin:].reshape(-1))
+        place[batch_bars.ENDS] = min(i1, len(series.bars) - 1) - i0
+        series.reader.read(i0, i1, self.levels[begin:].reshape(-1))
 
     def shown(
         self,

@@ -18,9 +18,10 @@ import numpy as np
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.grid import in_units_of, recount, whole_in_both
+from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest import batch_bars, batch_kernel, fills
 from tradepool.core.backtest.batch_bars import PLACE_SIZE
-from tradepool.core.backtest.loop import switched, switches_of
+from tradepool.core.backtest.loop import switched, switches_of, ticks_of
 from tradepool.core.backtest.mandate_rows import Block, Ints, Reader, Rows, Series, Slot, Standing, blocks
 from tradepool.core.backtest.result import MandateResult, MarketResult, market_result
 from tradepool.core.backtest.run import Setting, market_for
@@ -59,8 +60,8 @@ class Traded:
 class Change:
     """From the first T that is not before `time_ms` on the mandate is this one: what its capital (`Setting.cash`) grew by is
     put in. `resumed`: a person lets it trade on, and limits on losses measure from there. `traded`: from then on by this
-    (None: as before); what is held on a market that is not in it any more stays until its stop or target is reached. A
-    strategy goes on where it stood on a market; one that is new there has read the candles before."""
+    (None: as before), with every market where something may be held. A strategy goes on where it stood on a market; one that
+    is new there has read the candles before."""
 
     time_ms: int
     setting: Setting
@@ -133,26 +134,19 @@ class _Life:
         self._switches = tuple((name, max(each[name] for each in switches)) for name in switches[0])
         self._timeframe_ms, self._block_bars, self._runner, self._watched = timeframe_ms, block_bars, runner, watched
         self._readers: dict[tuple[StrategyId, MarketId], Reader] = {}
-        self._bars: dict[MarketId, Bars] = {}
         self._shown: list[tuple[Ints, Ints]] = []
         self._found: list[MarketResult] = []
 
     def turn_to(self, traded: Traded, setting: Setting, standing: Standing) -> None:
         """Trade by this from here on, as the account stands."""
         self._traded, self._setting, slots = traded, setting, standing.slots
-        self._series = []
+        self._series, moved = list[Series](), dict[MarketId, Slot]()
         for listed, bars in traded.markets:
             reader, market = self._reader(traded, listed, bars), market_for(traded.strategy, listed)
-            self._series.append(Series.of(_counted(market, slots), reader.bars, reader))
-            self._bars[market.id] = reader.bars
-        named = {series.market.id for series in self._series}
-        left = [market for market, row, _ in slots.values() if row[step.HOLDING] and market.id not in named]
-        self._series += [Series.of(market, self._bars[market.id], None) for market in left if market.id in self._bars]
-        moved = {
-            each.market.id: _recounted(each.market, *slots[each.market.id])
-            for each in self._series
-            if each.market.id in slots
-        }
+            if market.id in slots:
+                market = _counted(market, *slots[market.id][:2])
+                moved[market.id] = _recounted(market, *slots[market.id])
+            self._series.append(Series(market, reader.bars, ticks_of(reader.bars, price_scale(market)), reader))
         self._rows = Rows.of(self._series, setting, Standing(standing.wallet, moved), watched=self._watched)
         width = traded.strategy.graph.columns
         self._block = Block(len(self._series), width, self._block_bars)
@@ -232,11 +226,8 @@ class _Life:
         )
 
 
-def _counted(listed: Market, slots: Mapping[MarketId, Slot]) -> Market:
+def _counted(listed: Market, before: Market, row: Sequence[int]) -> Market:
     """The market to count in: its own grid or, while something is held there, one on which that is whole too. OffGrid."""
-    if listed.id not in slots:
-        return listed
-    before, row, _ = slots[listed.id]
     return whole_in_both(before, listed) if row[step.HOLDING] else in_units_of(before, listed)
 
 
