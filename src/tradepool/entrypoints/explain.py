@@ -158,7 +158,7 @@ def _beside(
     """What differs from a backtest that counts from a time, and both sides of it."""
     # What comes after a market's last candle has no beside yet.
     happened = _until({each.market.id: each.end_ms for each in result.markets}, told, replayed.live)
-    happened = replace(happened, lots=[lot for lot in happened.lots if lot.entry_ms >= asked.periods[0].time_ms])
+    happened = replace(happened, lots=[lot for lot in happened.lots if lot.entry_ms >= asked.periods[0].since_ms])
     meant, steps = _meant(result, since_ms), dict[MarketId, Decimal]()
     for each in result.markets:
         steps[each.market.id] = max(each.market.quantity_step, steps.get(each.market.id, Decimal(0)))

@@ -63,15 +63,15 @@ class PastRun:
         begun = {tuple(self._begin(first, market, at) for market in first.markets): at for at in starts}
         found = dict[int, MandateResult]()
         for at_ms in begun.values():
-            changes = self._changes(at_ms)
+            changes, since_ms = self._changes(at_ms), at_ms if standing is None else first.since_ms
             if changes and (what := changes[0].traded) is not None:
-                found[at_ms] = run_mandate(
+                found[since_ms] = run_mandate(
                     what.strategy,
                     what.markets,
                     changes[0].setting,
                     others=what.others,
                     changes=changes[1:],
-                    since_ms=at_ms,
+                    since_ms=since_ms,
                     standing=None if standing is None else _standing(standing),
                 )
         return found
@@ -81,7 +81,7 @@ class PastRun:
         found, bars = list[Change](), dict[tuple[StrategyId, MarketId], Bars]()
         for number, period in enumerate(self._asked.periods):
             name = period.mandate.strategy_id
-            begun_ms, since_ms = (period.time_ms, period.since_ms) if number else (at_ms, at_ms)
+            begun_ms = period.time_ms if number else at_ms
             for market in period.markets:
                 if (name, market.id) not in bars:
                     past = self._candles[market.id][self._begin(period, market, begun_ms) :]
@@ -91,7 +91,7 @@ class PastRun:
                 others = self._steps[name].source.others
                 read = {each: bars_of(self._candles[self._beside(each)], self._timeframe_ms) for each in others}
                 traded = Traded(self._strategies[name], markets, read)
-                found.append(Change(since_ms, _setting(period.mandate), period.resumed, traded))
+                found.append(Change(period.since_ms, _setting(period.mandate), period.resumed, traded))
         return found
 
     def _begin(self, period: Period, market: Market, at_ms: int) -> int:

@@ -67,7 +67,7 @@ def _why_not(mandate: Mandate, strategies: Container[StrategyId]) -> str:
     if mandate.strategy_id not in strategies:
         return f"strategy {mandate.strategy_id}, whose rules are not here any more (its file was changed or removed)"
     if mandate.entry.kind is EntryKind.POST_ONLY:
-        return "entries by post_only, and candles don't tell when a resting order's turn comes"
+        return "post_only entries, and candles don't tell when a resting order's turn comes"
     return ""
 
 
