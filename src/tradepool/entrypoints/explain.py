@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
@@ -41,7 +42,7 @@ from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.past_run import PastRun
-from tradepool.entrypoints.past_terms import FOREVER_MS, Answered, Period, answered, periods_of, strategies_of
+from tradepool.entrypoints.past_terms import FOREVER_MS, Answered, Period, answered, periods_of, step_at, strategies_of
 from tradepool.entrypoints.running import STARTED, STOPPED, running_pid
 from tradepool.presentation.explain_page import ExplainedMandate, ExplainJson, difference_row
 from tradepool.presentation.formats import plain
@@ -159,10 +160,8 @@ def _beside(
     # What comes after a market's last candle has no beside yet.
     happened = _until({each.market.id: each.end_ms for each in result.markets}, told, replayed.live)
     happened = replace(happened, lots=[lot for lot in happened.lots if lot.entry_ms >= asked.periods[0].since_ms])
-    meant, steps = _meant(result, since_ms), dict[MarketId, Decimal]()
-    for each in result.markets:
-        steps[each.market.id] = max(each.market.quantity_step, steps.get(each.market.id, Decimal(0)))
-    return compare(happened, meant, timeframe_ms, steps), happened, meant
+    meant = _meant(result, since_ms)
+    return compare(happened, meant, timeframe_ms, partial(step_at, asked.periods)), happened, meant
 
 
 def _no_key(seat: Seated) -> Credentials:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
@@ -94,6 +95,12 @@ def answered(periods: Sequence[Period], by_ms: int) -> Answered:
         what = "nothing is said of that time, and the backtest goes on from what the account held at its end"
         before = f"until {iso(periods[begin].time_ms)} {before}: {what}"
     return Answered(periods[begin:end], until_ms, before)
+
+
+def step_at(periods: Sequence[Period], market: MarketId, time_ms: int) -> Decimal:
+    """The quantity step that the venue asked for at a time; zero where the market was not traded then."""
+    then = [each.markets for each in periods if each.since_ms <= time_ms]
+    return next((each.quantity_step for markets in reversed(then) for each in markets if each.id == market), Decimal(0))
 
 
 def strategies_of(

@@ -122,6 +122,7 @@ class _Life:
     _traded: Traded
     _setting: Setting
     _series: list[Series]
+    _finer: list[int]
     _rows: Rows
     _block: Block
     _account: Function
@@ -147,6 +148,9 @@ class _Life:
                 market = _counted(market, *slots[market.id][:2])
                 moved[market.id] = _recounted(market, *slots[market.id])
             self._series.append(Series(market, reader.bars, ticks_of(reader.bars, price_scale(market)), reader))
+        grids = [(each.price_tick, each.quantity_step) for each, _ in traded.markets]
+        now = [(each.market.price_tick, each.market.quantity_step) for each in self._series]
+        self._finer = [m for m, (grid, counted) in enumerate(zip(grids, now, strict=True)) if grid != counted]
         self._rows = Rows.of(self._series, setting, Standing(standing.wallet, moved), watched=self._watched)
         width = traded.strategy.graph.columns
         self._block = Block(len(self._series), width, self._block_bars)
@@ -163,7 +167,16 @@ class _Life:
         return self._readers[key]
 
     def live(self, begin_ms: int, end_ms: int, *, record_equity: bool) -> None:
-        """Go on over the bars that open from one time until another."""
+        """Go on over the bars that open from one time until another; bar by bar while what is held keeps a market from being
+        counted in its own grid."""
+        while self._finer and begin_ms < end_ms:
+            self._walk(begin_ms, begin_ms + self._timeframe_ms, record_equity=record_equity)
+            begin_ms += self._timeframe_ms
+            if any(not self._rows.slot(m)[step.HOLDING] for m in self._finer):
+                self.turn_to(self._traded, self._setting, self._left())
+        self._walk(begin_ms, end_ms, record_equity=record_equity)
+
+    def _walk(self, begin_ms: int, end_ms: int, *, record_equity: bool) -> None:
         rows, block, count, bar_ms = self._rows, self._block, len(self._series), self._timeframe_ms
         for first_ms, steps, ranges in blocks(self._series, begin_ms, end_ms, bar_ms, self._block_bars):
             for m, (series, (i0, i1)) in enumerate(zip(self._series, ranges, strict=True)):
@@ -178,17 +191,21 @@ class _Life:
 
     def change_to(self, change: Change) -> None:
         """As the live account hears of new terms, takes a new mandate, and hears that it may trade on."""
-        rows, before = self._rows, self._setting
-        marks = rows.places[batch_bars.MARK :: PLACE_SIZE].tolist()
-        slots = {each.market.id: (each.market, rows.slot(m).tolist(), marks[m]) for m, each in enumerate(self._series)}
-        self._note(held=False)
-        self.turn_to(change.traded or self._traded, change.setting, Standing(rows.wallet.tolist(), slots))
+        before = self._setting
+        self.turn_to(change.traded or self._traded, change.setting, self._left())
         rows, given = self._rows, int((change.setting.cash - before.cash) / self._series[0].market.quote_unit)
         rows.wallet[step.CASH] += given
         rows.counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] += given
         limit_step.money_moved(rows.wallet, given)
         if change.resumed:
             limit_step.person_resumed(rows.wallet, rows.equity())
+
+    def _left(self) -> Standing:
+        """How the account stands now, once what became of it until now is noted."""
+        marks, those = self._rows.places[batch_bars.MARK :: PLACE_SIZE].tolist(), enumerate(self._series)
+        slots = {each.market.id: (each.market, self._rows.slot(m).tolist(), marks[m]) for m, each in those}
+        self._note(held=False)
+        return Standing(self._rows.wallet.tolist(), slots)
 
     def _note(self, *, held: bool) -> None:
         """What became of it since it traded by this; with what is `held`, at the end."""
