@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
-from tradepool.core.backtest.mandate_rows import Standing
+from tradepool.core.backtest.mandate_rows import Carried
 from tradepool.core.backtest.mandate_run import Change, Traded, run_mandate
 from tradepool.core.backtest.result import MandateResult
 from tradepool.core.backtest.run import Setting
@@ -56,14 +56,14 @@ class PastRun:
     def _beside(self, symbol: str) -> MarketId:
         return MarketId(f"{self._venue}:{symbol}")
 
-    def results(self, starts: Sequence[int], standing: Account | None) -> dict[int, MandateResult]:
+    def results(self, starts: Sequence[int], held: Account | None) -> dict[int, MandateResult]:
         """What the backtest finds, by the time from which it counts: a step began so many bars before it was started, which
-        was at one of these times. `standing` is how the account stood then (None: as it was taken over)."""
+        was at one of these times. `held` is the account as it was then (None: as it was taken over)."""
         first = self._asked.periods[0]
         begun = {tuple(self._begin(first, market, at) for market in first.markets): at for at in starts}
         found = dict[int, MandateResult]()
         for at_ms in begun.values():
-            changes, since_ms = self._changes(at_ms), at_ms if standing is None else first.since_ms
+            changes, since_ms = self._changes(at_ms), at_ms if held is None else first.since_ms
             if changes and (what := changes[0].traded) is not None:
                 found[since_ms] = run_mandate(
                     what.strategy,
@@ -72,7 +72,7 @@ class PastRun:
                     others=what.others,
                     changes=changes[1:],
                     since_ms=since_ms,
-                    standing=None if standing is None else _standing(standing),
+                    carried=None if held is None else _carried(held),
                 )
         return found
 
@@ -103,8 +103,8 @@ def _setting(mandate: Mandate) -> Setting:
     return Setting(mandate.capital, mandate.weight, mandate.limits, 0, mandate.entry)
 
 
-def _standing(account: Account) -> Standing:
-    """As an account stands, without what is on its way."""
+def _carried(account: Account) -> Carried:
+    """What an account has, without what is on its way."""
     wallet = list(account.wallet)
     wallet[step.RESERVED] = 0
-    return Standing(wallet, {name: (slot.market, slot.row, slot.mark) for name, slot in account.slots.items()})
+    return Carried(wallet, {name: (slot.market, slot.row, slot.mark) for name, slot in account.slots.items()})

@@ -55,8 +55,8 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How an account stands: its wallet's row, and its slot on each market."""
+class Carried:
+    """What an account brings along: its wallet's row, and its slot on each market."""
 
     wallet: Sequence[int]
     slots: Mapping[MarketId, Slot]
@@ -77,15 +77,15 @@ class Rows:
     counts: Ints
 
     @staticmethod
-    def of(all_series: Sequence[Series], setting: Setting, standing: Standing, *, watched: bool) -> Rows:
-        """Rows that go on from how the account stands; its slots are counted as the series' markets are."""
+    def of(all_series: Sequence[Series], setting: Setting, carried: Carried, *, watched: bool) -> Rows:
+        """Rows that go on from what the account brings along; its slots are counted as the series' markets are."""
         count, slots = len(all_series), np.zeros(len(all_series) * step.SLOT_SIZE, np.int64)
         counts = np.zeros(count * fills.COUNTS_SIZE, np.int64)
-        counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] = standing.wallet[step.CASH]
+        counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] = carried.wallet[step.CASH]
         places = np.zeros(count * PLACE_SIZE, np.int64)
         for m, series in enumerate(all_series):
-            if series.market.id in standing.slots:
-                _, row, mark = standing.slots[series.market.id]
+            if series.market.id in carried.slots:
+                _, row, mark = carried.slots[series.market.id]
                 slots[m * step.SLOT_SIZE : (m + 1) * step.SLOT_SIZE] = row
                 places[m * PLACE_SIZE + batch_bars.MARK] = mark
         terms = _terms(all_series, setting, watched=watched)
@@ -97,7 +97,7 @@ class Rows:
             places[field::PLACE_SIZE] = np.cumsum([0, *parts[:-1]])
         symbols = [series.market.symbol for series in all_series]
         return Rows(
-            wallet=np.array(standing.wallet, np.int64),
+            wallet=np.array(carried.wallet, np.int64),
             slots=slots,
             terms=terms,
             places=places,

@@ -22,7 +22,7 @@ from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest import batch_bars, batch_kernel, fills
 from tradepool.core.backtest.batch_bars import PLACE_SIZE
 from tradepool.core.backtest.loop import switched, switches_of, ticks_of
-from tradepool.core.backtest.mandate_rows import Block, Ints, Reader, Rows, Series, Slot, Standing, blocks
+from tradepool.core.backtest.mandate_rows import Block, Carried, Ints, Reader, Rows, Series, Slot, blocks
 from tradepool.core.backtest.result import MandateResult, MarketResult, market_result
 from tradepool.core.backtest.run import Setting, market_for
 from tradepool.core.compiler.functions import Function
@@ -79,15 +79,15 @@ def run_mandate(
     others: Mapping[str, Bars] | None = None,
     changes: Sequence[Change] = (),
     since_ms: int = 0,
-    standing: Standing | None = None,
+    carried: Carried | None = None,
     block_bars: int = BLOCK_BARS,
 ) -> MandateResult:
     """Run one strategy over several markets, in the mandate's order, with cash they share.
 
     `others` are the bars of all markets that the strategy reads by name, traded ones included. What `setting.weight`
     says is the share of the mandate's equity a full position in one market takes. `changes` are in order of time. At a T
-    before `since_ms` nothing is done, and the strategy only reads; there the account stands as `standing` says (None: it
-    has its cash and nothing else). `block_bars` changes nothing but the time it takes. Raises NotOneMandate, OffGrid for
+    before `since_ms` nothing is done, and the strategy only reads; `carried` is what the account has there (None: its cash
+    and nothing else). `block_bars` changes nothing but the time it takes. Raises NotOneMandate, OffGrid for
     a grid on which what is held can't be counted, and what `run` does.
     """
     timeframe_ms, what = common_timeframe(traded), Traded(strategy, traded, others)
@@ -96,7 +96,7 @@ def run_mandate(
     last = max(int(bars.open_time[-1]) for each in every for _, bars in each.markets)
     ahead = [change for change in changes if _begin(change.time_ms, timeframe_ms) <= last]
     life = _Life(every, timeframe_ms, block_bars, runner, watched=bool(changes))
-    life.turn_to(what, setting, standing or _with_cash(setting, traded[0][0]))
+    life.turn_to(what, setting, carried or _with_cash(setting, traded[0][0]))
     begins = [first, *(max(first, _begin(change.time_ms, timeframe_ms)) for change in ahead), last + timeframe_ms]
     for (begin, end), change in zip(pairwise(begins), [*ahead, None], strict=True):
         life.live(begin, end, record_equity=record_equity)
@@ -110,10 +110,10 @@ def _begin(time_ms: int, timeframe_ms: int) -> int:
     return -(-time_ms // timeframe_ms) * timeframe_ms - timeframe_ms
 
 
-def _with_cash(setting: Setting, market: Market) -> Standing:
+def _with_cash(setting: Setting, market: Market) -> Carried:
     wallet = [0] * step.WALLET_SIZE
     wallet[step.CASH] = market.quote_units(setting.cash)
-    return Standing(wallet, {})
+    return Carried(wallet, {})
 
 
 class _Life:
@@ -138,9 +138,9 @@ class _Life:
         self._shown: list[tuple[Ints, Ints]] = []
         self._found: list[MarketResult] = []
 
-    def turn_to(self, traded: Traded, setting: Setting, standing: Standing) -> None:
-        """Trade by this from here on, as the account stands."""
-        self._traded, self._setting, slots = traded, setting, standing.slots
+    def turn_to(self, traded: Traded, setting: Setting, carried: Carried) -> None:
+        """Trade by this from here on, with what the account brings along."""
+        self._traded, self._setting, slots = traded, setting, carried.slots
         self._series, moved = list[Series](), dict[MarketId, Slot]()
         for listed, bars in traded.markets:
             reader, market = self._reader(traded, listed, bars), market_for(traded.strategy, listed)
@@ -151,7 +151,7 @@ class _Life:
         grids = [(each.price_tick, each.quantity_step) for each, _ in traded.markets]
         now = [(each.market.price_tick, each.market.quantity_step) for each in self._series]
         self._finer = [m for m, (grid, counted) in enumerate(zip(grids, now, strict=True)) if grid != counted]
-        self._rows = Rows.of(self._series, setting, Standing(standing.wallet, moved), watched=self._watched)
+        self._rows = Rows.of(self._series, setting, Carried(carried.wallet, moved), watched=self._watched)
         width = traded.strategy.graph.columns
         self._block = Block(len(self._series), width, self._block_bars)
         self._account = _account_part((*self._switches, ("LEVELS_SIZE", width)), self._runner)
@@ -200,12 +200,12 @@ class _Life:
         if change.resumed:
             limit_step.person_resumed(rows.wallet, rows.equity())
 
-    def _left(self) -> Standing:
-        """How the account stands now, once what became of it until now is noted."""
+    def _left(self) -> Carried:
+        """What the account takes along, once what became of it until now is noted."""
         marks, those = self._rows.places[batch_bars.MARK :: PLACE_SIZE].tolist(), enumerate(self._series)
         slots = {each.market.id: (each.market, self._rows.slot(m).tolist(), marks[m]) for m, each in those}
         self._note(held=False)
-        return Standing(self._rows.wallet.tolist(), slots)
+        return Carried(self._rows.wallet.tolist(), slots)
 
     def _note(self, *, held: bool) -> None:
         """What became of it since it traded by this; with what is `held`, at the end."""
