@@ -11,9 +11,9 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from threading import Thread
 from unittest import mock
 
 import pytest
+from rich.console import Console
 
 from tests.contract.watch_kit import CASH, SAFE, World
 from tests.entrypoints.test_rungs import HOUR_MS, KEY, NAME, configured, promote
@@ -36,6 +37,7 @@ from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.event import StreamRestored
 from tradepool.domain.flow import FlowCause, FlowSeen, Move
 from tradepool.domain.limit import Override
+from tradepool.domain.trade import Trade
 from tradepool.entrypoints import promotion
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.explain import _outages, explain, unexplained
@@ -44,7 +46,9 @@ from tradepool.entrypoints.promotion import NotReady
 from tradepool.entrypoints.replay import connection_of
 from tradepool.entrypoints.running import STARTED, books_of
 from tradepool.entrypoints.trading import Trading
+from tradepool.presentation.explain_page import ExplainedMandate, ExplainJson, explain_page
 from tradepool.runtime.clock import VirtualClock
+from tradepool.simexchange.accounts import FeePlan
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.server import Server
@@ -85,8 +89,8 @@ class Climb:
     def __post_init__(self) -> None:
         self.clock = VirtualClock(self.venue.now_ms)
 
-    def live(self, count: int) -> None:
-        """The trading process, for so many bars."""
+    def live(self, count: int, then: Callable[[], None] | None = None) -> None:
+        """The trading process, for so many bars; and as many again after something has happened `then`."""
 
         async def run(selector: IdleSelector) -> None:
             server = Server(self.venue, UnixSocket(str(self.folder / "v")), self.files.server_context())
@@ -100,6 +104,9 @@ class Climb:
                     lambda: running.done() or (trading._standing.ready and not trading._platform.desk.starting)
                 )
                 await self._pass(selector, self.venue.now_ms + count * MINUTE)
+                if then is not None:
+                    then()
+                    await self._pass(selector, self.venue.now_ms + count * MINUTE)
             finally:
                 trading._over.set()
                 await running
@@ -172,6 +179,25 @@ class Climb:
         promotion.refuse_unready(shown, wanted)
         promote(self.deployed, wanted)
 
+    def rewrite(self, pattern: str, text: str) -> None:
+        """Somebody edits the configuration between two lives."""
+        file = self.deployed.file
+        file.write_text(re.sub(pattern, text, file.read_text()))
+        self.deployed = deployed_from(file)
+
+    def explained(self) -> ExplainedMandate:
+        """The day, asked while nobody trades."""
+        with self.beside():
+            (told,) = explain(self.deployed, "ann", DAY).mandates
+        return told
+
+    def trades(self) -> list[Trade]:
+        """What was closed so far."""
+        connection = open_store(self.deployed.database)
+        found = DatabaseBooks(connection).trades(self.deployed.seats[0].account_id)
+        dispose(connection)
+        return found
+
     def causes(self) -> Counter[tuple[str, str]]:
         """How often which market differed from the backtest, and why."""
         (told,) = explain(self.deployed, "ann", DAY).mandates
@@ -187,8 +213,8 @@ def _of(folder: Path, configured: Deployed) -> Deployed:
     return deployed_from(configured.file)
 
 
-@pytest.fixture
-def climb(tmp_path: Path) -> Climb:
+def climb_of(tmp_path: Path, slippage_bp: int) -> Climb:
+    """A mandate of tide's, in practice already a shadow, and a venue with so much slippage."""
     (tmp_path / "tide.strategy").write_text(TIDE)
     practice, deployed = (_of(tmp_path, configured(tmp_path, kind)) for kind in ("practice", "live"))
     promotion.mandates(practice)
@@ -199,11 +225,22 @@ def climb(tmp_path: Path) -> Climb:
         Listing(market("ETH"), bars(waves(count, 10.0, 43.0, 0.3))),
         Listing(market("SOL"), bars(waves(count, 20.0, 160.0, 0.0625))),
     ]
-    venue = Venue(listings, 3)
+    venue = Venue(listings, slippage_bp)
     venue.open_account(KEY.key, KEY.secret, {"USDT": CASH})
     venue.keys.allow(KEY.key, SAFE)
     venue.step_bars(WARM_UP)
     return Climb(tmp_path, deployed, make_tls_files(tmp_path), venue)
+
+
+@pytest.fixture
+def climb(tmp_path: Path) -> Climb:
+    return climb_of(tmp_path, 3)
+
+
+@pytest.fixture
+def exact(tmp_path: Path) -> Climb:
+    """Where nothing slips, and every size is what the backtest has."""
+    return climb_of(tmp_path, 0)
 
 
 def test_a_flow_that_a_history_told_is_no_sign_that_anybody_listened() -> None:
@@ -282,3 +319,80 @@ def test_the_backtest_beside_it_has_the_capital_and_the_limits_it_had_then(climb
         # What slippage has cost by then is all that a size may lack.
         if row.what == "quantity":
             assert abs(Decimal(row.expected) / Decimal(row.happened) - 1) < Decimal("0.05"), row
+
+
+def test_each_time_is_replayed_at_the_fees_and_on_the_grid_of_then(exact: Climb) -> None:
+    """Between two lives the fees are others, within the second one steps and least amounts are: nothing differs."""
+
+    def coarse() -> None:
+        for base in ("BTC", "ETH"):
+            wide = replace(market(base), quantity_step=Decimal(1), quantity_min=Decimal(1), notional_min=Decimal(50))
+            exact.venue.change_filters(f"{base}USDT", wide)
+
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    exact.venue.account(KEY.key).fees = FeePlan(maker_ppm=9_000, taker_ppm=9_000)
+    exact.live(LIFE, coarse)
+    told, trades = exact.explained(), exact.trades()
+    assert (told.differences, told.before, told.note) == ([], "", "")
+    assert told.entries == told.expected >= len(trades)
+    # They were paid, and sizes went by the grid.
+    fees = {(trade.exit_fee / (trade.quantity * trade.exit_price)).quantize(Decimal("0.001")) for trade in trades}
+    assert fees == {Decimal("0.001"), Decimal("0.009")}
+    assert {trade.quantity % 1 == 0 for trade in trades} == {True, False}
+
+
+EBB = """\
+name: ebb
+version: 1
+enter: close < lag(lowest(low, 15))
+exit: close > lag(highest(high, 15))
+stop: 3 percent
+"""
+
+
+def test_each_time_is_replayed_by_the_strategy_and_on_the_markets_of_then(exact: Climb) -> None:
+    """Another strategy, one more market and another order of them from a start on. The strategy it was before is still
+    there under its name."""
+    (exact.folder / "ebb.strategy").write_text(EBB)
+    exact.rewrite(r"\Z", f'\n[strategies]\nfolder = "{exact.folder}"\n')
+    exact.rewrite(r'strategy = ".*"', 'strategy = "tide"')
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    exact.rewrite(r'strategy = ".*"', 'strategy = "ebb"')
+    exact.rewrite(r"(?m)^markets = .*", 'markets = ["SOL/USDT", "ETH/USDT", "BTC/USDT"]')
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    told, trades = exact.explained(), exact.trades()
+    assert (told.differences, told.before) == ([], "")
+    assert told.markets == ["BTC/USDT", "ETH/USDT", "SOL/USDT"]
+    assert told.entries == told.expected >= len(trades)
+    assert len({trade.strategy_id for trade in trades}) == 2
+    assert "binance:SOL/USDT" in {trade.market for trade in trades}
+
+
+def test_what_no_backtest_answers_for_is_said_and_the_rest_goes_on_from_what_was_held(exact: Climb) -> None:
+    """The strategy's file is written over: what it was before can't be run again. Then it enters by post_only."""
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    begun_ms, (seat,) = exact.clock.now_ms(), exact.deployed.seats
+    (exact.folder / "tide.strategy").write_text(EBB)
+    exact.rewrite(r"\Z", "")
+    exact.stood(Mode.LIVE, 1)
+    exact.live(LIFE)
+    told = exact.explained()
+    assert told.differences == []
+    assert told.entries == told.expected > 0
+    assert f"it traded by strategy {seat.mandate.strategy_id}, whose rules are not here any more" in told.before
+    assert "the backtest goes on from what the account held" in told.before
+    page = Console(width=300)
+    with page.capture() as shown:
+        page.print(explain_page(ExplainJson("ann", DAY, [told])))
+    assert told.before in shown.get()
+    with exact.beside():
+        assert unexplained(exact.deployed, exact.deployed.seats[0], begun_ms) == []
+    exact.rewrite(r"(?m)^weight = ", 'entry = "post_only"\nweight = ')
+    exact.live(5)
+    told = exact.explained()
+    assert (told.entries, told.differences) == (0, [])
+    assert told.note.startswith("it traded by post_only entries")

@@ -1,8 +1,9 @@
 """`explain`: a past day of a user beside the backtest of the same candles, every difference with its cause.
 
 The backtest begins where the account was taken over, so that sizes and positions are comparable; the day is what is shown
-of it. Markets of one mandate share its cash there as they do live, under the capital and the limits that the journal has
-for each time. The candles are the venue's own.
+of it. Markets of one mandate share its cash there as they do live, under what the journal has for each time: the mandate
+(strategy, markets, capital, limits), and the fees, grids and least amounts that the venue asked. The candles are the venue's
+own.
 """
 
 from __future__ import annotations
@@ -11,48 +12,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.account.account import Account as LiveAccount
 from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, Span, compare
-from tradepool.core.backtest.mandate_run import Change, run_mandate
 from tradepool.core.backtest.result import MandateResult
-from tradepool.core.backtest.run import NoQueue, Setting
-from tradepool.core.market.market_step import MarketStep
-from tradepool.core.risk.symbols import listed_market
+from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
-from tradepool.domain.candle import Candle
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.event import (
     AccountOpened,
-    EntriesResumed,
     Event,
     InstanceBegan,
-    MandateChanged,
     OrderCancelled,
     StreamLost,
     StreamRestored,
 )
 from tradepool.domain.flow import FlowSeen
-from tradepool.domain.ids import MarketId
-from tradepool.domain.mandate import EntryKind, Mandate
-from tradepool.domain.market import Market
+from tradepool.domain.ids import MarketId, StrategyId
 from tradepool.domain.order import OrderRequest
+from tradepool.domain.register import Thing
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.own_hands import OwnHands
+from tradepool.entrypoints.past_run import PastRun
+from tradepool.entrypoints.past_terms import FOREVER_MS, Answered, Period, answered, periods_of, step_at, strategies_of
 from tradepool.entrypoints.running import STARTED, STOPPED, running_pid
 from tradepool.presentation.explain_page import ExplainedMandate, ExplainJson, difference_row
 from tradepool.presentation.formats import plain
 from tradepool.runtime.config import nearest
-from tradepool.services.reader import bars_of
 
 DAY_MS = 86_400_000
-FOREVER_MS = 2**62
 TAKEN_OVER = "taken over"
 
 
@@ -70,13 +66,13 @@ class KeyNotNeeded(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the books say of an account; when it was taken over, when trading began after that, and under which terms it
-    traded since: those of the first from the beginning."""
+    """What the books say of an account; when it was taken over, when trading began after that, and by what it traded since."""
 
     account: Account
     opened_ms: int
     began_ms: int
-    terms: Sequence[Change]
+    periods: Sequence[Period]
+    strategies: Mapping[StrategyId, Strategy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,38 +117,51 @@ def unexplained(deployed: Deployed, seat: Seated, since_ms: int) -> list[str]:
 
 
 def _mandate(deployed: Deployed, seat: Seated, span: Span) -> ExplainedMandate:
-    markets = [str(market).partition(":")[2] for market in seat.mandate.markets]
     told = _told(deployed, seat)
     if told is None:
-        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], "it has not been started yet")
-    if any(each.setting.entry.kind is EntryKind.POST_ONLY for each in told.terms):
-        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], str(NoQueue()))
-    replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told), key_of=_no_key)
-    tried = [_beside(told, replayed.live, *each, deployed.timeframe_ms) for each in replayed.results.items()]
+        return _unsaid(seat, "it has not been started yet")
+    asked = answered(told.periods, span[1])
+    if not asked.periods:
+        return _unsaid(seat, asked.before)
+    replayed = by_own_hands(deployed, lambda hands: _replayed(hands, deployed, seat, told, asked), key_of=_no_key)
+    tried = [_beside(told, asked, replayed, *each, deployed.timeframe_ms) for each in replayed.results.items()]
     if not tried:
-        note = "no candle has closed since it was taken over"
-        return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], note)
+        return _unsaid(seat, "no candle has closed since it was taken over")
     every, happened, meant = min(tried, key=lambda each: sum(d.cause is Cause.UNEXPLAINED for d in each[0]))
     found = [each for each in every if _in(span, each.time_ms)]
     slippage = sum((d.cost for d in found if d.cause is Cause.SLIPPAGE and d.cost is not None), Decimal(0))
     return ExplainedMandate(
         mandate=seat.mandate.id,
-        markets=markets,
+        markets=_markets(asked.periods, span),
         entries=sum(_in(span, lot.entry_ms) for lot in happened.lots),
         expected=sum(_in(span, lot.entry_ms) for lot in meant.lots),
         slippage=plain(slippage.quantize(Decimal("1e-8"))),
         differences=[difference_row(each) for each in found],
+        before=asked.before,
     )
 
 
+def _unsaid(seat: Seated, why: str) -> ExplainedMandate:
+    markets = [str(market).partition(":")[2] for market in seat.mandate.markets]
+    return ExplainedMandate(seat.mandate.id, markets, 0, 0, "0", [], why)
+
+
+def _markets(periods: Sequence[Period], span: Span) -> list[str]:
+    """Symbols of the mandate as the day found it, then of what it became in it."""
+    before = sum(each.time_ms <= span[0] for each in periods[1:])
+    that_day = [each for each in periods[before:] if each.time_ms <= span[1]] or periods[:1]
+    return list(dict.fromkeys(market.symbol for each in that_day for market in each.markets))
+
+
 def _beside(
-    told: Told, live: LiveAccount, since_ms: int, result: MandateResult, timeframe_ms: int
+    told: Told, asked: Answered, replayed: Replayed, since_ms: int, result: MandateResult, timeframe_ms: int
 ) -> tuple[Sequence[Difference], Account, Expected]:
     """What differs from a backtest that counts from a time, and both sides of it."""
     # What comes after a market's last candle has no beside yet.
-    happened = _until({each.market.id: each.end_ms for each in result.markets}, told, live)
-    meant, steps = _meant(result, since_ms), {each.market.id: each.market.quantity_step for each in result.markets}
-    return compare(happened, meant, timeframe_ms, steps), happened, meant
+    happened = _until({each.market.id: each.end_ms for each in result.markets}, told, replayed.live)
+    happened = replace(happened, lots=[lot for lot in happened.lots if lot.entry_ms >= asked.periods[0].since_ms])
+    meant = _meant(result, since_ms)
+    return compare(happened, meant, timeframe_ms, partial(step_at, asked.periods)), happened, meant
 
 
 def _no_key(seat: Seated) -> Credentials:
@@ -171,7 +180,8 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
     with books_open(deployed) as connection:
         deeds = DatabaseDeployment(connection, deployed.deployment).deeds()
         own = [deed for deed in deeds if deed.what in (STARTED, STOPPED)]
-        events = [event for _, _, event in DatabaseJournal(connection).read(seat.account_id)]
+        journal = [(as_of_ms, event) for _, as_of_ms, event in DatabaseJournal(connection).read(seat.account_id)]
+        events = [event for _, event in journal]
         opened = next((event.time_ms for event in events if isinstance(event, AccountOpened)), None)
         if opened is None:
             return None
@@ -185,24 +195,15 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
             parts=_parts(events, intents),
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
-        return Told(account, opened, began, _terms(events, opened) or [Change(opened, _setting(seat.mandate))])
+        versions = (
+            DatabaseRegister(connection).versions(Thing.MANDATE, seat.mandate.id) if _by_command(deployed, seat) else ()
+        )
+        strategies = strategies_of(deployed, seat, versions, events)
+        return Told(account, opened, began, periods_of(journal, deployed.timeframe_ms, strategies), strategies)
 
 
-def _terms(events: Sequence[Event], opened_ms: int) -> list[Change]:
-    """Each mandate from its time on, the one it was opened under first; and when a person let it trade on after losses."""
-    found = list[Change]()
-    for event in events:
-        if isinstance(event, MandateChanged):
-            if event.time_ms <= opened_ms:
-                found.clear()
-            found.append(Change(event.time_ms, _setting(event.mandate)))
-        elif isinstance(event, EntriesResumed) and event.limits and found:
-            found.append(Change(event.time_ms, found[-1].setting, resumed=True))
-    return found
-
-
-def _setting(mandate: Mandate) -> Setting:
-    return Setting(mandate.capital, mandate.weight, mandate.limits, 0, mandate.entry)
+def _by_command(deployed: Deployed, seat: Seated) -> bool:
+    return any((each.thing, each.name) == (Thing.MANDATE, seat.mandate.id) for each in deployed.entries)
 
 
 def _outages(events: Sequence[Event], deeds: Sequence[Deed], *, runs: bool) -> list[Span]:
@@ -257,38 +258,18 @@ def _until(end_ms: Mapping[MarketId, int], told: Told, live: LiveAccount) -> Acc
 # ---- what was to be expected
 
 
-async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Told) -> Replayed:
-    """The backtests from the takeover to now, and the account as the journal leaves it."""
-    timeframe_ms, step = deployed.timeframe_ms, MarketStep(seat.strategy, deployed.timeframe_ms)
-    beside = [MarketId(f"{deployed.venue.id}:{symbol}") for symbol in step.source.others]
-    # Of markets it reads beside its own, a step needs as many bars before its own first.
-    since_ms = told.opened_ms - (2 * step.history + 3) * timeframe_ms
-    markets, candles = dict[MarketId, Market](), dict[MarketId, Sequence[Candle]]()
-    now_ms = await hands.feed.time_ms()
-    for name in (*seat.mandate.markets, *beside):
-        if name not in markets:
-            markets[name] = listed_market(hands.listed, name)
-            past = await hands.feed.history(markets[name], timeframe_ms, since_ms)
-            # What closes while others are asked for has no beside yet.
-            candles[name] = [candle for candle in past if candle.close_time_ms <= now_ms]
-    others = {markets[name].symbol: bars_of(candles[name], timeframe_ms) for name in beside}
-    first, *changes = told.terms
-    results = dict[int, MandateResult]()
-    # A step began so many bars before it was started, which was after the takeover: a bar may have ended in between.
-    begun = dict[tuple[int, ...], int]()
-    for at_ms in (told.began_ms, told.opened_ms):
-        begun[tuple(_begin(candles[name], step.history, at_ms) for name in seat.mandate.markets)] = at_ms
-    for begins, at_ms in begun.items():
-        each = [(markets[name], candles[name][n:]) for name, n in zip(seat.mandate.markets, begins, strict=True)]
-        traded = [(market, bars_of(past, timeframe_ms)) for market, past in each if past]
-        if traded:
-            results[at_ms] = run_mandate(seat.strategy, traded, first.setting, others=others, changes=changes)
+async def _replayed(hands: OwnHands, deployed: Deployed, seat: Seated, told: Told, asked: Answered) -> Replayed:
+    """The backtests of what is asked about, and the account as the journal leaves it."""
+    first_ms = asked.periods[0].time_ms
+    run = PastRun(asked, told.strategies, deployed.venue.id, deployed.timeframe_ms)
+    await run.read(hands)
+    if asked.before:
+        # What came before can't be run again; what came of it is known.
+        results = run.results([first_ms], hands.journaled(seat, first_ms))
+    else:
+        # It was started after the takeover: a bar may have ended in between.
+        results = run.results([told.began_ms, told.opened_ms], None)
     return Replayed(results, hands.journaled(seat))
-
-
-def _begin(candles: Sequence[Candle], history: int, at_ms: int) -> int:
-    closed = sum(candle.close_time_ms <= at_ms for candle in candles)
-    return max(0, closed - history)
 
 
 def _meant(result: MandateResult, since_ms: int) -> Expected:

@@ -23,6 +23,7 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.deployment import Kind, Scope
 from tradepool.domain.errors import TradepoolError, VenueError
+from tradepool.domain.event import MandateChanged
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.market import Market
 from tradepool.domain.trade import Origin
@@ -81,10 +82,13 @@ class OwnHands:
         origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
         return Account(noun, seat.mandate, markets, origin, self._deployed.deployment.mark)
 
-    def journaled(self, seat: Seated) -> Account:
-        """An account as its journal alone has it: no key is needed, and the rates are the venue's common ones."""
+    def journaled(self, seat: Seated, until_ms: int | None = None) -> Account:
+        """An account as its journal alone has it: no key is needed, and the rates are the venue's common ones. With a time,
+        as it was until its mandate was changed then."""
         account = self._new_account(seat, [listed_market(self.listed, market) for market in seat.mandate.markets])
         for _, _, event in self._journal.read(seat.account_id):
+            if until_ms is not None and isinstance(event, MandateChanged) and event.time_ms >= until_ms:
+                break
             account.apply(event)
         return account
 

@@ -29,7 +29,7 @@ class DifferenceRow(msgspec.Struct, frozen=True):
 
 class ExplainedMandate(msgspec.Struct, frozen=True):
     """A mandate's day. `entries` are those that happened, `expected` those of the backtest; `note` says why it could not
-    be replayed, "" where it was."""
+    be replayed, "" where it was; `before` what could not be, before that."""
 
     mandate: str
     markets: list[str]
@@ -38,6 +38,7 @@ class ExplainedMandate(msgspec.Struct, frozen=True):
     slippage: str
     differences: list[DifferenceRow]
     note: str = ""
+    before: str = ""
 
 
 class ExplainJson(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ def explain_page(told: ExplainJson) -> Group:
     for each in told.mandates:
         head = f"{each.mandate} ({' '.join(each.markets)}): {each.entries} entries, {each.expected} in the backtest"
         parts.append(Text(f"{each.mandate}: {each.note}" if each.note else f"{head}; slippage cost {each.slippage}"))
+        if each.before:
+            parts.append(Text(f"  {each.before}", style="yellow"))
         if each.differences:
             parts.append(_table(each.differences))
         elif not each.note:

@@ -24,7 +24,7 @@ def held(lot: Lot) -> Lot:
 
 def found(happened: Account, *expected: Lot, refusals: Sequence[Refusal] = ()) -> list[Difference]:
     steps = {BTC.id: BTC.quantity_step, ETH.id: ETH.quantity_step}
-    return compare(happened, Expected(lots=expected, refusals=refusals), MINUTE_MS, steps)
+    return compare(happened, Expected(lots=expected, refusals=refusals), MINUTE_MS, lambda market, _: steps[market])
 
 
 def account(*lots: Lot, **more: object) -> Account:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.core.backtest.test_account import DOWN, UP, levels, naive_runs, strategies, trades_of
 from tests.core.backtest.test_runners import TIMEFRAME_MS, market_of, markets, settings_of_runs, wild_bars
 from tests.core.graph.samples import examples
-from tradepool.core.backtest.mandate_run import Change, NotOneMandate, run_mandate
+from tradepool.core.backtest.mandate_run import Change, NotOneMandate, Traded, run_mandate
 from tradepool.core.backtest.result import MandateResult
 from tradepool.core.backtest.run import Setting, run
 from tradepool.core.graph.expr import close, constant
@@ -198,6 +198,70 @@ def test_a_change_on_the_way_is_heard_as_a_live_account_hears_it() -> None:
     assert refused(loose, Change(at_ms, replace(loose, cash=Decimal(500)))) == []
     # What comes after the T of the second entry is too late for it.
     assert refused(free, Change(at_ms + 2 * TIMEFRAME_MS, strict)) == []
+
+
+@given(
+    strategies,
+    st.lists(markets, min_size=1, max_size=3),
+    settings_of_runs,
+    st.lists(st.integers(0, 500 * TIMEFRAME_MS), min_size=1, max_size=3),
+    st.integers(0, 2**32 - 1),
+)
+@examples(40)
+def test_a_change_to_the_same_leaves_no_trace(
+    strategy: Strategy, drawn: list[Market], setting: Setting, times: list[int], seed: int
+) -> None:
+    """Everything is carried over: steps, money, positions, what limits remember."""
+    named = [replace(market, base=base) for market, base in zip(drawn, SYMBOLS, strict=False)]
+    traded = [(market, bars_with_holes(seed + at, market, 0.01)) for at, market in enumerate(named)]
+    same = [Change(at_ms, setting, traded=Traded(strategy, traded)) for at_ms in sorted(times)]
+    result = run_mandate(strategy, traded, setting, changes=same, record_equity=True)
+    assert found(result) == found(run_mandate(strategy, traded, setting, record_equity=True))
+
+
+def test_fees_and_grids_are_those_of_the_time_and_what_is_held_is_counted_on() -> None:
+    """Bought in thousandths and sold at ten times the fee when whole ones are asked; the next purchase is whole."""
+    bars = flat_bars(99, 101, 101, 101, 99, 99, 101, 101, 101)
+    fees = replace(PLAIN.fees, taker_rate=PLAIN.fees.taker_rate * 10)
+    wide = replace(PLAIN, price_tick=Decimal("0.1"), quantity_step=Decimal(1), quantity_min=Decimal(1), fees=fees)
+    at_ms = (288 + 3) * TIMEFRAME_MS
+    setting = replace(CASH, weight=Decimal("0.37"))
+    result = run_mandate(
+        RISES, [(PLAIN, bars)], setting, changes=[Change(at_ms, setting, traded=Traded(RISES, [(wide, bars)]))]
+    )
+    (trade,), (held,) = result.trades, result.open_positions
+    prices = (Decimal(101), Decimal(99), Decimal("3.66"))
+    assert (trade.entry_price, trade.exit_price, trade.quantity) == prices
+    sold = trade.quantity - trade.entry_fee
+    assert trade.exit_fee / (sold * 99) == pytest.approx(fees.taker_rate, rel=Decimal("0.01"))
+    assert held.quantity + held.entry_fee == pytest.approx(3, abs=Decimal("0.01"))
+    assert [each.market.quantity_step for each in result.markets] == [PLAIN.quantity_step, Decimal(1)]
+    # Its dust goes along.
+    assert held.quantity % 1 != 0
+
+
+FALLS = Strategy("falls", 1, close < constant(100.0), close > constant(100.0))
+
+
+def test_another_strategy_and_another_market_count_from_their_time_on() -> None:
+    """What one strategy holds the next one decides about; it reads what came before, and does nothing about that."""
+    one, other = named("AAA", "BBB")
+    bars = flat_bars(99, 101, 101, 101, 99, 99, 99, 101)
+    at_ms = (288 + 4) * TIMEFRAME_MS
+    both = Traded(FALLS, [(other, bars), (one, bars)])
+    result = run_mandate(RISES, [(one, bars)], CASH, changes=[Change(at_ms, CASH, traded=both)])
+    (trade,) = result.trades
+    # The T of the change is the first one's that it decides about: the price is above, so it leaves.
+    assert (trade.market, trade.entry_time_ms, trade.exit_time_ms) == (one.id, (288 + 2) * TIMEFRAME_MS, at_ms)
+    assert entered(result) == ["BBB", "AAA"]
+    assert {each.opened_time_ms for each in result.open_positions} == {(288 + 5) * TIMEFRAME_MS}
+
+
+def test_what_came_before_it_counts_is_only_read() -> None:
+    bars = flat_bars(99, 101, 99, 101, 101, 101)
+    for since, entries in ((0, 2), (288 + 2, 2), (288 + 3, 1), (288 + 5, 0)):
+        result = run_mandate(RISES, [(PLAIN, bars)], CASH, since_ms=since * TIMEFRAME_MS)
+        assert len(result.trades) + len(result.open_positions) == entries
 
 
 def walked(*rows: tuple[float, float, float, float]) -> Bars:

@@ -8,8 +8,6 @@ what is ordered is rounded to the grid that the venue asks for now.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradepool.core.account import account_step as step
@@ -17,6 +15,7 @@ from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.flows import entries_off, hear
+from tradepool.core.account.grid import in_units_of, recount, whole_in_both
 from tradepool.core.account.protection import protect
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
@@ -30,20 +29,6 @@ from tradepool.domain.market import Market
 
 if TYPE_CHECKING:
     from tradepool.core.account.account import Account
-
-# What of a slot's row is a price or a distance in ticks, and what a count of steps; all else is units, times and words.
-TICKS = (
-    step.STOP,
-    step.NEXT_STOP,
-    step.STOP_DISTANCE,
-    step.TARGET,
-    step.NEXT_TARGET,
-    step.FIRST_DISTANCE,
-    step.SECOND_DISTANCE,
-    step.BREAK_DISTANCE,
-    step.BREAK_AT,
-)
-STEPS = (step.STEPS, step.PART, step.ENTRY_STEPS, step.EXIT_STEPS)
 
 
 class GridsApart(TradepoolError):
@@ -108,27 +93,12 @@ def take_terms(account: Account, event: TermsSeen) -> bool:
 
 def _counted(account: Account, slot: Slot, listed: Market) -> Market:
     """The market to count in: as it is listed now, on a grid on which the one before is whole too."""
-    held = slot.market
-    units = replace(listed, base_unit=held.base_unit, quote_unit=held.quote_unit)
-    tick = _common(held.price_tick, listed.price_tick)
-    size = _common(held.quantity_step, listed.quantity_step)
     try:
-        return replace(units, price_tick=tick, quantity_step=size)
+        return whole_in_both(slot.market, listed)
     except OffGrid as error:
         if slot.held or any(order.request.market == listed.id for order in account.orders.values()):
             raise GridsApart(market=listed.id, tick=listed.price_tick, step=listed.quantity_step) from error
-        return units
-
-
-def _common(one: Decimal, other: Decimal) -> Decimal:
-    """The largest grid that holds both.
-
-    >>> _common(Decimal("0.01"), Decimal("0.1")), _common(Decimal("0.25"), Decimal("0.1"))
-    (Decimal('0.01'), Decimal('0.05'))
-    """
-    while other:
-        one, other = other, one % other
-    return one
+        return in_units_of(slot.market, listed)
 
 
 def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
@@ -139,11 +109,8 @@ def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
     slot.scale = price_scale(market)
     slot.terms = terms_of(market, mandate.weight, mandate.limits, entry=mandate.entry)
     cap_terms(account)
+    recount(row, before, market)
     ticks, steps = before.price_tick / market.price_tick, before.quantity_step / market.quantity_step
-    for field in TICKS:
-        row[field] = int(row[field] * ticks)
-    for field in STEPS:
-        row[field] = int(row[field] * steps)
     slot.mark, slot.release_ticks = int(slot.mark * ticks), int(slot.release_ticks * ticks)
     slot.sell_steps, slot.release_steps = int(slot.sell_steps * steps), int(slot.release_steps * steps)
     for order in account.orders.values():

@@ -7,7 +7,7 @@ size, cash that another market of the mandate did not leave) says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -22,6 +22,8 @@ BY_HAND = frozenset((Purpose.MANUAL, Purpose.FLATTEN, Purpose.RELEASED))
 LATE = "aged_out"
 BP = Decimal(10_000)
 Span = tuple[int, int]
+# The quantity step of a market at a time.
+StepAt = Callable[[MarketId, int], Decimal]
 
 
 class Cause(StrEnum):
@@ -127,7 +129,7 @@ class _Comparing:
     happened: Account
     expected: Expected
     bar_ms: int
-    quantity_steps: Mapping[MarketId, Decimal]
+    step_at: StepAt
     found: list[Difference] = field(default_factory=list)
 
     def run(self) -> list[Difference]:
@@ -186,7 +188,7 @@ class _Comparing:
         cause, detail = Cause.UNEXPLAINED, ""
         if any(_within(span, made.entry_ms) for span in self.happened.capped):
             cause, detail = Cause.CAP, "a canary's order"
-        elif abs(meant.quantity - made.quantity) <= self.quantity_steps[made.market]:
+        elif abs(meant.quantity - made.quantity) <= self.step_at(made.market, made.entry_ms):
             cause = Cause.ROUNDING
         elif made.quantity < meant.quantity and self._in_part(made):
             cause, detail = Cause.PART, "the venue had no more within its limit, or its time"
@@ -265,12 +267,10 @@ class _Comparing:
         return any(each.time_ms <= time_ms for each in self.found)
 
 
-def compare(
-    happened: Account, expected: Expected, bar_ms: int, quantity_steps: Mapping[MarketId, Decimal]
-) -> list[Difference]:
+def compare(happened: Account, expected: Expected, bar_ms: int, step_at: StepAt) -> list[Difference]:
     """Every difference, in order of entries. `bar_ms` is the timeframe: what was entered on a market within one bar is one
     wish."""
-    return _Comparing(happened, expected, bar_ms, quantity_steps).run()
+    return _Comparing(happened, expected, bar_ms, step_at).run()
 
 
 def _held(lots: Sequence[Lot], entered: Lot) -> bool:

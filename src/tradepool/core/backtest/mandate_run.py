@@ -3,43 +3,43 @@
 Each market's part runs compiled over a block of time at once; then the account part (`batch_kernel`) walks the block T by
 T over all markets. Both keep their rows from block to block, so blocks leave no trace in the result. A single market has
 `run`, where both parts are one loop; here it would give the same. A mandate that was changed on the way (its capital, its
-limits) is run under each of its terms in turn.
+limits, its strategy and markets, what the venue asks there) is run under each of its terms in turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.core.account.grid import in_units_of, recount, whole_in_both
 from tradepool.core.account.terms import price_scale
 from tradepool.core.backtest import batch_bars, batch_kernel, fills
 from tradepool.core.backtest.batch_bars import PLACE_SIZE
 from tradepool.core.backtest.loop import switched, switches_of, ticks_of
+from tradepool.core.backtest.mandate_rows import Block, Carried, Ints, Reader, Rows, Series, Slot, blocks
 from tradepool.core.backtest.result import MandateResult, MarketResult, market_result
-from tradepool.core.backtest.run import Setting, market_for, room_for, terms_under
+from tradepool.core.backtest.run import Setting, market_for
 from tradepool.core.compiler.functions import Function
 from tradepool.core.compiler.program import Program
 from tradepool.core.compiler.runners import Runner, load
-from tradepool.core.compiler.vocabulary import Floats
 from tradepool.core.graph.step import StepSource, market_step
 from tradepool.core.market.align import columns
 from tradepool.core.market.bars import Bars
 from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
+from tradepool.domain.ids import MarketId, StrategyId
 from tradepool.domain.market import Market
 
 # With fewer the calls count; with more a block leaves the cache.
 BLOCK_BARS = 16_384
 PREPARED_MAX = 64
-Ints = NDArray[np.int64]
 
 
 class NotOneMandate(InvalidInput):
@@ -47,39 +47,26 @@ class NotOneMandate(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
+class Traded:
+    """What a mandate trades by: a strategy, the markets in the mandate's order as they are listed, with their candles, and
+    the bars of all markets that the strategy reads by name."""
+
+    strategy: Strategy
+    markets: Sequence[tuple[Market, Bars]]
+    others: Mapping[str, Bars] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """From the first T that is not before `time_ms` on the mandate is this one: what its capital (`Setting.cash`) grew by is
-    put in. `resumed`: a person lets it trade on, and limits on losses measure from there."""
+    put in. `resumed`: a person lets it trade on, and limits on losses measure from there. `traded`: from then on by this
+    (None: as before), with every market where something may be held. A strategy goes on where it stood on a market; one that
+    is new there has read the candles before."""
 
     time_ms: int
     setting: Setting
     resumed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Series:
-    """One market's candles in whole numbers, and its step at work: `memory` and `inputs` are what the step is called with."""
-
-    market: Market
-    bars: Bars
-    ticks: Sequence[Ints]
-    memory: Sequence[object]
-    inputs: Sequence[object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The account's arrays, rows of each market behind each other, and the records."""
-
-    wallet: Ints
-    slots: Ints
-    terms: Ints
-    places: Ints
-    order: Ints
-    scales: Floats
-    trades: Ints
-    refusals: Ints
-    counts: Ints
+    traded: Traded | None = None
 
 
 def run_mandate(
@@ -91,91 +78,196 @@ def run_mandate(
     record_equity: bool = False,
     others: Mapping[str, Bars] | None = None,
     changes: Sequence[Change] = (),
+    since_ms: int = 0,
+    carried: Carried | None = None,
     block_bars: int = BLOCK_BARS,
 ) -> MandateResult:
     """Run one strategy over several markets, in the mandate's order, with cash they share.
 
     `others` are the bars of all markets that the strategy reads by name, traded ones included. What `setting.weight`
-    says is the share of the mandate's equity a full position in one market takes. `changes` are in order of time.
-    `block_bars` changes nothing but the time it takes. Raises NotOneMandate, and what `run` does.
+    says is the share of the mandate's equity a full position in one market takes. `changes` are in order of time. At a T
+    before `since_ms` nothing is done, and the strategy only reads; `carried` is what the account has there (None: its cash
+    and nothing else). `block_bars` changes nothing but the time it takes. Raises NotOneMandate, OffGrid for
+    a grid on which what is held can't be counted, and what `run` does.
     """
-    traded = [(market_for(strategy, market), bars) for market, bars in traded]
-    timeframe_ms = common_timeframe(traded)
-    source, market_part = _market_part(strategy, timeframe_ms, runner)
-    columns = strategy.graph.columns
-    account = _account_part((*switches_of(strategy), ("LEVELS_SIZE", columns)), runner)
-    all_series = [_series(strategy, source, market, bars, others) for market, bars in traded]
-    rows = _rows(all_series, setting, watched=bool(changes))
-    shown: list[tuple[Ints, Ints]] = []
-    block = _Block(len(all_series), columns, block_bars)
-    ahead, now = list(changes), setting
-    for first_ms, steps, ranges in _blocks(all_series, timeframe_ms, block_bars, changes):
-        while ahead and ahead[0].time_ms <= first_ms:
-            _change(rows, all_series, now, ahead[0])
-            now = ahead.pop(0).setting
-        for m, (series, (i0, i1)) in enumerate(zip(all_series, ranges, strict=True)):
-            block.take(rows.places, m, series, i0, i1)
-            market_part(*series.memory, *series.inputs, i0, i1, block.levels[m * block.stride :].reshape(-1))
-        account(
-            rows.wallet, rows.slots, rows.terms, rows.places, rows.order, rows.scales, rows.trades, rows.refusals,
-            rows.counts, block.levels.reshape(-1), *block.bars, block.equity, block.stride, len(all_series), first_ms, steps,
-            timeframe_ms, record_equity,
-        )  # fmt: skip
-        if record_equity:
-            shown.append(block.shown(all_series, ranges, first_ms, steps, timeframe_ms))
-    return _result(strategy, setting, all_series, rows, shown)
+    timeframe_ms, what = common_timeframe(traded), Traded(strategy, traded, others)
+    every = [what, *(change.traded for change in changes if change.traded is not None)]
+    first = max(min(int(bars.open_time[0]) for _, bars in traded), _begin(since_ms, timeframe_ms))
+    last = max(int(bars.open_time[-1]) for each in every for _, bars in each.markets)
+    ahead = [change for change in changes if _begin(change.time_ms, timeframe_ms) <= last]
+    life = _Life(every, timeframe_ms, block_bars, runner, watched=bool(changes))
+    life.turn_to(what, setting, carried or _with_cash(setting, traded[0][0]))
+    begins = [first, *(max(first, _begin(change.time_ms, timeframe_ms)) for change in ahead), last + timeframe_ms]
+    for (begin, end), change in zip(pairwise(begins), [*ahead, None], strict=True):
+        life.live(begin, end, record_equity=record_equity)
+        if change is not None:
+            life.change_to(change)
+    return life.result(setting)
 
 
-class _Block:
-    """Bars and levels of a block of time, `stride` rows a market: those that close in it, and one more to act at."""
-
-    def __init__(self, markets: int, columns: int, block_bars: int) -> None:
-        self.stride = block_bars + 1
-        self.bars = [np.empty(markets * self.stride, np.int64) for _ in range(5)]
-        self.levels = np.empty((markets * self.stride, columns))
-        self.equity = np.empty(block_bars, np.int64)
-
-    def take(self, places: Ints, m: int, series: _Series, i0: int, i1: int) -> None:
-        """Copy a market's bars `i0` to `i1`, which may be the one after the last, and say where it stands."""
-        begin, more = m * self.stride, min(i1 + 1, len(series.bars))
-        for column, values in zip(self.bars, (series.bars.open_time, *series.ticks), strict=True):
-            column[begin : begin + more - i0] = values[i0:more]
-        place = places[m * PLACE_SIZE :]
-        place[batch_bars.BAR], place[batch_bars.BARS] = 0, i1 - i0
-        place[batch_bars.ENDS] = min(i1, len(series.bars) - 1) - i0
-
-    def shown(
-        self,
-        all_series: Sequence[_Series],
-        ranges: Sequence[tuple[int, int]],
-        first_ms: int,
-        steps: int,
-        timeframe_ms: int,
-    ) -> tuple[Ints, Ints]:
-        """The Ts of the block at which some candle closed, and the equity there."""
-        there = np.zeros(steps, bool)
-        for series, (i0, i1) in zip(all_series, ranges, strict=True):
-            there[(series.bars.open_time[i0:i1] + timeframe_ms - first_ms) // timeframe_ms] = True
-        at = np.flatnonzero(there)
-        return first_ms + at * timeframe_ms, self.equity[at]
+def _begin(time_ms: int, timeframe_ms: int) -> int:
+    """When the bar opens that closes at the first T that is not before a time."""
+    return -(-time_ms // timeframe_ms) * timeframe_ms - timeframe_ms
 
 
-def _blocks(
-    all_series: Sequence[_Series], timeframe_ms: int, block_bars: int, changes: Sequence[Change]
-) -> Iterator[tuple[int, int, Sequence[tuple[int, int]]]]:
-    """First T and number of Ts of each block, and which bars of each market close in it; empty ones are left out. None
-    goes on over a change."""
-    first = min(int(series.bars.open_time[0]) for series in all_series)
-    last = max(int(series.bars.open_time[-1]) for series in all_series)
-    changed = (-(-change.time_ms // timeframe_ms) * timeframe_ms - timeframe_ms for change in changes)
-    begins = {*range(first, last + 1, block_bars * timeframe_ms), *(at for at in changed if first < at <= last)}
-    for begin, end in pairwise([*sorted(begins), last + timeframe_ms]):
-        ranges = [
-            (int(at[0]), int(at[1]))
-            for at in (np.searchsorted(series.bars.open_time, (begin, end)) for series in all_series)
-        ]
-        if any(i1 > i0 for i0, i1 in ranges):
-            yield begin + timeframe_ms, (end - begin) // timeframe_ms, ranges
+def _with_cash(setting: Setting, market: Market) -> Carried:
+    wallet = [0] * step.WALLET_SIZE
+    wallet[step.CASH] = market.quote_units(setting.cash)
+    return Carried(wallet, {})
+
+
+class _Life:
+    """A mandate under one of its terms after the other: its rows now, and the steps of all strategies it has traded by."""
+
+    _traded: Traded
+    _setting: Setting
+    _series: list[Series]
+    _finer: list[int]
+    _rows: Rows
+    _block: Block
+    _account: Function
+
+    def __init__(
+        self, every: Sequence[Traded], timeframe_ms: int, block_bars: int, runner: Runner, *, watched: bool
+    ) -> None:
+        """`every` is all it will ever trade by: what one strategy entered is looked after under a later one."""
+        switches = [dict(switches_of(each.strategy)) for each in every]
+        self._switches = tuple((name, max(each[name] for each in switches)) for name in switches[0])
+        self._timeframe_ms, self._block_bars, self._runner, self._watched = timeframe_ms, block_bars, runner, watched
+        self._readers: dict[tuple[StrategyId, MarketId], Reader] = {}
+        self._shown: list[tuple[Ints, Ints]] = []
+        self._found: list[MarketResult] = []
+
+    def turn_to(self, traded: Traded, setting: Setting, carried: Carried) -> None:
+        """Trade by this from here on, with what the account brings along."""
+        self._traded, self._setting, slots = traded, setting, carried.slots
+        self._series, moved = list[Series](), dict[MarketId, Slot]()
+        for listed, bars in traded.markets:
+            reader, market = self._reader(traded, listed, bars), market_for(traded.strategy, listed)
+            if market.id in slots:
+                market = _counted(market, *slots[market.id][:2])
+                moved[market.id] = _recounted(market, *slots[market.id])
+            self._series.append(Series(market, reader.bars, ticks_of(reader.bars, price_scale(market)), reader))
+        grids = [(each.price_tick, each.quantity_step) for each, _ in traded.markets]
+        now = [(each.market.price_tick, each.market.quantity_step) for each in self._series]
+        self._finer = [m for m, (grid, counted) in enumerate(zip(grids, now, strict=True)) if grid != counted]
+        self._rows = Rows.of(self._series, setting, Carried(carried.wallet, moved), watched=self._watched)
+        width = traded.strategy.graph.columns
+        self._block = Block(len(self._series), width, self._block_bars)
+        self._account = _account_part((*self._switches, ("LEVELS_SIZE", width)), self._runner)
+
+    def _reader(self, traded: Traded, market: Market, bars: Bars) -> Reader:
+        """The strategy's step on a market: where it stood, or before its first bar."""
+        strategy, key = traded.strategy, (traded.strategy.strategy_id(self._timeframe_ms), market.id)
+        if key not in self._readers:
+            source, part = _market_part(strategy, self._timeframe_ms, self._runner)
+            memory = (np.zeros(source.state_size), NOTHING, source.rows(strategy.values)[0], NOTHING)
+            inputs = columns(source, bars, 0, None, traded.others)
+            self._readers[key] = Reader(part, strategy.graph.columns, bars, (*memory, *inputs))
+        return self._readers[key]
+
+    def live(self, begin_ms: int, end_ms: int, *, record_equity: bool) -> None:
+        """Go on over the bars that open from one time until another; bar by bar while what is held keeps a market from being
+        counted in its own grid."""
+        while self._finer and begin_ms < end_ms:
+            self._walk(begin_ms, begin_ms + self._timeframe_ms, record_equity=record_equity)
+            begin_ms += self._timeframe_ms
+            if any(not self._rows.slot(m)[step.HOLDING] for m in self._finer):
+                self.turn_to(self._traded, self._setting, self._left())
+        self._walk(begin_ms, end_ms, record_equity=record_equity)
+
+    def _walk(self, begin_ms: int, end_ms: int, *, record_equity: bool) -> None:
+        rows, block, count, bar_ms = self._rows, self._block, len(self._series), self._timeframe_ms
+        for first_ms, steps, ranges in blocks(self._series, begin_ms, end_ms, bar_ms, self._block_bars):
+            for m, (series, (i0, i1)) in enumerate(zip(self._series, ranges, strict=True)):
+                block.take(rows.places, m, series, i0, i1)
+            self._account(
+                rows.wallet, rows.slots, rows.terms, rows.places, rows.order, rows.scales, rows.trades, rows.refusals,
+                rows.counts, block.levels.reshape(-1), *block.bars, block.equity, block.stride, count, first_ms, steps,
+                bar_ms, record_equity,
+            )  # fmt: skip
+            if record_equity:
+                self._shown.append(block.shown(self._series, ranges, first_ms, steps, bar_ms))
+
+    def change_to(self, change: Change) -> None:
+        """As the live account hears of new terms, takes a new mandate, and hears that it may trade on."""
+        before = self._setting
+        self.turn_to(change.traded or self._traded, change.setting, self._left())
+        rows, given = self._rows, int((change.setting.cash - before.cash) / self._series[0].market.quote_unit)
+        rows.wallet[step.CASH] += given
+        rows.counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] += given
+        limit_step.money_moved(rows.wallet, given)
+        if change.resumed:
+            limit_step.person_resumed(rows.wallet, rows.equity())
+
+    def _left(self) -> Carried:
+        """What the account takes along, once what became of it until now is noted."""
+        marks, those = self._rows.places[batch_bars.MARK :: PLACE_SIZE].tolist(), enumerate(self._series)
+        slots = {each.market.id: (each.market, self._rows.slot(m).tolist(), marks[m]) for m, each in those}
+        self._note(held=False)
+        return Carried(self._rows.wallet.tolist(), slots)
+
+    def _note(self, *, held: bool) -> None:
+        """What became of it since it traded by this; with what is `held`, at the end."""
+        rows, strategy_id = self._rows, self._traded.strategy.strategy_id(self._timeframe_ms)
+        for m, series in enumerate(self._series):
+            place, slot = rows.places[m * PLACE_SIZE :], rows.slot(m)
+            self._found.append(
+                market_result(
+                    strategy_id,
+                    series.market,
+                    series.bars,
+                    slot=slot if held else np.zeros_like(slot),
+                    counts=rows.counts[m * fills.COUNTS_SIZE :],
+                    trades=rows.trades[place[batch_bars.TRADES_AT] :],
+                    refusals=rows.refusals[place[batch_bars.REFUSALS_AT] :],
+                )
+            )
+
+    def result(self, setting: Setting) -> MandateResult:
+        """At the end every market is valued at its very last close, which nobody could act on. `setting` is the first one."""
+        for m, series in enumerate(self._series):
+            self._rows.places[m * PLACE_SIZE + batch_bars.MARK] = series.ticks[3][-1]
+        self._note(held=True)
+        equity, shown = self._rows.equity(), self._shown
+        times, values = (np.concatenate(parts) for parts in zip(*shown, strict=True)) if shown else (None, None)
+        if values is not None:
+            values[-1] = equity
+        return MandateResult(
+            strategy_id=self._traded.strategy.strategy_id(self._timeframe_ms),
+            cash=setting.cash,
+            final_equity=equity * self._series[0].market.quote_unit,
+            markets=_joined(self._found),
+            equity_times=times,
+            equity=values,
+        )
+
+
+def _counted(listed: Market, before: Market, row: Sequence[int]) -> Market:
+    """The market to count in: its own grid or, while something is held there, one on which that is whole too. OffGrid."""
+    return whole_in_both(before, listed) if row[step.HOLDING] else in_units_of(before, listed)
+
+
+def _recounted(market: Market, before: Market, row: Sequence[int], mark: int) -> Slot:
+    recounted = list(row)
+    recount(recounted, before, market)
+    return market, recounted, int(mark * before.price_tick / market.price_tick)
+
+
+def _joined(found: Sequence[MarketResult]) -> tuple[MarketResult, ...]:
+    """One of each strategy, market and grid."""
+    alike: dict[tuple[object, ...], list[MarketResult]] = {}
+    for each in found:
+        market = each.market
+        alike.setdefault((each.strategy_id, market.id, market.price_tick, market.quantity_step), []).append(each)
+    return tuple(
+        replace(
+            those[-1],
+            round_trips=np.concatenate([each.round_trips for each in those]),
+            refusals=tuple(refusal for each in those for refusal in each.refusals),
+        )
+        for those in alike.values()
+    )
 
 
 def common_timeframe(traded: Sequence[tuple[Market, Bars]]) -> int:
@@ -210,115 +302,3 @@ def _market_part(strategy: Strategy, timeframe_ms: int, runner: Runner) -> tuple
 def _account_part(switches: tuple[tuple[str, int], ...], runner: Runner) -> Function:
     """The same for all strategies that do the same things."""
     return load(switched(Program.of(batch_kernel), switches), runner, ["run_block"])["run_block"]
-
-
-def _series(
-    strategy: Strategy,
-    source: StepSource,
-    market: Market,
-    bars: Bars,
-    others: Mapping[str, Bars] | None,
-) -> _Series:
-    return _Series(
-        market=market,
-        bars=bars,
-        ticks=ticks_of(bars, price_scale(market)),
-        memory=(np.zeros(source.state_size), NOTHING, source.rows(strategy.values)[0], NOTHING),
-        inputs=columns(source, bars, 0, None, others),
-    )
-
-
-def _terms(all_series: Sequence[_Series], setting: Setting, *, watched: bool) -> Ints:
-    """The terms of every market. Live, the equity at the start of a day is noted whatever is asked; here only where a limit
-    wants it, or may come to want it (`watched`)."""
-    found: list[int] = []
-    for series in all_series:
-        terms = terms_under(series.market, setting)
-        terms[step.TRADES_MAX], terms[step.REFUSALS_MAX] = room_for(series.bars)
-        terms[limit_step.WATCHED] |= watched
-        found += terms
-    return np.array(found, np.int64)
-
-
-def _rows(all_series: Sequence[_Series], setting: Setting, *, watched: bool) -> _Rows:
-    count, cash = len(all_series), all_series[0].market.quote_units(setting.cash)
-    wallet = np.zeros(step.WALLET_SIZE, np.int64)
-    wallet[step.CASH] = cash
-    counts = np.zeros(count * fills.COUNTS_SIZE, np.int64)
-    counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] = cash
-    places = np.zeros(count * PLACE_SIZE, np.int64)
-    terms = _terms(all_series, setting, watched=watched)
-    sizes = [
-        (terms[most :: step.TERMS_SIZE] * size).tolist()
-        for most, size in ((step.TRADES_MAX, fills.TRADE_SIZE), (step.REFUSALS_MAX, fills.REFUSAL_SIZE))
-    ]
-    for field, parts in zip((batch_bars.TRADES_AT, batch_bars.REFUSALS_AT), sizes, strict=True):
-        places[field::PLACE_SIZE] = np.cumsum([0, *parts[:-1]])
-    symbols = [series.market.symbol for series in all_series]
-    return _Rows(
-        wallet=wallet,
-        slots=np.zeros(count * step.SLOT_SIZE, np.int64),
-        terms=terms,
-        places=places,
-        order=np.array(sorted(range(count), key=symbols.__getitem__), np.int64),
-        scales=np.array([price_scale(series.market) for series in all_series]),
-        trades=np.empty(sum(sizes[0]), np.int64),
-        refusals=np.empty(sum(sizes[1]), np.int64),
-        counts=counts,
-    )
-
-
-def _change(rows: _Rows, all_series: Sequence[_Series], before: Setting, change: Change) -> None:
-    """As the live account takes a new mandate, and as it hears that it may trade on."""
-    unit = all_series[0].market.quote_unit
-    given = int((change.setting.cash - before.cash) / unit)
-    rows.wallet[step.CASH] += given
-    rows.counts[fills.CASH_PEAK :: fills.COUNTS_SIZE] += given
-    limit_step.money_moved(rows.wallet, given)
-    rows.terms[:] = _terms(all_series, change.setting, watched=True)
-    if change.resumed:
-        limit_step.person_resumed(rows.wallet, _equity(rows, len(all_series)))
-
-
-def _equity(rows: _Rows, markets: int) -> int:
-    """What the mandate is worth at its markets' last closes, in quote units."""
-    # As lists: Python's integers have no width, NumPy's do.
-    wallet, slots, terms, places = (each.tolist() for each in (rows.wallet, rows.slots, rows.terms, rows.places))
-    return batch_bars.equity_of(wallet, slots, terms, places, markets)
-
-
-def _result(
-    strategy: Strategy,
-    setting: Setting,
-    all_series: Sequence[_Series],
-    rows: _Rows,
-    shown: Sequence[tuple[Ints, Ints]],
-) -> MandateResult:
-    """At the end every market is valued at its very last close, which nobody could act on."""
-    markets: list[MarketResult] = []
-    for m, series in enumerate(all_series):
-        place = rows.places[m * PLACE_SIZE :]
-        place[batch_bars.MARK] = series.ticks[3][-1]
-        markets.append(
-            market_result(
-                strategy.strategy_id(series.bars.timeframe_ms),
-                series.market,
-                series.bars,
-                slot=rows.slots[m * step.SLOT_SIZE : (m + 1) * step.SLOT_SIZE],
-                counts=rows.counts[m * fills.COUNTS_SIZE :],
-                trades=rows.trades[place[batch_bars.TRADES_AT] :],
-                refusals=rows.refusals[place[batch_bars.REFUSALS_AT] :],
-            )
-        )
-    equity = _equity(rows, len(all_series))
-    times, values = (np.concatenate(parts) for parts in zip(*shown, strict=True)) if shown else (None, None)
-    if values is not None:
-        values[-1] = equity
-    return MandateResult(
-        strategy_id=strategy.strategy_id(all_series[0].bars.timeframe_ms),
-        cash=setting.cash,
-        final_equity=equity * all_series[0].market.quote_unit,
-        markets=tuple(markets),
-        equity_times=times,
-        equity=values,
-    )

@@ -67,7 +67,7 @@ class BacktestResult(MarketResult):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MandateResult:
-    """One strategy on several markets that share the cash; `markets` are in the mandate's order.
+    """A mandate on several markets that share the cash; `markets` are in its order, one for each strategy and grid there was.
 
     `final_equity` values open positions at their last closes. `equity` (quote units) and `equity_times` (ms), one of
     each T at which a candle closed, are there when they were asked for.
