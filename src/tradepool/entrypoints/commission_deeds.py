@@ -86,11 +86,12 @@ def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
 
 
 def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> Decimal:
-    """The user paid all that he owed up to and with a settled month; how much that was. Paying moves no mark (R25)."""
+    """The user paid all that he owed up to and with a settled month, corrections of it too; how much that was. Paying moves
+    no mark (R25)."""
     refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     held = settled_of(deployed, connection, user, month)
     rows = DatabaseSettlements(connection)
-    amount = _owed(rows.charges(UserId(user)), held.settled_ms)
+    amount = _owed(rows.charges(UserId(user)), held.closes_ms)
     if amount:
         charge = CommissionPaid(time_ms=_now_ms(), currency=Schedule().currency, amount=-amount, by=me(), reason=reason)
         rows.write(UserId(user), charge)
@@ -99,8 +100,11 @@ def pay(deployed: Deployed, connection: Connection, user: str, month: str, reaso
 
 
 @exact
-def _owed(charges: Sequence[Charge], until_ms: int) -> Decimal:
-    return sum((each.unpaid for each in unpaid(charges) if each.charge.time_ms <= until_ms), ZERO)
+def _owed(charges: Sequence[Charge], closes_ms: int) -> Decimal:
+    """What is not paid of periods that ended by then. A correction is written later than any of them, and is about them."""
+    invoices = [(each.charge, each.unpaid) for each in unpaid(charges)]
+    about = PeriodSettled | PeriodsCorrected
+    return sum((left for charge, left in invoices if isinstance(charge, about) and charge.closes_ms <= closes_ms), ZERO)
 
 
 def correct(deployed: Deployed, connection: Connection, source: PriceSource, user: str, reason: str) -> Corrected:
