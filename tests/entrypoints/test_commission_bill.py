@@ -223,7 +223,9 @@ def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, mon
     monkeypatch.setenv("LOGNAME", "bob")
     assert "owes 5.00 less" in typed("commission", "goodwill", "ann", "5.00", "--reason", "outage").out
     assert owed() == "45.00"
-    assert "no amount" in typed("commission", "goodwill", "ann", "-5", "--reason", "x").err
+    for amount in ("-5", "0.00", "5.001", "0.004", "1e30", "nan", "-inf", "five"):
+        assert "no amount of whole cents" in typed("commission", "goodwill", "ann", amount, "--reason", "x").err, amount
+    assert owed() == "45.00"
     assert "beancount" not in run("ledger", "export", "--format", "beancount", "--user", "ann").err
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.bill import mark_of, marks_of, open_offer, settled_periods, unpaid
-from tradepool.core.commission.exact import ZERO, exact
+from tradepool.core.commission.exact import CENT, ZERO, exact
 from tradepool.core.commission.netting import closing_marks
 from tradepool.core.commission.recorded import Recorded, bid_of
 from tradepool.core.commission.schedule import HOUR_MS, Schedule, Tier
@@ -56,7 +56,7 @@ class NotATier(InvalidInput):
 
 
 class NoAmount(InvalidInput):
-    """{text} is no amount above zero; write it as 5.00."""
+    """{text} is no amount of whole cents above zero; write it as 5.00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,11 +262,12 @@ def _tier(text: str) -> Tier:
 
 def _amount(text: str) -> Decimal:
     try:
-        amount = Decimal(text)
+        amount = Decimal(text).quantize(CENT)
+        # R22: whoever owes parts of a cent can never pay it all.
+        if amount != Decimal(text) or amount <= 0:
+            raise NoAmount(text=repr(text)[:40])
     except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount <= 0:
-        raise NoAmount(text=repr(text)[:40])
+        raise NoAmount(text=repr(text)[:40]) from None
     return amount
 
 
