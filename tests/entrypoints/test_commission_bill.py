@@ -145,6 +145,12 @@ def test_a_statement_that_the_books_do_not_give_is_refused(
     file = tmp_path / "forged.json"
     file.write_text(statement(type(facts)(**forged)))
     assert "for the books" in run("commission", "statement", "--verify", file).err
+    file.write_bytes(b"\xff\xfe{}")
+    for wrong, why in ((file, "not UTF-8"), (tmp_path, "Is a directory"), (tmp_path / "lost.json", "No such file")):
+        said = run("commission", "statement", "--verify", wrong)
+        assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+        assert "This is no statement of a commission" in said.err
+        assert why in said.err
 
 
 def test_fees_in_a_third_coin_are_counted_at_the_price_on_record(
