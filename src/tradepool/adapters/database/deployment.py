@@ -109,8 +109,8 @@ class DatabaseDeployment:
     def account(self, user: User, account: AccountId, venue: str) -> Account:
         """An account with its number, which it is given once and keeps. OtherOwner: it is somebody else's for good."""
         a = tables.account.c
-        self.refuse_other_owners({account: user.id})
-        number = self._connection.execute(select(a.number).where(a.id == account)).scalar_one_or_none()
+        held = self._connection.execute(select(a.number, a.user).where(a.id == account)).one_or_none()
+        number, owner = held or (None, user.id)
         if number is None:
             number = int(self._connection.execute(select(func.coalesce(func.max(a.number), 0))).scalar_one()) + 1
             row = {"id": account, "user": user.id, "venue": venue, "number": number}
@@ -118,6 +118,8 @@ class DatabaseDeployment:
             new = upsert(tables.user).values(person)
             self._write(new, insert(tables.account).values(row))
         self._connection.rollback()
+        if owner != user.id:
+            raise OtherOwner(account=account, user=user.id, owner=owner)
         return Account(id=account, user=UserId(user.id), venue=venue, number=number)
 
     def owners(self) -> dict[AccountId, UserId]:
