@@ -15,6 +15,7 @@ import pytest
 
 from tests.entrypoints.console import Console
 from tests.nouns import BTC, MANDATE, fill
+from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.core.ledger.flows import flow_entry
@@ -120,6 +121,9 @@ def opened(time_ms: int = at(18), capital: str = "1800", account: AccountId = AC
     """The account was taken over, in September if nothing else is said, and its mandate may trade real money."""
     if account == ACCOUNT:
         promote(time_ms - 1, MANDATE.strategy_id, Mode.LIVE)
+    found = deployed_from(None)
+    with books_open(found) as connection:
+        DatabaseDeployment(connection, found.deployment).account(found.users[0], account, found.venue.id)
     mandate(1, time_ms, capital, account=account)
     balances = (Balance(account=account, asset="USDT", free=Decimal(99_000), locked=Decimal(0)),)
     with journal() as books:

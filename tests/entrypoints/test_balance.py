@@ -80,3 +80,12 @@ def test_without_its_venue_a_deployment_speaks_by_its_books(console: Console, tm
     assert "STALE" in console("balance", "--config", config).out
     refused = console("balance", "nobody", "--config", config)
     assert (refused.code, "No user is called 'nobody'" in refused.err) == (1, True)
+    for words in (("users", "add", "bil"), ("accounts", "add", "bil"), ("users", "add", "cem")):
+        assert console(*words, "--config", config).code == 0
+    [row] = json.loads(console("balance", "bil", "--json", "--config", config).out)["accounts"]
+    assert (row["account"], row["mandate"], row["coins"], row["as_of"]) == ("bil-1", "", [], None)
+    assert "no mandate trades it" in row["stale"]
+    assert "bil-1 of bil, no mandate" in console("balance", "bil", "--config", config).out
+    assert "tradepool accounts add" in console("balance", "cem", "--config", config).out
+    everybody = json.loads(console("balance", "--json", "--config", config).out)["accounts"]
+    assert [row["account"] for row in everybody] == ["ann-main", "ben-main", "bil-1"]

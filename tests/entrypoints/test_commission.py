@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.commission_kit import ACCOUNT, at, flowed, live_in, mandate, opened, promote, settle, trade
+from tests.entrypoints.commission_kit import at, flowed, live_in, mandate, opened, promote, settle, trade
 from tests.entrypoints.console import Console, console_of
-from tests.nouns import MANDATE
 from tests.tampering import by_sql
-from tradepool.adapters.database.users import DatabaseUsers
 from tradepool.domain.deployment import Mode
 from tradepool.domain.flow import FlowCause
-from tradepool.domain.ids import StrategyId, UserId
-from tradepool.domain.user import Account, User
+from tradepool.domain.ids import StrategyId
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 
@@ -162,11 +158,6 @@ def test_an_account_that_is_configured_no_more_counts_still(live: Path, run: Con
     """R13: what he lost there lowers what he owes, whoever edits the file."""
     opened()
     trade(1, 20, 9, 60_000, 60_200)
-    with books_open(deployed_from(None)) as connection:
-        ann = User(id=UserId("ann"), name="Ann")
-        DatabaseUsers(connection).add(
-            ann, Account(id=ACCOUNT, user=ann.id, venue="binance", number=1), replace(MANDATE, account=ACCOUNT)
-        )
     text = live.read_text()
     assert text.count("ann-main") > 1
     live.write_text(text.replace("ann-main", "ann-new"))

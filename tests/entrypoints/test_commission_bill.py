@@ -31,6 +31,7 @@ from tradepool.domain.order import Side
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.commission import preview
 from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.dunning import Dunning
 from tradepool.entrypoints.venue_prices import PriceSource
 from tradepool.ports.journal import Record
 
@@ -105,6 +106,30 @@ def test_a_late_fact_leaves_the_statement_and_is_credited(
     assert owed() == "0.00"
 
 
+def test_a_correction_that_charges_more_is_paid_with_the_month_it_corrects(
+    live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R23, R26: two months settled and paid, then a gain of 300 turns up: 75.00 more, owed until the last of them is paid
+    again, and not by paying the one before; then nothing is left that could keep entries off."""
+    opened()
+    trade(1, 20, 9, 60_000, 60_100)
+    settle(run, "2026-09", monkeypatch)
+    trade(2, 20, 10, 60_000, 60_100)
+    settle(run, "2026-10", monkeypatch)
+    assert "is paid: 50.00" in run("commission", "pay", "ann", "2026-10").out
+    trade(3, 21, 9, 60_000, 60_300)
+    assert "75.00 charged" in typed("commission", "correct", "ann", "--reason", "the venue told late").out
+    assert "paid before" in run("commission", "pay", "ann", "2026-09").out
+    assert owed() == "75.00"
+    with books_open(deployed_from(None)) as connection:
+        assert "75.00 USDT of commission are unpaid" in Dunning(connection).owed(ANN)
+    assert "is paid: 75.00" in run("commission", "pay", "ann", "2026-10").out
+    assert "paid before" in run("commission", "pay", "ann", "2026-10").out
+    assert owed() == "0.00"
+    with books_open(deployed_from(None)) as connection:
+        assert Dunning(connection).owed(ANN) == ""
+
+
 def test_a_statement_that_the_books_do_not_give_is_refused(
     live: Path, run: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -120,6 +145,12 @@ def test_a_statement_that_the_books_do_not_give_is_refused(
     file = tmp_path / "forged.json"
     file.write_text(statement(type(facts)(**forged)))
     assert "for the books" in run("commission", "statement", "--verify", file).err
+    file.write_bytes(b"\xff\xfe{}")
+    for wrong, why in ((file, "not UTF-8"), (tmp_path, "Is a directory"), (tmp_path / "lost.json", "No such file")):
+        said = run("commission", "statement", "--verify", wrong)
+        assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+        assert "This is no statement of a commission" in said.err
+        assert why in said.err
 
 
 def test_fees_in_a_third_coin_are_counted_at_the_price_on_record(
@@ -198,7 +229,9 @@ def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, mon
     monkeypatch.setenv("LOGNAME", "bob")
     assert "owes 5.00 less" in typed("commission", "goodwill", "ann", "5.00", "--reason", "outage").out
     assert owed() == "45.00"
-    assert "no amount" in typed("commission", "goodwill", "ann", "-5", "--reason", "x").err
+    for amount in ("-5", "0.00", "5.001", "0.004", "1e30", "nan", "-inf", "five"):
+        assert "no amount of whole cents" in typed("commission", "goodwill", "ann", amount, "--reason", "x").err, amount
+    assert owed() == "45.00"
     assert "beancount" not in run("ledger", "export", "--format", "beancount", "--user", "ann").err
 
 

@@ -29,7 +29,15 @@ def books_open(deployed: Deployed, *, urgent: bool = False) -> Iterator[Connecti
         dispose(connection)
 
 
-def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
-    """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
+def owners(deployed: Deployed, connection: Connection, user: str | None = None) -> dict[AccountId, str]:
+    """Whose each account is, of one user or of all whom who asks may see: those that no mandate trades (any more) too, and
+    those that were traded once and are in no configuration now. NoSuchUser."""
     deployed.refuse_unknown_user(user)
-    return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
+    found: dict[AccountId, str] = {**DatabaseDeployment(connection, deployed.deployment).owners()}
+    found |= {AccountId(name): held.user for name, held in deployed.settings.accounts.items()}
+    return {name: whose for name, whose in found.items() if user in (None, whose) and deployed.shows(whose)}
+
+
+def accounts_of(deployed: Deployed, connection: Connection, user: str) -> list[AccountId]:
+    """A user's accounts, in order. NoSuchUser."""
+    return sorted(owners(deployed, connection, user))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.ids import UserId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.asking import me
@@ -111,11 +111,15 @@ def new_name(found: Deployed, thing: Thing, user: str, wanted: str | None) -> st
     taken = {entry.name for entry in entries_of(settings) if entry.thing is thing} | set(
         getattr(settings, thing.section)
     )
+    # Books that the file names no more go on where their name comes back: only their owner's own, and if he says so.
+    with register_of(found) as (_, rows):
+        books = rows.owners() if thing is Thing.ACCOUNT else {}
     if wanted is None:
+        taken |= {*books}
         return next(name for number in range(1, len(taken) + 2) if (name := f"{user}-{number}") not in taken)
     if found.only is not None and not wanted.startswith(f"{user}-"):
         raise NotOwnName(thing=thing, name=repr(wanted)[:60], user=user)
-    if wanted in taken:
+    if wanted in taken or books.get(AccountId(wanted), user) != user:
         raise NameTaken(thing=thing, name=wanted)
     return wanted
 

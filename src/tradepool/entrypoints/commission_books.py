@@ -65,7 +65,7 @@ class Books:
 
     def __init__(self, deployed: Deployed, connection: Connection, source: PriceSource | None = None) -> None:
         """`connection` is to the deployment's database."""
-        self._deployed, self._source = deployed, source
+        self._deployed, self._connection, self._source = deployed, connection, source
         self._ledger, self._prices = DatabaseBooks(connection), DatabasePrices(connection)
         self._promotions = DatabasePromotions(connection)
 
@@ -73,7 +73,7 @@ class Books:
         """How far each account's books go now; those that were never taken over are not among them, those that are in no
         configuration any more are: their losses count, too (R13)."""
         found = dict[AccountId, int]()
-        for account in sorted({*accounts_of(self._deployed, user), *self._ledger.accounts(UserId(user))}):
+        for account in accounts_of(self._deployed, self._connection, user):
             if self._ledger.events(account, AccountOpened):
                 found[account] = self._ledger.last_event(account)
         return found

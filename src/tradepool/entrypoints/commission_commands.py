@@ -124,12 +124,17 @@ def commission_statement(
 
 def _verified(file: Path, config: Path | None) -> str:
     """What comes of counting a statement again: out of its own facts, and out of the books where there are any."""
-    from tradepool.core.commission.statement import verified
+    from tradepool.core.commission.statement import NotAStatement, verified
     from tradepool.entrypoints.books import books_open
     from tradepool.entrypoints.commission import by_the_books
     from tradepool.entrypoints.deployment import CONFIG_NAME, deployed_from
 
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotAStatement(what=f"{file} can't be read ({error.strerror})") from None
+    except ValueError:
+        raise NotAStatement(what=f"{file} is not UTF-8 text") from None
     settled = verified(text)
     words = f"It holds: profit {settled.pnl}, charged {settled.base}, commission {settled.commission}."
     if config is None and not Path(CONFIG_NAME).is_file():

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.bill import mark_of, marks_of, open_offer, settled_periods, unpaid
-from tradepool.core.commission.exact import ZERO, exact
+from tradepool.core.commission.exact import CENT, ZERO, exact
 from tradepool.core.commission.netting import closing_marks
 from tradepool.core.commission.recorded import Recorded, bid_of
 from tradepool.core.commission.schedule import HOUR_MS, Schedule, Tier
@@ -56,7 +56,7 @@ class NotATier(InvalidInput):
 
 
 class NoAmount(InvalidInput):
-    """{text} is no amount above zero; write it as 5.00."""
+    """{text} is no amount of whole cents above zero; write it as 5.00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,12 @@ def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
 
 
 def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> Decimal:
-    """The user paid all that he owed up to and with a settled month; how much that was. Paying moves no mark (R25)."""
+    """The user paid all that he owed up to and with a settled month, corrections of it too; how much that was. Paying moves
+    no mark (R25)."""
     refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     held = settled_of(deployed, connection, user, month)
     rows = DatabaseSettlements(connection)
-    amount = _owed(rows.charges(UserId(user)), held.settled_ms)
+    amount = _owed(rows.charges(UserId(user)), held.closes_ms)
     if amount:
         charge = CommissionPaid(time_ms=_now_ms(), currency=Schedule().currency, amount=-amount, by=me(), reason=reason)
         rows.write(UserId(user), charge)
@@ -99,8 +100,11 @@ def pay(deployed: Deployed, connection: Connection, user: str, month: str, reaso
 
 
 @exact
-def _owed(charges: Sequence[Charge], until_ms: int) -> Decimal:
-    return sum((each.unpaid for each in unpaid(charges) if each.charge.time_ms <= until_ms), ZERO)
+def _owed(charges: Sequence[Charge], closes_ms: int) -> Decimal:
+    """What is not paid of periods that ended by then. A correction is written later than any of them, and is about them."""
+    invoices = [(each.charge, each.unpaid) for each in unpaid(charges)]
+    about = PeriodSettled | PeriodsCorrected
+    return sum((left for charge, left in invoices if isinstance(charge, about) and charge.closes_ms <= closes_ms), ZERO)
 
 
 def correct(deployed: Deployed, connection: Connection, source: PriceSource, user: str, reason: str) -> Corrected:
@@ -258,11 +262,12 @@ def _tier(text: str) -> Tier:
 
 def _amount(text: str) -> Decimal:
     try:
-        amount = Decimal(text)
+        amount = Decimal(text).quantize(CENT)
+        # R22: whoever owes parts of a cent can never pay it all.
+        if amount != Decimal(text) or amount <= 0:
+            raise NoAmount(text=repr(text)[:40])
     except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount <= 0:
-        raise NoAmount(text=repr(text)[:40])
+        raise NoAmount(text=repr(text)[:40]) from None
     return amount
 
 

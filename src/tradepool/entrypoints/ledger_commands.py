@@ -108,8 +108,8 @@ def ledger_verify(
     from tradepool.entrypoints.deployment import deployed_from
 
     deployed = deployed_from(config)
-    theirs = accounts_of(deployed, user) if user is not None else None
     with books_open(deployed) as connection:
+        theirs = accounts_of(deployed, connection, user) if user is not None else None
         accounts = accounts_in(connection) if theirs is None else [*theirs, bill_of(UserId(str(user)))]
         faults, links = verify_ledger(connection, accounts), heads(connection, accounts, audit=theirs is None)
         if theirs is None:
@@ -146,16 +146,20 @@ def ledger_correct(
 
 
 def entries_of(deployed: Deployed, connection: Connection, user: str | None) -> Iterator[LedgerEntry]:
-    """The entries of one user's accounts, or of all, account by account. NoSuchUser."""
+    """The entries of one user's accounts, or of all that there are, account by account. NoSuchUser."""
     from tradepool.adapters.database.books import DatabaseBooks
+    from tradepool.adapters.database.verify import accounts_in
     from tradepool.domain.charge import bill_of
-    from tradepool.domain.ids import AccountId
+    from tradepool.domain.ids import UserId
+    from tradepool.entrypoints.books import accounts_of
 
-    deployed.refuse_unknown_user(user)
-    accounts = [name for name, held in deployed.settings.accounts.items() if user in (None, held.user)]
-    accounts += [bill_of(each.id) for each in deployed.users if user in (None, each.id)]
-    for account in sorted(accounts):
-        yield from DatabaseBooks(connection).entries(AccountId(account))
+    whose = deployed.only if user is None else user
+    if whose is None:
+        accounts = accounts_in(connection)
+    else:
+        accounts = sorted([*accounts_of(deployed, connection, whose), bill_of(UserId(whose))])
+    for account in accounts:
+        yield from DatabaseBooks(connection).entries(account)
 
 
 def moment_ms(text: str | None) -> int | None:

@@ -16,6 +16,7 @@ from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.whose import refuse_foreign
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.deployment_settings import AccountSettings, MandateSettings, UserSettings
@@ -50,7 +51,7 @@ def reserve_in(settings: Settings) -> Reserve:
 def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
     """How everything in the register stands; nothing before the first start or command.
 
-    `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, StoreUnusable, StoreTooNew.
+    `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, OtherOwner, StoreUnusable, StoreTooNew.
     """
     database = place_in(folder_of(settings), settings.deployment.database)
     if not database.exists():
@@ -61,7 +62,8 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
     try:
         connection = open_store(database)
         try:
-            DatabaseDeployment(connection, deployment)
+            rows = DatabaseDeployment(connection, deployment)
+            rows.refuse_other_owners({AccountId(name): UserId(held.user) for name, held in settings.accounts.items()})
             return DatabaseRegister(connection).newest()
         finally:
             dispose(connection)

@@ -18,7 +18,7 @@ from tradepool.core.account.account import Account
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.books import books_open
+from tradepool.entrypoints.books import books_open, owners
 from tradepool.entrypoints.deeds import Answer, carried_out
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers, by_own_hands, now_ms, rows_of, typed_back
@@ -64,8 +64,8 @@ def trades(deployed: Deployed, user: str | None, most: int) -> list[TradeRow]:
     with books_open(deployed) as connection:
         books = DatabaseBooks(connection)
         # Accounts that no mandate trades any more have their trades still.
-        accounts = {name: held.user for name, held in deployed.settings.accounts.items() if user in (None, held.user)}
-        found = [(trade, owner) for name, owner in accounts.items() for trade in books.trades(AccountId(name))]
+        accounts = owners(deployed, connection, user)
+        found = [(trade, owner) for name, owner in accounts.items() for trade in books.trades(name)]
     found.sort(key=lambda each: each[0].exit_time_ms)
     return [trade_row(*each) for each in found[-most:]]
 

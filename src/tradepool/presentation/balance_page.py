@@ -47,9 +47,10 @@ class CoinRow(msgspec.Struct, frozen=True):
 
 
 class AccountRow(msgspec.Struct, frozen=True):
-    """An account as of a moment. `stale` says why that is not the venue's word of the last minutes, "" where it is: what is
-    shown then was recorded last, and nothing is entered because of it. `equity` counts what has a price, in `quote`.
-    `flows` is what came less what left so far, by cause and asset; `off` why nothing is entered until a person looks."""
+    """An account as of a moment; `mandate` is "" where none trades it. `stale` says why that is not the venue's word of the last
+    minutes, "" where it is: what is shown then was recorded last, and nothing is entered because of it. `equity` counts what
+    has a price, in `quote`. `flows` is what came less what left so far, by cause and asset; `off` why nothing is entered until
+    a person looks."""
 
     account: str
     user: str
@@ -157,12 +158,15 @@ def flows_so_far(entries: Iterable[LedgerEntry]) -> dict[str, dict[str, str]]:
 
 
 def balances_page(found: Sequence[AccountRow]) -> Group:
-    """A table an account, and under it what came and went."""
+    """A table an account, and under it what came and went; what to do where there is none."""
+    if not found:
+        return Group(Text("There is no account yet; next: tradepool accounts add USER"))
     return Group(*(part for row in found for part in _account_page(row)))
 
 
 def _account_page(row: AccountRow) -> list[Text | Table]:
-    title = f"{row.account} of {row.user}, mandate {row.mandate}: worth {money(Decimal(row.equity))} {row.quote}"
+    mandate = f"mandate {row.mandate}" if row.mandate else "no mandate"
+    title = f"{row.account} of {row.user}, {mandate}: worth {money(Decimal(row.equity))} {row.quote}"
     table = Table(title=f"{title}, as of {row.as_of or 'never'}", title_justify="left", box=None, header_style="bold")
     for name in ("asset", "free", "locked", "the mandate's", "own", f"price in {row.quote}", "value"):
         table.add_column(name, justify="left" if name == "asset" else "right")

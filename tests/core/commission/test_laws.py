@@ -238,10 +238,19 @@ def test_selling_a_lot_in_parts_earns_what_selling_it_at_once_does() -> None:
 
 # ---- bad input
 
-NONSENSE = ["", "[]", "{}", '{"schema": 1}', "null", '{"schedule": {"tiers": [["x", "y", true]]}}']
+NONSENSE = [
+    "",
+    "[" * 100_000,
+    "9" * 5_000,
+    "[]",
+    "{}",
+    '{"schema": 1}',
+    "null",
+    '{"schedule": {"tiers": [["x", "y", true]]}}',
+]
 
 
-@pytest.mark.parametrize("text", NONSENSE)
+@pytest.mark.parametrize("text", NONSENSE, ids=range(len(NONSENSE)))
 def test_what_is_no_statement_is_refused_by_name(text: str) -> None:
     """Whatever was wrong with it."""
     with pytest.raises(NotAStatement):

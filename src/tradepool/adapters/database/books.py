@@ -13,7 +13,7 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.fill import Fill
-from tradepool.domain.ids import AccountId, LedgerEntryId, MarketId, UserId
+from tradepool.domain.ids import AccountId, LedgerEntryId, MarketId
 from tradepool.domain.ledger import LedgerCode, LedgerEntry, Transfer, TransferCode
 from tradepool.domain.order import Refusal
 from tradepool.domain.trade import Trade
@@ -65,13 +65,6 @@ class DatabaseBooks:
                 transfers=tuple(transfers),
                 reference=reference,
             )
-
-    def accounts(self, user: UserId) -> list[AccountId]:
-        """The accounts of a user that were ever traded, whether the configuration still names them or not."""
-        t = tables.account.c
-        found = self._connection.execute(select(t.id).where(t.user == user).order_by(t.id)).scalars().all()
-        self._connection.rollback()
-        return [AccountId(account) for account in found]
 
     def last_event(self, account: AccountId) -> int:
         """The number of an account's newest event; 0 before the first."""

@@ -5,7 +5,7 @@ Read and written by the trading process and by commands beside it: what one comm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Executable, delete, func, insert, select, update
 
@@ -17,7 +17,7 @@ from tradepool.adapters.database.remembered import Remembered, wrote
 from tradepool.adapters.database.sql import upsert
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.user import Account, User
 
@@ -32,6 +32,10 @@ class WrongDatabase(TradepoolError):
 
 class Moved(TradepoolError):
     """The books in {path} were moved to {to} and go on there; write database = "{to}" under [deployment], or move them back from there (tradepool store move)."""
+
+
+class OtherOwner(InvalidInput):
+    """Nothing was done: [accounts.{account}] says user = "{user}", and its books are {owner}'s; write {owner} there again, and give {user} an account of another name."""
 
 
 class Replaced(TradepoolError):
@@ -103,9 +107,10 @@ class DatabaseDeployment:
     # ---- accounts
 
     def account(self, user: User, account: AccountId, venue: str) -> Account:
-        """An account with its number, which it is given once and keeps."""
+        """An account with its number, which it is given once and keeps. OtherOwner: it is somebody else's for good."""
         a = tables.account.c
-        number = self._connection.execute(select(a.number).where(a.id == account)).scalar_one_or_none()
+        held = self._connection.execute(select(a.number, a.user).where(a.id == account)).one_or_none()
+        number, owner = held or (None, user.id)
         if number is None:
             number = int(self._connection.execute(select(func.coalesce(func.max(a.number), 0))).scalar_one()) + 1
             row = {"id": account, "user": user.id, "venue": venue, "number": number}
@@ -113,7 +118,23 @@ class DatabaseDeployment:
             new = upsert(tables.user).values(person)
             self._write(new, insert(tables.account).values(row))
         self._connection.rollback()
+        if owner != user.id:
+            raise OtherOwner(account=account, user=user.id, owner=owner)
         return Account(id=account, user=UserId(user.id), venue=venue, number=number)
+
+    def owners(self) -> dict[AccountId, UserId]:
+        """Whose each account is that was ever traded, whether the configuration still names it or not."""
+        a = tables.account.c
+        rows = self._connection.execute(select(a.id, a.user).order_by(a.id)).all()
+        self._connection.rollback()
+        return {AccountId(account): UserId(user) for account, user in rows}
+
+    def refuse_other_owners(self, named: Mapping[AccountId, UserId]) -> None:
+        """Raise OtherOwner where accounts are said to be whose they are not: books change no hands."""
+        held = self.owners()
+        for account, user in named.items():
+            if held.get(account, user) != user:
+                raise OtherOwner(account=account, user=user, owner=held[account])
 
     # ---- what people do
 
