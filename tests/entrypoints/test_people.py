@@ -191,6 +191,37 @@ def test_pauses_halts_and_who_may_end_them(people: People) -> None:
     assert people.deeds()[-1].by == "ria"
 
 
+def test_what_the_house_has_paused_its_user_does_not_get_around(people: People) -> None:
+    """Neither by changing it first, nor by closing it and adding another."""
+    people("users", "add", "cem")
+    people("users", "add", "ria", "--role", "risk")
+    people("accounts", "add", "cem")
+    mandate = ("--strategy", "donchian_turtle", "--capital", "500")
+    people("mandates", "add", "cem", *mandate)
+    people("accounts", "add", "cem")
+    for thing, flag, once, later in (
+        ("mandates", "--capital", "499", "498"),
+        ("accounts", "--cash", "USDT=5", "USDT=4"),
+    ):
+        people(thing, "pause", "cem-1", "--as", "cem")
+        people(thing, "set", "cem-1", flag, once)
+        # Whoever changed it meanwhile, it is still his own pause.
+        people(thing, "resume", "cem-1", "--as", "cem")
+        people(thing, "pause", "cem-1", "--as", "ria")
+        people(thing, "set", "cem-1", flag, later, "--as", "cem")
+        for around in (
+            (thing, "resume", "cem-1"),
+            (thing, "close", "cem-1"),
+            ("accounts", "add", "cem"),
+            ("mandates", "add", "cem", *mandate),
+        ):
+            said = people.refused(*around, "--as", "cem")
+            assert f"ria has paused {thing.removesuffix('s')} cem-1, and lets it go on" in said, around
+        people(thing, "resume", "cem-1", "--as", "ria")
+    people("mandates", "add", "cem", *mandate, "--as", "cem")
+    people("mandates", "close", "cem-1", "--as", "cem")
+
+
 def test_a_pause_of_an_account_is_one_of_what_trades_it(people: People) -> None:
     people("users", "add", "cem")
     people("accounts", "add", "cem")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -62,7 +63,7 @@ class NotNow(InvalidInput):
 
 
 class PausedByOther(InvalidInput):
-    """Nothing was done: {by} has paused {thing} {name}, and lets it go on."""
+    """Nothing was done: {by} has paused {thing} {name}, and lets it go on; until then its user neither closes it nor adds anything."""
 
 
 class StillOpen(InvalidInput):
@@ -163,7 +164,10 @@ def add(
     what: str = "add",
     status: Status = Status.ACTIVE,
 ) -> None:
-    """The first version of something. BadDeployment and what else reading the deployment raises."""
+    """The first version of something. PausedByOther, BadDeployment and what else reading the deployment raises."""
+    # What stands beside what was paused would enter in its place.
+    for each in found.entries:
+        refuse_if_paused_by_other(found, each)
     first = Entry(
         thing=thing,
         name=name,
@@ -246,10 +250,23 @@ def resume(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:
     """End its pause; how it stands, in words. What the house has paused, its user does not set going: PausedByOther."""
     entry = held(found, thing, name)
     _refuse_unless(entry, Status.PAUSED)
-    if found.only is not None and entry.by != me():
-        raise PausedByOther(by=entry.by, thing=thing, name=name)
+    refuse_if_paused_by_other(found, entry)
     renew(found, entry, "resume", reason, status=Status.ACTIVE)
     return f"{thing} {name} is active: its next signal may enter."
+
+
+def refuse_if_paused_by_other(found: Deployed, entry: Entry) -> None:
+    """Raise PausedByOther where a person asks about what is his own, and it was not he who paused it.
+
+    Who paused it wrote the version it became paused in: what was changed since changes nothing of that.
+    """
+    if found.only is None or entry.status is not Status.PAUSED:
+        return
+    with register_of(found) as (register, _):
+        versions = register.versions(entry.thing, entry.name)
+    *_, began = takewhile(lambda version: version.status is Status.PAUSED, reversed(versions))
+    if began.by != me():
+        raise PausedByOther(by=began.by, thing=entry.thing, name=entry.name)
 
 
 def _refuse_unless(entry: Entry, wanted: Status) -> None:

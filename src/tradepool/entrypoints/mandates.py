@@ -21,6 +21,7 @@ from tradepool.entrypoints.changing import (
     add,
     assigned,
     held,
+    refuse_if_paused_by_other,
     refuse_unreadable,
     register_of,
     renew,
@@ -195,8 +196,9 @@ def _limits(section: LimitSettings) -> Mapping[str, Decimal]:
 
 
 def close_mandate(found: Deployed, name: str, reason: str | None) -> str:
-    """End a mandate; its books stay. StillOpen while it holds something, and what looking at that raises."""
+    """End a mandate; its books stay. PausedByOther, StillOpen while it holds something, and what looking at that raises."""
     entry = held(found, Thing.MANDATE, name)
+    refuse_if_paused_by_other(found, entry)
     account = written(entry, MandateSettings).account
     if _traded(found, account):
         for row in positions(found, None):
