@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tradepool.adapters.database.place import Place, place_in
+from tradepool.adapters.exchanges.translate import Impossible, asset_from
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.actor import PLATFORM, Actor
@@ -19,6 +20,7 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
 from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import CanaryCap, EntryKind, EntryOrder, Limits, Mandate
+from tradepool.domain.market import UNIT
 from tradepool.domain.policy import may, refuse_unless
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Role, Status, User
@@ -36,6 +38,8 @@ from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
 from tradepool.runtime.config import PREFIX, nearest
+from tradepool.simexchange.accounts import whole_units
+from tradepool.simexchange.bodies import check_numbers
 
 CONFIG_NAME = "tradepool.toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -249,6 +253,13 @@ class _Reading:
         for asset, amount in account.cash.items():
             if amount < 0:
                 self._bad(f"{section}.cash", asset, str(amount), "is below zero", "give zero or more")
+            try:
+                # As the practice exchange would, and whoever reads what it holds: one account must not end another's start.
+                asset_from(asset)
+                check_numbers(amount, asset)
+                whole_units(asset, amount, UNIT)
+            except (Impossible, InvalidInput) as error:
+                self._bad(f"{section}.cash", asset, str(amount), f"can't be: {str(error).rstrip('.')}", "correct it")
 
     def _seat(self, name: str, given: MandateSettings, users: Mapping[str, User], timeframe_ms: int) -> Seated:
         section, accounts = f"mandates.{name}", self._settings.accounts
