@@ -310,13 +310,18 @@ def said(before: Entry | None, after: Entry) -> str:
 
 
 def _told(entry: Entry) -> dict[str, str]:
-    return dict(_flat(json.loads(entry.body)))
+    return dict(flat(json.loads(entry.body)))
 
 
-def _flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+def flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """The values of a section as text, by name; those of one within it by both names.
+
+    >>> dict(flat({"markets": ["BTC/USDT"], "limits": {"positions_max": 3}}))
+    {'markets': 'BTC/USDT', 'limits.positions_max': '3'}
+    """
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
+            yield from flat(value, f"{above}{key}.")
         elif isinstance(value, list):
             yield f"{above}{key}", " ".join(map(str, value))
         else:

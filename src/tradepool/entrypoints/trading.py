@@ -43,6 +43,7 @@ from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.file_changes import audit_file
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
 from tradepool.entrypoints.keys import KeyOf, keys_but
@@ -97,6 +98,7 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
         clock, transport, world, closed = place_of(deployed)
         reserve_of(deployed).give_if_full()
         connection = books_of(deployed, world)
+        audit_file(deployed, DatabaseDeployment(connection, deployed.deployment))
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
             asyncio.run(Trading(deployed, connection, clock, transport, keys_but(closed, keys_of(deployed))).run())
