@@ -227,6 +227,31 @@ def test_what_the_house_has_paused_its_user_does_not_get_around(people: People) 
     people("mandates", "close", "cem-1", "--as", "cem")
 
 
+def test_a_section_of_the_file_is_paused_and_resumed_and_stays_the_files(people: People) -> None:
+    people("users", "add", "ria", "--role", "risk")
+    for thing, name in (("mandates", "ann-first"), ("accounts", "ann-main"), ("users", "ann")):
+        for who in ("ann", "ria"):
+            people(thing, "pause", name, "--as", who, "--reason", "odd")
+            assert people.json("mandates", "show", "ann-first")["status"] == "paused"
+            assert "is a section of" in people.refused(thing, "close", name)
+            if who == "ria":
+                assert "ria has paused" in people.refused(thing, "resume", name, "--as", "ann")
+                assert "ria has paused" in people.refused("accounts", "add", "ann", "--as", "ann")
+            people(thing, "resume", name, "--as", who)
+        assert [change["by"] for change in people.json(thing, "show", name)["changes"]] == ["ann", "ann", "ria", "ria"]
+    assert (people.deeds()[-4].what, people.deeds()[-4].by) == ("users pause", "ann")
+    assert people.deeds()[-4].scope == "user ann, version 1: status: active -> paused"
+    assert [seat.mandate.id for seat in people.found.seats] == ["ann-first", "ben-first"]
+    # Gone from the file, nothing of it is left that trades; and back in it, it is paused as before.
+    text = people.file.read_text()
+    people("mandates", "pause", "ben-first")
+    people.file.write_text(text.split("[users.ben]")[0])
+    assert "No mandate is called 'ben-first'" in people.refused("mandates", "resume", "ben-first")
+    assert [seat.mandate.id for seat in people.found.seats] == ["ann-first"]
+    people.file.write_text(text)
+    assert people.json("mandates", "show", "ben-first")["status"] == "paused"
+
+
 def test_a_pause_of_an_account_is_one_of_what_trades_it(people: People) -> None:
     people("users", "add", "cem")
     people("accounts", "add", "cem")

@@ -16,7 +16,6 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,10 +29,6 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.entrypoints import cli
-from tradepool.entrypoints.deployment import deployed_from
-from tradepool.entrypoints.keys import keys_but, keys_of
-from tradepool.entrypoints.practice import exchange_for
-from tradepool.entrypoints.seating import seats_of
 from tradepool.runtime.command_socket import ask
 
 TRIES = 200
@@ -329,23 +324,6 @@ def test_without_an_exchange_it_starts_one_that_outlives_it(place: Place) -> Non
         assert len(list((place.folder / "d").glob("tradepool-*.sqlite"))) == 1
         assert [row["reason"] for row in place.status()[1]["halts"]] == ["kept"]
     assert place("stop", "--exchange").returncode == 0
-
-
-def test_an_account_that_the_exchange_does_not_open_keeps_no_other_from_starting(place: Place) -> None:
-    with chdir(place.folder):
-        found = deployed_from(None)
-    ann, ben = found.seats
-    seats = [replace(ann, account=ann.account.model_copy(update={"cash": {"USDT": Decimal("1e30")}})), ben]
-    found = replace(found, seats=seats, folder=place.folder)
-    _, closed = exchange_for(found)
-    connection = open_store(found.database)
-    rows = DatabaseDeployment(connection, found.deployment)
-    taken, refused = seats_of(found.seats, rows, "binance", keys_but(closed, keys_of(found)))
-    dispose(connection)
-    assert [seat.account.id for seat in taken] == ["ben-main"]
-    assert list(refused) == ["ann-main"]
-    assert "did not open account ann-main: " in str(refused[ann.account_id])
-    assert "USDT cannot be 1E+30" in str(refused[ann.account_id])
 
 
 def test_positions_are_steered_by_hand_and_the_day_is_explained(place: Place, exchange: Path) -> None:

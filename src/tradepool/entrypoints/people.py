@@ -57,7 +57,7 @@ def add_user(found: Deployed, name: str, values: Mapping[str, object], reason: s
 
 
 def _refuse_name(found: Deployed, name: str) -> None:
-    if name in found.settings.users:
+    if name in found.settings.users or entry_of(found, Thing.USER, name) is not None:
         raise NameTaken(thing=Thing.USER, name=name)
     # What a person adds himself begins with his name and a dash: no name may hold another's.
     if "-" in name:
