@@ -14,7 +14,7 @@ from tradepool.domain.deed import Deed
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.file_changes import audit_file
 
-SECRET = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zv"
+SECRET = "aB3" * 12
 
 
 @pytest.fixture

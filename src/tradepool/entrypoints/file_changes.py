@@ -91,8 +91,8 @@ def _values(section: BaseModel) -> Iterator[tuple[str, str]]:
 def _shown(variable: str) -> str:
     """The name of a variable; of what may be a key that somebody wrote in its place, no more than whether it is the same.
 
-    >>> _shown("ANN_SECRET"), _shown("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zv")
-    ('ANN_SECRET', 'not shown, ca13fcd0')
+    >>> _shown("ANN_SECRET"), _shown("aB3aB3aB3aB3")
+    ('ANN_SECRET', 'not shown, 776c3e38')
     """
     if not variable or _VARIABLE.fullmatch(variable):
         return variable
