@@ -61,10 +61,18 @@ def test_a_mistake_is_named_and_nothing_is_written(people: People) -> None:
         (("accounts", "add", "cem", "--name", "ann-main"), "account ann-main is there already"),
         (("accounts", "add", "cem", "--cash", "USDT"), "--cash cannot be 'USDT'"),
         (("accounts", "add", "cem", "--cash", "USDT=-1"), "is below zero"),
+        (("accounts", "add", "cem", "--cash", "USDT=1e30"), "[accounts.cem-2.cash] USDT"),
+        (("accounts", "add", "cem", "--cash", "USDT=1e999999"), "give a finite number below 1e15"),
+        (("accounts", "set", "cem-1", "--cash", "USDT=1e14"), "is more than 2^53 units"),
+        (("accounts", "set", "cem-1", "--cash", "USDT=0.000000001"), "is not a whole multiple"),
+        (("accounts", "add", "cem", "--cash", "US DT=5"), "an asset is called 'US DT'"),
         (("accounts", "set", "ann-main", "--cash", "USDT=1"), "account ann-main is a section of"),
         ((*good, "--account", "ann-main"), "name one with --account"),
         ((*good, "--limit", "daily_los_max=1"), "did you mean daily_loss_max?"),
         ((*good, "--limit", "daily_loss_max=0"), "is out of range"),
+        ((*good[:-1], "1e8"), "give less than 90,071,993"),
+        ((*good, "--limit", "exposure_max=1e999999"), "is more than is counted exactly"),
+        ((*good, "--limit", "market_notional_max.BTC/USDT=1e15"), "BTC/USDT in"),
         ((*good, "--markets", "BTC-USDT"), "'BTC-USDT' is no symbol"),
         ((*good, "--mode", "live"), "use practice, or another deployment"),
         ((*good[:-1], "much"), "--capital cannot be 'much'"),
@@ -189,6 +197,62 @@ def test_pauses_halts_and_who_may_end_them(people: People) -> None:
         "ria",
     ]
     assert people.deeds()[-1].by == "ria"
+
+
+def test_what_the_house_has_paused_its_user_does_not_get_around(people: People) -> None:
+    """Neither by changing it first, nor by closing it and adding another."""
+    people("users", "add", "cem")
+    people("users", "add", "ria", "--role", "risk")
+    people("accounts", "add", "cem")
+    mandate = ("--strategy", "donchian_turtle", "--capital", "500")
+    people("mandates", "add", "cem", *mandate)
+    people("accounts", "add", "cem")
+    for thing, flag, once, later in (
+        ("mandates", "--capital", "499", "498"),
+        ("accounts", "--cash", "USDT=5", "USDT=4"),
+    ):
+        people(thing, "pause", "cem-1", "--as", "cem")
+        people(thing, "set", "cem-1", flag, once)
+        # Whoever changed it meanwhile, it is still his own pause.
+        people(thing, "resume", "cem-1", "--as", "cem")
+        people(thing, "pause", "cem-1", "--as", "ria")
+        people(thing, "set", "cem-1", flag, later, "--as", "cem")
+        for around in (
+            (thing, "resume", "cem-1"),
+            (thing, "close", "cem-1"),
+            ("accounts", "add", "cem"),
+            ("mandates", "add", "cem", *mandate),
+        ):
+            said = people.refused(*around, "--as", "cem")
+            assert f"ria has paused {thing.removesuffix('s')} cem-1, and lets it go on" in said, around
+        people(thing, "resume", "cem-1", "--as", "ria")
+    people("mandates", "add", "cem", *mandate, "--as", "cem")
+    people("mandates", "close", "cem-1", "--as", "cem")
+
+
+def test_a_section_of_the_file_is_paused_and_resumed_and_stays_the_files(people: People) -> None:
+    people("users", "add", "ria", "--role", "risk")
+    for thing, name in (("mandates", "ann-first"), ("accounts", "ann-main"), ("users", "ann")):
+        for who in ("ann", "ria"):
+            people(thing, "pause", name, "--as", who, "--reason", "odd")
+            assert people.json("mandates", "show", "ann-first")["status"] == "paused"
+            assert "is a section of" in people.refused(thing, "close", name)
+            if who == "ria":
+                assert "ria has paused" in people.refused(thing, "resume", name, "--as", "ann")
+                assert "ria has paused" in people.refused("accounts", "add", "ann", "--as", "ann")
+            people(thing, "resume", name, "--as", who)
+        assert [change["by"] for change in people.json(thing, "show", name)["changes"]] == ["ann", "ann", "ria", "ria"]
+    assert (people.deeds()[-4].what, people.deeds()[-4].by) == ("users pause", "ann")
+    assert people.deeds()[-4].scope == "user ann, version 1: status: active -> paused"
+    assert [seat.mandate.id for seat in people.found.seats] == ["ann-first", "ben-first"]
+    # Gone from the file, nothing of it is left that trades; and back in it, it is paused as before.
+    text = people.file.read_text()
+    people("mandates", "pause", "ben-first")
+    people.file.write_text(text.split("[users.ben]")[0])
+    assert "No mandate is called 'ben-first'" in people.refused("mandates", "resume", "ben-first")
+    assert [seat.mandate.id for seat in people.found.seats] == ["ann-first"]
+    people.file.write_text(text)
+    assert people.json("mandates", "show", "ben-first")["status"] == "paused"
 
 
 def test_a_pause_of_an_account_is_one_of_what_trades_it(people: People) -> None:

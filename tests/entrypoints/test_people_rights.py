@@ -32,10 +32,11 @@ def test_nobody_raises_his_own_limits(people: People, monkeypatch: pytest.Monkey
     for name in ("cem", "ola"):
         people("accounts", "add", name)
         people("mandates", "add", name, "--strategy", "donchian_turtle", "--capital", "500")
-    less, more = ("--capital", "400", "--limit", "positions_max=2", "--entry", "fok"), ("--limit", "positions_max=3")
+    less = ("--capital", "400", "--limit", "positions_max=2", "--entry", "fok", "--markets", "BTC/USDT")
+    more = ("--limit", "positions_max=3")
     for name in ("cem", "ola"):
         people("mandates", "set", f"{name}-1", *less, "--as", name)
-        dearer = [("--entry", "market"), ("--entry-slippage-max", "0.001")]
+        dearer = [("--entry", "market"), ("--entry-slippage-max", "0.001"), ("--markets", "BTC/USDT", "ETH/USDT")]
         for raise_ in (more, ("--limit", "positions_max=none"), ("--capital", "401"), ("--weight", "0.9"), *dearer):
             said = people.refused("mandates", "set", f"{name}-1", *raise_, "--as", name)
             assert "who may not set limits of his own" in said

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
+from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 from tests.entrypoints.isolation import Call, calls
 from tests.entrypoints.test_start import Place, exchange, place, until
 from tradepool.adapters.database.books import DatabaseBooks
+from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.keys import keys_but, keys_of
+from tradepool.entrypoints.practice import exchange_for
+from tradepool.entrypoints.seating import seats_of
 
 __all__ = ["exchange", "place"]
 
@@ -73,3 +81,20 @@ def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: P
     code, found = place.status()
     assert (code, {row["account"] for row in found["accounts"]}) == (0, {"ann-main", "ben-main"}), found
     assert place("users", "resume", "cem").returncode == 1
+
+
+def test_an_account_that_the_exchange_does_not_open_keeps_no_other_from_starting(place: Place) -> None:
+    with chdir(place.folder):
+        found = deployed_from(None)
+    ann, ben = found.seats
+    seats = [replace(ann, account=ann.account.model_copy(update={"cash": {"USDT": Decimal("1e30")}})), ben]
+    found = replace(found, seats=seats, folder=place.folder)
+    _, closed = exchange_for(found)
+    connection = open_store(found.database)
+    rows = DatabaseDeployment(connection, found.deployment)
+    taken, refused = seats_of(found.seats, rows, "binance", keys_but(closed, keys_of(found)))
+    dispose(connection)
+    assert [seat.account.id for seat in taken] == ["ben-main"]
+    assert list(refused) == ["ann-main"]
+    assert "did not open account ann-main: " in str(refused[ann.account_id])
+    assert "USDT cannot be 1E+30" in str(refused[ann.account_id])

@@ -235,7 +235,13 @@ def test_a_halt_holds_over_restarts_until_a_person_lifts_it(place: Place) -> Non
         assert held == ["ben-main binance:ETH/USDT"]
     connection = open_store(place.folder / "d" / "tradepool.sqlite")
     rows = DatabaseDeployment(connection, Deployment(id=place.id, kind=Kind.PRACTICE))
-    assert [deed.what for deed in rows.deeds() if deed.what not in ("start", "stop")] == [
+    # What the file says, once: the second start found the same.
+    assert sorted(deed.scope.partition(":")[0] for deed in rows.deeds("configuration")) == [
+        f"{section}.{name}"
+        for section, end in (("accounts", "-main"), ("mandates", "-first"), ("users", ""))
+        for name in (f"ann{end}", f"ben{end}")
+    ]
+    assert [deed.what for deed in rows.deeds() if deed.what not in ("start", "stop", "configuration")] == [
         "flatten",
         "flatten",
         "halt",

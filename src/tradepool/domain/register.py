@@ -26,9 +26,13 @@ class Thing(StrEnum):
         return f"{self}s"
 
 
+# The body of an entry about a section of the configuration: it tells a status, and what else there is to say stands there.
+AS_FILED = "{}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One version of a thing (from 1), and whose it is: `body` is the JSON of its section from this version on."""
+    """One version of a thing (from 1), and whose it is: `body` is the JSON of its section from this version on, or AS_FILED."""
 
     thing: Thing
     name: str

@@ -1,6 +1,6 @@
 """Changes of the register: each is a new version, checked as the next start would read it, audited, then written.
 
-What stands in the configuration's file is changed there and not by command.
+What stands in the configuration's file is changed there and not by command, except that it is paused and resumed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +18,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.register import Entry, Thing
+from tradepool.domain.register import AS_FILED, Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
@@ -42,7 +43,7 @@ class NotOwnName(InvalidInput):
 
 
 class NotByCommand(InvalidInput):
-    """Nothing was done: {thing} {name} is a section of {file}; change [{section}.{name}] there and start again (tradepool halt stops entries at once)."""
+    """Nothing was done: {thing} {name} is a section of {file}; change [{section}.{name}] there and start again (tradepool {section} pause stops its entries at once)."""
 
 
 class NoSuchThing(InvalidInput):
@@ -62,7 +63,7 @@ class NotNow(InvalidInput):
 
 
 class PausedByOther(InvalidInput):
-    """Nothing was done: {by} has paused {thing} {name}, and lets it go on."""
+    """Nothing was done: {by} has paused {thing} {name}, and lets it go on; until then its user neither closes it nor adds anything."""
 
 
 class StillOpen(InvalidInput):
@@ -81,24 +82,48 @@ def register_of(found: Deployed) -> Iterator[tuple[DatabaseRegister, DatabaseDep
 
 def held(found: Deployed, thing: Thing, name: str) -> Entry:
     """The newest version of what a command has added. NoSuchThing, NotByCommand, IsClosed."""
-    refuse_unknown(found, thing, name)
-    entry = entry_of(found, thing, name)
-    if entry is None:
+    entry = _held_or_filed(found, thing, name)
+    if entry.body == AS_FILED:
         raise NotByCommand(thing=thing, name=name, section=thing.section, file=found.file)
+    return entry
+
+
+def _held_or_filed(found: Deployed, thing: Thing, name: str) -> Entry:
+    """The same; of a section of the file how it stands, which is active until a command pauses it."""
+    refuse_unknown(found, thing, name)
+    entry = entry_of(found, thing, name) or _filed(found, thing, name)
     if entry.status is Status.CLOSED:
         raise IsClosed(thing=thing, name=name)
     return entry
 
 
+def _filed(found: Deployed, thing: Thing, name: str) -> Entry:
+    settings = found.settings
+    account = settings.mandates[name].account if thing is Thing.MANDATE else name
+    user = name if thing is Thing.USER else settings.accounts[account].user
+    return Entry(
+        thing=thing,
+        name=name,
+        version=0,
+        user=UserId(user),
+        status=Status.ACTIVE,
+        body=AS_FILED,
+        time_ms=0,
+        by="",
+        reason="",
+    )
+
+
 def refuse_unknown(found: Deployed, thing: Thing, name: str) -> None:
     """Raise NoSuchThing for what is not there, or not for who asks."""
-    known = {*getattr(found.settings, thing.section), *(each.name for each in found.entries if each.thing is thing)}
+    added = {each.name for each in found.entries if each.thing is thing and each.body != AS_FILED}
+    known = {*getattr(found.settings, thing.section), *added}
     if name not in known:
         raise NoSuchThing(thing=thing, name=repr(name)[:60], section=thing.section, hint=nearest(name, known))
 
 
 def entry_of(found: Deployed, thing: Thing, name: str) -> Entry | None:
-    """The newest version of it; None for a section of the file."""
+    """The newest version of it; None for a section of the file that was never paused."""
     return next((entry for entry in found.entries if (entry.thing, entry.name) == (thing, name)), None)
 
 
@@ -167,7 +192,10 @@ def add(
     what: str = "add",
     status: Status = Status.ACTIVE,
 ) -> None:
-    """The first version of something. BadDeployment and what else reading the deployment raises."""
+    """The first version of something. PausedByOther, BadDeployment and what else reading the deployment raises."""
+    # What stands beside what was paused would enter in its place.
+    for each in found.entries:
+        refuse_if_paused_by_other(found, each)
     first = Entry(
         thing=thing,
         name=name,
@@ -239,8 +267,8 @@ def _write(found: Deployed, entry: Entry, what: str, changed: str) -> None:
 
 
 def pause(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:
-    """Enter nothing for it from now on; how it stands, in words. NoSuchThing, NotByCommand, IsClosed, NotNow."""
-    entry = held(found, thing, name)
+    """Enter nothing for it from now on; how it stands, in words. NoSuchThing, IsClosed, NotNow."""
+    entry = _held_or_filed(found, thing, name)
     _refuse_unless(entry, Status.ACTIVE)
     renew(found, entry, "pause", reason, status=Status.PAUSED)
     return f"{thing} {name} is paused: nothing is entered from now on. Exits and protections go on."
@@ -248,12 +276,25 @@ def pause(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:
 
 def resume(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:
     """End its pause; how it stands, in words. What the house has paused, its user does not set going: PausedByOther."""
-    entry = held(found, thing, name)
+    entry = _held_or_filed(found, thing, name)
     _refuse_unless(entry, Status.PAUSED)
-    if found.only is not None and entry.by != me():
-        raise PausedByOther(by=entry.by, thing=thing, name=name)
+    refuse_if_paused_by_other(found, entry)
     renew(found, entry, "resume", reason, status=Status.ACTIVE)
     return f"{thing} {name} is active: its next signal may enter."
+
+
+def refuse_if_paused_by_other(found: Deployed, entry: Entry) -> None:
+    """Raise PausedByOther where a person asks about what is his own, and it was not he who paused it.
+
+    Who paused it wrote the version it became paused in: what was changed since changes nothing of that.
+    """
+    if found.only is None or entry.status is not Status.PAUSED:
+        return
+    with register_of(found) as (register, _):
+        versions = register.versions(entry.thing, entry.name)
+    *_, began = takewhile(lambda version: version.status is Status.PAUSED, reversed(versions))
+    if began.by != me():
+        raise PausedByOther(by=began.by, thing=entry.thing, name=entry.name)
 
 
 def _refuse_unless(entry: Entry, wanted: Status) -> None:
@@ -270,7 +311,7 @@ def when(found: Deployed) -> str:
 
 
 def changes(found: Deployed, register: DatabaseRegister, thing: Thing, name: str) -> list[ChangeRow]:
-    """Its history, the oldest first; none for a section of the file."""
+    """Its history, the oldest first; of a section of the file its pauses."""
     if entry_of(found, thing, name) is None:
         return []
     versions = register.versions(thing, name)
@@ -297,13 +338,18 @@ def said(before: Entry | None, after: Entry) -> str:
 
 
 def _told(entry: Entry) -> dict[str, str]:
-    return dict(_flat(json.loads(entry.body)))
+    return dict(flat(json.loads(entry.body)))
 
 
-def _flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+def flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """The values of a section as text, by name; those of one within it by both names.
+
+    >>> dict(flat({"markets": ["BTC/USDT"], "limits": {"positions_max": 3}}))
+    {'markets': 'BTC/USDT', 'limits.positions_max': '3'}
+    """
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
+            yield from flat(value, f"{above}{key}.")
         elif isinstance(value, list):
             yield f"{above}{key}", " ".join(map(str, value))
         else:

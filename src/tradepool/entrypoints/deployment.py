@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tradepool.adapters.database.place import Place, place_in
+from tradepool.adapters.exchanges.translate import Impossible, asset_from
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.actor import PLATFORM, Actor
@@ -19,6 +20,7 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
 from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import CanaryCap, EntryKind, EntryOrder, Limits, Mandate
+from tradepool.domain.market import EXACT_MAX, UNIT
 from tradepool.domain.policy import may, refuse_unless
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Role, Status, User
@@ -36,8 +38,12 @@ from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
 from tradepool.runtime.config import PREFIX, nearest
+from tradepool.simexchange.accounts import whole_units
+from tradepool.simexchange.bodies import check_numbers
 
 CONFIG_NAME = "tradepool.toml"
+# Of the quote asset, or whatever a limit is of: nothing that is traded comes near.
+LIMIT_MOST = 10**15
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DEPLOYMENT_ID = re.compile(r"[a-z0-9]{8}")
 
@@ -249,6 +255,13 @@ class _Reading:
         for asset, amount in account.cash.items():
             if amount < 0:
                 self._bad(f"{section}.cash", asset, str(amount), "is below zero", "give zero or more")
+            try:
+                # As the practice exchange would, and whoever reads what it holds: one account must not end another's start.
+                asset_from(asset)
+                check_numbers(amount, asset)
+                whole_units(asset, amount, UNIT)
+            except (Impossible, InvalidInput) as error:
+                self._bad(f"{section}.cash", asset, str(amount), f"can't be: {str(error).rstrip('.')}", "correct it")
 
     def _seat(self, name: str, given: MandateSettings, users: Mapping[str, User], timeframe_ms: int) -> Seated:
         section, accounts = f"mandates.{name}", self._settings.accounts
@@ -292,6 +305,7 @@ class _Reading:
             self._check_symbol(section, symbol)
         if len({symbol.partition("/")[2] for symbol in given.markets}) > 1:
             self._bad(section, "markets", given.markets, "have several quote assets", "use one mandate for each")
+        self._check_sizes(section, given)
         limits: LimitSettings = given.limits
         try:
             return Mandate(
@@ -307,6 +321,16 @@ class _Reading:
         except InvalidInput as error:
             what = str(error.facts["what"])
             self._bad(section, what, str(error.facts["value"]), "is out of range", f"use {error.facts['allowed']}")
+
+    def _check_sizes(self, section: str, given: MandateSettings) -> None:
+        """Refuse amounts beyond what is counted: with such a one its account could not start, or not be shown."""
+        limits = given.limits.model_dump(exclude={"actions", "market_notional_max"}, exclude_none=True)
+        amounts = {**limits, **given.limits.market_notional_max, "capital": given.capital}
+        for name, amount in amounts.items():
+            most = EXACT_MAX * UNIT if name == "capital" else LIMIT_MOST
+            if amount >= most:
+                why = "is more than is counted exactly"
+                self._bad(section, name, str(amount)[:40], why, f"give less than {most:,.0f}")
 
     def _check_symbol(self, section: str, symbol: str) -> None:
         known, venue = list(self._settings.venue.symbols), self._settings.venue

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,10 @@ PRIVATE_MODE = 0o600
 
 class ExchangeAway(TradepoolError):
     """The practice exchange in {folder} does not answer: {why}; start it again (tradepool start does), or name another."""
+
+
+class NotTaken(ExchangeAway):
+    """The practice exchange in {folder} does not take it: {why}."""
 
 
 class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,13 +65,20 @@ def read_place(folder: Path) -> Served | None:
     return served
 
 
-def open_accounts(folder: Path, served: Served, accounts: Mapping[str, tuple[str, Mapping[str, Decimal]]]) -> None:
-    """Open the accounts (key: secret, cash) that are not open there yet. ExchangeAway."""
+def open_accounts(
+    folder: Path, served: Served, accounts: Mapping[str, tuple[str, Mapping[str, Decimal]]]
+) -> dict[str, NotTaken]:
+    """Open the accounts (key: secret, cash) that are not open there yet; by key, why it took some of them not. ExchangeAway."""
+    refused = dict[str, NotTaken]()
     known = msgspec.json.decode(_control(folder, served, "/state"), type=_State).accounts
     for key, (secret, cash) in accounts.items():
         if key not in known:
             balances = {asset: str(amount) for asset, amount in cash.items()}
-            _control(folder, served, "/accounts", {"key": key, "secret": secret, "balances": balances})
+            try:
+                _control(folder, served, "/accounts", {"key": key, "secret": secret, "balances": balances})
+            except NotTaken as error:
+                refused[key] = error
+    return refused
 
 
 class _State(msgspec.Struct):
@@ -80,6 +92,7 @@ def _control(folder: Path, served: Served, path: str, body: Mapping[str, object]
         with urllib.request.urlopen(urllib.request.Request(url, data, token), timeout=ANSWER_S) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
-        raise ExchangeAway(folder=folder, why=error.read().decode(errors="replace")[:200]) from error
+        kind = NotTaken if error.code == HTTPStatus.BAD_REQUEST else ExchangeAway
+        raise kind(folder=folder, why=error.read().decode(errors="replace")[:200]) from error
     except OSError as error:
         raise ExchangeAway(folder=folder, why=error) from error

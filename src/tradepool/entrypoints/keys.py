@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from getpass import getpass
 
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.deployment import Kind
-from tradepool.domain.errors import InvalidInput
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.key_vault import KEY, has_master, key_in, vault_of
@@ -43,6 +43,17 @@ def keys_of(deployed: Deployed) -> KeyOf:
         return key
 
     return key_of
+
+
+def keys_but(closed: Mapping[AccountId, TradepoolError], key_of: KeyOf) -> KeyOf:
+    """The same keys, except of accounts that there are not at the venue: what is wrong with one is raised for it."""
+
+    def open_key_of(seat: Seated) -> Credentials:
+        if seat.account_id in closed:
+            raise closed[seat.account_id]
+        return key_of(seat)
+
+    return open_key_of
 
 
 def _of_the_vault(deployed: Deployed) -> dict[AccountId, Credentials | Exception]:

@@ -21,6 +21,7 @@ from tradepool.entrypoints.changing import (
     add,
     assigned,
     held,
+    refuse_if_paused_by_other,
     refuse_unreadable,
     register_of,
     renew,
@@ -166,14 +167,18 @@ def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) 
 
 
 def raised(before: MandateSettings, after: MandateSettings) -> list[str]:
-    """What allows more than before, by name: capital, weight, how far it may go, what an entry may cost, a limit that is
-    higher or gone.
+    """What allows more than before, by name: capital, weight, a market that is new, how far it may go, what an entry may
+    cost, a limit that is higher or gone.
 
     >>> less = MandateSettings(account="a", strategy="s", markets=["BTC/USDT"], capital=Decimal(5))
     >>> raised(less, less.model_copy(update={"capital": Decimal(6), "weight": Decimal("0.1")}))
     ['capital']
+    >>> raised(less, less.model_copy(update={"markets": ["ETH/USDT"]}))
+    ['markets']
     """
     found = [name for name in ("capital", "weight") if getattr(after, name) > getattr(before, name)]
+    if set(after.markets) - set(before.markets):
+        found.append("markets")
     if Mode(after.mode).height > Mode(before.mode).height:
         found.append("mode")
     if _may_cost(after) > _may_cost(before):
@@ -195,8 +200,9 @@ def _limits(section: LimitSettings) -> Mapping[str, Decimal]:
 
 
 def close_mandate(found: Deployed, name: str, reason: str | None) -> str:
-    """End a mandate; its books stay. StillOpen while it holds something, and what looking at that raises."""
+    """End a mandate; its books stay. PausedByOther, StillOpen while it holds something, and what looking at that raises."""
     entry = held(found, Thing.MANDATE, name)
+    refuse_if_paused_by_other(found, entry)
     account = written(entry, MandateSettings).account
     if _traded(found, account):
         for row in positions(found, None):

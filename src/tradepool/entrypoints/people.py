@@ -22,6 +22,7 @@ from tradepool.entrypoints.changing import (
     changes,
     entry_of,
     held,
+    refuse_if_paused_by_other,
     register_of,
     renew,
     section_from,
@@ -56,7 +57,7 @@ def add_user(found: Deployed, name: str, values: Mapping[str, object], reason: s
 
 
 def _refuse_name(found: Deployed, name: str) -> None:
-    if name in found.settings.users:
+    if name in found.settings.users or entry_of(found, Thing.USER, name) is not None:
         raise NameTaken(thing=Thing.USER, name=name)
     # What a person adds himself begins with his name and a dash: no name may hold another's.
     if "-" in name:
@@ -163,8 +164,9 @@ def set_account(found: Deployed, name: str, cash: Mapping[str, str], reason: str
 
 
 def close_account(found: Deployed, name: str, reason: str | None) -> str:
-    """Nothing trades it any more; its books stay. StillOpen while a mandate does."""
+    """Nothing trades it any more; its books stay. PausedByOther, StillOpen while a mandate does."""
     entry = held(found, Thing.ACCOUNT, name)
+    refuse_if_paused_by_other(found, entry)
     for row in accounts(found):
         if row.account == name and row.mandate:
             raise StillOpen(thing=Thing.ACCOUNT, name=name, held=f"mandate {row.mandate}")

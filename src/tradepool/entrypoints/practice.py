@@ -32,29 +32,31 @@ class ExchangeFailed(TradepoolError):
     """The practice exchange did not open: {why}; its own words are in {log}."""
 
 
+class AccountNotOpened(TradepoolError):
+    """The practice exchange did not open account {account}: {why}; correct its cash (tradepool accounts set {account}, or its section), then start again."""
+
+
 def folder_of(deployed: Deployed) -> Path:
     """Where the practice exchange of a deployment keeps its files."""
     return deployed.venue.exchange.expanduser() if deployed.venue.exchange else deployed.folder / "exchange"
 
 
-def exchange_for(deployed: Deployed) -> Served:
-    """The exchange, started if there is none, with the deployment's accounts open. ExchangeFailed, ExchangeAway."""
+def exchange_for(deployed: Deployed) -> tuple[Served, dict[AccountId, TradepoolError]]:
+    """The exchange, started if there is none, with the deployment's accounts open; what is wrong with those that it did not
+    open, which is no other's trouble. ExchangeFailed, ExchangeAway."""
     folder = folder_of(deployed)
     served = read_place(folder)
     if served is None and deployed.venue.exchange is not None:
         raise ExchangeAway(folder=folder, why="nobody serves there (tradepool exchange serve --folder)")
     if served is None:
         served = _started(deployed, folder)
-    open_accounts(
-        folder,
-        served,
-        {
-            credentials.key: (credentials.secret, seat.account.cash)
-            for seat in deployed.seats
-            for credentials in [practice_key(deployed, seat.account_id)]
-        },
-    )
-    return served
+    keys = {practice_key(deployed, seat.account_id): seat for seat in deployed.seats}
+    refused = open_accounts(folder, served, {key.key: (key.secret, seat.account.cash) for key, seat in keys.items()})
+    return served, {
+        seat.account_id: AccountNotOpened(account=seat.account_id, why=refused[key.key].facts["why"])
+        for key, seat in keys.items()
+        if key.key in refused
+    }
 
 
 def _started(deployed: Deployed, folder: Path) -> Served:

@@ -17,7 +17,7 @@ from tradepool.adapters.database.whose import refuse_foreign
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.register import Entry, Thing
+from tradepool.domain.register import AS_FILED, Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.deployment_settings import AccountSettings, MandateSettings, UserSettings
 from tradepool.entrypoints.settings import Settings
@@ -78,11 +78,14 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
 def overlaid(settings: Settings, entries: Iterable[Entry], file: Path) -> Settings:
     """The configuration with the register's sections beside its own. NameTwice, EntryUnreadable.
 
-    A mandate whose user or account is not there (yet, or any more) is not active; one that is closed is left out.
+    A mandate whose user or account is not there (yet, or any more) is not active; one that is closed is left out. Of a
+    section of the file the register knows only whether it is paused.
     """
     held = {(entry.thing, entry.name): entry for entry in entries}
     sections = {thing: dict(getattr(settings, thing.section)) for thing in Thing}
     for (thing, name), entry in held.items():
+        if entry.body == AS_FILED:
+            continue
         if name in sections[thing]:
             raise NameTwice(section=thing.section, name=name, file=file)
         # Nothing asks for a closed mandate any more: what has become of its strategy must not keep others from starting.

@@ -43,9 +43,10 @@ from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.file_changes import audit_file
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
-from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.keys import KeyOf, keys_but
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.pool_daily import DailyGathering
@@ -94,22 +95,23 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     # Before the seal, which lets no library be loaded.
     say_if_not_compiled()
     with only_one(deployed):
-        clock, transport, world = place_of(deployed)
+        clock, transport, world, closed = place_of(deployed)
         reserve_of(deployed).give_if_full()
         connection = books_of(deployed, world)
+        audit_file(deployed, DatabaseDeployment(connection, deployed.deployment))
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
-            asyncio.run(Trading(deployed, connection, clock, transport, keys_of(deployed)).run())
+            asyncio.run(Trading(deployed, connection, clock, transport, keys_but(closed, keys_of(deployed))).run())
         finally:
             dispose(connection)
 
 
-def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
-    """The venue's time, the way there, and its world ("" for the real one)."""
+def place_of(deployed: Deployed) -> tuple[Clock, Transport, str, dict[AccountId, TradepoolError]]:
+    """The venue's time, the way there, its world ("" for the real one), and what is wrong with accounts it did not open."""
     if deployed.deployment.kind is Kind.LIVE:
-        return RealClock(), Transport(), ""
-    served = exchange_for(deployed)
-    return clock_of(served), transport_of(served), served.world
+        return RealClock(), Transport(), "", {}
+    served, closed = exchange_for(deployed)
+    return clock_of(served), transport_of(served), served.world, closed
 
 
 class Trading:

@@ -168,19 +168,20 @@ class DatabaseDeployment:
         self._write(gone, self.audited(deed))
         return there
 
-    def audit(self, deed: Deed) -> None:
-        """Write down what a person did."""
-        self._write(self.audited(deed))
+    def audit(self, *deeds: Deed) -> None:
+        """Write down what a person did, all of it or nothing."""
+        self._write(*map(self.audited, deeds))
 
     @staticmethod
     def audited(deed: Deed) -> Executable:
         """What writes a deed down, beside what it changed."""
         return audited(deed)
 
-    def deeds(self) -> Sequence[Deed]:
-        """What people did, in order."""
+    def deeds(self, what: str | None = None) -> Sequence[Deed]:
+        """What people did, in order; or what of one kind."""
         t = tables.audit.c
-        rows = self._connection.execute(select(t.time_ms, t.by, t.what, t.scope, t.reason).order_by(t.id)).all()
+        query = select(t.time_ms, t.by, t.what, t.scope, t.reason).order_by(t.id)
+        rows = self._connection.execute(query if what is None else query.where(t.what == what)).all()
         self._connection.rollback()
         return [Deed(time_ms=at, by=by, what=what, scope=scope, reason=reason) for at, by, what, scope, reason in rows]
 
