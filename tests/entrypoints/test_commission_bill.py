@@ -185,7 +185,7 @@ def paid_without_a_price() -> None:
 def test_who_joined_this_minute_has_nothing_to_settle_yet(live: Path, run: Console, typed: Console) -> None:
     """A period that ends before it began would leave a hole that no later one could follow."""
     opened(int(datetime.now(UTC).timestamp() * 1_000) // 60_000 * 60_000 + 59_999)
-    assert "there is nothing to settle" in typed("commission", "settle", "ann", "--leaving").err
+    assert "there is nothing to settle" in typed("commission", "settle", "ann", "--leaving", "--reason", "moves").err
 
 
 def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,9 +249,10 @@ def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(live: Path, ru
                 }
                 DatabasePrices(connection).add(known)
             assert (
-                "can't leave while lots are open (0.9999 BTC" in typed("commission", "settle", "ann", "--leaving").err
+                "can't leave while lots are open (0.9999 BTC"
+                in typed("commission", "settle", "ann", "--leaving", "--reason", "moves").err
             )
-    assert "Settled" in typed("commission", "settle", "ann", "--leaving").out
+    assert "Settled" in typed("commission", "settle", "ann", "--leaving", "--reason", "moves").out
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert json.loads(run("commission", "statement", "ann", day).out)["commission"] == "0.00"
 
