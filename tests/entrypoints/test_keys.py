@@ -259,7 +259,8 @@ def test_bad_input_is_said_by_name(
     Path("tradepool.toml").write_text(re.sub(r'master_key = ".*"', f'master_key = "{tmp_path / "d" / "m"}"', text))
     assert "beside what it protects" in run("keys", "master").err
     practice = text.replace('kind = "live"', 'kind = "practice"').replace('mode = "shadow"', 'mode = "practice"')
-    Path("tradepool.toml").write_text(practice)
+    # Another one: the live deployment's database knows what it is.
+    Path("tradepool.toml").write_text(practice.replace(f"{tmp_path / 'd'}", f"{tmp_path / 'practice'}"))
     assert "play money" in run("keys", "list").err
 
 

@@ -53,7 +53,7 @@ class Bills:
         is owed for it what a second reading of the rules says."""
         source = PriceSource(lambda: self.year.venue.now_ms, self.closes)
         for number, user in enumerate(self.users):
-            said = json.loads(settle(self.deployed, self.connection, source, user, month).statement)
+            said = json.loads(settle(self.deployed, self.connection, source, user, month, "its end").statement)
             earned = self.reference(user, month_ms(month, 0)[1], said["counted_ms"])
             assert abs(Fraction(said["pnl"]) - earned) < NEARLY, (user, month)
             flows, period = [(at, Fraction(amount)) for at, amount, *_ in said["flows"]], said["period"]

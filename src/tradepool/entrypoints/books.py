@@ -9,9 +9,12 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.deed import Deed
 from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.running import reserve_of
+from tradepool.runtime.clock import RealClock
 
 
 @contextmanager
@@ -41,3 +44,8 @@ def owners(deployed: Deployed, connection: Connection, user: str | None = None) 
 def accounts_of(deployed: Deployed, connection: Connection, user: str) -> list[AccountId]:
     """A user's accounts, in order. NoSuchUser."""
     return sorted(owners(deployed, connection, user))
+
+
+def deed(what: str, scope: str) -> Deed:
+    """What whoever asks did now, for the audit, where no reason is asked for."""
+    return Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason="")
