@@ -21,7 +21,9 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
 from tradepool.adapters.database.codec import decode_event
 from tradepool.adapters.database.journal import event_digest
+from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.ledger.booked import Fold
+from tradepool.domain.charge import bill_of
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import TradepoolError
@@ -60,17 +62,20 @@ def verify_books(connection: Connection) -> list[Fault]:
 
 
 def accounts_in(connection: Connection) -> list[AccountId]:
-    """All accounts of which there is an event or an entry."""
+    """All accounts of which there is an event, an entry or a statement."""
     found = set[str]()
     for table in (tables.event, tables.ledger_entry, tables.transfer):
         found.update(connection.execute(select(table.c.account).distinct()).scalars())
+    users = connection.execute(select(tables.settlement.c.user).distinct()).scalars()
+    found.update(bill_of(UserId(user)) for user in users)
     connection.rollback()
     return [AccountId(name) for name in sorted(found)]
 
 
 def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list[Fault]:
-    """The faults of these accounts' ledgers and journals."""
+    """The faults of these accounts' ledgers and journals, and of the statements of those that are bills."""
     faults = [fault for account in accounts for fault in _Books(connection, account).faults()]
+    faults += [fault for account in accounts for fault in _statements(connection, account)]
     e, t = tables.ledger_entry.c, tables.transfer.c
     orphans = select(t.entry, t.account).join(tables.ledger_entry, e.id == t.entry, isouter=True).where(e.id.is_(None))
     for entry, account in connection.execute(orphans.distinct().order_by(t.account, t.entry)):
@@ -78,6 +83,14 @@ def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list
             faults.append(Fault("transfer", entry, "belongs to no entry"))
     connection.rollback()
     return faults
+
+
+def _statements(connection: Connection, account: AccountId) -> Iterator[Fault]:
+    bill = bill_of(UserId(""))
+    if account.startswith(bill):
+        user = UserId(account.removeprefix(bill))
+        for opened_ms, why in DatabaseSettlements(connection).compared(user)[1]:
+            yield Fault("settlement", f"{user} {opened_ms}", why)
 
 
 def verify_audit(connection: Connection) -> list[Fault]:
