@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.aside import put_aside
 from tradepool.adapters.database.copying import copy_rows, held, mark_moved
 from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
+from tradepool.adapters.database.guards import build as build_guards
+from tradepool.adapters.database.guards import unguarded
 from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.database.secrets import forget_all
 from tradepool.adapters.database.wall_check import walled_anew
@@ -31,13 +33,25 @@ def migrate(deployed: Deployed) -> str:
         pass
     connection = open_store(deployed.database)
     try:
-        anew = walled_anew(connection)
+        anew, guarded = walled_anew(connection), guarded_anew(connection)
         built = (
             f" Its row-level security was not as it should be, and was built anew: {', '.join(anew)}." if anew else ""
         )
+        if guarded:
+            built += f" Its triggers were not as they should be, and were built anew: {', '.join(guarded)}."
         return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows.{built}"
     finally:
         dispose(connection)
+
+
+def guarded_anew(connection: Connection) -> list[str]:
+    """Build all triggers anew where one is missing; of which tables they were. StoreUnusable."""
+    tables_of = unguarded(connection)
+    connection.rollback()
+    if tables_of:
+        with transaction(connection):
+            build_guards(connection)
+    return tables_of
 
 
 def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, rows: None) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
+from tradepool.adapters.database.chain import REGISTER, Chained, linked, links
 from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.people_tables import invitation, register
@@ -18,6 +19,9 @@ from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.database.sql import upsert
 from tradepool.adapters.database.vault_tables import key_look
 from tradepool.ports.secrets import SealedSecret, WrappedKey
+from tradepool.runtime import telemetry
+
+log = telemetry.logger(__name__)
 
 # As they are now, whatever an older copy says. Of the pool: what was withdrawn stays so.
 ALWAYS = (
@@ -59,7 +63,7 @@ def decided_in(connection: Connection) -> Decided:
     """Read them. Raises SQLAlchemy's DBAPIError where a page of them can't be read."""
     keys = DatabaseSecrets(connection)
     return Decided(
-        register=_rows(connection, register),
+        register=_standing(connection, REGISTER),
         users=_rows(connection, tables.user),
         accounts=_rows(connection, tables.account),
         promotions=_rows(connection, tables.promotion),
@@ -75,7 +79,7 @@ def decided_in(connection: Connection) -> Decided:
 def carry_settings(connection: Connection, decided: Decided) -> None:
     """People, promotions and set limits into books that begin anew. StoreUnusable."""
     with transaction(connection):
-        _add(connection, register, decided.register)
+        _link_versions(connection, decided.register)
         _add(connection, tables.promotion, decided.promotions)
         _as_now(connection, decided, ALWAYS)
 
@@ -89,7 +93,7 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
     known = [_told(row) for row in _rows(connection, tables.promotion)]
     newer = [_told(row) for row in decided.promotions]
     with transaction(connection):
-        _add(connection, register, decided.register)
+        _link_versions(connection, decided.register)
         _add(connection, tables.user, decided.users)
         _add_accounts(connection, decided.accounts)
         _add(connection, tables.promotion, [row for row in newer if row not in known])
@@ -130,6 +134,29 @@ def _go_on(connection: Connection, deeds: Sequence[RowMapping]) -> None:
         newer = [dict(deed) for deed in deeds if deed["id"] > number]
         if newer:
             connection.execute(insert(tables.audit), newer)
+
+
+def _link_versions(connection: Connection, rows: Sequence[RowMapping]) -> None:
+    """Versions that are not there go on from those that are; where both have gone on, by the number after the newest."""
+    there = connection.execute(select(*(register.c[name] for name in REGISTER.told)).order_by(register.c.id)).mappings()
+    known = [dict(row) for row in there]
+    newest = {(row["thing"], row["name"]): row["version"] for row in known}
+    for row in ({name: each[name] for name in REGISTER.told} for each in rows):
+        if row not in known:
+            of = row["thing"], row["name"]
+            newest[of] = max(row["version"], newest.get(of, 0) + 1)
+            connection.execute(linked(REGISTER, row | {"version": newest[of]}))
+
+
+def _standing(connection: Connection, chained: Chained) -> Sequence[RowMapping]:
+    """The rows that are links of their chain. One that somebody has written past us is left behind, and named in the log:
+    else it would be a sound link of the next chain."""
+    rows = list(links(connection, chained))
+    connection.rollback()
+    for row, stands in rows:
+        if not stands:
+            log.warning("a row is not carried over: it does not follow", table=chained.table.name, row=row["id"])
+    return [row for row, stands in rows if stands]
 
 
 def _rows(connection: Connection, table: Table) -> Sequence[RowMapping]:

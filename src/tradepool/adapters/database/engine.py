@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import (  # noqa: F401  in force, and their tables in METADATA, wherever a store is open
+    guards,
     people_tables,
     pool_tables,
     postgres,
@@ -146,6 +147,7 @@ def _migrate(connection: Connection) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        guards.build(connection)
 
 
 @cache

@@ -157,8 +157,9 @@ deployment = Table(
     Column("epoch", Integer, nullable=False),
     # Where the books went on, once they were moved; "" while they are here.
     Column("moved_to", Text, nullable=False, server_default=""),
-    # How many deeds were ever audited; the database itself counts them.
+    # How many deeds were ever audited, and versions registered; the database itself counts them.
     Column("audited", Integer, nullable=False),
+    Column("registered", Integer, nullable=False, server_default="0"),
     sqlite_strict=True,
 )
 

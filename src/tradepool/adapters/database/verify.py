@@ -1,4 +1,4 @@
-"""Whether the books are those that were written: every row of ledger, audit and journal that is not, by name.
+"""Whether the books are those that were written: every row of ledger, journal, statements, audit and register that is not.
 
 Three witnesses have to agree: each row's digest follows from what it says and from the row before it (`chain`); every entry
 is what the journal's events book when they are posted anew; and each event's bytes are those that were written. Reads
@@ -18,21 +18,24 @@ from msgspec import MsgspecError
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
+from tradepool.adapters.database.chain import AUDIT, REGISTER, Chained, entry_digest, links
 from tradepool.adapters.database.codec import decode_event
+from tradepool.adapters.database.guards import unguarded
 from tradepool.adapters.database.journal import event_digest
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.ledger.booked import Fold
 from tradepool.domain.charge import bill_of
-from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId, read_client_order_id
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.user import Account
 
-# The name of the audit's chain; an account's is the account's own, which has no space in it.
-AUDIT = "the audit"
+# The names of the chains that are not an account's, which has no space in its name; and what a row of each is called.
+NAMES: Mapping[str, tuple[Chained, str]] = {
+    "the audit": (AUDIT, "{what} {scope} by {by}"),
+    "the register": (REGISTER, "{thing} {name}, version {version}, by {by}"),
+}
 _ENTRY = ("id", "account", "sequence", "time_ms", "reference")
 _TRANSFER = ("debit", "credit", "asset", "amount", "code")
 _Told = tuple[Sequence[object], list[tuple[object, ...]]]
@@ -57,7 +60,7 @@ class Head:
 
 
 def verify_books(connection: Connection) -> list[Fault]:
-    """Every fault of ledger, journal and audit; none, and the books are whole."""
+    """Every fault of ledger, journal, statements, audit and register; none, and the books are whole."""
     return [*verify_ledger(connection, accounts_in(connection)), *verify_audit(connection)]
 
 
@@ -94,47 +97,56 @@ def _statements(connection: Connection, account: AccountId) -> Iterator[Fault]:
 
 
 def verify_audit(connection: Connection) -> list[Fault]:
-    """The faults of the audit: deeds that were edited, removed or inserted."""
-    t = tables.audit.c
-    counted = connection.execute(select(tables.deployment.c.audited)).scalar() or 0
-    rows = connection.execute(select(t.id, t.time_ms, t.by, t.what, t.scope, t.reason, t.digest).order_by(t.id)).all()
+    """The faults of what people did and decided: deeds and versions of the register that were edited, removed or inserted;
+    and of the triggers that keep rows from being."""
+    faults = [fault for name in NAMES for fault in _linked(connection, name)]
+    faults += [Fault(table, "triggers", _UNGUARDED) for table in unguarded(connection)]
     connection.rollback()
-    faults, previous, expected = list[Fault](), "", 1
-    for row in rows:
-        faults += _missing("audit", expected, row.id - 1)
-        deed = Deed(time_ms=row.time_ms, by=row.by, what=row.what, scope=row.scope, reason=row.reason)
+    return faults
+
+
+def _linked(connection: Connection, name: str) -> Iterator[Fault]:
+    chained, named = NAMES[name]
+    table, expected = chained.table.name, 1
+    counted = connection.execute(select(tables.deployment.c[chained.counter])).scalar() or 0
+    for row, stands in links(connection, chained):
+        yield from _missing(table, expected, row["id"] - 1)
         # What follows a hole has nothing to be compared with.
-        if row.id == expected and row.digest != digest_of(previous + deed_body(deed)):
-            faults.append(Fault("audit", f"{row.id} ({row.what} {row.scope} by {row.by})", _UNCHAINED))
-        previous, expected = row.digest, row.id + 1
-    return [*faults, *_missing("audit", expected, counted)]
+        if not stands and row["id"] <= expected:
+            yield Fault(table, f"{row['id']} ({named.format(**row)})", _UNCHAINED)
+        expected = max(expected, row["id"] + 1)
+    yield from _missing(table, expected, counted)
 
 
 _UNCHAINED = "does not follow: what it says was changed, or what stood before it"
+_UNGUARDED = "are not those that were built: find out who did that, then run store migrate"
 
 
 def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool) -> list[Head]:
-    """The newest link of each account's chain, and of the audit's: who notes them elsewhere can tell a rewritten chain."""
-    e, a = tables.ledger_entry.c, tables.audit.c
+    """The newest link of each account's chain, and with `audit` of those of the audit and the register: who notes them
+    elsewhere can tell a rewritten chain."""
+    e = tables.ledger_entry.c
     last = select(e.number, e.digest).order_by(e.number.desc()).limit(1)
-    found = [(account, connection.execute(last.where(e.account == account)).first()) for account in accounts]
-    if audit:
-        newest = select(a.id, a.digest).order_by(a.id.desc()).limit(1)
-        found.append((AccountId(AUDIT), connection.execute(newest).first()))
+    found = [(str(account), connection.execute(last.where(e.account == account)).first()) for account in accounts]
+    for name, (chained, _) in NAMES.items() if audit else ():
+        t = chained.table.c
+        found.append((name, connection.execute(select(t.id, t.digest).order_by(t.id.desc()).limit(1)).first()))
     connection.rollback()
     return [Head(name, row[0], row[1]) for name, row in found if row is not None]
 
 
 def not_as_noted(connection: Connection, noted: Sequence[Head]) -> list[Fault]:
     """Links that were noted elsewhere, as `heads` told them, and are others now: a chain was cut or written anew."""
-    e, a, faults = tables.ledger_entry.c, tables.audit.c, list[Fault]()
+    e, faults = tables.ledger_entry.c, list[Fault]()
     for head in noted:
-        audit = head.chain == AUDIT
-        account = select(e.digest).where(e.account == head.chain, e.number == head.length)
-        there = connection.execute(select(a.digest).where(a.id == head.length) if audit else account).scalar()
-        if there != head.digest:
-            row = f"{head.length}" if audit else f"{head.chain} number {head.length}"
-            faults.append(Fault("audit" if audit else "ledger_entry", row, "is not the one that was noted"))
+        table, row = "ledger_entry", f"{head.chain} number {head.length}"
+        query = select(e.digest).where(e.account == head.chain, e.number == head.length)
+        if head.chain in NAMES:
+            named = NAMES[head.chain][0].table
+            table, row = named.name, f"{head.length}"
+            query = select(named.c.digest).where(named.c.id == head.length)
+        if connection.execute(query).scalar() != head.digest:
+            faults.append(Fault(table, row, "is not the one that was noted"))
     connection.rollback()
     return faults
 
