@@ -20,11 +20,12 @@ from tradepool.adapters.database.copying import copy_rows, held
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store, transaction
 from tradepool.adapters.database.place import Place
+from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.adapters.database.verify import heads, not_as_noted, verify_books
 from tradepool.domain.actor import Actor
-from tradepool.domain.deployment import Deployment, Kind
-from tradepool.domain.ids import UserId
+from tradepool.domain.deployment import Deployment, Kind, Mode, Promotion
+from tradepool.domain.ids import MandateId, StrategyId, UserId
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Role, Status
 
@@ -53,7 +54,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def connection(place: Place) -> Iterator[Connection]:
-    """Two people, the first one paused since."""
+    """Two people, the first one paused since, and how far a mandate of theirs went."""
     opened = open_store(place, "NORMAL")
     DatabaseDeployment(opened, MINE)
     decide(opened)
@@ -62,11 +63,23 @@ def connection(place: Place) -> Iterator[Connection]:
 
 
 def decide(connection: Connection) -> None:
-    """Ann comes, Ben comes, Ann is paused."""
+    """Ann comes, Ben comes, Ann is paused; her mandate is watched, and goes one step on."""
     register = DatabaseRegister(connection)
     ben = UserId("ben")
     for entry in (ANN, replace(ANN, name=ben, user=ben), replace(ANN, version=2, status=Status.PAUSED, time_ms=2)):
         register.write(entry)
+    for time_ms, before, after in ((3, Mode.SHADOW, Mode.SHADOW), (4, Mode.SHADOW, Mode.CANARY)):
+        DatabasePromotions(connection).promote(
+            Promotion(
+                time_ms=time_ms,
+                by="eva",
+                mandate=MandateId("ann-1"),
+                strategy_id=StrategyId("cross"),
+                before=before,
+                after=after,
+                reason="",
+            )
+        )
 
 
 def said(connection: Connection) -> list[str]:
@@ -77,17 +90,40 @@ def said(connection: Connection) -> list[str]:
 def test_what_nobody_touched_is_whole(connection: Connection) -> None:
     assert said(connection) == []
     links = heads(connection, [], audit=True)
-    assert [(head.chain, head.length) for head in links if head.chain == "the register"] == [("the register", 3)]
+    lengths = {head.chain: head.length for head in links}
+    assert (lengths["the register"], lengths["the promotions"]) == (3, 2)
     assert not_as_noted(connection, links) == []
-    connection.rollback()
-    by_sql(connection, "delete from register where id = 3", "update deployment set registered = 2")
+    by_sql(
+        connection,
+        "delete from register where id = 3",
+        "delete from promotion where id = 2",
+        "update deployment set registered = 2, promoted = 1",
+    )
     assert said(connection) == []
-    assert [fault.table for fault in not_as_noted(connection, links)] == ["register"]
+    assert [fault.table for fault in not_as_noted(connection, links)] == ["register", "promotion"]
 
 
 COLUMNS = 'thing, name, version, "user", status, body, time_ms, "by", reason, digest'
 WROTE = "ann, version 2, by eva"
+STEP = "'ann-1', 'cross', 'canary', 'live', '', 'abc'"
 EDITS = {
+    "a promotion": (
+        "update promotion set after = 'live' where id = 2",
+        ["promotion 2 (ann-1 to live by eva) does not follow"],
+    ),
+    "whose strategy it was": (
+        "update promotion set strategy_id = 'other' where id = 1",
+        ["promotion 1 (ann-1 to shadow by eva) does not follow"],
+    ),
+    "a promotion comes": (
+        f"insert into promotion values (3, 9, 'ann', {STEP})",
+        ["promotion 3 (ann-1 to live by ann) does not follow"],
+    ),
+    "a promotion comes far behind": (
+        f"insert into promotion values (9, 9, 'ann', {STEP})",
+        ["promotion 3 to 8 is not there"],
+    ),
+    "the last promotion goes": ("delete from promotion where id = 2", ["promotion 2 is not there"]),
     "a role": (
         """update register set body = '{"role": "operator"}' where id = 1""",
         ["register 1 (user ann, version 1, by eva) does not follow"],
@@ -144,6 +180,9 @@ def test_what_was_decided_by_sql_is_named_and_is_in_no_other_books(
         assert said(other) == []
         newest = {entry.name: entry for entry in DatabaseRegister(other).newest()}
         assert "eve" not in newest
+        modes = [each.after for each in DatabasePromotions(other).of(MandateId("ann-1"))]
+        assert modes in ([Mode.SHADOW, Mode.CANARY], [Mode.SHADOW], [Mode.CANARY])
+        assert name == "anew" or modes == [Mode.SHADOW, Mode.CANARY]
         assert all(entry.body == ANN.body for entry in newest.values())
         if name == "restored":
             assert newest["ann"].status is Status.PAUSED
@@ -206,6 +245,7 @@ def test_versions_from_before_there_was_a_chain_are_chained_as_they_stand(connec
     config.attributes["connection"] = connection
     command.downgrade(config, str(ScriptDirectory.from_config(config).get_revision("0016").down_revision))
     connection.exec_driver_sql("update register set id = id + 10 where id > 1")
+    connection.exec_driver_sql("update promotion set id = id + 10 where id > 1")
     connection.commit()
     again = open_store(place, "NORMAL")
     assert heads(again, [], audit=True) == links

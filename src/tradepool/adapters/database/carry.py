@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
-from tradepool.adapters.database.chain import REGISTER, Chained, linked, links
+from tradepool.adapters.database.chain import PROMOTION, REGISTER, Chained, linked, links
 from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.people_tables import invitation, register
@@ -66,7 +66,7 @@ def decided_in(connection: Connection) -> Decided:
         register=_standing(connection, REGISTER),
         users=_rows(connection, tables.user),
         accounts=_rows(connection, tables.account),
-        promotions=_rows(connection, tables.promotion),
+        promotions=_standing(connection, PROMOTION),
         halts=_rows(connection, tables.halt),
         audit=_rows(connection, tables.audit),
         data_keys=keys.data_keys(),
@@ -80,7 +80,7 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
     """People, promotions and set limits into books that begin anew. StoreUnusable."""
     with transaction(connection):
         _link_versions(connection, decided.register)
-        _add(connection, tables.promotion, decided.promotions)
+        _link_promotions(connection, decided.promotions)
         _as_now(connection, decided, ALWAYS)
 
 
@@ -90,13 +90,11 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
     People, promotions, halts, deeds and charges that it does not know are added. Accounts keep their numbers, by which their orders at the venue are known. Limits, what was reached and what is
     suspended stand as they do now, and keys are those that are held now: one that was burnt since stays burnt.
     """
-    known = [_told(row) for row in _rows(connection, tables.promotion)]
-    newer = [_told(row) for row in decided.promotions]
     with transaction(connection):
         _link_versions(connection, decided.register)
         _add(connection, tables.user, decided.users)
         _add_accounts(connection, decided.accounts)
-        _add(connection, tables.promotion, [row for row in newer if row not in known])
+        _link_promotions(connection, decided.promotions)
         _add(connection, tables.halt, decided.halts)
         _as_now(connection, decided, AS_THEY_ARE)
         _go_on(connection, decided.audit)
@@ -138,14 +136,24 @@ def _go_on(connection: Connection, deeds: Sequence[RowMapping]) -> None:
 
 def _link_versions(connection: Connection, rows: Sequence[RowMapping]) -> None:
     """Versions that are not there go on from those that are; where both have gone on, by the number after the newest."""
-    there = connection.execute(select(*(register.c[name] for name in REGISTER.told)).order_by(register.c.id)).mappings()
-    known = [dict(row) for row in there]
+    known = _known(connection, REGISTER)
     newest = {(row["thing"], row["name"]): row["version"] for row in known}
-    for row in ({name: each[name] for name in REGISTER.told} for each in rows):
+    for row in (_told(REGISTER, each) for each in rows):
         if row not in known:
             of = row["thing"], row["name"]
             newest[of] = max(row["version"], newest.get(of, 0) + 1)
             connection.execute(linked(REGISTER, row | {"version": newest[of]}))
+
+
+def _link_promotions(connection: Connection, rows: Sequence[RowMapping]) -> None:
+    known = _known(connection, PROMOTION)
+    for row in (_told(PROMOTION, each) for each in rows):
+        if row not in known:
+            connection.execute(linked(PROMOTION, row))
+
+
+def _known(connection: Connection, chained: Chained) -> list[dict[str, Any]]:
+    return [_told(chained, row) for row in connection.execute(select(chained.table)).mappings()]
 
 
 def _standing(connection: Connection, chained: Chained) -> Sequence[RowMapping]:
@@ -165,9 +173,9 @@ def _rows(connection: Connection, table: Table) -> Sequence[RowMapping]:
     return found
 
 
-def _told(row: RowMapping) -> dict[str, object]:
-    """A row without its number."""
-    return {name: value for name, value in row.items() if name != "id"}
+def _told(chained: Chained, row: RowMapping) -> dict[str, Any]:
+    """A row without its number and its link."""
+    return {name: row[name] for name in chained.told}
 
 
 def _add(connection: Connection, table: Table, rows: Sequence[Any]) -> None:

@@ -1,5 +1,5 @@
-"""Hash chains: every entry of an account's ledger, every audited deed and every version of the register says what it says
-and what came before it.
+"""Hash chains: every entry of an account's ledger, every audited deed, version of the register and promotion says what it
+says and what came before it.
 
 A row's digest is over the digest of the row before and over all that the row says. Whoever edits, removes or inserts one
 by SQL breaks the chain there, and `verify` names it. The form of what is digested is for good: rows that were written are
@@ -131,7 +131,12 @@ REGISTER = Chained(
     "registered",
     ("thing", "name", "version", "user", "status", "body", "time_ms", "by", "reason"),
 )
-CHAINED = (AUDIT, REGISTER)
+PROMOTION = Chained(
+    tables.promotion,
+    "promoted",
+    ("time_ms", "by", "mandate", "strategy_id", "before", "after", "reason"),
+)
+CHAINED = (AUDIT, REGISTER, PROMOTION)
 
 
 class _Link(FunctionElement[str]):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import PROMOTION, linked
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.deployment import Mode, Promotion
@@ -74,7 +75,7 @@ class DatabasePromotions:
             "reason": promotion.reason,
         }
         try:
-            self._connection.execute(insert(tables.promotion).values(row))
+            self._connection.execute(linked(PROMOTION, row))
             self._connection.commit()
         except DBAPIError as error:
             self._connection.rollback()

@@ -1,4 +1,5 @@
-"""Whether the books are those that were written: every row of ledger, journal, statements, audit and register that is not.
+"""Whether the books are those that were written: every row that is not, by name, of ledger, journal and statements, of the
+audit, the register and the promotions.
 
 Three witnesses have to agree: each row's digest follows from what it says and from the row before it (`chain`); every entry
 is what the journal's events book when they are posted anew; and each event's bytes are those that were written. Reads
@@ -18,7 +19,7 @@ from msgspec import MsgspecError
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import AUDIT, REGISTER, Chained, entry_digest, links
+from tradepool.adapters.database.chain import AUDIT, PROMOTION, REGISTER, Chained, entry_digest, links
 from tradepool.adapters.database.codec import decode_event
 from tradepool.adapters.database.guards import unguarded
 from tradepool.adapters.database.journal import event_digest
@@ -35,6 +36,7 @@ from tradepool.domain.user import Account
 NAMES: Mapping[str, tuple[Chained, str]] = {
     "the audit": (AUDIT, "{what} {scope} by {by}"),
     "the register": (REGISTER, "{thing} {name}, version {version}, by {by}"),
+    "the promotions": (PROMOTION, "{mandate} to {after} by {by}"),
 }
 _ENTRY = ("id", "account", "sequence", "time_ms", "reference")
 _TRANSFER = ("debit", "credit", "asset", "amount", "code")
@@ -60,7 +62,7 @@ class Head:
 
 
 def verify_books(connection: Connection) -> list[Fault]:
-    """Every fault of ledger, journal, statements, audit and register; none, and the books are whole."""
+    """Every fault of all of these; none, and the books are whole."""
     return [*verify_ledger(connection, accounts_in(connection)), *verify_audit(connection)]
 
 
@@ -97,8 +99,8 @@ def _statements(connection: Connection, account: AccountId) -> Iterator[Fault]:
 
 
 def verify_audit(connection: Connection) -> list[Fault]:
-    """The faults of what people did and decided: deeds and versions of the register that were edited, removed or inserted;
-    and of the triggers that keep rows from being."""
+    """The faults of what people did and decided: deeds, versions of the register and promotions that were edited, removed or
+    inserted; and of the triggers that keep rows from being."""
     faults = [fault for name in NAMES for fault in _linked(connection, name)]
     faults += [Fault(table, "triggers", _UNGUARDED) for table in unguarded(connection)]
     connection.rollback()
@@ -123,8 +125,8 @@ _UNGUARDED = "are not those that were built: find out who did that, then run sto
 
 
 def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool) -> list[Head]:
-    """The newest link of each account's chain, and with `audit` of those of the audit and the register: who notes them
-    elsewhere can tell a rewritten chain."""
+    """The newest link of each account's chain, and with `audit` of what people did and decided: who notes them elsewhere
+    can tell a rewritten chain."""
     e = tables.ledger_entry.c
     last = select(e.number, e.digest).order_by(e.number.desc()).limit(1)
     found = [(str(account), connection.execute(last.where(e.account == account)).first()) for account in accounts]

@@ -1,4 +1,4 @@
-"""Chains over what gives rights and money: the register. Versions from before are chained as they stand.
+"""Chains over what gives rights: the register, promotions. Rows from before are chained as they stand.
 
 The triggers that link, count and guard are built when all migrations are through (`guards`).
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from tradepool.adapters.database.chain import REGISTER, Chained, digest_of
+from tradepool.adapters.database.chain import PROMOTION, REGISTER, Chained, digest_of
 
 revision = "0016"
 down_revision = "0015"
 
-CHAINS = (REGISTER,)
+CHAINS = (REGISTER, PROMOTION)
 
 
 def upgrade() -> None:
