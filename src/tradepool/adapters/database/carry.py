@@ -13,7 +13,7 @@ from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
 from tradepool.adapters.database.chain import PROMOTION, REGISTER, Chained, linked, links
 from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import transaction
-from tradepool.adapters.database.people_tables import invitation, register
+from tradepool.adapters.database.people_tables import invitation
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.database.sql import upsert

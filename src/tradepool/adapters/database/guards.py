@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.chain import CHAINED
 
-APPENDED = ("ledger_entry", "transfer", "event", "audit")
+APPENDED = ("ledger_entry", "transfer", "event", "audit", "settlement", "register", "promotion")
 _REFUSED = "rows of {} are only ever added"
 
 _ONLY_ADDED = f" begin raise exception '{_REFUSED.format('%')}', tg_table_name; end "
@@ -48,7 +48,7 @@ end """
 _FUNCTIONS = {"only_added": _ONLY_ADDED, "chain_links": _LINKS, "chain_counts": _COUNTS}
 _OF_FILE = "select name, tbl_name, sql from sqlite_master where type = 'trigger'"
 _OF_SERVER = (
-    "select t.tgname, c.relname, pg_get_triggerdef(t.oid, true), t.tgenabled <> 'D', p.proname, p.prosrc "
+    "select t.tgname, c.relname, pg_get_triggerdef(t.oid, true), t.tgenabled in ('O', 'A'), p.proname, p.prosrc "
     "from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid "
     "where not t.tgisinternal and c.relnamespace = to_regnamespace(current_schema())"
 )

@@ -36,9 +36,9 @@ def _chain(connection: sa.Connection, chained: Chained) -> None:
 def downgrade() -> None:
     """Drop them, and the triggers that need them or came after them; those of before are there again."""
     sqlite = op.get_bind().dialect.name == "sqlite"
-    for chained in CHAINS:
-        if sqlite:
-            op.execute(f"drop trigger if exists {chained.table.name}_counted")
+    for table in ("settlement", "register", "promotion"):
+        for name in (f"{table}_{what}" for what in ("no_update", "no_delete", "no_truncate", "counted", "linked")):
+            op.execute(f"drop trigger if exists {name}" + ("" if sqlite else f" on {table}"))
     if not sqlite:
         op.execute("drop function if exists chain_links cascade")
         op.execute("drop function if exists chain_counts cascade")
