@@ -131,5 +131,5 @@ def opened(time_ms: int = at(18), capital: str = "1800", account: AccountId = AC
 def settle(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Settle with the name typed back; what was said."""
     monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
-    said = run("commission", "settle", "ann", month)
+    said = run("commission", "settle", "ann", month, "--reason", "its end")
     return said.out if said.code == 0 else said.err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pwd
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.verify import verify_books
 from tradepool.domain.deed import Deed
+from tradepool.entrypoints import asking
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.entrypoints.running import only_one
@@ -98,7 +101,8 @@ def test_two_people_correct_the_books_and_all_of_it_is_told(
     assert "correction" in run("ledger", "export").out
     assert run("ledger", "verify").code == run("audit", "verify").code == 0
     [deed] = json.loads(run("audit", "show", "--json", "--what", "ledger correct").out)["deeds"]
-    assert deed["by"].endswith(" and Bob")
+    # Neither can be taken for a person of the deployment.
+    assert deed["by"] == f"shell:{pwd.getpwuid(os.getuid()).pw_name} and typed:Bob"
     assert deed["scope"] == "ledger correct ann-main: 12.5 USDT from capital to venue"
     assert "a deposit before the histories began" in run("audit", "show", "--last", "1").out
     tampered("update audit set reason = 'none'")
@@ -135,6 +139,8 @@ def test_under_his_own_name_nobody_types_the_second(
     [
         ({}, ("ann", "Bob"), "is not ann-main"),
         ({}, ("ann-main", ""), "needs two people"),
+        ({}, ("ann-main", asking.machine_user().upper()), "needs two people"),
+        ({}, ("ann-main", f"shell:{asking.machine_user()}"), "needs two people"),
         ({"--amount": "-5"}, ("ann-main", "Bob"), "is not positive"),
         ({"--asset": "USDTT"}, ("ann-main", "Bob"), "never held any 'USDTT'.*USDT"),
         ({"--credit": "venue"}, ("ann-main", "Bob"), "are both venue"),
@@ -153,7 +159,6 @@ def test_a_correction_that_is_none(
     words = {"--debit": "venue", "--credit": "capital", "--asset": "USDT", "--amount": "5", **changed}
     account = words.pop("account", "ann-main")
     typed(monkeypatch, *lines)
-    monkeypatch.setattr("getpass.getuser", lambda: "")
     said = run("ledger", "correct", account, *(part for pair in words.items() for part in pair), "--reason", "why")
     assert said.code == 1
     assert re.search(why, said.err), said.err

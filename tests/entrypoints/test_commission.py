@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -47,7 +48,11 @@ def test_two_months_are_settled_one_after_the_other(
     told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
     assert (told["commission"], told["base"], told["tier_capital"]["amount"]) == ("50.00", "200.00000000", "1800")
     assert "an earlier month of ann is not settled" in settle(run, "2026-10", monkeypatch)
+    monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
+    assert "there is no reason" in run("commission", "settle", "ann", "2026-09").err
     assert "Settled" in settle(run, "2026-09", monkeypatch)
+    [deed] = json.loads(run("audit", "show", "--what", "commission settle", "--json").out)["deeds"]
+    assert (deed["scope"], deed["reason"]) == ("ann 2026-09", "its end")
     assert "settled already" in settle(run, "2026-09", monkeypatch)
     assert "Settled" in settle(run, "2026-10", monkeypatch)
     page = run("commission", "statement", "ann", "2026-10").out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pwd
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -183,20 +185,27 @@ def paid_without_a_price() -> None:
 def test_who_joined_this_minute_has_nothing_to_settle_yet(live: Path, run: Console, typed: Console) -> None:
     """A period that ends before it began would leave a hole that no later one could follow."""
     opened(int(datetime.now(UTC).timestamp() * 1_000) // 60_000 * 60_000 + 59_999)
-    assert "there is nothing to settle" in typed("commission", "settle", "ann", "--leaving").err
+    assert "there is nothing to settle" in typed("commission", "settle", "ann", "--leaving", "--reason", "moves").err
 
 
 def test_goodwill_needs_two_people(live: Path, run: Console, typed: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R24: offered by one, given when another one types the same; the profit stays as it is."""
+    """R24: offered by one, given when another one types the same; the profit stays as it is. The machine's user is one,
+    whatever its environment says of him."""
     opened()
     trade(1, 20, 9, 60_000, 60_200)
     settle(run, "2026-09", monkeypatch)
+    give = ("commission", "goodwill", "ann", "5.00", "--reason", "outage")
     monkeypatch.setenv("LOGNAME", "eva")
-    assert "another person" in typed("commission", "goodwill", "ann", "5.00", "--reason", "outage").out
-    assert "eva is one" in typed("commission", "goodwill", "ann", "5.00", "--reason", "outage").err
-    assert owed() == "50.00"
+    assert "another person" in typed(*give).out
     monkeypatch.setenv("LOGNAME", "bob")
-    assert "owes 5.00 less" in typed("commission", "goodwill", "ann", "5.00", "--reason", "outage").out
+    assert f"shell:{pwd.getpwuid(os.getuid()).pw_name} is one" in typed(*give).err
+    for name in ("eva", "bob"):
+        assert run("users", "add", name, "--role", "billing").code == 0
+    assert "another person" in typed("commission", "goodwill", "ann", "6.00", "--reason", "outage", "--as", "eva").out
+    assert "another person" in typed(*give, "--as", "eva").out
+    assert "eva is one" in typed(*give, "--as", "eva").err
+    assert owed() == "50.00"
+    assert "owes 5.00 less" in typed(*give, "--as", "bob").out
     assert owed() == "45.00"
     assert "no amount" in typed("commission", "goodwill", "ann", "-5", "--reason", "x").err
     assert "beancount" not in run("ledger", "export", "--format", "beancount", "--user", "ann").err
@@ -240,9 +249,10 @@ def test_who_leaves_is_settled_that_day_and_holds_nothing_of_ours(live: Path, ru
                 }
                 DatabasePrices(connection).add(known)
             assert (
-                "can't leave while lots are open (0.9999 BTC" in typed("commission", "settle", "ann", "--leaving").err
+                "can't leave while lots are open (0.9999 BTC"
+                in typed("commission", "settle", "ann", "--leaving", "--reason", "moves").err
             )
-    assert "Settled" in typed("commission", "settle", "ann", "--leaving").out
+    assert "Settled" in typed("commission", "settle", "ann", "--leaving", "--reason", "moves").out
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert json.loads(run("commission", "statement", "ann", day).out)["commission"] == "0.00"
 

@@ -159,7 +159,7 @@ def test_a_year_of_statements_is_counted_again_from_the_books_alone(
         ends_ms = month_ms(month, 0)[1]
         year.go_on(ends_ms + READY_MS)
         for user in users:
-            said = json.loads(settle(deployed, connection, year.source, user, month).statement)
+            said = json.loads(settle(deployed, connection, year.source, user, month, "its end").statement)
             rates.setdefault(user, []).append(Decimal(said["rate"]))
             assert abs(Fraction(said["pnl"]) - year.reference(user, ends_ms)) < Fraction(1, 10_000)
     for number, user in enumerate(users):

@@ -43,10 +43,10 @@ def asked(people: People, words: list[str], name: str, as_: str, monkeypatch: py
 
 # Of the machine and its operator: nobody asks for them with --as.
 MACHINES = """
-audit show, audit verify, backtest, bench, chaos, config explain, config show, data check, data download, data export,
+backtest, bench, chaos, config explain, config show, data check, data download, data export,
 data import, data list, data repair, demo, doctor, exchange limits, exchange serve, init, keys master, keys rotate,
 notify test, pool export, pool gather, pool show, pool status, replay, start, stop, store backup, store drill,
-store migrate, store move, store recovery-key, store restore, store verify, strategies check, strategies list,
+store migrate, store move, store recovery-key, store restore, store verify, strategies check,
 strategies new, strategies show, sweep, test, universe show, users accept, why
 """
 

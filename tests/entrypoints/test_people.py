@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,21 @@ def test_pauses_halts_and_who_may_end_them(people: People) -> None:
         "ria",
     ]
     assert people.deeds()[-1].by == "ria"
+
+
+def test_who_did_it_is_who_the_system_says_and_no_variable(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written down as nobody of the deployment may be called; a user that the system has no name of is a number."""
+    people("users", "add", "cem")
+    people("users", "add", "ria", "--role", "risk")
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "ria")
+    people("users", "pause", "cem")
+    found = people.deeds()[-1]
+    assert (found.what, found.by) == ("users pause", f"shell:{pwd.getpwuid(os.getuid()).pw_name}")
+    assert "is no name" in people.refused("users", "add", found.by)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_001)
+    people("users", "resume", "cem")
+    assert people.deeds()[-1].by == "shell:4000000001"
 
 
 def test_a_pause_of_an_account_is_one_of_what_trades_it(people: People) -> None:

@@ -19,6 +19,8 @@ from tradepool.domain.user import Role
 from tradepool.entrypoints import asking, two_people
 from tradepool.entrypoints.deployment import NotActive, deployed_from
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 @pytest.fixture
 def people(console: Console, tmp_path: Path) -> People:
@@ -109,6 +111,31 @@ def test_as_is_for_commands_about_people_and_names_one(people: People) -> None:
     assert "--as names 0 people" in people.refused("positions", "--as=")
     assert "No user is called 'zed'" in people.refused("positions", "--as", "zed")
     assert asking.asker() is None
+
+
+def test_who_may_look_at_who_did_what_reads_the_audit(people: People) -> None:
+    """By `--as`, and of all people: operator, risk and auditor; nobody else, not even of what he did himself."""
+    for role in ("auditor", "risk", "billing"):
+        people("users", "add", role[:3], "--role", role)
+    people("users", "pause", "aud", "--as", "ris")
+    for name in ("aud", "ris"):
+        deeds = people.json("audit", "show", "--as", name)["deeds"]
+        assert ("users pause", "ris") in [(deed["what"], deed["by"]) for deed in deeds]
+        assert "All as it was written" in people("audit", "verify", "--as", name)
+    for name in ("bil", "ann"):
+        for command in ("show", "verify"):
+            assert "who may not look at who did what" in people.refused("audit", command, "--as", name)
+
+
+def test_a_person_is_told_the_names_of_strategies_and_no_path_of_this_machine(people: People, tmp_path: Path) -> None:
+    (folder := tmp_path / "strategies").mkdir()
+    (folder / "own_dip.strategy").write_text((EXAMPLES / "golden_cross.strategy").read_text())
+    (folder / "broken.strategy").write_text("what")
+    told = people.json("strategies", "list", "--as", "ann")
+    assert (told["origins"]["own_dip"], told["origins"]["donchian_turtle"]) == ("this deployment", "built in")
+    assert (told["faults"], str(tmp_path) in people("strategies", "list", "--as", "ann")) == ({}, False)
+    assert people.json("strategies", "list")["origins"]["own_dip"] == str(folder / "own_dip.strategy")
+    assert "No user is called 'zed'" in people.refused("strategies", "list", "--as", "zed")
 
 
 def _words(command: str, rest: Sequence[str]) -> list[str]:

@@ -344,6 +344,8 @@ def test_positions_are_steered_by_hand_and_the_day_is_explained(place: Place, ex
         released = place("positions", "release", row["id"], "--reason", "mine", typed=f"{row['id']}\n")
         assert (released.returncode, "they are yours" in released.stdout) == (0, True), released
     assert resting(exchange, place) == {}
+    deeds = [row["what"] for row in json.loads(place("audit", "show", "--last", "0", "--json").stdout)["deeds"]]
+    assert ({"close", "cancel"} <= set(deeds), deeds.count("release")) == (True, len(left)), deeds
     code, found = place.status()
     assert (code, found["venue_differences"]) == (0, 0), found
     # Until the candle of the last entry has closed, there is nothing to compare it with.

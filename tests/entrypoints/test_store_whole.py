@@ -165,12 +165,16 @@ def test_books_move_there_and_back(books: Books, postgres: Postgres) -> None:
     assert "were moved to" in books.store("move", "--to", server, code=1)
     books.config(str(server))
     moved = json.loads(books.store("verify", "--json"))
-    assert moved["rows"] == json.loads(before)["rows"]
+    deeds = json.loads(books.console("audit", "show", "--json", "--config", books.file).out)["deeds"]
+    assert (deeds[-1]["what"], deeds[-1]["scope"]) == ("store move", f"{old.database} -> {server}")
+    rows = json.loads(before)["rows"]
+    assert moved["rows"] == rows | {"audit": rows["audit"] + 1}
     assert moved["faults"] == []
     assert "holds" in books.store("move", "--to", postgres_of_another(postgres), code=1)
     books.store("move", "--to", "sqlite")
     books.config("sqlite")
-    assert json.loads(books.store("verify", "--json"))["rows"] == moved["rows"]
+    back = json.loads(books.store("verify", "--json"))
+    assert back["rows"] == moved["rows"] | {"audit": rows["audit"] + 2}
     assert len(list(books.deployed.folder.glob("moved-*.sqlite"))) == 1
     postgres.drop(server)
 

@@ -11,7 +11,7 @@ from tradepool.domain.ledger import LedgerCode, TransferNotPositive
 
 
 class SamePerson(InvalidInput):
-    """A correction needs two people, and {by} is named twice; let somebody else look at it and type his name."""
+    """A correction needs two people, and nobody but {by} is named; let somebody else look at it and type his name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

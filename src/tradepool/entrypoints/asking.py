@@ -7,7 +7,8 @@ the operator's (`tradepool --config FILE --as ann`), what follows is the person'
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from tradepool.domain.errors import InvalidInput
 from tradepool.domain.policy import Action
 
 FLAG = "--as"
+# No name of a person holds a colon: a user of the machine is never taken for one, and what he types as a name neither.
+SHELL, TYPED = "shell:", "typed:"
 
 
 class AsWhom(InvalidInput):
@@ -77,6 +80,8 @@ COMMANDS: Mapping[str, Action] = {
     "keys add": Action.KEYS,
     "keys check": Action.KEYS,
     "keys burn": Action.KEYS,
+    "audit show": Action.AUDIT,
+    "audit verify": Action.AUDIT,
     "ledger export": Action.LOOK,
     "ledger balance": Action.LOOK,
     "ledger verify": Action.AUDIT,
@@ -90,6 +95,7 @@ COMMANDS: Mapping[str, Action] = {
     "commission schedule": Action.BILLING,
     "commission correct": Action.CORRECT,
     "commission goodwill": Action.CORRECT,
+    "strategies list": Action.LOOK,
     "status": Action.WATCH,
     "report slippage": Action.WATCH,
     "risk show": Action.WATCH,
@@ -121,9 +127,18 @@ def asker() -> Asker | None:
 
 
 def me() -> str:
-    """The name that a deed is written down under."""
+    """The name that a deed is written down under: a person's, or the machine's user, such as shell:root."""
     asks = asker()
-    return getpass.getuser() if asks is None else asks.user
+    return f"{SHELL}{machine_user()}" if asks is None else asks.user
+
+
+def machine_user() -> str:
+    """Whose process this is, by the system, which knows better than an environment that anybody writes; a number where it
+    has no name for him."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 @contextmanager

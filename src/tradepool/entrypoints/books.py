@@ -9,9 +9,12 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.deed import Deed
 from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.running import reserve_of
+from tradepool.runtime.clock import RealClock
 
 
 @contextmanager
@@ -33,3 +36,8 @@ def accounts_of(deployed: Deployed, user: str) -> list[AccountId]:
     """A user's accounts, those that no active mandate trades (any more) too. NoSuchUser."""
     deployed.refuse_unknown_user(user)
     return [AccountId(name) for name, held in deployed.settings.accounts.items() if held.user == user]
+
+
+def deed(what: str, scope: str) -> Deed:
+    """What whoever asks did now, for the audit, where no reason is asked for."""
+    return Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason="")

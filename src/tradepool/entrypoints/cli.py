@@ -197,12 +197,12 @@ def why(
 @strategies_app.command(name="list")
 def strategies_list(*, json: Json = False, config: Config = None) -> None:
     """Names, what each one does, and where it comes from: built in, your folder, an installed package."""
-    from tradepool.entrypoints.inputs import settings_from
-    from tradepool.entrypoints.strategies import listed
+    from tradepool.entrypoints.deployment import settings_as_asked
+    from tradepool.entrypoints.strategies import listed, told_of
     from tradepool.presentation.results import strategies_json
     from tradepool.presentation.strategy_page import strategy_table
 
-    rows = listed(settings_from(config).strategies.folder)
+    rows = told_of(listed(settings_as_asked(config).strategies.folder))
     if json:
         _say(strategies_json(rows))
     else:

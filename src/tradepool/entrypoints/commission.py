@@ -151,8 +151,10 @@ def _asked(deployed: Deployed, connection: Connection, user: str, month: str | N
     )
 
 
-def settle(deployed: Deployed, connection: Connection, source: PriceSource, user: str, month: str) -> SettledPeriod:
-    """Write a month's statement down; its mark is what the next one is measured from.
+def settle(
+    deployed: Deployed, connection: Connection, source: PriceSource, user: str, month: str, reason: str
+) -> SettledPeriod:
+    """Write a month's statement down, and why; its mark is what the next one is measured from.
 
     NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, StatementNotAsSettled, and what `preview` raises.
     """
@@ -162,11 +164,11 @@ def settle(deployed: Deployed, connection: Connection, source: PriceSource, user
         raise NeverCharged(user=user)
     if now_ms < asked.period.closes_ms + READY_MS:
         raise NotOverYet(ends=day_of(asked.period.closes_ms))
-    return _settle(deployed, connection, source, asked, month)
+    return _settle(deployed, connection, source, asked, month, reason)
 
 
 def settle_now(
-    deployed: Deployed, connection: Connection, source: PriceSource, user: str, *, leaving: bool
+    deployed: Deployed, connection: Connection, source: PriceSource, user: str, reason: str, *, leaving: bool
 ) -> SettledPeriod:
     """End the running period this minute and write its statement down: because the user leaves (R8), which needs that
     nothing of ours is held any more, or because another schedule begins (R17).
@@ -183,7 +185,7 @@ def settle_now(
     asked = replace(asked, period=period)
     if leaving and (lots := _held(Books(deployed, connection, source).counted(asked).facts)):
         raise StillHeld(user=user, lots=", ".join(f"{each.lot.quantity} {each.lot.asset}" for each in lots))
-    return _settle(deployed, connection, source, asked, "the time until now")
+    return _settle(deployed, connection, source, asked, "the time until now", reason)
 
 
 @exact
@@ -198,7 +200,9 @@ def _held(facts: Facts) -> list[OpenLot]:
     return [each for each in facts.open_lots if worth(each) >= SMALLEST_SELL_USD]
 
 
-def _settle(deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str) -> SettledPeriod:
+def _settle(
+    deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str, reason: str
+) -> SettledPeriod:
     rows, user, period = DatabaseSettlements(connection), asked.user, asked.period
     refuse_unless(deployed.actor, Action.BILLING, user)
     # Said before anything is charged.
@@ -218,6 +222,7 @@ def _settle(deployed: Deployed, connection: Connection, source: PriceSource, ask
         currency=asked.schedule.currency,
         amount=done.commission,
         by=me(),
+        reason=reason,
         opened_ms=period.opened_ms,
         closes_ms=period.closes_ms,
         mark=done.mark_after,
@@ -225,7 +230,7 @@ def _settle(deployed: Deployed, connection: Connection, source: PriceSource, ask
         marks=tuple(outcome.marks.items()),
     )
     rows.settle(user, charge, text)
-    audit(deployed, connection, "commission settle", f"{user} {month}")
+    audit(deployed, connection, "commission settle", f"{user} {month}", reason)
     return settled_of(deployed, connection, user, day_of(period.closes_ms)[:10], closes_ms=period.closes_ms)
 
 

@@ -67,7 +67,7 @@ def commission_settle(
     reason: Reason = None,
     config: Config = None,
 ) -> None:
-    """Write a period's statement down, six hours after its end. The user's name is typed back."""
+    """Write a period's statement down, and why, six hours after its end. The user's name is typed back."""
     from tradepool.domain.deployment import Scope, ScopeKind
     from tradepool.entrypoints import commission
     from tradepool.entrypoints.books import books_open
@@ -79,13 +79,13 @@ def commission_settle(
     deployed.refuse_unknown_user(user)
     if (month is None) is not leaving:
         raise commission.NotAMonth(month=repr(month))
-    confirmed("commission settle", Scope(ScopeKind.USER, user), reason or "settlement")
+    wish = confirmed("commission settle", Scope(ScopeKind.USER, user), reason)
     with books_open(deployed) as connection:
         source = source_of(deployed)
         if month is None:
-            settled = commission.settle_now(deployed, connection, source, user, leaving=True)
+            settled = commission.settle_now(deployed, connection, source, user, wish.reason, leaving=True)
         else:
-            settled = commission.settle(deployed, connection, source, user, month)
+            settled = commission.settle(deployed, connection, source, user, month, wish.reason)
     named = month or commission.day_of(settled.closes_ms)[:10]
     print(f"Settled; the statement: tradepool commission statement {settled.user} {named}")
 

@@ -224,7 +224,7 @@ def agree(
         raise NoConsent
     time_ms = source.now_ms()
     if now:
-        from_ms = settle_now(deployed, connection, source, user, leaving=False).closes_ms
+        from_ms = settle_now(deployed, connection, source, user, consent, leaving=False).closes_ms
     else:
         from_ms = month_ms(None, time_ms)[1]
     charge = ScheduleAgreed(

@@ -10,11 +10,12 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.core.ledger.posting import correction_entry
-from tradepool.domain.by_hand import BookCorrected
+from tradepool.domain.by_hand import BookCorrected, SamePerson
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.policy import Action, refuse_unless
+from tradepool.entrypoints.asking import TYPED, machine_user, me
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import now_ms, typed_back
@@ -105,5 +106,9 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
 
 
 def _second() -> str:
+    """Who looks on at the machine's shell: a name that was typed there, and says so. SamePerson."""
     print("A second person looks at it and types his name: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    name = sys.stdin.readline().strip()
+    if name.lower() in ("", machine_user().lower(), me().lower()):
+        raise SamePerson(by=me())
+    return f"{TYPED}{name}"

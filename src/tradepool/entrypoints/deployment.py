@@ -134,6 +134,12 @@ def deployed_from(given: Path | None, *, damaged: bool = False) -> Deployed:
     return found if asks is None else _as_asked(found, asks)
 
 
+def settings_as_asked(given: Path | None) -> Settings:
+    """The configuration for a command that needs no deployment, unless a person asks, who has to be somebody of one. What
+    `deployed_from` raises."""
+    return settings_from(given) if asker() is None else deployed_from(given).settings
+
+
 def deployed(settings: Settings, file: Path, entries: Sequence[Entry] = ()) -> Deployed:
     """The nouns of a configuration and of what the register adds to it. NoDeployment, BadDeployment, NameTwice."""
     if not settings.deployment.id:

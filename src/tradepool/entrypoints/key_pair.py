@@ -22,9 +22,10 @@ from tradepool.adapters.vault.envelope import SecretDamaged
 from tradepool.adapters.vault.vault import NoSecret
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId
+from tradepool.entrypoints.books import deed
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import ask_hidden
-from tradepool.entrypoints.key_vault import add, deed, user_of, vault_of
+from tradepool.entrypoints.key_vault import add, user_of, vault_of
 
 # The field of a private half whose key has no name yet.
 WAITING = "waiting"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.key_looks import DatabaseKeyLooks
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.exchanges.transport import Transport
@@ -25,7 +25,7 @@ from tradepool.domain.deployment import Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.asking import me
-from tradepool.entrypoints.books import books_open
+from tradepool.entrypoints.books import books_open, deed
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import ask_hidden
 from tradepool.entrypoints.key_looks import looked_at
@@ -112,7 +112,10 @@ def make_master(deployed: Deployed) -> tuple[MasterKey, str]:
     keyring raises."""
     settings = deployed.settings.vault
     place = f"{KEYRING}{settings.master_key_keyring}" if settings.master_key_keyring else str(settings.master_key)
-    return _made(deployed, place), place
+    with books_open(deployed, urgent=True) as connection:
+        made = _made(deployed, place)
+        DatabaseDeployment(connection, deployed.deployment).audit(deed("keys master", f"{made.id} in {place}"))
+    return made, place
 
 
 def _made(deployed: Deployed, place: str) -> MasterKey:
@@ -261,8 +264,3 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
         f"3. make a new key (trading only, listed addresses) and run tradepool keys add {account}; "
         f"4. tradepool resume --user {user} when all is well."
     )
-
-
-def deed(what: str, scope: str) -> Deed:
-    """What somebody did now, for the audit."""
-    return Deed(time_ms=RealClock().now_ms(), by=me(), what=what, scope=scope, reason="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tradepool.entrypoints import store_check, store_move
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.entrypoints.deployment_commands import Json
 from tradepool.entrypoints.emergency import confirmed, scope_of
@@ -56,7 +56,7 @@ def restore(
     """Put a copy in the database's place, and halt all entries until `resume --all`. The deployment's id is typed back."""
     deployed = deployed_from(config, damaged=True)
     wish = confirmed("restore", scope_of(deployed, everything=True, user=None, market=None), reason)
-    print(put_back(deployed, file, wish, getpass.getuser(), RealClock().now_ms(), recovery_key))
+    print(put_back(deployed, file, wish, me(), RealClock().now_ms(), recovery_key))
 
 
 @store_app.command(name="drill")

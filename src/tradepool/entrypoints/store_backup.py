@@ -26,6 +26,7 @@ from tradepool.adapters.database.sealed_copy import (
 from tradepool.adapters.database.secrets import forget_all
 from tradepool.domain.deployment import Halt
 from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.entrypoints.books import deed
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import Wish, rows_of
 from tradepool.entrypoints.running import only_one
@@ -48,7 +49,9 @@ def make_key(deployed: Deployed, file: Path) -> str:
         raise RecoveryKeyInside(path=file, folder=deployed.folder)
     if not file.parent.is_dir():
         raise backup.NoFolder(path=file.parent)
-    public = make_recovery_key(file)
+    with rows_of(deployed) as rows:
+        public = make_recovery_key(file)
+        rows.audit(deed("store recovery-key", f"{public}, its secret half in {file.resolve()}"))
     return (
         f"{file} opens backups: take it off this machine, and keep two of it. What seals them is no secret; write into "
         f'{deployed.file}:\n\n[backup]\nrecovery_key = "{public}"'
@@ -63,9 +66,9 @@ def make_backup(deployed: Deployed, file: Path, *, plain: bool = False) -> None:
     to = None if plain else RecoveryPublic.of(told)
     backup.refuse_unless_new(file)
     if deployed.database.exists():
-        # Whose database it is.
-        with rows_of(deployed):
-            pass
+        # Whose database it is, and who copies it: a deed that then failed is better than a copy that nobody wrote down.
+        with rows_of(deployed) as rows:
+            rows.audit(deed("store backup", f"{'plain' if to is None else 'sealed'}, in {file.resolve()}"))
     if to is None:
         backup.back_up(deployed.database, file)
         return

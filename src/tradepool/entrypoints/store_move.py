@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.aside import put_aside
+from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.copying import copy_rows, held, mark_moved
 from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
 from tradepool.adapters.database.guards import build as build_guards
@@ -16,6 +17,7 @@ from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.database.secrets import forget_all
 from tradepool.adapters.database.wall_check import walled_anew
 from tradepool.domain.errors import InvalidInput
+from tradepool.entrypoints.books import deed
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import rows_of
 from tradepool.entrypoints.running import only_one
@@ -57,9 +59,8 @@ def guarded_anew(connection: Connection) -> list[str]:
 def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, rows: None) -> str:
     """Copy all books to `sqlite` or a server's URL; what is to be done next, in words. Trading is stopped meanwhile.
 
-    Every row and every trial balance is compared before the copy counts. The old books stay as they are but for sealed keys,
-    which go, and one mark: a
-    start on them is refused, and an instance that still writes to them is fenced off. RunsAlready, NothingToMove,
+    Every row and every trial balance is compared before the copy counts. The old books stay as they are but for the deed in the
+    audit, sealed keys, which go, and one mark: a start on them is refused, and an instance that still writes to them is fenced off. RunsAlready, NothingToMove,
     NotAPlace, NotEmpty, CopyDiffers, WrongDatabase, Moved, StoreUnusable.
     """
     place, target_place = deployed.database, place_in(deployed.folder, to)
@@ -72,6 +73,8 @@ def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, ro
         source, target = open_store(place), open_store(target_place)
         try:
             with held(source):
+                # In the books that go on, and in those that stay behind.
+                source.execute(audited(deed("store move", f"{place} -> {target_place}")))
                 with transaction(target):
                     copy_rows(source, target, told)
                 mark_moved(source, to)

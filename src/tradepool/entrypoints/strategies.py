@@ -10,7 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
@@ -32,12 +32,13 @@ from tradepool.core.strategies.text import strategy_of, summary_of
 from tradepool.core.strategies.text_errors import TextRefused
 from tradepool.core.strategies.text_tokens import TEXT_CHARACTERS_MAX
 from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.entrypoints.asking import asker
 from tradepool.presentation.graph_drawing import graph_drawing
 from tradepool.presentation.strategy_page import ListedStrategy, ParameterRow, StrategyPage
 from tradepool.runtime.supervise import outcome_of
 
 TEXT_SUFFIX, PYTHON_SUFFIX = ".strategy", ".py"
-PLUG_IN_GROUP = "tradepool.strategies"
+BUILT_IN, PLUG_IN_GROUP = "built in", "tradepool.strategies"
 # A character takes at most four bytes; more than that is not even read.
 TEXT_BYTES_MAX = 4 * TEXT_CHARACTERS_MAX
 
@@ -168,7 +169,7 @@ def _first_sentence(declaration: object) -> str:
 def sources(folder: Path) -> Iterator[Source]:
     """Every strategy that has a name: built in, of the operator's folder, of installed packages. Loads none of them."""
     for name in catalog.names():
-        yield Source(name, "built in", partial(_built_in, name))
+        yield Source(name, BUILT_IN, partial(_built_in, name))
     for suffix in (TEXT_SUFFIX, PYTHON_SUFFIX):
         for file in sorted(folder.expanduser().glob(f"*{suffix}")):
             yield Source(file.stem, f"{file}", partial(loaded_file, file))
@@ -194,6 +195,13 @@ def listed(folder: Path) -> list[ListedStrategy]:
         summary, fault = ("", str(found)) if isinstance(found, Exception) else (found.summary, "")
         rows[source.name] = ListedStrategy(source.name, summary, source.origin, fault)
     return [*rows.values(), *shadowed]
+
+
+def told_of(rows: list[ListedStrategy]) -> list[ListedStrategy]:
+    """What who asks is told of a list: a person (--as) what he may name, and no path of this machine."""
+    if asker() is None:
+        return rows
+    return [row if row.origin == BUILT_IN else replace(row, origin="this deployment") for row in rows if not row.fault]
 
 
 def roots_of(strategy: Strategy) -> Mapping[str, Expr]:

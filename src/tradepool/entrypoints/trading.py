@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import getpass
 import os
 import signal
 import sys
@@ -39,6 +38,7 @@ from tradepool.domain.ids import AccountId, Naming, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform
+from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
@@ -241,8 +241,7 @@ class Trading:
     def _audit(self, what: str) -> None:
         """From when to when somebody listened."""
         scope, reason = f"instance {self._epoch}", f"process {os.getpid()}"
-        by = getpass.getuser()
-        self._rows.audit(Deed(time_ms=self._clock.now_ms(), by=by, what=what, scope=scope, reason=reason))
+        self._rows.audit(Deed(time_ms=self._clock.now_ms(), by=me(), what=what, scope=scope, reason=reason))
 
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)

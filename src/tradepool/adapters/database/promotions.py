@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import PROMOTION, linked
-from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
+from tradepool.adapters.database.chain import PROMOTION, audited, linked
+from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.remembered import asked_again
+from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.ids import MandateId, StrategyId
 
@@ -64,7 +64,7 @@ class DatabasePromotions:
         return found[-1]
 
     def promote(self, promotion: Promotion) -> None:
-        """Write one down: from now on the mandate goes so far."""
+        """Write one down, and in the audit who did it: from now on the mandate goes so far."""
         row = {
             "time_ms": promotion.time_ms,
             "by": promotion.by,
@@ -74,9 +74,13 @@ class DatabasePromotions:
             "after": promotion.after.value,
             "reason": promotion.reason,
         }
-        try:
+        deed = Deed(
+            time_ms=promotion.time_ms,
+            by=promotion.by,
+            what="mandates promote",
+            scope=f"mandate {promotion.mandate}: {promotion.before} -> {promotion.after}",
+            reason=promotion.reason,
+        )
+        with transaction(self._connection):
             self._connection.execute(linked(PROMOTION, row))
-            self._connection.commit()
-        except DBAPIError as error:
-            self._connection.rollback()
-            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
+            self._connection.execute(audited(deed))
