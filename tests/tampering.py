@@ -5,7 +5,7 @@ from __future__ import annotations
 import pysqlite3
 from sqlalchemy import Connection
 
-from tradepool.adapters.database import guards
+from tradepool.adapters.database import triggers
 from tradepool.adapters.database.chain import SHA256, digest_of
 from tradepool.adapters.database.tables import METADATA
 
@@ -20,7 +20,7 @@ def by_sql(connection: Connection, *statements: str) -> None:
             connection.exec_driver_sql(f'alter table "{table}" disable trigger user')
         for statement in statements:
             connection.exec_driver_sql(statement)
-        guards.build(connection)
+        triggers.build(connection)
         connection.commit()
         return
     connection.exec_driver_sql("pragma foreign_keys=OFF")
@@ -29,7 +29,7 @@ def by_sql(connection: Connection, *statements: str) -> None:
         connection.exec_driver_sql(f"drop trigger {name}")
     for statement in statements:
         connection.exec_driver_sql(statement)
-    guards.build(connection)
+    triggers.build(connection)
     connection.commit()
     connection.exec_driver_sql("pragma foreign_keys=ON")
     connection.rollback()

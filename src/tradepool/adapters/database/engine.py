@@ -19,12 +19,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import (  # noqa: F401  in force, and their tables in METADATA, wherever a store is open
-    guards,
     people_tables,
     pool_tables,
     postgres,
     price_tables,
     sql,
+    triggers,
     vault_tables,
 )
 from tradepool.adapters.database.chain import SHA256, digest_of
@@ -147,7 +147,7 @@ def _migrate(connection: Connection) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        guards.build(connection)
+        triggers.build(connection)
 
 
 @cache

@@ -21,9 +21,9 @@ from sqlalchemy import Connection, func, select
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import AUDIT, PROMOTION, REGISTER, Chained, entry_digest, links
 from tradepool.adapters.database.codec import decode_event
-from tradepool.adapters.database.guards import unguarded
 from tradepool.adapters.database.journal import event_digest
 from tradepool.adapters.database.settlements import DatabaseSettlements
+from tradepool.adapters.database.triggers import not_as_built
 from tradepool.core.ledger.booked import Fold
 from tradepool.domain.charge import bill_of
 from tradepool.domain.deployment import Deployment, Kind
@@ -102,7 +102,7 @@ def verify_audit(connection: Connection) -> list[Fault]:
     """The faults of what people did and decided: deeds, versions of the register and promotions that were edited, removed or
     inserted; and of the triggers that keep rows from being."""
     faults = [fault for name in NAMES for fault in _linked(connection, name)]
-    faults += [Fault(table, "triggers", _UNGUARDED) for table in unguarded(connection)]
+    faults += [Fault(table, "triggers", _OTHER_TRIGGERS) for table in not_as_built(connection)]
     connection.rollback()
     return faults
 
@@ -121,7 +121,7 @@ def _linked(connection: Connection, name: str) -> Iterator[Fault]:
 
 
 _UNCHAINED = "does not follow: what it says was changed, or what stood before it"
-_UNGUARDED = "are not those that were built: find out who did that, then run store migrate"
+_OTHER_TRIGGERS = "are not those that were built: find out who did that, then run store migrate"
 
 
 def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool) -> list[Head]:

@@ -1,6 +1,6 @@
 """Chains over what gives rights: the register, promotions. Rows from before are chained as they stand.
 
-The triggers that link, count and guard are built when all migrations are through (`guards`).
+The triggers that link, count and guard are built when all migrations are through (`triggers`).
 """
 
 from __future__ import annotations

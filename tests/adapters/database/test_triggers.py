@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.postgres_kit import Postgres
 from tests.store_rows import fill
-from tradepool.adapters.database import guards
+from tradepool.adapters.database import triggers
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.verify import verify_audit
 
@@ -79,13 +79,13 @@ EDITS = {
 
 
 @pytest.mark.parametrize("table", EDITS)
-def test_a_table_whose_guard_is_gone_is_named(file: Connection, table: str) -> None:
+def test_a_table_whose_triggers_are_gone_is_named(file: Connection, table: str) -> None:
     """Or is another one, or is none of ours; they are built anew."""
     for statement in EDITS[table]:
         file.exec_driver_sql(statement)
     file.commit()
     assert gone(file) == [table]
-    guards.build(file)
+    triggers.build(file)
     file.commit()
     assert gone(file) == []
 
@@ -111,6 +111,6 @@ def test_on_a_server_too(server: Connection) -> None:
         assert gone(server) == tables, statement
         server.rollback()
         server.exec_driver_sql(statement)
-        guards.build(server)
+        triggers.build(server)
         server.commit()
         assert gone(server) == [], statement

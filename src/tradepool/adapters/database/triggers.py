@@ -67,7 +67,7 @@ def build(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def unguarded(connection: Connection) -> list[str]:
+def not_as_built(connection: Connection) -> list[str]:
     """The tables whose triggers are not those that were built: one is missing, is another one, or is switched off."""
     wanted, standing = _wanted(connection), _standing(connection)
     differ = [name for name in wanted.keys() | standing.keys() if wanted.get(name) != standing.get(name)]
