@@ -46,7 +46,7 @@ def test_nothing_is_charged_by_a_statement_that_is_not_the_one_that_was_settled(
     for command in (
         ("commission", "statement", "ann", "2026-09"),
         ("commission", "correct", "ann", "--reason", "late"),
-        ("commission", "settle", "ann", "2026-10"),
+        ("commission", "settle", "ann", "2026-10", "--reason", "monthly"),
         ("commission", "pay", "ann", "2026-09"),
     ):
         said = typed(*command)
