@@ -7,15 +7,16 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, LargeBinary, Table, insert
 
+from tradepool.adapters.database.chain import CHAINED, linked
 from tradepool.adapters.database.tables import METADATA
 
 USERS = ("ann", "bob")
 PARTS = {"user": "{}", "account": "{}-main", "mandate": "{}-first"}
-PLAIN: dict[str, dict[str, str]] = {
+PLAIN: dict[str, dict[str, object]] = {
     "halt": {"kind": "user"},
     "event": {"kind": "MandateChanged", "body": '{{"mandate":{{"id":"{}-first"}}}}'},
     "transfer": {"debit": "venue", "credit": "capital", "asset": "USDT", "amount": "12.50"},
-    "deployment": {"moved_to": ""},
+    "deployment": {"moved_to": "", **{chained.counter: 0 for chained in CHAINED}},
     "risk_setting": {"key": "user.{}.exposure_max"},
 }
 
@@ -23,7 +24,10 @@ PLAIN: dict[str, dict[str, str]] = {
 def row_of(table: Table, user: str) -> dict[str, object]:
     """A row that is that user's, by every text in it."""
     number = "abcdefghijklmnopqrstuvwxyz".index(user[0]) + 1
-    plain = {name: value.format(user) for name, value in PLAIN.get(table.name, {}).items()}
+    plain = {
+        name: value.format(user) if isinstance(value, str) else value
+        for name, value in PLAIN.get(table.name, {}).items()
+    }
     return {column.name: _value(table, column, user, number) for column in table.c} | plain
 
 
@@ -40,7 +44,9 @@ def _value(table: Table, column: Column[Any], user: str, number: int) -> object:
 
 def fill(connection: Connection, users: Sequence[str] = USERS) -> None:
     """A row of each table for each user, committed. A deployment is one."""
+    links = {chained.table: chained for chained in CHAINED}
     for table in METADATA.sorted_tables:
         for user in users[:1] if table.name == "deployment" else users:
-            connection.execute(insert(table).values(row_of(table, user)))
+            row = row_of(table, user)
+            connection.execute(linked(links[table], row) if table in links else insert(table).values(row))
     connection.commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pysqlite3
 from sqlalchemy import Connection
 
+from tradepool.adapters.database import triggers
 from tradepool.adapters.database.chain import SHA256, digest_of
 from tradepool.adapters.database.tables import METADATA
 
@@ -12,13 +13,14 @@ _TRIGGERS = "select name from sqlite_master where type = 'trigger'"
 
 
 def by_sql(connection: Connection, *statements: str) -> None:
-    """Drop what would refuse them, then run these statements."""
+    """Drop what would refuse them, run these statements, and leave no sign of having dropped anything."""
     connection.rollback()
     if connection.dialect.name != "sqlite":
         for table in METADATA.tables:
             connection.exec_driver_sql(f'alter table "{table}" disable trigger user')
         for statement in statements:
             connection.exec_driver_sql(statement)
+        triggers.build(connection)
         connection.commit()
         return
     connection.exec_driver_sql("pragma foreign_keys=OFF")
@@ -27,6 +29,7 @@ def by_sql(connection: Connection, *statements: str) -> None:
         connection.exec_driver_sql(f"drop trigger {name}")
     for statement in statements:
         connection.exec_driver_sql(statement)
+    triggers.build(connection)
     connection.commit()
     connection.exec_driver_sql("pragma foreign_keys=ON")
     connection.rollback()

@@ -173,3 +173,16 @@ def test_nothing_is_corrected_while_somebody_trades(
     typed(monkeypatch, "ann-main", "Bob")
     with only_one(deployed_from(None)):
         assert "is traded already" in run(*CORRECT, "--amount", "5", "--reason", "why").err
+
+
+def test_a_trigger_that_is_gone_is_named_and_built_anew(traded: Path, run: Console) -> None:
+    """What refuses to change a row stops our own mistakes; somebody who dropped it has made none."""
+    with books_open(deployed_from(None)) as connection:
+        connection.exec_driver_sql("drop trigger settlement_no_update")
+        connection.commit()
+    for verify in (("ledger", "verify"), ("audit", "verify"), ("store", "verify")):
+        said = run(*verify, "--json")
+        assert (said.code, [each["table"] for each in json.loads(said.out)["faults"]]) == (1, ["settlement"]), verify
+    assert "were built anew: settlement" in run("store", "migrate").out
+    assert run("store", "verify").code == 0
+    assert "anew" not in run("store", "migrate").out

@@ -23,6 +23,7 @@ from tradepool.core.commission.statement import (
     Outcome,
     StatementDoesNotHold,
     facts_of,
+    is_as_settled,
     outcome_of,
     statement,
     verified,
@@ -155,7 +156,7 @@ def settle(
 ) -> SettledPeriod:
     """Write a month's statement down, and why; its mark is what the next one is measured from.
 
-    NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, and what `preview` raises.
+    NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, StatementNotAsSettled, and what `preview` raises.
     """
     now_ms = source.now_ms()
     asked = _asked(deployed, connection, user, month, now_ms)
@@ -204,6 +205,8 @@ def _settle(
 ) -> SettledPeriod:
     rows, user, period = DatabaseSettlements(connection), asked.user, asked.period
     refuse_unless(deployed.actor, Action.BILLING, user)
+    # Said before anything is charged.
+    rows.of(user)
     before = settled_periods(rows.charges(user))
     if any(each.closes_ms >= period.closes_ms for each in before):
         raise SettledAlready(month=month, user=user)
@@ -242,7 +245,8 @@ def counted_whole(books: Books, asked: Asked) -> Counted:
 def settled_of(
     deployed: Deployed, connection: Connection, user: str, month: str, *, closes_ms: int | None = None
 ) -> SettledPeriod:
-    """A settled period of a user: the last of a month, or the one that ended on a day. NoSuchUser, NotAMonth, NotSettled."""
+    """A settled period of a user: the last of a month, or the one that ended on a day. NoSuchUser, NotAMonth, NotSettled,
+    StatementNotAsSettled."""
     deployed.refuse_unknown_user(user)
     ended_on = month if DAY.fullmatch(month) else None
     first_ms, after_ms = month_ms(month[:7] if ended_on else month, 0)
@@ -264,13 +268,16 @@ def by_the_books(deployed: Deployed, connection: Connection, text: str) -> bool:
     place = next((n for n, each in enumerate(charges) if _is(each, said.period)), None)
     if place is None:
         return False
-    before = charges[:place]
+    settled, before = charges[place], charges[:place]
+    # As much of the books as it says it was counted by is not yet all that it was settled by.
+    if isinstance(settled, PeriodSettled) and not is_as_settled(text.strip(), settled.digest):
+        raise StatementDoesNotHold(said=json.loads(text)["hash"], what="the books", found=settled.digest)
     asked = Asked(
         user=UserId(said.user),
         period=said.period,
         schedule=schedule_at(before, said.period.opened_ms),
         mark=mark_of(before, said.period.opened_ms),
-        counted_ms=charges[place].time_ms,
+        counted_ms=settled.time_ms,
         books={AccountId(account): until for account, until in said.books.items()},
         marks=marks_of(before, said.period.opened_ms),
     )

@@ -110,7 +110,7 @@ def _owed(charges: Sequence[Charge], closes_ms: int) -> Decimal:
 def correct(deployed: Deployed, connection: Connection, source: PriceSource, user: str, reason: str) -> Corrected:
     """R23: settle every period again by what the books hold now, each at its own rate, and charge or credit the difference.
 
-    NothingToCorrect, NotPriced, and what asking the venue raises.
+    NothingToCorrect, NotPriced, StatementNotAsSettled, and what asking the venue raises.
     """
     deployed.refuse_unknown_user(user)
     refuse_unless(deployed.actor, Action.CORRECT, UserId(user))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.aside import put_aside
@@ -13,6 +13,8 @@ from tradepool.adapters.database.copying import copy_rows, held, mark_moved
 from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
 from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.database.secrets import forget_all
+from tradepool.adapters.database.triggers import build as build_triggers
+from tradepool.adapters.database.triggers import not_as_built
 from tradepool.adapters.database.wall_check import walled_anew
 from tradepool.domain.errors import InvalidInput
 from tradepool.entrypoints.books import deed
@@ -33,13 +35,25 @@ def migrate(deployed: Deployed) -> str:
         pass
     connection = open_store(deployed.database)
     try:
-        anew = walled_anew(connection)
+        anew, others = walled_anew(connection), triggers_anew(connection)
         built = (
             f" Its row-level security was not as it should be, and was built anew: {', '.join(anew)}." if anew else ""
         )
+        if others:
+            built += f" Its triggers were not as they should be, and were built anew: {', '.join(others)}."
         return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows.{built}"
     finally:
         dispose(connection)
+
+
+def triggers_anew(connection: Connection) -> list[str]:
+    """Build all triggers anew where one is missing; of which tables they were. StoreUnusable."""
+    tables_of = not_as_built(connection)
+    connection.rollback()
+    if tables_of:
+        with transaction(connection):
+            build_triggers(connection)
+    return tables_of
 
 
 def move(deployed: Deployed, to: str, now_ms: int, told: Told = lambda table, rows: None) -> str:

@@ -6,44 +6,31 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+from tests.settled import settled
 from tradepool.adapters.database.carry import carry_newer, decided_in
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.core.commission.bill import unpaid
 from tradepool.core.commission.recorded import Recorded
-from tradepool.domain.charge import CommissionPaid, PeriodSettled
+from tradepool.domain.charge import CommissionPaid
 from tradepool.domain.ids import MarketId, UserId
 
 ANN = UserId("ann")
 BNB = MarketId("binance:BNB/USDT")
 
 
-def settled(opened_ms: int) -> PeriodSettled:
-    """50.00 for a period."""
-    return PeriodSettled(
-        time_ms=opened_ms,
-        currency="USDT",
-        amount=Decimal("50.00"),
-        by="eva",
-        opened_ms=opened_ms,
-        closes_ms=opened_ms + 10,
-        mark=Decimal(200),
-        digest="",
-    )
-
-
 def test_a_restored_copy_knows_who_paid_since(tmp_path: Path) -> None:
     """Invoices, statements, payments and prices; once, however often it is carried over."""
     now = open_store(tmp_path / "now.sqlite")
     rows, prices = DatabaseSettlements(now), DatabasePrices(now)
-    rows.settle(ANN, settled(0), "first")
+    rows.settle(ANN, *settled(0, "first"))
     prices.add({(BNB, 0): Recorded(Decimal(600))})
     dispose(now)
     shutil.copy(tmp_path / "now.sqlite", tmp_path / "copy.sqlite")
     now = open_store(tmp_path / "now.sqlite")
     rows, prices = DatabaseSettlements(now), DatabasePrices(now)
-    rows.settle(ANN, settled(10), "second")
+    rows.settle(ANN, *settled(10, "second"))
     rows.write(ANN, CommissionPaid(time_ms=20, currency="USDT", amount=Decimal("-100.00"), by="eva"))
     prices.add({(BNB, 60_000): Recorded(None)})
     copy = open_store(tmp_path / "copy.sqlite")
@@ -54,7 +41,9 @@ def test_a_restored_copy_knows_who_paid_since(tmp_path: Path) -> None:
     assert before == 1
     assert there.charges(ANN) == rows.charges(ANN)
     assert unpaid(there.charges(ANN)) == []
-    assert [each.statement for each in there.of(ANN)] == ["first", "second"]
+    assert [each.statement for each in there.of(ANN)] == [
+        text for _, text in (settled(0, "first"), settled(10, "second"))
+    ]
     known = DatabasePrices(copy).of([(BNB, 0), (BNB, 60_000)])
     assert known == {(BNB, 0): Recorded(Decimal(600)), (BNB, 60_000): Recorded(None)}
     for connection in (now, copy):
@@ -64,10 +53,10 @@ def test_a_restored_copy_knows_who_paid_since(tmp_path: Path) -> None:
 def test_a_bill_that_began_anew_is_not_mixed_with_the_copys(tmp_path: Path) -> None:
     """Where the real books were lost, others may have begun: their second charge is no charge after our first."""
     copy, other = open_store(tmp_path / "copy.sqlite"), open_store(tmp_path / "other.sqlite")
-    DatabaseSettlements(copy).settle(ANN, settled(0), "ours")
+    DatabaseSettlements(copy).settle(ANN, *settled(0, "ours"))
     for opened_ms in (20, 30):
-        DatabaseSettlements(other).settle(ANN, settled(opened_ms), "theirs")
+        DatabaseSettlements(other).settle(ANN, *settled(opened_ms, "theirs"))
     carry_newer(copy, decided_in(other))
-    assert DatabaseSettlements(copy).charges(ANN) == [settled(0)]
+    assert DatabaseSettlements(copy).charges(ANN) == [settled(0, "ours")[0]]
     for connection in (copy, other):
         dispose(connection)

@@ -11,7 +11,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, inspect
-from sqlalchemy.exc import IntegrityError
 
 from tests.ledger_kit import Life
 from tests.tampering import by_sql
@@ -173,16 +172,3 @@ def test_books_are_verified_while_they_are_written(tmp_path: Path) -> None:
     assert len(reads) > 8
     for connection in (trading, looking):
         dispose(connection)
-
-
-@pytest.mark.parametrize("table", ["ledger_entry", "transfer", "audit", "event"])
-def test_rows_of_the_books_are_only_ever_added(connection: Connection, table: str) -> None:
-    for statement in (
-        f"update {table} set rowid = rowid",
-        f"delete from {table}",
-        f"replace into {table} select * from {table}",
-    ):
-        with pytest.raises(IntegrityError, match=f"rows of {table} are only ever added"):
-            connection.exec_driver_sql(statement)
-        connection.rollback()
-    assert said(connection) == []

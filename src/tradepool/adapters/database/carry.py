@@ -10,14 +10,18 @@ from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.carry_bills import Bills, bills_in, carry_bills
+from tradepool.adapters.database.chain import PROMOTION, REGISTER, Chained, linked, links
 from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import transaction
-from tradepool.adapters.database.people_tables import invitation, register
+from tradepool.adapters.database.people_tables import invitation
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.database.sql import upsert
 from tradepool.adapters.database.vault_tables import key_look
 from tradepool.ports.secrets import SealedSecret, WrappedKey
+from tradepool.runtime import telemetry
+
+log = telemetry.logger(__name__)
 
 # As they are now, whatever an older copy says. Of the pool: what was withdrawn stays so.
 ALWAYS = (
@@ -59,10 +63,10 @@ def decided_in(connection: Connection) -> Decided:
     """Read them. Raises SQLAlchemy's DBAPIError where a page of them can't be read."""
     keys = DatabaseSecrets(connection)
     return Decided(
-        register=_rows(connection, register),
+        register=_standing(connection, REGISTER),
         users=_rows(connection, tables.user),
         accounts=_rows(connection, tables.account),
-        promotions=_rows(connection, tables.promotion),
+        promotions=_standing(connection, PROMOTION),
         halts=_rows(connection, tables.halt),
         audit=_rows(connection, tables.audit),
         data_keys=keys.data_keys(),
@@ -75,8 +79,8 @@ def decided_in(connection: Connection) -> Decided:
 def carry_settings(connection: Connection, decided: Decided) -> None:
     """People, promotions and set limits into books that begin anew. StoreUnusable."""
     with transaction(connection):
-        _add(connection, register, decided.register)
-        _add(connection, tables.promotion, decided.promotions)
+        _link_versions(connection, decided.register)
+        _link_promotions(connection, decided.promotions)
         _as_now(connection, decided, ALWAYS)
 
 
@@ -86,13 +90,11 @@ def carry_newer(connection: Connection, decided: Decided) -> None:
     People, promotions, halts, deeds and charges that it does not know are added. Accounts keep their numbers, by which their orders at the venue are known. Limits, what was reached and what is
     suspended stand as they do now, and keys are those that are held now: one that was burnt since stays burnt.
     """
-    known = [_told(row) for row in _rows(connection, tables.promotion)]
-    newer = [_told(row) for row in decided.promotions]
     with transaction(connection):
-        _add(connection, register, decided.register)
+        _link_versions(connection, decided.register)
         _add(connection, tables.user, decided.users)
         _add_accounts(connection, decided.accounts)
-        _add(connection, tables.promotion, [row for row in newer if row not in known])
+        _link_promotions(connection, decided.promotions)
         _add(connection, tables.halt, decided.halts)
         _as_now(connection, decided, AS_THEY_ARE)
         _go_on(connection, decided.audit)
@@ -132,15 +134,48 @@ def _go_on(connection: Connection, deeds: Sequence[RowMapping]) -> None:
             connection.execute(insert(tables.audit), newer)
 
 
+def _link_versions(connection: Connection, rows: Sequence[RowMapping]) -> None:
+    """Versions that are not there go on from those that are; where both have gone on, by the number after the newest."""
+    known = _known(connection, REGISTER)
+    newest = {(row["thing"], row["name"]): row["version"] for row in known}
+    for row in (_told(REGISTER, each) for each in rows):
+        if row not in known:
+            of = row["thing"], row["name"]
+            newest[of] = max(row["version"], newest.get(of, 0) + 1)
+            connection.execute(linked(REGISTER, row | {"version": newest[of]}))
+
+
+def _link_promotions(connection: Connection, rows: Sequence[RowMapping]) -> None:
+    known = _known(connection, PROMOTION)
+    for row in (_told(PROMOTION, each) for each in rows):
+        if row not in known:
+            connection.execute(linked(PROMOTION, row))
+
+
+def _known(connection: Connection, chained: Chained) -> list[dict[str, Any]]:
+    return [_told(chained, row) for row in connection.execute(select(chained.table)).mappings()]
+
+
+def _standing(connection: Connection, chained: Chained) -> Sequence[RowMapping]:
+    """The rows that are links of their chain. One that somebody has written past us is left behind, and named in the log:
+    else it would be a sound link of the next chain."""
+    rows = list(links(connection, chained))
+    connection.rollback()
+    for row, stands in rows:
+        if not stands:
+            log.warning("a row is not carried over: it does not follow", table=chained.table.name, row=row["id"])
+    return [row for row, stands in rows if stands]
+
+
 def _rows(connection: Connection, table: Table) -> Sequence[RowMapping]:
     found = connection.execute(select(table).order_by(*table.primary_key)).mappings().all()
     connection.rollback()
     return found
 
 
-def _told(row: RowMapping) -> dict[str, object]:
-    """A row without its number."""
-    return {name: value for name, value in row.items() if name != "id"}
+def _told(chained: Chained, row: RowMapping) -> dict[str, Any]:
+    """A row without its number and its link."""
+    return {name: row[name] for name in chained.told}
 
 
 def _add(connection: Connection, table: Table, rows: Sequence[Any]) -> None:

@@ -45,7 +45,7 @@ def bills_in(connection: Connection) -> Bills:
             charges[user] = rows.charges(user)
         except DamagedJournal as error:
             log.warning("a bill is not carried over", user=user, error=str(error))
-    statements = {(user, each.opened_ms): each.statement for user in charges for each in rows.of(user)}
+    statements = {(user, each.opened_ms): each.statement for user in charges for each in rows.compared(user)[0]}
     return Bills(charges, statements, prices)
 
 

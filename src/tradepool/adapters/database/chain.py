@@ -1,4 +1,5 @@
-"""Hash chains: every entry of an account's ledger, and every audited deed, says what it says and what came before it.
+"""Hash chains: every entry of an account's ledger, every audited deed, version of the register and promotion says what it
+says and what came before it.
 
 A row's digest is over the digest of the row before and over all that the row says. Whoever edits, removes or inserts one
 by SQL breaks the chain there, and `verify` names it. The form of what is digested is for good: rows that were written are
@@ -7,16 +8,31 @@ compared with it. The first row of a chain follows "".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Integer, Text, bindparam, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Integer,
+    RowMapping,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import encode
+from tradepool.adapters.database.people_tables import register
 from tradepool.domain.deed import Deed
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import LedgerEntry
@@ -92,11 +108,39 @@ class Chains:
         return (0, "") if found is None else (found.number, found.digest)
 
 
-# ---- the audit: written by every process, so the database itself looks for the last link
+# ---- what every process writes, beside each other: the database itself looks for the last link
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """A table whose rows are links: where the deployment's row counts them, and all that a row says, in the order in which
+    it is digested."""
+
+    table: Table
+    counter: str
+    told: tuple[str, ...]
+
+    def body(self, row: Mapping[str, object] | RowMapping) -> str:
+        """What a row says; its digest is of the one before and this."""
+        return encode([row[name] for name in self.told])
+
+
+AUDIT = Chained(tables.audit, "audited", ("time_ms", "by", "what", "scope", "reason"))
+REGISTER = Chained(
+    register,
+    "registered",
+    ("thing", "name", "version", "user", "status", "body", "time_ms", "by", "reason"),
+)
+PROMOTION = Chained(
+    tables.promotion,
+    "promoted",
+    ("time_ms", "by", "mandate", "strategy_id", "before", "after", "reason"),
+)
+CHAINED = (AUDIT, REGISTER, PROMOTION)
 
 
 class _Link(FunctionElement[str]):
-    """The digest of a deed, out of its body and the last digest there is."""
+    """The digest of a row, out of its table's last digest and its body."""
 
     type = Text()
     inherit_cache = True
@@ -104,7 +148,7 @@ class _Link(FunctionElement[str]):
 
 
 class _Next(FunctionElement[int]):
-    """The number of the next deed."""
+    """The number of the next row, out of its table and its counter: that of a last row which was removed is not given again."""
 
     type = Integer()
     inherit_cache = True
@@ -114,19 +158,22 @@ class _Next(FunctionElement[int]):
 @compiles(_Link, "sqlite")
 def _linked(element: _Link, compiler: Any, **options: Any) -> str:
     """The write lock is taken before the last one is looked for."""
-    body = compiler.process(element.clauses, **options)
-    return f"{SHA256}(coalesce((select digest from audit order by id desc limit 1), '') || {body})"
+    table, body = (compiler.process(each, **options) for each in element.clauses)
+    return f"{SHA256}(coalesce((select digest from {table} order by id desc limit 1), '') || {body})"
 
 
 @compiles(_Next, "sqlite")
 def _numbered(element: _Next, compiler: Any, **options: Any) -> str:
-    return "(select coalesce(max(id), 0) + 1 from audit)"
+    table, counter = (compiler.process(each, **options) for each in element.clauses)
+    newest, counted = f"(select max(id) from {table})", f"(select {counter} from deployment)"
+    return f"(max(coalesce({newest}, 0), coalesce({counted}, 0)) + 1)"
 
 
 @compiles(_Link)
 def _body(element: _Link, compiler: Any, **options: Any) -> str:
-    """A server's statement sees what stood when it began: a trigger links, which waits for whoever audits beside it."""
-    return str(compiler.process(element.clauses, **options))
+    """A server's statement sees what stood when it began: a trigger links, which waits for whoever writes beside it."""
+    _, body = element.clauses
+    return str(compiler.process(body, **options))
 
 
 @compiles(_Next)
@@ -134,8 +181,25 @@ def _unnumbered(element: _Next, compiler: Any, **options: Any) -> str:
     return "0"
 
 
+def linked(chained: Chained, row: Mapping[str, object]) -> Executable:
+    """What writes a row down as the next link of its table."""
+    told = {name: row[name] for name in chained.told}
+    name: ColumnElement[str] = literal_column(chained.table.name)
+    counter: ColumnElement[str] = literal_column(chained.counter)
+    link = _Link(name, literal(chained.body(told), Text()))
+    return insert(chained.table).values(id=_Next(name, counter), digest=link, **told)
+
+
 def audited(deed: Deed) -> Executable:
     """What writes a deed down as the next link, beside what it changed."""
-    row = {"time_ms": deed.time_ms, "by": deed.by, "what": deed.what, "scope": deed.scope, "reason": deed.reason}
-    body = literal(deed_body(deed), Text())
-    return insert(tables.audit).values(id=_Next(), digest=_Link(body), **row)
+    return linked(AUDIT, asdict(deed))
+
+
+def links(connection: Connection, chained: Chained) -> Iterator[tuple[RowMapping, bool]]:
+    """Each row in order, and whether it is the link after the one before. After a hole nobody can tell."""
+    rows = connection.execute(select(chained.table).order_by(chained.table.c.id)).mappings().all()
+    previous, expected = "", 1
+    for row in rows:
+        yield row, row["id"] == expected and row["digest"] == digest_of(previous + chained.body(row))
+        if row["id"] >= expected:
+            previous, expected = row["digest"], row["id"] + 1

@@ -24,6 +24,7 @@ from tradepool.adapters.database import (  # noqa: F401  in force, and their tab
     postgres,
     price_tables,
     sql,
+    triggers,
     vault_tables,
 )
 from tradepool.adapters.database.chain import SHA256, digest_of
@@ -146,6 +147,7 @@ def _migrate(connection: Connection) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        triggers.build(connection)
 
 
 @cache

@@ -22,6 +22,8 @@ register = Table(
     Column("time_ms", MS, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # What chains it to the version before, whosever that is (`chain`).
+    Column("digest", Text, nullable=False),
     UniqueConstraint("thing", "name", "version"),
     Index("register_of_user", "user"),
     sqlite_strict=True,

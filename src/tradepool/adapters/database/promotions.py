@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import audited
+from tradepool.adapters.database.chain import PROMOTION, audited, linked
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.deed import Deed
@@ -82,5 +82,5 @@ class DatabasePromotions:
             reason=promotion.reason,
         )
         with transaction(self._connection):
-            self._connection.execute(insert(tables.promotion).values(row))
+            self._connection.execute(linked(PROMOTION, row))
             self._connection.execute(audited(deed))

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from tradepool.adapters.database.chain import REGISTER, linked
 from tradepool.adapters.database.engine import StoreUnusable, actor_of, transaction
 from tradepool.adapters.database.people_tables import invitation, register
 from tradepool.adapters.database.remembered import Remembered, wrote
@@ -70,7 +71,7 @@ class DatabaseRegister:
         row = asdict(entry) | {"thing": entry.thing.value, "status": entry.status.value}
         try:
             with transaction(self._connection):
-                self._connection.execute(insert(register).values(row))
+                self._connection.execute(linked(REGISTER, row))
         except StoreUnusable as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise ChangedMeanwhile(thing=entry.thing, name=entry.name) from error

@@ -157,8 +157,10 @@ deployment = Table(
     Column("epoch", Integer, nullable=False),
     # Where the books went on, once they were moved; "" while they are here.
     Column("moved_to", Text, nullable=False, server_default=""),
-    # How many deeds were ever audited; the database itself counts them.
+    # How many deeds were ever audited, versions registered and mandates promoted; the database itself counts them.
     Column("audited", Integer, nullable=False),
+    Column("registered", Integer, nullable=False, server_default="0"),
+    Column("promoted", Integer, nullable=False, server_default="0"),
     sqlite_strict=True,
 )
 
@@ -288,5 +290,7 @@ promotion = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # What chains it to the promotion before, whosever mandate that was of (`chain`).
+    Column("digest", Text, nullable=False),
     sqlite_strict=True,
 )

@@ -1,4 +1,5 @@
-"""Whether the books are those that were written: every row of ledger, audit and journal that is not, by name.
+"""Whether the books are those that were written: every row that is not, by name, of ledger, journal and statements, of the
+audit, the register and the promotions.
 
 Three witnesses have to agree: each row's digest follows from what it says and from the row before it (`chain`); every entry
 is what the journal's events book when they are posted anew; and each event's bytes are those that were written. Reads
@@ -18,19 +19,25 @@ from msgspec import MsgspecError
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
+from tradepool.adapters.database.chain import AUDIT, PROMOTION, REGISTER, Chained, entry_digest, links
 from tradepool.adapters.database.codec import decode_event
 from tradepool.adapters.database.journal import event_digest
+from tradepool.adapters.database.settlements import DatabaseSettlements
+from tradepool.adapters.database.triggers import not_as_built
 from tradepool.core.ledger.booked import Fold
-from tradepool.domain.deed import Deed
+from tradepool.domain.charge import bill_of
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import REPLAY_NAMING, AccountId, UserId, read_client_order_id
 from tradepool.domain.ledger import LedgerEntry
 from tradepool.domain.user import Account
 
-# The name of the audit's chain; an account's is the account's own, which has no space in it.
-AUDIT = "the audit"
+# The names of the chains that are not an account's, which has no space in its name; and what a row of each is called.
+NAMES: Mapping[str, tuple[Chained, str]] = {
+    "the audit": (AUDIT, "{what} {scope} by {by}"),
+    "the register": (REGISTER, "{thing} {name}, version {version}, by {by}"),
+    "the promotions": (PROMOTION, "{mandate} to {after} by {by}"),
+}
 _ENTRY = ("id", "account", "sequence", "time_ms", "reference")
 _TRANSFER = ("debit", "credit", "asset", "amount", "code")
 _Told = tuple[Sequence[object], list[tuple[object, ...]]]
@@ -55,22 +62,25 @@ class Head:
 
 
 def verify_books(connection: Connection) -> list[Fault]:
-    """Every fault of ledger, journal and audit; none, and the books are whole."""
+    """Every fault of all of these; none, and the books are whole."""
     return [*verify_ledger(connection, accounts_in(connection)), *verify_audit(connection)]
 
 
 def accounts_in(connection: Connection) -> list[AccountId]:
-    """All accounts of which there is an event or an entry."""
+    """All accounts of which there is an event, an entry or a statement."""
     found = set[str]()
     for table in (tables.event, tables.ledger_entry, tables.transfer):
         found.update(connection.execute(select(table.c.account).distinct()).scalars())
+    users = connection.execute(select(tables.settlement.c.user).distinct()).scalars()
+    found.update(bill_of(UserId(user)) for user in users)
     connection.rollback()
     return [AccountId(name) for name in sorted(found)]
 
 
 def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list[Fault]:
-    """The faults of these accounts' ledgers and journals."""
+    """The faults of these accounts' ledgers and journals, and of the statements of those that are bills."""
     faults = [fault for account in accounts for fault in _Books(connection, account).faults()]
+    faults += [fault for account in accounts for fault in _statements(connection, account)]
     e, t = tables.ledger_entry.c, tables.transfer.c
     orphans = select(t.entry, t.account).join(tables.ledger_entry, e.id == t.entry, isouter=True).where(e.id.is_(None))
     for entry, account in connection.execute(orphans.distinct().order_by(t.account, t.entry)):
@@ -80,48 +90,65 @@ def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list
     return faults
 
 
+def _statements(connection: Connection, account: AccountId) -> Iterator[Fault]:
+    bill = bill_of(UserId(""))
+    if account.startswith(bill):
+        user = UserId(account.removeprefix(bill))
+        for opened_ms, why in DatabaseSettlements(connection).compared(user)[1]:
+            yield Fault("settlement", f"{user} {opened_ms}", why)
+
+
 def verify_audit(connection: Connection) -> list[Fault]:
-    """The faults of the audit: deeds that were edited, removed or inserted."""
-    t = tables.audit.c
-    counted = connection.execute(select(tables.deployment.c.audited)).scalar() or 0
-    rows = connection.execute(select(t.id, t.time_ms, t.by, t.what, t.scope, t.reason, t.digest).order_by(t.id)).all()
+    """The faults of what people did and decided: deeds, versions of the register and promotions that were edited, removed or
+    inserted; and of the triggers that keep rows from being."""
+    faults = [fault for name in NAMES for fault in _linked(connection, name)]
+    faults += [Fault(table, "triggers", _OTHER_TRIGGERS) for table in not_as_built(connection)]
     connection.rollback()
-    faults, previous, expected = list[Fault](), "", 1
-    for row in rows:
-        faults += _missing("audit", expected, row.id - 1)
-        deed = Deed(time_ms=row.time_ms, by=row.by, what=row.what, scope=row.scope, reason=row.reason)
+    return faults
+
+
+def _linked(connection: Connection, name: str) -> Iterator[Fault]:
+    chained, named = NAMES[name]
+    table, expected = chained.table.name, 1
+    counted = connection.execute(select(tables.deployment.c[chained.counter])).scalar() or 0
+    for row, stands in links(connection, chained):
+        yield from _missing(table, expected, row["id"] - 1)
         # What follows a hole has nothing to be compared with.
-        if row.id == expected and row.digest != digest_of(previous + deed_body(deed)):
-            faults.append(Fault("audit", f"{row.id} ({row.what} {row.scope} by {row.by})", _UNCHAINED))
-        previous, expected = row.digest, row.id + 1
-    return [*faults, *_missing("audit", expected, counted)]
+        if not stands and row["id"] <= expected:
+            yield Fault(table, f"{row['id']} ({named.format(**row)})", _UNCHAINED)
+        expected = max(expected, row["id"] + 1)
+    yield from _missing(table, expected, counted)
 
 
 _UNCHAINED = "does not follow: what it says was changed, or what stood before it"
+_OTHER_TRIGGERS = "are not those that were built: find out who did that, then run store migrate"
 
 
 def heads(connection: Connection, accounts: Sequence[AccountId], *, audit: bool) -> list[Head]:
-    """The newest link of each account's chain, and of the audit's: who notes them elsewhere can tell a rewritten chain."""
-    e, a = tables.ledger_entry.c, tables.audit.c
+    """The newest link of each account's chain, and with `audit` of what people did and decided: who notes them elsewhere
+    can tell a rewritten chain."""
+    e = tables.ledger_entry.c
     last = select(e.number, e.digest).order_by(e.number.desc()).limit(1)
-    found = [(account, connection.execute(last.where(e.account == account)).first()) for account in accounts]
-    if audit:
-        newest = select(a.id, a.digest).order_by(a.id.desc()).limit(1)
-        found.append((AccountId(AUDIT), connection.execute(newest).first()))
+    found = [(str(account), connection.execute(last.where(e.account == account)).first()) for account in accounts]
+    for name, (chained, _) in NAMES.items() if audit else ():
+        t = chained.table.c
+        found.append((name, connection.execute(select(t.id, t.digest).order_by(t.id.desc()).limit(1)).first()))
     connection.rollback()
     return [Head(name, row[0], row[1]) for name, row in found if row is not None]
 
 
 def not_as_noted(connection: Connection, noted: Sequence[Head]) -> list[Fault]:
     """Links that were noted elsewhere, as `heads` told them, and are others now: a chain was cut or written anew."""
-    e, a, faults = tables.ledger_entry.c, tables.audit.c, list[Fault]()
+    e, faults = tables.ledger_entry.c, list[Fault]()
     for head in noted:
-        audit = head.chain == AUDIT
-        account = select(e.digest).where(e.account == head.chain, e.number == head.length)
-        there = connection.execute(select(a.digest).where(a.id == head.length) if audit else account).scalar()
-        if there != head.digest:
-            row = f"{head.length}" if audit else f"{head.chain} number {head.length}"
-            faults.append(Fault("audit" if audit else "ledger_entry", row, "is not the one that was noted"))
+        table, row = "ledger_entry", f"{head.chain} number {head.length}"
+        query = select(e.digest).where(e.account == head.chain, e.number == head.length)
+        if head.chain in NAMES:
+            named = NAMES[head.chain][0].table
+            table, row = named.name, f"{head.length}"
+            query = select(named.c.digest).where(named.c.id == head.length)
+        if connection.execute(query).scalar() != head.digest:
+            faults.append(Fault(table, row, "is not the one that was noted"))
     connection.rollback()
     return faults
 

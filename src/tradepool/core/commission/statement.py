@@ -127,8 +127,7 @@ def statement(facts: Facts) -> str:
     Traceback (most recent call last):
     tradepool.core.commission.statement.StatementDoesNotHold: The statement says ... for hash, ...
     """
-    body = _body(facts)
-    return json.dumps({**body, "hash": _hash(body)}, indent=1, sort_keys=True)
+    return _written(_body(facts))
 
 
 def verified(text: str) -> Settled:
@@ -154,6 +153,24 @@ def _verified(said: Any) -> Settled:
 def facts_of(text: str) -> Facts:
     """The facts of a statement that was verified."""
     return _facts(json.loads(text))
+
+
+def is_as_settled(text: str, digest: str) -> bool:
+    """Whether a statement is, to the byte, the one of that hash; what it says of its own hash proves nothing.
+
+    >>> text = json.dumps({"hash": _hash({"commission": "50.00"}), "commission": "50.00"}, indent=1, sort_keys=True)
+    >>> is_as_settled(text, _hash({"commission": "50.00"})), is_as_settled(text, _hash({"commission": "60.00"}))
+    (True, False)
+    """
+    try:
+        body = {key: value for key, value in json.loads(text).items() if key != "hash"}
+    except (ValueError, AttributeError, RecursionError):
+        return False
+    return digest == _hash(body) and text == _written(body)
+
+
+def _written(body: Mapping[str, object]) -> str:
+    return json.dumps({**body, "hash": _hash(body)}, indent=1, sort_keys=True)
 
 
 def _hash(body: Mapping[str, object]) -> str:
