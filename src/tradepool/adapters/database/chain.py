@@ -113,14 +113,14 @@ class _Next(FunctionElement[int]):
 
 @compiles(_Link, "sqlite")
 def _linked(element: _Link, compiler: Any, **options: Any) -> str:
-    """The write lock is taken before the last one is looked for."""
+    """The write lock is taken before the last one is looked for: in everybody's deeds (`main`), whoever's this one is."""
     body = compiler.process(element.clauses, **options)
-    return f"{SHA256}(coalesce((select digest from audit order by id desc limit 1), '') || {body})"
+    return f"{SHA256}(coalesce((select digest from main.audit order by id desc limit 1), '') || {body})"
 
 
 @compiles(_Next, "sqlite")
 def _numbered(element: _Next, compiler: Any, **options: Any) -> str:
-    return "(select coalesce(max(id), 0) + 1 from audit)"
+    return "(select coalesce(max(id), 0) + 1 from main.audit)"
 
 
 @compiles(_Link)
