@@ -49,6 +49,7 @@ class Maker:
     def __call__(self, kind: Any, name: str = "", **changes: object) -> Any:
         """A thing of that type, which a field or parameter of that name holds. AssertionError for a type nobody has thought of:
         add it here."""
+        made: Any
         if (sample := SAMPLES.get(kind)) is not None:
             made = sample(self)
         elif isinstance(kind, NewType):
@@ -82,7 +83,7 @@ class Maker:
         if origin is tuple and inner[-1] is not Ellipsis:
             return tuple(self(each, name) for each in inner)
         assert issubclass(origin, Collection), f"how is a {kind} made?"
-        return {list: list, set: set}.get(origin, tuple)([self(inner[0], name)])  # type: ignore[arg-type]
+        return (origin if origin in (list, set) else tuple)([self(inner[0], name)])
 
     def filled(self) -> Fill:
         """A fill of his."""

@@ -30,7 +30,7 @@ from tradepool.adapters.database.remembered import Remembered
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.database.settlements import DatabaseSettlements
-from tradepool.adapters.database.suspensions import DatabaseSuspensions, Suspended
+from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.adapters.database.tables import METADATA
 from tradepool.adapters.database.users import DatabaseUsers
 from tradepool.domain.actor import Actor
@@ -44,6 +44,7 @@ from tradepool.domain.key import KeyLook
 from tradepool.domain.limit import Override, Trip
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.register import Entry
+from tradepool.domain.suspended import Suspended
 from tradepool.domain.user import Account, Role, User
 from tradepool.ports.journal import Checkpoint, Record
 from tradepool.ports.secrets import SealedSecret, WrappedKey
