@@ -33,6 +33,7 @@ from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.adapters.database.tables import METADATA
 from tradepool.adapters.database.users import DatabaseUsers
+from tradepool.adapters.database.verify import verify_audit
 from tradepool.domain.actor import Actor
 from tradepool.domain.charge import PeriodSettled
 from tradepool.domain.deed import Deed
@@ -179,7 +180,8 @@ def test_whatever_is_anothers_is_answered_as_nobodys_and_stays_as_it_is(house: C
     after = rows(house)
     assert before - after == set()
     # She may say what she did, and what a price was.
-    assert {table for table, _ in after - before} <= {"audit", "recorded_price"}
+    assert {table for table, _ in after - before} == {"audit", "recorded_price"}
+    assert verify_audit(house) == []
 
 
 def test_whatever_is_her_own_is_answered_as_the_house_is(house: Connection, anns: Connection) -> None:

@@ -148,6 +148,12 @@ def test_a_user_changes_no_row_of_another_and_none_that_are_shared(anns: Connect
             anns.rollback()
 
 
+def test_a_user_makes_no_row_of_another_her_own(anns: Connection) -> None:
+    """Nobody else's is there to be changed, even into one that she might have."""
+    assert anns.execute(update(tables.account).values(user="ann")).rowcount == 1
+    anns.rollback()
+
+
 def test_a_user_reads_the_bill_that_is_hers_and_writes_none(store: Place, anns: Connection) -> None:
     """It is no account of the venue's, and no row of `account` says whose it is."""
     house = open_store(store, "NORMAL")
