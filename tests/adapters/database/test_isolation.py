@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tests.adapters.database.made import DEPLOYMENT, Maker
 from tradepool.adapters import database
+from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store, reason_of
@@ -182,6 +183,8 @@ def test_whatever_is_anothers_is_answered_as_nobodys_and_stays_as_it_is(house: C
     # She may say what she did, and what a price was.
     assert {table for table, _ in after - before} == {"audit", "recorded_price"}
     assert verify_audit(house) == []
+    counted = house.execute(select(tables.deployment.c.audited)).scalar_one()
+    assert counted == len([table for table, _ in after if table == "audit"])
 
 
 def test_whatever_is_her_own_is_answered_as_the_house_is(house: Connection, anns: Connection) -> None:
