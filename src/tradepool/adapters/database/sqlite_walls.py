@@ -20,8 +20,8 @@ from tradepool.adapters.database.tables import METADATA
 from tradepool.domain.actor import Actor
 
 REFUSED = "new row violates row-level security"
-# Columns that the file's own triggers write, whoever's the deed is; on a server they do so as the house.
-COUNTED = {"deployment": {"audited"}}
+# Columns that the file's own triggers write, whoever's the row is that they count; on a server they do so as the house.
+COUNTED = {"deployment": {"audited", "registered", "promoted"}}
 _GIVEN = 'CASE WHEN json_valid("body") THEN json_extract("body", \'$.mandate.id\') END'
 _WRITTEN = re.compile(r'\s*(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|UPDATE|DELETE\s+FROM)\s+(?=[\w"])', re.IGNORECASE)
 
