@@ -90,12 +90,17 @@ class Maker:
         names = {"fill_id": FillId(self.user), "client_order_id": self(ClientOrderId)}
         return fill(account=self(AccountId), **names)
 
-    def arguments(self, function: Callable[..., object], **given: object) -> dict[str, Any]:
-        """What a method takes that is not given and may not be left out; numbers are 0, as times are before everything."""
-        hints = get_type_hints(function)
-        needed = [name for name, p in inspect.signature(function).parameters.items() if p.default is p.empty]
-        wanted = {name: hints[name] for name in needed if name != "self" and name not in given}
-        return given | {name: 0 if kind is int else self(kind, name) for name, kind in wanted.items()}
+    def arguments(self, function: Callable[..., object], **given: object) -> inspect.BoundArguments:
+        """What a class or a method takes that is not given and may not be left out; numbers are 0, as times are before
+        everything."""
+        signature = inspect.signature(function)
+        hints = get_type_hints(function.__init__ if isinstance(function, type) else function)
+        bound = signature.bind_partial(**given)
+        for name, each in signature.parameters.items():
+            if each.default is each.empty and name not in given:
+                made = 0 if hints[name] is int else self(hints[name], name)
+                bound.arguments[name] = (made,) if each.kind is each.VAR_POSITIONAL else made
+        return bound
 
 
 SAMPLES: Mapping[Any, Callable[[Maker], object]] = {

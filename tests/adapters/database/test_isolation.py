@@ -79,14 +79,16 @@ def methods() -> Iterator[Method]:
 def answer(connection: Connection, method: Method, made: Maker) -> str:
     """What a method says of a user's things, who is called WHO in it; or the error that it raises."""
     kind, name, held = method
-    store = kind(**made.arguments(kind.__init__, connection=connection))
+    given = made.arguments(kind, connection=connection)
+    store = kind(*given.args, **given.kwargs)
     # A secret is replaced within a change only.
     within = store.changing() if (kind, name) == (DatabaseSecrets, "replace") else nullcontext()
     try:
         with within:
             found = getattr(store, name)
             if not isinstance(held, property):
-                found = found(**made.arguments(held))
+                given = made.arguments(found)
+                found = found(*given.args, **given.kwargs)
             if isinstance(found, AbstractContextManager):
                 with found:
                     found = None
