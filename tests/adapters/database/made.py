@@ -90,11 +90,11 @@ class Maker:
         names = {"fill_id": FillId(self.user), "client_order_id": self(ClientOrderId)}
         return fill(account=self(AccountId), **names)
 
-    def arguments(self, function: Callable[..., object], **given: object) -> inspect.BoundArguments:
+    def arguments(self, function: Any, **given: object) -> inspect.BoundArguments:
         """What a class or a method takes that is not given and may not be left out; numbers are 0, as times are before
         everything."""
         signature = inspect.signature(function)
-        hints = get_type_hints(function.__init__ if isinstance(function, type) else function)
+        hints = get_type_hints(function if inspect.isroutine(function) else function.__init__)
         bound = signature.bind_partial(**given)
         for name, each in signature.parameters.items():
             if each.default is each.empty and name not in given:
