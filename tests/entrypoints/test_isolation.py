@@ -119,3 +119,11 @@ def test_a_server_answers_a_person_as_a_file_does(
     wrong = [(words, answer) for words, answer in zip(lines, answers, strict=True) if "can't be used" in answer.err]
     assert wrong == []
     assert [answer.code for answer in answers] == said
+
+
+def test_a_person_may_be_the_first_who_looks(console: Console, tmp_path: Path) -> None:
+    """It is the platform that makes the database and takes it for the deployment; the person only sees his own."""
+    people = People(console, tmp_path)
+    assert not people.found.database.exists()
+    people("ledger", "balance", "--as", "ann")
+    assert people.found.database.exists()

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.deed import Deed
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.asking import me
@@ -23,7 +24,17 @@ def books_open(deployed: Deployed, *, urgent: bool = False) -> Iterator[Connecti
     deployed.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if urgent:
         reserve_of(deployed).give_if_full()
-    connection = open_store(deployed.database, actor=deployed.actor)
+    if not deployed.database.exists():
+        # A person, who sees only his own, takes no database for the deployment.
+        with _opened(deployed, PLATFORM):
+            pass
+    with _opened(deployed, deployed.actor) as connection:
+        yield connection
+
+
+@contextmanager
+def _opened(deployed: Deployed, actor: Actor) -> Iterator[Connection]:
+    connection = open_store(deployed.database, actor=actor)
     try:
         # Whose it is, before anything is read or written.
         DatabaseDeployment(connection, deployed.deployment)

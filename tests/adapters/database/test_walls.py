@@ -1,4 +1,4 @@
-"""Row-level security of a real server: no actor, no rows; a user's connection sees and changes its own rows only."""
+"""A user's connection sees and changes its own rows only, on a server and around a file; and, on a server: no actor, no rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import actor_of, dispose, open_store, place_of
-from tradepool.adapters.database.place import Server
+from tradepool.adapters.database.place import Place, Server
 from tradepool.adapters.database.pool import Consent, DatabasePool
 from tradepool.adapters.database.postgres import NoWall
 from tradepool.adapters.database.prices import DatabasePrices
@@ -35,23 +35,50 @@ from tradepool.domain.user import Role
 ANN = Actor(UserId("ann"), Role.USER)
 
 
-@pytest.fixture(scope="module")
-def server(postgres: Postgres) -> Iterator[Server]:
+def filled(place: Place) -> Place:
     """A store that holds rows of Ann and Bob in every table."""
-    made = postgres.new()
-    connection = open_store(made, "NORMAL")
+    connection = open_store(place, "NORMAL")
     fill(connection)
     for table in METADATA.sorted_tables:
         count_on(connection, table)
     connection.commit()
     dispose(connection)
+    return place
+
+
+@pytest.fixture(scope="module")
+def server(postgres: Postgres) -> Iterator[Server]:
+    """Rows of both on a server."""
+    made = postgres.new()
+    filled(made)
     yield made
     postgres.drop(made)
 
 
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Rows of both in a file."""
+    return filled(tmp_path_factory.mktemp("walls") / "t.sqlite")
+
+
+@pytest.fixture(params=["file", "server"])
+def store(request: pytest.FixtureRequest) -> Place:
+    """Either."""
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
-def anns(server: Server) -> Iterator[Connection]:
+def anns(store: Place) -> Iterator[Connection]:
     """Ann's connection."""
+    connection = open_store(store, "NORMAL", ANN)
+    yield connection
+    dispose(connection)
+
+
+@pytest.fixture
+def annas(server: Server) -> Iterator[Connection]:
+    """Ann's connection to the server."""
     connection = open_store(server, "NORMAL", ANN)
     yield connection
     dispose(connection)
@@ -62,9 +89,9 @@ def seen(connection: Connection, table: Table) -> list[str]:
     return [repr(tuple(row)) for row in connection.execute(select(table))]
 
 
-def test_every_table_says_whose_its_rows_are(server: Server) -> None:
+def test_every_table_says_whose_its_rows_are(file: Place) -> None:
     """Whoever adds a table adds a line to `walls.WALLS`; until then its rows are the platform's alone."""
-    dispose(open_store(server))  # all tables are known then
+    dispose(open_store(file))  # all tables are known then
     assert {table.name for table in METADATA.sorted_tables} - set(WALLS) == set()
 
 
@@ -95,9 +122,9 @@ def test_a_user_sees_no_row_of_another(anns: Connection) -> None:
             assert not any("bob" in row for row in rows), table.name
 
 
-def test_a_house_role_and_the_platform_see_all(server: Server) -> None:
+def test_a_house_role_and_the_platform_see_all(store: Place) -> None:
     for actor in (PLATFORM, Actor(UserId("eva"), Role.OPERATOR)):
-        connection = open_store(server, "NORMAL", actor)
+        connection = open_store(store, "NORMAL", actor)
         for table in METADATA.sorted_tables:
             users = USERS[:1] if table.name == "deployment" else USERS
             assert len(seen(connection, table)) == len(users), table.name
@@ -121,9 +148,15 @@ def test_a_user_changes_no_row_of_another_and_none_that_are_shared(anns: Connect
             anns.rollback()
 
 
-def test_a_user_reads_the_bill_that_is_hers_and_writes_none(server: Server, anns: Connection) -> None:
+def test_a_user_makes_no_row_of_another_her_own(anns: Connection) -> None:
+    """Nobody else's is there to be changed, even into one that she might have."""
+    assert anns.execute(update(tables.account).values(user="ann")).rowcount == 1
+    anns.rollback()
+
+
+def test_a_user_reads_the_bill_that_is_hers_and_writes_none(store: Place, anns: Connection) -> None:
     """It is no account of the venue's, and no row of `account` says whose it is."""
-    house = open_store(server, "NORMAL")
+    house = open_store(store, "NORMAL")
     for user in USERS:
         bill = row_of(tables.event, user) | {"account": bill_of(UserId(user))}
         house.execute(insert(tables.event).values(bill))
@@ -177,33 +210,33 @@ def test_a_role_that_walls_do_not_hold_is_refused(postgres: Postgres, server: Se
         open_store(postgres.server(postgres.name(server), role="postgres"))
 
 
-def test_a_connection_that_breaks_asks_for_the_same_actor_again(anns: Connection, postgres: Postgres) -> None:
+def test_a_connection_that_breaks_asks_for_the_same_actor_again(annas: Connection, postgres: Postgres) -> None:
     """The next statement fails, the one after it finds a new connection, with the same wall."""
-    (pid,) = anns.exec_driver_sql("select pg_backend_pid()").one()
-    anns.rollback()
+    (pid,) = annas.exec_driver_sql("select pg_backend_pid()").one()
+    annas.rollback()
     postgres.run(f"select pg_terminate_backend({pid}, 5000)")
     with pytest.raises(DBAPIError):
-        seen(anns, METADATA.tables["trade"])
-    assert (place_of(anns), actor_of(anns)) == (place_of(anns), ANN)
-    anns.rollback()
-    rows = seen(anns, METADATA.tables["trade"])
+        seen(annas, METADATA.tables["trade"])
+    assert (place_of(annas), actor_of(annas)) == (place_of(annas), ANN)
+    annas.rollback()
+    rows = seen(annas, METADATA.tables["trade"])
     assert len(rows) == 1
     assert "ann" in rows[0]
 
 
-def test_rungs_are_asked_again_after_a_connection_that_broke(anns: Connection, postgres: Postgres) -> None:
+def test_rungs_are_asked_again_after_a_connection_that_broke(annas: Connection, postgres: Postgres) -> None:
     """Each turn of the trading process reads them, and `status` first of all."""
-    rows = DatabasePromotions(anns)
+    rows = DatabasePromotions(annas)
     for read, told in ((rows.last, 1), (lambda: rows.of(MandateId("nobodys")), [])):
-        (pid,) = anns.exec_driver_sql("select pg_backend_pid()").one()
-        anns.rollback()
+        (pid,) = annas.exec_driver_sql("select pg_backend_pid()").one()
+        annas.rollback()
         postgres.run(f"select pg_terminate_backend({pid}, 5000)")
         assert read() == told
     # Somebody else's read found it broken first, and nobody rolled back.
-    (pid,) = anns.exec_driver_sql("select pg_backend_pid()").one()
+    (pid,) = annas.exec_driver_sql("select pg_backend_pid()").one()
     postgres.run(f"select pg_terminate_backend({pid}, 5000)")
     with pytest.raises(DBAPIError):
-        seen(anns, METADATA.tables["trade"])
+        seen(annas, METADATA.tables["trade"])
     assert rows.last() == 1
 
 

@@ -157,15 +157,15 @@ class _Next(FunctionElement[int]):
 
 @compiles(_Link, "sqlite")
 def _linked(element: _Link, compiler: Any, **options: Any) -> str:
-    """The write lock is taken before the last one is looked for."""
+    """The write lock is taken before the last one is looked for: in everybody's (`main`), whoever's this one is."""
     table, body = (compiler.process(each, **options) for each in element.clauses)
-    return f"{SHA256}(coalesce((select digest from {table} order by id desc limit 1), '') || {body})"
+    return f"{SHA256}(coalesce((select digest from main.{table} order by id desc limit 1), '') || {body})"
 
 
 @compiles(_Next, "sqlite")
 def _numbered(element: _Next, compiler: Any, **options: Any) -> str:
     table, counter = (compiler.process(each, **options) for each in element.clauses)
-    newest, counted = f"(select max(id) from {table})", f"(select {counter} from deployment)"
+    newest, counted = f"(select max(id) from main.{table})", f"(select {counter} from deployment)"
     return f"(max(coalesce({newest}, 0), coalesce({counted}, 0)) + 1)"
 
 

@@ -24,6 +24,7 @@ from tradepool.adapters.database import (  # noqa: F401  in force, and their tab
     postgres,
     price_tables,
     sql,
+    sqlite_walls,
     triggers,
     vault_tables,
 )
@@ -55,7 +56,7 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
     `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
     Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
     """
-    engine = _sqlite(place, sync) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
+    engine = _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
     # Kept with the engine: it outlives a connection that breaks.
     engine.update_execution_options(tradepool_actor=actor, tradepool_place=place)
     with ExitStack() as undone:
@@ -110,12 +111,17 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _sqlite(path: Path, sync: Sync) -> Engine:
+def _sqlite(path: Path, sync: Sync, actor: Actor) -> Engine:
+    if not actor.sees_all:
+        # Who migrates sees all rows, whoever opened the store.
+        dispose(open_store(path, sync))
     if pysqlite3.sqlite_version_info < SQLITE_MIN:
         raise SqliteTooOld(version=pysqlite3.sqlite_version)
     make_private(path)
     engine = create_engine(f"sqlite+pysqlite:///{path}", module=pysqlite3)
     event.listen(engine, "connect", lambda raw, _: _prepare(raw, sync))
+    if not actor.sees_all:
+        sqlite_walls.stand_around(engine, actor)
     return engine
 
 

@@ -1,7 +1,7 @@
 """Whether every table of a server still stands behind its wall: somebody may have dropped it, or made a table beside us.
 
 What the server's catalogue says of each is compared with the same wall built anew, around an empty twin that nobody else
-sees: so it is the server that reads both. A file has no walls.
+sees: so it is the server that reads both. A file's stand in each connection, and nobody can have dropped them.
 """
 
 from __future__ import annotations

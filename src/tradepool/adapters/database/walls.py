@@ -1,8 +1,9 @@
-"""Whose each row is: one line a table, and on PostgreSQL a wall of the database's own behind it (row-level security).
+"""Whose each row is: one line a table, and behind the code a wall that holds it.
 
 The first wall is the code, which asks for one user's rows. The second one knows on whose behalf a connection asks (the
-setting `tradepool.actor`) and shows it nothing else: no setting, no rows. SQLite has no such thing; there it is the file
-that only its owner reads. A table that is not named here is the platform's alone; a test names it.
+setting `tradepool.actor`) and shows it nothing else. On PostgreSQL it is the database's own (row-level security): no
+setting, no rows. Around a SQLite file, which only its owner reads, it stands in each person's connection (`sqlite_walls`).
+A table that is not named here is the platform's alone; a test names it.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ OF_BOOKS = Wall(
     f"{OF_ACCOUNT.reads} OR \"account\" = replace({_WHO}, 'user:', '{bill_of(UserId(''))}')", OF_ACCOUNT.writes
 )
 # Of a mandate that his books were ever given, whether a command added it or a section of the file.
-_GIVEN = 'CASE WHEN "body" IS JSON THEN CAST("body" AS json) #>> \'{mandate,id}\' END'
-OF_GIVEN = Wall(f'"mandate" IN (SELECT {_GIVEN} FROM "event" WHERE "kind" = \'{MandateChanged.__name__}\')')
+GIVEN = 'CASE WHEN "body" IS JSON THEN CAST("body" AS json) #>> \'{mandate,id}\' END'
+OF_GIVEN = Wall(f'"mandate" IN (SELECT {GIVEN} FROM "event" WHERE "kind" = \'{MandateChanged.__name__}\')')
 
 # Walls are built by migrations: one that is changed here needs one of its own.
 WALLS: Mapping[str, Wall] = {
