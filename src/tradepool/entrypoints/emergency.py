@@ -30,7 +30,7 @@ from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import end_exchange
-from tradepool.entrypoints.running import reserve_of, running_pid
+from tradepool.entrypoints.running import STARTED, STOPPED, reserve_of, running_pid
 from tradepool.entrypoints.safety import halt_rows, not_seen
 from tradepool.entrypoints.suspending import listed as suspensions_listed
 from tradepool.entrypoints.venue_way import Way, way_to
@@ -145,7 +145,7 @@ def status(deployed: Deployed) -> StatusJson:
     return StatusJson(
         deployment=deployed.deployment.id,
         kind=deployed.deployment.kind,
-        process="stopped" if pid is None else "hangs",
+        process=_process(deployed) if pid is None else "hangs",
         time=iso(clock.now_ms()),
         accounts=accounts,
         halts=halts,
@@ -154,6 +154,16 @@ def status(deployed: Deployed) -> StatusJson:
         unpaid=unpaid_listed(deployed),
         pid=pid,
     )
+
+
+def _process(deployed: Deployed) -> str:
+    """Of a process that is not there: whether it stopped, or died before it was told to."""
+    connection = open_store(deployed.database)
+    try:
+        newest = DatabaseDeployment(connection, deployed.deployment).newest(STARTED, STOPPED)
+    finally:
+        dispose(connection)
+    return "died" if newest is not None and newest.what == STARTED else "stopped"
 
 
 def refuse_unless_safe(found: StatusJson) -> None:

@@ -67,7 +67,7 @@ class SuspensionRow(msgspec.Struct, frozen=True):
 
 
 class StatusJson(msgspec.Struct, frozen=True):
-    """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
+    """A deployment at a moment. `process` is starting, trading, stopped (as it was told to), died (it was not), or hangs; `data_age_s` is of the market that is furthest
     behind, None where nobody trades; `limits` are those that were reached, in words, `unpaid`
     what unpaid bills keep off; `safe` means that there is no worry."""
 
@@ -97,7 +97,15 @@ class StatusJson(msgspec.Struct, frozen=True):
             found.insert(0, self.disk)
         if self.process == "hangs":
             found.insert(0, f"the trading process {self.pid or ''} does not answer")
+        if self.process == "died" and self.held:
+            found.insert(0, f"the trading process has died and nobody trades: {self.held} held, run tradepool start")
         return found
+
+    @property
+    def held(self) -> str:
+        """How many positions there are, in words; "" where there is none."""
+        count = sum(len(account.positions) for account in self.accounts)
+        return f"{count} position{'s' * (count > 1)}" if count else ""
 
 
 def status_json(status: StatusJson) -> str:
@@ -122,6 +130,8 @@ def status_page(status: StatusJson) -> Group:
         off = "not asked" if row.difference is None else ", ".join(f"{v} {a}" for a, v in row.difference.items()) or "0"
         figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
         table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
+    if status.process == "stopped" and status.held:
+        head.append(f"   nobody trades, {status.held} held; stops rest at the venue", style="dim")
     halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
     halts += [
         Text(f"suspended: {s.kind} {s.name}, until {s.until or 'lifted'}, by {s.by}: {s.reason}", style="yellow")
