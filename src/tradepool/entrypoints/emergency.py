@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -20,14 +21,15 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.core.risk.symbols import likely
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
-from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.dunning import listed as unpaid_listed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
+from tradepool.entrypoints.mistakes import Mistakes
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import end_exchange
 from tradepool.entrypoints.running import STARTED, STOPPED, reserve_of, running_pid
@@ -90,6 +92,12 @@ class Wish:
 # ---- saying what is meant
 
 
+def deployed_anyhow(config: Path | None) -> Deployed:
+    """The deployment for what has to work whatever one section says: 
+    without what is wrong with one user, account or mandate. Raises what `deployed_from` does about all else."""
+    return deployed_from(config, mistakes=Mistakes.SET_ASIDE)
+
+
 def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: str | None) -> Scope:
     """The scope that flags name. WrongScope."""
     given = [flag for flag in (everything, user, market) if flag]
@@ -148,6 +156,7 @@ def status(deployed: Deployed) -> StatusJson:
         process=_process(deployed) if pid is None else "hangs",
         time=iso(clock.now_ms()),
         accounts=accounts,
+        aside=[str(each) for each in deployed.aside],
         halts=halts,
         suspensions=suspensions_listed(deployed),
         disk=reserve_of(deployed).words,
@@ -295,7 +304,6 @@ def flatten(deployed: Deployed, wish: Wish) -> str:
 async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
     clock, asked = RealClock(), {"do": "flatten", "kind": scope.kind.value, "name": scope.name}
     until_ms = clock.now_ms() + int(FLAT_S * 1_000)
-    users = {seat.account_id: seat.user.id for seat in deployed.seats}
     while True:
         told = ask(deployed.socket, asked, ANSWER_S)
         if told is None:
@@ -305,10 +313,10 @@ async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
         now = msgspec.json.decode(ask(deployed.socket, {"do": "status"}, ANSWER_S) or "null", type=StatusJson | None)
         if now is None:
             raise Hangs(pid=running_pid(deployed))
-        held = _held(now, scope, users, lambda row: row.positions)
+        held = _held(now, scope, lambda row: row.positions)
         if not held:
             return
-        if held == _held(now, scope, users, lambda row: row.unsellable):
+        if held == _held(now, scope, lambda row: row.unsellable):
             raise NotFlat(left=f"too small to be sold: {', '.join(held)}")
         if clock.now_ms() > until_ms:
             raise NotFlat(left=", ".join(held))
@@ -321,14 +329,12 @@ class _Told(msgspec.Struct):
     deaf: list[str]
 
 
-def _held(
-    now: StatusJson, scope: Scope, users: Mapping[AccountId, UserId], markets: Callable[[AccountSafety], Sequence[str]]
-) -> list[str]:
+def _held(now: StatusJson, scope: Scope, markets: Callable[[AccountSafety], Sequence[str]]) -> list[str]:
     return [
         f"{row.account} {market}"
         for row in now.accounts
         for market in markets(row)
-        if scope.covers(users[AccountId(row.account)], MarketId(market))
+        if scope.covers(UserId(row.user), MarketId(market))
     ]
 
 

@@ -87,10 +87,9 @@ class StoppedThere(TradepoolError):
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     """Trade until SIGTERM, SIGINT or `stop`; keys are asked for once the database is known to be the right one.
 
-    RunsAlready, NothingToTrade, WrongDatabase, NoKey, Replaced, and what connecting raises.
+    RunsAlready, NothingToTrade, BadDeployment, WrongDatabase, NoKey, Replaced, and what connecting raises.
     """
-    if not deployed.seats:
-        raise NothingToTrade(file=deployed.file)
+    _refuse_unled(deployed)
     # Before the seal, which lets no library be loaded.
     say_if_not_compiled()
     with only_one(deployed):
@@ -102,6 +101,15 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
             asyncio.run(Trading(deployed, connection, clock, transport, keys_of(deployed)).run())
         finally:
             dispose(connection)
+
+
+def _refuse_unled(deployed: Deployed) -> None:
+    """Raise where no strategy trades at all; who has none beside others is looked after."""
+    if not all(seat.unled for seat in deployed.seats):
+        return
+    mine = {mandate.account for mandate in deployed.settings.mandates.values() if mandate.active}
+    mistakes = [seat.unled for seat in deployed.seats if seat.unled and seat.account_id in mine]
+    raise mistakes[0] if mistakes else NothingToTrade(file=deployed.file)
 
 
 def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
@@ -119,6 +127,9 @@ class Trading:
         self, deployed: Deployed, connection: Connection, clock: Clock, transport: Transport, key_of: KeyOf
     ) -> None:
         """Nothing is connected before `run`."""
+        for each in deployed.seats:
+            if each.off:
+                log.warning("nothing is entered for an account", account=each.account_id, why=each.off)
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)

@@ -15,6 +15,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
     nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
+    `off` says why nothing is entered for it, though what it holds is looked after.
     `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here."""
 
     account: str
@@ -30,6 +31,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     why: str = ""
     quarantine: str = ""
     watched_targets: list[str] = []
+    off: str = ""
 
     @property
     def worries(self) -> list[str]:
@@ -67,9 +69,10 @@ class SuspensionRow(msgspec.Struct, frozen=True):
 
 
 class StatusJson(msgspec.Struct, frozen=True):
-    """A deployment at a moment. `process` is starting, trading, stopped (as it was told to), died (it was not), or hangs; `data_age_s` is of the market that is furthest
-    behind, None where nobody trades; `limits` are those that were reached, in words, `unpaid`
-    what unpaid bills keep off; `safe` means that there is no worry."""
+    """A deployment at a moment. `process` is starting, trading, stopped (as it was told to), died (it was not), or hangs;
+    `data_age_s` is of the market that is furthest behind, None where nobody trades; `limits` are those that were reached, in
+    words, `unpaid` what unpaid bills keep off, `aside` what is wrong in sections of the configuration that were left out;
+    `safe` means that there is no worry."""
 
     deployment: str
     kind: str
@@ -85,6 +88,7 @@ class StatusJson(msgspec.Struct, frozen=True):
     suspensions: list[SuspensionRow] = []
     disk: str = ""
     unpaid: list[str] = []
+    aside: list[str] = []
     schema: int = SCHEMA
 
     @property
@@ -93,6 +97,7 @@ class StatusJson(msgspec.Struct, frozen=True):
         found = [worry for account in self.accounts for worry in account.worries]
         if self.data_age_s is not None and self.data_age_max_s is not None and self.data_age_s > self.data_age_max_s:
             found.insert(0, f"market data is {self.data_age_s:.0f} s old")
+        found += self.aside
         if self.disk:
             found.insert(0, self.disk)
         if self.process == "hangs":
@@ -142,6 +147,11 @@ def status_page(status: StatusJson) -> Group:
         Text(f"{row.account}: target of {', '.join(row.watched_targets)} is watched here, its stop rests", style="dim")
         for row in status.accounts
         if row.watched_targets
+    ]
+    watched += [
+        Text(f"{row.account}: {row.off}; nothing is entered, exits and protections go on", style="dim")
+        for row in status.accounts
+        if row.off and not row.stopped
     ]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
     return Group(
