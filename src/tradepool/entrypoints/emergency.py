@@ -29,6 +29,7 @@ from tradepool.entrypoints.dunning import listed as unpaid_listed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
+from tradepool.entrypoints.left import markets_of_books, with_left
 from tradepool.entrypoints.mistakes import Mistakes
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import end_exchange
@@ -93,9 +94,9 @@ class Wish:
 
 
 def deployed_anyhow(config: Path | None) -> Deployed:
-    """The deployment for what has to work whatever one section says: 
+    """The deployment for what has to work whatever one section says: with accounts that only their books still name, and
     without what is wrong with one user, account or mandate. Raises what `deployed_from` does about all else."""
-    return deployed_from(config, mistakes=Mistakes.SET_ASIDE)
+    return with_left(deployed_from(config, mistakes=Mistakes.SET_ASIDE))
 
 
 def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: str | None) -> Scope:
@@ -110,7 +111,7 @@ def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: 
         return Scope(ScopeKind.USER, user)
     if market:
         traded = sorted({str(each).partition(":")[2] for seat in deployed.seats for each in seat.mandate.markets})
-        if market not in traded:
+        if market not in traded and market not in markets_of_books(deployed):
             meant = " or ".join(likely(market, traded)) or ", ".join(traded)
             raise WrongScope(why=f"no active mandate trades {market!r:.40}", hint=f" (traded: {meant})")
         return Scope(ScopeKind.MARKET, MarketId(f"{deployed.venue.id}:{market}"))

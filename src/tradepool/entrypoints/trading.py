@@ -46,6 +46,7 @@ from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
 from tradepool.entrypoints.keys import KeyOf
+from tradepool.entrypoints.left import with_left
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.pool_daily import DailyGathering
@@ -54,7 +55,7 @@ from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, only_one, reserve_of
 from tradepool.entrypoints.saying import console
-from tradepool.entrypoints.seating import refuse_lost_markets, seats_of
+from tradepool.entrypoints.seating import seats_of
 from tradepool.entrypoints.standing import Standing
 from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
@@ -89,13 +90,14 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
 
     RunsAlready, NothingToTrade, BadDeployment, WrongDatabase, NoKey, Replaced, and what connecting raises.
     """
-    _refuse_unled(deployed)
+    _refuse_unled(with_left(deployed))
     # Before the seal, which lets no library be loaded.
     say_if_not_compiled()
     with only_one(deployed):
         clock, transport, world = place_of(deployed)
         reserve_of(deployed).give_if_full()
         connection = books_of(deployed, world)
+        deployed = with_left(deployed, connection)
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
             asyncio.run(Trading(deployed, connection, clock, transport, keys_of(deployed)).run())
@@ -142,10 +144,9 @@ class Trading:
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
-        refuse_lost_markets(deployed.seats, journal)
         self._over = asyncio.Event()
         people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
-        seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
+        seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of, journal.traded())
         self._platform = Platform(
             Wiring(
                 venue=deployed.venue.id,

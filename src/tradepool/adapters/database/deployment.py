@@ -19,7 +19,7 @@ from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.user import Account, User
+from tradepool.domain.user import Account, Role, User
 
 __all__ = ["DatabaseDeployment", "Deed", "FencedJournal", "Replaced", "WrongDatabase"]
 
@@ -114,6 +114,21 @@ class DatabaseDeployment:
             self._write(new, insert(tables.account).values(row))
         self._connection.rollback()
         return Account(id=account, user=UserId(user.id), venue=venue, number=number)
+
+    def accounts(self) -> list[tuple[Account, User]]:
+        """Every account that was ever opened, with its user, by its number; what only the configuration says of a user is
+        not told."""
+        a, u = tables.account.c, tables.user.c
+        query = select(a.id, a.venue, a.number, u.id, u.name, u.role).join(tables.user, a.user == u.id)
+        rows = self._connection.execute(query.order_by(a.number)).all()
+        self._connection.rollback()
+        return [
+            (
+                Account(id=AccountId(name), user=UserId(user), venue=venue, number=number),
+                User(id=UserId(user), name=called, role=Role(role)),
+            )
+            for name, venue, number, user, called, role in rows
+        ]
 
     # ---- what people do
 
