@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.entrypoints.test_start import CHURN, Place, exchange, place, resting, until
+from tests.tampering import by_sql
+from tradepool.adapters.database.engine import dispose, open_store
 
 __all__ = ["exchange", "place"]
 
@@ -121,3 +123,12 @@ def test_what_is_held_is_looked_after_whatever_a_section_says(place: Place, exch
     assert resting(exchange, place) == {}
     code, found = place.status()
     assert (code, found["accounts"]) == (0, []), found
+
+    # What nobody can read may hold anything: it is named, and keeps nobody else from being helped.
+    connection = open_store(place.folder / "d" / "tradepool.sqlite")
+    by_sql(connection, "update event set body = '{}' where account = 'ben-main' and sequence = 2")
+    dispose(connection)
+    code, found = place.status()
+    assert (code, list(rows(found))) == (1, ["ben-main"]), found
+    assert "The journal of account ben-main is damaged at event 2" in rows(found)["ben-main"]["why"]
+    flat(place, "ann")

@@ -115,6 +115,9 @@ class OwnHands:
             return safety_of(
                 seat, self._rungs.of(seat), account, self._books, self._clock.now_ms(), None, why=str(error)
             )
+        except TradepoolError as error:
+            # Its journal can't be read: that is its own trouble.
+            return not_seen(seat, self._rungs.of(seat), str(error))
         finally:
             await gateway.close()
 

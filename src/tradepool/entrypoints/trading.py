@@ -100,6 +100,8 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
         deployed = with_left(deployed, connection)
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
+            # New play money begins new books, in which nothing is held.
+            _refuse_unled(deployed)
             asyncio.run(Trading(deployed, connection, clock, transport, keys_of(deployed)).run())
         finally:
             dispose(connection)
