@@ -94,7 +94,8 @@ class House:
         self.data = SimpleNamespace(known_ms=MINUTE_MS)
         self.settings = AlarmSettings(disk_free_min_mb=0)
         ann, first = SimpleNamespace(id="ann"), SimpleNamespace(id="ann-first")
-        seats = [SimpleNamespace(account_id=a.account.account.id, user=ann, mandate=first) for a in self.actors]
+        ids = [actor.account.account.id for actor in self.actors]
+        seats = [SimpleNamespace(account_id=name, user=ann, mandate=first, unled=None) for name in ids]
         deployed = SimpleNamespace(
             seats=seats, folder=folder, timeframe_ms=MINUTE_MS, settings=SimpleNamespace(alarms=self.settings)
         )
@@ -382,7 +383,10 @@ def test_a_balance_that_nobody_explains_and_the_quarantine_it_ends_in(tmp_path: 
     actor.handle(Quarantined(time_ms=1, why="+9 BTC"))
     assert house.wrong() == [(Wrong.QUARANTINE, "u1: nothing is entered until a person resumes it: +9 BTC")]
     seat = cast(
-        "Seated", SimpleNamespace(account_id="u1", user=SimpleNamespace(id="ann"), mandate=actor.account.mandate)
+        "Seated",
+        SimpleNamespace(
+            account_id="u1", user=SimpleNamespace(id="ann"), mandate=actor.account.mandate, off="", unled=None
+        ),
     )
     row = safety_of(seat, Mode.LIVE, actor.account, house.lookout._platform.books, MINUTE_MS, [])
     assert "u1 is quarantined, resume it when you know why: +9 BTC" in row.worries

@@ -43,7 +43,7 @@ def test_what_commands_add_is_read_as_if_it_were_in_the_file(people: People) -> 
     people.file.write_text(text + '\n[accounts.cem-2]\nuser = "cem"\n[risk.users.cem]\nexposure_max = 9\n')
     assert people.found.settings.accounts["cem-2"].user == "cem"
     people.file.write_text(text + '\n[users.cem]\nname = "Cem"\n')
-    assert "[users.cem] in" in people.refused("status")
+    assert "[users.cem] in" in people.refused("users", "list")
     assert "give the section another name" in people.refused("config", "explain", "users")
 
 
@@ -291,7 +291,7 @@ def test_a_test_user_has_no_real_money(console: Console, tmp_path: Path) -> None
     assert "is for play money" in live.refused("users", "add", "cem", "--test")
     text = live.file.read_text()
     live.file.write_text(text.replace('name = "Ann"', 'name = "Ann"\ntest = true'))
-    assert "[users.ann] test" in live.refused("status")
+    assert "[users.ann] test" in live.refused("users", "list")
     live.file.write_text(text)
     live("users", "add", "cem")
     live("accounts", "add", "cem")

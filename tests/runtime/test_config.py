@@ -34,6 +34,17 @@ def test_the_file_fills_the_class(file: Path) -> None:
     assert settings == Settings(log=Log(level="debug"), capital=Decimal("250.5"), markets=["BTC/USDT"])
 
 
+def test_a_section_of_a_section_may_be_left_out(tmp_path: Path) -> None:
+    class Many(BaseModel):
+        logs: dict[str, Log] = {}
+
+    path = tmp_path / "many.toml"
+    path.write_text('[logs.a]\nlevle = 1\n[logs.b]\nlevel = "debug"\n')
+    with pytest.raises(config.UnknownSetting, match=r"logs\.a\.levle"):
+        config.load(Many, path)
+    assert config.load(Many, path, ["logs.a"]) == Many(logs={"b": Log(level="debug")})
+
+
 def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEPOOL_LOG__KEEP_DAYS", "3")
     monkeypatch.setenv("TRADEPOOL_MARKETS", '["ETH/USDT"]')

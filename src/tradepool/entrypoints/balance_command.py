@@ -19,11 +19,11 @@ def balance(
 ) -> None:
     """What a user has at his venues: coin by coin, the mandates' and his own, its worth, and what came and went."""
     from tradepool.entrypoints.balance import balances
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
     from tradepool.entrypoints.saying import say, show
     from tradepool.presentation.balance_page import BalancesJson, balances_page
 
-    found = balances(deployed_from(config), user)
+    found = balances(deployed_anyhow(config), user)
     if json:
         say(BalancesJson(accounts=found))
     else:

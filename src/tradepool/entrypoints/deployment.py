@@ -4,10 +4,10 @@ and key."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.exchanges.translate import Impossible, asset_from
@@ -33,7 +33,8 @@ from tradepool.entrypoints.deployment_settings import (
     VenueSettings,
 )
 from tradepool.entrypoints.inputs import settings_from
-from tradepool.entrypoints.register_rows import entries_of, folder_of, overlaid
+from tradepool.entrypoints.mistakes import UNLED, Mistakes, settings_aside
+from tradepool.entrypoints.register_rows import SECTIONS, entries_of, folder_of, overlaid
 from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
@@ -46,6 +47,8 @@ CONFIG_NAME = "tradepool.toml"
 LIMIT_MOST = 10**15
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DEPLOYMENT_ID = re.compile(r"[a-z0-9]{8}")
+Section = TypeVar("Section", UserSettings, AccountSettings, MandateSettings)
+Noun = TypeVar("Noun")
 
 
 class NoDeployment(InvalidInput):
@@ -67,7 +70,8 @@ class NotActive(InvalidInput):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seated:
     """A mandate that is active, its strategy, and how far it may go: at most to `ceiling` (where it is now says its
-    database), as a canary within `cap`. `account` is the section it trades on."""
+    database), as a canary within `cap`. `account` is the section it trades on. `off` is why it enters nothing any more,
+    `unled` why no strategy says when to sell, either; protections go on."""
 
     user: User
     account_id: AccountId
@@ -76,13 +80,16 @@ class Seated:
     strategy: Strategy
     ceiling: Mode
     cap: CanaryCap
+    off: str = ""
+    unled: TradepoolError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
     """A deployment that makes sense, offline: whether the venue trades its markets is asked when it starts.
 
-    `entries` are what commands have added; `only` whose things alone are here, where `actor` may not see all.
+    `entries` are what commands have added; `only` whose things alone are here, where `actor` may not see all. `inactive`
+    are mandates that are not; `aside` is what was wrong with sections that are left out.
     """
 
     file: Path
@@ -97,6 +104,8 @@ class Deployed:
     entries: Sequence[Entry] = ()
     actor: Actor = PLATFORM
     only: UserId | None = None
+    inactive: Sequence[Seated] = ()
+    aside: Sequence[TradepoolError] = ()
 
     def shows(self, user: str) -> bool:
         """Whether a user's things are here for who asks."""
@@ -127,16 +136,17 @@ def config_file(given: Path | None) -> Path:
     return file
 
 
-def deployed_from(given: Path | None, *, damaged: bool = False) -> Deployed:
+def deployed_from(given: Path | None, *, damaged: bool = False, mistakes: Mistakes = Mistakes.RAISED) -> Deployed:
     """Read, check and log as the configuration says, with what commands have added; of it, what who asks may touch.
 
     A database of another deployment is refused before anything opens it. `damaged`: one that can't be read is taken for
     an empty one. NoDeployment, BadDeployment, WrongDatabase, NotAllowed, and what reading it raises.
     """
-    file = config_file(given)
-    settings = settings_from(file)
+    file, aside = config_file(given), list[TradepoolError]()
+    settings = settings_aside(file, aside) if mistakes is Mistakes.SET_ASIDE else settings_from(file)
     entries = entries_of(settings, damaged=damaged) if settings.deployment.id else ()
-    found, asks = deployed(settings, file, entries), asker()
+    found, asks = deployed(settings, file, entries, mistakes), asker()
+    found = replace(found, aside=[*aside, *found.aside])
     return found if asks is None else _as_asked(found, asks)
 
 
@@ -146,11 +156,14 @@ def settings_as_asked(given: Path | None) -> Settings:
     return settings_from(given) if asker() is None else deployed_from(given).settings
 
 
-def deployed(settings: Settings, file: Path, entries: Sequence[Entry] = ()) -> Deployed:
+def deployed(
+    settings: Settings, file: Path, entries: Sequence[Entry] = (), mistakes: Mistakes = Mistakes.RAISED
+) -> Deployed:
     """The nouns of a configuration and of what the register adds to it. NoDeployment, BadDeployment, NameTwice."""
     if not settings.deployment.id:
         raise NoDeployment(file=file)
-    return _Reading(overlaid(settings, entries, file), file, entries).deployed()
+    aside: list[TradepoolError] | None = [] if mistakes is Mistakes.SET_ASIDE else None
+    return _Reading(overlaid(settings, entries, file, aside), file, entries, mistakes, aside or []).deployed()
 
 
 def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
@@ -176,6 +189,7 @@ def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
         only=user.id,
         users=[user],
         seats=[seat for seat in whole.seats if seat.user.id == user.id],
+        inactive=[seat for seat in whole.inactive if seat.user.id == user.id],
         settings=settings.model_copy(update=own),
         entries=[entry for entry in whole.entries if entry.user == user.id],
     )
@@ -184,58 +198,83 @@ def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
 class _Reading:
     """One configuration being read; `bad` says what is wrong where."""
 
-    def __init__(self, settings: Settings, file: Path, entries: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        file: Path,
+        entries: Sequence[Entry],
+        mistakes: Mistakes,
+        aside: Sequence[TradepoolError],
+    ) -> None:
         self._settings, self._file, self._entries = settings, file, entries
         self._kind, self._strategies = Kind(settings.deployment.kind), dict[str, Strategy]()
+        self._mistakes, self._aside = mistakes, list(aside)
+        self._timeframe_ms, self._seats = 0, dict[str, Seated]()
 
     def deployed(self) -> Deployed:
         settings, venue = self._settings, self._settings.venue
-        self._check_names()
+        self._check_id()
         place_in(Path(), settings.deployment.database)
         if venue.timeframe not in TIMEFRAMES_MS:
             self._bad("venue", "timeframe", venue.timeframe, "is no timeframe", nearest(venue.timeframe, TIMEFRAMES_MS))
-        timeframe_ms = TIMEFRAMES_MS[venue.timeframe]
-        users = {name: self._user(name, section) for name, section in settings.users.items()}
-        for name, account in settings.accounts.items():
-            self._check_account(name, account, users)
-        seats, taken = list[Seated](), dict[str, str]()
-        for name, mandate in settings.mandates.items():
-            seat = self._seat(name, mandate, users, timeframe_ms)
-            if mandate.active and mandate.account in taken:
-                why = f"is traded by mandate {taken[mandate.account]} already"
-                self._bad(
-                    f"mandates.{name}", "account", mandate.account, why, "give each mandate an account of its own"
-                )
-            if mandate.active:
-                taken[mandate.account] = name
-                seats.append(seat)
+        self._timeframe_ms = TIMEFRAMES_MS[venue.timeframe]
+        self._users = self._each(settings.users, self._user)
+        self._accounts = self._each(settings.accounts, self._account)
+        mandates = self._each(settings.mandates, self._seat).values()
+        seats = list(self._seats.values())
         return Deployed(
             file=self._file,
             deployment=Deployment(id=settings.deployment.id, kind=self._kind),
             folder=folder_of(settings),
             venue=venue,
-            timeframe_ms=timeframe_ms,
-            users=list(users.values()),
+            timeframe_ms=self._timeframe_ms,
+            users=list(self._users.values()),
             seats=seats,
             settings=settings,
-            risk=risk_plan(settings, [seat.mandate for seat in seats], [seat.strategy.name for seat in seats]),
+            risk=self._risk(seats),
             entries=self._entries,
+            inactive=[seat for seat in mandates if self._seats.get(seat.account_id) is not seat],
+            aside=self._aside,
         )
+
+    def _each(self, sections: Mapping[str, Section], read: Callable[[str, Section], Noun]) -> dict[str, Noun]:
+        """What each section says, by name; without those that are set aside."""
+        found = dict[str, Noun]()
+        for name, section in sections.items():
+            try:
+                self._check_name(name, section)
+                found[name] = read(name, section)
+            except InvalidInput as error:
+                if self._mistakes is not Mistakes.SET_ASIDE:
+                    raise
+                self._aside.append(error)
+        return found
+
+    def _risk(self, seats: Sequence[Seated]) -> RiskPlan:
+        # What an unled mandate's strategy is called, nobody knows.
+        strategies = None if any(seat.unled for seat in seats) else [seat.strategy.name for seat in seats]
+        try:
+            return risk_plan(self._settings, [seat.mandate for seat in seats], strategies)
+        except InvalidInput as error:
+            if self._mistakes is not Mistakes.SET_ASIDE:
+                raise
+            self._aside.append(error)
+            return RiskPlan(limits=(), clusters={}, deployment=self._settings.deployment.id)
 
     def _bad(self, section: str, key: str, value: object, why: str, remedy: str) -> NoReturn:
         raise BadDeployment(
             section=section, key=key, file=self._file, value=repr(value)[:60], why=why, remedy=remedy.strip(" ()")
         )
 
-    def _check_names(self) -> None:
+    def _check_id(self) -> None:
         name = self._settings.deployment.id
         if not _DEPLOYMENT_ID.fullmatch(name):
             self._bad("deployment", "id", name, "is no id of a deployment", "let tradepool init write one")
-        for section in ("users", "accounts", "mandates"):
-            for each in getattr(self._settings, section):
-                if not _NAME.fullmatch(each):
-                    wanted = "use at most 40 of a-z, 0-9, _ and -"
-                    self._bad(section, each, each, "is no name", wanted)
+
+    def _check_name(self, name: str, section: Section) -> None:
+        if not _NAME.fullmatch(name):
+            (of,) = (each.section for each, kind in SECTIONS.items() if isinstance(section, kind))
+            self._bad(of, name, name, "is no name", "use at most 40 of a-z, 0-9, _ and -")
 
     def _user(self, name: str, section: UserSettings) -> User:
         if section.test and self._kind is Kind.LIVE:
@@ -250,8 +289,8 @@ class _Reading:
             test=section.test,
         )
 
-    def _check_account(self, name: str, account: AccountSettings, users: Mapping[str, User]) -> None:
-        section = f"accounts.{name}"
+    def _account(self, name: str, account: AccountSettings) -> AccountSettings:
+        section, users = f"accounts.{name}", self._users
         if account.user not in users:
             self._bad(section, "user", account.user, "is no user", f"name one of [users]{nearest(account.user, users)}")
         for key in ("key_env", "secret_env"):
@@ -268,9 +307,11 @@ class _Reading:
                 whole_units(asset, amount, UNIT)
             except (Impossible, InvalidInput) as error:
                 self._bad(f"{section}.cash", asset, str(amount), f"can't be: {str(error).rstrip('.')}", "correct it")
+        return account
 
-    def _seat(self, name: str, given: MandateSettings, users: Mapping[str, User], timeframe_ms: int) -> Seated:
-        section, accounts = f"mandates.{name}", self._settings.accounts
+    def _seat(self, name: str, given: MandateSettings) -> Seated:
+        """A mandate, which takes the seat of its account if it is active."""
+        section, accounts, seats = f"mandates.{name}", self._accounts, self._seats
         if given.account not in accounts:
             hint = f"name one of [accounts]{nearest(given.account, accounts)}"
             self._bad(section, "account", given.account, "is no account", hint)
@@ -279,16 +320,33 @@ class _Reading:
             modes = " or ".join(each for each in Mode if each.kind is self._kind)
             why = f"does not belong to a {self._kind} deployment"
             self._bad(section, "mode", given.mode, why, f"use {modes}, or another deployment")
-        strategy = self._strategy(section, given)
-        return Seated(
-            user=users[account.user],
+        strategy, unled = self._strategy_or_not(section, given)
+        seat = Seated(
+            user=self._users[account.user],
             account_id=AccountId(given.account),
             account=account,
-            mandate=self._mandate(section, name, given, strategy, timeframe_ms),
+            mandate=self._mandate(section, name, given, strategy),
             strategy=strategy,
             ceiling=mode,
             cap=CanaryCap(**given.canary.model_dump()),
+            off=str(unled or ""),
+            unled=unled,
         )
+        if given.active and given.account in seats:
+            why = f"is traded by mandate {seats[given.account].mandate.id} already"
+            self._bad(section, "account", given.account, why, "give each mandate an account of its own")
+        if given.active:
+            seats[given.account] = seat
+        return seat
+
+    def _strategy_or_not(self, section: str, given: MandateSettings) -> tuple[Strategy, BadDeployment | None]:
+        """Its strategy; else what is wrong with that, where it may be."""
+        try:
+            return self._strategy(section, given), None
+        except BadDeployment as error:
+            if self._mistakes is Mistakes.RAISED:
+                raise
+            return UNLED, error
 
     def _strategy(self, section: str, given: MandateSettings) -> Strategy:
         try:
@@ -302,9 +360,7 @@ class _Reading:
             self._bad(section, "strategy", given.strategy, f"can't be used: {str(error).rstrip('.')}", "correct it")
         return strategy
 
-    def _mandate(
-        self, section: str, name: str, given: MandateSettings, strategy: Strategy, timeframe_ms: int
-    ) -> Mandate:
+    def _mandate(self, section: str, name: str, given: MandateSettings, strategy: Strategy) -> Mandate:
         if not given.markets:
             self._bad(section, "markets", given.markets, "names none", "name at least one, such as BTC/USDT")
         for symbol in given.markets:
@@ -317,7 +373,7 @@ class _Reading:
             return Mandate(
                 id=MandateId(name),
                 account=AccountId(given.account),
-                strategy_id=strategy.strategy_id(timeframe_ms),
+                strategy_id=strategy.strategy_id(self._timeframe_ms),
                 markets=tuple(MarketId(f"{self._settings.venue.id}:{symbol}") for symbol in given.markets),
                 weight=given.weight,
                 capital=given.capital,

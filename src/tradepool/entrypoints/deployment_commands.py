@@ -53,9 +53,10 @@ def start(*, config: Config = None) -> None:
     """Trade every active mandate until Ctrl-C, SIGTERM or `stop`; protections rest at the venue meanwhile and after."""
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.keys import keys_of
+    from tradepool.entrypoints.mistakes import Mistakes
     from tradepool.entrypoints.trading import start as trade
 
-    trade(deployed_from(config), keys_of)
+    trade(deployed_from(config, mistakes=Mistakes.UNLED), keys_of)
 
 
 def stop(
@@ -67,20 +68,20 @@ def stop(
     """End the trading process; open positions keep their protections at the venue."""
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import stop as end
+    from tradepool.entrypoints.mistakes import Mistakes
 
     del keep_protections
-    end(deployed_from(config), exchange=exchange)
+    end(deployed_from(config, mistakes=Mistakes.SET_ASIDE), exchange=exchange)
 
 
 def status(*, json: Json = False, config: Config = None) -> None:
     """Am I safe? Positions without a stop, orders without an answer, books against venue, age of data; exit code 1 if not."""
-    from tradepool.entrypoints.deployment import deployed_from
-    from tradepool.entrypoints.emergency import refuse_unless_safe
+    from tradepool.entrypoints.emergency import deployed_anyhow, refuse_unless_safe
     from tradepool.entrypoints.emergency import status as look
     from tradepool.entrypoints.saying import show
     from tradepool.presentation.status_page import status_json, status_page
 
-    found = look(deployed_from(config))
+    found = look(deployed_anyhow(config))
     if json:
         print(status_json(found), flush=True)
     else:
@@ -123,9 +124,8 @@ def flatten(*, where: Where = NOWHERE, config: Config = None) -> None:
 
 def _do(what: str, where: Where, config: Path | None) -> None:
     from tradepool.entrypoints import emergency
-    from tradepool.entrypoints.deployment import deployed_from
 
-    deployed = deployed_from(config)
+    deployed = emergency.deployed_anyhow(config)
     scope = emergency.scope_of(deployed, everything=where.everything, user=where.user, market=where.market)
     wish = emergency.confirmed(what, scope, where.reason)
     act = {"halt": emergency.halt, "resume": emergency.resume, "flatten": emergency.flatten}[what]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -20,17 +21,19 @@ from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.core.risk.symbols import likely
 from tradepool.domain.deployment import Halt, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.ids import AccountId, MarketId, UserId
+from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
-from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.dunning import listed as unpaid_listed
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeysTried
 from tradepool.entrypoints.keys import KeyOf, keys_of
+from tradepool.entrypoints.left import markets_of_books, with_left
+from tradepool.entrypoints.mistakes import Mistakes
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import end_exchange
-from tradepool.entrypoints.running import reserve_of, running_pid
+from tradepool.entrypoints.running import STARTED, STOPPED, reserve_of, running_pid
 from tradepool.entrypoints.safety import halt_rows, not_seen
 from tradepool.entrypoints.suspending import listed as suspensions_listed
 from tradepool.entrypoints.venue_way import Way, way_to
@@ -90,6 +93,12 @@ class Wish:
 # ---- saying what is meant
 
 
+def deployed_anyhow(config: Path | None) -> Deployed:
+    """The deployment for what has to work whatever one section says: with accounts that only their books still name, and
+    without what is wrong with one user, account or mandate. Raises what `deployed_from` does about all else."""
+    return with_left(deployed_from(config, mistakes=Mistakes.SET_ASIDE))
+
+
 def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: str | None) -> Scope:
     """The scope that flags name. WrongScope."""
     given = [flag for flag in (everything, user, market) if flag]
@@ -102,7 +111,7 @@ def scope_of(deployed: Deployed, *, everything: bool, user: str | None, market: 
         return Scope(ScopeKind.USER, user)
     if market:
         traded = sorted({str(each).partition(":")[2] for seat in deployed.seats for each in seat.mandate.markets})
-        if market not in traded:
+        if market not in traded and market not in markets_of_books(deployed):
             meant = " or ".join(likely(market, traded)) or ", ".join(traded)
             raise WrongScope(why=f"no active mandate trades {market!r:.40}", hint=f" (traded: {meant})")
         return Scope(ScopeKind.MARKET, MarketId(f"{deployed.venue.id}:{market}"))
@@ -145,15 +154,26 @@ def status(deployed: Deployed) -> StatusJson:
     return StatusJson(
         deployment=deployed.deployment.id,
         kind=deployed.deployment.kind,
-        process="stopped" if pid is None else "hangs",
+        process=_process(deployed) if pid is None else "hangs",
         time=iso(clock.now_ms()),
         accounts=accounts,
+        aside=[str(each) for each in deployed.aside],
         halts=halts,
         suspensions=suspensions_listed(deployed),
         disk=reserve_of(deployed).words,
         unpaid=unpaid_listed(deployed),
         pid=pid,
     )
+
+
+def _process(deployed: Deployed) -> str:
+    """Of a process that is not there: whether it stopped, or died before it was told to."""
+    connection = open_store(deployed.database)
+    try:
+        newest = DatabaseDeployment(connection, deployed.deployment).newest(STARTED, STOPPED)
+    finally:
+        dispose(connection)
+    return "died" if newest is not None and newest.what == STARTED else "stopped"
 
 
 def refuse_unless_safe(found: StatusJson) -> None:
@@ -285,7 +305,6 @@ def flatten(deployed: Deployed, wish: Wish) -> str:
 async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
     clock, asked = RealClock(), {"do": "flatten", "kind": scope.kind.value, "name": scope.name}
     until_ms = clock.now_ms() + int(FLAT_S * 1_000)
-    users = {seat.account_id: seat.user.id for seat in deployed.seats}
     while True:
         told = ask(deployed.socket, asked, ANSWER_S)
         if told is None:
@@ -295,10 +314,10 @@ async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
         now = msgspec.json.decode(ask(deployed.socket, {"do": "status"}, ANSWER_S) or "null", type=StatusJson | None)
         if now is None:
             raise Hangs(pid=running_pid(deployed))
-        held = _held(now, scope, users, lambda row: row.positions)
+        held = _held(now, scope, lambda row: row.positions)
         if not held:
             return
-        if held == _held(now, scope, users, lambda row: row.unsellable):
+        if held == _held(now, scope, lambda row: row.unsellable):
             raise NotFlat(left=f"too small to be sold: {', '.join(held)}")
         if clock.now_ms() > until_ms:
             raise NotFlat(left=", ".join(held))
@@ -311,14 +330,12 @@ class _Told(msgspec.Struct):
     deaf: list[str]
 
 
-def _held(
-    now: StatusJson, scope: Scope, users: Mapping[AccountId, UserId], markets: Callable[[AccountSafety], Sequence[str]]
-) -> list[str]:
+def _held(now: StatusJson, scope: Scope, markets: Callable[[AccountSafety], Sequence[str]]) -> list[str]:
     return [
         f"{row.account} {market}"
         for row in now.accounts
         for market in markets(row)
-        if scope.covers(users[AccountId(row.account)], MarketId(market))
+        if scope.covers(UserId(row.user), MarketId(market))
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -232,13 +232,13 @@ def whole(flag: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def settings_from(file: Path | None) -> Settings:
-    """The configuration, with logging set up as it says. Raises what `runtime/config` raises."""
+def settings_from(file: Path | None, without: Collection[str] = ()) -> Settings:
+    """The configuration, with logging set up as it says, without some sections. Raises what `runtime/config` raises."""
     from tradepool.entrypoints.settings import Settings
     from tradepool.runtime.config import load
     from tradepool.runtime.telemetry import configure
 
-    settings = load(Settings, file)
+    settings = load(Settings, file, without)
     configure(settings.log.level, settings.log.style)
     return settings
 

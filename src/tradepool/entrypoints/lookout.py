@@ -119,6 +119,8 @@ class Lookout:
         stopped = self._platform.desk.halted.get(name)
         if stopped is not None:
             yield of(Kind.STOPPED, "", f"it is stopped: {stopped}")
+        elif seat.unled is not None:
+            yield of(Kind.STOPPED, "", f"nothing is entered, and no signal sells: {seat.unled}")
         if actor is None:
             return
         for market in unprotected(actor.account):

@@ -170,8 +170,10 @@ def mandates_set(mandate: str, *, terms: Terms = AS_IT_IS, reason: Reason = None
     """Change a mandate; every version is kept. What allows more than before, its user does not do alone."""
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.mandates import set_mandate
+    from tradepool.entrypoints.mistakes import Mistakes
 
-    print(set_mandate(deployed_from(config), mandate, terms.wanted, reason))
+    # Of a strategy that can't be used, too: that is how it gets another one.
+    print(set_mandate(deployed_from(config, mistakes=Mistakes.UNLED), mandate, terms.wanted, reason))
 
 
 @mandates_app.command(name="pause")

@@ -33,7 +33,7 @@ from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import reserve_of
 from tradepool.entrypoints.safety import not_seen, safety_of
-from tradepool.entrypoints.seating import seat_of
+from tradepool.entrypoints.seating import gone_of, seat_of
 from tradepool.entrypoints.venue_way import Asked, Way, asked
 from tradepool.presentation.status_page import AccountSafety
 from tradepool.runtime.supervise import Supervisor
@@ -56,6 +56,7 @@ class OwnHands:
         self._rungs = Rungs(connection)
         self._journal = ReservedJournal(connection, self._rows.epoch, reserve_of(deployed))
         self._books = DatabaseBooks(connection)
+        self._traded = self._journal.traded()
         self.feed = venue.feed
         self.listed: dict[MarketId, Market] = {}
 
@@ -66,6 +67,7 @@ class OwnHands:
 
     async def _actor(self, seat: Seated, epoch: int) -> AccountActor:
         """An account as its journal has it; nothing of it runs yet. VenueError, UnknownMarket."""
+        seat = self._whole(seat)
         taken = seat_of(seat, self._rows, self._deployed.venue.id, self._key_of)
         markets = [listed_market(self.listed, market) for market in seat.mandate.markets]
         gateway = self._venue.gateway(taken.account.id, taken.credentials, markets)
@@ -77,6 +79,11 @@ class OwnHands:
         actor.fees = fees
         return actor
 
+    def _whole(self, seat: Seated) -> Seated:
+        """With every market of which its journal speaks, be its mandate's or not."""
+        gone = gone_of(seat, self._traded)
+        return replace(seat, mandate=replace(seat.mandate, markets=(*seat.mandate.markets, *gone))) if gone else seat
+
     def _new_account(self, seat: Seated, markets: Sequence[Market]) -> Account:
         noun = self._rows.account(seat.user, seat.account_id, self._deployed.venue.id)
         origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
@@ -85,6 +92,7 @@ class OwnHands:
     def journaled(self, seat: Seated, until_ms: int | None = None) -> Account:
         """An account as its journal alone has it: no key is needed, and the rates are the venue's common ones. With a time,
         as it was until its mandate was changed then."""
+        seat = self._whole(seat)
         account = self._new_account(seat, [listed_market(self.listed, market) for market in seat.mandate.markets])
         for _, _, event in self._journal.read(seat.account_id):
             if until_ms is not None and isinstance(event, MandateChanged) and event.time_ms >= until_ms:
@@ -111,6 +119,9 @@ class OwnHands:
             return safety_of(
                 seat, self._rungs.of(seat), account, self._books, self._clock.now_ms(), None, why=str(error)
             )
+        except TradepoolError as error:
+            # Its journal can't be read: that is its own trouble.
+            return not_seen(seat, self._rungs.of(seat), str(error))
         finally:
             await gateway.close()
 
@@ -120,7 +131,7 @@ class OwnHands:
         """Take the accounts in scope over and sell what they hold there; what could not be sold, by account."""
         epoch, left = self._take_over(), dict[AccountId, list[str]]()
         for seat in self._deployed.seats:
-            markets = tuple(m for m in seat.mandate.markets if scope.covers(seat.user.id, m))
+            markets = tuple(m for m in self._whole(seat).mandate.markets if scope.covers(seat.user.id, m))
             if markets:
                 try:
                     async with self._at_work(seat, epoch) as (actor, failed):

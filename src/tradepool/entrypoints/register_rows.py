@@ -75,8 +75,11 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
         raise
 
 
-def overlaid(settings: Settings, entries: Iterable[Entry], file: Path) -> Settings:
-    """The configuration with the register's sections beside its own. NameTwice, EntryUnreadable.
+def overlaid(
+    settings: Settings, entries: Iterable[Entry], file: Path, aside: list[TradepoolError] | None = None
+) -> Settings:
+    """The configuration with the register's sections beside its own. NameTwice, EntryUnreadable; or, if there is an
+    `aside`, they are put there, and their rows are left out.
 
     A mandate whose user or account is not there (yet, or any more) is not active; one that is closed is left out. Of a
     section of the file the register knows only whether it is paused.
@@ -86,11 +89,16 @@ def overlaid(settings: Settings, entries: Iterable[Entry], file: Path) -> Settin
     for (thing, name), entry in held.items():
         if entry.body == AS_FILED:
             continue
-        if name in sections[thing]:
-            raise NameTwice(section=thing.section, name=name, file=file)
-        # Nothing asks for a closed mandate any more: what has become of its strategy must not keep others from starting.
-        if (thing, entry.status) != (Thing.MANDATE, Status.CLOSED):
-            sections[thing][name] = section_of(entry)
+        try:
+            if name in sections[thing]:
+                raise NameTwice(section=thing.section, name=name, file=file)
+            # Nothing asks for a closed mandate any more: what has become of its strategy must not keep others from starting.
+            if (thing, entry.status) != (Thing.MANDATE, Status.CLOSED):
+                sections[thing][name] = section_of(entry)
+        except (NameTwice, EntryUnreadable) as error:
+            if aside is None:
+                raise
+            aside.append(error)
     for name, mandate in sections[Thing.MANDATE].items():
         sections[Thing.MANDATE][name] = _standing(name, mandate, sections, held)
     return settings.model_copy(update={thing.section: sections[thing] for thing in Thing})

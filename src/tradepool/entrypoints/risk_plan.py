@@ -16,8 +16,8 @@ from tradepool.entrypoints.settings import Settings
 from tradepool.runtime.config import nearest
 
 
-def risk_plan(settings: Settings, mandates: Iterable[Mandate], strategies: Iterable[str]) -> RiskPlan:
-    """All limits, each checked; `mandates` and `strategies` are the active ones. BadLimit."""
+def risk_plan(settings: Settings, mandates: Iterable[Mandate], strategies: Iterable[str] | None) -> RiskPlan:
+    """All limits, each checked; `mandates` and `strategies` are the active ones (None: not all are known). BadLimit."""
     risk, known = settings.risk, _Known(settings, strategies)
     found = list(_limits(LimitScope.PLATFORM, "", risk.platform))
     for scope, sections in (
@@ -67,8 +67,8 @@ def _check_actions(scope: LimitScope, name: str, actions: Mapping[str, str], wor
 class _Known:
     """What limits may be about."""
 
-    def __init__(self, settings: Settings, strategies: Iterable[str]) -> None:
-        self._users, self._strategies = list(settings.users), sorted(set(strategies))
+    def __init__(self, settings: Settings, strategies: Iterable[str] | None) -> None:
+        self._users, self._strategies = list(settings.users), None if strategies is None else sorted(set(strategies))
         self._venue = settings.venue.id
         traded = (symbol for mandate in settings.mandates.values() for symbol in mandate.markets)
         self._symbols = sorted({*traded, *settings.venue.symbols})

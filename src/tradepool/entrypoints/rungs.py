@@ -40,7 +40,7 @@ class Rungs:
         return self._paused(seat) or self.dunning.may_enter(seat.user.id) or self._on_rung(seat, account, request)
 
     def _paused(self, seat: Seated) -> str:
-        off = entries_off(self._register.statuses(), seat.user.id, seat.account_id, seat.mandate.id)
+        off = seat.off or entries_off(self._register.statuses(), seat.user.id, seat.account_id, seat.mandate.id)
         return Denial.PAUSED if off else ""
 
     def _on_rung(self, seat: Seated, account: Account, request: OrderRequest) -> str:

@@ -80,7 +80,8 @@ def safety_of(
         unsellable=[str(s.market.id) for s in account.slots.values() if s.held and s.row[step.UNSELLABLE]],
         unknown_orders=unanswered(account, now_ms),
         difference=None if balances is None else _difference(seat, books, balances),
-        stopped=stopped,
+        stopped=stopped or str(seat.unled or ""),
+        off=seat.off,
         why=why,
         quarantine=account.flows.quarantine,
         stopless=[str(s.market.id) for s in account.slots.values() if s.held and not s.row[step.STOP] and s.steps()],
@@ -102,7 +103,8 @@ def not_seen(seat: Seated, mode: Mode, why: str, stopped: str = "") -> AccountSa
         unsellable=[],
         unknown_orders=[],
         difference=None,
-        stopped=stopped,
+        stopped=stopped or str(seat.unled or ""),
+        off=seat.off,
         why=why,
     )
 

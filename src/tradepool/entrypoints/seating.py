@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.domain.errors import InvalidInput, TradepoolError
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.entrypoints.deployment import Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.wiring import Seat
+
+# On which markets accounts have ordered.
+Traded = Collection[tuple[AccountId, MarketId]]
 
 
 class MarketGone(InvalidInput):
     """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
 
 
-def refuse_lost_markets(seats: Sequence[Seated], journal: DatabaseJournal) -> None:
-    """Raise MarketGone when the journal speaks of a market that a mandate names no more."""
-    traded = journal.traded()
-    for seat in seats:
-        gone = {market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets)
-        if gone:
-            raise MarketGone(mandate=seat.mandate.id, markets=", ".join(sorted(gone)))
+def gone_of(seat: Seated, traded: Traded) -> list[MarketId]:
+    """Markets of which an account's journal speaks, and which its mandate names no more."""
+    return sorted({market for account, market in traded if account == seat.account_id} - set(seat.mandate.markets))
 
 
 def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -> Seat:
@@ -33,12 +31,14 @@ def seat_of(seat: Seated, rows: DatabaseDeployment, venue: str, key_of: KeyOf) -
 
 
 def seats_of(
-    seats: Sequence[Seated], rows: DatabaseDeployment, venue: str, key_of: KeyOf
+    seats: Sequence[Seated], rows: DatabaseDeployment, venue: str, key_of: KeyOf, traded: Traded = ()
 ) -> tuple[list[Seat], dict[AccountId, TradepoolError]]:
-    """Those that can be taken, and what is wrong with each of the others; raised where nobody can."""
+    """Those that can be taken, and what is wrong with each of the others (a market gone, no key); raised where nobody can."""
     taken, refused = list[Seat](), dict[AccountId, TradepoolError]()
     for seat in seats:
         try:
+            if gone := gone_of(seat, traded):
+                raise MarketGone(mandate=seat.mandate.id, markets=", ".join(gone))
             taken.append(seat_of(seat, rows, venue, key_of))
         except TradepoolError as error:
             refused[seat.account_id] = error

@@ -21,12 +21,12 @@ trades_app = App(name="trades", help="Closed trades.")
 @positions_app.command(name="list")
 def positions_list(*, user: OfUser = None, json: Json = False, config: Config = None) -> None:
     """Open positions, each with an id to type, its last price and its stop."""
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
     from tradepool.entrypoints.saying import say, show
     from tradepool.entrypoints.steered import positions
     from tradepool.presentation.books_page import PositionsJson, positions_page
 
-    rows = positions(deployed_from(config), user)
+    rows = positions(deployed_anyhow(config), user)
     if json:
         say(PositionsJson(rows))
     else:
@@ -44,9 +44,9 @@ def positions_close(
 ) -> None:
     """Sell a position, or a share of it, at market; what is left stays protected. Its id is typed back."""
     from tradepool.entrypoints import steered
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
 
-    deployed = deployed_from(config)
+    deployed = deployed_anyhow(config)
     print(steered.do(deployed, steered.close(deployed, position, share, user), reason))
 
 
@@ -61,9 +61,9 @@ def positions_release(
     """Make a position its user's own: its stop is taken back, it leaves the mandate. Its id is typed back."""
     from tradepool.entrypoints import steered
     from tradepool.entrypoints.commission_deeds import note_bid
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
 
-    deployed = deployed_from(config)
+    deployed = deployed_anyhow(config)
     deed = steered.release(deployed, position, user)
     print(steered.do(deployed, deed, reason))
     note_bid(deployed, deed.asked["market"], deed.asked["quantity"])
@@ -81,9 +81,9 @@ def positions_adopt(
 ) -> None:
     """Let the mandate have what its user bought himself: protected, and sold by its strategy. The market is typed back."""
     from tradepool.entrypoints import steered
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
 
-    deployed = deployed_from(config)
+    deployed = deployed_anyhow(config)
     print(steered.do(deployed, steered.adopt(deployed, market, quantity, stop_percent, user), reason))
 
 
@@ -91,12 +91,12 @@ def positions_adopt(
 @orders_app.command(name="list")
 def orders_list(*, user: OfUser = None, json: Json = False, config: Config = None) -> None:
     """Orders of ours that are open, each with an id to type."""
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
     from tradepool.entrypoints.saying import say, show
     from tradepool.entrypoints.steered import orders
     from tradepool.presentation.books_page import OrdersJson, orders_page
 
-    rows = orders(deployed_from(config), user)
+    rows = orders(deployed_anyhow(config), user)
     if json:
         say(OrdersJson(rows))
     else:
@@ -112,9 +112,9 @@ def orders_cancel(
 ) -> None:
     """Take an order from the book; not one that protects a position. Its id is typed back."""
     from tradepool.entrypoints import steered
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
 
-    deployed = deployed_from(config)
+    deployed = deployed_anyhow(config)
     print(steered.do(deployed, steered.cancel(deployed, order), reason))
 
 

@@ -47,6 +47,7 @@ from tradepool.entrypoints.file_changes import audit_file
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
 from tradepool.entrypoints.keys import KeyOf, keys_but
+from tradepool.entrypoints.left import with_left
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.pool_daily import DailyGathering
@@ -55,7 +56,7 @@ from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, only_one, reserve_of
 from tradepool.entrypoints.saying import console
-from tradepool.entrypoints.seating import refuse_lost_markets, seats_of
+from tradepool.entrypoints.seating import seats_of
 from tradepool.entrypoints.standing import Standing
 from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
@@ -88,10 +89,9 @@ class StoppedThere(TradepoolError):
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     """Trade until SIGTERM, SIGINT or `stop`; keys are asked for once the database is known to be the right one.
 
-    RunsAlready, NothingToTrade, WrongDatabase, NoKey, Replaced, and what connecting raises.
+    RunsAlready, NothingToTrade, BadDeployment, WrongDatabase, NoKey, Replaced, and what connecting raises.
     """
-    if not deployed.seats:
-        raise NothingToTrade(file=deployed.file)
+    _refuse_unled(with_left(deployed))
     # Before the seal, which lets no library be loaded.
     say_if_not_compiled()
     with only_one(deployed):
@@ -99,11 +99,23 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
         reserve_of(deployed).give_if_full()
         connection = books_of(deployed, world)
         audit_file(deployed, DatabaseDeployment(connection, deployed.deployment))
+        deployed = with_left(deployed, connection)
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
+            # New play money begins new books, in which nothing is held.
+            _refuse_unled(deployed)
             asyncio.run(Trading(deployed, connection, clock, transport, keys_but(closed, keys_of(deployed))).run())
         finally:
             dispose(connection)
+
+
+def _refuse_unled(deployed: Deployed) -> None:
+    """Raise where no strategy trades at all; who has none beside others is looked after."""
+    if not all(seat.unled for seat in deployed.seats):
+        return
+    mine = {mandate.account for mandate in deployed.settings.mandates.values() if mandate.active}
+    mistakes = [seat.unled for seat in deployed.seats if seat.unled and seat.account_id in mine]
+    raise mistakes[0] if mistakes else NothingToTrade(file=deployed.file)
 
 
 def place_of(deployed: Deployed) -> tuple[Clock, Transport, str, dict[AccountId, TradepoolError]]:
@@ -121,6 +133,9 @@ class Trading:
         self, deployed: Deployed, connection: Connection, clock: Clock, transport: Transport, key_of: KeyOf
     ) -> None:
         """Nothing is connected before `run`."""
+        for each in deployed.seats:
+            if each.off:
+                log.warning("nothing is entered for an account", account=each.account_id, why=each.off)
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)
@@ -133,10 +148,9 @@ class Trading:
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
-        refuse_lost_markets(deployed.seats, journal)
         self._over = asyncio.Event()
         people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
-        seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of)
+        seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of, journal.traded())
         self._platform = Platform(
             Wiring(
                 venue=deployed.venue.id,

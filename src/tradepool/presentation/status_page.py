@@ -18,8 +18,9 @@ class AccountSafety(msgspec.Struct, frozen=True):
     """One account. `positions`, `unprotected` and `unsellable` name markets, `unknown_orders` orders; `difference` is ledger minus venue by
     asset where it is not zero; None where the venue was not asked, or did not answer (`why`). `stopped` says why
     nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
-    `watched_targets` names markets where the venue holds the stop only, and the price of the target is watched here, `stopless` those of positions without
-    any stop level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders."""
+    `off` says why nothing is entered for it, though what it holds is looked after. `watched_targets` names markets where the
+    venue holds the stop only, and the price of the target is watched here, `stopless` those of positions without any stop
+    level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders."""
 
     account: str
     user: str
@@ -37,6 +38,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     stopless: list[str] = []
     foreign: str = ""
     streamless_s: int = 0
+    off: str = ""
 
     @property
     def worries(self) -> list[str]:
@@ -78,9 +80,10 @@ class SuspensionRow(msgspec.Struct, frozen=True):
 
 
 class StatusJson(msgspec.Struct, frozen=True):
-    """A deployment at a moment. `process` is trading, stopped, or hangs; `data_age_s` is of the market that is furthest
-    behind, None where nobody trades; `limits` are those that were reached, in words, `unpaid`
-    what unpaid bills keep off; `safe` means that there is no worry."""
+    """A deployment at a moment. `process` is starting, trading, stopped (as it was told to), died (it was not), or hangs;
+    `data_age_s` is of the market that is furthest behind, None where nobody trades; `limits` are those that were reached, in
+    words, `unpaid` what unpaid bills keep off, `aside` what is wrong in sections of the configuration that were left out;
+    `safe` means that there is no worry."""
 
     deployment: str
     kind: str
@@ -96,6 +99,7 @@ class StatusJson(msgspec.Struct, frozen=True):
     suspensions: list[SuspensionRow] = []
     disk: str = ""
     unpaid: list[str] = []
+    aside: list[str] = []
     schema: int = SCHEMA
 
     @property
@@ -104,11 +108,20 @@ class StatusJson(msgspec.Struct, frozen=True):
         found = [worry for account in self.accounts for worry in account.worries]
         if self.data_age_s is not None and self.data_age_max_s is not None and self.data_age_s > self.data_age_max_s:
             found.insert(0, f"market data is {self.data_age_s:.0f} s old")
+        found += self.aside
         if self.disk:
             found.insert(0, self.disk)
         if self.process == "hangs":
             found.insert(0, f"the trading process {self.pid or ''} does not answer")
+        if self.process == "died" and self.held:
+            found.insert(0, f"the trading process has died and nobody trades: {self.held} held, run tradepool start")
         return found
+
+    @property
+    def held(self) -> str:
+        """How many positions there are, in words; "" where there is none."""
+        count = sum(len(account.positions) for account in self.accounts)
+        return f"{count} position{'s' * (count > 1)}" if count else ""
 
 
 def status_json(status: StatusJson) -> str:
@@ -133,6 +146,8 @@ def status_page(status: StatusJson) -> Group:
         off = "not asked" if row.difference is None else ", ".join(f"{v} {a}" for a, v in row.difference.items()) or "0"
         figures = (str(len(row.positions)), str(len(row.unprotected)), str(len(row.unknown_orders)), off)
         table.add_row(row.account, row.user, row.mandate, row.mode, *figures)
+    if status.process == "stopped" and status.held:
+        head.append(f"   nobody trades, {status.held} held; stops rest at the venue", style="dim")
     halts = [Text(f"halted: {h.scope}, since {h.since}, by {h.by}: {h.reason}", style="yellow") for h in status.halts]
     halts += [
         Text(f"suspended: {s.kind} {s.name}, until {s.until or 'lifted'}, by {s.by}: {s.reason}", style="yellow")
@@ -150,6 +165,11 @@ def status_page(status: StatusJson) -> Group:
         for market in row.stopless
     ]
     halts += [Text(f"{row.account}: {row.foreign}", style="yellow") for row in status.accounts if row.foreign]
+    watched += [
+        Text(f"{row.account}: {row.off}; nothing is entered, exits and protections go on", style="dim")
+        for row in status.accounts
+        if row.off and not row.stopped
+    ]
     limits = [Text(f"limit reached: {line}", style="yellow") for line in status.limits]
     return Group(
         verdict + head, *(Text(f"  {worry}", style="red") for worry in worries), *halts, *limits, *watched, table

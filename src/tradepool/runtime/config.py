@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast, get_args, get_origin
@@ -39,17 +39,18 @@ class ConfigFileUnreadable(InvalidInput):
     """Configuration file {file} cannot be read: {why}; correct the file or the path."""
 
 
-def load(settings_class: type[S], file: Path | None = None) -> S:
+def load(settings_class: type[S], file: Path | None = None, without: Collection[str] = ()) -> S:
     """Settings of this class: its defaults, then the TOML file if one is given, then the environment.
 
-    Errors: ConfigFileUnreadable, UnknownSetting, BadSetting; each is one line.
+    `without` are sections of sections of the file, such as users.ann, that are not read. Errors: ConfigFileUnreadable,
+    UnknownSetting, BadSetting; each is one line.
 
     >>> class Log(BaseModel):
     ...     level: str = "info"
     >>> load(Log).level
     'info'
     """
-    written = {} if file is None else _read(file)
+    written = {} if file is None else _without(_read(file), without)
     _refuse_unknown(settings_class, written, str(file), ())
     _refuse_unknown_environment(settings_class, os.environ)
     surroundings = cast("dict[str, object]", _environment_source(settings_class)())
@@ -69,6 +70,15 @@ def _read(file: Path) -> dict[str, object]:
         raise ConfigFileUnreadable(file=file, why=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigFileUnreadable(file=file, why=str(error)) from error
+
+
+def _without(written: dict[str, object], sections: Collection[str]) -> dict[str, object]:
+    def kept(above: str, held: object) -> object:
+        if not isinstance(held, Mapping):
+            return held
+        return {name: each for name, each in held.items() if f"{above}.{name}" not in sections}
+
+    return {above: kept(above, held) for above, held in written.items()}
 
 
 def _environment_source(settings_class: type[BaseModel]) -> EnvSettingsSource:

@@ -19,7 +19,7 @@ from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.domain.user import Account, User
+from tradepool.domain.user import Account, Role, User
 
 __all__ = ["DatabaseDeployment", "Deed", "FencedJournal", "Replaced", "WrongDatabase"]
 
@@ -136,7 +136,30 @@ class DatabaseDeployment:
             if held.get(account, user) != user:
                 raise OtherOwner(account=account, user=user, owner=held[account])
 
+    def accounts(self) -> list[tuple[Account, User]]:
+        """Every account that was ever opened, with its user, by its number; what only the configuration says of a user is
+        not told."""
+        a, u = tables.account.c, tables.user.c
+        query = select(a.id, a.venue, a.number, u.id, u.name, u.role).join(tables.user, a.user == u.id)
+        rows = self._connection.execute(query.order_by(a.number)).all()
+        self._connection.rollback()
+        return [
+            (
+                Account(id=AccountId(name), user=UserId(user), venue=venue, number=number),
+                User(id=UserId(user), name=called, role=Role(role)),
+            )
+            for name, venue, number, user, called, role in rows
+        ]
+
     # ---- what people do
+
+    def newest(self, *what: str) -> Deed | None:
+        """The newest deed of one of these kinds."""
+        t = tables.audit.c
+        query = select(t.time_ms, t.by, t.what, t.scope, t.reason).where(t.what.in_(what))
+        row = self._connection.execute(query.order_by(t.id.desc()).limit(1)).first()
+        self._connection.rollback()
+        return None if row is None else Deed(time_ms=row[0], by=row[1], what=row[2], scope=row[3], reason=row[4])
 
     def halts(self) -> list[Halt]:
         """What is halted now, by scope."""

@@ -1,0 +1,104 @@
+"""What is wrong with one section is set aside where everybody has to be helped, and raised where somebody writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.ids import UserId
+from tradepool.domain.register import Entry, Thing
+from tradepool.domain.user import Status
+from tradepool.entrypoints.deployment import Deployed, deployed, deployed_from
+from tradepool.entrypoints.init import Wanted, init
+from tradepool.entrypoints.inputs import settings_from
+from tradepool.entrypoints.mistakes import UNLED, Mistakes
+
+MISTAKES: tuple[tuple[Callable[[str], str], str, int], ...] = (
+    (lambda text: text.replace("[users.ben]", "[users.ben]\nrolle = 1"), "users.ben.rolle", 1),
+    (lambda text: text.replace('user = "ben"', 'user = "eve"'), "is no user", 1),
+    (lambda text: text.replace('account = "ben-main"', 'account = "ann-main"'), "by mandate ann-first already", 1),
+    (lambda text: text.replace("[users.ben]", "[users.Ben]").replace('user = "ben"', 'user = "Ben"'), "is no name", 1),
+    (lambda text: re.sub(r"(?s)(ben-first.*?weight = )0.45", r"\g<1>9", text), "weight", 1),
+    (lambda text: text + "\n[risk.users.eve]\nexposure_max = 1\n", "no user is called that", 2),
+    (lambda text: text + "\n[risk.users.ann]\nexposure_mx = 1\n", "risk.users.ann.exposure_mx", 2),
+)
+
+
+def written(folder: Path, change: Callable[[str], str]) -> Path:
+    """A deployment of ann's and ben's, changed."""
+    file = folder / "tradepool.toml"
+    init(Wanted(file=file, folder=folder / "d", users=["ann", "ben"], yes=True))
+    text = file.read_text()
+    assert change(text) != text
+    file.write_text(change(text))
+    return file
+
+
+@pytest.mark.parametrize(("change", "said", "seats"), MISTAKES)
+def test_others_are_there(tmp_path: Path, change: Callable[[str], str], said: str, seats: int) -> None:
+    file = written(tmp_path, change)
+    for strict in (Mistakes.RAISED, Mistakes.UNLED):
+        with pytest.raises(TradepoolError, match=said):
+            deployed_from(file, mistakes=strict)
+    found = deployed_from(file, mistakes=Mistakes.SET_ASIDE)
+    assert any(said in str(each) for each in found.aside), found.aside
+    assert "ann-main" in [seat.account_id for seat in found.seats]
+    assert len(found.seats) == seats
+
+
+def test_a_mistake_of_everybodys_is_raised(tmp_path: Path) -> None:
+    file = written(tmp_path, lambda text: text.replace('timeframe = "1m"', 'timeframe = "61s"'))
+    with pytest.raises(TradepoolError, match="is no timeframe"):
+        deployed_from(file, mistakes=Mistakes.SET_ASIDE)
+
+
+def test_a_strategy_that_cant_be_used_leaves_its_mandate_unled(tmp_path: Path) -> None:
+    def gone(text: str) -> str:
+        head, section, tail = text.partition("[mandates.ben-first]")
+        return head + section + re.sub(r'strategy = "\w+"', 'strategy = "gone.strategy"', tail, count=1)
+
+    def read(file: Path) -> Deployed:
+        return deployed_from(file, mistakes=Mistakes.UNLED)
+
+    file = written(tmp_path, gone)
+    with pytest.raises(TradepoolError, match=r"mandates.ben-first.*can't be used"):
+        deployed_from(file)
+    ann, ben = read(file).seats
+    assert (ann.off, ben.strategy) == ("", UNLED)
+    assert "can't be used" in ben.off == str(ben.unled)
+    # A limit on a strategy whose name nobody knows is no mistake then.
+    file.write_text(file.read_text() + "\n[risk.strategies.gone]\nexposure_max = 1\n")
+    assert len(read(file).risk.limits) > 0
+    # Of an inactive one nobody asks.
+    file.write_text(
+        re.sub(r"(?s)(ben-first.*?)active = true", r"\1active = false", file.read_text()).partition("\n[risk.s")[0]
+    )
+    found = read(file)
+    assert [seat.mandate.id for seat in found.seats] == ["ann-first"]
+    assert [seat.mandate.id for seat in found.inactive] == ["ben-first"]
+
+
+def test_a_row_of_the_register_that_cant_be_read_is_set_aside(tmp_path: Path) -> None:
+    file = written(tmp_path, lambda text: text + "\n")
+
+    def entry(name: str, body: str) -> Entry:
+        return Entry(
+            thing=Thing.USER,
+            name=name,
+            user=UserId(name),
+            version=1,
+            status=Status.ACTIVE,
+            body=body,
+            time_ms=1,
+            by="x",
+            reason="",
+        )
+
+    entries = [entry("ann", "{}"), entry("eve", '{"rolle": 1}'), entry("joe", "{}")]
+    found = deployed(settings_from(file), file, entries, Mistakes.SET_ASIDE)
+    assert [user.id for user in found.users] == ["ann", "ben", "joe"]
+    assert ["is the name of" in str(each) or "is not valid" in str(each) for each in found.aside] == [True, True]
