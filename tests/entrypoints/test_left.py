@@ -55,6 +55,13 @@ def both_hold(place: Place) -> bool:
     return len(place.positions()) == 2
 
 
+def damage(place: Place) -> None:
+    """Ben's journal can't be read any more."""
+    connection = open_store(place.folder / "d" / "tradepool.sqlite")
+    by_sql(connection, "update event set body = '{}' where account = 'ben-main' and sequence = 2")
+    dispose(connection)
+
+
 def flat(place: Place, user: str) -> None:
     said = place("flatten", "--user", user, "--reason", "out", typed=f"{user}\n")
     assert (said.returncode, f"user {user} is flat and halted" in said.stdout) == (0, True), said
@@ -125,9 +132,7 @@ def test_what_is_held_is_looked_after_whatever_a_section_says(place: Place, exch
     assert (code, found["accounts"]) == (0, []), found
 
     # What nobody can read may hold anything: it is named, and keeps nobody else from being helped.
-    connection = open_store(place.folder / "d" / "tradepool.sqlite")
-    by_sql(connection, "update event set body = '{}' where account = 'ben-main' and sequence = 2")
-    dispose(connection)
+    damage(place)
     code, found = place.status()
     assert (code, list(rows(found))) == (1, ["ben-main"]), found
     assert "The journal of account ben-main is damaged at event 2" in rows(found)["ben-main"]["why"]

@@ -88,9 +88,8 @@ class House:
         self.actors: list[AccountActor] = actors(DatabaseJournal(self.connection), CASH)[:count]
         self.reserve = Reserve(folder / "reserve", SLICE)
         names = {actor.account.account.id for actor in self.actors}
-        self.desk = SimpleNamespace(
-            halted={}, actors=self.actors, feed=self.word, up=names, secured=names, streamless={}
-        )
+        known = {"halted": {}, "up": names, "secured": names, "streamless": {}}
+        self.desk = SimpleNamespace(actors=self.actors, feed=self.word, **known)
         self.data = SimpleNamespace(known_ms=MINUTE_MS)
         self.settings = AlarmSettings(disk_free_min_mb=0)
         ann, first = SimpleNamespace(id="ann"), SimpleNamespace(id="ann-first")
@@ -102,9 +101,8 @@ class House:
         books = DatabaseBooks(self.connection)
         self.odd = dict[AccountId, str]()
         flows = SimpleNamespace(trouble=lambda account: self.odd.get(account, ""))
-        self.limits = SimpleNamespace(trips={})
-        risk = SimpleNamespace(limits=self.limits)
-        platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=flows, risk=risk)
+        self.risk = SimpleNamespace(limits=SimpleNamespace(trips={}))
+        platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=flows, risk=self.risk)
         self.lookout = Lookout(
             cast("Deployed", deployed),
             cast("Platform", platform),
@@ -212,24 +210,21 @@ def test_what_keeps_entries_off_is_said_to_whose_it_is(tmp_path: Path) -> None:
     house = House(tmp_path, 1)
     [actor] = house.actors
     house.desk.streamless[AccountId("u1")] = 1
-    other = ForeignOrder(time_ms=1, name="web_7", market=BTC.id)
-    actor.handle(other)
+    actor.handle(ForeignOrder(time_ms=1, name="web_7", market=BTC.id))
     now_ms = house.clock.now_ms()
     for key, until_ms in (("user.ann.daily_loss_max", now_ms + 1), ("user.ann.weekly_loss_max", now_ms)):
         trip = Trip(key=key, user="", action=Action.REFUSE, since_ms=1, until_ms=until_ms, note=f"{key} is reached")
-        house.limits.trips[key, ""] = trip
+        house.risk.limits.trips[key, ""] = trip
     found = house.lookout.look()
     assert [(each.kind, each.user) for each in found] == [
-        (Wrong.STREAM, "ann"),
-        (Wrong.FOREIGN, "ann"),
-        (Wrong.LIMIT, "ann"),
+        (k, "ann") for k in (Wrong.STREAM, Wrong.FOREIGN, Wrong.LIMIT)
     ]
     assert "web_7" in found[1].text
     assert "tradepool resume --user ann" in found[1].text
     assert found[2].text == "user.ann.daily_loss_max is reached: refuse"
     house.desk.streamless.clear()
     actor.handle(EntriesResumed(time_ms=2))
-    house.limits.trips.clear()
+    house.risk.limits.trips.clear()
     assert house.wrong() == []
     dispose(house.connection)
 

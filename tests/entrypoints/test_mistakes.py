@@ -82,6 +82,9 @@ def test_a_strategy_that_cant_be_used_leaves_its_mandate_unled(tmp_path: Path) -
     assert [seat.mandate.id for seat in found.inactive] == ["ben-first"]
 
 
+PLAIN = '{"role": "user"}'
+
+
 def test_a_row_of_the_register_that_cant_be_read_is_set_aside(tmp_path: Path) -> None:
     file = written(tmp_path, lambda text: text + "\n")
 
@@ -98,7 +101,7 @@ def test_a_row_of_the_register_that_cant_be_read_is_set_aside(tmp_path: Path) ->
             reason="",
         )
 
-    entries = [entry("ann", "{}"), entry("eve", '{"rolle": 1}'), entry("joe", "{}")]
+    entries = [entry("ann", PLAIN), entry("eve", '{"rolle": 1}'), entry("joe", PLAIN)]
     found = deployed(settings_from(file), file, entries, Mistakes.SET_ASIDE)
     assert [user.id for user in found.users] == ["ann", "ben", "joe"]
     assert ["is the name of" in str(each) or "is not valid" in str(each) for each in found.aside] == [True, True]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from tradepool.adapters.database.place import Place, place_in
-from tradepool.adapters.exchanges.translate import Impossible, asset_from
 from tradepool.core.risk.symbols import likely
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.actor import PLATFORM, Actor
@@ -31,6 +30,7 @@ from tradepool.entrypoints.deployment_settings import (
     MandateSettings,
     UserSettings,
     VenueSettings,
+    wrong_cash,
 )
 from tradepool.entrypoints.inputs import settings_from
 from tradepool.entrypoints.mistakes import UNLED, Mistakes, settings_aside
@@ -39,8 +39,6 @@ from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
 from tradepool.entrypoints.strategies import find
 from tradepool.runtime.config import PREFIX, nearest
-from tradepool.simexchange.accounts import whole_units
-from tradepool.simexchange.bodies import check_numbers
 
 CONFIG_NAME = "tradepool.toml"
 # Of the quote asset, or whatever a limit is of: nothing that is traded comes near.
@@ -298,15 +296,8 @@ class _Reading:
             if variable.upper().startswith(PREFIX):
                 self._bad(section, key, variable, "would be read as a setting", f"call it otherwise than {PREFIX}...")
         for asset, amount in account.cash.items():
-            if amount < 0:
-                self._bad(f"{section}.cash", asset, str(amount), "is below zero", "give zero or more")
-            try:
-                # As the practice exchange would, and whoever reads what it holds: one account must not end another's start.
-                asset_from(asset)
-                check_numbers(amount, asset)
-                whole_units(asset, amount, UNIT)
-            except (Impossible, InvalidInput) as error:
-                self._bad(f"{section}.cash", asset, str(amount), f"can't be: {str(error).rstrip('.')}", "correct it")
+            if why := wrong_cash(asset, amount):
+                self._bad(f"{section}.cash", asset, str(amount), why, "correct it")
         return account
 
     def _seat(self, name: str, given: MandateSettings) -> Seated:

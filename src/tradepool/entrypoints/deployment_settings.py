@@ -11,7 +11,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradepool.adapters.exchanges.translate import Impossible, asset_from
+from tradepool.domain.errors import InvalidInput
+from tradepool.domain.market import UNIT
 from tradepool.entrypoints.risk_settings import Act
+from tradepool.simexchange.accounts import whole_units
+from tradepool.simexchange.bodies import check_numbers
 
 
 class _Section(BaseModel):
@@ -118,3 +123,17 @@ class MandateSettings(_Section):
     canary: CanarySettings = CanarySettings()
     mode: Literal["practice", "shadow", "canary", "live"] = "practice"
     active: bool = True
+
+
+def wrong_cash(asset: str, amount: Decimal) -> str:
+    """Why an account can't be given so much play money, "" if it can: by what the practice exchange asks, and whoever reads
+    what it holds. One account must not end another's start."""
+    if amount < 0:
+        return "is below zero"
+    try:
+        asset_from(asset)
+        check_numbers(amount, asset)
+        whole_units(asset, amount, UNIT)
+    except (Impossible, InvalidInput) as error:
+        return f"can't be: {str(error).rstrip('.')}"
+    return ""

@@ -170,10 +170,11 @@ def _process(deployed: Deployed) -> str:
     """Of a process that is not there: whether it stopped, or died before it was told to."""
     connection = open_store(deployed.database)
     try:
-        newest = DatabaseDeployment(connection, deployed.deployment).newest(STARTED, STOPPED)
+        rows = DatabaseDeployment(connection, deployed.deployment)
+        found = sorted([*rows.deeds(STARTED), *rows.deeds(STOPPED)], key=lambda deed: deed.time_ms)
     finally:
         dispose(connection)
-    return "died" if newest is not None and newest.what == STARTED else "stopped"
+    return "died" if found and found[-1].what == STARTED else "stopped"
 
 
 def refuse_unless_safe(found: StatusJson) -> None:

@@ -104,6 +104,9 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
         try:
             # New play money begins new books, in which nothing is held.
             _refuse_unled(deployed)
+            for each in deployed.seats:
+                if each.off:
+                    log.warning("nothing is entered for an account", account=each.account_id, why=each.off)
             asyncio.run(Trading(deployed, connection, clock, transport, keys_but(closed, keys_of(deployed))).run())
         finally:
             dispose(connection)
@@ -133,9 +136,6 @@ class Trading:
         self, deployed: Deployed, connection: Connection, clock: Clock, transport: Transport, key_of: KeyOf
     ) -> None:
         """Nothing is connected before `run`."""
-        for each in deployed.seats:
-            if each.off:
-                log.warning("nothing is entered for an account", account=each.account_id, why=each.off)
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
         self._rows = DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)

@@ -153,14 +153,6 @@ class DatabaseDeployment:
 
     # ---- what people do
 
-    def newest(self, *what: str) -> Deed | None:
-        """The newest deed of one of these kinds."""
-        t = tables.audit.c
-        query = select(t.time_ms, t.by, t.what, t.scope, t.reason).where(t.what.in_(what))
-        row = self._connection.execute(query.order_by(t.id.desc()).limit(1)).first()
-        self._connection.rollback()
-        return None if row is None else Deed(time_ms=row[0], by=row[1], what=row[2], scope=row[3], reason=row[4])
-
     def halts(self) -> list[Halt]:
         """What is halted now, by scope."""
         return self._halts()
