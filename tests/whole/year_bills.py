@@ -83,7 +83,7 @@ class Bills:
             return Fraction(self.closes([key])[key].close or 0)
 
         books = DatabaseBooks(self.connection)
-        told = [list(books.entries(account)) for account in accounts_of(self.deployed, user)]
+        told = [list(books.entries(account)) for account in accounts_of(self.deployed, self.connection, user)]
         return sum((profit(entries, close, ends_ms, known_ms) for entries in told), Fraction(0))
 
 

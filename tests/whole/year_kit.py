@@ -311,7 +311,7 @@ def deployed_in(folder: Path, users: int) -> Deployed:
 def _seats(deployed: Deployed, connection: Connection, strategy: StrategyId) -> list[Seat]:
     """Everybody trades the same strategy, with real money from the beginning on."""
     rows, promotions, seats = DatabaseDeployment(connection, deployed.deployment), DatabasePromotions(connection), []
-    users = {name: user for user in deployed.users for name in accounts_of(deployed, user.id)}
+    users = {name: user for user in deployed.users for name in accounts_of(deployed, connection, user.id)}
     for name, user in users.items():
         account = rows.account(user, name, VENUE)
         mandate = Mandate(
