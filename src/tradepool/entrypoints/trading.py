@@ -74,6 +74,8 @@ from tradepool.services.trading.fan_out import Rotation
 from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
+# How long what is on its way may take to come to rest when trading ends, and how often that is looked at.
+REST_S, REST_LOOK_S = 10.0, 0.1
 
 log = telemetry.logger(__name__)
 
@@ -174,7 +176,7 @@ class Trading:
                 candles=candles_of(deployed),
                 accounts_per_stream=deployed.settings.venue.accounts_per_stream,
                 risk=(deployed.risk, DatabaseRisk(connection)),
-                entries_off=lambda: not self._reserve.whole,
+                entries_off=lambda: not self._reserve.whole or self._over.is_set(),
                 together=True,
                 in_turn=Rotation([seat.account_id for seat in deployed.seats if seat.user.role.house]),
                 flows=deployed.settings.money.rules,
@@ -242,6 +244,7 @@ class Trading:
                 await self._until_over()
                 watching.cancel()
                 gathering.cancel()
+                await self._come_to_rest()
                 self._audit(STOPPED)
                 await self._platform.stop()
         finally:
@@ -253,6 +256,13 @@ class Trading:
         log.info("stopped; protections rest at the venue")
         if self._rows.epoch != self._epoch:
             raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
+
+    async def _come_to_rest(self) -> None:
+        """Nothing is entered any more; what is on its way is heard of first, so that what was bought gets its stop. Who waits
+        for longer than REST_S is found by the next start."""
+        until_ms = self._real.now_ms() + int(1_000 * REST_S)
+        while self._platform.desk.busy and self._rows.epoch == self._epoch and self._real.now_ms() < until_ms:
+            await self._real.sleep(REST_LOOK_S)
 
     def _audit(self, what: str) -> None:
         """From when to when somebody listened."""
