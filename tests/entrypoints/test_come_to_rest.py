@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.entrypoints.test_start import Place, served, until
+from tests.entrypoints.test_exchange_serve import served
+from tests.entrypoints.test_start import Place, until
 
 # Of the exchange's time, which runs twenty times as fast: less than an order is good for.
 LATE = {"kind": "latency", "delay": "4s", "spread": 1.0, "route": "POST /api/v3/order"}
