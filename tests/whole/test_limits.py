@@ -29,7 +29,7 @@ from tradepool.core.strategies.strategy import Strategy
 from tradepool.core.strategies.text import strategy_of
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import MarketId
-from tradepool.domain.limit import Action, Limit, Override, RiskPlan, read_key
+from tradepool.domain.limit import LIMIT_WORDS, Action, Limit, Override, RiskPlan, read_key
 from tradepool.domain.mandate import NO_LIMITS, Limits
 from tradepool.domain.order import OrderRequest, Purpose, Refusal, Side
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
@@ -64,7 +64,7 @@ AAA, BBB = MarketId("binance:AAA/USDT"), MarketId("binance:BBB/USDT")
 @dataclass(frozen=True)
 class Case:
     """One limit, and how it is tripped: two users trade both markets unless it says otherwise. `halted` is what the
-    limit halts, `told` whether it is remembered as reached: one in the account step is found in the account's own state."""
+    limit halts, `told` whether it is remembered as reached: one on sizes, in the account step, is about each entry."""
 
     denial: Denial
     limits: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Case:
 
     @property
     def told(self) -> bool:
-        return bool(self.limits)
+        return bool(self.limits) or any(LIMIT_WORDS[word.partition(".")[0]].falls for word, _ in self.own.named())
 
 
 CASES = {
