@@ -12,6 +12,8 @@ from pathlib import Path
 from unittest import mock
 
 from tradepool.adapters.exchanges.transport import Transport
+from tradepool.domain.errors import TradepoolError
+from tradepool.domain.ids import AccountId
 from tradepool.entrypoints import cli
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.exchange_place import read_place
@@ -31,8 +33,8 @@ def venue_at(exchange: Path) -> Iterator[None]:
     def way_to(deployed: Deployed) -> tuple[Clock, Transport]:
         return clock_of(served), transport
 
-    def place_of(deployed: Deployed) -> tuple[Clock, Transport, str]:
-        return *way_to(deployed), ""
+    def place_of(deployed: Deployed) -> tuple[Clock, Transport, str, dict[AccountId, TradepoolError]]:
+        return *way_to(deployed), "", {}
 
     with (
         mock.patch(f"{ENTRYPOINTS}.trading.place_of", place_of),
