@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
+from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import UserId
 from tradepool.domain.register import Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.deployment import Deployed, deployed, deployed_from
+from tradepool.entrypoints.emergency import status
 from tradepool.entrypoints.init import Wanted, init
 from tradepool.entrypoints.inputs import settings_from
 from tradepool.entrypoints.mistakes import UNLED, Mistakes
+from tradepool.entrypoints.running import STARTED, STOPPED
 
 MISTAKES: tuple[tuple[Callable[[str], str], str, int], ...] = (
     (lambda text: text.replace("[users.ben]", "[users.ben]\nrolle = 1"), "users.ben.rolle", 1),
@@ -105,3 +109,14 @@ def test_a_row_of_the_register_that_cant_be_read_is_set_aside(tmp_path: Path) ->
     found = deployed(settings_from(file), file, entries, Mistakes.SET_ASIDE)
     assert [user.id for user in found.users] == ["ann", "ben", "joe"]
     assert ["is the name of" in str(each) or "is not valid" in str(each) for each in found.aside] == [True, True]
+
+
+def test_a_process_that_died_is_told_whatever_the_clock_said(tmp_path: Path) -> None:
+    """It was set back before the last start: what was written last counts."""
+    found = deployed_from(written(tmp_path, lambda text: text + "\n"))
+    connection = open_store(found.database)
+    rows = DatabaseDeployment(connection, found.deployment)
+    for what, time_ms, process in ((STARTED, 10, "died"), (STOPPED, 20, "stopped"), (STARTED, 5, "died")):
+        rows.audit(Deed(time_ms=time_ms, by="x", what=what, scope="instance 1", reason=""))
+        assert status(found).process == process
+    dispose(connection)

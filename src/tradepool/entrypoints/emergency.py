@@ -170,11 +170,12 @@ def _process(deployed: Deployed) -> str:
     """Of a process that is not there: whether it stopped, or died before it was told to."""
     connection = open_store(deployed.database)
     try:
-        rows = DatabaseDeployment(connection, deployed.deployment)
-        found = sorted([*rows.deeds(STARTED), *rows.deeds(STOPPED)], key=lambda deed: deed.time_ms)
+        deeds = DatabaseDeployment(connection, deployed.deployment).deeds()
     finally:
         dispose(connection)
-    return "died" if found and found[-1].what == STARTED else "stopped"
+    # In the order in which they were written: a clock may have been set back between two of them.
+    newest = next((deed.what for deed in reversed(deeds) if deed.what in (STARTED, STOPPED)), STOPPED)
+    return "died" if newest == STARTED else "stopped"
 
 
 def refuse_unless_safe(found: StatusJson) -> None:

@@ -38,7 +38,8 @@ from tradepool.services.backoff import URGENT, patiently
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.lost_orders import hear, lost_orders
 
-ASK_S = 1.0
+# Of ten markets' fills, 2,400 of the 6,000 that Binance weighs in a minute.
+ASK_S = 5.0
 
 T = TypeVar("T")
 Ready = Callable[[], Awaitable[None]]
