@@ -19,6 +19,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.postgres_kit import Postgres
     from tradepool.adapters.database.place import Place
+    from tradepool.simexchange.tls import TlsFiles
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_VARIABLE = "TRADEPOOL_DATA"
@@ -102,6 +103,14 @@ def postgres() -> Iterator[Postgres]:
 
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """Certificates of one authority, for all venues that tests serve."""
+    from tradepool.simexchange.tls import make_tls_files
+
+    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -29,6 +29,7 @@ WIRE = "https://stream.binance.com"
 Row = list[Any]
 Event = dict[str, Any]
 Story = Callable[[Exchange], Awaitable[None]]
+Play = Callable[[Venue, Story], None]
 
 
 def model_venue(

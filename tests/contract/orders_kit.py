@@ -15,7 +15,7 @@ from tests.simexchange.exchange_kit import Row, bars, flat, market
 from tradepool.simexchange.liquidity import Depth
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.rules import DEFAULT_RULES, Rules
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 PAIR = "BTC/USDT"
@@ -45,19 +45,13 @@ def make_mirror() -> Venue:
     return venue
 
 
-@pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
 @pytest.fixture
-def tell(tmp_path: Path, tls_files: TlsFiles) -> Tell:
+def tell(tmp_path: Path, files: TlsFiles) -> Tell:
     """A function that serves a venue and tells a story to it."""
 
     def run(venue: Venue, story: Story) -> Venue:
         async def go() -> None:
-            async with exchange(venue, "unix-plain", tmp_path, tls_files) as running:
+            async with exchange(venue, "unix-plain", tmp_path, files) as running:
                 await asyncio.wait_for(story(running), 20)
 
         asyncio.run(go())
@@ -94,6 +88,5 @@ async def user_events(running: Exchange, client: Any) -> list[dict[str, Any]]:
 
 
 __all__ = [
-    "DEEP", "OPTIONS", "PAIR", "Exchange", "Story", "Tell", "look_up", "make_mirror", "make_venue", "order", "tell",
-    "tls_files", "user_events",
+    "DEEP", "OPTIONS", "PAIR", "Exchange", "Story", "Tell", "look_up", "make_mirror", "make_venue", "order", "tell", "user_events",
 ]  # fmt: skip

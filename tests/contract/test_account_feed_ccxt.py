@@ -21,23 +21,11 @@ from tradepool.services.trading.desk import NothingToResume, StillStarting
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.records import Kind, NewOrder, Side
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 MINUTE_MS = 60_000
 READ_MS = EVERY_MS[Exposure.OPEN_ORDERS] + int(ON_ITS_WAY_S * 1_000) + 2_000
 SHARED = pytest.mark.parametrize("shared", [0, 2])
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a path short enough for a socket."""
-    return tmp_path_factory.mktemp("w")
 
 
 def lose(world: World, number: int = 0, **words: object) -> int:

@@ -15,7 +15,6 @@ import pytest
 
 from tests.books_kit import ETH, Plane, plane
 from tests.nouns import BTC
-from tests.replay_kit import files_in
 from tradepool.domain.order import Side
 from tradepool.domain.trade_tick import TradeTick
 from tradepool.services.market_books import BookSuspended
@@ -24,12 +23,6 @@ from tradepool.simexchange.tls import TlsFiles
 SHORT_DIFFS = 400
 DEPTH = "btcusdt@depth@100ms"
 Story = Callable[[Plane], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return files_in(tmp_path_factory.mktemp("tls"))
 
 
 def play(files: TlsFiles, story: Story, **how: Any) -> None:

@@ -19,7 +19,7 @@ from tests.book_words import Words, markets_of, wire_words, words_of
 from tests.books_kit import Plane, plane
 from tests.captures import Capture, Truth, read_capture, wire_frames
 from tests.nouns import BTC
-from tests.replay_kit import SPIN_S, ReplayVenue, files_in, replay_venue, spins
+from tests.replay_kit import SPIN_S, ReplayVenue, replay_venue, spins
 from tradepool.adapters.exchanges.ccxt_books import CcxtBooks
 from tradepool.adapters.exchanges.transport import Session
 from tradepool.domain.depth import BookDiff
@@ -34,12 +34,6 @@ SHORT_DIFFS = 400
 DEPTH = "btcusdt@depth@100ms"
 Best = tuple[float, float, float, float]
 Story = Callable[[Plane], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return files_in(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.ccxt_kit import OPTIONS, Exchange, exchange
 from tests.simexchange.exchange_kit import MINUTE, START, small_venue
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 WAYS = ("tcp-tls", "unix-tls", "unix-plain")
@@ -25,21 +25,15 @@ Story = Callable[[Exchange], Awaitable[None]]
 Play = Callable[[Story], Venue]
 
 
-@pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
 @pytest.fixture(params=WAYS)
-def play(request: pytest.FixtureRequest, tmp_path: Path, tls_files: TlsFiles) -> Play:
+def play(request: pytest.FixtureRequest, tmp_path: Path, files: TlsFiles) -> Play:
     """A function that runs a story against a fresh exchange, over each way in."""
 
     def run(story: Story) -> Venue:
         venue = small_venue(ROWS, slippage_bp=1)
 
         async def tell() -> None:
-            async with exchange(venue, request.param, tmp_path, tls_files) as running:
+            async with exchange(venue, request.param, tmp_path, files) as running:
                 await asyncio.wait_for(story(running), 10)
 
         asyncio.run(tell())
@@ -203,12 +197,12 @@ REJECTIONS: list[tuple[str, int | str, type[Exception], Ask]] = [
 
 
 @pytest.mark.parametrize(("said", "error", "ask"), [pytest.param(*row[1:], id=row[0]) for row in REJECTIONS])
-def test_rejections(tmp_path: Path, tls_files: TlsFiles, said: int | str, error: type[Exception], ask: Ask) -> None:
+def test_rejections(tmp_path: Path, files: TlsFiles, said: int | str, error: type[Exception], ask: Ask) -> None:
     """C-807: each refusal is the error that ccxt has for it; its table depends on the host only: one way in is enough."""
     venue = small_venue(ROWS, slippage_bp=1)
 
     async def story() -> None:
-        async with exchange(venue, "unix-plain", tmp_path, tls_files) as running:
+        async with exchange(venue, "unix-plain", tmp_path, files) as running:
             client = running.client()
             await client.load_markets()
             words = f'"code":{said},' if isinstance(said, int) else said

@@ -21,19 +21,7 @@ from tradepool.adapters.exchanges.vault import Credentials, KeyKindUnknown, Vaul
 from tradepool.adapters.exchanges.venues import BINANCE
 from tradepool.domain.errors import KeyRefused
 from tradepool.simexchange.keys import ApiKey, Permissions, ed25519_key
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a path short enough for a socket."""
-    return tmp_path_factory.mktemp("p")
+from tradepool.simexchange.tls import TlsFiles
 
 
 def halves(private: Ed25519PrivateKey) -> tuple[str, str]:

@@ -26,23 +26,11 @@ from tradepool.simexchange.accounts import Account
 from tradepool.simexchange.codecs.binance.account_routes import AccountRoutes
 from tradepool.simexchange.codecs.binance.wallet_routes import WalletRoutes
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.wallet import Deposit, Wallet
 
 MINUTE_MS = 60_000
 HUNDRED = Decimal(100)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a path short enough for a socket."""
-    return tmp_path_factory.mktemp("w")
 
 
 def tell(

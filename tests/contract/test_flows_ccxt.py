@@ -16,16 +16,10 @@ from tradepool.adapters.exchanges.flow_rows import sweeps_from
 from tradepool.domain.flow import FlowCause
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 DAY = 86_400_000
 BTC = Decimal(1)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 async def pass_to(at: Desk, time_ms: int) -> None:

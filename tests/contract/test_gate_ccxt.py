@@ -15,17 +15,11 @@ from tests.contract.gate_kit import PAIR, Gated, tell
 from tests.simexchange.exchange_kit import bars, market
 from tradepool.simexchange.limits import BINANCE, Limits
 from tradepool.simexchange.listing import Listing
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 MINUTE = 60_000
 SMALL = Limits(weight_per_minute=40, strikes_max=2)
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def headers(client: Any) -> dict[str, str]:

@@ -18,13 +18,7 @@ from tests.contract.gate_kit import Gated, tell
 from tests.simexchange.exchange_kit import START
 from tradepool.simexchange.keys import ApiKey, Permissions, ed25519_key
 from tradepool.simexchange.limits import Limits
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
+from tradepool.simexchange.tls import TlsFiles
 
 
 class Other:

@@ -21,23 +21,11 @@ from tradepool.entrypoints.replay import connection_of
 from tradepool.ports.exchange import NotPlaced
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.keys import Permissions
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 MINUTE_MS = 60_000
 # User streams on a connection each, and together on one.
 SHARED = pytest.mark.parametrize("shared", [0, 2])
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a path short enough for a socket."""
-    return tmp_path_factory.mktemp("w")
 
 
 def halted(world: World, number: int = 0) -> Exception | None:

@@ -14,16 +14,10 @@ from tradepool.domain.by_hand import LotShrunk
 from tradepool.domain.ids import ClientOrderId
 from tradepool.presentation.books_page import position_rows
 from tradepool.simexchange.records import Kind, NewOrder, Side
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 MINUTE_MS = 60_000
 OWN = Decimal(1)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def by_app(world: World, *, cancel: bool, side: Side = Side.SELL, steps: int = 0) -> None:

@@ -12,19 +12,7 @@ from tests.simexchange.exchange_kit import MINUTE
 from tradepool.domain.errors import BrokenLaw, KeyRefused
 from tradepool.services.trading.desk import NotStarted
 from tradepool.simexchange.keys import Permissions
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a path short enough for a socket."""
-    return tmp_path_factory.mktemp("p")
+from tradepool.simexchange.tls import TlsFiles
 
 
 def test_an_account_that_is_stopped_for_more_than_its_key_stays_stopped(place: Path, files: TlsFiles) -> None:

@@ -16,17 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.contract.gate_kit import PAIR, Gated, tell
 from tradepool.simexchange.keys import ApiKey, Permissions, ed25519_key
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 REFUSED = r"-2015.*Invalid API-key, IP, or permissions for action\."
 # ccxt says DDoSProtection for -2015 once the key has worked (reference/ccxt.md 2.3); both mean the same here.
 DENIED = (ccxt.pro.AuthenticationError, ccxt.pro.DDoSProtection)
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 async def buy(client: Any) -> Any:

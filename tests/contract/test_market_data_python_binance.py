@@ -12,25 +12,19 @@ from binance import DepthCacheManager
 
 from tests.contract.binance_kit import Desk, desk, run
 from tests.contract.market_kit import BEGIN, MINUTE, levels, model_venue, own_rows, put_together
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 Play = Callable[[Venue, Callable[[Desk], Awaitable[None]]], None]
 
 
-@pytest.fixture(scope="module")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
 @pytest.fixture
-def play(tls_files: TlsFiles) -> Play:
+def play(files: TlsFiles) -> Play:
     """A function that runs a story against a venue."""
 
     def tell(venue: Venue, story: Callable[[Desk], Awaitable[None]]) -> None:
         async def whole() -> None:
-            async with desk(venue, tls_files) as running:
+            async with desk(venue, files) as running:
                 await asyncio.wait_for(story(running), 20)
 
         run(whole)

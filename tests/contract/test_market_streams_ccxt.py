@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +17,7 @@ from tests.contract.market_kit import (
     MINUTE,
     WIRE,
     Event,
-    Story,
+    Play,
     all_prints,
     close_to,
     collect,
@@ -28,25 +26,8 @@ from tests.contract.market_kit import (
     piece,
     put_together,
     step_through,
-    tell,
     watched,
 )
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-from tradepool.simexchange.venue import Venue
-
-Play = Callable[[Venue, Story], None]
-
-
-@pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def play(tmp_path: Path, tls_files: TlsFiles) -> Play:
-    """A function that runs a story against a venue."""
-    return lambda venue, story: tell(venue, tmp_path, tls_files, story)
 
 
 @pytest.mark.parametrize("gap_share", [0.0, 0.15])

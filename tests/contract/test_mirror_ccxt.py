@@ -17,15 +17,9 @@ from tradepool.adapters.exchanges.ccxt_books import CcxtBooks
 from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.domain.trade_tick import TradeTick
 from tradepool.services.market_books import MarketBooks
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 PAIR = "BTC/USDT"
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def play(files: TlsFiles, folder: Path, story: Callable[[Practice, Exchange], Awaitable[None]]) -> None:

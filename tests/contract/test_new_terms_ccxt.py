@@ -6,25 +6,13 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
 from tradepool.domain.event import CandlesClosed, TermsSeen
 from tradepool.services.trading.listed_markets import AGAIN_S, LISTING_S
 from tradepool.simexchange.market_control import MarketControl
 from tradepool.simexchange.records import Status
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("w")
+from tradepool.simexchange.tls import TlsFiles
 
 
 def control(world: World, **filters: str) -> None:

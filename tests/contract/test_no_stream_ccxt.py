@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.contract.test_new_terms_ccxt import stops
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
@@ -15,21 +13,11 @@ from tradepool.domain.order import Purpose
 from tradepool.services.trading.account_feed import ANSWER_S
 from tradepool.services.trading.desk import STREAM_WAIT_S
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 DOWN = Fault(kind="code", code=-1001, route="WS userDataStream.*")
 # The stop is taken back, its end heard by asking, and then that of the sale.
 SOLD_MS = int(1_000 * (STREAM_WAIT_S + 3 * ANSWER_S))
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("w")
 
 
 async def streamless(world: World) -> None:

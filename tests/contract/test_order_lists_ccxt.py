@@ -17,13 +17,12 @@ from tests.contract.orders_kit import (
     make_venue,
     order,
     tell,
-    tls_files,
     user_events,
 )
 from tests.simexchange.exchange_kit import MINUTE, START, Row, flat
 from tradepool.simexchange.records import Status
 
-__all__ = ["tell", "tls_files"]
+__all__ = ["tell"]
 
 FALLS = [*flat(1), (100, 101, 90, 92), *flat(5, 92)]
 RISES = [*flat(1), (100, 110, 99, 108), *flat(5, 108)]

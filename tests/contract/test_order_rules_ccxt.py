@@ -19,13 +19,12 @@ from tests.contract.orders_kit import (
     make_venue,
     order,
     tell,
-    tls_files,
     user_events,
 )
 from tests.simexchange.exchange_kit import MINUTE, START, flat
 from tradepool.simexchange.rules import PriceBand, Rules
 
-__all__ = ["tell", "tls_files"]
+__all__ = ["tell"]
 
 BAND = PriceBand(bid_down=Decimal("0.5"), bid_up=Decimal("1.2"), ask_down=Decimal("0.8"), ask_up=Decimal(5))
 RULES = Rules(

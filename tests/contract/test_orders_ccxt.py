@@ -18,14 +18,13 @@ from tests.contract.orders_kit import (
     make_venue,
     order,
     tell,
-    tls_files,
     user_events,
 )
 from tests.simexchange.exchange_kit import MINUTE, START, flat
 from tradepool.simexchange.accounts import FeePlan
 from tradepool.simexchange.records import Side
 
-__all__ = ["tell", "tls_files"]
+__all__ = ["tell"]
 
 FALLS = [*flat(1), (100, 101, 90, 92), *flat(5, 92)]
 RISES = [*flat(1), (100, 110, 99, 108), *flat(5, 108)]

@@ -23,7 +23,7 @@ from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.records import Kind, NewOrder
 from tradepool.simexchange.records import Side as VenueSide
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 ORDER = "POST /api/v3/order"
 FUNDS = "Account has insufficient balance for requested action."
@@ -33,12 +33,6 @@ STOP: dict[str, Any] = {
     "stop_price": Decimal(95),
     "purpose": Purpose.STOP,
 }
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def tell(files: TlsFiles, story: Story) -> None:

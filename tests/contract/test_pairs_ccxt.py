@@ -23,17 +23,11 @@ from tradepool.domain.ids import ClientOrderId, client_order_id
 from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 LOW, HIGH = client_order_id(1, 1), client_order_id(1, 2)
 FALLS = [*flat(1), (100, 101, 90, 92), *flat(5, 92)]
 RISES = [*flat(1), (100, 110, 99, 108), *flat(5, 108)]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 async def pair(at: Desk, stop: str = "95", target: str = "105", steps: int = 100) -> list[Event]:

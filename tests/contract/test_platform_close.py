@@ -9,13 +9,7 @@ import pytest
 
 from tests.contract.watch_kit import World, tell
 from tradepool.simexchange.server import SocketLink
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """An authority of our own."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
+from tradepool.simexchange.tls import TlsFiles
 
 
 def test_one_that_can_not_close_keeps_nobody_else_from_it(tmp_path: Path, files: TlsFiles) -> None:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.contract.watch_kit import World, tell
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.ledger import LedgerCode
 from tradepool.simexchange.accounts import FeePlan
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.records import Kind, NewOrder, Side
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 MINUTE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a path short enough for a socket."""
-    return tmp_path_factory.mktemp("p")
 
 
 def test_a_fee_in_a_third_asset_is_booked_as_what_it_is(place: Path, files: TlsFiles) -> None:

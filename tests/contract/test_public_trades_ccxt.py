@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import ccxt.pro
@@ -16,28 +14,11 @@ from tests.contract.market_kit import (
     BTC,
     ETH,
     MINUTE,
-    Story,
+    Play,
     all_prints,
     model_venue,
     own_rows,
-    tell,
 )
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-from tradepool.simexchange.venue import Venue
-
-Play = Callable[[Venue, Story], None]
-
-
-@pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def play(tmp_path: Path, tls_files: TlsFiles) -> Play:
-    """A function that runs a story against a venue."""
-    return lambda venue, story: tell(venue, tmp_path, tls_files, story)
 
 
 def test_c214(play: Play) -> None:

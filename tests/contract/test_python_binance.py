@@ -12,7 +12,7 @@ from binance.exceptions import BinanceAPIException
 
 from tests.contract.binance_kit import Desk, desk, run
 from tests.simexchange.exchange_kit import MINUTE, START, small_venue
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 ROWS = [(100.0 + n, 102.0 + n, 99.0 + n, 101.0 + n) for n in range(30)]
@@ -21,21 +21,15 @@ Story = Callable[[Desk], Awaitable[None]]
 Play = Callable[[Story], Venue]
 
 
-@pytest.fixture(scope="module")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
 @pytest.fixture
-def play(tls_files: TlsFiles) -> Play:
+def play(files: TlsFiles) -> Play:
     """A function that runs a story against a fresh exchange."""
 
     def tell(story: Story) -> Venue:
         venue = small_venue(ROWS, slippage_bp=1)
 
         async def whole() -> None:
-            async with desk(venue, tls_files) as running:
+            async with desk(venue, files) as running:
                 await asyncio.wait_for(story(running), 20)
 
         run(whole)
@@ -123,12 +117,12 @@ def test_refusals_have_the_venues_code_and_words(play: Play, order: dict[str, st
     play(story)
 
 
-def test_a_foreign_key_and_a_wrong_secret_are_refused(tls_files: TlsFiles) -> None:
+def test_a_foreign_key_and_a_wrong_secret_are_refused(files: TlsFiles) -> None:
     """C-705: -2015 for a key nobody has, -1022 for a signature by another secret."""
 
     async def story() -> None:
         for key, secret, code in (("nobody", "secret", -2015), ("key", "wrong", -1022)):
-            async with desk(small_venue(ROWS), tls_files, key, secret) as at:
+            async with desk(small_venue(ROWS), files, key, secret) as at:
                 assert (await refused(at.client.get_account()))[0] == code
 
     run(story)

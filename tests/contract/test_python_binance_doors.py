@@ -12,7 +12,7 @@ from binance.exceptions import BinanceAPIException
 
 from tests.contract.binance_kit import Desk, blocking_client, run
 from tests.contract.binance_kit import desk as served
-from tests.contract.test_python_binance import ROWS, Play, play, refused, tls_files
+from tests.contract.test_python_binance import ROWS, Play, play, refused
 from tests.simexchange.exchange_kit import START, small_venue
 from tradepool.simexchange.door import TcpPort
 from tradepool.simexchange.keys import Permissions
@@ -20,7 +20,7 @@ from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles
 
-__all__ = ["play", "tls_files"]
+__all__ = ["play"]
 
 
 def test_deposits_withdrawals_and_what_a_key_may(play: Play) -> None:
@@ -79,12 +79,12 @@ def test_market_data_over_the_ws_api(play: Play) -> None:
     play(story)
 
 
-def test_the_synchronous_client(tls_files: TlsFiles) -> None:
+def test_the_synchronous_client(files: TlsFiles) -> None:
     """C-717: the client on requests, in a thread: rules, an order, its trade, a cancel and a refusal."""
     venue = small_venue(ROWS)
 
     def work(port: int) -> None:
-        client = blocking_client(venue, port, tls_files)
+        client = blocking_client(venue, port, files)
         assert client.get_symbol_info("BTCUSDT")["status"] == "TRADING"
         assert client.order_market_buy(symbol="BTCUSDT", quantity="0.5")["status"] == "FILLED"
         assert [each["qty"] for each in client.get_my_trades(symbol="BTCUSDT")] == ["0.500"]
@@ -96,7 +96,7 @@ def test_the_synchronous_client(tls_files: TlsFiles) -> None:
         client.close_connection()
 
     async def story() -> None:
-        server = Server(venue, TcpPort(), tls_files.server_context())
+        server = Server(venue, TcpPort(), files.server_context())
         place = await server.start()
         assert isinstance(place, TcpPort)
         try:
@@ -128,13 +128,13 @@ def test_parameters_as_documented(play: Play) -> None:
     play(story)
 
 
-def test_streams_named_in_the_url_are_counted(tls_files: TlsFiles) -> None:
+def test_streams_named_in_the_url_are_counted(files: TlsFiles) -> None:
     """C-719: a connection that names more streams in its URL than one may read is refused."""
     venue = small_venue(ROWS)
     venue.limiter = Limiter(Limits(streams_max=2))
 
     async def story() -> None:
-        async with served(venue, tls_files) as at:
+        async with served(venue, files) as at:
             names = ["btcusdt@kline_1m", "btcusdt@trade", "btcusdt@bookTicker"]
             url = "wss://stream.binance.com/stream?streams="
             async with at.client.session.ws_connect(url + "/".join(names[:2])):

@@ -8,9 +8,9 @@ import pytest
 from binance.exceptions import BinanceAPIException
 
 from tests.contract.binance_kit import Desk
-from tests.contract.test_python_binance import Play, play, tls_files
+from tests.contract.test_python_binance import Play, play
 
-__all__ = ["play", "tls_files"]
+__all__ = ["play"]
 
 BUY: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "1"}
 LIMIT = BUY | {"type": "LIMIT", "timeInForce": "GTC", "price": "90.00"}

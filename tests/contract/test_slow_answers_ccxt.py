@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.ccxt_kit import exchange
 from tests.contract.gateway_kit import Desk, order, play
-from tests.contract.test_outcomes_ccxt import ORDER, files, strike, tell
+from tests.contract.test_outcomes_ccxt import ORDER, strike, tell
 from tests.simexchange.exchange_kit import MINUTE, START, flat, small_venue
 from tradepool.adapters.exchanges.clients import OPTIONS
 from tradepool.domain.event import OrderAccepted
@@ -19,8 +19,6 @@ from tradepool.domain.ids import client_order_id
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.tls import TlsFiles
-
-__all__ = ["files"]
 
 
 def test_blind_retries_double_an_order(files: TlsFiles) -> None:

@@ -14,7 +14,7 @@ from tradepool.domain.event import OrderAccepted, OrderFilled, OrderRejected
 from tradepool.domain.order import OrderType, Purpose, Side
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 TARGET: dict[str, Any] = {
     "side": Side.SELL,
@@ -23,12 +23,6 @@ TARGET: dict[str, Any] = {
     "purpose": Purpose.TARGET,
 }
 ROWS: list[Row] = [(100.0 + n, 102.0 + n, 99.0 + n, 101.0 + n) for n in range(30)]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def tell(files: TlsFiles, story: Story) -> None:

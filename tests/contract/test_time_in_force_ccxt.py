@@ -20,17 +20,11 @@ from tradepool.domain.order import OrderStatus, OrderType, TimeInForce
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.records import Kind, Tif
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 NAME = client_order_id(1, 1)
 AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 FALLS: list[Row] = [*flat(1), (100, 101, 90, 92), *flat(5, 92)]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def limit(price: str, wait: TimeInForce, **changes: Any) -> dict[str, Any]:

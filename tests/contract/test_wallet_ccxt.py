@@ -11,17 +11,11 @@ import pytest
 from tests.contract.ccxt_kit import OPTIONS
 from tests.contract.gate_kit import Gated, tell
 from tests.simexchange.exchange_kit import MINUTE, START
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.wallet import Wallet
 
 DAY = 86_400_000
 BTC = Decimal(1)
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all tests."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def wallet_of(running: Gated) -> tuple[Wallet, Any]:

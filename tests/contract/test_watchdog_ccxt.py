@@ -7,8 +7,6 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.contract.test_new_terms_ccxt import heard, stops
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
@@ -19,17 +17,7 @@ from tradepool.entrypoints.safety import unprotected
 from tradepool.services.trading.watchdog import AGAIN, LOOK_S
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.rules import Rules
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("w")
+from tradepool.simexchange.tls import TlsFiles
 
 
 def test_a_stop_refused_while_the_market_was_halted_is_made_again_when_it_trades(place: Path, files: TlsFiles) -> None:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from tests.contract.test_new_terms_ccxt import stops
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
@@ -19,19 +17,9 @@ from tradepool.entrypoints.safety import unprotected
 from tradepool.services.trading.listed_markets import LISTING_S
 from tradepool.services.trading.watchdog import LOOK_S
 from tradepool.simexchange.rules import Rules
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 NO_PAIRS = Rules(pairs=False)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("w")
 
 
 def without_pairs(world: World) -> None:

@@ -17,13 +17,7 @@ from tradepool.entrypoints.balance import CACHE_MS, told
 from tradepool.entrypoints.deployment import Seated
 from tradepool.presentation.balance_page import AccountRow, BalancesJson
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
+from tradepool.simexchange.tls import TlsFiles
 
 
 async def ask(world: World, user: str = "") -> list[AccountRow]:

@@ -23,18 +23,12 @@ from tradepool.adapters.exchanges.venues import UnknownVenue
 from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.candle import UnknownTimeframe
 from tradepool.ports.candles import Series, Stretch
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 HOLES = sorted(set(range(2_500)) - set(range(400, 420)) - {1_000, 1_001} - set(range(2_300, 2_310)))
 ROOT = Path(__file__).parents[2]
 
 Story = Callable[[Place, Bars], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all exchanges here."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def play(files: TlsFiles, folder: Path, times: list[int], story: Story) -> None:

@@ -16,15 +16,9 @@ from tradepool.core.market.bars import Bars
 from tradepool.domain.errors import VenueError
 from tradepool.entrypoints.universe import universe
 from tradepool.presentation.universe_page import MarketRow
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 Ask = Callable[..., Awaitable[MarketRow]]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all exchanges here."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def play(files: TlsFiles, folder: Path, story: Callable[[Place, Ask], Awaitable[None]]) -> None:

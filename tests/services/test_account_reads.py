@@ -15,15 +15,9 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.ids import AccountId
 from tradepool.ports.weights import Priority
 from tradepool.services.account_reads import BLIND_EVERY_MS, EVERY_MS, AccountReads, Exposure, Schedule
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 MINUTE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """An authority of our own."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def read_all(schedule: Schedule, now_ms: int) -> list[AccountId]:

@@ -14,19 +14,13 @@ import pytest
 from tests.captures import Truth, read_capture
 from tests.contract.ccxt_kit import ToLoopback
 from tests.nouns import BTC
-from tests.replay_kit import ReplayVenue, files_in, replay_venue
+from tests.replay_kit import ReplayVenue, replay_venue
 from tests.simexchange.mirror_kit import DEPTH, START_MS, TRADE, Practice, practice
 from tradepool.simexchange import errors
 from tradepool.simexchange.codecs.binance.mirror_frames import BadMirrorFrame
 from tradepool.simexchange.mirror_feed import mirrored_listings
 from tradepool.simexchange.records import Kind, Side, Status
 from tradepool.simexchange.tls import TlsFiles
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return files_in(tmp_path_factory.mktemp("tls"))
 
 
 def play(files: TlsFiles, story: Callable[[Practice], Awaitable[None]], **how: Any) -> None:

@@ -24,7 +24,7 @@ from tradepool.simexchange.process import read_config, scenario_in, venue_of, wr
 from tradepool.simexchange.scenario import BrokenScenario, Scenario, Shock, find_scenario, scenario_of, shipped
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.shocks import shocked
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 from tradepool.simexchange.venue import Venue
 
 WHOLE = """
@@ -99,12 +99,6 @@ def test_prices_fall_and_come_back() -> None:
     assert fell.bars.close[40] == 100.0
     (other,) = shocked([listing()], [Shock(0, "ETHUSDT", 0.4, 1)], START)
     assert other.bars.open.tolist() == [100.0] * 120
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def arrived(running: Exchange, asked: asyncio.Task[Any], before: int) -> bool:

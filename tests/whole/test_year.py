@@ -21,13 +21,7 @@ from tradepool.domain.flow import FlowCause
 from tradepool.entrypoints import cli
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
+from tradepool.simexchange.tls import TlsFiles
 
 
 @pytest.fixture

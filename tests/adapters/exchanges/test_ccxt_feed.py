@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 
 import pytest
 
 from tests.adapters.exchanges.wire_kit import MARKET, Fault, Say, desk
 from tests.simexchange.exchange_kit import MINUTE, START
 from tradepool.domain.errors import VenueError
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """Certificates for the wire."""
-    return make_tls_files(Path(tmp_path_factory.mktemp("tls")))
+from tradepool.simexchange.tls import TlsFiles
 
 
 def rows(*opens: str) -> Say:

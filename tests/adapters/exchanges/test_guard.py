@@ -29,7 +29,7 @@ from tradepool.adapters.exchanges.guard import OffTheList
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.domain.errors import KeyRefused, TradepoolError
 from tradepool.runtime.egress import EgressRefused, sealed
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 SECRET = "the-secret-" + "of-this-user"
 BINANCE = ccxt.pro.binance
@@ -209,12 +209,6 @@ class Listening(BadWire):
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         type(self).heard += f"{request.raw_path}{request.raw_headers}".encode() + await request.read()
         return await super()._answer(request)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def test_the_thief_takes_what_is_not_guarded() -> None:

@@ -18,7 +18,7 @@ from tradepool.domain.event import CancelRefused, Event, OrderAccepted, OrderCan
 from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 from tradepool.ports.exchange import NotPlaced, OutcomeUnknown
 from tradepool.services.trading.sender import Sender
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 HTML = Say(200, "<html><body>Sorry</body></html>", content_type="text/html")
 CUT_JSON = Say(200, '{"symbol":"BTCUSDT","orderId":1,"clientOr')
@@ -91,12 +91,6 @@ UNKNOWN = {
     "duplicate": error(-2010, "Duplicate order sent."),
     "a code nobody knows": error(-7777, "What is this."),
 }
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 Story = Callable[[Desk], Awaitable[None]]

@@ -17,13 +17,7 @@ from tradepool.domain.ids import client_order_id
 from tradepool.ports.weights import Cost, Limit, Measure, Priority
 from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.limits import Limits
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """An authority of our own."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
+from tradepool.simexchange.tls import TlsFiles
 
 
 def test_the_broker_counts_what_the_venue_counts(files: TlsFiles) -> None:

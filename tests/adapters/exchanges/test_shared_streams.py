@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import pytest
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from tests.adapters.exchanges.pacing_kit import ANN
@@ -20,16 +19,10 @@ from tradepool.adapters.exchanges.transport import Session, Transport
 from tradepool.domain.ids import AccountId
 from tradepool.runtime.clock import VirtualClock
 from tradepool.runtime.throttle import Throttle
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 PING_MS = 200
 NAMES = [AccountId(name) for name in "abc"]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """An authority of our own."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 class Wire:

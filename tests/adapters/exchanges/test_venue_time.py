@@ -11,13 +11,7 @@ from tests.adapters.exchanges.wire_kit import Fault, Say, desk
 from tradepool.adapters.exchanges.venue_time import ROUND_TRIP_MAX_MS, TimeTooOld
 from tradepool.ports.weights import Answer, Cost, Priority
 from tradepool.services.venue_clock import READING_AGE_MAX_MS, VenueClock
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """An authority of our own."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
+from tradepool.simexchange.tls import TlsFiles
 
 
 def test_waiting_for_leave_is_no_part_of_the_round_trip(files: TlsFiles) -> None:

@@ -27,15 +27,9 @@ from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.recovery import InstanceTooOld
 from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.records import Kind, NewOrder, Side
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 SPINS_MAX = 3_000
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 class Life:

@@ -12,17 +12,11 @@ from tests.nouns import signal
 from tests.services.trading.test_recovery import Life, play
 from tradepool.domain.event import CandlesClosed, OrderRejected
 from tradepool.domain.order import OrderStatus, Purpose
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 OCO = "/api/v3/orderList/oco"
 LADDER: dict[str, Any] = {"first_target": 4.0, "second_target": 10.0, "target_share": 0.5}
 TWO_PAIRS = ["MARKET FILLED", "STOP_LOSS NEW", "LIMIT_MAKER NEW", "STOP_LOSS NEW", "LIMIT_MAKER NEW"]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 def candle(life: Life, **changes: Any) -> None:

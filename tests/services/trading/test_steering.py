@@ -20,15 +20,9 @@ from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.presentation.books_page import order_rows, position_rows
 from tradepool.services.trading.steering import CannotDo, Steering
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 BTC = MarketId("binance:BTC/USDT")
-
-
-@pytest.fixture(scope="module")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """One authority for all."""
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
 async def said(world: World, work: Awaitable[str]) -> str:
@@ -56,7 +50,7 @@ def traded(world: World) -> Decimal:
     return -totals.get((LedgerCode.TRADING, "BTC"), Decimal(0))
 
 
-def test_a_share_is_closed_and_the_rest_released(tmp_path: Path, tls_files: TlsFiles) -> None:
+def test_a_share_is_closed_and_the_rest_released(tmp_path: Path, files: TlsFiles) -> None:
     async def story(world: World) -> None:
         await world.enter()
         (row,) = position_rows(world.actor().account)
@@ -77,10 +71,10 @@ def test_a_share_is_closed_and_the_rest_released(tmp_path: Path, tls_files: TlsF
         assert traded(world) == world.actor().account.slots[BTC].row[step.DUST] * Decimal("1e-8") + Decimal("0.04")
         await agrees(world)
 
-    tell(story, tmp_path, tls_files)
+    tell(story, tmp_path, files)
 
 
-def test_the_users_own_coins_are_adopted_and_protected(tmp_path: Path, tls_files: TlsFiles) -> None:
+def test_the_users_own_coins_are_adopted_and_protected(tmp_path: Path, files: TlsFiles) -> None:
     async def story(world: World) -> None:
         await world.enter()
         with pytest.raises(CannotDo, match="a position is held"):
@@ -113,10 +107,10 @@ def test_the_users_own_coins_are_adopted_and_protected(tmp_path: Path, tls_files
         assert world.actor().account.positions() == []
         await agrees(world)
 
-    tell(story, tmp_path, tls_files)
+    tell(story, tmp_path, files)
 
 
-def test_what_cannot_be_done_says_why_and_changes_nothing(tmp_path: Path, tls_files: TlsFiles) -> None:
+def test_what_cannot_be_done_says_why_and_changes_nothing(tmp_path: Path, files: TlsFiles) -> None:
     async def story(world: World) -> None:
         for share in ("0", "-1", "1.01"):
             with pytest.raises(CannotDo, match="give one above 0"):
@@ -128,4 +122,4 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(tmp_path: Path, tls_fi
         with pytest.raises(CannotDo, match="no candle"):
             await steering(world).adopt(BTC, None, Decimal(5))
 
-    tell(story, tmp_path, tls_files)
+    tell(story, tmp_path, files)
