@@ -62,8 +62,9 @@ def there(exchange: Path, entry: str) -> list[str]:
     return [o["status"] for account in accounts for o in account["orders"] if o["client_id"] == entry]
 
 
-def entered(place: Place, user: str, *, arrives: bool) -> ClientOrderId:
-    """An entry in the journal that its process heard nothing of any more; whether its request got through."""
+def entered(place: Place, user: str, *, arrives: bool, ahead_ms: int = 0) -> ClientOrderId:
+    """An entry in the journal that its process heard nothing of any more; whether its request got through, and how far its
+    candle is ahead of the clock."""
     deployed = deployed_anyhow(place.folder / "tradepool.toml")
     (seat,) = [seat for seat in deployed.seats if seat.user.id == user]
 
@@ -73,7 +74,7 @@ def entered(place: Place, user: str, *, arrives: bool) -> ClientOrderId:
             recovery.revive(actor, hands._journal, hands._clock)
             await recovery.finish_by_asking(actor, hands._clock)
             market = hands.listed[MarketId(seat.mandate.markets[0])]
-            now, price = hands._clock.now_ms(), float((await hands.feed.prices([market]))[market.id])
+            now, price = hands._clock.now_ms() + ahead_ms, float((await hands.feed.prices([market]))[market.id])
             wish = signal(market, time_ms=now, close=0.97 * price, high=price, stop_distance=0.02 * price)
             actor.handle(CandlesClosed(time_ms=now, signals=(wish,)))
             (command,) = [item.command for item in actor.sender._queue if isinstance(item.command, Submit)]
@@ -123,6 +124,14 @@ def test_flat_is_said_once_the_venue_is_believed_not_to_have_it_and_nothing_is_s
     assert (said.returncode, "user ben is flat" in said.stdout) == (0, True), said
     assert there(exchange, entry) == []
     assert refusals(place, "ben")[-1] == "aged_out"
+
+
+def test_nothing_is_sent_although_the_clock_says_that_there_is_time(place: Place, exchange: Path) -> None:
+    """A clock may be behind the venue's, by which a candle is dated."""
+    entry = entered(place, "ann", arrives=False, ahead_ms=300_000)
+    said = flatten(place, "ann")
+    assert (said.returncode, "user ann is flat" in said.stdout) == (0, True), said
+    assert there(exchange, entry) == []
 
 
 def test_the_trading_process_says_flat_when_what_rests_is_taken_back(place: Place, exchange: Path) -> None:
