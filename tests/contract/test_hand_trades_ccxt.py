@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.contract.watch_kit import BTC, World, tell
+from tests.nouns import signal
 from tests.services.trading.test_steering import agrees
 from tradepool.core.account.account import Account
 from tradepool.domain.by_hand import LotShrunk
+from tradepool.domain.event import CandlesClosed, MandateChanged
 from tradepool.domain.ids import ClientOrderId
+from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.presentation.books_page import position_rows
+from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.records import Kind, NewOrder, Side
 from tradepool.simexchange.tls import TlsFiles
 
@@ -93,5 +98,80 @@ def test_his_own_coins_are_left_alone(tmp_path: Path, files: TlsFiles) -> None:
         await agrees(world)
         await world.enter()
         assert world.refusals()[0] == "foreign_order"
+
+    tell(story, tmp_path, files)
+
+
+# ---- while an entry rests
+
+
+async def rest(world: World) -> ClientOrderId:
+    """An entry rests one below the price."""
+    now, account = world.clock.now_ms() + 1, world.actor().account
+    patient = replace(account.mandate, entry=EntryOrder(kind=EntryKind.POST_ONLY))
+    world.actor().handle(MandateChanged(time_ms=now, mandate=patient))
+    world.actor().post(CandlesClosed(time_ms=now, signals=(signal(BTC, time_ms=now, close=99.0, high=99.0),)))
+    await world.until(lambda: bids(world))
+    return ClientOrderId(account.slots[BTC.id].entry or "")
+
+
+def bids(world: World) -> list[str]:
+    return [o.client_id for o in world.venue.orders(world.key()) if o.kind is Kind.LIMIT_MAKER and o.is_open]
+
+
+def sold_to(world: World, name: ClientOrderId, steps: int) -> None:
+    """Somebody sells so much to the entry that rests."""
+    account = world.venue.account(world.key())
+    order = next(each for each in account.open.values() if each.client_id == name)
+    world.venue._desk._serve(account, order, steps)
+    world.venue._teller.flush()
+
+
+@pytest.mark.parametrize("left", [0, 4_000])
+def test_what_he_sells_of_a_part_is_heard_of_while_the_rest_of_the_entry_rests(
+    tmp_path: Path, files: TlsFiles, left: int
+) -> None:
+    """The next candle may be a day away. What rests is taken back, as with whatever else a person does there."""
+
+    async def story(world: World) -> None:
+        entry = await rest(world)
+        sold_to(world, entry, 10_000)
+        await world.until(lambda: resting(world) == [9_990])
+        by_app(world, cancel=True, steps=1_000 + 9_990 - left)
+        await world.until(lambda: shrunk(world), MINUTE_MS)
+        await world.settle()
+        assert bids(world) == []
+        assert [row.quantity for row in position_rows(world.actor().account)] == (["4"] if left else [])
+        assert resting(world) == ([left] if left else [])
+        await agrees(world)
+
+    tell(story, tmp_path, files)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault(kind="late", route="GET /api/v3/account", delay_ms=2_500), id="an answer that is old"),
+        pytest.param(Fault(kind="delayed", stream="user", delay_ms=2_500), id="a fill that is not heard yet"),
+    ],
+)
+def test_fills_that_are_on_their_way_are_no_trades_of_his(tmp_path: Path, files: TlsFiles, fault: Fault) -> None:
+    async def story(world: World) -> None:
+        entry = await rest(world)
+        # All that was his own, so that nothing makes up for what is missed.
+        by_app(world, cancel=False, steps=1_000)
+        await world.until(lambda: world.actor().account.foreign)
+        world.server.faults.add(fault, world.venue.now_ms)
+        start = world.clock.now_ms()
+        for seconds in range(2, 82, 2):
+            await world.until(lambda after=seconds * 1_000: world.clock.now_ms() >= start + after)  # type: ignore[misc]
+            if seconds <= 70:
+                sold_to(world, entry, 1_000)
+        world.server.faults.clear()
+        world.venue._teller.flush()
+        await world.settle()
+        assert shrunk(world) == []
+        assert world.actor().account.slots[BTC.id].held
+        await agrees(world)
 
     tell(story, tmp_path, files)

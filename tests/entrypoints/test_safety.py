@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.core.account.test_account import Story, orders
 from tests.nouns import BTC, signal
 from tradepool.domain.denial import Denial
-from tradepool.entrypoints.safety import unprotected
+from tradepool.entrypoints.safety import entering, unprotected
 
 
 def test_a_position_is_unprotected_until_its_stop_rests_for_all_of_it() -> None:
@@ -18,3 +18,15 @@ def test_a_position_is_unprotected_until_its_stop_rests_for_all_of_it() -> None:
     story.reject(stop, Denial.VENUE_REJECTED)
     assert story.account.slots[BTC.id].stops == [low.client_order_id]
     assert unprotected(story.account) == [BTC.id]
+
+
+def test_an_entry_may_fill_until_the_venue_has_told_its_end() -> None:
+    """Before it is answered, and while a part of it is missing."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    assert entering(story.account) == {BTC.id: entry.client_order_id}
+    story.accept(entry)
+    story.fill(entry, "100.00", entry.quantity / 2)
+    assert entering(story.account) == {BTC.id: entry.client_order_id}
+    story.fill(entry, "100.00", entry.quantity / 2)
+    assert entering(story.account) == {}

@@ -90,7 +90,7 @@ def test_a_resting_entry_is_a_makers_at_the_close_or_none(series: Series, long: 
         assert float(trade.entry_price) == pytest.approx(listing.bars.close[decided], abs=1e-9)
         assert trade.entry_fee == (trade.quantity * fees.maker_rate).quantize(listing.market.base_unit)
     reasons = Counter(refusal.reason for refusal in user.refusals)
-    assert set(reasons) == {"would_take", "price_ran"}
+    assert set(reasons) == {"would_take", "nobody_came"}
     assert len(user.trades) > 3
 
 

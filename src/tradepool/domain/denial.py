@@ -127,6 +127,14 @@ class Denial(StrEnum):
         "price_ran",
         "the price ran away from the entry's limit, and nothing was bought; entry_slippage_max says how far it may go",
     )
+    NOBODY_CAME = (
+        "nobody_came",
+        "the entry rested at its limit until the next candle closed, and nobody sold to it; then it was taken back",
+    )
+    TAKEN_BACK = (
+        "taken_back",
+        "the entry was taken back before the next candle closed, by a person, a limit or the venue, and nothing was bought",
+    )
     WOULD_TAKE = (
         "would_take",
         "the price had come to the entry's limit already: it would have taken, and a post-only order only rests",

@@ -34,7 +34,7 @@ from tradepool.entrypoints.mistakes import Mistakes
 from tradepool.entrypoints.own_hands import OwnHands, own_hands
 from tradepool.entrypoints.practice import end_exchange
 from tradepool.entrypoints.running import STARTED, STOPPED, reserve_of, running_pid
-from tradepool.entrypoints.safety import halt_rows, not_seen
+from tradepool.entrypoints.safety import halt_rows, may_fill, not_seen
 from tradepool.entrypoints.suspending import listed as suspensions_listed
 from tradepool.entrypoints.venue_way import Way, way_to
 from tradepool.ports.clock import Clock
@@ -74,7 +74,7 @@ class Hangs(TradepoolError):
 
 
 class NotFlat(TradepoolError):
-    """Not everything is sold: {left}; look with tradepool status, and at the venue."""
+    """Not flat: {left}; look with tradepool status, and at the venue."""
 
 
 class StillThere(TradepoolError):
@@ -289,7 +289,7 @@ def resume(deployed: Deployed, wish: Wish) -> str:
 def flatten(deployed: Deployed, wish: Wish) -> str:
     """Halt the scope and sell everything in it, by the trading process, or by own hands where it does not answer.
 
-    NotFlat says what is left; StillThere what only another instance can sell.
+    NotFlat says what is left, entries included that may still fill; StillThere what only another instance can sell.
     """
     with rows_of(deployed) as rows:
         rows.halt(_halt(wish), "flatten")
@@ -317,12 +317,13 @@ async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
         if now is None:
             raise Hangs(pid=running_pid(deployed))
         held = _held(now, scope, lambda row: row.positions)
-        if not held:
+        entering = _entering(now, scope)
+        if not held and not entering:
             return
-        if held == _held(now, scope, lambda row: row.unsellable):
+        if not entering and held == _held(now, scope, lambda row: row.unsellable):
             raise NotFlat(left=f"too small to be sold: {', '.join(held)}")
         if clock.now_ms() > until_ms:
-            raise NotFlat(left=", ".join(held))
+            raise NotFlat(left=", ".join([*held, *entering]))
         # Asked again: what an entry on its way has bought meanwhile is sold too.
         await clock.sleep(LOOK_S)
 
@@ -337,6 +338,15 @@ def _held(now: StatusJson, scope: Scope, markets: Callable[[AccountSafety], Sequ
         f"{row.account} {market}"
         for row in now.accounts
         for market in markets(row)
+        if scope.covers(UserId(row.user), MarketId(market))
+    ]
+
+
+def _entering(now: StatusJson, scope: Scope) -> list[str]:
+    return [
+        f"{row.account} {may_fill(market, entry)}"
+        for row in now.accounts
+        for market, entry in row.entries.items()
         if scope.covers(UserId(row.user), MarketId(market))
     ]
 

@@ -32,7 +32,7 @@ from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import reserve_of
-from tradepool.entrypoints.safety import not_seen, safety_of
+from tradepool.entrypoints.safety import entering, may_fill, not_seen, safety_of
 from tradepool.entrypoints.seating import gone_of, seat_of
 from tradepool.entrypoints.venue_way import Asked, Way, asked
 from tradepool.presentation.status_page import AccountSafety
@@ -128,7 +128,8 @@ class OwnHands:
     # ---- acting
 
     async def flatten(self, scope: Scope) -> dict[AccountId, list[str]]:
-        """Take the accounts in scope over and sell what they hold there; what could not be sold, by account."""
+        """Take the accounts in scope over and sell what they hold there; by account, what could not be sold and which entries
+        may still buy."""
         epoch, left = self._take_over(), dict[AccountId, list[str]]()
         for seat in self._deployed.seats:
             markets = tuple(m for m in self._whole(seat).mandate.markets if scope.covers(seat.user.id, m))
@@ -187,6 +188,8 @@ class OwnHands:
         def note(name: str, error: Exception) -> None:
             failed.append(str(error))
 
+        # What may be at the venue is looked up; what is not there is never sent again.
+        actor.sender.halt()
         try:
             recovery.revive(actor, self._journal, self._clock)
             await recovery.finish_by_asking(actor, self._clock)
@@ -210,7 +213,8 @@ class OwnHands:
             wait = any(slot.busy or (slot.held and not slot.row[step.UNSELLABLE]) for slot in slots)
             if not wait or failed or self._clock.now_ms() > until_ms:
                 break
-        return list(failed) or [str(slot.market.id) for slot in slots if slot.held]
+        held = [str(slot.market.id) for slot in slots if slot.held]
+        return [*failed, *held, *(may_fill(*each) for each in entering(actor.account).items() if each[0] in markets)]
 
 
 async def _no_stream(actor: AccountActor) -> None:

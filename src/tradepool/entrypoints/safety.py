@@ -50,6 +50,17 @@ def unanswered(account: Account, now_ms: int) -> list[str]:
     return [order.client_order_id for order in account.unanswered() if order.time_ms < now_ms - ANSWER_MS]
 
 
+def entering(account: Account) -> dict[str, str]:
+    """Markets with an entry whose end the venue has not told, with its name: it may not be there yet, rest, or fill."""
+    orders = [order.request for order in account.orders.values()]
+    return {str(request.market): request.client_order_id for request in orders if request.adds_risk}
+
+
+def may_fill(market: str, entry: str) -> str:
+    """What it means for who wants to be flat."""
+    return f"{market}: entry {entry} may still fill"
+
+
 def foreign_words(account: Account) -> str:
     """Whose order keeps entries off, "" where none does."""
     other = account.foreign
@@ -87,6 +98,7 @@ def safety_of(
         stopless=[str(s.market.id) for s in account.slots.values() if s.held and not s.row[step.STOP] and s.steps()],
         foreign=foreign_words(account),
         streamless_s=streamless_s,
+        entries=entering(account),
         watched_targets=[str(s.market.id) for s in account.slots.values() if s.awaits_target(account.orders)],
     )
 

@@ -20,7 +20,8 @@ class AccountSafety(msgspec.Struct, frozen=True):
     nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
     `off` says why nothing is entered for it, though what it holds is looked after. `watched_targets` names markets where the
     venue holds the stop only, and the price of the target is watched here, `stopless` those of positions without any stop
-    level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders."""
+    level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders,
+    `entries` markets with an entry that may still fill, and its name."""
 
     account: str
     user: str
@@ -39,6 +40,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     foreign: str = ""
     streamless_s: int = 0
     off: str = ""
+    entries: dict[str, str] = {}
 
     @property
     def worries(self) -> list[str]:

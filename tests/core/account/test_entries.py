@@ -14,7 +14,7 @@ from tests.nouns import ACCOUNT, BTC, ETH, MANDATE, MINUTE_MS, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.account.snapshot import put_back, taken
-from tradepool.domain.by_hand import CloseAsked, FlattenAsked, PositionReleased
+from tradepool.domain.by_hand import CloseAsked, FlattenAsked, LotShrunk, PositionReleased
 from tradepool.domain.command import Command
 from tradepool.domain.event import CancelRefused, CandlesClosed, OrderCancelled, PriceSeen, TermsSeen
 from tradepool.domain.mandate import EntryKind, EntryOrder, InvalidMandate
@@ -126,7 +126,7 @@ def test_a_resting_entry_is_taken_back_at_the_next_candles() -> None:
         # Once more while the venue has not said so: the first cancel may be lost.
         commands = story.candles(signal(**HOLD))
         assert (cancels(commands), orders(commands)) == ([entry.client_order_id], [])
-    assert refusals(end(story, entry)) == ["price_ran"]
+    assert refusals(end(story, entry)) == ["nobody_came"]
     assert story.candles(signal(**HOLD)) == []
 
 
@@ -271,6 +271,18 @@ def test_a_person_is_given_what_a_resting_entry_bought_and_the_rest_of_it_is_tak
     assert not story.account.slots[BTC.id].held
 
 
+def test_what_a_person_sold_past_us_leaves_the_position_and_the_rest_of_its_entry_is_taken_back() -> None:
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", TEN))
+    story.accept(stop)
+    commands = story.account.apply(LotShrunk(time_ms=story.time, market=BTC.id, held=TEN / 2, price=Decimal(100)))
+    assert sorted(cancels(commands)) == [entry.client_order_id, stop.client_order_id]
+    (again,) = orders(story.cancelled(stop.client_order_id))
+    assert (again.quantity, story.account.positions()[0].quantity) == (TEN / 2, TEN / 2)
+
+
 def test_a_part_of_what_takes_at_once_is_looked_after_when_its_entry_is_over() -> None:
     """A moment later: until then, what comes is still to be counted."""
     story = entering(EntryKind.IOC)
@@ -289,6 +301,7 @@ def test_flatten_takes_a_resting_entry_back() -> None:
     commands = story.account.apply(FlattenAsked(time_ms=story.time, markets=(BTC.id,)))
     assert (cancels(commands), orders(commands)) == ([entry.client_order_id], [])
     assert story.account.changed
+    assert refusals(end(story, entry)) == ["taken_back"]
 
 
 def test_a_resting_entry_that_the_venue_refuses_is_told_and_nothing_is_sold() -> None:

@@ -303,7 +303,7 @@ class Account:
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
         _, self.changed = self._finish(order), True
         if order.request.adds_risk and order.request.type is OrderType.LIMIT and not order.filled_steps:
-            self.outbox.refuse(slot, event.time_ms, Denial.PRICE_RAN)
+            self.outbox.refuse(slot, event.time_ms, order.missed(self.as_of_ms))
         # A sale that ended short leaves the rest bare.
         if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)

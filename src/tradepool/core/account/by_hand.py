@@ -96,7 +96,10 @@ def _to(
             return _release(slot, 0, event, out)
         case LotShrunk():
             lost = slot.steps() - int(event.held / slot.market.quantity_step)
-            return slot.held and not slot.busy and lost > 0 and _release(slot, lost, event, out)
+            if not slot.held or slot.tied(out.orders) or lost <= 0:
+                return False
+            withdraw(out, slot)
+            return _release(slot, lost, event, out)
 
 
 # ---- selling

@@ -12,6 +12,7 @@ from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.by_hand import ByHand
+from tradepool.domain.denial import Denial
 from tradepool.domain.event import CandlesClosed, EntriesResumed, Event
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.mandate import Mandate
@@ -60,6 +61,12 @@ class Working:
         self.filled_steps += steps
         self._hear(OrderNews.FILLED if self.filled_steps >= wanted else OrderNews.FILLED_IN_PART)
         return self.status.final
+
+    def missed(self, as_of_ms: int) -> Denial:
+        """Why it, a limit, ended without buying: what takes at once found no price; what rests had until the next T."""
+        if self.request.takes_at_once:
+            return Denial.PRICE_RAN
+        return Denial.NOBODY_CAME if self.request.time_ms < as_of_ms else Denial.TAKEN_BACK
 
     def _hear(self, news: OrderNews) -> bool:
         """Go where the table of an order's life leads; nothing changes when this is no news to it."""

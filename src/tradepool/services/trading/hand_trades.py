@@ -40,21 +40,24 @@ async def look_for_hand_trades(actor: AccountActor, clock: Clock) -> None:
 
 async def _short(actor: AccountActor) -> dict[MarketId, Decimal]:
     """Positions of which the venue holds less than we do, with what it holds."""
-    suspects = [slot for slot in actor.account.slots.values() if _may_be_short(actor, slot)]
-    if not suspects:
+    before = {slot.market.id: slot.steps() for slot in actor.account.slots.values() if _may_be_short(actor, slot)}
+    if not before:
         return {}
     there = {balance.asset: balance.total for balance in await actor.gateway.balances()}
-    held = {slot.market.id: there.get(slot.market.base, Decimal(0)) for slot in suspects}
-    # What was asked for may have changed while it was: only what is quiet still is compared.
-    return {
-        slot.market.id: held[slot.market.id]
-        for slot in suspects
-        if _may_be_short(actor, slot) and _steps(slot, held[slot.market.id]) < slot.steps()
-    }
+    short = dict[MarketId, Decimal]()
+    for market, steps in before.items():
+        slot = actor.account.slots[market]
+        held = there.get(slot.market.base, Decimal(0))
+        # Only what is quiet still is compared: a fill that was heard meanwhile may be younger than the answer.
+        if _may_be_short(actor, slot) and _steps(slot, held) < steps == slot.steps():
+            short[market] = held
+    return short
 
 
 def _may_be_short(actor: AccountActor, slot: Slot) -> bool:
-    return slot.held and not slot.busy and (actor.account.foreign is not None or not slot.guards)
+    """An entry that rests holds no coins, and a fill of it that is not heard yet only makes more of them."""
+    orders = actor.account.orders
+    return slot.held and not slot.tied(orders) and (actor.account.foreign is not None or not slot.guards)
 
 
 def _steps(slot: Slot, amount: Decimal) -> int:
