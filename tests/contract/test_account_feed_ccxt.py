@@ -13,6 +13,7 @@ from tests.contract.test_flow_desk_ccxt import booked, causes, off
 from tests.contract.watch_kit import CASH, World, tell
 from tradepool.core.account.flows import entries_off
 from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
+from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.entrypoints.app import Platform, weight_broker
 from tradepool.entrypoints.replay import VENUE
 from tradepool.services.account_reads import EVERY_MS, Exposure
@@ -40,14 +41,18 @@ def kinds(world: World, number: int = 0) -> Counter[str]:
 
 
 @SHARED
-def test_a_fill_that_is_not_told_is_asked_for(place: Path, files: TlsFiles, shared: int) -> None:
+@pytest.mark.parametrize(("kind", "filled"), [(EntryKind.MARKET, "MARKET FILLED"), (EntryKind.LIMIT, "LIMIT FILLED")])
+def test_a_fill_that_is_not_told_is_asked_for(
+    place: Path, files: TlsFiles, shared: int, kind: EntryKind, filled: str
+) -> None:
     """C-630: the answer has come and the fill has not: after ANSWER_S the stream is opened anew; nobody else notices."""
 
     async def story(world: World) -> None:
+        world.enters_by(EntryOrder(kind=kind))
         number = lose(world)
         await world.enter()
         assert world.actor().account.positions() == []
-        took_ms = await world.until(lambda: world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)
+        took_ms = await world.until(lambda: world.orders() == [filled, "STOP_LOSS NEW"], MINUTE_MS)
         assert took_ms <= ANSWER_S * 1_000 + 1_000
         await world.until(lambda: isinstance(world.events()[-1], StreamRestored | OrderFilled), MINUTE_MS)
         assert kinds(world)["OrderFilled"] == 1

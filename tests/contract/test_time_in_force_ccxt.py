@@ -103,6 +103,30 @@ def test_where_less_is_offered_one_gets_a_part_and_the_other_nothing(
     asyncio.run(asyncio.wait_for(story(), 20))
 
 
+def test_one_that_may_wait_takes_what_there_is_and_rests_with_the_rest(files: TlsFiles) -> None:
+    """The answer says how much it has taken; the rest is a maker's when the price comes to it."""
+    venue = make_venue(FALLS, depth=DEEP)
+
+    async def story() -> None:
+        async with desk(venue, files) as at:
+            await at.listen()
+            accepted = await at.submit(steps=4_000, **limit("100.2", TimeInForce.GTC))
+            await at.settle()
+            took = sum((quantity for _, quantity, _ in fills(at.events)), Decimal(0))
+            assert isinstance(accepted, OrderAccepted)
+            assert (0 < took < 4, accepted.filled_quantity, ends(at.events)) == (True, took, [])
+            at.venue.step_bars(2)
+            await at.until(lambda: at.orders[0].left_steps == 0)
+            await at.settle()
+            *parts, last = fills(at.events)
+            assert ({how for _, _, how in parts}, last) == (
+                {Liquidity.TAKER},
+                (Decimal("100.2"), 4 - took, Liquidity.MAKER),
+            )
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
 def test_one_that_may_only_rest_is_a_makers_or_refused_by_its_own_name(files: TlsFiles) -> None:
     async def story(at: Desk) -> None:
         await at.listen()

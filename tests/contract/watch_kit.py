@@ -17,8 +17,9 @@ from tests.nouns import signal
 from tests.simexchange.exchange_kit import MINUTE, bars, flat, market
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.core.strategies import catalog
-from tradepool.domain.event import CandlesClosed, Event
+from tradepool.domain.event import CandlesClosed, Event, MandateChanged
 from tradepool.domain.ids import MarketId
+from tradepool.domain.mandate import EntryOrder
 from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
@@ -100,6 +101,12 @@ class World:
     def key(self, number: int = 0) -> str:
         """The name of a seat's key."""
         return self.seats[number].credentials.key
+
+    def enters_by(self, entry: EntryOrder, number: int = 0) -> None:
+        """An account's entries are ordered so from now on."""
+        actor = self.actor(number)
+        mandate = replace(actor.account.mandate, entry=entry)
+        actor.handle(MandateChanged(time_ms=self.clock.now_ms(), mandate=mandate))
 
     async def enter(self, number: int = 0) -> None:
         """A candle closes and the strategy enters, with a stop 5 below."""

@@ -372,7 +372,7 @@ def test_each_time_is_replayed_by_the_strategy_and_on_the_markets_of_then(exact:
 
 
 def test_what_no_backtest_answers_for_is_said_and_the_rest_goes_on_from_what_was_held(exact: Climb) -> None:
-    """The strategy's file is written over: what it was before can't be run again. Then it enters by post_only."""
+    """The strategy's file is written over: what it was before can't be run again. Then its entries may rest."""
     exact.stood(Mode.LIVE, 1)
     exact.live(LIFE)
     begun_ms, (seat,) = exact.clock.now_ms(), exact.deployed.seats
@@ -391,8 +391,9 @@ def test_what_no_backtest_answers_for_is_said_and_the_rest_goes_on_from_what_was
     assert told.before in shown.get()
     with exact.beside():
         assert unexplained(exact.deployed, exact.deployed.seats[0], begun_ms) == []
-    exact.rewrite(r"(?m)^weight = ", 'entry = "post_only"\nweight = ')
-    exact.live(5)
-    told = exact.explained()
-    assert (told.entries, told.differences) == (0, [])
-    assert told.note.startswith("it traded by post_only entries")
+    for entry in ("post_only", "limit"):
+        exact.rewrite(r"(?m)^(entry = .*\n)?weight = ", f'entry = "{entry}"\nweight = ')
+        exact.live(5)
+        told = exact.explained()
+        assert (told.entries, told.differences) == (0, [])
+        assert told.note.startswith(f"it traded by {entry} entries")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 import pytest
@@ -72,30 +72,47 @@ def test_the_same_in_two_markets_with_one_cash(series: Series, long: bool) -> No
     assert reasons["at_the_close"]["price_ran"] > 3
 
 
-def test_a_resting_entry_is_a_makers_at_the_close_or_none(series: Series, long: bool) -> None:
-    """A replay alone: each entry is at the close that it was decided at, or refused for one of two reasons; the books agree."""
+RESTING = (EntryOrder(kind=EntryKind.POST_ONLY), EntryOrder(kind=EntryKind.LIMIT))
+
+
+@pytest.mark.parametrize("entry", RESTING, ids=lambda entry: entry.kind)
+def test_a_resting_entry_is_a_makers_at_its_limit_or_takes_what_is_no_dearer(
+    series: Series, long: bool, entry: EntryOrder
+) -> None:
+    """A replay alone: each entry is within its limit of the close that it was decided at, or refused by name; the books agree.
+    A post-only order is a maker's, or refused where it would take."""
     listing = listing_of(series("BITFINEX-BTC-USD-1m"), 10_000 if long else 700)
     fees = FeeSchedule(maker_rate=Decimal("0.0002"), taker_rate=Decimal("0.001"))
     listing = replace(listing, market=replace(listing.market, fees=fees))
-    seat = replace(players(listing)[0], entry=EntryOrder(kind=EntryKind.POST_ONLY))
+    seat = replace(players(listing)[0], entry=entry)
     plan = Plan(listings=[listing], players=[replace(seat, strategy=strategy("all", EXITS["everything"]))])
     outcome = replay(plan)
     (user,) = outcome.users
     assert outcome.halted == {}
     assert {asset: amount for asset, amount in user.ledger_minus_venue.items() if amount} == {}
-    closed_ms = listing.bars.open_time + listing.bars.timeframe_ms
+    closed_ms, makers = listing.bars.open_time + listing.bars.timeframe_ms, 0
+    tick, rates = listing.market.price_tick, (fees.maker_rate, fees.taker_rate)
     for trade in user.trades:
         # It rests until the next candle that there is, over a hole, too.
         decided = np.searchsorted(closed_ms, trade.entry_time_ms, side="right") - 1
-        assert float(trade.entry_price) == pytest.approx(listing.bars.close[decided], abs=1e-9)
-        assert trade.entry_fee == (trade.quantity * fees.maker_rate).quantize(listing.market.base_unit)
-    reasons = Counter(refusal.reason for refusal in user.refusals)
-    assert set(reasons) == {"would_take", "nobody_came"}
-    assert len(user.trades) > 3
+        close = Decimal(str(listing.bars.close[decided])).quantize(tick)
+        limit = close + (close * entry.slippage_max).quantize(tick, ROUND_FLOOR)
+        of_maker, of_taker = ((trade.quantity * rate).quantize(listing.market.base_unit) for rate in rates)
+        makers += trade.entry_fee == of_maker
+        if trade.entry_fee == of_maker:
+            assert trade.entry_price == limit
+        else:
+            assert (trade.entry_fee, trade.entry_price <= limit) == (of_taker, True)
+            assert trade.entry_time_ms == closed_ms[decided], "what it takes, it takes at once"
+    reasons = {refusal.reason for refusal in user.refusals}
+    post_only = entry.kind is EntryKind.POST_ONLY
+    assert reasons == {"nobody_came"} | ({"would_take"} if post_only else set())
+    assert (makers > 3, len(user.trades) - makers > 3) == (True, not post_only)
 
 
-def test_a_resting_entry_has_no_backtest(series: Series) -> None:
+@pytest.mark.parametrize("entry", RESTING, ids=lambda entry: entry.kind)
+def test_a_resting_entry_has_no_backtest(series: Series, entry: EntryOrder) -> None:
     listing = listing_of(series("BITFINEX-BTC-USD-1m"), 100)
-    seat = replace(players(listing)[0], entry=EntryOrder(kind=EntryKind.POST_ONLY))
+    seat = replace(players(listing)[0], entry=entry)
     with pytest.raises(NoQueue, match="a resting order's turn"):
         backtest_of(seat, Plan(listings=[listing], players=[seat]))

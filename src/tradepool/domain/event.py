@@ -49,11 +49,12 @@ class CandlesClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAccepted:
-    """The venue has the order."""
+    """The venue has the order; `filled_quantity` is what it had filled by then, as far as that was said."""
 
     time_ms: int
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
+    filled_quantity: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from tradepool.domain.ids import AccountId, MandateId, MarketId, StrategyId
 from tradepool.domain.order import TimeInForce
 
 ENTRY_SLIPPAGE_MOST = Decimal("0.1")
-ENTRY_SLIPPAGE_ALLOWED = f"a share from 0 to {ENTRY_SLIPPAGE_MOST}, with entry ioc or fok only"
+ENTRY_SLIPPAGE_ALLOWED = f"a share from 0 to {ENTRY_SLIPPAGE_MOST}, with entry ioc, fok or limit only"
 
 
 class InvalidMandate(InvalidInput):
@@ -84,18 +84,24 @@ class CanaryCap:
 
 
 class EntryKind(StrEnum):
-    """With which order a mandate enters; the limits' words are those of their times in force."""
+    """With which order a mandate enters; but for `limit`, the limits' words are those of their times in force."""
 
     MARKET = "market"
     IOC = "ioc"
     FOK = "fok"
     POST_ONLY = "post_only"
+    LIMIT = "limit"
+
+    @property
+    def rests(self) -> bool:
+        """Whether an entry may rest, until the next T: candles don't tell when its turn comes."""
+        return self in (EntryKind.POST_ONLY, EntryKind.LIMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryOrder:
-    """How a mandate's entries are ordered. An `ioc` or `fok` has its limit so far beyond the close it was sized at (a
-    share), a `post_only` at that close; a market order has none."""
+    """How a mandate's entries are ordered. An `ioc`, `fok` or `limit` has its limit so far beyond the close it was sized at
+    (a share), a `post_only` at that close; a market order has none."""
 
     kind: EntryKind = EntryKind.MARKET
     slippage_max: Decimal = Decimal(0)
@@ -107,7 +113,7 @@ class EntryOrder:
         >>> EntryOrder(slippage_max=Decimal("0.01")).in_range
         False
         """
-        most = ENTRY_SLIPPAGE_MOST if self.kind in (EntryKind.IOC, EntryKind.FOK) else 0
+        most = 0 if self.kind in (EntryKind.MARKET, EntryKind.POST_ONLY) else ENTRY_SLIPPAGE_MOST
         return 0 <= self.slippage_max <= most
 
     @property
@@ -119,10 +125,12 @@ class EntryOrder:
     def time_in_force(self) -> TimeInForce:
         """How long an entry may wait.
 
-        >>> EntryOrder(kind=EntryKind.IOC).time_in_force, EntryOrder().time_in_force
+        >>> EntryOrder(kind=EntryKind.IOC).time_in_force, EntryOrder(kind=EntryKind.LIMIT).time_in_force
         (<TimeInForce.IOC: 'ioc'>, <TimeInForce.GTC: 'gtc'>)
         """
-        return TimeInForce(self.kind.value) if self.limited else TimeInForce.GTC
+        if self.kind in (EntryKind.MARKET, EntryKind.LIMIT):
+            return TimeInForce.GTC
+        return TimeInForce(self.kind.value)
 
 
 AT_MARKET = EntryOrder()

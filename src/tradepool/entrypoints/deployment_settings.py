@@ -108,8 +108,8 @@ class CanarySettings(_Section):
 
 class MandateSettings(_Section):
     """What a user lets the platform do with an account. `mode` is how far it may go at most: `mandates promote` takes it
-    there, rung by rung. `entry` is how entries are ordered, `entry_slippage_max` how far beyond the close an ioc or fok may
-    pay, a share."""
+    there, rung by rung. `entry` is how entries are ordered, `entry_slippage_max` how far beyond the close an ioc, fok or
+    limit may pay, a share."""
 
     account: str
     strategy: str
@@ -117,7 +117,7 @@ class MandateSettings(_Section):
     capital: Decimal
     weight: Decimal = Decimal("0.95")
     parameters: dict[str, int | float] = {}
-    entry: Literal["market", "ioc", "fok", "post_only"] = "market"
+    entry: Literal["market", "ioc", "fok", "post_only", "limit"] = "market"
     entry_slippage_max: Decimal = Decimal(0)
     limits: LimitSettings = LimitSettings()
     canary: CanarySettings = CanarySettings()

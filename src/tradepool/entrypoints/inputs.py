@@ -108,11 +108,11 @@ class Asked:
         int | None, Parameter(converter=read_whole, help="Basis points a market order pays [default: 1].")
     ] = None
     entry: Annotated[
-        Literal["market", "ioc", "fok", "post_only"],
-        Parameter(help="How entries are ordered; post_only in a replay only."),
+        Literal["market", "ioc", "fok", "post_only", "limit"],
+        Parameter(help="How entries are ordered; post_only and limit in a replay only."),
     ] = "market"
     entry_slippage_max: Annotated[
-        str, Parameter(help="How far beyond the close an ioc or fok may pay, a share such as 0.001.")
+        str, Parameter(help="How far beyond the close an ioc, fok or limit may pay, a share such as 0.001.")
     ] = "0"
     with_: Annotated[
         list[Path] | None,

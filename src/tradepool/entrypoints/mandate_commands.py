@@ -36,11 +36,12 @@ class Terms:
         str | None, Parameter(help="The share of it that one position may take [default: 0.95 / markets].")
     ] = None
     entry: Annotated[
-        Literal["market", "ioc", "fok", "post_only"] | None,
+        Literal["market", "ioc", "fok", "post_only", "limit"] | None,
         Parameter(help="How entries are ordered [default: market]."),
     ] = None
     entry_slippage_max: Annotated[
-        str | None, Parameter(help="How far above the close an ioc or fok may pay, a share such as 0.001 [default: 0].")
+        str | None,
+        Parameter(help="How far above the close an ioc, fok or limit may pay, a share such as 0.001 [default: 0]."),
     ] = None
     param: Annotated[list[str] | None, Parameter(consume_multiple=True, help="Parameter values, name=value.")] = None
     limit: Annotated[

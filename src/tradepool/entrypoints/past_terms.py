@@ -14,7 +14,7 @@ from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.event import AccountOpened, EntriesResumed, Event, MandateChanged, TermsSeen
 from tradepool.domain.ids import MarketId, StrategyId
-from tradepool.domain.mandate import EntryKind, Mandate
+from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.register import Entry
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -67,8 +67,8 @@ def periods_of(
 def _why_not(mandate: Mandate, strategies: Container[StrategyId]) -> str:
     if mandate.strategy_id not in strategies:
         return f"strategy {mandate.strategy_id}, whose rules are not here any more (its file was changed or removed)"
-    if mandate.entry.kind is EntryKind.POST_ONLY:
-        return "post_only entries, and candles don't tell when a resting order's turn comes"
+    if mandate.entry.kind.rests:
+        return f"{mandate.entry.kind} entries, and candles don't tell when a resting order's turn comes"
     return ""
 
 

@@ -100,10 +100,9 @@ def places(slot: Slot) -> list[str]:
 
 
 def lasting(state: AccountState) -> AccountState:
-    """A state without what the next candles tell anew, and without what the venue is asked for anew (`owed`)."""
+    """A state without what the next candles tell anew."""
     slots = tuple(replace(slot, mark=0) for slot in state.slots)
-    orders = tuple(replace(order, owed=False) for order in state.orders)
-    return replace(state, slots=slots, orders=orders, as_of_ms=0, acted=(0, ()))
+    return replace(state, slots=slots, as_of_ms=0, acted=(0, ()))
 
 
 def all_of(account: Account) -> dict[str, object]:

@@ -70,12 +70,11 @@ class Story:
         }
         return self.account.apply(OrderFilled(fill=fill(**{**plain, **changes})))
 
-    def accept(self, order: OrderRequest) -> list[Command]:
+    def accept(self, order: OrderRequest, **said: Decimal) -> list[Command]:
         """The venue has it."""
-        name = VenueOrderId("v" + order.client_order_id)
-        return self.account.apply(
-            OrderAccepted(time_ms=self.time, client_order_id=order.client_order_id, venue_order_id=name)
-        )
+        name, there = order.client_order_id, VenueOrderId("v" + order.client_order_id)
+        accepted = OrderAccepted(time_ms=self.time, client_order_id=name, venue_order_id=there, **said)
+        return self.account.apply(accepted)
 
     def reject(self, order: OrderRequest, reason: str) -> list[Command]:
         """The venue will not have it."""

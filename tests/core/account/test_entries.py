@@ -22,6 +22,7 @@ from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose
 from tradepool.domain.trade import Origin
 
 TEN = Decimal(10)
+RESTING = pytest.mark.parametrize("kind", [EntryKind.POST_ONLY, EntryKind.LIMIT])
 
 
 def entering(kind: EntryKind, slippage_max: str = "0") -> Story:
@@ -50,6 +51,8 @@ def end(story: Story, order: OrderRequest, filled: Decimal = Decimal(0)) -> list
         (EntryKind.IOC, "0.00119", "100.11", TimeInForce.IOC),
         (EntryKind.FOK, "0", "100", TimeInForce.FOK),
         (EntryKind.POST_ONLY, "0", "100", TimeInForce.POST_ONLY),
+        (EntryKind.LIMIT, "0", "100", TimeInForce.GTC),
+        (EntryKind.LIMIT, "0.001", "100.1", TimeInForce.GTC),
     ],
 )
 def test_an_entry_is_a_limit_by_the_close_and_its_stop_is_none(
@@ -117,8 +120,9 @@ def test_an_end_that_overtakes_its_fill_waits_for_it() -> None:
     assert story.account.slots[BTC.id].entry is None
 
 
-def test_a_resting_entry_is_taken_back_at_the_next_candles() -> None:
-    story = entering(EntryKind.POST_ONLY)
+@RESTING
+def test_a_resting_entry_is_taken_back_at_the_next_candles(kind: EntryKind) -> None:
+    story = entering(kind)
     entry = entry_of(story)
     assert story.accept(entry) == []
     assert story.account.orders[entry.client_order_id].status is OrderStatus.ACCEPTED
@@ -130,17 +134,42 @@ def test_a_resting_entry_is_taken_back_at_the_next_candles() -> None:
     assert story.candles(signal(**HOLD)) == []
 
 
-def test_a_resting_entry_that_is_accepted_late_is_taken_back_then() -> None:
+@RESTING
+def test_a_resting_entry_that_is_accepted_late_is_taken_back_then(kind: EntryKind) -> None:
     """Before, nobody knows whether it has left: a cancel could overtake it."""
-    story = entering(EntryKind.POST_ONLY)
+    story = entering(kind)
     entry = entry_of(story)
     assert story.candles(signal(**HOLD)) == []
     assert cancels(story.accept(entry)) == [entry.client_order_id]
 
 
-def test_what_a_resting_entry_bought_is_looked_after_while_the_rest_of_it_rests() -> None:
+@RESTING
+def test_a_resting_entry_that_is_filled_in_part_late_is_taken_back_then(kind: EntryKind) -> None:
+    """A fill that overtakes the acceptance says that it rests, too; its acceptance is no news after that."""
+    story = entering(kind)
+    entry = entry_of(story)
+    assert story.candles(signal(**HOLD)) == []
+    assert cancels(story.fill(entry, "100.00", TEN)) == [entry.client_order_id]
+    assert story.accept(entry) == []
+
+
+def test_what_is_said_to_be_taken_at_once_is_owed_until_it_is_booked() -> None:
+    """The answer tells of it before the stream does; what rests after that is owed by nobody."""
+    story = entering(EntryKind.LIMIT)
+    entry = entry_of(story)
+    story.accept(entry, filled_quantity=2 * TEN)
+    working = story.account.orders[entry.client_order_id]
+    owed = [working.owed]
+    for _ in range(2):
+        story.fill(entry, "100.00", TEN)
+        owed.append(working.owed)
+    assert (owed, working.status) == ([True, True, False], OrderStatus.ACCEPTED)
+
+
+@RESTING
+def test_what_a_resting_entry_bought_is_looked_after_while_the_rest_of_it_rests(kind: EntryKind) -> None:
     """Its stop at once, its exit when it is due, whatever becomes of the cancel."""
-    story = entering(EntryKind.POST_ONLY)
+    story = entering(kind)
     entry = entry_of(story)
     story.accept(entry)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
@@ -156,8 +185,9 @@ def test_what_a_resting_entry_bought_is_looked_after_while_the_rest_of_it_rests(
     assert end(story, entry, 2 * TEN) == []
 
 
-def test_a_position_that_is_stopped_takes_the_rest_of_its_entry_back() -> None:
-    story = entering(EntryKind.POST_ONLY)
+@RESTING
+def test_a_position_that_is_stopped_takes_the_rest_of_its_entry_back(kind: EntryKind) -> None:
+    story = entering(kind)
     entry = entry_of(story)
     story.accept(entry)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
@@ -167,8 +197,9 @@ def test_a_position_that_is_stopped_takes_the_rest_of_its_entry_back() -> None:
     assert not story.account.slots[BTC.id].busy
 
 
-def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_rests() -> None:
-    story = entering(EntryKind.POST_ONLY)
+@RESTING
+def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_rests(kind: EntryKind) -> None:
+    story = entering(kind)
     entry = entry_of(story)
     story.accept(entry)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
@@ -183,8 +214,9 @@ def test_the_watchdog_looks_after_a_part_whose_stop_was_refused_while_the_rest_r
     assert orders(story.account.apply(seen)) == []
 
 
-def test_a_pair_that_somebody_cancels_is_placed_again_although_the_rest_of_the_entry_rests() -> None:
-    story = entering(EntryKind.POST_ONLY)
+@RESTING
+def test_a_pair_that_somebody_cancels_is_placed_again_although_the_rest_of_the_entry_rests(kind: EntryKind) -> None:
+    story = entering(kind)
     (entry,) = orders(story.candles(signal(**LADDER)))
     story.accept(entry)
     (low, first), (stop, second) = pairs(story.fill(entry, "100.00", TEN))
@@ -242,10 +274,13 @@ def test_the_watchdog_sells_nothing_at_a_price_of_nothing_and_nothing_too_small(
     assert bool(story.account.apply(seen)) is story.account.changed is sold
 
 
+@RESTING
 @pytest.mark.parametrize("share", ["0.5", "1"])
-def test_a_person_closes_what_a_resting_entry_bought_and_the_rest_of_it_is_taken_back(share: str) -> None:
+def test_a_person_closes_what_a_resting_entry_bought_and_the_rest_of_it_is_taken_back(
+    kind: EntryKind, share: str
+) -> None:
     """No candle is waited for: the next one may be a day away."""
-    story = entering(EntryKind.POST_ONLY)
+    story = entering(kind)
     entry = entry_of(story)
     story.accept(entry)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
@@ -258,8 +293,9 @@ def test_a_person_closes_what_a_resting_entry_bought_and_the_rest_of_it_is_taken
     assert len(orders(story.fill(sale, "100.00"))) == (share != "1")
 
 
-def test_a_person_is_given_what_a_resting_entry_bought_and_the_rest_of_it_is_taken_back() -> None:
-    story = entering(EntryKind.POST_ONLY)
+@RESTING
+def test_a_person_is_given_what_a_resting_entry_bought_and_the_rest_of_it_is_taken_back(kind: EntryKind) -> None:
+    story = entering(kind)
     entry = entry_of(story)
     story.accept(entry)
     (stop,) = orders(story.fill(entry, "100.00", TEN))
@@ -294,8 +330,9 @@ def test_a_part_of_what_takes_at_once_is_looked_after_when_its_entry_is_over() -
     assert cancels(story.candles(signal(**LEAVE))) == [stop.client_order_id]
 
 
-def test_flatten_takes_a_resting_entry_back() -> None:
-    story = entering(EntryKind.POST_ONLY)
+@RESTING
+def test_flatten_takes_a_resting_entry_back(kind: EntryKind) -> None:
+    story = entering(kind)
     entry = entry_of(story)
     story.accept(entry)
     commands = story.account.apply(FlattenAsked(time_ms=story.time, markets=(BTC.id,)))
@@ -314,7 +351,13 @@ def test_a_resting_entry_that_the_venue_refuses_is_told_and_nothing_is_sold() ->
 
 @pytest.mark.parametrize(
     ("kind", "slippage_max"),
-    [(EntryKind.MARKET, "0.001"), (EntryKind.POST_ONLY, "0.001"), (EntryKind.IOC, "-0.001"), (EntryKind.FOK, "0.1001")],
+    [
+        (EntryKind.MARKET, "0.001"),
+        (EntryKind.POST_ONLY, "0.001"),
+        (EntryKind.IOC, "-0.001"),
+        (EntryKind.FOK, "0.1001"),
+        (EntryKind.LIMIT, "0.1001"),
+    ],
 )
 def test_how_far_an_entry_may_go_has_its_range(kind: EntryKind, slippage_max: str) -> None:
     with pytest.raises(InvalidMandate, match="entry_slippage_max"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tests.core.account.test_account import HOLD, Story, cancels, orders, refusals
-from tests.core.account.test_entries import entering
+from tests.core.account.test_entries import RESTING, entering
 from tests.core.account.test_protection import LADDER, PART, REST, pairs, trades
 from tests.nouns import BTC, signal
 from tradepool.core.account import account_step as step
@@ -87,9 +87,10 @@ def test_what_has_no_stop_in_the_book_is_sold_at_its_target_at_once() -> None:
     assert (sale.type, sale.quantity, sale.purpose) == (OrderType.MARKET, PART, Purpose.TARGET)
 
 
-def test_what_a_resting_entry_bought_is_sold_at_its_target() -> None:
+@RESTING
+def test_what_a_resting_entry_bought_is_sold_at_its_target(kind: EntryKind) -> None:
     """It may go on to rest."""
-    story = entering(EntryKind.POST_ONLY)
+    story = entering(kind)
     story.account.apply(TermsSeen(time_ms=0, markets=(replace(BTC, pairs=False),)))
     (entry,) = orders(story.candles(signal(**LADDER)))
     story.accept(entry)

@@ -316,6 +316,7 @@ ENTRIES = (
     EntryOrder(kind=EntryKind.IOC, slippage_max=Decimal("0.00015")),
     EntryOrder(kind=EntryKind.FOK, slippage_max=Decimal("0.0002")),
     EntryOrder(kind=EntryKind.POST_ONLY),
+    EntryOrder(kind=EntryKind.LIMIT, slippage_max=Decimal("0.00015")),
 )
 
 

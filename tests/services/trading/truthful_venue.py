@@ -251,7 +251,12 @@ class Gateway:
                 why = Denial.WOULD_TAKE
             return [OrderRejected(time_ms=now_ms, client_order_id=name, reason=why) for name in names]
         return [
-            OrderAccepted(time_ms=now_ms, client_order_id=name, venue_order_id=VenueOrderId(str(each.id)))
+            OrderAccepted(
+                time_ms=now_ms,
+                client_order_id=name,
+                venue_order_id=VenueOrderId(str(each.id)),
+                filled_quantity=order_of(each).filled_quantity,
+            )
             for name, each in zip(names, placed, strict=True)
         ]
 
@@ -323,12 +328,12 @@ def noun_of(request: OrderRequest) -> Market:
 
 
 def new_order(request: OrderRequest) -> records.NewOrder:
-    noun = noun_of(request)
+    noun, may_take = noun_of(request), request.adds_risk and request.time_in_force is not TimeInForce.POST_ONLY
     return records.NewOrder(
         f"{noun.base}{noun.quote}",
         request.client_order_id,
         records.Side.BUY if request.side is Side.BUY else records.Side.SELL,
-        records.Kind.LIMIT if request.time_in_force in TIFS else KINDS[request.type],
+        records.Kind.LIMIT if may_take and request.type is OrderType.LIMIT else KINDS[request.type],
         noun.steps(request.quantity),
         noun.ticks(request.price) if request.price is not None else 0,
         noun.ticks(request.stop_price) if request.stop_price is not None else 0,

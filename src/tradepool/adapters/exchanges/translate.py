@@ -158,7 +158,10 @@ def accepted_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderAccept
         raise BadFrame("an order without id")
     info = answer["info"]
     return OrderAccepted(
-        time_ms=int(info["transactTime"]), client_order_id=name, venue_order_id=VenueOrderId(str(answer["id"]))
+        time_ms=int(info["transactTime"]),
+        client_order_id=name,
+        venue_order_id=VenueOrderId(str(answer["id"])),
+        filled_quantity=canonical(info.get("executedQty", "0")),
     )
 
 

@@ -62,7 +62,7 @@ from tradepool.domain.flow import MoneyNews
 from tradepool.domain.ids import REPLAY_NAMING, FillId, MarketId, Naming
 from tradepool.domain.mandate import Mandate
 from tradepool.domain.market import Market
-from tradepool.domain.order import OrderRequest, OrderType, Purpose, Refusal, Side
+from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Refusal, Side
 from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
@@ -258,10 +258,12 @@ class Account:
             market = MarketId(self.account.venue)
             self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
             return
+        slot = self.slots[order.request.market]
+        order.told_steps = max(order.told_steps, slot.market.steps(event.filled_quantity))
         # What takes at once has not ended with that: until its end is heard, it is asked for.
         if order.request.takes_at_once or not order.accepted():
             return
-        self.changed, slot = True, self.slots[order.request.market]
+        self.changed = True
         if order.request.adds_risk and order.request.time_ms < self.as_of_ms:
             withdraw(self.outbox, slot)
         if order.request.type is OrderType.STOP_LOSS:
@@ -297,7 +299,7 @@ class Account:
         if order is None:
             return
         slot, name, filled = self.slots[order.request.market], event.client_order_id, event.filled_quantity
-        order.owed = filled is not None and slot.market.steps(filled) > order.filled_steps
+        order.told_steps = slot.market.steps(filled) if filled is not None else 0
         if order.owed or not order.cancelled():
             return
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
@@ -352,13 +354,15 @@ class Account:
             raise BrokenLaw(law="every fill has our intent", facts=f"{fill.fill_id} on {fill.market} has none")
         self._fills.add((fill.market, fill.fill_id))
         self.changed = True
-        slot = self.slots[fill.market]
+        slot, unheard = self.slots[fill.market], order.status is OrderStatus.INTENT
         steps = slot.market.steps(fill.quantity)
         if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
         self._finish_partner(order)
         if fill.side is Side.BUY:
             self._bought(slot, fill, steps)
+            if unheard and order.request.time_ms < self.as_of_ms:
+                withdraw(self.outbox, slot)
         else:
             self._sold(slot, fill, steps, order)
 

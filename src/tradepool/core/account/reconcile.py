@@ -21,12 +21,14 @@ def aged_out(request: OrderRequest, now_ms: int) -> OrderRejected:
 
 def answer(order: Order) -> Event | None:
     """The event a known order stands for; `None` for a filled one."""
-    name = order.client_order_id
+    name, filled = order.client_order_id, order.filled_quantity
     match order.status:
         case OrderStatus.ACCEPTED:
-            return OrderAccepted(time_ms=order.time_ms, client_order_id=name, venue_order_id=order.venue_order_id)
+            there = order.venue_order_id
+            return OrderAccepted(
+                time_ms=order.time_ms, client_order_id=name, venue_order_id=there, filled_quantity=filled
+            )
         case OrderStatus.CANCELLED:
-            filled = order.filled_quantity
             return OrderCancelled(time_ms=order.updated_ms, client_order_id=name, filled_quantity=filled)
         case OrderStatus.REJECTED:
             return OrderRejected(time_ms=order.updated_ms, client_order_id=name, reason=VENUE_REJECTED)

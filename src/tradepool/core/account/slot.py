@@ -24,7 +24,7 @@ from tradepool.domain.signal import Signal
 
 @dataclass(slots=True)
 class Working:
-    """An order that is not final yet. `owed`: it has ended at the venue, after fills that are not booked yet.
+    """An order that is not final yet. `told_steps` are those that it has filled at the venue, as far as that was said.
 
     `partner` is the other order of its pair, `refused` why that one was; `part` says that it closes the part with a target
     of its own.
@@ -34,7 +34,7 @@ class Working:
     status: OrderStatus = OrderStatus.INTENT
     filled_steps: int = 0
     reserved: int = 0
-    owed: bool = False
+    told_steps: int = field(default=0, compare=False)
     partner: ClientOrderId | None = None
     part: bool = False
     refused: str = ""
@@ -43,6 +43,11 @@ class Working:
     def owing(self) -> bool:
         """Whether the venue owes a word: on an intent, and on what takes at once until its end is heard."""
         return self.status is OrderStatus.INTENT or self.request.takes_at_once
+
+    @property
+    def owed(self) -> bool:
+        """Whether the venue owes fills: it has said that there are more of them than are booked."""
+        return self.told_steps > self.filled_steps
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""

@@ -22,7 +22,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Purpose
 from tradepool.domain.signal import Signal
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

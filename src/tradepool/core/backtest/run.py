@@ -24,7 +24,7 @@ from tradepool.core.market.bars import Bars
 from tradepool.core.market.market_step import NOTHING
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.mandate import AT_MARKET, NO_LIMITS, EntryKind, EntryOrder, Limits
+from tradepool.domain.mandate import AT_MARKET, NO_LIMITS, EntryOrder, Limits
 from tradepool.domain.market import Market
 
 SLIPPAGE_BP = 1
@@ -35,7 +35,7 @@ DEFAULT_WEIGHT = Decimal("0.95")
 
 
 class NoQueue(InvalidInput):
-    """A mandate that enters by post_only has no backtest: candles don't tell when a resting order's turn comes; replay it, or use entry market, ioc or fok."""
+    """A mandate whose entries may rest (limit, post_only) has no backtest: candles don't tell when a resting order's turn comes; replay it, or use entry market, ioc or fok."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def market_for(strategy: Strategy, market: Market) -> Market:
 
 def terms_under(market: Market, setting: Setting) -> list[int]:
     """The account step's `terms` row of a run on a market. NoQueue."""
-    if setting.entry.kind is EntryKind.POST_ONLY:
+    if setting.entry.kind.rests:
         raise NoQueue
     return terms_of(market, setting.weight, setting.limits, setting.slippage_bp, entry=setting.entry)
 
