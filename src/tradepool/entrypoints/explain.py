@@ -8,7 +8,7 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,22 +20,34 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.account.account import Account as LiveAccount
-from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, Span, compare
+from tradepool.core.backtest.differences import (
+    BY_HAND,
+    Account,
+    ByHand,
+    Cause,
+    Difference,
+    Expected,
+    Lot,
+    Span,
+    compare,
+)
 from tradepool.core.backtest.result import MandateResult
 from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.by_hand import OrdersCapped, PositionAdopted
+from tradepool.domain.by_hand import LotShrunk, OrdersCapped, PositionAdopted, PositionReleased
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.event import (
     AccountOpened,
     Event,
     InstanceBegan,
     OrderCancelled,
+    OrderFilled,
     StreamLost,
     StreamRestored,
 )
 from tradepool.domain.flow import FlowSeen
-from tradepool.domain.ids import MarketId, StrategyId
-from tradepool.domain.order import OrderRequest
+from tradepool.domain.ids import ClientOrderId, MarketId, StrategyId
+from tradepool.domain.ledger import LedgerEntry, TransferCode
+from tradepool.domain.order import OrderRequest, Purpose
 from tradepool.domain.register import Thing
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, Seated
@@ -193,6 +205,7 @@ def _told(deployed: Deployed, seat: Seated) -> Told | None:
             capped=_capped(events),
             adopted=[(event.market, event.time_ms) for event in events if isinstance(event, PositionAdopted)],
             parts=_parts(events, intents),
+            by_hand=[*_sold(events, intents), *_released(events, books.entries(seat.account_id))],
         )
         began = next((deed.time_ms for deed in own if deed.what == STARTED and deed.time_ms >= opened), opened)
         versions = (
@@ -248,11 +261,42 @@ def _parts(events: Sequence[Event], intents: Sequence[OrderRequest]) -> list[tup
     return [(each.market, each.time_ms) for each in intents if each.adds_risk and each.client_order_id in short]
 
 
+def _sold(events: Sequence[Event], intents: Sequence[OrderRequest]) -> list[ByHand]:
+    """What persons sold through us, an order each."""
+    wished = {each.client_order_id: each.purpose for each in intents if each.purpose in BY_HAND}
+    fills = [e.fill for e in events if isinstance(e, OrderFilled) and e.fill.client_order_id in wished]
+    found = dict[ClientOrderId, ByHand]()
+    for fill in fills:
+        name, quantity, cost = fill.client_order_id, fill.quantity, fill.quantity * fill.price
+        if before := found.get(name):
+            quantity, cost = quantity + before.quantity, cost + before.quantity * before.price
+        found[name] = ByHand(fill.market, fill.time_ms, quantity, cost / quantity, wished[name])
+    return list(found.values())
+
+
+def _released(events: Sequence[Event], entries: Iterable[LedgerEntry]) -> list[ByHand]:
+    """What was given to its person, or taken by him at the venue; it left as soon as its stops had made way."""
+    asked = [event for event in events if isinstance(event, LotShrunk | PositionReleased)]
+    found = list[ByHand]()
+    for entry in entries:
+        for each in entry.transfers:
+            if each.code is TransferCode.RELEASED:
+                market = MarketId(entry.reference.partition(":")[2].rpartition(":")[0])
+                price = [e.price for e in asked if e.market == market and e.time_ms <= entry.time_ms][-1]
+                found.append(ByHand(market, entry.time_ms, each.amount, price, Purpose.RELEASED))
+    return found
+
+
 def _until(end_ms: Mapping[MarketId, int], told: Told, live: LiveAccount) -> Account:
     """What had happened by then on each market, with what was still open; on others nothing is known."""
-    held = [Lot.held(position, live.slots[position.market].market.quantity_step) for position in live.positions()]
+    held, by_hand = list[Lot](), told.account.by_hand
+    for each in live.positions():
+        since = [one for one in by_hand if one.market == each.market and one.time_ms >= each.opened_time_ms]
+        left = sum((one.quantity for one in since), Decimal(0))
+        held.append(Lot.held(each, live.slots[each.market].market.quantity_step, left))
     lots = [lot.until(end_ms.get(lot.market, 0)) for lot in (*told.account.lots, *held)]
-    return replace(told.account, lots=[lot for lot in lots if lot is not None])
+    by_hand = [each for each in by_hand if each.time_ms < end_ms.get(each.market, 0)]
+    return replace(told.account, lots=[lot for lot in lots if lot is not None], by_hand=by_hand)
 
 
 # ---- what was to be expected

@@ -14,7 +14,7 @@ from tradepool.core.account.round_trip import position_of
 from tradepool.core.account.slot import Slot, Working
 from tradepool.domain.ids import ClientOrderId, MarketId, read_client_order_id
 from tradepool.domain.trade import Trade
-from tradepool.presentation.formats import iso, money, plain
+from tradepool.presentation.formats import iso, money, plain, price_text
 from tradepool.presentation.results import SCHEMA
 
 
@@ -197,7 +197,8 @@ def positions_page(rows: Sequence[PositionRow]) -> Table:
         word = stop if row.protected else f"[red]{stop}, not resting[/red]"
         gain = "" if row.unrealised is None else money(Decimal(row.unrealised), signed=True)
         last = row.last or "not known"
-        table.add_row(row.id, row.user, row.market, row.quantity, row.entry_price, last, gain, word, row.opened)
+        entry = price_text(row.entry_price)
+        table.add_row(row.id, row.user, row.market, row.quantity, entry, last, gain, word, row.opened)
     return table
 
 
@@ -215,9 +216,8 @@ def trades_page(rows: Sequence[TradeRow]) -> Table:
     table = _table("user", "market", "opened", "entry", "closed", "exit", "quantity", "pnl", "reason")
     for row in rows:
         pnl = money(Decimal(row.pnl), signed=True)
-        table.add_row(
-            row.user, row.market, row.opened, row.entry_price, row.closed, row.exit_price, row.quantity, pnl, row.reason
-        )
+        entry, left = price_text(row.entry_price), price_text(row.exit_price)
+        table.add_row(row.user, row.market, row.opened, entry, row.closed, left, row.quantity, pnl, row.reason)
     return table
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradepool.core.backtest.differences import Cause, Difference
-from tradepool.presentation.formats import iso, money, plain
+from tradepool.presentation.formats import iso, money, plain, price_text
 from tradepool.presentation.results import SCHEMA
 
 
@@ -86,7 +86,6 @@ def _table(rows: list[DifferenceRow]) -> Table:
     for row in rows:
         cost = "" if row.cost is None else money(Decimal(row.cost), signed=True)
         style = "bold red" if row.cause == Cause.UNEXPLAINED else None
-        table.add_row(
-            row.time, row.market, row.what, row.expected, row.happened, row.cause, row.detail, cost, style=style
-        )
+        expected, happened = (" ".join(map(price_text, each.split(" "))) for each in (row.expected, row.happened))
+        table.add_row(row.time, row.market, row.what, expected, happened, row.cause, row.detail, cost, style=style)
     return table

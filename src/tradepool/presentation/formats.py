@@ -57,6 +57,15 @@ def money(amount: Decimal, *, signed: bool = False) -> str:
     return f"{amount.quantize(Decimal('0.01'), ROUND_HALF_EVEN):{sign},f}"
 
 
+def price_text(exact: str) -> str:
+    """A price for people: ten digits of an average that has more than a venue's price could have; what is no number stays.
+
+    >>> price_text("60000.01"), price_text("60000.01234567890123456789"), price_text("none")
+    ('60000.01', '60000.01235', 'none')
+    """
+    return plain(_significant(Decimal(exact), 10)) if len(exact) > 16 and exact.replace(".", "").isdigit() else exact
+
+
 def fees_text(fees: dict[str, Decimal]) -> str:
     """Fees by asset, those that were paid.
 

@@ -25,6 +25,7 @@ from tradepool.presentation.formats import (
     percent,
     percent_of,
     plain,
+    price_text,
     sparkline,
 )
 from tradepool.presentation.results import NOT_MODELLED, reasons, symbol_of
@@ -154,9 +155,9 @@ def trade_table(run: FinishedRun) -> Table:
 def _trade_cells(trade: Trade) -> Iterator[RenderableType]:
     yield minute(trade.entry_time_ms)
     yield "long" if trade.side is Side.BUY else "short"
-    yield f"{trade.entry_price:f}"
+    yield price_text(f"{trade.entry_price:f}")
     yield duration(trade.exit_time_ms - trade.entry_time_ms)
-    yield f"{trade.exit_price:f}"
+    yield price_text(f"{trade.exit_price:f}")
     yield plain(trade.quantity)
     yield Text(money(trade.pnl, signed=True), "green" if trade.pnl > 0 else "red")
     yield trade.exit_reason
@@ -194,7 +195,7 @@ def _endnotes(run: FinishedRun, f: Figures) -> Iterator[str]:
     for position in run.open_positions:
         yield (
             f"\nopen: {plain(position.quantity)} {run.by_symbol[symbol_of(position.market)].base} since {minute(position.opened_time_ms)},"
-            f" {'bought' if position.quantity > 0 else 'sold'} at {position.average_entry_price:f}, counted at the last close"
+            f" {'bought' if position.quantity > 0 else 'sold'} at {price_text(f'{position.average_entry_price:f}')}, counted at the last close"
             + (", too small to be sold or protected" if position.unsellable else "")
         )
     if run.markets[0].fee_in_quote:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.core.account.test_account import LEAVE, Story, cancels, orders
+from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders
 from tests.nouns import ACCOUNT, BTC, ETH, fill, request, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.command import Cancel, Command, RecordTrade
@@ -98,6 +98,42 @@ def test_a_position_without_a_stop_is_protected_at_the_last_level() -> None:
     (guard,) = orders(adopt(story, [entry, first, last], [fill_of(entry, "100.00", 1)]))
     assert (guard.type, guard.stop_price, guard.quantity) == (OrderType.STOP_LOSS, Decimal("93.25"), Decimal("1.998"))
     assert list(story.account.orders) == [guard.client_order_id]
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_what_no_stop_was_found_with_has_its_strategys_from_the_next_close_on(rests: bool) -> None:
+    """The entry was filled before its stop could be placed; or it rests, and is filled now."""
+    story, entry = Story(), bought(4)
+    story.time = LATER_MS
+    if rests:
+        assert adopt(story, [entry], [], [entry.client_order_id]) == []
+        assert story.fill(entry, "100.00") == []
+    else:
+        assert adopt(story, [entry], [fill_of(entry, "100.00", 1)]) == []
+    (position,) = story.account.positions()
+    assert (position.quantity, position.stop_price) == (Decimal("1.998"), None)
+    (guard,) = orders(story.candles(signal(**HOLD, close=102.0, high=103.0, stop_distance=4.5)))
+    assert (guard.type, guard.stop_price, guard.purpose) == (OrderType.STOP_LOSS, Decimal("95.50"), Purpose.STOP)
+    assert story.account.changed
+    story.accept(guard)
+    # It is the entry's from then on: another distance moves it no more.
+    assert story.candles(signal(**HOLD, stop_distance=1.0)) == []
+
+
+def test_without_a_stop_rule_an_adopted_position_stays_without_a_stop() -> None:
+    """And a strategy's trailing stop begins as ever; who is to leave does."""
+    for trail, stopped in ((0.0, None), (6.0, Decimal("95.00"))):
+        story, entry = Story(), bought(4)
+        story.time = LATER_MS
+        adopt(story, [entry], [fill_of(entry, "100.00", 1)])
+        placed = orders(story.candles(signal(**HOLD, stop_distance=0.0, trail_distance=trail)))
+        assert [order.stop_price for order in placed] == ([stopped] if stopped else [])
+        assert story.account.positions()[0].stop_price == stopped
+    story, entry = Story(), bought(4)
+    story.time = LATER_MS
+    adopt(story, [entry], [fill_of(entry, "100.00", 1)])
+    (sale,) = orders(story.candles(signal(**LEAVE)))
+    assert sale.purpose is Purpose.SIGNAL_EXIT
 
 
 def test_a_known_position_keeps_its_level_when_its_stop_is_gone() -> None:

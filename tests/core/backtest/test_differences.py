@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.nouns import ACCOUNT, BTC, ETH, MINUTE_MS
-from tradepool.core.backtest.differences import Account, Cause, Difference, Expected, Lot, compare
+from tradepool.core.backtest.differences import Account, ByHand, Cause, Difference, Expected, Lot, compare
 from tradepool.domain.order import Purpose, Refusal
 
 T = 10 * MINUTE_MS
@@ -131,6 +131,28 @@ def test_markets_of_one_mandate_are_told_apart_and_share_their_cash() -> None:
     earlier = replace(other, entry_ms=T - MINUTE_MS + 1, quantity=Decimal(1))
     (each, *_) = found(account(small, earlier), MEANT, replace(MEANT, market=ETH.id, entry_ms=T - MINUTE_MS))
     assert (each.market, each.cause) == (ETH.id, Cause.UNEXPLAINED)
+
+
+def test_what_a_person_took_of_a_lot_has_a_line_and_what_follows_from_it_says_so() -> None:
+    """Half of it left at 105; on average the whole left at 107.5. What he took of another lot is no matter of this one."""
+    taken = ByHand(BTC.id, T + MINUTE_MS, Decimal(1), Decimal(105), Purpose.RELEASED)
+    others = [replace(taken, market=ETH.id), replace(taken, time_ms=T - 1), replace(taken, time_ms=MADE.exit_ms or 0)]
+    happened = account(replace(MADE, exit_price=Decimal("107.5")), by_hand=[*others, taken])
+    part, price = found(happened, MEANT)
+    assert (part.time_ms, part.what, part.expected, part.happened) == (
+        taken.time_ms,
+        "exit of a part",
+        "none",
+        "1 at 105",
+    )
+    assert (part.cause, part.detail, part.cost) == (Cause.MANUAL, "released", None)
+    assert (price.what, price.cause, price.cost) == ("exit price", Cause.MANUAL, Decimal(5))
+    assert price.detail == "-227.3 bp on average, with what had left by hand"
+    # What is left is held, or was sold, otherwise than all of it would have been.
+    (part, left) = found(account(held(MADE), by_hand=[taken]), MEANT)
+    assert (part.cause, left.what, left.cause) == (Cause.MANUAL, "exit", Cause.FOLLOWS)
+    assert [each.what for each in found(account(MADE, by_hand=[taken]))] == ["entry", "exit of a part"]
+    assert found(account(MADE, by_hand=others), MEANT) == []
 
 
 def test_what_was_known_at_a_time() -> None:

@@ -11,16 +11,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from tests.nouns import BTC, MANDATE, MINUTE_MS, signal
+from tests.core.risk.test_live_limits import entry as any_entry
+from tests.core.risk.test_live_limits import limit
+from tests.nouns import BTC, MANDATE, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import COUNT, actors
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.by_hand import FlattenAsked
+from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
-from tradepool.domain.event import CandlesClosed
+from tradepool.domain.event import CandlesClosed, OrderFilled, OrderRejected
 from tradepool.domain.limit import Action, Limit, LimitScope, Override, RiskPlan
 from tradepool.domain.order import OrderRequest
 from tradepool.runtime.clock import VirtualClock
@@ -153,6 +156,51 @@ def test_a_limit_that_flattens_is_told_to_who_is_about_to_hold_something(connect
     assert crowd[0]._inbox.get_nowait() == FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+def test_a_restart_within_a_candle_knows_what_was_taken_of_its_volume(connection: Connection, told_first: bool) -> None:
+    """One was filled, one refused, one had not left, and one was filled on the candle before."""
+    clock, share = VirtualClock(3 * MINUTE_MS), limit("platform.volume_share_max", "0.1")
+    plan = replace(PLAN, limits=(share,))
+    desk, risk, crowd = house(connection, clock, plan)
+    filled, refused, unsent, earlier = crowd[:4]
+    enters(earlier, MINUTE_MS)
+    for actor in (filled, refused, unsent):
+        enters(actor, 2 * MINUTE_MS)
+    for actor in (filled, earlier):
+        (entry,) = actor.account.unanswered()
+        bought = {"market": entry.market, "quantity": entry.quantity, "price": Decimal(100), "fee": Decimal(0)}
+        bought |= {"client_order_id": entry.client_order_id, "account": entry.account}
+        actor.handle(OrderFilled(fill=fill(time_ms=entry.time_ms + 300, **bought)))
+    (entry,) = refused.account.unanswered()
+    denied = OrderRejected(time_ms=2 * MINUTE_MS, client_order_id=entry.client_order_id, reason=Denial.VOLUME_SHARE)
+    refused.handle(denied)
+
+    candle = Candle(
+        market=BTC,
+        timeframe_ms=MINUTE_MS,
+        open_time_ms=MINUTE_MS,
+        open=100.0,
+        high=100.0,
+        low=100.0,
+        close=100.0,
+        volume=1_000.0,
+    )
+    desk, risk, crowd = house(connection, clock, plan)
+    if told_first:
+        risk.candle(candle)
+    for actor in crowd:
+        up(desk, risk, actor)
+    if not told_first:
+        risk.candle(candle)
+    other = replace(entry_of(crowd[9]), quantity=Decimal(60), market=BTC.id)
+    assert risk.limits.figure(share, clock.now_ms(), other) == Decimal("0.1")
+    # What had not left is asked for again, and counts once.
+    (entry,) = crowd[2].account.unanswered()
+    assert [risk.may_enter(entry), risk.may_enter(entry), risk.may_enter(other)] == ["", "", Denial.VOLUME_SHARE]
+    risk.candle(replace(candle, open_time_ms=2 * MINUTE_MS))
+    assert risk.limits.figure(share, clock.now_ms(), other) == Decimal("0.06")
+
+
 def test_an_override_that_can_stand_no_more_keeps_no_other_from_its_mandate() -> None:
     """Its market may be traded no more, since it was set."""
     key = f"mandate.{MANDATE.id}."
@@ -162,8 +210,11 @@ def test_an_override_that_can_stand_no_more_keeps_no_other_from_its_mandate() ->
     assert (limits.positions_max, limits.market_notional_max) == (1, MANDATE.limits.market_notional_max)
 
 
+def enters(actor: AccountActor, time_ms: int) -> None:
+    """A candle says so: 40 at 100."""
+    actor.handle(CandlesClosed(time_ms=time_ms, signals=(signal(BTC, time_ms=time_ms),)))
+
+
 def entry_of(actor: AccountActor) -> OrderRequest:
     """What an account would enter with."""
-    from tests.core.risk.test_live_limits import entry
-
-    return replace(entry("a", BTC.id), account=actor.account.account.id)
+    return replace(any_entry("a", BTC.id), account=actor.account.account.id)

@@ -23,7 +23,7 @@ from tradepool.domain.ids import AccountId
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import AccountGateway
 from tradepool.runtime.clock import VirtualClock
-from tradepool.services.trading import account_actor
+from tradepool.services.trading import account_actor, recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.sender import Sender
 from tradepool.services.trading.together import Together
@@ -39,7 +39,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 
 
 def actors(journal: DatabaseJournal, usdt: Decimal = Decimal(0)) -> list[AccountActor]:
-    """Accounts that have opened with so much; their gateways are never asked."""
+    """Accounts that have opened with so much, or as the journal has them; their gateways are never asked."""
     found = []
     for number in range(1, COUNT + 1):
         name = AccountId(f"u{number}")
@@ -49,7 +49,9 @@ def actors(journal: DatabaseJournal, usdt: Decimal = Decimal(0)) -> list[Account
         sender = Sender(cast("AccountGateway", object()), VirtualClock(MINUTE_MS), MINUTE_MS, lambda event: None)
         actor = AccountActor(account, sender._gateway, journal, sender)
         held = Balance(account=name, asset="USDT", free=usdt, locked=Decimal(0))
-        actor.handle(AccountOpened(time_ms=0, balances=(held,) if usdt else ()))
+        recovery.remember(actor, journal)
+        if not actor.account.opened:
+            actor.handle(AccountOpened(time_ms=0, balances=(held,) if usdt else ()))
         found.append(actor)
     return found
 

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import booking, by_hand, limit_step
+from tradepool.core.account.adopt import arm
 from tradepool.core.account.batch import Batch
 from tradepool.core.account.flows import KnownFlows, entries_off
 from tradepool.core.account.new_terms import take
@@ -230,6 +231,7 @@ class Account:
         self.changed = before != (self.wallet, [slot.row for slot in self.slots.values()]) or bool(self.batch.waiting)
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
+        arm(slot, s)
         best = round_to_int(s.high * slot.scale)
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms

@@ -1,7 +1,8 @@
 """Orders of our own that the journal does not know: it was restored from a backup that is older than they are.
 
 What they filled is booked as it happened, without a word to the venue; then the slot is made to agree with what rests
-there now, and what is held and has no stop is given one at the last level that any of our stops stood at.
+there now, and what is held and has no stop is given one at the last level that any of our stops stood at; where none of
+them ever stood, at the next close, as its strategy would.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ from typing import TYPE_CHECKING
 from tradepool.core.account import account_step as step
 from tradepool.core.account.protection import level_again, protect
 from tradepool.core.account.slot import Slot, Working
+from tradepool.core.compiler.vocabulary import floor_to_int
 from tradepool.domain.event import OrdersAdopted
 from tradepool.domain.ids import ClientOrderId, read_client_order_id
 from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Side
+from tradepool.domain.signal import Signal
 
 if TYPE_CHECKING:
     from tradepool.core.account.account import Account
 
-# Nobody decided on an adopted entry here: its levels are those of the stops found with it.
-UNDECIDED = (
-    step.STOP_DISTANCE,
-    step.FIRST_DISTANCE,
-    step.SECOND_DISTANCE,
-    step.BREAK_DISTANCE,
-)
+# Nobody decided on an adopted entry here: its levels are those of the stops found with it. A stop that no order told of
+# may still be decided on.
+UNDECIDED = (step.FIRST_DISTANCE, step.SECOND_DISTANCE, step.BREAK_DISTANCE, step.WISH_LEAVE)
+UNKNOWN = -1
 LEVELS = (step.STOP, step.TARGET, step.NEXT_TARGET, step.PART, step.BREAK_AT)
 
 
@@ -56,10 +56,19 @@ def _book(account: Account, slot: Slot, event: OrdersAdopted) -> None:
     slot.forget_wish()
     for field in (*LEVELS, *UNDECIDED):
         slot.row[field] = 0
+    slot.row[step.STOP_DISTANCE], slot.row[step.WISH_SIDE] = UNKNOWN, step.LONG
     for fill in event.fills:
-        if not slot.held:
-            slot.row[step.WISH_SIDE], slot.row[step.WISH_LEAVE] = step.LONG, 0
         account._filled(fill)
+
+
+def arm(slot: Slot, signal: Signal) -> None:
+    """At the first close after it was adopted, what is held and has no stop has the one that an entry there would have."""
+    row, distance = slot.row, step.first_distance(signal.stop_distance, signal.trail_distance)
+    ticks = min(floor_to_int(distance * slot.scale), step.FARTHEST * slot.mark)
+    if row[step.STOP_DISTANCE] == UNKNOWN and not row[step.STOP] and ticks > 0:
+        row[step.STOP_DISTANCE] = ticks
+        average = row[step.ENTRY_COST] // (row[step.ENTRY_STEPS] * slot.terms[step.UNITS_PER_TICK_STEP])
+        row[step.STOP] = max(average - ticks, 1)
 
 
 def _agree(account: Account, slot: Slot, event: OrdersAdopted, ours: list[OrderRequest], level: int) -> None:

@@ -82,9 +82,10 @@ class Lot:
         )
 
     @staticmethod
-    def held(position: Position, quantity_step: Decimal) -> Lot:
-        """An open one, at what was bought: before fees, and without what an earlier one left over."""
-        bought = position.quantity + position.entry_fee
+    def held(position: Position, quantity_step: Decimal, left: Decimal = Decimal(0)) -> Lot:
+        """An open one, at what was bought: before fees, with what has `left` it by hand, and without what an earlier one
+        left over."""
+        bought = position.quantity + position.entry_fee + left
         bought -= bought % quantity_step
         return Lot(position.market, position.opened_time_ms, position.average_entry_price, bought)
 
@@ -101,6 +102,17 @@ class Lot:
         return self.entry_ms <= time_ms and (self.exit_ms is None or time_ms <= self.exit_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a person sold, or took, of what was held; `reason` as a trade would have it that ends with it."""
+
+    market: MarketId
+    time_ms: int
+    quantity: Decimal
+    price: Decimal
+    reason: Purpose
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What happened to an account. `outages` are times when nobody listened, `capped` when orders were, `adopted` when a
@@ -112,6 +124,7 @@ class Account:
     capped: Sequence[Span] = ()
     adopted: Sequence[tuple[MarketId, int]] = ()
     parts: Sequence[tuple[MarketId, int]] = ()
+    by_hand: Sequence[ByHand] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +195,7 @@ class _Comparing:
             )
         if meant.quantity != made.quantity:
             self._quantity(meant, made)
+        self._part_by_part(made)
         self._exit(meant, made)
 
     def _quantity(self, meant: Lot, made: Lot) -> None:
@@ -200,6 +214,17 @@ class _Comparing:
         bar = made.entry_ms // self.bar_ms
         return any(market == made.market and time_ms // self.bar_ms == bar for market, time_ms in self.happened.parts)
 
+    def _by_hand(self, made: Lot) -> list[ByHand]:
+        """What left a lot by hand before the rest of it did."""
+        mine = (each for each in self.happened.by_hand if each.market == made.market)
+        return [each for each in mine if made.spans(each.time_ms) and each.time_ms != made.exit_ms]
+
+    def _part_by_part(self, made: Lot) -> None:
+        for each in self._by_hand(made):
+            part = replace(made, exit_ms=each.time_ms, exit_price=each.price, reason=each.reason)
+            what = f"{_text(each.quantity)} at {_text(each.price)}"
+            self._say(part, "exit of a part", "none", what, Cause.MANUAL, detail=str(each.reason))
+
     def _exit(self, meant: Lot, made: Lot) -> None:
         if meant.exit_ms is None and made.exit_ms is None:
             return
@@ -207,10 +232,10 @@ class _Comparing:
         if same_bar and meant.reason == made.reason and meant.exit_price is not None and made.exit_price is not None:
             if meant.exit_price != made.exit_price:
                 cost = (meant.exit_price - made.exit_price) * made.quantity
-                detail = _bp(meant.exit_price, made.exit_price)
-                self._say(
-                    made, "exit price", meant.exit_price, made.exit_price, Cause.SLIPPAGE, detail=detail, cost=cost
-                )
+                cause, detail = Cause.SLIPPAGE, _bp(meant.exit_price, made.exit_price)
+                if self._by_hand(made):
+                    cause, detail = Cause.MANUAL, f"{detail} on average, with what had left by hand"
+                self._say(made, "exit price", meant.exit_price, made.exit_price, cause, detail=detail, cost=cost)
             return
         cause, detail = self._why_other_exit(meant, made)
         self._say(made if made.exit_ms is not None else meant, "exit", _exit(meant), _exit(made), cause, detail=detail)
@@ -223,6 +248,8 @@ class _Comparing:
             return Cause.OUTAGE, ""
         if meant.entry_price != made.entry_price:
             return Cause.FOLLOWS, "its protections stand at their distance from another entry price"
+        if self._by_hand(made):
+            return Cause.FOLLOWS, "a part of it had left by hand"
         return Cause.UNEXPLAINED, ""
 
     # ---- entered in one of them
@@ -255,6 +282,7 @@ class _Comparing:
             cause, detail = Cause.FOLLOWS, f"after earlier differences the backtest refused it: {refused}"
         what = f"{_text(made.quantity)} at {_text(made.entry_price)}"
         self._say(made, "entry", "none", what, cause, detail=detail)
+        self._part_by_part(made)
 
     def _refused(self, refusals: Sequence[Refusal], lot: Lot) -> str:
         """Why an entry of this bar was not carried out; "" where none was refused."""

@@ -34,7 +34,20 @@ class _Market:
     before: Decimal | None = None
     volumes: deque[Decimal] = field(default_factory=lambda: deque(maxlen=VOLUME_BARS))
     taken: Decimal = ZERO
-    takers: set[tuple[AccountId, ClientOrderId]] = field(default_factory=set)
+    takers: dict[tuple[AccountId, ClientOrderId], OrderRequest] = field(default_factory=dict)
+
+    def takes(self, entry: OrderRequest) -> None:
+        """An entry went out. Again is harmless."""
+        if (entry.account, entry.client_order_id) not in self.takers:
+            self.takers[entry.account, entry.client_order_id] = entry
+            self.taken += entry.quantity
+
+    def begins(self, close_time_ms: int) -> None:
+        """Another candle is the last; after a restart its entries may have been told of before it."""
+        left = [entry for entry in self.takers.values() if entry.time_ms >= close_time_ms]
+        self.taken, self.takers = ZERO, {}
+        for entry in left:
+            self.takes(entry)
 
 
 @dataclass(slots=True)
@@ -95,7 +108,7 @@ class LiveLimits:
         if known.time_ms is not None:
             known.before = known.close
         known.close, known.time_ms = Decimal(repr(close)), close_time_ms
-        known.taken, known.takers = ZERO, set()
+        known.begins(close_time_ms)
         known.volumes.append(Decimal(repr(volume)))
 
     def stands(self, standing: Standing) -> None:
@@ -127,6 +140,12 @@ class LiveLimits:
         """An entry that went out before a restart: it counts in the rates."""
         for key in self._keys(self._standings[request.account], request.market):
             self._tallies.setdefault(key, _Tally()).sent.append(request.time_ms)
+
+    def took_before(self, entry: OrderRequest) -> None:
+        """An entry that went out before a restart and was not refused: on its candle it took of what the market trades."""
+        market = self._markets.setdefault(entry.market, _Market())
+        if market.time_ms is None or entry.time_ms >= market.time_ms:
+            market.takes(entry)
 
     def _count(self, standing: Standing, sign: int) -> None:
         entering = self._entering[standing.account]
@@ -194,10 +213,7 @@ class LiveLimits:
     def admit(self, entry: OrderRequest, now_ms: int) -> None:
         """An entry goes out: from now on it counts. Again is harmless."""
         name, standing = entry.client_order_id, self._standings[entry.account]
-        market = self._markets.setdefault(entry.market, _Market())
-        if (entry.account, name) not in market.takers:
-            market.takers.add((entry.account, name))
-            market.taken += entry.quantity
+        self._markets.setdefault(entry.market, _Market()).takes(entry)
         if name in self._orders(entry.account):
             return
         self._admitted[entry.account] = {**self._orders(entry.account), name: entry}

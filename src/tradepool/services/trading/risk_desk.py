@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.core.account.account import Account
 from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, LiveLimits
 from tradepool.core.risk.standing import Broken, Standing, symbol_of
 from tradepool.domain.by_hand import FlattenAsked
@@ -23,7 +25,7 @@ from tradepool.domain.event import EntriesResumed, MandateChanged
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.limit import LIMIT_WORDS, Action, BadLimit, Limit, LimitScope, Override, RiskPlan, Trip, read_key
 from tradepool.domain.mandate import Mandate, with_limit
-from tradepool.domain.order import OrderRequest
+from tradepool.domain.order import OrderRequest, OrderStatus
 from tradepool.ports.clock import Clock
 from tradepool.ports.risk import RiskStore
 from tradepool.runtime import telemetry
@@ -80,10 +82,13 @@ class RiskDesk:
         """An account is up."""
         actor.on_applied = self._stands
         self._stands(actor)
-        if any(limit.kind == "orders_per_minute_max" for limit in self.limits.limits):
-            since_ms = self._clock.now_ms() - MINUTE_MS
-            for entry in self._store.entries_since(actor.account.account.id, since_ms):
-                self.limits.sent_before(entry)
+        if any(limit.kind in ("orders_per_minute_max", "volume_share_max") for limit in self.limits.limits):
+            now_ms, account = self._clock.now_ms(), actor.account
+            for entry in self._store.entries_since(account.account.id, now_ms - DAY_MS):
+                if entry.time_ms > now_ms - MINUTE_MS:
+                    self.limits.sent_before(entry)
+                if _went_out(account, entry):
+                    self.limits.took_before(entry)
 
     def candle(self, candle: Candle) -> None:
         """A candle closed."""
@@ -321,6 +326,15 @@ def in_force(plan: RiskPlan, overrides: Iterable[Override]) -> list[Limit]:
         except BadLimit as error:
             log.warning("a limit that was set is not one of this version", error=str(error))
     return list(limits.values())
+
+
+def _went_out(account: Account, entry: OrderRequest) -> bool:
+    """Whether an entry of an account that has just come up had gone out before: it works, or was filled. What the venue has
+    not heard of yet is asked for again before it goes."""
+    slot, order = account.slots.get(entry.market), account.orders.get(entry.client_order_id)
+    if order is not None:
+        return order.status is not OrderStatus.INTENT
+    return slot is not None and slot.row[step.ENTRY_TIME] >= entry.time_ms
 
 
 def _of_mandate(standings: Iterable[Standing], limit: Limit) -> Decimal | None:
