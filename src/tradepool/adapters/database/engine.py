@@ -94,6 +94,13 @@ def lost(error: BaseException | None) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
+def end_broken(connection: Connection) -> None:
+    """Before a write: what somebody read when a server's connection broke is over, and he was told. Without this the next
+    statement would be refused, instead of being asked over a new connection."""
+    if connection.invalidated:
+        connection.rollback()
+
+
 def actor_of(connection: Connection) -> Actor:
     """On whose behalf a connection reads and writes."""
     actor = connection.engine.get_execution_options()["tradepool_actor"]
@@ -170,6 +177,7 @@ def _config() -> Config:
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All or nothing of what is written inside. StoreUnusable when the database can't be used."""
+    end_broken(connection)
     try:
         yield
         connection.commit()
