@@ -56,7 +56,7 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
     `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
     Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
     """
-    engine = _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
+    engine = _engine(place, sync, actor)
     # Kept with the engine: it outlives a connection that breaks.
     engine.update_execution_options(tradepool_actor=actor, tradepool_place=place)
     with ExitStack() as undone:
@@ -75,6 +75,21 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
             raise StoreTooNew(path=place, why=error) from error
         undone.pop_all()
     return connection
+
+
+def revision_at(place: Place) -> str:
+    """The newest change of the schema that a store has, before it is opened, which brings it up to date; "" where there is
+    none. StoreUnusable."""
+    if not place.exists():
+        return ""
+    engine = _engine(place, "FULL", PLATFORM)
+    try:
+        with engine.connect() as connection:
+            return revision_of(connection)
+    except DBAPIError as error:
+        raise StoreUnusable(path=place, why=reason_of(error)) from error
+    finally:
+        engine.dispose()
 
 
 def place_of(connection: Connection) -> Place:
@@ -116,6 +131,10 @@ def make_private(path: Path) -> None:
     """
     with suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _engine(place: Place, sync: Sync, actor: Actor) -> Engine:
+    return _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
 
 
 def _sqlite(path: Path, sync: Sync, actor: Actor) -> Engine:
