@@ -68,6 +68,7 @@ def safety_of(
     stopped: str = "",
     why: str = "",
     streamless_s: int = 0,
+    unpriced: str = "",
 ) -> AccountSafety:
     """One account's row; without balances it was not compared, for that reason."""
     return AccountSafety(
@@ -87,6 +88,7 @@ def safety_of(
         stopless=[str(s.market.id) for s in account.slots.values() if s.held and not s.row[step.STOP] and s.steps()],
         foreign=foreign_words(account),
         streamless_s=streamless_s,
+        unpriced=unpriced,
         watched_targets=[str(s.market.id) for s in account.slots.values() if s.awaits_target(account.orders)],
     )
 

@@ -20,7 +20,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     nothing is decided for it any more, "" while it trades, `quarantine` why nothing is entered until a person resumes it.
     `off` says why nothing is entered for it, though what it holds is looked after. `watched_targets` names markets where the
     venue holds the stop only, and the price of the target is watched here, `stopless` those of positions without any stop
-    level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders."""
+    level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders, `unpriced` which costs nobody can value."""
 
     account: str
     user: str
@@ -39,6 +39,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     foreign: str = ""
     streamless_s: int = 0
     off: str = ""
+    unpriced: str = ""
 
     @property
     def worries(self) -> list[str]:
@@ -56,6 +57,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
         found += [f"{self.account} is quarantined, resume it when you know why: {self.quarantine}"] * bool(
             self.quarantine
         )
+        found += [self.unpriced] * bool(self.unpriced)
         return [*found, f"{self.account} is stopped: {self.stopped}"] if self.stopped else found
 
 
