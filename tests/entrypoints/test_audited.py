@@ -25,7 +25,7 @@ OF_PEOPLE = """
 users add, users set, users pause, users resume, users invite, users accept, accounts add, accounts set, accounts pause,
 accounts resume, mandates add, mandates set, mandates pause, mandates resume, mandates close, accounts close, users close,
 halt, resume, flatten, risk set, risk resume, suspend, suspend lift, positions adopt, store recovery-key, store backup,
-store restore
+store migrate, store restore
 """
 OF_MONEY = """
 keys master, keys add, keys rotate, keys burn, pool consent, mandates promote, commission settle, commission pay,
@@ -40,7 +40,7 @@ commission statement, config explain, config show, data check, data download, da
 data repair, demo, doctor, exchange limits, exchange serve, explain, init, keys check, keys list, ledger balance,
 ledger export, ledger verify, mandates, mandates list, mandates preview, mandates show, notify test, orders, orders list,
 pool export, pool gather, pool show, pool status, positions, positions list, replay, report slippage, risk show, signals,
-status, store drill, store migrate, store verify, strategies check, strategies list, strategies new, strategies show,
+status, store drill, store verify, strategies check, strategies list, strategies new, strategies show,
 suspend list, sweep, test, trades, trades list, universe show, users, users list, users show, why
 """
 
@@ -115,6 +115,7 @@ def test_what_changes_people_and_what_they_trade(
     audited("positions adopt BTC/USDT --user ann --reason mine", "adopt", typed="BTC/USDT", code=1)
     audited(f"store recovery-key {tmp_path}/key")
     audited(f"store backup {tmp_path}/copy --plain")
+    audited("store migrate")
     audited(f"store restore {tmp_path}/copy --reason drill", "restore", typed=people.found.deployment.id)
     assert audited.ran == names(OF_PEOPLE)
     scopes = [deed.scope for deed in audited.deeds() if deed.what.startswith("store")]

@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic.command import upgrade
 
 from tests.entrypoints.console import Console
 from tests.entrypoints.test_commission import live, run
 from tests.ledger_kit import Life
 from tests.tampering import by_sql
 from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store, revision_of
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.verify import verify_books
 from tradepool.domain.deed import Deed
@@ -186,3 +188,25 @@ def test_a_trigger_that_is_gone_is_named_and_built_anew(traded: Path, run: Conso
     assert "were built anew: settlement" in run("store", "migrate").out
     assert run("store", "verify").code == 0
     assert "anew" not in run("store", "migrate").out
+
+
+def test_a_migration_that_somebody_asked_for_is_in_the_audit(
+    live: Path, run: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From what to what, though the configuration alone can't be read without the newest schema."""
+    deployed = deployed_from(None)
+    deployed.folder.mkdir(parents=True, exist_ok=True)
+    with monkeypatch.context() as older:
+        older.setattr("tradepool.adapters.database.engine.command.upgrade", lambda config, _: upgrade(config, "0006"))
+        # Its triggers are of tables that were not there yet.
+        older.setattr("tradepool.adapters.database.engine.triggers.build", lambda connection: None)
+        dispose(open_store(deployed.database))
+    other = open_store(deployed.folder / "other.sqlite")
+    newest = revision_of(other)
+    dispose(other)
+    for before in ("0006", newest):
+        assert f"is at revision {newest}, the newest" in run("store", "migrate").out
+        deed = json.loads(run("audit", "show", "--json").out)["deeds"][-1]
+        told = f"{deployed.database}: {before} -> {newest}."
+        assert (deed["what"], deed["by"], deed["scope"]) == ("store migrate", asking.me(), told)
+    assert run("audit", "verify").code == 0

@@ -144,6 +144,7 @@ def test_a_database_of_another_deployment_is_not_touched(
         ("mandates",),
         ("explain", "ann", "--day", "2026-01-01"),
         ("keys", "list"),
+        ("store", "migrate"),
     ):
         said = console(*command, "--config", live)
         assert (said.code, "belongs to the practice deployment" in said.err) == (1, True), said

@@ -100,7 +100,7 @@ class House:
         )
         books = DatabaseBooks(self.connection)
         self.odd = dict[AccountId, str]()
-        flows = SimpleNamespace(trouble=lambda account: self.odd.get(account, ""))
+        flows = SimpleNamespace(trouble=lambda account: self.odd.get(account, ""), unpriced=lambda account: "")
         self.risk = SimpleNamespace(limits=SimpleNamespace(trips={}))
         platform = SimpleNamespace(desk=self.desk, books=books, market_data=self.data, flows=flows, risk=self.risk)
         self.lookout = Lookout(

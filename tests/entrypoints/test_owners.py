@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,12 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.ports.journal import Record
+
+CORRECT = "ledger correct ann-main --debit venue --credit capital --asset USDT --amount 5"
+GONE = {
+    "account": "ann-main", "user": "ann", "status": "closed", "cash": {}, "mandate": "", "version": 0, "changes": [],
+    "named": False,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -51,6 +58,13 @@ def test_a_section_that_is_gone_hides_no_books_and_refunds_nothing(
     file.write_text(re.sub(r"\[accounts\.ann-main\].*?(?=\n# )", "", file.read_text(), flags=re.DOTALL))
     assert deployed_from(None).settings.accounts == {}
     assert [run(*words) for words in looks] == before
+    assert json.loads(run("accounts", "list", "--json").out)["accounts"] == [GONE]
+    assert run("accounts").out.splitlines()[1].split() == ["ann-main", "ann", "closed", "books"]
+    assert "books that no section of the configuration names" in run("accounts", "show", "ann-main").out
+    assert "did you mean ann-main?" in run("accounts", "show", "ann-mian").err
+    monkeypatch.setattr("sys.stdin", io.StringIO("ann-main\nBob\n"))
+    booked = run(*CORRECT.split(), "--reason", "the fee was nobody's")
+    assert "Booked as ann-main:correction:" in booked.out, booked
     monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
     assert "to the cent" in run("commission", "correct", "ann", "--reason", "tidied the file").err
 

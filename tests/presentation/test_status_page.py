@@ -43,3 +43,9 @@ def test_a_stream_that_stays_down_is_a_worry() -> None:
     down = account(streamless_s=STREAMLESS_S)
     assert down.worries == [f"ann-main: its orders are asked for, the venue has not streamed them for {STREAMLESS_S} s"]
     assert page(down).startswith("NOT SAFE")
+
+
+def test_costs_that_nobody_can_value_are_a_worry() -> None:
+    strange = account(unpriced="ann-main paid fees in ODD")
+    assert strange.worries == ["ann-main paid fees in ODD"]
+    assert page(strange).startswith("NOT SAFE")

@@ -114,7 +114,7 @@ class Platform:
             self.risk = RiskDesk(*w.risk, w.clock, self.desk, names)
             self.gate.limits, self.desk.on_told = self.risk.may_enter, self.risk.after_batch
         if w.watched:
-            self.flows = FlowDesk(self.desk.feed, self.books.transfers, w.clock, w.flows)
+            self.flows = FlowDesk(self.desk.feed, self.books.transfers, listed, w.clock, w.flows)
         self.desk.in_turn, self.desk.on_work, self.desk.on_up = w.in_turn, self.watchdog.admit, self._look_after
         self.desk.together = Together(self.journal) if w.together else None
         self._closing.append(self.desk.stop)

@@ -16,7 +16,7 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.policy import Action, refuse_unless
 from tradepool.entrypoints.asking import TYPED, machine_user, me
-from tradepool.entrypoints.books import books_open
+from tradepool.entrypoints.books import books_open, owners
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import now_ms, typed_back
 from tradepool.entrypoints.running import only_one, reserve_of
@@ -63,10 +63,11 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
     NoAccountCalled, NothingBooked, UnknownAsset, SameSide, RunsAlready, NotConfirmed, NoReason, SamePerson, TransferNotPositive,
     DamagedJournal.
     """
-    known = deployed.settings.accounts
+    with books_open(deployed) as connection:
+        known = owners(deployed, connection)
     if wish.account not in known:
         raise NoAccountCalled(account=repr(wish.account)[:60], hint=nearest(wish.account, known))
-    refuse_unless(deployed.actor, Action.CORRECT, UserId(known[wish.account].user))
+    refuse_unless(deployed.actor, Action.CORRECT, UserId(known[wish.account]))
     if wish.debit is wish.credit:
         raise SameSide(code=wish.debit.value)
     with only_one(deployed), books_open(deployed) as connection:

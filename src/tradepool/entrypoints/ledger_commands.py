@@ -121,7 +121,7 @@ def ledger_verify(
 
 @ledger_app.command(name="correct")
 def ledger_correct(
-    account: Annotated[str, Parameter(help="A section [accounts.NAME] of the configuration.")],
+    account: Annotated[str, Parameter(help="Its name, be it in the configuration or in the books only.")],
     *,
     debit: Annotated[LedgerCode, Parameter(help="The ledger account it goes to.")],
     credit: Annotated[LedgerCode, Parameter(help="The ledger account it comes from.")],

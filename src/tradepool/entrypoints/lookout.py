@@ -137,6 +137,8 @@ class Lookout:
             yield of(Kind.QUARANTINE, "", f"nothing is entered until a person resumes it: {why}")
         elif self._platform.flows is not None and (why := self._platform.flows.trouble(name)):
             yield of(Kind.BALANCE, "", why)
+        if self._platform.flows is not None and (why := self._platform.flows.unpriced(name)):
+            yield Trouble(kind=Kind.BALANCE, about=f"{name} fees", text=why, user=seat.user.id)
         # Before, balances may be read that the fills they come from are not.
         if stopped is None and name in self._platform.desk.up:
             for asset, amount in self._difference(actor).items():

@@ -16,6 +16,7 @@ from tradepool.domain.user import Role, Status
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.changing import (
     NameTaken,
+    NoSuchThing,
     NotNow,
     StillOpen,
     add,
@@ -34,6 +35,7 @@ from tradepool.entrypoints.deployment_settings import AccountSettings, UserSetti
 from tradepool.presentation.formats import plain
 from tradepool.presentation.people_page import AccountRow, UserRow
 from tradepool.runtime.clock import RealClock
+from tradepool.runtime.config import nearest
 
 CODE_BYTES = 24
 
@@ -175,10 +177,10 @@ def close_account(found: Deployed, name: str, reason: str | None) -> str:
 
 
 def accounts(found: Deployed) -> list[AccountRow]:
-    """Every account that who asks may see, with what was changed."""
+    """Every account that who asks may see, with what was changed; those that only the books know come last."""
     traded = {mandate.account: name for name, mandate in found.settings.mandates.items() if mandate.active}
-    with register_of(found) as (register, _):
-        return [
+    with register_of(found) as (register, rows):
+        named = [
             AccountRow(
                 account=name,
                 user=account.user,
@@ -190,3 +192,18 @@ def accounts(found: Deployed) -> list[AccountRow]:
             )
             for name, account in found.settings.accounts.items()
         ]
+        left = {name: user for name, user in rows.owners().items() if name not in found.settings.accounts}
+    return named + [
+        AccountRow(account=name, user=user, status=Status.CLOSED, cash={}, mandate="", version=0, named=False)
+        for name, user in left.items()
+        if found.shows(user)
+    ]
+
+
+def account(found: Deployed, name: str) -> AccountRow:
+    """One of them. NoSuchThing."""
+    rows = {row.account: row for row in accounts(found)}
+    if name not in rows:
+        hint = nearest(name, rows)
+        raise NoSuchThing(thing=Thing.ACCOUNT, name=repr(name)[:60], section=Thing.ACCOUNT.section, hint=hint)
+    return rows[name]

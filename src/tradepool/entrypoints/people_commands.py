@@ -158,7 +158,7 @@ def users_close(user: User, *, reason: Reason = None, config: Config = None) -> 
 @accounts_app.default
 @accounts_app.command(name="list")
 def accounts_list(*, json: Json = False, config: Config = None) -> None:
-    """Every account: whose, how it stands, which mandate trades it."""
+    """Every account: whose, how it stands, which mandate trades it; those that only the books know any more, too."""
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.people import accounts
     from tradepool.entrypoints.saying import say, show
@@ -174,16 +174,12 @@ def accounts_list(*, json: Json = False, config: Config = None) -> None:
 @accounts_app.command(name="show")
 def accounts_show(account: str, *, json: Json = False, config: Config = None) -> None:
     """One account, and every change: who, when, from, to."""
-    from tradepool.domain.register import Thing
-    from tradepool.entrypoints.changing import refuse_unknown
+    from tradepool.entrypoints import people
     from tradepool.entrypoints.deployment import deployed_from
-    from tradepool.entrypoints.people import accounts
     from tradepool.entrypoints.saying import say, show
     from tradepool.presentation.people_page import account_page
 
-    found = deployed_from(config)
-    refuse_unknown(found, Thing.ACCOUNT, account)
-    row = next(row for row in accounts(found) if row.account == account)
+    row = people.account(deployed_from(config), account)
     if json:
         say(row)
     else:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
-from tradepool.adapters.database.place import place_in
+from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.database.register import DatabaseRegister, Named
 from tradepool.adapters.database.reserve import SLICE, Reserve
 from tradepool.adapters.database.whose import refuse_foreign
@@ -48,21 +48,32 @@ def reserve_in(settings: Settings) -> Reserve:
     return Reserve(folder_of(settings) / RESERVE_FILE, settings.alarms.reserve_mb * SLICE)
 
 
+def identity_of(settings: Settings) -> Deployment:
+    """Which deployment it is."""
+    return Deployment(id=settings.deployment.id, kind=Kind(settings.deployment.kind))
+
+
+def database_of(settings: Settings) -> Place:
+    """Where its books are or will be. WrongDatabase: another one's are there, and nothing has opened them."""
+    database = place_in(folder_of(settings), settings.deployment.database)
+    if database.exists():
+        refuse_foreign(database, identity_of(settings))
+    return database
+
+
 def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
     """How everything in the register stands; nothing before the first start or command.
 
     `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, OtherOwner, StoreUnusable, StoreTooNew.
     """
-    database = place_in(folder_of(settings), settings.deployment.database)
+    database = database_of(settings)
     if not database.exists():
         return []
-    deployment = Deployment(id=settings.deployment.id, kind=Kind(settings.deployment.kind))
-    refuse_foreign(database, deployment)
     reserve_in(settings).give_if_full()
     try:
         connection = open_store(database)
         try:
-            rows = DatabaseDeployment(connection, deployment)
+            rows = DatabaseDeployment(connection, identity_of(settings))
             rows.refuse_other_owners({AccountId(name): UserId(held.user) for name, held in settings.accounts.items()})
             return DatabaseRegister(connection).newest()
         finally:

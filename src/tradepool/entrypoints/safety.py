@@ -79,6 +79,7 @@ def safety_of(
     stopped: str = "",
     why: str = "",
     streamless_s: int = 0,
+    unpriced: str = "",
 ) -> AccountSafety:
     """One account's row; without balances it was not compared, for that reason."""
     return AccountSafety(
@@ -99,6 +100,7 @@ def safety_of(
         foreign=foreign_words(account),
         streamless_s=streamless_s,
         entries=entering(account),
+        unpriced=unpriced,
         watched_targets=[str(s.market.id) for s in account.slots.values() if s.awaits_target(account.orders)],
     )
 

@@ -92,6 +92,7 @@ class Standing:
             why = str(error)
         mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
         since_ms = self._platform.desk.streamless.get(seat.account_id, now_ms)
+        flows = self._platform.flows
         return safety_of(
             seat,
             mode,
@@ -102,6 +103,7 @@ class Standing:
             stopped=stopped,
             why=why,
             streamless_s=(now_ms - since_ms) // 1_000,
+            unpriced=flows.unpriced(seat.account_id) if flows is not None else "",
         )
 
     def _data_age_s(self) -> float:

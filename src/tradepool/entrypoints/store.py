@@ -91,8 +91,8 @@ def verify(*, json: Json = False, config: Config = None) -> None:
 
 @store_app.command(name="migrate")
 def migrate(*, config: Config = None) -> None:
-    """Bring the schema up to date, or make it; every command that opens the database does so too."""
-    print(store_move.migrate(deployed_from(config)))
+    """Bring the schema up to date, or make it, and write that down; every command that opens the database brings it up, too."""
+    print(store_move.migrate(config))
 
 
 @store_app.command(name="move")

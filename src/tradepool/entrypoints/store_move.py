@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import Connection, select
 
@@ -10,16 +11,19 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.aside import put_aside
 from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.copying import copy_rows, held, mark_moved
-from tradepool.adapters.database.engine import dispose, open_store, revision_of, transaction
+from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.engine import dispose, open_store, revision_at, revision_of, transaction
 from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.database.secrets import forget_all
 from tradepool.adapters.database.triggers import build as build_triggers
 from tradepool.adapters.database.triggers import not_as_built
 from tradepool.adapters.database.wall_check import walled_anew
 from tradepool.domain.errors import InvalidInput
-from tradepool.entrypoints.books import deed
-from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.books import books_open, deed
+from tradepool.entrypoints.deployment import Deployed, config_file, deployed_from
 from tradepool.entrypoints.emergency import rows_of
+from tradepool.entrypoints.inputs import settings_from
+from tradepool.entrypoints.register_rows import database_of
 from tradepool.entrypoints.running import only_one
 
 Told = Callable[[str, int], None]
@@ -29,21 +33,23 @@ class NothingToMove(InvalidInput):
     """The books of this deployment are in {place}, {why}; nothing was moved."""
 
 
-def migrate(deployed: Deployed) -> str:
-    """Bring the database's schema up to date, or make it; what it is now. What opening it raises."""
-    with rows_of(deployed):
-        pass
-    connection = open_store(deployed.database)
-    try:
+def migrate(given: Path | None) -> str:
+    """Bring the database's schema up to date, or make it; what it is now, in words. It is audited. What reading the
+    configuration and opening the database raise."""
+    # Whoever reads what commands have added to the configuration opens the database, and so migrates it.
+    before = revision_at(database_of(settings_from(config_file(given))))
+    deployed = deployed_from(given)
+    with books_open(deployed, urgent=True) as connection:
         anew, others = walled_anew(connection), triggers_anew(connection)
         built = (
             f" Its row-level security was not as it should be, and was built anew: {', '.join(anew)}." if anew else ""
         )
         if others:
             built += f" Its triggers were not as they should be, and were built anew: {', '.join(others)}."
-        return f"{deployed.database} is at revision {revision_of(connection)}, the newest this version knows.{built}"
-    finally:
-        dispose(connection)
+        after = revision_of(connection)
+        scope = f"{deployed.database}: {before or 'nothing'} -> {after}.{built}"
+        DatabaseDeployment(connection, deployed.deployment).audit(deed("store migrate", scope))
+        return f"{deployed.database} is at revision {after}, the newest this version knows.{built}"
 
 
 def triggers_anew(connection: Connection) -> list[str]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tradepool.presentation.results import SCHEMA
 
-FILE = "file"
+FILE, BOOKS = "file", "books"
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
@@ -40,7 +40,8 @@ class UserRow(msgspec.Struct, frozen=True):
 
 
 class AccountRow(msgspec.Struct, frozen=True):
-    """An account at the venue; `cash` is what a practice account is opened with, `mandate` who trades it, "" if nobody."""
+    """An account at the venue; `cash` is what a practice account is opened with, `mandate` who trades it, "" if nobody. One
+    that is not `named` has books, and no section of the configuration any more."""
 
     account: str
     user: str
@@ -49,6 +50,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     mandate: str
     version: int
     changes: list[ChangeRow] = []
+    named: bool = True
 
 
 class UsersJson(msgspec.Struct, frozen=True):
@@ -82,7 +84,7 @@ def accounts_page(rows: Sequence[AccountRow]) -> Table:
     for title in ("account", "user", "status", "mandate", "from"):
         table.add_column(title)
     for row in rows:
-        table.add_row(row.account, row.user, row.status, row.mandate, origin(row.version))
+        table.add_row(row.account, row.user, row.status, row.mandate, origin(row.version) if row.named else BOOKS)
     return table
 
 
@@ -105,7 +107,11 @@ def account_page(row: AccountRow) -> Group:
         f"{row.account} of {row.user}, {row.status}",
         f"  play money  {cash}",
         f"  mandate     {row.mandate or 'none'}",
-        *change_lines(row.version, row.changes),
+        *(
+            change_lines(row.version, row.changes)
+            if row.named
+            else ["  books that no section of the configuration names"]
+        ),
     ]
     return Group(*map(Text, lines))
 

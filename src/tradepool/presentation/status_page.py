@@ -21,7 +21,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     `off` says why nothing is entered for it, though what it holds is looked after. `watched_targets` names markets where the
     venue holds the stop only, and the price of the target is watched here, `stopless` those of positions without any stop
     level, `foreign` whose order keeps entries off, `streamless_s` how long the venue has not streamed the account's orders,
-    `entries` markets with an entry that may still fill, and its name."""
+    `entries` markets with an entry that may still fill, and its name, `unpriced` which costs nobody can value."""
 
     account: str
     user: str
@@ -41,6 +41,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
     streamless_s: int = 0
     off: str = ""
     entries: dict[str, str] = {}
+    unpriced: str = ""
 
     @property
     def worries(self) -> list[str]:
@@ -58,6 +59,7 @@ class AccountSafety(msgspec.Struct, frozen=True):
         found += [f"{self.account} is quarantined, resume it when you know why: {self.quarantine}"] * bool(
             self.quarantine
         )
+        found += [self.unpriced] * bool(self.unpriced)
         return [*found, f"{self.account} is stopped: {self.stopped}"] if self.stopped else found
 
 

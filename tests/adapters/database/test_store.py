@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, UniqueConstraint, event, inspect, select
+from sqlalchemy.exc import OperationalError
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
 from tests.postgres_kit import Postgres
@@ -23,11 +24,14 @@ from tradepool.adapters.database.codec import UnknownEvent
 from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.place import Place
+from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.ids import AccountId, FillId, StrategyId, client_order_id
 from tradepool.domain.order import Refusal
+from tradepool.domain.suspended import SuspendedKind
 from tradepool.ports.journal import Checkpoint, Record
 
 WRITTEN = (tables.event, tables.order_intent, tables.ledger_entry, tables.transfer, tables.refusal)
@@ -218,6 +222,24 @@ def test_a_server_that_is_away_is_no_damaged_journal(far: Connection, postgres: 
     with pytest.raises(StoreUnusable, match="connection"):
         list(journal.read(ACCOUNT.id))
     assert len(list(journal.read(ACCOUNT.id))) == 1
+
+
+def test_a_write_after_a_read_that_broke_goes_over_a_new_connection(far: Connection, postgres: Postgres) -> None:
+    """Whoever read was told, and left his transaction as it was."""
+    journal, risk, lists = DatabaseJournal(far), DatabaseRisk(far), DatabaseSuspensions(far)
+    writes: list[Callable[[], object]] = [
+        lambda: journal.write(record(1)),
+        lambda: risk.all_resumed(["platform"]),
+        lambda: lists.lift(SuspendedKind.MARKET, BTC.id),
+    ]
+    for write in writes:
+        (pid,) = far.exec_driver_sql("select pg_backend_pid()").one()
+        far.rollback()
+        postgres.run(f"select pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(OperationalError, match="terminating connection"):
+            DatabaseBooks(far).last_event(ACCOUNT.id)
+        write()
+    assert [number for number, _, _ in journal.read(ACCOUNT.id)] == [1]
 
 
 def test_a_full_disk_is_named_and_nothing_is_half_written(embedded: Connection) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill
+from tradepool.core.ledger.explaining import HeldBooks
 from tradepool.core.ledger.posting import NegativeOpening, fill_entry, opening_entry
 from tradepool.core.ledger.trial_balance import trial_balance
 from tradepool.core.ledger.valuation import valued
@@ -74,3 +75,13 @@ def test_only_what_the_venue_holds_is_valued() -> None:
     assert (worth.currency, worth.worth, worth.unpriced, worth.total) == ("USDT", {"BTC": Decimal(10)}, (), Decimal(10))
     assert worth.closed_ms == {"BTC": 3}
     assert valued({}, {}, "USDT").total == 0
+
+
+def test_only_a_fee_in_a_coin_that_is_not_traded_needs_a_price() -> None:
+    bought, sold = fill(), fill(side=Side.SELL, fee_asset="USDT")
+    third = fill(fee_asset="ODD")
+    books = HeldBooks()
+    for each, expected in ((bought, set[str]()), (sold, set[str]()), (third, {"ODD"})):
+        books.add(fill_entry(each, BTC).transfers)
+        assert books.third_fees == expected
+    assert books.held["ODD"] == -third.fee

@@ -56,7 +56,7 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
     `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
     Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
     """
-    engine = _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
+    engine = _engine(place, sync, actor)
     # Kept with the engine: it outlives a connection that breaks.
     engine.update_execution_options(tradepool_actor=actor, tradepool_place=place)
     with ExitStack() as undone:
@@ -77,6 +77,21 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
     return connection
 
 
+def revision_at(place: Place) -> str:
+    """The newest change of the schema that a store has, before it is opened, which brings it up to date; "" where there is
+    none. StoreUnusable."""
+    if not place.exists():
+        return ""
+    engine = _engine(place, "FULL", PLATFORM)
+    try:
+        with engine.connect() as connection:
+            return revision_of(connection)
+    except DBAPIError as error:
+        raise StoreUnusable(path=place, why=reason_of(error)) from error
+    finally:
+        engine.dispose()
+
+
 def place_of(connection: Connection) -> Place:
     """Where it was opened."""
     place = connection.engine.get_execution_options()["tradepool_place"]
@@ -94,6 +109,13 @@ def lost(error: BaseException | None) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
+def end_broken(connection: Connection) -> None:
+    """Before a write: what somebody read when a server's connection broke is over, and he was told. Without this the next
+    statement would be refused, instead of being asked over a new connection."""
+    if connection.invalidated:
+        connection.rollback()
+
+
 def actor_of(connection: Connection) -> Actor:
     """On whose behalf a connection reads and writes."""
     actor = connection.engine.get_execution_options()["tradepool_actor"]
@@ -109,6 +131,10 @@ def make_private(path: Path) -> None:
     """
     with suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _engine(place: Place, sync: Sync, actor: Actor) -> Engine:
+    return _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
 
 
 def _sqlite(path: Path, sync: Sync, actor: Actor) -> Engine:
@@ -170,6 +196,7 @@ def _config() -> Config:
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All or nothing of what is written inside. StoreUnusable when the database can't be used."""
+    end_broken(connection)
     try:
         yield
         connection.commit()

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
-from tradepool.adapters.database.engine import StoreUnusable, lost, place_of, reason_of
+from tradepool.adapters.database.engine import StoreUnusable, end_broken, lost, place_of, reason_of
 from tradepool.adapters.database.sql import add_rows, json_text, upsert
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
@@ -147,6 +147,7 @@ class DatabaseJournal:
     def _transaction(self) -> Iterator[None]:
         """All or nothing, whatever is raised inside: half a record left open would be committed by the next one."""
         committed = False
+        end_broken(self._connection)
         try:
             yield
             self._connection.commit()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.codec import decode
-from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
+from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of, transaction
 from tradepool.adapters.database.remembered import wrote
 from tradepool.adapters.database.sql import unless_there, upsert
 from tradepool.domain.deed import Deed
@@ -33,13 +33,9 @@ class DatabaseRisk:
         self._connection = connection
 
     def _write(self, *statements: Executable) -> None:
-        try:
+        with transaction(self._connection):
             for statement in statements:
                 self._connection.execute(statement)
-            self._connection.commit()
-        except DBAPIError as error:
-            self._connection.rollback()
-            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         # A halt is in force at once for who reads halts over this connection.
         wrote(self._connection)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping, Sequence
 
 from sqlalchemy import Connection, Executable, delete, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
+from tradepool.adapters.database.engine import StoreUnusable, transaction
 from tradepool.adapters.database.remembered import Remembered, wrote
 from tradepool.core.risk.suspension import Suspension, Trouble
 from tradepool.domain.ids import MarketId
@@ -81,12 +80,9 @@ class DatabaseSuspensions:
 
     def _write(self, *statements: Executable) -> None:
         try:
-            for statement in statements:
-                self._connection.execute(statement)
-            self._connection.commit()
-        except DBAPIError as error:
-            self._connection.rollback()
-            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
+            with transaction(self._connection):
+                for statement in statements:
+                    self._connection.execute(statement)
         finally:
             wrote(self._connection)
 

@@ -84,6 +84,12 @@ def tier_capital(flows: Sequence[Flow], period: Period, schedule: Schedule) -> T
     >>> first = Period(opened_ms=17 * day, closes_ms=30 * day, joined=True)
     >>> tier_capital([Flow(time_ms=17 * day, amount=Decimal(1_000))], first, Schedule()).amount
     Decimal('1000')
+
+    R4 to the letter for who joins less than a window before T: a day before T nothing was given, so his second period's is 0.
+
+    >>> second, late = Period(opened_ms=30 * day, closes_ms=60 * day), Flow(time_ms=30 * day - 1, amount=Decimal(6_000))
+    >>> tier_capital([late], second, Schedule()).amount
+    Decimal('0')
     """
     since_ms = period.opened_ms if period.joined else period.opened_ms - schedule.tier_window_ms
     until_ms = min(period.opened_ms + schedule.tier_window_ms, period.closes_ms - 1)

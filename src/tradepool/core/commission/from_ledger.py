@@ -97,6 +97,12 @@ def told_by(entries: Iterable[LedgerEntry], given: Sequence[Given], prices: Pric
     >>> sale = entry(5, "fill:binance:BTC/USDT:1", TransferCode.OUTSIDE, BTC=-1, USDT=66_000)
     >>> told_by([opening, sale], [], Prices("binance", {}, 10), Ways(), "USDT").gains
     []
+
+    And what nobody can value: no price of it is asked for, and no settlement waits for one.
+
+    >>> strange, unknown = entry(0, "opening", TransferCode.OPENING, LDBTC=1), Prices("binance", {}, 10)
+    >>> told_by([strange], [], unknown, Ways(), "USDT").unpriced, unknown.missing
+    ([], set())
     """
     account = AccountId("")
     return told_of({account: (entries, given)}, prices, ways, currency)[account]

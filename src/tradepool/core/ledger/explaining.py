@@ -15,10 +15,13 @@ NONE = Decimal(0)
 
 @dataclass(slots=True)
 class HeldBooks:
-    """An account's ledger, transfer by transfer: what the venue holds by it, and how much of that is unexplained."""
+    """An account's ledger, transfer by transfer: what the venue holds by it, how much of that is unexplained, what was traded,
+    and in what fees were paid."""
 
     held: dict[str, Decimal] = field(default_factory=dict)
     unexplained: dict[str, Decimal] = field(default_factory=dict)
+    traded: set[str] = field(default_factory=set)
+    fees: set[str] = field(default_factory=set)
 
     def add(self, transfers: Iterable[Transfer]) -> None:
         """Take in what was booked since."""
@@ -26,8 +29,17 @@ class HeldBooks:
             came = each.debit is LedgerCode.VENUE
             if came == (each.credit is LedgerCode.VENUE):
                 continue
+            if each.code is TransferCode.FEE:
+                self.fees.add(each.asset)
+            elif each.code in (TransferCode.BOUGHT, TransferCode.SOLD):
+                self.traded.add(each.asset)
             for books in (self.held, *((self.unexplained,) if each.code is TransferCode.UNEXPLAINED else ())):
                 books[each.asset] = books.get(each.asset, NONE) + (each.amount if came else -each.amount)
+
+    @property
+    def third_fees(self) -> set[str]:
+        """Coins that fees were paid in and that no trade was in: only their price tells what they cost."""
+        return self.fees - self.traded
 
     def lacking(self, balances: Iterable[Balance]) -> dict[str, Decimal]:
         """What the venue holds more than the books say, by asset; below zero: less. Assets that agree are left out.

@@ -9,7 +9,7 @@ for as long what can't be, and an asset that it does not list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -19,7 +19,7 @@ from tradepool.core.account.prices import prices_of
 from tradepool.core.ledger.explaining import Gaps, HeldBooks, explained_late, is_jump, takes_back
 from tradepool.domain.errors import TradepoolError, VenueError
 from tradepool.domain.flow import FlowCause, FlowNamed, FlowSeen, FlowsKnown, Move, Quarantined
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.domain.ledger import Transfer
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import AnswerImpossible
@@ -44,6 +44,10 @@ log = telemetry.logger(__name__)
 
 class UnlistedAsset(TradepoolError):
     """{venue} told of {amounts} on account {account}, and lists no such coin and no market of one: nobody can say what it is worth; it is in the books as it was told: see at the venue what it is, then run tradepool resume."""
+
+
+class UnpricedFee(TradepoolError):
+    """{account} paid fees in {assets}, of which {venue} lists no market against {money}: nobody can say what they cost, and its commission can't be settled; let {venue} take fees out of what is traded."""
 
 
 # An account's transfers that events after a sequence made.
@@ -83,9 +87,17 @@ class _Watched:
 class FlowDesk:
     """Watches over what no order moved. Begins with `run`."""
 
-    def __init__(self, feed: AccountFeed, transfers: Transfers, clock: Clock, rules: FlowRules | None = None) -> None:
-        """Nobody is watched before `admit`; `clock` is the venue's, `feed` knows what the accounts hold."""
-        self._feed, self._transfers, self._clock = feed, transfers, clock
+    def __init__(
+        self,
+        feed: AccountFeed,
+        transfers: Transfers,
+        listed: Container[MarketId],
+        clock: Clock,
+        rules: FlowRules | None = None,
+    ) -> None:
+        """Nobody is watched before `admit`; `clock` is the venue's, `feed` knows what the accounts hold, `listed` are the
+        venue's markets."""
+        self._feed, self._transfers, self._listed, self._clock = feed, transfers, listed, clock
         self._rules = rules or FlowRules()
         self._watched: dict[AccountId, _Watched] = {}
         self._checking: set[AccountId] = set()
@@ -112,6 +124,22 @@ class FlowDesk:
             return ""
         said_ms, said = watched.said
         return watched.trouble or (said if self._clock.now_ms() - said_ms < SHOWN_MS else "")
+
+    def unpriced(self, account: AccountId) -> str:
+        """Costs of an account that have no price, for people; "" where there are none. What is traded needs none as a fee."""
+        watched = self._watched.get(account)
+        if watched is None:
+            return ""
+        venue = watched.actor.account.account.venue
+        quotes = sorted({slot.market.quote for slot in watched.actor.account.slots.values()})
+        strange = [
+            asset
+            for asset in sorted(watched.books.third_fees)
+            if not any(MarketId(f"{venue}:{asset}/{quote}") in self._listed for quote in quotes)
+        ]
+        if not strange:
+            return ""
+        return str(UnpricedFee(account=account, assets=", ".join(strange), venue=venue, money=" and ".join(quotes)))
 
     def _hear(self, account: AccountId) -> None:
         """The stream told of its balances: what an order did is booked in a moment, what is left then is a flow."""
