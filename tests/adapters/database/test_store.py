@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
 from tests.postgres_kit import Postgres
+from tests.settled import settled
 from tests.tampering import by_sql
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.books import DatabaseBooks
@@ -25,11 +26,12 @@ from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync,
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import OrderFilled
-from tradepool.domain.ids import AccountId, FillId, StrategyId, client_order_id
+from tradepool.domain.ids import AccountId, FillId, StrategyId, UserId, client_order_id
 from tradepool.domain.order import Refusal
 from tradepool.domain.suspended import SuspendedKind
 from tradepool.ports.journal import Checkpoint, Record
@@ -211,6 +213,18 @@ def test_a_commit_whose_answer_was_lost_is_found_or_done_again(
         journal.write(record(3))
     with pytest.raises(BrokenLaw, match="written once"):
         journal.write(replace(record(3, entries=[], intents=[]), as_of_ms=0))
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_period_whose_answer_was_lost_is_settled_with_its_statement(
+    far: Connection, postgres: Postgres, committed: bool
+) -> None:
+    rows, ann = DatabaseSettlements(far), UserId("ann")
+    charge, statement = settled(0, "first")
+    cut(far, postgres, 1, committed=committed)
+    rows.settle(ann, charge, statement)
+    assert rows.charges(ann) == [charge]
+    assert [each.statement for each in rows.of(ann)] == [statement]
 
 
 def test_a_server_that_is_away_is_no_damaged_journal(far: Connection, postgres: Postgres) -> None:

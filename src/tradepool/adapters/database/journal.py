@@ -13,7 +13,7 @@ from hashlib import sha256
 from zlib import crc32
 
 from msgspec import MsgspecError
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
@@ -64,20 +64,29 @@ class DatabaseJournal:
     def write_all(self, records: Sequence[Record]) -> None:
         """Commit records of different accounts in one transaction; raises as `write` does, and then none is written, or,
         where a server's connection broke over it, all may be: offered again, they are found."""
+        self._write(records)
+
+    def write_with(self, record: Record, beside: Executable) -> None:
+        """Commit one record and what has to be written beside it, both or neither; raises as `write` does."""
+        self._write([record], beside)
+
+    def _write(self, records: Sequence[Record], *beside: Executable) -> None:
         names = {(record.account, record.sequence) for record in records}
         try:
-            self._insert_or_find(records, names)
+            self._insert_or_find(records, names, beside)
         except StoreUnusable as error:
             if not lost(error.__cause__):
                 raise
             # Its server may be there all the same: a new connection tells.
             self._unsure |= names
-            self._insert_or_find(records, names)
+            self._insert_or_find(records, names, beside)
         self._unsure -= names
 
-    def _insert_or_find(self, records: Sequence[Record], names: set[tuple[AccountId, int]]) -> None:
+    def _insert_or_find(
+        self, records: Sequence[Record], names: set[tuple[AccountId, int]], beside: Sequence[Executable]
+    ) -> None:
         try:
-            self._insert(records)
+            self._insert(records, beside)
         except BrokenLaw:
             if not (names <= self._unsure and self._found(records)):
                 raise
@@ -92,8 +101,10 @@ class DatabaseJournal:
             self.fence()
         return there
 
-    def _insert(self, records: Sequence[Record]) -> None:
+    def _insert(self, records: Sequence[Record], beside: Sequence[Executable]) -> None:
         with self._transaction():
+            for statement in beside:
+                self._connection.execute(statement)
             add = partial(add_rows, self._connection)
             add(_EVENT, [_event_row(record) for record in records])
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:

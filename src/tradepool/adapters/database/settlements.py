@@ -58,9 +58,8 @@ class DatabaseSettlements:
         """Add a settled period to a user's bill, and keep its statement."""
         record = self._record(user, charge)
         times = {"opened_ms": charge.opened_ms, "closes_ms": charge.closes_ms, "settled_ms": charge.time_ms}
-        self._connection.execute(insert(tables.settlement), {"user": user, **times, "statement": statement})
-        # Commits both, or neither.
-        self._journal.write(record)
+        # Both, or neither: a broken connection is followed by a new one, on which both are written again.
+        self._journal.write_with(record, insert(tables.settlement).values(user=user, **times, statement=statement))
 
     def _record(self, user: UserId, charge: Charge) -> Record:
         account, sequence = bill_of(user), len(self.charges(user)) + 1
