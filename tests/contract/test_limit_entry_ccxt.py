@@ -18,20 +18,10 @@ from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.safety import unprotected
 from tradepool.simexchange.liquidity import Depth
 from tradepool.simexchange.records import Order
-from tradepool.simexchange.tls import TlsFiles, make_tls_files
+from tradepool.simexchange.tls import TlsFiles
 
 LIMIT = EntryOrder(kind=EntryKind.LIMIT, slippage_max=Decimal("0.001"))
 THIN = Depth(spread_bp=2, level_notional=Decimal(200), levels=3)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    return make_tls_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("w")
 
 
 async def enter(world: World) -> Order:

@@ -12,12 +12,14 @@ from rich.console import Console
 from tests.core.account.test_account import Story, orders
 from tests.entrypoints.test_explain import DAY, climb_of
 from tests.entrypoints.test_rungs import KEY
-from tests.nouns import BTC, ETH
+from tests.nouns import ACCOUNT, BTC, ETH
 from tradepool.core.backtest.differences import Account, ByHand, Cause
-from tradepool.domain.by_hand import CloseAsked
+from tradepool.core.ledger.posting import released_entry
+from tradepool.domain.by_hand import CloseAsked, PositionReleased
+from tradepool.domain.command import RecordRelease
 from tradepool.domain.deployment import Mode
 from tradepool.domain.order import Purpose
-from tradepool.entrypoints.explain import Told, _until
+from tradepool.entrypoints.explain import Told, _released, _until
 from tradepool.presentation.explain_page import ExplainJson, explain_page
 from tradepool.simexchange.records import Kind, NewOrder, Side
 
@@ -57,6 +59,17 @@ def test_a_part_that_left_by_hand_is_told(tmp_path: Path, past_us: bool) -> None
         page.print(explain_page(ExplainJson("ann", DAY, [told])))
     assert "exit of a part" in shown.get()
     assert max(len(word) for word in shown.get().split()) < 26
+
+
+@pytest.mark.parametrize("ahead_ms", [-500, 500])
+def test_what_was_given_is_told_by_the_venues_clock_at_the_price_it_was_asked_at(ahead_ms: int) -> None:
+    """Ours is before it or behind it."""
+    asked = [
+        PositionReleased(time_ms=time_ms + ahead_ms, market=market.id, price=Decimal(price))
+        for time_ms, market, price in ((1_000, BTC, 100), (1_000, ETH, 7), (9_000, BTC, 120))
+    ]
+    given = [released_entry(ACCOUNT.id, RecordRelease(BTC.id, Decimal(1), time_ms), BTC) for time_ms in (1_000, 9_000)]
+    assert [(each.time_ms, int(each.price)) for each in _released(asked, given)] == [(1_000, 100), (9_000, 120)]
 
 
 def test_what_is_left_of_a_lot_was_bought_as_a_whole() -> None:

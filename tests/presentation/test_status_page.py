@@ -45,7 +45,9 @@ def test_a_stream_that_stays_down_is_a_worry() -> None:
     assert page(down).startswith("NOT SAFE")
 
 
-def test_costs_that_nobody_can_value_are_a_worry() -> None:
+def test_costs_that_nobody_can_value_are_told_and_no_danger() -> None:
+    """They stay in the books for good, so they must not drown what has to be done now."""
     strange = account(unpriced="ann-main paid fees in ODD")
-    assert strange.worries == ["ann-main paid fees in ODD"]
-    assert page(strange).startswith("NOT SAFE")
+    assert strange.worries == []
+    assert page(strange).startswith("SAFE")
+    assert "ann-main paid fees in ODD" in page(strange)

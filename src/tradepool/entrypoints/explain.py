@@ -275,15 +275,17 @@ def _sold(events: Sequence[Event], intents: Sequence[OrderRequest]) -> list[ByHa
 
 
 def _released(events: Sequence[Event], entries: Iterable[LedgerEntry]) -> list[ByHand]:
-    """What was given to its person, or taken by him at the venue; it left as soon as its stops had made way."""
+    """What was given to its person, or taken by him at the venue; it left as soon as its stops had made way, by the venue's
+    clock, which is not the one it was asked by."""
     asked = [event for event in events if isinstance(event, LotShrunk | PositionReleased)]
     found = list[ByHand]()
     for entry in entries:
         for each in entry.transfers:
             if each.code is TransferCode.RELEASED:
                 market = MarketId(entry.reference.partition(":")[2].rpartition(":")[0])
-                price = [e.price for e in asked if e.market == market and e.time_ms <= entry.time_ms][-1]
-                found.append(ByHand(market, entry.time_ms, each.amount, price, Purpose.RELEASED))
+                mine = [event for event in asked if event.market == market]
+                wish = min(mine, key=lambda event: abs(event.time_ms - entry.time_ms))
+                found.append(ByHand(market, entry.time_ms, each.amount, wish.price, Purpose.RELEASED))
     return found
 
 

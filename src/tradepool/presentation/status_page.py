@@ -59,7 +59,6 @@ class AccountSafety(msgspec.Struct, frozen=True):
         found += [f"{self.account} is quarantined, resume it when you know why: {self.quarantine}"] * bool(
             self.quarantine
         )
-        found += [self.unpriced] * bool(self.unpriced)
         return [*found, f"{self.account} is stopped: {self.stopped}"] if self.stopped else found
 
 
@@ -169,6 +168,7 @@ def status_page(status: StatusJson) -> Group:
         for market in row.stopless
     ]
     halts += [Text(f"{row.account}: {row.foreign}", style="yellow") for row in status.accounts if row.foreign]
+    halts += [Text(row.unpriced, style="yellow") for row in status.accounts if row.unpriced]
     watched += [
         Text(f"{row.account}: {row.off}; nothing is entered, exits and protections go on", style="dim")
         for row in status.accounts

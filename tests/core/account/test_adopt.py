@@ -12,7 +12,7 @@ from tests.nouns import ACCOUNT, BTC, ETH, fill, request, signal
 from tradepool.core.account import account_step as step
 from tradepool.domain.command import Cancel, Command, RecordTrade
 from tradepool.domain.errors import BrokenLaw
-from tradepool.domain.event import OrderCancelled, OrdersAdopted
+from tradepool.domain.event import OrderCancelled, OrdersAdopted, TermsSeen
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, client_order_id
 from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, Side
@@ -118,6 +118,26 @@ def test_what_no_stop_was_found_with_has_its_strategys_from_the_next_close_on(re
     story.accept(guard)
     # It is the entry's from then on: another distance moves it no more.
     assert story.candles(signal(**HOLD, stop_distance=1.0)) == []
+
+
+@pytest.mark.parametrize(("distance", "level"), [(0.01, "99.99"), (500.0, "0.01")])
+def test_an_adopted_positions_first_stop_is_a_tick_away_and_above_nothing_at_least(distance: float, level: str) -> None:
+    story, entry = Story(), bought(4)
+    story.time = LATER_MS
+    story.account.slots[BTC.id].terms[step.SMALLEST_SELL] = 0
+    adopt(story, [entry], [fill_of(entry, "100.00", 1)])
+    (guard,) = orders(story.candles(signal(**HOLD, close=102.0, high=103.0, stop_distance=distance)))
+    assert guard.stop_price == Decimal(level)
+
+
+@pytest.mark.parametrize("tick", ["0.001", "0.1"])
+def test_a_distance_that_is_not_known_yet_is_not_counted_on_another_grid(tick: str) -> None:
+    story, entry = Story(), bought(4)
+    story.time = LATER_MS
+    adopt(story, [entry], [fill_of(entry, "100.00", 1)])
+    story.account.apply(TermsSeen(time_ms=story.time, markets=(replace(BTC, price_tick=Decimal(tick)),), anew=True))
+    (guard,) = orders(story.candles(signal(**HOLD, close=102.0, high=103.0, stop_distance=4.5)))
+    assert guard.stop_price == Decimal("95.5")
 
 
 def test_without_a_stop_rule_an_adopted_position_stays_without_a_stop() -> None:

@@ -103,6 +103,8 @@ def test_an_order_that_ended_after_fills_we_lack_waits_for_them() -> None:
     order = story.account.orders[stop.client_order_id]
     assert (order.owed, order.status) == (True, OrderStatus.ACCEPTED)
     assert story.fill(stop, "95.00", Decimal(5)) == []
+    # Its end is still owed: nobody would ask for it, and what is held would be bare.
+    assert order.owed
     (again,) = orders(story.account.apply(ended))
     assert (again.stop_price, again.quantity) == (stop.stop_price, stop.quantity - 5)
     assert story.account.changed

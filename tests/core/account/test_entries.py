@@ -109,13 +109,17 @@ def test_an_entry_in_part_is_a_position_and_no_refusal() -> None:
     assert (slot.entry, slot.stop, story.account.wallet[step.RESERVED]) == (None, stop.client_order_id, 0)
 
 
-def test_an_end_that_overtakes_its_fill_waits_for_it() -> None:
-    """What was bought is never taken for a miss."""
-    story = entering(EntryKind.IOC)
+@pytest.mark.parametrize("kind", [EntryKind.IOC, EntryKind.POST_ONLY, EntryKind.LIMIT])
+def test_an_end_that_overtakes_its_fill_waits_for_it(kind: EntryKind) -> None:
+    """What was bought is never taken for a miss; and the end, which was heard too early, is owed until it is heard again."""
+    story = entering(kind)
     entry = entry_of(story)
+    story.accept(entry)
     assert end(story, entry, TEN) == []
-    assert story.account.orders[entry.client_order_id].owed
+    working = story.account.orders[entry.client_order_id]
+    assert working.owed
     assert len(orders(story.fill(entry, "100.00", TEN))) == 1
+    assert working.owed
     assert end(story, entry, TEN) == []
     assert story.account.slots[BTC.id].entry is None
 

@@ -12,6 +12,7 @@ from tests.core.account.test_protection import pairs
 from tests.nouns import BTC, ETH, FEES, MANDATE, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
+from tradepool.core.account.grid import in_units_of
 from tradepool.core.account.new_terms import GridsApart
 from tradepool.domain.by_hand import LotShrunk
 from tradepool.domain.charge import CommissionPaid
@@ -108,9 +109,11 @@ def test_a_finer_grid_is_counted_in_at_once() -> None:
     (stop,) = orders(story.fill(entry, "100.00", Decimal(10)))
     story.accept(stop)
     before = story.account.positions()
+    story.accept(entry, filled_quantity=Decimal(20))
     assert see(story, FINE)
     slot = story.account.slots[BTC.id]
     assert (slot.market, slot.lot) == (FINE, 1)
+    assert story.account.orders[entry.client_order_id].told_steps == 2_000_000
     assert story.account.positions() == before
     assert slot.mark == 100_000
     assert story.account.orders[entry.client_order_id].filled_steps == 1_000_000
@@ -235,6 +238,8 @@ def test_money_is_counted_in_the_units_it_was_counted_in() -> None:
     see(story, replace(BTC, notional_min=Decimal(6)))
     market = story.account.slots[BTC.id].market
     assert (market.notional_min, market.base_unit) == (Decimal(6), Decimal("0.000001"))
+    held = replace(BTC, base_unit=Decimal("0.000001"), quote_unit=BTC.quote_unit / 10)
+    assert in_units_of(held, BTC) == held
 
 
 FINEST = replace(BTC, price_tick=Decimal("0.0000001"), quantity_step=Decimal("0.1"), quantity_min=Decimal("0.1"))

@@ -37,6 +37,22 @@ def test_the_venues_word_is_taken(status: OrderStatus, event: Event | None) -> N
     assert answer(order) == event
 
 
+def test_what_an_order_at_work_has_filled_is_told_with_it() -> None:
+    filled = Decimal("0.5")
+    order = Order(
+        client_order_id=NAME,
+        venue_order_id=VENUE_ID,
+        market=BTC.id,
+        status=OrderStatus.ACCEPTED,
+        filled_quantity=filled,
+        time_ms=1,
+        updated_ms=2,
+    )
+    assert answer(order) == OrderAccepted(
+        time_ms=1, client_order_id=NAME, venue_order_id=VENUE_ID, filled_quantity=filled
+    )
+
+
 @pytest.mark.parametrize(
     ("purpose", "side", "age_ms", "again"),
     [

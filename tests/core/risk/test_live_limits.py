@@ -235,6 +235,24 @@ def test_what_goes_out_on_one_candle_shares_what_the_market_can_take() -> None:
     assert word(limits.ask(twin, NOW_MS)) == Denial.VOLUME_SHARE
 
 
+def test_what_took_of_a_candle_before_a_restart_counts_until_the_next_one() -> None:
+    """Whichever is told first, the candle or what went out on it; what went out before the candle counts no more."""
+    for candle_first in (True, False):
+        limits = desk(limit("platform.volume_share_max", "0.01"), names="ab")
+        before = replace(entry("a", quantity="6"), time_ms=NOW_MS + 60_000)
+        older = replace(entry("a", quantity="9", number=2), time_ms=NOW_MS + 59_999)
+        if candle_first:
+            limits.candle(BTC, 100.0, NOW_MS + 60_000, 1_000.0)
+        for each in (older, before, before):
+            limits.took_before(each)
+        if not candle_first:
+            limits.candle(BTC, 100.0, NOW_MS + 60_000, 1_000.0)
+        assert word(limits.ask(entry("b", quantity="5"), NOW_MS + 60_000)) == Denial.VOLUME_SHARE
+        assert limits.ask(entry("b", quantity="4"), NOW_MS + 60_000) is None
+        limits.candle(BTC, 100.0, NOW_MS + 120_000, 1_000.0)
+        assert limits.ask(entry("b", quantity="5"), NOW_MS + 120_000) is None
+
+
 def test_a_rate_is_of_the_last_minute_and_of_before_a_restart() -> None:
     limits = desk(limit("user.a.orders_per_minute_max", "2"))
     limits.sent_before(replace(entry("a"), time_ms=NOW_MS - 59_999))

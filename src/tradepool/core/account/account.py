@@ -302,7 +302,8 @@ class Account:
             return
         slot, name, filled = self.slots[order.request.market], event.client_order_id, event.filled_quantity
         order.told_steps = slot.market.steps(filled) if filled is not None else 0
-        if order.owed or not order.cancelled():
+        order.ended = order.told_steps > order.filled_steps
+        if order.ended or not order.cancelled():
             return
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
         _, self.changed = self._finish(order), True

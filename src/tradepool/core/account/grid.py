@@ -50,6 +50,7 @@ def recount(row: MutableSequence[int], before: Market, market: Market) -> None:
     """Count a slot's row, which is counted in one market's grid, in that of another; what is not whole there is cut."""
     ticks, steps = before.price_tick / market.price_tick, before.quantity_step / market.quantity_step
     for field in TICKS:
-        row[field] = int(row[field] * ticks)
+        # Below zero is a word: a distance that is not known yet.
+        row[field] = int(row[field] * ticks) if row[field] > 0 else row[field]
     for field in STEPS:
         row[field] = int(row[field] * steps)

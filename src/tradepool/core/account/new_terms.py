@@ -115,7 +115,7 @@ def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
     slot.sell_steps, slot.release_steps = int(slot.sell_steps * steps), int(slot.release_steps * steps)
     for order in account.orders.values():
         if order.request.market == market.id:
-            order.filled_steps = int(order.filled_steps * steps)
+            order.filled_steps, order.told_steps = int(order.filled_steps * steps), int(order.told_steps * steps)
     slot.keep_whole()
 
 

@@ -24,7 +24,8 @@ from tradepool.domain.signal import Signal
 
 @dataclass(slots=True)
 class Working:
-    """An order that is not final yet. `told_steps` are those that it has filled at the venue, as far as that was said.
+    """An order that is not final yet. `told_steps` are those that it has filled at the venue, as far as that was said; `ended`:
+    it was heard that it has ended there, before the last of its fills.
 
     `partner` is the other order of its pair, `refused` why that one was; `part` says that it closes the part with a target
     of its own.
@@ -35,6 +36,7 @@ class Working:
     filled_steps: int = 0
     reserved: int = 0
     told_steps: int = field(default=0, compare=False)
+    ended: bool = field(default=False, compare=False)
     partner: ClientOrderId | None = None
     part: bool = False
     refused: str = ""
@@ -46,8 +48,9 @@ class Working:
 
     @property
     def owed(self) -> bool:
-        """Whether the venue owes fills: it has said that there are more of them than are booked."""
-        return self.told_steps > self.filled_steps
+        """Whether the venue owes fills, as it has said that there are more of them than are booked, or the end that came
+        before them: until that is heard again, the order counts as one at work."""
+        return self.ended or self.told_steps > self.filled_steps
 
     def accepted(self) -> bool:
         """Hear that the venue has it; whether that is news."""
