@@ -11,7 +11,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from sqlalchemy import Executable, insert
+
 from tests.nouns import BTC, MANDATE, STRATEGY, fill, request
+from tradepool.adapters.database import tables
 from tradepool.adapters.database.pool import WORDING
 from tradepool.adapters.database.reserve import Reserve
 from tradepool.core.ledger.posting import fill_entry
@@ -107,6 +110,9 @@ SAMPLES: Mapping[Any, Callable[[Maker], object]] = {
     AccountId: lambda made: f"{made.user}-main",
     MandateId: lambda made: f"{made.user}-first",
     StrategyId: lambda made: STRATEGY,
+    Executable: lambda made: insert(tables.settlement).values(
+        user=made.user, opened_ms=1, closes_ms=2, settled_ms=3, statement="a statement"
+    ),
     MarketId: lambda made: f"binance:{made.user.upper()}/USDT",
     ClientOrderId: lambda made: client_order_id(made._number, 1),
     Decimal: lambda made: Decimal(1),
