@@ -82,7 +82,7 @@ def test_real_money_is_asked_for_by_name_and_begins_in_the_shadow(console: Conso
         (
             "weight = 0.45",
             "weight = 0.45\nentry_slippage_max = 0.01",
-            "[mandates.ann-first] entry_slippage_max|from 0 to 0.1, with entry ioc or fok only",
+            "[mandates.ann-first] entry_slippage_max|from 0 to 0.1, with entry ioc, fok or limit only",
         ),
         ("capital = 5000", "capital = -1", "[mandates.ann-first] capital|an amount above 0"),
         ("daily_loss_max = 0.05", "daily_loss_max = 0", "daily_loss_max|above 0, or none"),
