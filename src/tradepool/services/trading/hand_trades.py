@@ -46,7 +46,10 @@ async def _short(actor: AccountActor) -> dict[MarketId, Decimal]:
     there = {balance.asset: balance.total for balance in await actor.gateway.balances()}
     short = dict[MarketId, Decimal]()
     for market, steps in before.items():
-        slot = actor.account.slots[market]
+        slot = actor.account.slots.get(market)
+        if slot is None:
+            # Closed meanwhile, on a market that its mandate names no more.
+            continue
         held = there.get(slot.market.base, Decimal(0))
         # Only what is quiet still is compared: a fill that was heard meanwhile may be younger than the answer.
         if _may_be_short(actor, slot) and _steps(slot, held) < steps == slot.steps():
