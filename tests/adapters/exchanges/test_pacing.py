@@ -178,8 +178,8 @@ def test_a_venue_nobody_knows_gets_one_request_every_half_second(files: TlsFiles
                 asked = asyncio.create_task(desk.feed.time_ms())
                 while not await settled(asked):
                     wake_ms = desk.clock.next_wake_ms()
-                    assert wake_ms is not None
-                    desk.pass_to(wake_ms)
+                    if wake_ms is not None:
+                        desk.pass_to(wake_ms)
                 times.append(await asked)
             assert [after - before for before, after in pairwise(times)] == [500] * 3
 
