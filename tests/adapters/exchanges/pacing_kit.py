@@ -26,6 +26,9 @@ from tradepool.simexchange.venue import Venue
 REAL = Limits()
 ANN = AccountId("a" * 32)
 
+# Real seconds: an answer that has not come by then never will.
+PATIENCE_S = 30.0
+
 
 class Paced:
     """A venue that counts, a broker, a feed and one account's gateway, all on one clock."""

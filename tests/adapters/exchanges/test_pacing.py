@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.adapters.exchanges.pacing_kit import paced, settled
+from tests.adapters.exchanges.pacing_kit import PATIENCE_S, paced, settled
 from tests.adapters.exchanges.wire_kit import buy
 from tradepool.adapters.exchanges.rate_limits import BASE_PACE, BINANCE
 from tradepool.domain.command import Cancel, Submit
@@ -176,10 +176,11 @@ def test_a_venue_nobody_knows_gets_one_request_every_half_second(files: TlsFiles
             times = list[int]()
             for _ in range(4):
                 asked = asyncio.create_task(desk.feed.time_ms())
-                while not await settled(asked):
-                    wake_ms = desk.clock.next_wake_ms()
-                    if wake_ms is not None:
-                        desk.pass_to(wake_ms)
+                async with asyncio.timeout(PATIENCE_S):
+                    while not await settled(asked):
+                        wake_ms = desk.clock.next_wake_ms()
+                        if wake_ms is not None:
+                            desk.pass_to(wake_ms)
                 times.append(await asked)
             assert [after - before for before, after in pairwise(times)] == [500] * 3
 

@@ -6,14 +6,12 @@ import asyncio
 
 import pytest
 
-from tests.adapters.exchanges.pacing_kit import paced, settled
+from tests.adapters.exchanges.pacing_kit import PATIENCE_S, paced, settled
 from tests.adapters.exchanges.wire_kit import Fault, Say, desk
 from tradepool.adapters.exchanges.venue_time import ROUND_TRIP_MAX_MS, TimeTooOld
 from tradepool.ports.weights import Answer, Cost, Priority
 from tradepool.services.venue_clock import READING_AGE_MAX_MS, VenueClock
 from tradepool.simexchange.tls import TlsFiles
-
-PATIENCE_S = 30.0
 
 
 def test_waiting_for_leave_is_no_part_of_the_round_trip(files: TlsFiles) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from tests.adapters.valkey.spender import LIMIT
+from tests.replay_kit import SPIN_S, spins
 from tradepool.adapters.valkey.broker import BACK_AFTER_MS, SharedGrant, SharedThrottle, spend_words
 from tradepool.adapters.valkey.embedded import EmbeddedValkey
 from tradepool.adapters.valkey.scripts import SPEND
@@ -235,8 +236,10 @@ def test_losing_the_server_loses_nothing() -> None:
 async def _goes(clock: VirtualClock, broker: SharedThrottle, weight: int, priority: Priority) -> bool:
     """Whether a request goes now, however long the answer takes: one that does not sleeps until it may ask again."""
     asking = asyncio.create_task(broker.acquire(Cost(weight=weight), priority))
-    while not asking.done() and clock.next_wake_ms() is None:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+    for _ in spins():
+        if asking.done() or clock.next_wake_ms() is not None:
+            break
+        await asyncio.sleep(SPIN_S)
     if not asking.done():
         asking.cancel()
         await asyncio.wait([asking])
