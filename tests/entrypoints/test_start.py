@@ -29,6 +29,7 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.entrypoints import cli
+from tradepool.entrypoints.standing import STARTING
 from tradepool.runtime.command_socket import ask
 
 TRIES = 200
@@ -124,10 +125,18 @@ class Place:
         said = self("status", "--json")
         return said.returncode, json.loads(said.stdout)
 
-    def positions(self) -> list[str]:
-        """What is held, asked of the trading process."""
+    def _accounts(self) -> list[dict[str, Any]]:
+        """Asked of the trading process."""
         told = json.loads(ask(self.folder / "d" / "control.sock", {"do": "status"}, 30) or "{}")
-        return [f"{row['account']} {market}" for row in told["accounts"] for market in row["positions"]]
+        return list(told["accounts"])
+
+    def positions(self) -> list[str]:
+        """What is held."""
+        return [f"{row['account']} {market}" for row in self._accounts() for market in row["positions"]]
+
+    def all_up(self) -> bool:
+        """Whether nobody is being started any more, which is a worry for as long as it takes."""
+        return not any(STARTING in (row["stopped"], row["why"]) for row in self._accounts())
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -187,6 +196,7 @@ def test_killed_and_started_again_it_is_safe_and_goes_on(place: Place, exchange:
     assert (code, found["process"], found["safe"]) == (int(bool(left)), "died", not left), found
     assert not left or found["worries"][0].startswith("the trading process has died and nobody trades"), found
     with place.trading() as second:
+        until(place.all_up)
         code, found = place.status()
         assert (code, found["process"], found["unprotected"], found["unknown_orders"]) == (0, "trading", 0, 0), found
         assert found["venue_differences"] == 0
@@ -272,6 +282,7 @@ def test_while_it_hangs_commands_work_and_it_trades_no_more_when_it_wakes(place:
         assert hanging.stderr is not None
         assert "Instance 1 has taken this deployment over; this one, 0, trades no more" in hanging.stderr.read()
     with place.trading():
+        until(place.all_up)
         code, found = place.status()
         assert (code, found["safe"], found["process"]) == (0, True, "trading"), found
         assert resting(exchange, place) == {}

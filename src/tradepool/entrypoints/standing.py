@@ -30,6 +30,7 @@ from tradepool.services.trading.account_actor import AccountActor
 
 # A position that lacks its stop twice so far apart is not one whose stop is just being replaced.
 AGAIN_S = 2.0
+STARTING = "it is being started"
 
 
 class Standing:
@@ -82,14 +83,18 @@ class Standing:
 
     async def account(self, seat: Seated, actor: AccountActor | None) -> AccountSafety:
         """How safe an account is, by what its venue says now."""
-        stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self.ready else "it is being started"
+        stopped = str(self._platform.desk.halted.get(seat.account_id, "")) if self.ready else STARTING
         if actor is None:
-            return not_seen(seat, self._rungs.of(seat), "it was not started", stopped or "it is being started")
+            return not_seen(seat, self._rungs.of(seat), "it was not started", stopped or STARTING)
         balances, why = None, ""
-        try:
-            balances = await actor.gateway.balances()
-        except VenueError as error:
-            why = str(error)
+        if stopped or seat.account_id in self._platform.desk.up:
+            try:
+                balances = await actor.gateway.balances()
+            except VenueError as error:
+                why = str(error)
+        else:
+            # Its balances may tell of fills, from when nobody listened, that the books don't know yet.
+            why = STARTING
         mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
         since_ms = self._platform.desk.streamless.get(seat.account_id, now_ms)
         flows = self._platform.flows
