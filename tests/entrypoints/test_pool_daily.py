@@ -84,7 +84,8 @@ def test_a_trading_process_gathers_by_itself(books: Books) -> None:
         until(file.exists)
         with books.open() as connection:
             traded = until(lambda: DatabaseBooks(connection).trades(AccountId("ann-main")))
-        assert books.gather()["added"] >= 1
+        # The process may have gathered the first of them itself.
+        until(lambda: books.gather()["added"])
     rows = books.rows
     assert {*rows["entry_time_ms"].to_list()} >= {each.entry_time_ms // MINUTE_MS * MINUTE_MS for each in traded}
     assert {*rows["strategy"].to_list()} == {"own"}

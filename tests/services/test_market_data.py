@@ -152,6 +152,19 @@ def test_a_batch_waits_for_every_market_and_no_longer_than_the_grace() -> None:
     play(story)
 
 
+def test_what_has_come_of_a_batch_is_given_out_at_the_end() -> None:
+    """Its steps have taken it, and are saved so: the next start would not ask for it again."""
+
+    async def story(scene: Scene) -> None:
+        scene.data.give_out()
+        await scene.minute(0, SOL, BTC)
+        scene.data.give_out()
+        scene.data.give_out()
+        assert scene.batches == [(1, ["SOL", "BTC"])]
+
+    play(story)
+
+
 def test_a_late_candle_is_given_out_at_once_and_makes_nobody_else_late() -> None:
     """Before, it started a batch of its own in which all others were missing."""
 

@@ -258,8 +258,9 @@ class Trading:
             raise Replaced(newer=self._rows.epoch, epoch=self._epoch)
 
     async def _come_to_rest(self) -> None:
-        """Nothing is entered any more; what is on its way is heard of first, so that what was bought gets its stop. Who waits
-        for longer than REST_S is found by the next start."""
+        """Nothing is decided any more; what is on its way is heard of first, so that what was bought gets its stop, and what is
+        to be sold is. Who waits for longer than REST_S is found by the next start."""
+        await self._platform.desk.decide_no_more()
         until_ms = self._real.now_ms() + int(1_000 * REST_S)
         while self._platform.desk.busy and self._rows.epoch == self._epoch and self._real.now_ms() < until_ms:
             await self._real.sleep(REST_LOOK_S)

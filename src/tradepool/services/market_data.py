@@ -388,6 +388,11 @@ class MarketData:
         if self._batches % CHECKPOINT_BATCHES == 0:
             self.save()
 
+    def give_out(self) -> None:
+        """Give out what has come of each T, be it whole or not: nothing is waited for any more."""
+        if self._collecting:
+            self._complete(max(self._collecting))
+
     def save(self) -> None:
         """Write down where every step stands."""
         self._journal.save_checkpoints([reader.checkpoint() for reader in self._readers if reader.last_open_ms >= 0])

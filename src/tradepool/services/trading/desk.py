@@ -82,7 +82,9 @@ class TradingDesk:
         self.streamless: dict[AccountId, int] = {}
         self._broke_again: set[AccountId] = set()
         self._up: set[AccountId] = set()
-        self._runs = False
+        self._market_data: MarketData | None = None
+        self._candles: asyncio.Task[None] | None = None
+        self._fan_out: asyncio.Task[None] | None = None
 
     @property
     def busy(self) -> list[AccountId]:
@@ -167,7 +169,7 @@ class TradingDesk:
                 actor.account.mark(market, close)
         self._up.add(name)
         self.on_up(actor)
-        if self._runs:
+        if self._market_data is not None:
             self._go(actor)
 
     def _not_begun(self, actor: AccountActor, task: str, error: Exception) -> None:
@@ -208,12 +210,23 @@ class TradingDesk:
     async def run(self, market_data: MarketData) -> None:
         """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
         await patiently(self._clock, market_data.catch_up)
-        self._runs = True
+        self._market_data = market_data
         for actor in self.actors:
             # Who is still coming up goes when he is up.
             if actor.account.account.id in self._up:
                 self._go(actor)
-        self._supervisor.start("market data", market_data.run(), self._market_data_failed)
+        self._candles = self._supervisor.start("market data", market_data.run(), self._market_data_failed)
+
+    async def decide_no_more(self) -> None:
+        """Hear of no candle any more: those that have come are told, and what is decided on them is carried out."""
+        if self._candles is None or self._market_data is None:
+            return
+        self._candles.cancel()
+        await asyncio.wait([self._candles])
+        self._market_data.give_out()
+        if self._fan_out is not None:
+            # Each waits for the one before it.
+            await asyncio.wait([self._fan_out])
 
     def _go(self, actor: AccountActor) -> None:
         self._work(actor)
@@ -312,7 +325,8 @@ class TradingDesk:
             self.feed.after_batch()
             self.on_told()
         else:
-            self._supervisor.start("fan-out", self._tell_some(self.in_turn(time_ms, told)), self._market_data_failed)
+            work = self._tell_some(self.in_turn(time_ms, told))
+            self._fan_out = self._supervisor.start("fan-out", work, self._market_data_failed)
 
     def _tell(self, told: Sequence[Told]) -> None:
         for account, event in told:
