@@ -89,7 +89,7 @@ def tell(story: Story, files: TlsFiles, limits: Limits | None = None, venue: Ven
 
     async def run() -> None:
         async with gated(venue, files) as running:
-            await asyncio.wait_for(story(running), 20)
+            await asyncio.wait_for(story(running), 60)
 
     asyncio.run(run())
     return venue

@@ -97,7 +97,7 @@ def play(files: TlsFiles, story: Story, rows: list[Row], seed: int = 7) -> Venue
 
     async def tell() -> None:
         async with desk(venue, files, seed) as at:
-            await asyncio.wait_for(story(at), 20)
+            await asyncio.wait_for(story(at), 60)
 
     asyncio.run(tell())
     return venue

@@ -52,7 +52,7 @@ def tell(tmp_path: Path, files: TlsFiles) -> Tell:
     def run(venue: Venue, story: Story) -> Venue:
         async def go() -> None:
             async with exchange(venue, "unix-plain", tmp_path, files) as running:
-                await asyncio.wait_for(story(running), 20)
+                await asyncio.wait_for(story(running), 60)
 
         asyncio.run(go())
         return venue

@@ -34,7 +34,7 @@ def play(request: pytest.FixtureRequest, tmp_path: Path, files: TlsFiles) -> Pla
 
         async def tell() -> None:
             async with exchange(venue, request.param, tmp_path, files) as running:
-                await asyncio.wait_for(story(running), 10)
+                await asyncio.wait_for(story(running), 60)
 
         asyncio.run(tell())
         return venue

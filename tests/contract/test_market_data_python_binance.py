@@ -25,7 +25,7 @@ def play(files: TlsFiles) -> Play:
     def tell(venue: Venue, story: Callable[[Desk], Awaitable[None]]) -> None:
         async def whole() -> None:
             async with desk(venue, files) as running:
-                await asyncio.wait_for(story(running), 20)
+                await asyncio.wait_for(story(running), 60)
 
         run(whole)
 

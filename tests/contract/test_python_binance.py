@@ -30,7 +30,7 @@ def play(files: TlsFiles) -> Play:
 
         async def whole() -> None:
             async with desk(venue, files) as running:
-                await asyncio.wait_for(story(running), 20)
+                await asyncio.wait_for(story(running), 60)
 
         run(whole)
         return venue

@@ -100,7 +100,7 @@ def test_the_synchronous_client(files: TlsFiles) -> None:
         place = await server.start()
         assert isinstance(place, TcpPort)
         try:
-            await asyncio.wait_for(asyncio.to_thread(work, place.port), 20)
+            await asyncio.wait_for(asyncio.to_thread(work, place.port), 60)
         finally:
             await server.stop()
 

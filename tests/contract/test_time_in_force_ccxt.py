@@ -100,7 +100,7 @@ def test_where_less_is_offered_one_gets_a_part_and_the_other_nothing(
             assert found is not None
             assert (found.status, found.filled_quantity) == (OrderStatus.CANCELLED, got)
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_one_that_may_wait_takes_what_there_is_and_rests_with_the_rest(files: TlsFiles) -> None:
@@ -124,7 +124,7 @@ def test_one_that_may_wait_takes_what_there_is_and_rests_with_the_rest(files: Tl
                 (Decimal("100.2"), 4 - took, Liquidity.MAKER),
             )
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_one_that_may_only_rest_is_a_makers_or_refused_by_its_own_name(files: TlsFiles) -> None:

@@ -32,7 +32,7 @@ def asked(exchange: Path, path: str, body: object = None) -> Any:
     door = json.loads((exchange / "exchange.json").read_text())
     data = None if body is None else json.dumps(body).encode()
     url, token = f"http://127.0.0.1:{door['control_port']}{path}", {"X-Control-Token": door["token"]}
-    with urllib.request.urlopen(urllib.request.Request(url, data, token), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, token), timeout=60) as answer:
         return json.load(answer)
 
 

@@ -308,7 +308,7 @@ def test_an_end_from_outside_is_quiet_and_tidy(number: signal.Signals, code: int
         said = [process.stderr.readline(), process.stderr.readline()]
         assert list(tmp_path.iterdir())
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
     assert out == ""

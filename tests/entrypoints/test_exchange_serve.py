@@ -53,7 +53,7 @@ def served(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
                     break
             yield child, printed
             child.send_signal(signal.SIGINT)
-            rest, said = child.communicate(timeout=20)
+            rest, said = child.communicate(timeout=60)
             assert (child.returncode, said) == (0, ""), said
             assert "The exchange is closed." in rest
         finally:
@@ -73,7 +73,7 @@ def control(printed: str, route: str, body: object = None) -> Any:
     assert token is not None
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(found[1] + route, data, {"X-Control-Token": token[1]})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -94,7 +94,7 @@ def test_the_control_door_is_the_operators_alone(tmp_path: Path) -> None:
         ):
             data = b"" if route == "/step" else None
             with pytest.raises(urllib.error.HTTPError, match="403"):
-                urllib.request.urlopen(urllib.request.Request(url[1] + route, data, headers), timeout=10)
+                urllib.request.urlopen(urllib.request.Request(url[1] + route, data, headers), timeout=60)
 
 
 @pytest.mark.parametrize("flags", [(), ("--speed", "20", "--limits", "binance", "--users", "3")])

@@ -53,7 +53,7 @@ def mended(exchange: Path) -> None:
     """The venue is well again."""
     door = json.loads((exchange / "exchange.json").read_text())
     url, token = f"http://127.0.0.1:{door['control_port']}/faults", {"X-Control-Token": door["token"]}
-    urllib.request.urlopen(urllib.request.Request(url, headers=token, method="DELETE"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(url, headers=token, method="DELETE"), timeout=60).close()
 
 
 def there(exchange: Path, entry: str) -> list[str]:

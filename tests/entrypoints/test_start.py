@@ -171,7 +171,7 @@ def resting(exchange: Path, place: Place) -> dict[str, Decimal]:
     """At the venue, by market: what stops rest for, less what is held (locked or free) in whole steps; of all accounts."""
     door = json.loads((exchange / "exchange.json").read_text())
     url, token = f"http://127.0.0.1:{door['control_port']}/state", {"X-Control-Token": door["token"]}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=60) as answer:
         accounts = json.load(answer)["accounts"]
     mark, found = f"o{place.id[:3]}", dict[str, Decimal]()
     for account in accounts.values():

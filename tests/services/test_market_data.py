@@ -131,7 +131,7 @@ def play(story: Callable[[Scene], Awaitable[None]]) -> None:
     async def tell() -> None:
         scene = Scene()
         await scene.start()
-        await asyncio.wait_for(story(scene), 5)
+        await asyncio.wait_for(story(scene), 60)
         scene.task.cancel()
 
     asyncio.run(tell())

@@ -39,7 +39,7 @@ def conversation(folder: Path, fault: Fault, story: Callable[[Venue, Socket], Aw
         await server.stop()
         return server
 
-    return asyncio.run(asyncio.wait_for(run(), 20))
+    return asyncio.run(asyncio.wait_for(run(), 60))
 
 
 async def ask(socket: Socket, method: str, number: int = 1) -> Any:

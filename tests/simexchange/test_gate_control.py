@@ -47,7 +47,7 @@ def drive(folder: Path, venue: Venue, story: Callable[[Ask], Awaitable[None]]) -
             await story(ask)
         await control.stop()
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def test_keys_over_the_control_door(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def seen_in_a_minute(folder: Path, clock: Clock, hands: VirtualClock) -> list[ai
                 await socket.close()
         await server.stop()
 
-    asyncio.run(asyncio.wait_for(story(), 10))
+    asyncio.run(asyncio.wait_for(story(), 60))
     return seen
 
 

@@ -89,7 +89,7 @@ def test_a_process_is_stepped_over_its_control_door(process: dict[str, str]) -> 
             assert not (await post("/step?count=1000"))["running"]
             assert not (await post("/step?count=0"))["running"]
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_the_truth_of_an_account_is_told(tmp_path: Path) -> None:

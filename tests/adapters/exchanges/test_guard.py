@@ -318,7 +318,7 @@ def play(
 
     async def tell() -> None:
         async with thief() as him, desk(files, Fault("NONE"), alarms.append, SECRET) as at:
-            await asyncio.wait_for(story(at, him), 10)
+            await asyncio.wait_for(story(at, him), 60)
         assert b"X-MBX-APIKEY" in Listening.heard
         assert SECRET.encode() not in Listening.heard
 

@@ -101,7 +101,7 @@ def play(files: TlsFiles, fault: Fault, story: Story) -> None:
 
     async def tell() -> None:
         async with desk(files, fault) as at:
-            await asyncio.wait_for(story(at), 10)
+            await asyncio.wait_for(story(at), 60)
 
     asyncio.run(tell())
 

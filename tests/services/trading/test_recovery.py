@@ -111,7 +111,7 @@ def play(files: TlsFiles, folder: Path, fault: Fault, story: Story) -> None:
             async with desk(files, fault) as at:
                 at.gateway._client.timeout = 20 * TIMEOUT_MS
                 life = Life(at, DatabaseJournal(connection))
-                await asyncio.wait_for(story(life), 10)
+                await asyncio.wait_for(story(life), 60)
                 for task in life.tasks:
                     task.cancel()
                 await asyncio.gather(*life.tasks, return_exceptions=True)
