@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sqlite3
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.test_exchange_serve import served
+from tests.entrypoints.test_rungs import Live, tell
 from tests.entrypoints.test_start import Place, until
+from tradepool.entrypoints.deeds import StopsNow
 
 # Of the exchange's time, which runs twenty times as fast: less than an order is good for.
 LATE = {"kind": "latency", "delay": "4s", "spread": 1.0, "route": "POST /api/v3/order"}
@@ -69,3 +72,22 @@ def test_an_entry_that_is_on_its_way_when_trading_ends_gets_its_stop(
     held = [account["balances"] for account in asked(exchange, "/state")["accounts"].values()]
     assert any(Decimal(each["BTC"]["locked"]) > 0 or Decimal(each["ETH"]["locked"]) > 0 for each in held)
     assert bare(exchange) == []
+
+
+def test_while_it_ends_nothing_is_decided_and_no_deed_begins(tmp_path: Path) -> None:
+    """Either could take a stop away and be cut off before the sale; a question is answered all the same."""
+
+    async def story(live: Live) -> None:
+        candles = live.trading._platform.desk._candles
+        assert candles is not None
+        assert not candles.done()
+        resting = asyncio.ensure_future(live.trading._come_to_rest())
+        await live.world.until(resting.done)
+        assert candles.cancelled()
+        live.trading._over.set()
+        for do in ("close", "flatten", "cancel"):
+            with pytest.raises(StopsNow, match=r"Nothing was done: the trading process is coming to its end"):
+                await live.asks(do=do, account="ann-main", market="binance:BTC/USDT", share="1", kind="all", name="")
+        assert json.loads(await live.asks(do="positions")) == []
+
+    tell(tmp_path, story)

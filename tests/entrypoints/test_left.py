@@ -97,8 +97,7 @@ def test_what_is_held_is_looked_after_whatever_a_section_says(place: Place, exch
     place.config(inactive(good, "ann-first"))
     (place.folder / "ann.strategy").write_text(LEAVES.replace("churn", "ann"))
     with place.trading() as second:
-        until(place.all_up)
-        until(lambda: place.positions() == ["ben-main binance:BTC/USDT"])
+        until(lambda: place.all_up() and place.positions() == ["ben-main binance:BTC/USDT"])
         code, found = place.status()
         assert (code, found["process"], found["unprotected"]) == (1, "trading", 0), found
         assert "can't be used" in rows(found)["ben-main"]["stopped"]

@@ -126,9 +126,8 @@ class Place:
         return said.returncode, json.loads(said.stdout)
 
     def _accounts(self) -> list[dict[str, Any]]:
-        """Asked of the trading process."""
-        told = json.loads(ask(self.folder / "d" / "control.sock", {"do": "status"}, 30) or "{}")
-        return list(told["accounts"])
+        told = ask(self.folder / "d" / "control.sock", {"do": "status"}, 30)
+        return list(json.loads(told or "{}")["accounts"])
 
     def positions(self) -> list[str]:
         """What is held."""
@@ -396,9 +395,6 @@ def entries_explained(place: Place, user: str) -> dict[str, Any] | None:
 def closed_in_part(place: Place, user: str) -> Said | None:
     """Half of what a user holds is sold; None where there is nothing (any more)."""
     rows = [row for row in json.loads(place("positions", "--json").stdout)["positions"] if row["user"] == user]
-    if not rows:
-        return None
-    said = place(
-        "positions", "close", rows[0]["id"], "--share", "0.5", "--reason", "nervous", typed=f"{rows[0]['id']}\n"
-    )
+    name = rows[0]["id"] if rows else "none"
+    said = place("positions", "close", name, "--share", "0.5", "--reason", "nervous", typed=f"{name}\n")
     return said if said.returncode == 0 else None

@@ -19,6 +19,7 @@ from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Checkpoint
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.market_data import CANDLE_GRACE_S, MarketData
+from tradepool.services.saved_steps import CHECKPOINT_BATCHES
 
 MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
@@ -71,6 +72,7 @@ class Checkpoints:
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
+        self.saved: list[list[int]] = []
 
     def checkpoints(self) -> Sequence[Checkpoint]:
         return []
@@ -78,6 +80,7 @@ class Checkpoints:
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
         if self.failure is not None:
             raise self.failure
+        self.saved.append([each.time_ms for each in checkpoints])
 
 
 class Scene:
@@ -152,15 +155,25 @@ def test_a_batch_waits_for_every_market_and_no_longer_than_the_grace() -> None:
     play(story)
 
 
-def test_what_has_come_of_a_batch_is_given_out_at_the_end() -> None:
-    """Its steps have taken it, and are saved so: the next start would not ask for it again."""
+def test_steps_are_saved_once_all_they_went_over_is_decided_on() -> None:
+    """Whoever starts from there is not told of it again."""
 
     async def story(scene: Scene) -> None:
-        scene.data.give_out()
-        await scene.minute(0, SOL, BTC)
-        scene.data.give_out()
-        scene.data.give_out()
-        assert scene.batches == [(1, ["SOL", "BTC"])]
+        settled = [False]
+        scene.data.steps.settled = lambda: settled[0]
+        for number in range(CHECKPOINT_BATCHES + 1):
+            await scene.minute(number, BTC, ETH, SOL)
+        assert scene.journal.saved == []
+        settled[0] = True
+        await scene.minute(CHECKPOINT_BATCHES + 1, BTC)
+        assert scene.journal.saved == []
+        scene.data.save()
+        # One of them has gone over a candle of a batch that is waited for: where they stood before.
+        [times] = scene.journal.saved
+        assert times == [START_MS + CHECKPOINT_BATCHES * MINUTE_MS] * 3
+        await scene.grace()
+        scene.data.save()
+        assert scene.journal.saved[1:] == [[START_MS + (CHECKPOINT_BATCHES + 2) * MINUTE_MS] * 3]
 
     play(story)
 
@@ -261,7 +274,7 @@ def test_a_failure_ends_the_task_that_is_watched_and_not_the_stream_reader() -> 
 
     async def story(scene: Scene) -> None:
         scene.journal.failure = OSError("disk is full")
-        for number in range(256):
+        for number in range(CHECKPOINT_BATCHES + 1):
             await scene.minute(number, BTC, ETH, SOL)
         with pytest.raises(OSError, match="disk is full"):
             await scene.task

@@ -11,9 +11,16 @@ from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.services.trading.steering import Steering
 
+# What is done to accounts, and takes its time.
+DEEDS = frozenset({"flatten", "resume", "keys", "close", "adopt", "release", "cancel"})
+
 
 class StartsStill(TradepoolError):
     """The trading process is still starting; ask again in a moment."""
+
+
+class StopsNow(TradepoolError):
+    """Nothing was done: the trading process is coming to its end; ask again when it has ended."""
 
 
 class Answer(msgspec.Struct, frozen=True):

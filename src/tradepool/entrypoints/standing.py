@@ -87,14 +87,14 @@ class Standing:
         if actor is None:
             return not_seen(seat, self._rungs.of(seat), "it was not started", stopped or STARTING)
         balances, why = None, ""
-        if stopped or seat.account_id in self._platform.desk.up:
+        if seat.account_id in self._platform.desk.up:
             try:
                 balances = await actor.gateway.balances()
             except VenueError as error:
                 why = str(error)
         else:
             # Its balances may tell of fills, from when nobody listened, that the books don't know yet.
-            why = STARTING
+            why = "it has not come up" if stopped else STARTING
         mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
         since_ms = self._platform.desk.streamless.get(seat.account_id, now_ms)
         flows = self._platform.flows

@@ -41,7 +41,7 @@ from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
-from tradepool.entrypoints.deeds import StartsStill, answer_of, carried_out
+from tradepool.entrypoints.deeds import DEEDS, StartsStill, StopsNow, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.file_changes import audit_file
 from tradepool.entrypoints.inputs import say_if_not_compiled
@@ -244,9 +244,12 @@ class Trading:
                 await self._until_over()
                 watching.cancel()
                 gathering.cancel()
-                await self._come_to_rest()
+                is_ours = self._rows.epoch == self._epoch
+                if is_ours:
+                    await self._come_to_rest()
                 self._audit(STOPPED)
-                await self._platform.stop()
+                if is_ours:
+                    await self._platform.stop()
         finally:
             for task in (starting, ending, watching):
                 task.cancel()
@@ -296,6 +299,8 @@ class Trading:
     # ---- what is asked of it
 
     async def _answer(self, asked: Mapping[str, str]) -> str:
+        if self._over.is_set() and asked.get("do") in DEEDS:
+            raise StopsNow
         match asked.get("do"):
             case "stop":
                 self._over.set()

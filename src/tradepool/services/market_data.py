@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tradepool.core.market.market_step import StateDamaged, StateMismatch
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.candle import Candle
 from tradepool.domain.errors import VenueError
@@ -31,6 +30,7 @@ from tradepool.services.backoff import Reconnecting
 from tradepool.services.candle_record import CandleRecord
 from tradepool.services.followed import Followed, Missed
 from tradepool.services.reader import Reader
+from tradepool.services.saved_steps import SavedSteps
 
 CANDLE_GRACE_S = 2.0
 # Later than the grace: what then is not there is missing.
@@ -42,7 +42,6 @@ ASKED_AT_ONCE = 8
 # Turns of the loop in which a frame that has come already reaches the inbox; it takes three of them through ccxt.
 TURNS_FOR_A_FRAME = 4
 MS_PER_S = 1_000
-CHECKPOINT_BATCHES = 256
 
 log = telemetry.logger(__name__)
 
@@ -90,7 +89,6 @@ class MarketData:
         self.candles = 0
         self._feed = feed
         self._clock = clock
-        self._journal = journal
         self._timeframe_ms = timeframe_ms
         self._on_batch = on_batch
         self.on_candle: Callable[[Candle], None] = lambda candle: None
@@ -103,10 +101,10 @@ class MarketData:
         self._reconnecting = Reconnecting(clock)
         self._collecting: dict[int, _Batch] = {}
         self._delivered_ms = -1
-        self._batches = 0
         listed = {market.symbol: market for market in others}
-        self._readers = [Reader(name, strategies[name], market, timeframe_ms, listed) for name, market in follows]
-        for reader in self._readers:
+        readers = [Reader(name, strategies[name], market, timeframe_ms, listed) for name, market in follows]
+        self.steps = SavedSteps(journal, readers)
+        for reader in readers:
             for market_id, market in {each.id: each for each in (reader.market, *reader.others)}.items():
                 self._followed.setdefault(market_id, Followed(market)).readers.append(reader)
 
@@ -119,17 +117,7 @@ class MarketData:
 
     async def start(self) -> dict[MarketId, float]:
         """Load the saved steps, subscribe, and take in what was missed; the last closes known before that."""
-        saved = {(each.strategy_id, each.market): each for each in self._journal.checkpoints()}
-        closes: dict[MarketId, float] = {}
-        for reader in self._readers:
-            checkpoint = saved.get((reader.strategy_id, reader.market.id))
-            if checkpoint is not None:
-                closes[checkpoint.market] = checkpoint.close
-                try:
-                    reader.load(checkpoint)
-                except (StateMismatch, StateDamaged) as error:
-                    # After an upgrade, say: the venue's history makes the same state.
-                    log.warning("a strategy warms up anew", strategy=reader.strategy_id, error=str(error))
+        closes = self.steps.load()
         await self._subscribe()
         return closes
 
@@ -367,6 +355,7 @@ class MarketData:
 
     def _deliver(self, time_ms: int) -> None:
         """Give out a batch; who still waits to learn of another market's candle stays behind in it."""
+        self.steps.save()
         batch = self._collecting[time_ms]
         due, batch.due = batch.due, []
         for reader, candle in due:
@@ -384,15 +373,12 @@ class MarketData:
                 batch.grace.cancel()
         if signals:
             self._on_batch(time_ms, signals)
-        self._batches += 1
-        if self._batches % CHECKPOINT_BATCHES == 0:
-            self.save()
-
-    def give_out(self) -> None:
-        """Give out what has come of each T, be it whole or not: nothing is waited for any more."""
-        if self._collecting:
-            self._complete(max(self._collecting))
+        if not self._collecting:
+            self.steps.note()
 
     def save(self) -> None:
-        """Write down where every step stands."""
-        self._journal.save_checkpoints([reader.checkpoint() for reader in self._readers if reader.last_open_ms >= 0])
+        """Write down where every step stands; but where it was last noted, while somebody has not heard of a candle."""
+        if self._collecting:
+            self.steps.save()
+        else:
+            self.steps.save_now()

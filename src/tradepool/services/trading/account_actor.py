@@ -110,8 +110,13 @@ class AccountActor:
     @property
     def busy(self) -> bool:
         """Whether something it was told or sent is not answered yet."""
-        waiting = not self._inbox.empty() or not self.sender.idle
-        return waiting or self.refused or bool(self.account.unanswered() or self.account.cancelling())
+        waiting = self.deciding or not self.sender.idle
+        return waiting or bool(self.account.unanswered() or self.account.cancelling())
+
+    @property
+    def deciding(self) -> bool:
+        """Whether something it was told is not decided on and written down yet."""
+        return self._next is not None or not self._inbox.empty() or self.refused
 
     @property
     def refused(self) -> bool:

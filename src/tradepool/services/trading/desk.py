@@ -82,7 +82,7 @@ class TradingDesk:
         self.streamless: dict[AccountId, int] = {}
         self._broke_again: set[AccountId] = set()
         self._up: set[AccountId] = set()
-        self._market_data: MarketData | None = None
+        self._runs = False
         self._candles: asyncio.Task[None] | None = None
         self._fan_out: asyncio.Task[None] | None = None
 
@@ -126,6 +126,7 @@ class TradingDesk:
 
     async def listen(self, market_data: MarketData) -> None:
         """Let market data begin; from now on nothing that closes is missed."""
+        market_data.steps.settled = self._settled
         self._closes = await patiently(self._clock, market_data.start)
 
     async def bring_up(self, actor: AccountActor, read: asyncio.Event | None = None) -> None:
@@ -169,7 +170,7 @@ class TradingDesk:
                 actor.account.mark(market, close)
         self._up.add(name)
         self.on_up(actor)
-        if self._market_data is not None:
+        if self._runs:
             self._go(actor)
 
     def _not_begun(self, actor: AccountActor, task: str, error: Exception) -> None:
@@ -210,20 +211,24 @@ class TradingDesk:
     async def run(self, market_data: MarketData) -> None:
         """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
         await patiently(self._clock, market_data.catch_up)
-        self._market_data = market_data
+        self._runs = True
         for actor in self.actors:
             # Who is still coming up goes when he is up.
             if actor.account.account.id in self._up:
                 self._go(actor)
         self._candles = self._supervisor.start("market data", market_data.run(), self._market_data_failed)
 
+    def _settled(self) -> bool:
+        """Whether all that was told has been decided on and written down, and nothing is kept for who is still coming up."""
+        is_telling = self._fan_out is not None and not self._fan_out.done()
+        deciding = (actor.deciding for account, actor in self._by_account.items() if account not in self.halted)
+        return not (is_telling or any(self._kept.values()) or any(deciding))
+
     async def decide_no_more(self) -> None:
-        """Hear of no candle any more: those that have come are told, and what is decided on them is carried out."""
-        if self._candles is None or self._market_data is None:
-            return
-        self._candles.cancel()
-        await asyncio.wait([self._candles])
-        self._market_data.give_out()
+        """Tell of no candle any more; what is decided on those that were told is carried out."""
+        if self._candles is not None:
+            self._candles.cancel()
+            await asyncio.wait([self._candles])
         if self._fan_out is not None:
             # Each waits for the one before it.
             await asyncio.wait([self._fan_out])
