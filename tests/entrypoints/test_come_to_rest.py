@@ -74,6 +74,23 @@ def test_an_entry_that_is_on_its_way_when_trading_ends_gets_its_stop(
     assert bare(exchange) == []
 
 
+def test_a_flatten_waits_for_a_process_that_is_being_stopped(
+    tmp_path_factory: pytest.TempPathFactory, exchange: Path
+) -> None:
+    """And then sells by own hands what it has left: the venue's answer to an entry keeps it for three seconds."""
+    place = Place(tmp_path_factory.mktemp("p"), exchange)
+    with place.trading() as process:
+        asked(exchange, "/faults", {"kind": "late", "delay": "60s", "route": "POST /api/v3/order", "last": 2})
+        before = entries(place)
+        until(lambda: entries(place) > before)
+        process.send_signal(signal.SIGTERM)
+        said = place("flatten", "--all", "--reason", "at once", typed=f"{place.id}\n")
+        assert (said.returncode, "flat and halted, by own hands." in said.stdout) == (0, True), said
+        assert process.wait(timeout=60) == 0
+    _, found = place.status()
+    assert [row["positions"] for row in found["accounts"]] == [[], []]
+
+
 def test_while_it_ends_nothing_is_decided_and_no_deed_begins(tmp_path: Path) -> None:
     """Either could take a stop away and be cut off before the sale; a question is answered all the same."""
 
@@ -86,8 +103,8 @@ def test_while_it_ends_nothing_is_decided_and_no_deed_begins(tmp_path: Path) -> 
         assert candles.cancelled()
         live.trading._over.set()
         for do in ("close", "flatten", "cancel"):
-            with pytest.raises(StopsNow, match=r"Nothing was done: the trading process is coming to its end"):
+            with pytest.raises(StopsNow, match="is being stopped and begins nothing any more"):
                 await live.asks(do=do, account="ann-main", market="binance:BTC/USDT", share="1", kind="all", name="")
-        assert json.loads(await live.asks(do="positions")) == []
+        assert (json.loads(await live.asks(do="positions")), await live.asks(do="ping")) == ([], "ending")
 
     tell(tmp_path, story)

@@ -11,6 +11,8 @@ from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.services.trading.steering import Steering
 
+# What a process answers to a ping that has been told to stop.
+ENDING = "ending"
 # What is done to accounts, and takes its time.
 DEEDS = frozenset({"flatten", "resume", "keys", "close", "adopt", "release", "cancel"})
 
@@ -20,7 +22,7 @@ class StartsStill(TradepoolError):
 
 
 class StopsNow(TradepoolError):
-    """Nothing was done: the trading process is coming to its end; ask again when it has ended."""
+    """The trading process is being stopped and begins nothing any more; ask again when it has ended."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import MarketId, UserId
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
+from tradepool.entrypoints.deeds import ENDING
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.dunning import listed as unpaid_listed
 from tradepool.entrypoints.inputs import say_if_not_compiled
@@ -41,7 +42,7 @@ from tradepool.ports.clock import Clock
 from tradepool.presentation.formats import iso
 from tradepool.presentation.status_page import AccountSafety, StatusJson
 from tradepool.runtime.clock import RealClock
-from tradepool.runtime.command_socket import ask
+from tradepool.runtime.command_socket import NotDone, ask
 from tradepool.runtime.config import nearest
 
 # A process that says nothing for so long hangs; one that answers may take longer over a question.
@@ -232,6 +233,11 @@ def answers(deployed: Deployed) -> bool:
     return ask(deployed.socket, {"do": "ping"}, PING_S) is not None
 
 
+def ends(deployed: Deployed) -> bool:
+    """Whether the trading process has been told to stop, and is about to have gone."""
+    return ask(deployed.socket, {"do": "ping"}, PING_S) == ENDING
+
+
 @contextmanager
 def rows_of(deployed: Deployed) -> Iterator[DatabaseDeployment]:
     """What people decided, and its database meanwhile. WrongDatabase."""
@@ -278,7 +284,7 @@ def resume(deployed: Deployed, wish: Wish) -> str:
         others = [str(each.scope) for each in rows.halts()]
     word = f"{wish.scope} trades again" if lifted else f"{wish.scope} was not halted"
     asked = {"do": "resume", "kind": wish.scope.kind.value, "name": wish.scope.name}
-    there = running_pid(deployed) is not None and answers(deployed)
+    there = running_pid(deployed) is not None and answers(deployed) and not ends(deployed)
     told = ask(deployed.socket, asked, ANSWER_S) if there else None
     resumed = f" On {told} somebody else had ordered: they enter again." if told else ""
     tried = ask(deployed.socket, {**asked, "do": "keys"}, ANSWER_S) if there else None
@@ -295,8 +301,14 @@ def flatten(deployed: Deployed, wish: Wish) -> str:
         rows.halt(_halt(wish), "flatten")
     pid = running_pid(deployed)
     if pid is not None and answers(deployed):
-        asyncio.run(_flatten_there(deployed, wish.scope))
-        return f"{wish.scope} is flat and halted; tradepool resume lets it trade again."
+        try:
+            asyncio.run(_flatten_there(deployed, wish.scope))
+            return f"{wish.scope} is flat and halted; tradepool resume lets it trade again."
+        except (NotDone, Hangs):
+            # One that is being stopped begins nothing: it is waited for.
+            if running_pid(deployed) is not None and not (ends(deployed) and asyncio.run(_gone(deployed))):
+                raise
+            pid = None
     left = _flatten_here(deployed, wish.scope)
     if left:
         raise NotFlat(left="; ".join(f"{account}: {', '.join(what)}" for account, what in left.items()))

@@ -94,7 +94,7 @@ class Standing:
                 why = str(error)
         else:
             # Its balances may tell of fills, from when nobody listened, that the books don't know yet.
-            why = "it has not come up" if stopped else STARTING
+            why = STARTING if stopped in ("", STARTING) else "it has not come up"
         mode, now_ms, books = self._rungs.of(seat), self._clock.now_ms(), self._platform.books
         since_ms = self._platform.desk.streamless.get(seat.account_id, now_ms)
         flows = self._platform.flows

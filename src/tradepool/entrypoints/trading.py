@@ -41,7 +41,7 @@ from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
-from tradepool.entrypoints.deeds import DEEDS, StartsStill, StopsNow, answer_of, carried_out
+from tradepool.entrypoints.deeds import DEEDS, ENDING, StartsStill, StopsNow, answer_of, carried_out
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.file_changes import audit_file
 from tradepool.entrypoints.inputs import say_if_not_compiled
@@ -150,7 +150,7 @@ class Trading:
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
-        self._over = asyncio.Event()
+        self._over, self._deeds = asyncio.Event(), 0
         people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of, journal.traded())
         self._platform = Platform(
@@ -265,7 +265,9 @@ class Trading:
         to be sold is. Who waits for longer than REST_S is found by the next start."""
         await self._platform.desk.decide_no_more()
         until_ms = self._real.now_ms() + int(1_000 * REST_S)
-        while self._platform.desk.busy and self._rows.epoch == self._epoch and self._real.now_ms() < until_ms:
+        while self._deeds or self._platform.desk.busy:
+            if self._rows.epoch != self._epoch or self._real.now_ms() >= until_ms:
+                break
             await self._real.sleep(REST_LOOK_S)
 
     def _audit(self, what: str) -> None:
@@ -283,9 +285,18 @@ class Trading:
                 if is_terminal:
                     screen.update(live_line(self._standing.now()), refresh=True)
                 self._cap()
-                await self._real.sleep(LOOK_S)
+                await self._looked()
         finally:
             screen.stop()
+
+    async def _looked(self) -> None:
+        """Until it is time to look again, or it is over."""
+        waiting = [asyncio.ensure_future(each) for each in (self._over.wait(), self._real.sleep(LOOK_S))]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
 
     def _cap(self) -> None:
         """Let accounts size their entries for the rung that their mandate stands on."""
@@ -299,8 +310,17 @@ class Trading:
     # ---- what is asked of it
 
     async def _answer(self, asked: Mapping[str, str]) -> str:
-        if self._over.is_set() and asked.get("do") in DEEDS:
+        if asked.get("do") not in DEEDS:
+            return await self._told(asked)
+        if self._over.is_set():
             raise StopsNow
+        self._deeds += 1
+        try:
+            return await self._done(asked)
+        finally:
+            self._deeds -= 1
+
+    async def _told(self, asked: Mapping[str, str]) -> str:
         match asked.get("do"):
             case "stop":
                 self._over.set()
@@ -309,12 +329,6 @@ class Trading:
                 return msgspec.json.encode(await self._standing.status()).decode()
             case "risk":
                 return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._standing.ready else []).decode()
-            case "flatten":
-                return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
-            case "resume":
-                return self._resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
-            case "keys":
-                return await self._keys.resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
             case "positions":
                 return self._all(position_rows)
             case "orders":
@@ -323,9 +337,17 @@ class Trading:
                 return await told(self._platform, self._standing.actors(), asked["user"])
             case "facts":
                 return await self._facts(AccountId(asked["account"]))
-            case "close" | "adopt" | "release" | "cancel":
-                return await answer_of(self._steer(asked))
-        return "alive"
+        return ENDING if self._over.is_set() else "alive"
+
+    async def _done(self, asked: Mapping[str, str]) -> str:
+        match asked["do"]:
+            case "flatten":
+                return self._flatten(Scope(ScopeKind(asked["kind"]), asked["name"]))
+            case "resume":
+                return self._resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
+            case "keys":
+                return await self._keys.resume(Scope(ScopeKind(asked["kind"]), asked["name"]))
+        return await answer_of(self._steer(asked))
 
     def _all(self, rows_of: Callable[[Account], Sequence[object]]) -> str:
         found = [row for _, actor in self._standing.actors() if actor is not None for row in rows_of(actor.account)]

@@ -373,8 +373,7 @@ class MarketData:
                 batch.grace.cancel()
         if signals:
             self._on_batch(time_ms, signals)
-        if not self._collecting:
-            self.steps.note()
+        self.steps.given_out(whole=not self._collecting)
 
     def save(self) -> None:
         """Write down where every step stands; but where it was last noted, while somebody has not heard of a candle."""

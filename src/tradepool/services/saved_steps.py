@@ -44,10 +44,10 @@ class SavedSteps:
                     log.warning("a strategy warms up anew", strategy=reader.strategy_id, error=str(error))
         return closes
 
-    def note(self) -> None:
-        """All that the steps have gone over is given out: this is where they may be saved."""
+    def given_out(self, *, whole: bool) -> None:
+        """A batch is given out; `whole`: with it all that the steps have gone over is, so that they may be saved so."""
         self._batches += 1
-        if self._batches >= CHECKPOINT_BATCHES:
+        if whole and self._batches >= CHECKPOINT_BATCHES:
             self._note()
 
     def save(self) -> None:

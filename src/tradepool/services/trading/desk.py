@@ -82,7 +82,7 @@ class TradingDesk:
         self.streamless: dict[AccountId, int] = {}
         self._broke_again: set[AccountId] = set()
         self._up: set[AccountId] = set()
-        self._runs = False
+        self._runs = self._ends = False
         self._candles: asyncio.Task[None] | None = None
         self._fan_out: asyncio.Task[None] | None = None
 
@@ -161,6 +161,9 @@ class TradingDesk:
 
     async def _begin(self, actor: AccountActor, recovered: Awaitable[None]) -> None:
         await recovered
+        if self._ends:
+            # What is kept for it is the next start's.
+            return
         name = actor.account.account.id
         for event in self._kept.pop(name, ()):
             actor.post(event)
@@ -226,6 +229,7 @@ class TradingDesk:
 
     async def decide_no_more(self) -> None:
         """Tell of no candle any more; what is decided on those that were told is carried out."""
+        self._ends = True
         if self._candles is not None:
             self._candles.cancel()
             await asyncio.wait([self._candles])
