@@ -109,7 +109,7 @@ def play(files: TlsFiles, folder: Path, fault: Fault, story: Story) -> None:
         connection = open_store(folder / "t.sqlite", "NORMAL")
         try:
             async with desk(files, fault) as at:
-                at.gateway._client.timeout = 20 * TIMEOUT_MS
+                at.gateway._client.timeout = 3 * TIMEOUT_MS
                 life = Life(at, DatabaseJournal(connection))
                 await asyncio.wait_for(story(life), 60)
                 for task in life.tasks:
