@@ -9,16 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
-from unittest import mock
 
 import pytest
 
 from tests.contract.watch_kit import BTC as WATCHED_BTC
-from tests.contract.watch_kit import ETH, PRICES, SAFE, World
 from tests.entrypoints.test_rungs import KEY, configured
+from tests.entrypoints.trading_kit import on_one_clock
 from tests.nouns import BTC, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import actors
-from tests.simexchange.exchange_kit import bars, flat
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
@@ -41,10 +39,7 @@ from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.lock_step import IdleSelector, run_in_lock_step
 from tradepool.entrypoints.lookout import COMPARE_MS, COMPARED_MAX, Lookout
-from tradepool.entrypoints.replay import connection_of
-from tradepool.entrypoints.running import books_of
 from tradepool.entrypoints.safety import safety_of
-from tradepool.entrypoints.trading import Trading
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.notifier import Message
 from tradepool.runtime.clock import VirtualClock
@@ -53,12 +48,7 @@ from tradepool.services.alarms import ANSWER_MS, LOOK_S, AlarmBook, Channel
 from tradepool.services.alarms import Kind as Wrong
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
-from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.fault_kinds import Fault
-from tradepool.simexchange.listing import Listing
-from tradepool.simexchange.server import Server
-from tradepool.simexchange.tls import make_tls_files
-from tradepool.simexchange.venue import Venue
 
 CASH = Decimal(10_000)
 
@@ -310,19 +300,13 @@ NOT_LOOKED_AT = "start: ann-main: it is being started, and its protections have 
 def test_a_start_that_hangs_is_watched(tmp_path: Path, account: str, said: list[str]) -> None:
     """The real trading process before a venue that answers nothing, or nothing of its account: told of within two minutes,
     and over when it has started; nothing else is alarmed. Who has not begun to trade gives no sign of life."""
-    deployed, files, ear = configured(tmp_path, "live"), make_tls_files(tmp_path), Ear()
+    deployed, ear = configured(tmp_path, "live"), Ear()
 
     async def run(selector: IdleSelector) -> None:
-        venue = Venue([Listing(each, bars(flat(30, PRICES[each.base]))) for each in (WATCHED_BTC, ETH)], 0)
-        venue.open_account(KEY.key, KEY.secret, {"USDT": CASH})
-        venue.keys.allow(KEY.key, SAFE)
-        server = Server(venue, UnixSocket(str(tmp_path / "v")), files.server_context())
-        place, clock, connection = await server.start(), VirtualClock(venue.now_ms), books_of(deployed, "")
-        with mock.patch("tradepool.entrypoints.trading.RealClock", return_value=clock):
-            trading = Trading(deployed, connection, clock, connection_of(place, files), lambda seat: KEY)
+        trading, world, connection = await on_one_clock(tmp_path, deployed, selector)
+        server, clock = world.server, world.clock
         trading._alarms._channels, trading._sign_of_life = [Channel(ear)], (ear, 60.0)
-        fault = server.faults.add(Fault(kind="status", status=503, account=account), venue.now_ms)
-        world = World(tmp_path, selector, server, venue, clock, [], trading._platform)
+        fault = server.faults.add(Fault(kind="status", status=503, account=account), world.venue.now_ms)
         running = asyncio.ensure_future(trading.run())
         try:
             assert await world.until(lambda: ear.heard, 123_000) >= 120_000

@@ -306,7 +306,7 @@ def flatten(deployed: Deployed, wish: Wish) -> str:
             return f"{wish.scope} is flat and halted; tradepool resume lets it trade again."
         except (NotDone, Hangs):
             # One that is being stopped begins nothing: it is waited for.
-            if running_pid(deployed) is not None and not (ends(deployed) and asyncio.run(_gone(deployed))):
+            if not (ends(deployed) and asyncio.run(_gone(deployed))) and running_pid(deployed) is not None:
                 raise
             pid = None
     left = _flatten_here(deployed, wish.scope)

@@ -244,11 +244,11 @@ class Trading:
                 await self._until_over()
                 watching.cancel()
                 gathering.cancel()
-                is_ours = self._rows.epoch == self._epoch
-                if is_ours:
+                if self._rows.epoch == self._epoch:
                     await self._come_to_rest()
                 self._audit(STOPPED)
-                if is_ours:
+                # Who was replaced, be it meanwhile, must not save its steps over the other's.
+                if self._rows.epoch == self._epoch:
                     await self._platform.stop()
         finally:
             for task in (starting, ending, watching):
