@@ -10,10 +10,11 @@ from tests.core.indicators.found import PAGES, USUAL, USUAL_LINES, usual
 from tests.core.indicators.naive_others import NAIVE as OTHERS
 from tests.core.indicators.naive_prices import NAIVE as PRICES
 from tradepool.core.graph.expr import WrongOperand, close, high, low, parameter
+from tradepool.core.indicators.arnaud_legoux_moving_average import alma
 from tradepool.core.indicators.average_true_range import atr
 from tradepool.core.indicators.bollinger_bands import bollinger
 from tradepool.core.indicators.moving_average_convergence_divergence import macd
-from tradepool.core.indicators.page import NOTHING, SAME, BeyondLimits
+from tradepool.core.indicators.page import NOTHING, SAME, BeyondLimits, NotFixed
 from tradepool.core.indicators.parabolic_stop_and_reverse import parabolic_sar
 from tradepool.core.indicators.relative_strength_index import rsi
 from tradepool.core.indicators.simple_moving_average import sma
@@ -96,6 +97,15 @@ def test_a_page_says_everything(name: str) -> None:
 def test_a_length_beyond_its_limits_is_refused_by_name(length: int) -> None:
     with pytest.raises(BeyondLimits, match=r"rsi\(length=.*length cannot be .*; give one from 1 to 100000"):
         rsi(length=length)
+
+
+@pytest.mark.parametrize("length", [parameter("n", 5, 2, 9, 1), 2.5, close, "9"])
+def test_what_is_fixed_takes_a_plain_number_only(length: int) -> None:
+    with pytest.raises(NotFixed, match=r"alma\(length=.*: length is fixed and .*; write a whole number from 1 to 200"):
+        alma(length=length)
+    with pytest.raises(NotFixed, match=r"alma\(sigma=n\): .*; write a number from 0\.1 to 100"):
+        alma(sigma=parameter("n", 5, 2, 9, 1))  # type: ignore[arg-type]  # that is the point
+    assert alma(length=5, sigma=6).lookback == 4
 
 
 def test_what_is_no_number_is_refused_by_name() -> None:

@@ -52,6 +52,18 @@ def test_terms_used_twice_are_one_term_however_deep() -> None:
     assert len(market_step(strategy.graph, timeframe_ms=60_000).text) < 20_000
 
 
+@pytest.mark.parametrize("name", WORDS)
+def test_whatever_a_function_is_given_it_computes_or_is_refused_by_name(name: str) -> None:
+    word = WORDS[name]
+    given = ("whole", "part", "2.5", "7", "-1", "1e9", "close", "close > 1", "whole + 1", '"1h"')
+    for argument, value in ((argument, value) for argument in word.arguments for value in given):
+        others = "".join(f"{other} = close, " for other in word.required if other != argument)
+        read(
+            f"name: x\nparameter whole: 3 from 2 to 9 step 1\nparameter part: 0.5 from 0.2 to 0.9 step 0.1\n"
+            f"exit: close < whole * part\nenter: {name}({others}{argument} = {value}) > 1"
+        )
+
+
 _SIGNS = (
     "(",
     ")",

@@ -46,6 +46,10 @@ class BeyondLimits(InvalidInput):
     """{call}: {name} cannot be {value}; give one from {low} to {high}."""
 
 
+class NotFixed(InvalidInput):
+    """{call}: {name} is fixed and cannot be {value}; write {kind} from {low} to {high}."""
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """An argument: its default (an expression, a number or a text) and, of a number, its limits."""
@@ -112,7 +116,7 @@ def indicator(
 ) -> Callable[[_Function], _Function]:
     """Put a function into the table and check what it is given: kinds, and that numbers keep their limits.
 
-    A parameter keeps them with its whole range. The function then raises BeyondLimits or WrongOperand.
+    A parameter keeps them with its whole range. The function then raises BeyondLimits, NotFixed or WrongOperand.
     """
 
     def enter(function: _Function) -> _Function:
@@ -156,6 +160,9 @@ def _checked(call: str, argument: Argument, value: object) -> object:
         return as_boolean(value, f"{call}({argument.name}=...)")
     if argument.limits is None:
         return value
+    if not argument.may_vary and not isinstance(value, int if argument.is_whole else int | float):
+        kind = "a whole number" if argument.is_whole else "a number"
+        raise NotFixed(**_told(call, argument, value, argument.limits), kind=kind)
     ends: tuple[object, ...] = (value,)
     if isinstance(value, Number) and isinstance(value.value, Parameter):
         ends = (value.value.low, value.value.high)
@@ -163,14 +170,14 @@ def _checked(call: str, argument: Argument, value: object) -> object:
     for end in ends:
         fits = not isinstance(end, int | float) or (not isinstance(end, bool) and low <= end <= high)
         if not fits:
-            shown = f"{value!r} ({ends[0]} to {ends[-1]})" if len(ends) > 1 else f"{value!r:.40}"
-            raise BeyondLimits(
-                call=f"{call}({argument.name}={value!r:.40})",
-                name=argument.name,
-                value=shown,
-                low=f"{low:g}",
-                high=f"{high:g}",
-            )
+            shown = {"value": f"{value!r} ({ends[0]} to {ends[-1]})"} if len(ends) > 1 else {}
+            raise BeyondLimits(**{**_told(call, argument, value, argument.limits), **shown})
     if not isinstance(value, int | float | Number):
         as_number(value, f"{call}({argument.name}=...)")
     return value
+
+
+def _told(call: str, argument: Argument, value: object, limits: Limits) -> dict[str, str]:
+    shown, (low, high) = f"{value!r:.40}", limits
+    facts = {"call": f"{call}({argument.name}={shown})", "name": argument.name, "value": shown}
+    return {**facts, "low": f"{low:g}", "high": f"{high:g}"}
