@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -174,6 +175,21 @@ def test_a_callers_names_may_not_be_the_steps(arguments: list[str], after: list[
 def test_a_distance_is_a_price() -> None:
     with pytest.raises(WrongUnit, match=r"In stop_distance: `volume` is volume, not price; multiply it by a price"):
         market_step(Graph(true, false, volume, NONE, NONE), timeframe_ms=MINUTE_MS)
+
+
+def test_the_same_graph_is_written_once() -> None:
+    step = market_step(GRAPH, timeframe_ms=MINUTE_MS)
+    assert market_step(GRAPH, timeframe_ms=MINUTE_MS, varying=[]) is step
+    assert market_step(replace(GRAPH), timeframe_ms=MINUTE_MS) is step
+    varying = [item.name for item in step.parameters][:1]
+    others = [
+        market_step(GRAPH, timeframe_ms=2 * MINUTE_MS),
+        market_step(GRAPH, timeframe_ms=MINUTE_MS, varying=varying),
+        market_step(replace(GRAPH, trail_step=GRAPH.trail_step + 1.0), timeframe_ms=MINUTE_MS),
+    ]
+    assert len({id(each) for each in (step, *others)}) == 4
+    assert [each.timeframe_ms for each in others] == [2 * MINUTE_MS, MINUTE_MS, MINUTE_MS]
+    assert others[1].varying == set(varying)
 
 
 def test_the_same_graph_gives_the_same_text() -> None:

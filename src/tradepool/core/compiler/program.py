@@ -13,7 +13,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import FunctionType, ModuleType
 
 from tradepool.core.compiler.words import COMPOSED, WORDS
@@ -195,10 +195,12 @@ def _source(function: FunctionType) -> FunctionText:
     return FunctionText(function.__name__, textwrap.dedent("".join(lines)).rstrip(), function.__module__, first)
 
 
-def _names_read(text: str) -> list[str]:
+# The words' functions are in almost every program: each is read once, not once for each program.
+@lru_cache(maxsize=512)
+def _names_read(text: str) -> tuple[str, ...]:
     """Names a function reads, in order of appearance, its own parameters and locals left out."""
     (tree,) = ast.parse(text).body
     names = [node for statement in getattr(tree, "body", []) for node in ast.walk(statement)]
     own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     own |= {node.id for node in names if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return list(dict.fromkeys(node.id for node in names if isinstance(node, ast.Name) and node.id not in own))
+    return tuple(dict.fromkeys(node.id for node in names if isinstance(node, ast.Name) and node.id not in own))

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ SECOND_TARGET = 6
 TARGET_SHARE = 7
 BREAK_EVEN = 8
 HOLD_MS = 9
+# A step is the same on every market and for all values of its parameters: written once, not once for each of them.
+_STEPS_KEPT = 64
 # Wide rows are those of strategies that have targets, break even or leave after a time; the others end with TRAIL_STEP.
 NARROW, WIDE = 5, 10
 
@@ -197,6 +199,11 @@ def market_step(graph: Graph, *, timeframe_ms: int, varying: Collection[str] = (
     >>> step.state_rows, step.lookback({})
     (('bars seen', 'exposure'), 0)
     """
+    return _market_step(graph, timeframe_ms, frozenset(varying))
+
+
+@lru_cache(maxsize=_STEPS_KEPT)
+def _market_step(graph: Graph, timeframe_ms: int, varying: frozenset[str]) -> StepSource:
     columns = ("exposure", "previous_exposure", *_DISTANCES, _SHARE, *_LATE)[: graph.columns]
     write = [f"outputs[(i - i0) * {len(columns)} + {index}] = {name}" for index, name in enumerate(columns)]
     return fused_step(graph, "market_step", [_OUTPUTS], [], write, timeframe_ms=timeframe_ms, varying=varying)
