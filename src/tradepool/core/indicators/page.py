@@ -171,7 +171,7 @@ def _checked(call: str, argument: Argument, value: object) -> object:
         fits = not isinstance(end, int | float) or (not isinstance(end, bool) and low <= end <= high)
         if not fits:
             shown = {"value": f"{value!r} ({ends[0]} to {ends[-1]})"} if len(ends) > 1 else {}
-            raise BeyondLimits(**{**_told(call, argument, value, argument.limits), **shown})
+            raise BeyondLimits(**_told(call, argument, value, argument.limits) | shown)
     if not isinstance(value, int | float | Number):
         as_number(value, f"{call}({argument.name}=...)")
     return value
