@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -69,3 +70,16 @@ def test_stop_cancels_and_reports_nothing() -> None:
 
     asyncio.run(scene())
     assert told == []
+
+
+def test_who_is_stopped_before_the_first_step_leaves_nothing_open() -> None:
+    """A coroutine that nobody awaits warns wherever it happens to be collected: in the middle of another account's work."""
+    work = fails("never begun")
+
+    async def scene() -> None:
+        supervisor = Supervisor()
+        supervisor.start("ann", work, lambda name, error: None)
+        await supervisor.stop()
+
+    asyncio.run(scene())
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED

@@ -46,6 +46,8 @@ class Supervisor:
         task = asyncio.create_task(guard(name, work, on_failure), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Who is cancelled before the first step never comes to await it; left open, it would warn whenever it is collected.
+        task.add_done_callback(lambda ended: work.close())
         return task
 
     async def join(self) -> None:
