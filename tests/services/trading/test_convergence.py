@@ -335,6 +335,13 @@ ENTRIES = (
     beside=True,
     entry=ENTRIES[0],
 )
+@example(  # Its sender looks it up while its part is booked: the answer that it was taken off then comes after its fill.
+    seed=0,
+    story=[("enter", 0, 0), ("taken", 0, 5), ("take off", 0, 0)],
+    by_restart=False,
+    beside=False,
+    entry=ENTRIES[3],
+)
 def test_any_story_of_entries_with_a_limit_converges(
     seed: int, story: Story, by_restart: bool, beside: bool, entry: EntryOrder
 ) -> None:

@@ -234,7 +234,7 @@ def test_a_stopped_account_protects_and_replaces_what_protects(
         await life.until(lambda: len(life.orders) == 2)
         await life.still()
         assert life.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
-        (stop,) = life.actor.told()
+        (stop,) = life.actor.working()
         slot = life.actor.account.slots[MARKET.id]
         slot.after_cancel, slot.row[step.NEXT_STOP] = step.RELEVEL, slot.row[step.STOP]
         life.actor.sender.put(life.actor.account.cancelling())
@@ -258,7 +258,7 @@ def test_an_instance_takes_an_account_over_and_an_older_one_is_refused(files: Tl
         second.actor.epoch = 2
         await second.start()
         assert second.actor.account.naming == Naming("sim", 2)
-        assert [request.client_order_id for request in second.actor.told()] == names[1:]
+        assert [request.client_order_id for request in second.actor.working()] == names[1:]
         with pytest.raises(InstanceTooOld, match="taken over by instance 2"):
             await Life(life.at, life.journal).start()
         for task in second.tasks:

@@ -318,10 +318,9 @@ class AccountActor:
 
     # ---- what is still open
 
-    def told(self) -> list[OrderRequest]:
-        """Working orders the venue was told of, by name: those whose sending the sender has no hand in (any more)."""
-        working = sorted(self.account.orders.items())
-        return [order.request for name, order in working if not self.sender.holds(Submit, name)]
+    def working(self) -> list[OrderRequest]:
+        """Orders that are not final yet, by name."""
+        return [order.request for _, order in sorted(self.account.orders.items())]
 
     @property
     def awaits(self) -> bool:

@@ -119,7 +119,7 @@ async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
 
 async def _protected(actor: AccountActor, asking: Asking) -> bool:
     """Whether each exit that works rests as it did, and all that is held has one."""
-    for request in actor.told():
+    for request in actor.working():
         if not request.adds_risk:
             order = await asking(partial(actor.gateway.look_up, request))
             rests = order is not None and order.status is OrderStatus.ACCEPTED and not order.filled_quantity
@@ -199,8 +199,7 @@ async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool)
     """
     # What is not written has not been sent, and must not be taken for an order that the venue denies.
     actor.write()
-    gateway = actor.gateway
-    found = [(request, await asking(partial(gateway.look_up, request))) for request in actor.told()]
+    gateway, found = actor.gateway, await _looked_up(actor, asking)
     gone = {request.market for request, order in found if order is None or order.status is OrderStatus.CANCELLED}
     for slot in actor.account.slots.values():
         market = slot.market.id
@@ -220,6 +219,18 @@ async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool)
             _settle(actor, request, order)
         elif actor.waits_for(request):
             _absent(actor, request, resend=resend)
+
+
+async def _looked_up(actor: AccountActor, asking: Asking) -> list[tuple[OrderRequest, Order | None]]:
+    """What the venue says of each order that works here. One that the sender still holds may have come and gone while no
+    stream told of it; that the venue does not know it says nothing: it may be on its way."""
+    found = list[tuple[OrderRequest, Order | None]]()
+    for request in actor.working():
+        held = actor.sender.holds(Submit, request.client_order_id)
+        order = await asking(partial(actor.gateway.look_up, request))
+        if order is not None or not held:
+            found.append((request, order))
+    return found
 
 
 def _history(actor: AccountActor, fill: Fill) -> bool:

@@ -18,7 +18,7 @@ from tradepool.domain.denial import Denial
 from tradepool.domain.errors import KeyRefused
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.ids import ClientOrderId, MarketId
-from tradepool.domain.order import Order, OrderRequest, OrderStatus
+from tradepool.domain.order import OrderRequest
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import RECV_WINDOW_MS, AccountGateway, NotPlaced, OutcomeUnknown
 from tradepool.runtime import telemetry
@@ -282,7 +282,7 @@ class Sender:
         asked_ms = self.clock.now_ms()
         found = [await self._gateway.look_up(order.request) for order in command.orders]
         if any(order is not None for order in found):
-            return _Done([answer_of(order) for order in found if order is not None])
+            return _Done([reconcile.answer(order) for order in found if order is not None])
         if asked_ms < unknown_ms + ABSENT_AFTER_MS:
             return None
         item.unknown_ms = None
@@ -318,9 +318,3 @@ def _names(command: Sendable) -> tuple[ClientOrderId, ...]:
 
 def _enters(command: Sendable) -> bool:
     return isinstance(command, Submit) and command.order.request.adds_risk
-
-
-def answer_of(order: Order) -> Event | None:
-    """What a look-up says about an intent; None where fills must be booked first: they, and the end, come as fills do."""
-    partly = order.status is OrderStatus.CANCELLED and order.filled_quantity > 0
-    return None if partly else reconcile.answer(order)
