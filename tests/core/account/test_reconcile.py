@@ -18,12 +18,12 @@ FOUND = [
     (OrderStatus.ACCEPTED, OrderAccepted(time_ms=1, client_order_id=NAME, venue_order_id=VENUE_ID)),
     (OrderStatus.CANCELLED, OrderCancelled(time_ms=2, client_order_id=NAME, filled_quantity=Decimal(0))),
     (OrderStatus.REJECTED, OrderRejected(time_ms=2, client_order_id=NAME, reason="venue_rejected")),
-    (OrderStatus.FILLED, None),
+    (OrderStatus.FILLED, OrderAccepted(time_ms=1, client_order_id=NAME, venue_order_id=VENUE_ID)),
 ]
 
 
 @pytest.mark.parametrize(("status", "event"), FOUND)
-def test_the_venues_word_is_taken(status: OrderStatus, event: Event | None) -> None:
+def test_the_venues_word_is_taken(status: OrderStatus, event: Event) -> None:
     """However old the intent is."""
     order = Order(
         client_order_id=NAME,

@@ -20,12 +20,14 @@ from tradepool.adapters.database.verify import verify_books
 from tradepool.core.ledger.posting import NegativeOpening
 from tradepool.core.ledger.trial_balance import trial_balance
 from tradepool.domain.balance import Balance
+from tradepool.domain.command import Submit
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import BrokenLaw
 from tradepool.domain.event import AccountOpened, OrderFilled
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.order import Purpose
 from tradepool.runtime.clock import VirtualClock
+from tradepool.services.trading.account_actor import JournalRefuses
 from tradepool.services.trading.desk import TradingDesk
 
 
@@ -128,3 +130,47 @@ def test_two_writers_of_one_account_never_fork_its_chain(connection: Connection,
     numbers = connection.exec_driver_sql("select number from ledger_entry order by number").scalars().all()
     assert numbers == [1, 2, 3]
     dispose(other)
+
+
+@pytest.fixture
+def held(connection: Connection) -> Life:
+    """A position whose stop rests."""
+    life = Life(DatabaseJournal(connection))
+    life.decides(100.0, 1.0, 0.0)
+    while life.answered(100.0):
+        life.now_ms += 1
+    assert len(life.actor.account.slots[life.market.id].guards) == 1
+    return life
+
+
+def refuse(connection: Connection) -> None:
+    """From now on the journal takes nothing, and never will."""
+    connection.exec_driver_sql("create trigger no before insert on event begin select raise(abort, 'no'); end")
+    connection.commit()
+
+
+def sent(life: Life) -> list[str]:
+    """What is on its way to the venue, by kind."""
+    return [type(item.command).__name__ for item in life.actor.sender._queue]
+
+
+def test_who_is_cut_off_takes_no_stop_off_the_book(connection: Connection, held: Life) -> None:
+    """Neither when the exit is decided, nor when the venue is asked later: the sale would not follow."""
+    held.actor.sender._queue.clear()
+    refuse(connection)
+    with pytest.raises(JournalRefuses):
+        held.decides(100.0, 0.0, 1.0)
+    assert held.actor.account.cancelling()
+    assert (held.actor.cancelling(), sent(held), held.actor.awaits) == ([], [], False)
+
+
+def test_what_a_stop_has_made_way_for_is_sold_though_the_journal_refuses(connection: Connection, held: Life) -> None:
+    """The stop is gone by then: without the sale the position would be bare."""
+    held.decides(100.0, 0.0, 1.0)
+    held.actor.sender._queue.clear()
+    refuse(connection)
+    with pytest.raises(JournalRefuses):
+        held.answered(100.0)
+    [item] = held.actor.sender._queue
+    assert isinstance(item.command, Submit)
+    assert item.command.order.request.purpose is Purpose.SIGNAL_EXIT

@@ -19,17 +19,13 @@ def aged_out(request: OrderRequest, now_ms: int) -> OrderRejected:
     return OrderRejected(time_ms=now_ms, client_order_id=request.client_order_id, reason=AGED_OUT)
 
 
-def answer(order: Order) -> Event | None:
-    """The event a known order stands for; `None` for a filled one."""
+def answer(order: Order) -> Event:
+    """The event a known order stands for. One that is filled was accepted: its fills, which are owed from then on, end it."""
     name, filled = order.client_order_id, order.filled_quantity
     match order.status:
-        case OrderStatus.ACCEPTED:
-            there = order.venue_order_id
-            return OrderAccepted(
-                time_ms=order.time_ms, client_order_id=name, venue_order_id=there, filled_quantity=filled
-            )
         case OrderStatus.CANCELLED:
             return OrderCancelled(time_ms=order.updated_ms, client_order_id=name, filled_quantity=filled)
         case OrderStatus.REJECTED:
             return OrderRejected(time_ms=order.updated_ms, client_order_id=name, reason=VENUE_REJECTED)
-    return None
+    there = order.venue_order_id
+    return OrderAccepted(time_ms=order.time_ms, client_order_id=name, venue_order_id=there, filled_quantity=filled)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.account.flows import entries_off
 from tradepool.core.account.slot import with_closes
@@ -25,7 +26,7 @@ from tradepool.domain.event import (
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal
+from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal, Side
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record, Snapshot
 from tradepool.runtime import telemetry
@@ -111,7 +112,7 @@ class AccountActor:
     def busy(self) -> bool:
         """Whether something it was told or sent is not answered yet."""
         waiting = self.deciding or not self.sender.idle
-        return waiting or bool(self.account.unanswered() or self.account.cancelling())
+        return waiting or bool(self.account.unanswered() or self.cancelling())
 
     @property
     def deciding(self) -> bool:
@@ -230,9 +231,14 @@ class AccountActor:
         self._protect(decided.commands)
 
     def _protect(self, commands: Sequence[Command]) -> None:
-        """Queue stops, and nothing else: what rests at the venue stays, and an exit would leave no trace of itself."""
-        stops = (each for each in commands if isinstance(each, Submit) and each.order.request.purpose in STOPS)
-        self.sender.put(stops)
+        """Queue stops, and the sale of what its stop has made way for; nothing else: what rests at the venue stays, and an
+        exit would leave no trace of itself."""
+        self.sender.put(each for each in commands if isinstance(each, Submit) and self._protects(each.order.request))
+
+    def _protects(self, request: OrderRequest) -> bool:
+        slot = self.account.slots[request.market]
+        bare = bool(slot.row[step.STOP]) and not slot.guards
+        return request.purpose in STOPS or (bare and request.side is Side.SELL)
 
     def release(self) -> None:
         """What was decided last is written down: queue its commands. AnotherInstance."""
@@ -328,7 +334,11 @@ class AccountActor:
         orders, holds = self.account.orders.items(), self.sender.holds
         if any(order.owed or (order.owing and not holds(Submit, name)) for name, order in orders):
             return True
-        return any(not holds(Cancel, cancel.client_order_id) for cancel in self.account.cancelling())
+        return any(not holds(Cancel, cancel.client_order_id) for cancel in self.cancelling())
+
+    def cancelling(self) -> list[Cancel]:
+        """Cancels that the venue has not answered; who is cut off takes nothing off the book."""
+        return [] if self._cut_off else self.account.cancelling()
 
     def fills_after(self, market: MarketId) -> FillId | None:
         """A fill on a market that all which may not be booked come after; None where any may be missing.

@@ -68,7 +68,6 @@ class AccountFeed:
         self._actors[account], self._gateways[account] = actor, actor.gateway
         actor.on_balances = partial(self._balances, account)
         actor.on_change = self._changed
-        self._changed(actor)
         self.mended(actor)
 
     def lost(self, actor: AccountActor) -> None:
@@ -76,7 +75,8 @@ class AccountFeed:
         self._reads.lost(actor.account.account.id)
 
     def mended(self, actor: AccountActor) -> None:
-        """Its stream stands again."""
+        """Its stream stands again: what it was asked for may still owe an answer."""
+        self._changed(actor)
         self._reads.mended(actor.account.account.id)
 
     def took(self, account: AccountId, balances: Sequence[Balance], asked_ms: int) -> None:

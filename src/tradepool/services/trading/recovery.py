@@ -225,8 +225,9 @@ async def _looked_up(actor: AccountActor, asking: Asking) -> list[tuple[OrderReq
     """What the venue says of each order that works here. One that the sender still holds may have come and gone while no
     stream told of it; that the venue does not know it says nothing: it may be on its way."""
     found = list[tuple[OrderRequest, Order | None]]()
-    for request in actor.working():
-        held = actor.sender.holds(Submit, request.client_order_id)
+    # Seen before anything is asked: what is sent and answered meanwhile may not be shown yet.
+    working = [(request, actor.sender.holds(Submit, request.client_order_id)) for request in actor.working()]
+    for request, held in working:
         order = await asking(partial(actor.gateway.look_up, request))
         if order is not None or not held:
             found.append((request, order))
@@ -241,10 +242,9 @@ def _history(actor: AccountActor, fill: Fill) -> bool:
 def _settle(actor: AccountActor, request: OrderRequest, order: Order) -> None:
     """Take the venue's word on an order; its fills are booked by now."""
     name = request.client_order_id
-    answer = reconcile.answer(order)
-    if answer is not None:
-        actor.handle(answer)
-    for cancel in actor.account.cancelling():
+    if actor.waits_for(request):
+        actor.handle(reconcile.answer(order))
+    for cancel in actor.cancelling():
         if cancel.client_order_id == name and not actor.sender.holds(Cancel, name):
             actor.sender.put([cancel])
 
