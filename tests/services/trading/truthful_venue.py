@@ -103,14 +103,15 @@ def small_books(seed: int) -> Venue:
 
 
 class Wire:
-    """The way to the venue. `fates` are those of the next requests; what is `held` is on its way until it is let go."""
+    """The way to the venue. `fates` are those of the next requests; what is `held` is on its way until it is let go; so many
+    lists of fills, as `lags` says, lack the last one."""
 
     def __init__(self, venue: Venue, clock: VirtualClock) -> None:
         self.venue, self.clock = venue, clock
         self.fates: deque[str] = deque()
         self.held: list[asyncio.Future[None]] = []
         self.frames: list[list[Event]] = []
-        self.opened = self.lives = 0
+        self.opened = self.lives = self.lags = 0
         self._going: set[asyncio.Task[object]] = set()
         self._on_event: OnEvent | None = None
         self._on_lost: OnLost = lambda why: None
@@ -293,8 +294,11 @@ class Gateway:
 
         def take() -> list[Fill]:
             trades = [each for each in self._venue.trades(KEY) if each.market.market == market and each.id > since]
-            found = [fill_of(trade) for trade in trades]
-            return [fill for fill in found if not is_known(fill.fill_id)]
+            fills = [fill for fill in map(fill_of, trades) if not is_known(fill.fill_id)]
+            if fills and self._wire.lags:
+                self._wire.lags -= 1
+                fills.pop()
+            return fills
 
         return await self._wire.ask("fills", take)
 

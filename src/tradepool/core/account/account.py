@@ -21,6 +21,7 @@ from tradepool.core.account.protection import (
     anew,
     ended,
     frees,
+    guards_again,
     heads,
     leave,
     level_again,
@@ -292,9 +293,7 @@ class Account:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self.outbox.refuse(slot, event.time_ms, event.reason)
-        # What is too large for one order at market is refused by the same filter as what is too small.
-        again = frees(order) and (event.reason != Denial.BELOW_MINIMUM or slot.bare(self.orders))
-        settle(self.outbox, slot, event.time_ms, again=again)
+        settle(self.outbox, slot, event.time_ms, again=guards_again(self.outbox, slot, order, event.reason))
 
     def _cancelled(self, event: OrderCancelled) -> None:
         order = self.orders.get(event.client_order_id)

@@ -14,6 +14,7 @@ from tradepool.core.account import booking
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.release import RELEASE, let_go
 from tradepool.core.account.slot import Slot, Working
+from tradepool.domain.denial import Denial
 from tradepool.domain.ids import ClientOrderId
 from tradepool.domain.order import OrderStatus, OrderType, Purpose, Side
 
@@ -157,7 +158,7 @@ def ended(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
     """A stop or a target left the book without (the rest of) its fill; where its partner is at work, that one tells on."""
     if order.partner in out.orders:
         return
-    if slot.held and slot.guards and not slot.tied(out.orders):
+    if slot.held and slot.guards and slot.exit is None and not slot.after_cancel:
         level_again(out, slot, time_ms)
     else:
         settle(out, slot, time_ms)
@@ -171,6 +172,15 @@ def in_place(order: Working) -> bool:
 def frees(order: Working) -> bool:
     """Whether what a sale leaves unsold is guarded again at once; in place of a stop that was passed it would go in circles."""
     return order.request.type is OrderType.MARKET and order.request.side is Side.SELL and not in_place(order)
+
+
+def guards_again(out: Outbox, slot: Slot, order: Working, reason: str) -> bool:
+    """Whether what a refused order leaves is guarded again at once: where it was to sell more than is left, as some was sold
+    meanwhile, and where it freed what it could not sell. What is too large for one order at market is refused by the same
+    filter as what is too small."""
+    if order.request.side is Side.SELL and slot.open_steps(order) > slot.steps() - slot.covered(out.orders):
+        return True
+    return frees(order) and (reason != Denial.BELOW_MINIMUM or slot.bare(out.orders))
 
 
 def anew(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:

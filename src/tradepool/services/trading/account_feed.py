@@ -158,6 +158,8 @@ class AccountFeed:
         raise NeverAnswered(orders=orders, times=ASKED_MAX)
 
     def _failed(self, account: AccountId, task: str, error: Exception) -> None:
+        """Its next change, or its stream when it stands again, has the answers waited for anew."""
+        self._waiting.pop(account, None)
         self._on_failed(account, error)
 
     # ---- a read
