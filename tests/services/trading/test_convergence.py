@@ -1,10 +1,11 @@
 """Any story of one account ends at the venue's truth, after one reconciliation pass.
 
-A story is a list of things that happen: candles that enter (with a stop, or with two targets beside it), leave and trail; the venue going on; frames that come out of
-order, twice or never; requests that are lost, taken and lost, turned away, slow or late; a list of fills that lacks the last
-one; time; a broken stream; a full disk; somebody taking an order off the book; kill -9. It is told in each form of running: alone or with records that share
-transactions, started at once or in stages, and restarted from snapshots. The actor, the sender, recovery, the desk and the
-account are the real ones, the venue is the real simexchange.
+A story is a list of things that happen: candles that enter (with a stop, or with two targets beside it), leave and trail;
+the venue going on; frames that come out of order, twice or never; requests that are lost, taken and lost, turned away, slow
+or late; a list of fills that lacks the last one; time; a broken stream; a full disk; a person who closes or flattens; prices
+that are looked at; somebody taking an order off the book; kill -9. It is told in each form of running: alone or with records
+that share transactions, started at once or in stages, and restarted from snapshots. The actor, the sender, recovery, the
+desk and the account are the real ones, the venue is the real simexchange.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ from tests.services.trading.truthful_venue import (
 )
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
+from tradepool.core.account.by_hand import why_not_close
 from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balance
+from tradepool.domain.by_hand import CloseAsked, FlattenAsked
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.event import OrderFilled, OrderRejected
+from tradepool.domain.event import OrderFilled, OrderRejected, PriceSeen
 from tradepool.domain.mandate import AT_MARKET, EntryKind, EntryOrder
+from tradepool.domain.market import Market
 from tradepool.domain.order import OrderStatus
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import AccountGateway
@@ -54,11 +58,14 @@ from tradepool.simexchange.venue import Venue
 FATES = ("lost", "taken", "turned away", "slow", "late")
 HAPPENINGS = (
     "enter", "enter", "aim", "leave", "trail", "trail", "go on", "go on", "tell", "tell", "tell", "tell twice", "drop",
-    "tell all", "let go", "time", "time", "cut", "kill", "take off", "disk", "lag", *FATES,
+    "tell all", "let go", "time", "time", "cut", "kill", "take off", "disk", "lag", "flatten",
+    "close", "see", "see", *FATES,
 )  # fmt: skip
 # How often others may run after it: a crash may come between any two of their steps.
 SPINS = (0, 1, 2, 3, 5, 30, 30, 30)
 PUMPS_MAX = 400
+# Of a position, when a person sells some of it.
+SHARE = Decimal("0.4")
 
 Story = list[tuple[str, int, int]]
 
@@ -141,6 +148,8 @@ class Told:
             self.wire.lags = 1
         elif what == "take off":
             self.take_off(number)
+        elif what in ("flatten", "close", "see"):
+            self.ask(what, MARKETS[number % 2])
         elif what == "kill":
             await self.die()
             await self.live()
@@ -167,6 +176,17 @@ class Told:
             target_share=0.5 if what == "aim" else 0.0,
         )
         self.desk.on_batch(now_ms, [replace(said, strategy_id=MANDATE.strategy_id)])
+
+    def ask(self, what: str, noun: Market) -> None:
+        """A person wants something of a market, or its price is looked at."""
+        price = noun.price(self.venue.market(f"{noun.base}{noun.quote}").price or 1)
+        slot, now_ms = self.actor.account.slots[noun.id], self.clock.now_ms()
+        if what == "see":
+            self.actor.post(PriceSeen(time_ms=now_ms, market=noun.id, price=price))
+        elif what == "flatten":
+            self.actor.post(FlattenAsked(time_ms=now_ms, markets=(noun.id,)))
+        elif slot.held and not why_not_close(slot, SHARE, self.actor.account.orders):
+            self.actor.post(CloseAsked(time_ms=now_ms, market=noun.id, share=SHARE))
 
     def take_off(self, number: int) -> None:
         """The user, or the venue, takes one of our orders off the book."""
