@@ -10,12 +10,16 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.adapters.database.test_store import record
-from tests.nouns import ACCOUNT, BTC
+from tests.nouns import ACCOUNT, BTC, MANDATE
 from tests.tampering import by_sql
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DamagedJournal, DatabaseJournal
 from tradepool.adapters.database.place import Place
+from tradepool.core.account.account import Account
+from tradepool.core.account.snapshot import taken
 from tradepool.domain.ids import AccountId
+from tradepool.domain.trade import Origin
+from tradepool.ports.journal import Snapshot
 
 OTHER = AccountId("b" * 32)
 
@@ -89,3 +93,23 @@ def test_an_intent_that_cannot_be_read_hides_nobody_elses_markets(connection: Co
     connection.exec_driver_sql("update order_intent set body = substr(body, 1, 9) where sequence < 3")
     connection.commit()
     assert journal.traded() == {(ACCOUNT.id, BTC.id)}
+
+
+def test_snapshots_on_a_damaged_page_are_passed_over(tmp_path: Path) -> None:
+    """The events alone make the account."""
+    path = tmp_path / "u.sqlite"
+    opened = open_store(path, "NORMAL")
+    journal, state = DatabaseJournal(opened), taken(Account(ACCOUNT, MANDATE, [BTC], Origin.PRACTICE))
+    body = Snapshot(state=state, opened_ms=7, last_fills={}, fills_before={})
+    journal.write(replace(record(1), snapshot=body))
+    assert journal.snapshot(ACCOUNT.id) == (1, body)
+    [page] = opened.exec_driver_sql("select rootpage from sqlite_master where name = 'snapshot'").scalars()
+    dispose(opened)
+    pages = bytearray(path.read_bytes())
+    pages[(page - 1) * 4_096 : (page - 1) * 4_096 + 100] = b"\xff" * 100
+    path.write_bytes(pages)
+    opened = open_store(path, "NORMAL")
+    journal = DatabaseJournal(opened)
+    assert journal.snapshot(ACCOUNT.id) is None
+    assert [number for number, _, _ in journal.read(ACCOUNT.id)] == [1]
+    dispose(opened)

@@ -24,7 +24,7 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.codec import UnknownEvent
 from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
-from tradepool.adapters.database.place import Place
+from tradepool.adapters.database.place import Place, Server
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
@@ -159,13 +159,19 @@ def test_a_number_is_written_once(connection: Connection) -> None:
 
 
 @pytest.fixture
-def far(postgres: Postgres) -> Iterator[Connection]:
+def place_far(postgres: Postgres) -> Iterator[Server]:
     """A fresh one on a server, for what only a server does."""
     made = postgres.new()
-    opened = open_store(made, "NORMAL")
+    yield made
+    postgres.drop(made)
+
+
+@pytest.fixture
+def far(place_far: Server) -> Iterator[Connection]:
+    """The same, opened."""
+    opened = open_store(place_far, "NORMAL")
     yield opened
     dispose(opened)
-    postgres.drop(made)
 
 
 def cut(connection: Connection, postgres: Postgres, times: int, *, committed: bool) -> None:
@@ -227,15 +233,36 @@ def test_a_period_whose_answer_was_lost_is_settled_with_its_statement(
     assert [each.statement for each in rows.of(ann)] == [statement]
 
 
-def test_a_server_that_is_away_is_no_damaged_journal(far: Connection, postgres: Postgres) -> None:
+READS: list[tuple[Callable[[DatabaseJournal], object], object]] = [
+    (lambda journal: [number for number, _, _ in journal.read(ACCOUNT.id)], [1]),
+    (lambda journal: journal.snapshot(ACCOUNT.id), None),
+    (lambda journal: len(journal.intents(ACCOUNT.id)), 1),
+    (lambda journal: len(journal.traded()), 1),
+    (lambda journal: journal.checkpoints(), []),
+]
+
+
+@pytest.mark.parametrize(("read", "found"), READS)
+def test_a_server_that_is_away_is_no_damaged_journal(
+    place_far: Server, far: Connection, postgres: Postgres, read: Callable[[DatabaseJournal], object], found: object
+) -> None:
+    """It is asked once more, whoever's connection broke; where it stays away that is said, and nothing of a backup."""
     journal = DatabaseJournal(far)
     journal.write(record(1))
-    (pid,) = far.exec_driver_sql("select pg_backend_pid()").one()
-    far.rollback()
-    postgres.run(f"select pg_terminate_backend({pid}, 5000)")
-    with pytest.raises(StoreUnusable, match="connection"):
-        list(journal.read(ACCOUNT.id))
-    assert len(list(journal.read(ACCOUNT.id))) == 1
+    postgres.cut_off(place_far)
+    assert read(journal) == found
+    postgres.cut_off(place_far)
+    with pytest.raises(OperationalError, match="terminating connection"):
+        DatabaseBooks(far).last_event(ACCOUNT.id)
+    assert read(journal) == found
+    name = postgres.name(place_far)
+    postgres.run(f"alter database {name} allow_connections false")
+    postgres.cut_off(place_far)
+    for _ in range(2):
+        with pytest.raises(StoreUnusable, match="not currently accepting connections"):
+            read(journal)
+    postgres.run(f"alter database {name} allow_connections true")
+    assert read(journal) == found
 
 
 def test_a_write_after_a_read_that_broke_goes_over_a_new_connection(far: Connection, postgres: Postgres) -> None:

@@ -6,20 +6,22 @@ be half done while everything else looks finished.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
+from typing import TypeVar
 from zlib import crc32
 
 from msgspec import MsgspecError
 from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
 from tradepool.adapters.database.codec import decode, decode_event, encode
 from tradepool.adapters.database.engine import StoreUnusable, end_broken, lost, place_of, reason_of
+from tradepool.adapters.database.remembered import asked_again
 from tradepool.adapters.database.sql import add_rows, json_text, upsert
 from tradepool.core.account.snapshot import SCHEMA as STATE_SCHEMA
 from tradepool.domain.errors import BrokenLaw, InvalidInput, TradepoolError
@@ -28,6 +30,8 @@ from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.journal import Checkpoint, Record, Snapshot
 from tradepool.runtime import telemetry
+
+T = TypeVar("T")
 
 log = telemetry.logger(__name__)
 
@@ -138,8 +142,11 @@ class DatabaseJournal:
         """The newest snapshot that is whole and of this version's schema; others are named in the log and passed over."""
         t = tables.snapshot.c
         query = select(t.sequence, t.schema, t.digest, t.body).where(t.account == account)
-        rows = self._connection.execute(query.order_by(t.sequence.desc())).all()
-        self._connection.rollback()
+        try:
+            rows = self._asked(lambda: self._connection.execute(query.order_by(t.sequence.desc())).all())
+        except DatabaseError as error:
+            log.warning("the snapshots can't be read, all events are", account=account, why=reason_of(error))
+            return None
         for sequence, schema, digest, body in rows:
             found, why = None, f"its schema is {schema}, not {STATE_SCHEMA}"
             if schema == STATE_SCHEMA:
@@ -150,6 +157,16 @@ class DatabaseJournal:
                 return sequence, found
             log.warning("a snapshot is passed over", account=account, sequence=sequence, why=why)
         return None
+
+    def _asked(self, load: Callable[[], T]) -> T:
+        """What is read, once more over a new connection where a server's broke. StoreUnusable where it can't be asked,
+        DatabaseError for what is damaged."""
+        try:
+            return asked_again(self._connection, load)
+        except OperationalError as error:
+            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
+        finally:
+            self._connection.rollback()
 
     def fence(self) -> None:
         """Asked last inside each record's transaction, which holds the write lock by then: may this process write?"""
@@ -177,15 +194,12 @@ class DatabaseJournal:
         t = tables.event.c
         query = select(t.sequence, t.as_of_ms, t.kind, t.schema, t.body, t.digest)
         query = query.where(t.account == account, t.sequence > after)
+        run = self._connection.execute
         try:
-            rows = self._connection.execute(query.order_by(t.sequence)).all()
-            booked = self._connection.execute(_LAST_ENTRY, {"account": account}).scalar()
+            rows = self._asked(lambda: run(query.order_by(t.sequence)).all())
+            booked = self._asked(lambda: run(_LAST_ENTRY, {"account": account}).scalar())
         except DatabaseError as error:
-            if lost(error):
-                raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
             raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=reason_of(error)) from error
-        finally:
-            self._connection.rollback()
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):
             if sequence != expected:
                 raise DamagedJournal(account=account, sequence=expected, why="it is missing")
@@ -206,14 +220,14 @@ class DatabaseJournal:
         """Every order intent of an account, in the order they were made."""
         t = tables.order_intent.c
         query = select(t.body).where(t.account == account).order_by(t.client_order_id)
-        return [decode(body, OrderRequest) for (body,) in self._connection.execute(query)]
+        return [decode(body, OrderRequest) for body in self._asked(lambda: self._connection.scalars(query).all())]
 
     def traded(self) -> set[tuple[AccountId, MarketId]]:
         """On which markets each account has ever ordered, as far as its intents can be read."""
         t = tables.order_intent.c
         market = json_text(t.body, "market")
-        rows = self._connection.execute(select(t.account, market).where(market.is_not(None)).distinct()).all()
-        self._connection.rollback()
+        query = select(t.account, market).where(market.is_not(None)).distinct()
+        rows = self._asked(lambda: self._connection.execute(query).all())
         return {(AccountId(account), MarketId(market)) for account, market in rows}
 
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
@@ -235,8 +249,8 @@ class DatabaseJournal:
     def checkpoints(self) -> list[Checkpoint]:
         """The saved states."""
         t = tables.checkpoint.c
-        rows = self._connection.execute(select(t.strategy_id, t.market, t.time_ms, t.close, t.state)).all()
-        self._connection.rollback()
+        query = select(t.strategy_id, t.market, t.time_ms, t.close, t.state)
+        rows = self._asked(lambda: self._connection.execute(query).all())
         return [
             Checkpoint(
                 strategy_id=StrategyId(strategy_id),
