@@ -15,7 +15,11 @@ from tradepool.adapters.database import triggers
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.verify import verify_audit
 
-ADDED = ("ledger_entry", "transfer", "event", "audit", "settlement", "register", "promotion")
+ADDED = ("ledger_entry", "transfer", "event", "audit", "settlement", "register", "promotion", "recorded_price")
+# A column of each.
+COLUMNS = {"settlement": "user", "recorded_price": "venue"} | dict.fromkeys(
+    ("ledger_entry", "transfer", "event"), "account"
+)
 
 
 @pytest.fixture
@@ -53,9 +57,7 @@ def test_rows_that_are_only_ever_added(file: Connection, table: str) -> None:
 
 def test_rows_that_are_only_ever_added_on_a_server(server: Connection) -> None:
     for table in ADDED:
-        column = (
-            "account" if table in ("ledger_entry", "transfer", "event") else "user" if table == "settlement" else "id"
-        )
+        column = COLUMNS.get(table, "id")
         refused(server, table, f'update {table} set "{column}" = "{column}"')
         refused(server, table, f"delete from {table}")
         refused(server, table, f"truncate {table} cascade")

@@ -23,7 +23,8 @@ from tradepool.domain.balance import Balance
 from tradepool.domain.command import Submit
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import BrokenLaw
-from tradepool.domain.event import AccountOpened, OrderFilled
+from tradepool.domain.event import AccountOpened, OrderAccepted, OrderCancelled, OrderFilled
+from tradepool.domain.ids import FillId, VenueOrderId
 from tradepool.domain.ledger import LedgerCode
 from tradepool.domain.order import Purpose
 from tradepool.runtime.clock import VirtualClock
@@ -174,3 +175,30 @@ def test_what_a_stop_has_made_way_for_is_sold_though_the_journal_refuses(connect
     [item] = held.actor.sender._queue
     assert isinstance(item.command, Submit)
     assert item.command.order.request.purpose is Purpose.SIGNAL_EXIT
+
+
+def test_who_is_cut_off_protects_what_is_bought_on(connection: Connection) -> None:
+    """The stop that rests makes way for one of all that is held, now or when the venue is asked."""
+    life = Life(DatabaseJournal(connection))
+    life.decides(100.0, 1.0, 0.0)
+    [entry] = life.actor.account.unanswered()
+    whole = life.fill_of(entry, 100.0)
+    part, rest = (
+        replace(whole, fill_id=FillId(n), quantity=q) for n, q in (("1", Decimal("0.5")), ("2", Decimal("0.25")))
+    )
+    life.actor.handle(OrderFilled(fill=part))
+    [stop] = life.actor.account.slots[life.market.id].guards
+    life.actor.handle(OrderAccepted(time_ms=life.now_ms, client_order_id=stop, venue_order_id=VenueOrderId("1")))
+    life.actor.sender._queue.clear()
+    refuse(connection)
+    with pytest.raises(JournalRefuses):
+        life.actor.handle(OrderFilled(fill=rest))
+    assert sent(life) == ["Cancel"]
+    assert [each.client_order_id for each in life.actor.cancelling()] == [stop]
+    life.actor.sender._queue.clear()
+    life.actor.handle(OrderCancelled(time_ms=life.now_ms, client_order_id=stop))
+    [item] = life.actor.sender._queue
+    assert isinstance(item.command, Submit)
+    request = item.command.order.request
+    # Less two fees of the fill of all.
+    assert (request.purpose, request.quantity) == (Purpose.STOP, Decimal("0.67"))

@@ -40,7 +40,9 @@ def heads(out: Outbox, slot: Slot) -> list[ClientOrderId]:
 
 def level_again(out: Outbox, slot: Slot, time_ms: int) -> None:
     """Place stops and targets anew, where they are, for what is held now."""
-    slot.row[step.NEXT_STOP] = slot.row[step.STOP]
+    if slot.after_cancel != step.RELEVEL:
+        # What is on its way to another stop goes on there.
+        slot.row[step.NEXT_STOP] = slot.row[step.STOP]
     leave(out, slot, slot.after_cancel or step.RELEVEL, time_ms)
 
 
@@ -122,7 +124,7 @@ def watched(out: Outbox, slot: Slot, price: Decimal, time_ms: int) -> None:
             leave(out, slot, step.SELL, time_ms)
         return
     bare = slot.held and not slot.tied(out.orders) and not slot.asked(out.orders) and slot.bare(out.orders)
-    missing = slot.steps() - slot.covered(out.orders)
+    missing = slot.steps() - slot.guarded(out.orders)
     if bare and 0 < price <= slot.market.price(row[step.STOP]) and slot.sellable(missing, ticks):
         sell(out, slot, _purpose(slot), missing, time_ms)
 

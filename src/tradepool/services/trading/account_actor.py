@@ -231,13 +231,17 @@ class AccountActor:
         self._protect(decided.commands)
 
     def _protect(self, commands: Sequence[Command]) -> None:
-        """Queue stops, and the sale of what its stop has made way for; nothing else: what rests at the venue stays, and an
-        exit would leave no trace of itself."""
-        self.sender.put(each for each in commands if isinstance(each, Submit) and self._protects(each.order.request))
+        """Queue stops, cancels that a stop of all that is held takes the place of, and the sale of what its stop has made way
+        for; nothing else: what rests at the venue stays, and an exit would leave no trace of itself."""
+        self.sender.put(each for each in commands if isinstance(each, Submit | Cancel) and self._protects(each))
 
-    def _protects(self, request: OrderRequest) -> bool:
+    def _protects(self, command: Submit | Cancel) -> bool:
+        if isinstance(command, Cancel):
+            slot = self.account.slots[command.market]
+            return slot.after_cancel == step.RELEVEL and slot.row[step.STOP] > 0
+        request = command.order.request
         slot = self.account.slots[request.market]
-        bare = bool(slot.row[step.STOP]) and not slot.guards
+        bare = slot.row[step.STOP] > 0 and not slot.guards
         return request.purpose in STOPS or (bare and request.side is Side.SELL)
 
     def release(self) -> None:
@@ -337,8 +341,8 @@ class AccountActor:
         return any(not holds(Cancel, cancel.client_order_id) for cancel in self.cancelling())
 
     def cancelling(self) -> list[Cancel]:
-        """Cancels that the venue has not answered; who is cut off takes nothing off the book."""
-        return [] if self._cut_off else self.account.cancelling()
+        """Cancels that the venue has not answered; who is cut off takes nothing off the book for a sale."""
+        return [each for each in self.account.cancelling() if not self._cut_off or self._protects(each)]
 
     def fills_after(self, market: MarketId) -> FillId | None:
         """A fill on a market that all which may not be booked come after; None where any may be missing.

@@ -76,8 +76,10 @@ class AccountFeed:
 
     def mended(self, actor: AccountActor) -> None:
         """Its stream stands again: what it was asked for may still owe an answer."""
-        self._changed(actor)
-        self._reads.mended(actor.account.account.id)
+        account = actor.account.account.id
+        if account in self._actors:
+            self._changed(actor)
+        self._reads.mended(account)
 
     def took(self, account: AccountId, balances: Sequence[Balance], asked_ms: int) -> None:
         """What an account held when it was started."""
@@ -143,7 +145,7 @@ class AccountFeed:
             waiting.cancel()
 
     async def _wait(self, actor: AccountActor) -> None:
-        """Until it is cancelled, because the answer came; NeverAnswered after ASKED_MAX times."""
+        """Until it is cancelled, because the answer came; NeverAnswered a while after ASKED_MAX times."""
         for asked in range(ASKED_MAX):
             await self._clock.sleep(ANSWER_S * 2**asked)
             if actor.account.listening:
@@ -154,12 +156,13 @@ class AccountFeed:
                 self._changed(actor)
             except VenueError as error:
                 log.warning("an answer could not be asked for", account=actor.account.account.id, error=str(error))
-        orders = ", ".join(sorted(actor.account.orders))
-        raise NeverAnswered(orders=orders, times=ASKED_MAX)
+        await self._clock.sleep(ANSWER_S)
+        raise NeverAnswered(orders=", ".join(sorted(actor.account.orders)), times=ASKED_MAX)
 
     def _failed(self, account: AccountId, task: str, error: Exception) -> None:
-        """Its next change, or its stream when it stands again, has the answers waited for anew."""
-        self._waiting.pop(account, None)
+        """Its next change, or its stream when it stands again, has the answers waited for anew, unless that was in vain."""
+        if not isinstance(error, NeverAnswered):
+            self._waiting.pop(account, None)
         self._on_failed(account, error)
 
     # ---- a read

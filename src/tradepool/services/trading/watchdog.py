@@ -31,9 +31,6 @@ Place = tuple[AccountId, MarketId]
 LOOK_S = 5.0
 # With 1,000 positions in a market that refuses them all, one order in 60 ms.
 AGAIN = Pace(LOOK_S, 60.0, 0)
-# The one is sold in its place, the other can't be sold at all.
-NOT_BARE = (Denial.WOULD_TRIGGER, Denial.BELOW_MINIMUM)
-
 log = telemetry.logger(__name__)
 
 
@@ -69,7 +66,8 @@ class Watchdog:
         bare = request.account, request.market
         if request.purpose is Purpose.TARGET and request.type is OrderType.MARKET:
             self._unsold.setdefault(bare, self._at_once()).later(self._clock.now_ms())
-        if reason not in NOT_BARE:
+        # What is too small can't be sold at all.
+        if reason != Denial.BELOW_MINIMUM:
             self._bare.setdefault(bare, self._at_once())
             self._wanted.set()
         if request.type is OrderType.MARKET and bare in self._bare:
