@@ -194,7 +194,9 @@ def test_a_cost_without_a_price_settles_nothing(live: Path, run: Console, monkey
     opened()
     trade(1, 20, 9, 60_000, 60_100)
     paid_without_a_price()
-    assert "Costs of ann have no price at the venue (BNB at " in settle(run, "2026-09", monkeypatch)
+    assert "Of ann 1 costs or losses have no price at the venue (BNB at 2026-09-21 " in settle(
+        run, "2026-09", monkeypatch
+    )
     with books_open(deployed_from(None)) as connection:
         assert (DatabaseSettlements(connection).charges(ANN), DatabaseSettlements(connection).of(ANN)) == ([], [])
         assert len(list(DatabaseBooks(connection).entries(ACCOUNT))) == 5

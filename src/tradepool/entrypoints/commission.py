@@ -74,7 +74,7 @@ class NeverCharged(TradepoolError):
 
 
 class NotPriced(TradepoolError):
-    """Costs of {user} have no price at the venue ({assets}), and can't be left out of a settlement; the venue has to list these coins against the money that was traded with."""
+    """Of {user} {count} costs or losses have no price at the venue ({assets}), and left out of a settlement too much would be charged: this period and those after it stay unsettled, and nothing is owed for them; commission preview shows them without these."""
 
 
 class StillHeld(TradepoolError):
@@ -238,7 +238,9 @@ def counted_whole(books: Books, asked: Asked) -> Counted:
     """The facts of a period whose costs all have a price: without one of them too much would be charged. NotPriced."""
     counted = books.counted(asked)
     if counted.unpriced:
-        raise NotPriced(user=asked.user, assets=", ".join(counted.unpriced[:3]))
+        found = counted.unpriced
+        more = "" if len(found) <= 3 else ", ..."
+        raise NotPriced(user=asked.user, count=len(found), assets=", ".join(found[:3]) + more)
     return counted
 
 

@@ -16,7 +16,7 @@ from tradepool.core.commission.exact import exact
 from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_of
 from tradepool.core.commission.late_facts import as_known
 from tradepool.core.commission.netting import opening_marks
-from tradepool.core.commission.prices import Priced
+from tradepool.core.commission.prices import Priced, unpriced
 from tradepool.core.commission.recorded import Minute, Prices, Recorded
 from tradepool.core.commission.schedule import Schedule
 from tradepool.core.commission.settlement import OpenLot, counts
@@ -159,12 +159,15 @@ def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Fact
         for market, lot in sorted(each.lots.items()):
             (base, quote), rate = symbol_of(market), Priced(price=Decimal(1))
             if lot.quantity:
-                price, rate = prices.close(base, quote, at_ms), prices.close(quote, currency, at_ms)
+                price, rate = prices.close(base, quote, at_ms), prices.rate(quote, currency, at_ms)
                 if asked.schedule.charges_open_winners and rate.provisional:
                     # R20: a winner's worth is no fresher than its money's.
                     price = replace(price, provisional=True)
                 taken = OpenLot(lot=lot, price=price, taker_rate=TAKER_RATE, market=market, rate=rate.price)
                 lots.append(taken if netted else replace(taken, account=account))
+                if not rate.price and replace(taken, rate=Decimal(1)).unrealised() < 0:
+                    # R20: counted as nothing, what it has lost would be charged.
+                    each.unpriced.append(unpriced(quote, at_ms))
             stale = stale or rate.provisional
     flows = [
         replace(flow, note=f"{account} {flow.note}".strip()) for account, each in told.items() for flow in each.flows

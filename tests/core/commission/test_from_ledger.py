@@ -299,13 +299,32 @@ def test_r21_a_gain_in_another_currency_is_converted_at_its_minute() -> None:
     assert [g.amount for g in told(booked, {"USDC/USDT": Decimal("0.9990")}).gains] == [Decimal("99.90")]
 
 
+def test_r21_money_that_is_listed_the_other_way_round_alone() -> None:
+    """4,000 lira earned, and given, at 40 lira a dollar: there is no market of the lira in dollars."""
+    market = replace(BTC, quote="TRY")
+    row = {"market": market.id, "fee": Decimal(0), "fee_asset": "TRY"}
+    bought = fill(price=Decimal(2_000_000), quantity=Decimal("0.01"), time_ms=1, **row)
+    sale = fill(
+        side=Side.SELL, fill_id=FillId("2"), price=Decimal(2_400_000), quantity=Decimal("0.01"), time_ms=2, **row
+    )
+    rows = {(MarketId("binance:TRY/USDT"), at): Recorded(None) for at in MINUTES}
+    rows |= {(MarketId("binance:USDT/TRY"), at): Recorded(Decimal(40)) for at in MINUTES}
+    prices = Prices("binance", rows, 10**9)
+    booked = [fill_entry(each, market) for each in (bought, sale)]
+    found = told_by(booked, [Given(0, Decimal(40_000), "TRY")], prices, Ways(), "USDT")
+    assert [gain.amount for gain in found.gains] == [100]
+    assert [flow.amount for flow in found.flows] == [1_000]
+    assert not found.unpriced
+    assert not prices.missing
+
+
 def test_a_cost_without_a_price_is_named_and_a_lot_without_one_counts_as_lost() -> None:
     """R20: what is missing can only lower the commission, so what would raise it stops the settlement."""
     paid = fill(fee=Decimal("0.01"), fee_asset="BNB", time_ms=1)
     unknown = {(MarketId("binance:BNB/USDT"), at): Recorded(None) for at in MINUTES}
     unknown |= {(MarketId("binance:BTC/USDT"), at): Recorded(None) for at in MINUTES}
     prices = Prices("binance", unknown, 10**9)
-    assert told_by([fill_entry(paid, BTC)], [], prices, Ways(), "USDT").unpriced == ["BNB at 1"]
+    assert told_by([fill_entry(paid, BTC)], [], prices, Ways(), "USDT").unpriced == ["BNB at 1970-01-01 00:00"]
     out = flow_of(FlowCause.WITHDRAWAL, Move(asset="BTC", amount=Decimal("-0.01")))
     found = told_by(with_own("BNB", "1", out), [], prices, Ways(), "USDT")
     assert ([gain.amount for gain in found.gains], found.stale) == ([-COST], [5])

@@ -18,7 +18,7 @@ from tradepool.core.commission.exact import ZERO, exact, share
 from tradepool.core.commission.lots import Lot, fee_value, sold, worth_by_hand, worth_taken_over, worth_withdrawn
 from tradepool.core.commission.mandate_money import MandateMoney
 from tradepool.core.commission.parcels import Parcels
-from tradepool.core.commission.prices import Priced, converted
+from tradepool.core.commission.prices import Priced, converted, unpriced
 from tradepool.core.commission.recorded import Prices
 from tradepool.core.commission.settlement import Gain
 from tradepool.core.commission.transfers import Way, Ways
@@ -155,7 +155,7 @@ class _Reading:
 
     def flow(self, time_ms: int, amount: Decimal, quote: str, kind: FlowKind, note: str = "") -> None:
         if amount:
-            rate = self.known(self.prices.given(quote, self.currency, time_ms), quote, time_ms)
+            rate = self.known(self.prices.money(quote, self.currency, time_ms), quote, time_ms)
             kind = FlowKind.TAKEN_BACK if kind is FlowKind.GIVEN and amount < 0 else kind
             self.told.flows.append(Flow(time_ms=time_ms, amount=amount * rate, kind=kind, note=note))
 
@@ -168,7 +168,7 @@ class _Reading:
     def known(self, price: Priced, asset: str, time_ms: int) -> Decimal:
         """A price that must not be missing: without it too much could be charged."""
         if not price.price:
-            self.told.unpriced.append(f"{asset} at {time_ms}")
+            self.told.unpriced.append(unpriced(asset, time_ms))
         return self.noted(price, time_ms)
 
     def noted(self, price: Priced, time_ms: int) -> Decimal:
@@ -241,7 +241,7 @@ class _Reading:
 
     def gain(self, time_ms: int, earned: Decimal, quote: str, what: str) -> None:
         """R21: converted at the close of its minute, and frozen."""
-        rate = self.known(self.prices.close(quote, self.currency, time_ms), quote, time_ms)
+        rate = self.known(self.prices.rate(quote, self.currency, time_ms), quote, time_ms)
         self.told.gains.append(Gain(time_ms=time_ms, amount=converted(earned, rate), what=what))
 
     # ---- by hand

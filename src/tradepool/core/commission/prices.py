@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from tradepool.core.commission.exact import ZERO, exact
@@ -47,6 +48,15 @@ def loser_price(last_print: Decimal | None, age_s: int) -> Priced:
     if last_print is None or age_s > STALE_S:
         return Priced(price=ZERO, provisional=True)
     return Priced(price=last_print, provisional=age_s > FRESH_S)
+
+
+def unpriced(asset: str, time_ms: int) -> str:
+    """What has no price, for a person.
+
+    >>> unpriced("BNB", 90_000)
+    'BNB at 1970-01-01 00:01'
+    """
+    return f"{asset} at {datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M}"
 
 
 @exact

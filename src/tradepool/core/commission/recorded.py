@@ -50,8 +50,7 @@ class Prices:
         """
         if asset == quote:
             return Priced(price=Decimal(1))
-        last_ms = (self._until_ms - LATE_MS) // MINUTE_MS * MINUTE_MS - MINUTE_MS
-        key = MarketId(f"{self._venue}:{asset}/{quote}"), min(time_ms // MINUTE_MS * MINUTE_MS, last_ms)
+        key = self._minute(asset, quote, time_ms)
         row = self._rows.get(key)
         if row is None:
             self.missing.add(key)
@@ -69,7 +68,7 @@ class Prices:
         (Decimal('0.9990'), Decimal('1.00100100'))
         """
         found = self.close(asset, quote, time_ms)
-        if found.price:
+        if found.price or self._minute(asset, quote, time_ms) in self.missing:
             return found
         back = self.close(quote, asset, time_ms)
         return replace(back, price=share(Decimal(1), Decimal(1), back.price)) if back.price else found
@@ -82,6 +81,17 @@ class Prices:
         Decimal('65')
         """
         return self._median(asset, quote, time_ms - GIVEN_CLOSES // 2 * MINUTE_MS, GIVEN_CLOSES)
+
+    def money(self, asset: str, quote: str, time_ms: int) -> Priced:
+        """R21: the same for money; by the market the other way round where there is no such median.
+
+        >>> rows = {(MarketId("binance:TRY/USDT"), n * 60_000): Recorded(None) for n in range(11)}
+        >>> rows[MarketId("binance:USDT/TRY"), 5 * 60_000] = Recorded(Decimal(40))
+        >>> Prices("binance", rows, 10**9).money("TRY", "USDT", 5 * 60_000).price
+        Decimal('0.02500000')
+        """
+        median = self.given(asset, quote, time_ms)
+        return median if median.price else self.rate(asset, quote, time_ms)
 
     def taken(self, asset: str, quote: str, time_ms: int) -> Priced:
         """R8: the median of the five closes up to a moment."""
@@ -96,6 +106,10 @@ class Prices:
                 self.used[key] = self._rows[key]
                 return self._rows[key].close
         return None
+
+    def _minute(self, asset: str, quote: str, time_ms: int) -> Minute:
+        last_ms = (self._until_ms - LATE_MS) // MINUTE_MS * MINUTE_MS - MINUTE_MS
+        return MarketId(f"{self._venue}:{asset}/{quote}"), min(time_ms // MINUTE_MS * MINUTE_MS, last_ms)
 
     def _median(self, asset: str, quote: str, first_ms: int, count: int) -> Priced:
         if asset == quote:
