@@ -13,7 +13,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.account.account import Account
 from tradepool.core.account.snapshot import put_back
@@ -98,6 +98,8 @@ class _Left:
             if not held and not account.orders:
                 return None
             mandate = account.mandate
+        except StoreUnusable:
+            raise
         except TradepoolError as error:
             # What nobody can read is looked at all the same: that says what is wrong with it.
             held, mandate = [f"what its journal does not tell ({error})"], self._unknown(noun, traded)

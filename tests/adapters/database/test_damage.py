@@ -95,6 +95,17 @@ def test_an_intent_that_cannot_be_read_hides_nobody_elses_markets(connection: Co
     assert journal.traded() == {(ACCOUNT.id, BTC.id)}
 
 
+def test_bytes_that_are_no_text_are_named_too(tmp_path: Path) -> None:
+    """A file's driver says that as it says that it can't be opened."""
+    opened = open_store(tmp_path / "u.sqlite", "NORMAL")
+    journal = DatabaseJournal(opened)
+    journal.write(record(1))
+    by_sql(opened, "update event set body = cast(x'ff' as text)")
+    with pytest.raises(DamagedJournal, match="UTF-8"):
+        list(journal.read(ACCOUNT.id))
+    dispose(opened)
+
+
 def test_snapshots_on_a_damaged_page_are_passed_over(tmp_path: Path) -> None:
     """The events alone make the account."""
     path = tmp_path / "u.sqlite"

@@ -159,11 +159,13 @@ class DatabaseJournal:
         return None
 
     def _asked(self, load: Callable[[], T]) -> T:
-        """What is read, once more over a new connection where a server's broke. StoreUnusable where it can't be asked,
-        DatabaseError for what is damaged."""
+        """What is read, once more over a new connection where a server's broke. StoreUnusable where a server can't be asked,
+        DatabaseError for what is damaged: of a file that may be an OperationalError, too."""
         try:
             return asked_again(self._connection, load)
         except OperationalError as error:
+            if self._connection.dialect.name == "sqlite":
+                raise
             raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         finally:
             self._connection.rollback()

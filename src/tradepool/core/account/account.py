@@ -394,6 +394,6 @@ class Account:
             booking.close_part(slot.row, steps)
         if order.partner is not None and order.request.type is OrderType.LIMIT and not order.status.final:
             # The part that is left at the target lost its stop when the first of it was sold.
-            level_again(self.outbox, slot, fill.time_ms)
+            level_again(self.outbox, slot, fill.time_ms, moves=slot.after_cancel == step.RELEVEL)
         else:
             settle(self.outbox, slot, fill.time_ms)

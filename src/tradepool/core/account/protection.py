@@ -38,10 +38,9 @@ def heads(out: Outbox, slot: Slot) -> list[ClientOrderId]:
     return [name for name in slot.guards if out.orders[name].partner not in slot.stops]
 
 
-def level_again(out: Outbox, slot: Slot, time_ms: int) -> None:
-    """Place stops and targets anew, where they are, for what is held now."""
-    if slot.after_cancel != step.RELEVEL:
-        # What is on its way to another stop goes on there.
+def level_again(out: Outbox, slot: Slot, time_ms: int, *, moves: bool = False) -> None:
+    """Place stops and targets anew, where they are, for what is held now; or where they were going, if it `moves`."""
+    if not moves:
         slot.row[step.NEXT_STOP] = slot.row[step.STOP]
     leave(out, slot, slot.after_cancel or step.RELEVEL, time_ms)
 
