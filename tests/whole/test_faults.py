@@ -320,10 +320,13 @@ def test_a_foreign_order_ends_the_entries_of_its_account_only(plan: Plan, calm: 
 def test_a_record_that_cannot_be_written_halts_its_account_before_anything_is_sent(
     plan: Plan, calm: Told, place: Path
 ) -> None:
-    """The write fails half-way, at the intent of an exit: no event stays, no order goes out."""
-    account = plan.seats()[1].account.id
+    """The write fails half-way, at the intent of an exit: no event stays, and no order goes out but the stop that had made
+    way for it, which rests again, and sells in the end: that is told at the next start."""
+    account, key = plan.seats()[1].account.id, plan.seats()[1].credentials.key
+    replays = list[Replay]()
 
     def refuse(replay: Replay) -> None:
+        replays.append(replay)
         with pysqlite3.connect(replay.folder / "tradepool.sqlite") as database:
             database.execute(
                 f"create trigger no before insert on order_intent when new.account = '{account}'"
@@ -335,9 +338,12 @@ def test_a_record_that_cannot_be_written_halts_its_account_before_anything_is_se
     intents = told.rows(f"select max(sequence) from order_intent where account = '{account}'")
     events = told.rows(f"select count(*), max(sequence) from event where account = '{account}'")
     assert events[0][0] == events[0][1] >= intents[0][0]
-    assert not any(told.outcome.users[1].ledger_minus_venue.values())
-    placed = told.rows("select count(*) from order_intent")[0][0]
-    assert told.outcome.orders == placed
+    placed = {name for (name,) in told.rows("select client_order_id from order_intent")}
+    beyond = [order for order in replays[0].venue.orders(key) if order.client_id not in placed]
+    assert {order.kind for order in beyond} == {Kind.STOP_LOSS}
+    assert told.outcome.orders == len(placed) + len(beyond)
+    sold = sum(order.market.market.quantity(order.filled_steps) for order in beyond)
+    assert told.outcome.users[1].ledger_minus_venue["BTC"] == sold > 0
 
 
 def test_a_full_disk_halts_whoever_has_something_to_write(plan: Plan, place: Path) -> None:

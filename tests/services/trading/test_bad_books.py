@@ -165,8 +165,8 @@ def test_who_is_cut_off_takes_no_stop_off_the_book(connection: Connection, held:
     assert (held.actor.cancelling(), sent(held), held.actor.awaits) == ([], [], False)
 
 
-def test_what_a_stop_has_made_way_for_is_sold_though_the_journal_refuses(connection: Connection, held: Life) -> None:
-    """The stop is gone by then: without the sale the position would be bare."""
+def test_what_a_stop_has_made_way_for_gets_it_back_when_the_journal_refuses(connection: Connection, held: Life) -> None:
+    """The sale would leave no trace of itself, and without either the position would be bare."""
     held.decides(100.0, 0.0, 1.0)
     held.actor.sender._queue.clear()
     refuse(connection)
@@ -174,7 +174,8 @@ def test_what_a_stop_has_made_way_for_is_sold_though_the_journal_refuses(connect
         held.answered(100.0)
     [item] = held.actor.sender._queue
     assert isinstance(item.command, Submit)
-    assert item.command.order.request.purpose is Purpose.SIGNAL_EXIT
+    assert item.command.order.request.purpose is Purpose.STOP
+    assert not held.actor.account.slots[held.market.id].busy
 
 
 def test_who_is_cut_off_protects_what_is_bought_on(connection: Connection) -> None:

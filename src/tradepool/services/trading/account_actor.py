@@ -20,13 +20,14 @@ from tradepool.domain.event import (
     CandlesClosed,
     Event,
     OrderFilled,
+    OrderRejected,
     OrdersAdopted,
     StreamLost,
 )
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, Whose
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal, Side
+from tradepool.domain.order import OrderRequest, OrderStatus, Purpose, Refusal
 from tradepool.ports.exchange import AccountGateway, OnBalances
 from tradepool.ports.journal import Journal, Record, Snapshot
 from tradepool.runtime import telemetry
@@ -231,18 +232,23 @@ class AccountActor:
         self._protect(decided.commands)
 
     def _protect(self, commands: Sequence[Command]) -> None:
-        """Queue stops, cancels that a stop of all that is held takes the place of, and the sale of what its stop has made way
-        for; nothing else: what rests at the venue stays, and an exit would leave no trace of itself."""
-        self.sender.put(each for each in commands if isinstance(each, Submit | Cancel) and self._protects(each))
+        """Queue stops, and cancels that a stop of all that is held takes the place of; nothing else: what rests at the venue
+        stays, and an exit would leave no trace of itself. It counts as refused: what its stop had made way for gets a
+        stop again."""
+        for each in commands:
+            if isinstance(each, Submit | Cancel) and self._protects(each):
+                self.sender.put([each])
+            elif isinstance(each, Submit):
+                for order in each.orders:
+                    name, now_ms = order.request.client_order_id, self.sender.now_ms()
+                    refused = OrderRejected(time_ms=now_ms, client_order_id=name, reason=Denial.STOPPED)
+                    self._protect(self.account.apply(refused))
 
     def _protects(self, command: Submit | Cancel) -> bool:
-        if isinstance(command, Cancel):
-            slot = self.account.slots[command.market]
-            return slot.after_cancel == step.RELEVEL and slot.row[step.STOP] > 0
-        request = command.order.request
-        slot = self.account.slots[request.market]
-        bare = slot.row[step.STOP] > 0 and not slot.guards
-        return request.purpose in STOPS or (bare and request.side is Side.SELL)
+        if isinstance(command, Submit):
+            return command.order.request.purpose in STOPS
+        slot = self.account.slots[command.market]
+        return slot.after_cancel == step.RELEVEL and slot.row[step.STOP] > 0
 
     def release(self) -> None:
         """What was decided last is written down: queue its commands. AnotherInstance."""
