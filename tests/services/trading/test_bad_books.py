@@ -175,6 +175,7 @@ def test_what_a_stop_has_made_way_for_gets_it_back_when_the_journal_refuses(conn
     [item] = held.actor.sender._queue
     assert isinstance(item.command, Submit)
     assert item.command.order.request.purpose is Purpose.STOP
+    assert held.actor.fills_after(held.market.id) == "1"
     assert not held.actor.account.slots[held.market.id].busy
 
 

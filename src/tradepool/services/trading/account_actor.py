@@ -358,7 +358,9 @@ class AccountActor:
         """
         orders = self.account.orders
         open_here = [name for name, order in orders.items() if order.request.market == market]
-        return self._fills_before[min(open_here)] if open_here else self._last_fills.get(market)
+        last = self._last_fills.get(market)
+        # Of who is cut off neither goes on: what is sent then came after the last fill that is written down.
+        return self._fills_before.get(min(open_here), last) if open_here else last
 
     def waits_for(self, request: OrderRequest) -> bool:
         """Whether an order is not final yet."""
