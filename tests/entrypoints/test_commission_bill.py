@@ -200,7 +200,9 @@ def test_a_cost_without_a_price_settles_nothing(live: Path, run: Console, monkey
     with books_open(deployed_from(None)) as connection:
         assert (DatabaseSettlements(connection).charges(ANN), DatabaseSettlements(connection).of(ANN)) == ([], [])
         assert len(list(DatabaseBooks(connection).entries(ACCOUNT))) == 5
-    assert "Costs have no price" in " ".join(run("commission", "preview", "ann", "--month", "2026-09").out.split())
+    assert "Costs or losses have no price" in " ".join(
+        run("commission", "preview", "ann", "--month", "2026-09").out.split()
+    )
 
 
 def paid_without_a_price() -> None:

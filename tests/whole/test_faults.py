@@ -321,7 +321,7 @@ def test_a_record_that_cannot_be_written_halts_its_account_before_anything_is_se
     plan: Plan, calm: Told, place: Path
 ) -> None:
     """The write fails half-way, at the intent of an exit: no event stays, and no order goes out but the stop that had made
-    way for it, which rests again, and sells in the end: that is told at the next start."""
+    way for it: it rests again, sells in the end, and the books lack just that."""
     account, key = plan.seats()[1].account.id, plan.seats()[1].credentials.key
     replays = list[Replay]()
 

@@ -54,7 +54,9 @@ def commission_preview(
     if seen.outcome.provisional:
         notes.append("Provisional: a price is old or missing; a missing one can only lower the commission (R20).")
     if seen.unpriced:
-        notes.append(f"Costs have no price and are not in it (R12, R21): {', '.join(seen.unpriced[:3])}.")
+        notes.append(
+            f"Costs or losses have no price and are not in it (R12, R20, R21): {', '.join(seen.unpriced[:3])}."
+        )
     show(commission_page(facts, seen.outcome, [*notes, *([unpaid] if unpaid else [])]))
 
 

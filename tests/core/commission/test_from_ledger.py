@@ -300,7 +300,7 @@ def test_r21_a_gain_in_another_currency_is_converted_at_its_minute() -> None:
 
 
 def test_r21_money_that_is_listed_the_other_way_round_alone() -> None:
-    """4,000 lira earned, and given, at 40 lira a dollar: there is no market of the lira in dollars."""
+    """4,000 lira earned, 40,000 given, at 40 lira a dollar: there is no market of the lira in dollars."""
     market = replace(BTC, quote="TRY")
     row = {"market": market.id, "fee": Decimal(0), "fee_asset": "TRY"}
     bought = fill(price=Decimal(2_000_000), quantity=Decimal("0.01"), time_ms=1, **row)

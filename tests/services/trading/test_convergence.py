@@ -90,7 +90,7 @@ class Told:
         self.venue: Venue = small_books(seed)
         self.together, self.beside, self.entry = together, beside, entry
         self.clock = VirtualClock(self.venue.now_ms)
-        self.wire, self.journal = Wire(self.venue, self.clock), Journal()
+        self.wire, self.journal, self.lagged = Wire(self.venue, self.clock), Journal(), False
 
     async def live(self) -> None:
         """Start, or start again."""
@@ -227,7 +227,7 @@ class Told:
             self.wire.let_go()
             if self.wire.frames:
                 self.wire.tell(0)
-            elif not (self.actor.busy or self.actor.awaits) and self.actor.account.listening:
+            elif not (self.actor.busy or (self.lagged and self.actor.awaits)) and self.actor.account.listening:
                 return
             elif not self.wire.held:
                 self.wake()
@@ -237,6 +237,8 @@ class Told:
         """From here on nothing goes wrong; what was streamed so far is gone; one pass."""
         self.wire.fates.clear()
         self.journal.full = 0
+        # What the one pass is not shown is asked for again.
+        self.lagged = bool(self.wire.lags)
         self.wire.let_go()
         await self.spin(30)
         if by_restart:

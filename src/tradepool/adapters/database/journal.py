@@ -198,8 +198,9 @@ class DatabaseJournal:
         query = query.where(t.account == account, t.sequence > after)
         run = self._connection.execute
         try:
-            rows = self._asked(lambda: run(query.order_by(t.sequence)).all())
+            # First, so that what is written in between is no entry without its event.
             booked = self._asked(lambda: run(_LAST_ENTRY, {"account": account}).scalar())
+            rows = self._asked(lambda: run(query.order_by(t.sequence)).all())
         except DatabaseError as error:
             raise DamagedJournal(account=account, sequence=f"{after + 1} or later", why=reason_of(error)) from error
         for expected, (sequence, as_of_ms, kind, schema, body, digest) in enumerate(rows, after + 1):

@@ -31,6 +31,7 @@ Place = tuple[AccountId, MarketId]
 LOOK_S = 5.0
 # With 1,000 positions in a market that refuses them all, one order in 60 ms.
 AGAIN = Pace(LOOK_S, 60.0, 0)
+
 log = telemetry.logger(__name__)
 
 
