@@ -1,4 +1,4 @@
-"""Durable appends to the journal: what a group of accounts decides in one turn of the loop is one transaction, synced to the disk.
+"""Durable appends to the journal: what a group of accounts decides in a few turns of the loop is one transaction, synced to the disk.
 
 Wall time, because a sync waits; and an event's CPU time beside it. The events are those of round trips, as accounts write them: a candle with the entry's
 intent, its fill with a ledger entry and the stop's intent, the stop's acceptance, a candle that leaves, the stop's

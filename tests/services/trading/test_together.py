@@ -26,7 +26,7 @@ from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading import account_actor, recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.sender import Sender
-from tradepool.services.trading.together import Together
+from tradepool.services.trading.together import TURNS, Together
 
 COUNT = 20
 
@@ -86,6 +86,31 @@ def test_a_crowd_is_one_transaction(connection: Connection) -> None:
     assert entered(Together(journal), crowd) == [None] * COUNT
     assert written(journal, crowd) == [1] * COUNT
     assert [actor.sequence for actor in crowd] == [2] * COUNT
+
+
+@pytest.mark.parametrize(("pause", "transactions"), [(1, 1), (TURNS + 2, COUNT // 5)])
+def test_who_comes_in_the_next_turns_is_in_the_same_transaction(
+    connection: Connection, pause: int, transactions: int
+) -> None:
+    """A few of a crowd a turn, as answers come; nobody waits for who does not come."""
+    journal = DatabaseJournal(connection)
+    crowd, said = actors(journal), list[str]()
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.set_trace_callback(said.append)
+
+    async def main() -> None:
+        together, event = Together(journal), CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),))
+        tasks = list[asyncio.Task[None]]()
+        for few in range(0, COUNT, 5):
+            tasks += [asyncio.create_task(together.handle(actor, event)) for actor in crowd[few : few + 5]]
+            for _ in range(pause):
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert said.count("COMMIT") == transactions
+    assert written(journal, crowd) == [1] * COUNT
 
 
 def test_who_cannot_be_written_fails_alone_and_sends_nothing(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""What many accounts decide in one turn of the loop is written in one transaction: one sync of the disk, not a thousand.
+"""What many accounts decide in a few turns of the loop is written in one transaction: one sync of the disk, not a thousand.
 
 Nothing leaves before its own record is on the disk, as ever. A transaction that fails is written again record by record,
 so that the one that can't be written stops its own account and no other; its account offers it again before it takes in
@@ -14,6 +14,9 @@ from tradepool.domain.event import Event
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import outcome_of
 from tradepool.services.trading.account_actor import AccountActor, Decided
+
+# As long as every turn brings more, so many turns are waited for so many accounts: a burst's answers come a few a turn.
+TURNS, ENOUGH = 4, 64
 
 _Waiting = tuple[AccountActor, Event, "asyncio.Future[None]"]
 
@@ -33,8 +36,15 @@ class Together:
         self._waiting.append((actor, event, done))
         if len(self._waiting) == 1:
             # Not now: whoever is about to run in this turn of the loop comes too.
-            loop.call_soon(self._commit)
+            loop.call_soon(self._gather, 0, TURNS)
         await done
+
+    def _gather(self, seen: int, turns: int) -> None:
+        """Write once nobody came in this turn, or nobody more is waited for."""
+        if turns and seen < len(self._waiting) < ENOUGH:
+            asyncio.get_running_loop().call_soon(self._gather, len(self._waiting), turns - 1)
+        else:
+            self._commit()
 
     def _commit(self) -> None:
         waiting, self._waiting = self._waiting, []
