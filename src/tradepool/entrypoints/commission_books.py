@@ -1,4 +1,5 @@
-"""A period's facts out of the books alone: ledger, mandates, promotions, prices on record. The same books, the same bytes."""
+"""A period's facts out of the books alone: ledger, mandates, promotions, closings, prices on record. The same books, the
+same bytes."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.books import LAST, DatabaseBooks
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
 from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_of
@@ -28,6 +30,8 @@ from tradepool.domain.event import AccountOpened, MandateChanged
 from tradepool.domain.flow import FlowNamed
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.register import Thing
+from tradepool.domain.user import Status
 from tradepool.entrypoints.books import accounts_of
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
@@ -118,7 +122,7 @@ class Books:
 
     def _given(self, account: AccountId, until: int = LAST) -> list[Given]:
         """What the account's mandates were given, as each event and each promotion said; nothing before it was taken over,
-        and nothing while they only watched (R25)."""
+        nothing while they only watched (R25), and nothing once they were closed (R18)."""
         opened = self._ledger.events(account, AccountOpened, until)
         mandates = [(each.time_ms, each.mandate) for each in self._ledger.events(account, MandateChanged, until)]
         if not opened or not mandates:
@@ -128,10 +132,18 @@ class Books:
         times = {max(opened_ms, at) for at, _ in mandates}
         promotions = {mandate.id: self._promotions.of(mandate.id) for _, mandate in mandates}
         times |= {each.time_ms for made in promotions.values() for each in made if each.time_ms > opened_ms}
+        # Not in the journal. A period is settled once it is over, so that no closing in it is written later.
+        closed = {
+            each.name: each.time_ms
+            for each in DatabaseRegister(self._connection).newest()
+            if each.thing is Thing.MANDATE and each.status is Status.CLOSED
+        }
+        times |= {at for name, at in closed.items() if name in promotions and at > opened_ms}
         found = list[Given]()
         for at in sorted(times):
             mandate = [each for since, each in mandates if since <= at][-1]
-            capital = mandate.capital if self._counts(promotions[mandate.id], at) else Decimal(0)
+            stands = at < closed.get(mandate.id, at + 1)
+            capital = mandate.capital if stands and self._counts(promotions[mandate.id], at) else Decimal(0)
             quote = symbol_of(mandate.markets[0])[1]
             if capital != (found[-1].capital if found else 0) or (found and quote != found[-1].quote):
                 found.append(Given(at, capital, quote))
