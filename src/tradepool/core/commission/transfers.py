@@ -113,6 +113,14 @@ class Ways:
         """Of one entry."""
         return self.ways.get(entry.id, Way.ALONE)
 
+    def stays(self, entry: LedgerEntry) -> bool:
+        """Whether what leaves goes to another account of its owner's."""
+        return self.of(entry) in (Way.OWN, Way.IN_TRANSIT)
+
+    def arriving(self, entry: LedgerEntry, amount: Decimal) -> Decimal:
+        """How much of what leaves comes there."""
+        return max(ZERO, amount - self.fees.get(entry.id, ZERO)) if self.stays(entry) else ZERO
+
     @classmethod
     @exact
     def known(cls, entries: Iterable[LedgerEntry], now_ms: int) -> Ways:
