@@ -18,14 +18,17 @@ from tests.nouns import BTC, MANDATE, fill
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.core.ledger.flows import flow_entry
 from tradepool.core.ledger.posting import fill_entry, opening_entry
 from tradepool.domain.balance import Balance
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.event import AccountOpened, MandateChanged, OrderFilled
 from tradepool.domain.flow import FlowCause, FlowSeen, Move
-from tradepool.domain.ids import AccountId, FillId, StrategyId
+from tradepool.domain.ids import AccountId, FillId, MandateId, StrategyId, UserId
 from tradepool.domain.order import Side
+from tradepool.domain.register import Entry, Thing
+from tradepool.domain.user import Status
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 from tradepool.ports.journal import Record
@@ -78,9 +81,11 @@ def mandate(
     capital: str,
     strategy_id: StrategyId = MANDATE.strategy_id,
     account: AccountId = ACCOUNT,
+    mandate_id: MandateId = MANDATE.id,
 ) -> None:
     """What the account's mandate is from a moment on, as each start writes it down when it is news."""
-    now = replace(MANDATE, account=account, markets=(BTC.id,), capital=Decimal(capital), strategy_id=strategy_id)
+    ours = replace(MANDATE, id=mandate_id, account=account, markets=(BTC.id,))
+    now = replace(ours, capital=Decimal(capital), strategy_id=strategy_id)
     event = MandateChanged(time_ms=time_ms, mandate=now)
     with journal() as books:
         books.write(Record(account=account, sequence=sequence, as_of_ms=0, event=event))
@@ -95,12 +100,29 @@ def flowed(sequence: int, time_ms: int, cause: FlowCause, amount: Decimal, asset
         books.write(Record(account=ACCOUNT, sequence=sequence, as_of_ms=0, event=event, entries=[entry]))
 
 
-def promote(time_ms: int, strategy_id: StrategyId, after: Mode) -> None:
+def closed(time_ms: int, mandate_id: MandateId = MANDATE.id) -> None:
+    """What `mandates close` writes: a version of the register, and nothing in the journal."""
+    entry = Entry(
+        thing=Thing.MANDATE,
+        name=mandate_id,
+        version=1,
+        user=UserId("ann"),
+        status=Status.CLOSED,
+        body="{}",
+        time_ms=time_ms,
+        by="ann",
+        reason="",
+    )
+    with books_open(deployed_from(None)) as connection:
+        DatabaseRegister(connection).write(entry)
+
+
+def promote(time_ms: int, strategy_id: StrategyId, after: Mode, mandate_id: MandateId = MANDATE.id) -> None:
     """A person lets the mandate go so far from a moment on."""
     made = Promotion(
         time_ms=time_ms,
         by="eva",
-        mandate=MANDATE.id,
+        mandate=mandate_id,
         strategy_id=strategy_id,
         before=Mode.SHADOW,
         after=after,

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.commission_kit import at, flowed, live_in, mandate, opened, promote, settle, trade
+from tests.entrypoints.commission_kit import at, closed, flowed, live_in, mandate, opened, promote, settle, trade
 from tests.entrypoints.console import Console, console_of
+from tests.nouns import MANDATE
 from tests.tampering import by_sql
 from tradepool.domain.deployment import Mode
 from tradepool.domain.flow import FlowCause
-from tradepool.domain.ids import StrategyId
+from tradepool.domain.ids import MandateId, StrategyId
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
 
@@ -126,6 +127,29 @@ def test_the_tier_is_by_the_capital_of_its_time(live: Path, run: Console) -> Non
     assert [(amount, kind) for _, amount, kind, _ in told["flows"]] == [("1800", "given"), ("-900", "taken_back")]
     later = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
     assert later["tier_capital"]["amount"] == "900"
+
+
+def test_what_a_closed_mandate_was_given_is_taken_back(
+    live: Path, run: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """R18: from its closing on, whatever the journal says of it later; the month of it and those before stay as they were,
+    and another mandate is given its own."""
+    opened(capital="5100")
+    trade(1, 20, 9, 60_000, 60_200)
+    assert "Settled" in settle(run, "2026-09", monkeypatch)
+    closed(at(5, 10))
+    mandate(5, at(6, 10), "5000")
+    later = MandateId("n" * 32)
+    promote(at(7, 10), MANDATE.strategy_id, Mode.LIVE, later)
+    mandate(6, at(8, 10), "900", mandate_id=later)
+    trade(4, 20, 11, 60_000, 60_300)
+    file = tmp_path / "statement.json"
+    file.write_text(run("commission", "statement", "ann", "2026-09").out)
+    assert "the same bytes" in run("commission", "statement", "--verify", file).out
+    told = [json.loads(run("commission", "preview", "ann", "--month", f"2026-{n}", "--json").out) for n in (10, 11)]
+    assert [each["tier_capital"]["amount"] for each in told] == ["5100", "900"]
+    assert [amount for _, amount, *_ in told[-1]["flows"]] == ["5100", "-5100", "900"]
+    assert told[-1]["commission"] == "90.00"
 
 
 def test_another_strategy_changes_nothing_of_what_is_given(live: Path, run: Console) -> None:

@@ -6,16 +6,23 @@ import io
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.entrypoints.commission_kit import at, live_in, opened, settle, trade
+from tests.entrypoints.commission_kit import at, journal, live_in, opened, settle, trade
 from tests.entrypoints.console import Console, console_of
+from tests.nouns import BTC, fill
+from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.settlements import DatabaseSettlements
+from tradepool.core.commission.recorded import Recorded
+from tradepool.core.ledger.posting import fill_entry
 from tradepool.domain.charge import ScheduleAgreed
-from tradepool.domain.ids import AccountId, UserId
+from tradepool.domain.event import OrderFilled
+from tradepool.domain.ids import AccountId, FillId, MarketId, UserId
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
+from tradepool.ports.journal import Record
 
 OTHER = AccountId("ann-other")
 TIERS = ((Decimal("0.30"), Decimal(0), True), (Decimal("0.25"), Decimal(1_000), True))
@@ -55,13 +62,13 @@ def agreed(time_ms: int, *, netted: bool) -> None:
         DatabaseSettlements(connection).write(UserId("ann"), charge)
 
 
-def statement(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def statement(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A month's settled statement, which the books give again."""
     assert "Settled" in settle(run, month, monkeypatch)
     page = run("commission", "statement", "ann", month).out
     Path("statement.json").write_text(page)
     assert "the same bytes" in run("commission", "statement", "--verify", "statement.json").out
-    found: dict[str, object] = json.loads(page)
+    found: dict[str, Any] = json.loads(page)
     return found
 
 
@@ -117,6 +124,30 @@ def test_what_was_netted_before_is_neither_charged_again_nor_given_back(
     agreed(at(1, 11) - 43_200_000, netted=True)
     told = json.loads(run("commission", "preview", "ann", "--month", "2026-11", "--json").out)
     assert (told["opening_mark"], told["pnl"], told["commission"]) == ("300.00000000", "200.00000000", "0.00")
+
+
+@pytest.mark.parametrize(("close", "commission"), [("59960", "0.00"), ("59900", "0.00"), ("60200", "24.99")])
+def test_what_a_lot_had_lost_when_it_was_netted_is_charged_only_if_it_comes_back(
+    live: Path, run: Console, monkeypatch: pytest.MonkeyPatch, close: str, commission: str
+) -> None:
+    """R7: 100.04 were charged of 200, as a lot stood at -99.96. Apart from October on, with nothing traded."""
+    bought = fill(account=OTHER, fill_id=FillId("9"), price=Decimal(60_000), fee=Decimal(0), time_ms=at(25))
+    event, entry = OrderFilled(fill=bought), fill_entry(bought, BTC)
+    with journal() as books:
+        books.write(Record(account=OTHER, sequence=9, as_of_ms=0, event=event, entries=[entry]))
+    ends = [(at(1, month) - 43_200_000 - 60_000, price) for month, price in ((10, "59960"), (11, close))]
+    with books_open(deployed_from(None)) as connection:
+        known = {(MarketId("binance:BTC/USDT"), minute): Recorded(Decimal(price)) for minute, price in ends}
+        DatabasePrices(connection).add(known)
+    agreed(at(1, 10) - 43_200_000, netted=False)
+    told = statement(run, "2026-09", monkeypatch)
+    assert (told["closing_mark"], told["commission"]) == ("100.04000000", "25.01")
+    told = statement(run, "2026-10", monkeypatch)
+    assert (told["opening_mark"], told["commission"]) == ("100.04000000", commission)
+    assert [(name, Decimal(mark)) for name, mark, *_ in told["accounts"]] == [
+        ("ann-main", 500),
+        ("ann-other", Decimal("-399.96")),
+    ]
 
 
 def test_the_setting_is_agreed_by_command(live: Path, run: Console, monkeypatch: pytest.MonkeyPatch) -> None:

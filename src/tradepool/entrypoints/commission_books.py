@@ -1,4 +1,5 @@
-"""A period's facts out of the books alone: ledger, mandates, promotions, prices on record. The same books, the same bytes."""
+"""A period's facts out of the books alone: ledger, mandates, promotions, closings, prices on record. The same books, the
+same bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ from sqlalchemy import Connection
 from tradepool.adapters.database.books import LAST, DatabaseBooks
 from tradepool.adapters.database.prices import DatabasePrices
 from tradepool.adapters.database.promotions import DatabasePromotions
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.core.commission.capital import Period
 from tradepool.core.commission.exact import exact
-from tradepool.core.commission.from_ledger import TAKER_RATE, Given, Told, symbol_of, told_of
+from tradepool.core.commission.from_ledger import TAKER_RATE, Booked, Given, Told, symbol_of, told_of
 from tradepool.core.commission.late_facts import as_known
 from tradepool.core.commission.netting import opening_marks
 from tradepool.core.commission.prices import Priced, unpriced
@@ -28,6 +30,8 @@ from tradepool.domain.event import AccountOpened, MandateChanged
 from tradepool.domain.flow import FlowNamed
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.ledger import LedgerEntry
+from tradepool.domain.register import Thing
+from tradepool.domain.user import Status
 from tradepool.entrypoints.books import accounts_of
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.venue_prices import PriceSource
@@ -86,20 +90,24 @@ class Books:
     def counted(self, asked: Asked) -> Counted:
         """The facts of a period. NotOnRecord, and what asking the venue raises."""
         venue = self._deployed.venue.id
-        closes_ms, books = asked.period.closes_ms, asked.books.items()
+        period, schedule, books = asked.period, asked.schedule, asked.books.items()
         entries = {account: self._entries(account, until) for account, until in books}
         # What became of a transfer may be known only after T.
         ways = Ways.known([entry for booked in entries.values() for entry in booked], asked.counted_ms)
-        entries = {account: [e for e in booked if e.time_ms < closes_ms] for account, booked in entries.items()}
-        given = {account: [g for g in self._given(account, until) if g.time_ms < closes_ms] for account, until in books}
+        booked = {account: (entries[account], self._given(account, until)) for account, until in books}
         known = dict[Minute, Recorded]()
         while True:
             prices = Prices(venue, known, asked.counted_ms)
-            booked = {account: (entries[account], given[account]) for account in entries}
-            told = told_of(booked, prices, ways, asked.schedule.currency)
-            facts = _facts(asked, told, prices)
+            told = told_of(_until(booked, period.closes_ms), prices, ways, schedule.currency)
+            facts, read = _facts(asked, told, prices), [*told.values()]
+            if facts.marks.keys() != told.keys() and not schedule.netted:
+                then = replace(asked, period=replace(period, closes_ms=period.opened_ms))
+                told_then = told_of(_until(booked, period.opened_ms), prices, ways, schedule.currency)
+                before = _facts(then, told_then, prices)
+                marks = opening_marks([*told], facts.marks, before.gains, before.open_lots)
+                facts, read = replace(facts, marks=marks), [*read, *told_then.values()]
             if not prices.missing:
-                return Counted(facts, sorted({what for each in told.values() for what in each.unpriced}))
+                return Counted(facts, sorted({what for each in read for what in each.unpriced}))
             known |= self._recorded(prices)
 
     def _entries(self, account: AccountId, until: int) -> list[LedgerEntry]:
@@ -118,7 +126,7 @@ class Books:
 
     def _given(self, account: AccountId, until: int = LAST) -> list[Given]:
         """What the account's mandates were given, as each event and each promotion said; nothing before it was taken over,
-        and nothing while they only watched (R25)."""
+        nothing while they only watched (R25), and nothing once they were closed (R18)."""
         opened = self._ledger.events(account, AccountOpened, until)
         mandates = [(each.time_ms, each.mandate) for each in self._ledger.events(account, MandateChanged, until)]
         if not opened or not mandates:
@@ -128,10 +136,18 @@ class Books:
         times = {max(opened_ms, at) for at, _ in mandates}
         promotions = {mandate.id: self._promotions.of(mandate.id) for _, mandate in mandates}
         times |= {each.time_ms for made in promotions.values() for each in made if each.time_ms > opened_ms}
+        # Not in the journal. A period is settled once it is over, so that no closing in it is written later.
+        closed = {
+            each.name: each.time_ms
+            for each in DatabaseRegister(self._connection).newest()
+            if each.thing is Thing.MANDATE and each.status is Status.CLOSED
+        }
+        times |= {at for name, at in closed.items() if name in promotions and at > opened_ms}
         found = list[Given]()
         for at in sorted(times):
             mandate = [each for since, each in mandates if since <= at][-1]
-            capital = mandate.capital if self._counts(promotions[mandate.id], at) else Decimal(0)
+            stands = at < closed.get(mandate.id, at + 1)
+            capital = mandate.capital if stands and self._counts(promotions[mandate.id], at) else Decimal(0)
             quote = symbol_of(mandate.markets[0])[1]
             if capital != (found[-1].capital if found else 0) or (found and quote != found[-1].quote):
                 found.append(Given(at, capital, quote))
@@ -145,9 +161,17 @@ class Books:
         return practice or (bool(made) and counts(made[-1].after))
 
 
+def _until(booked: Mapping[AccountId, Booked], ends_ms: int) -> dict[AccountId, Booked]:
+    """What was booked and given before a moment."""
+    return {
+        account: ([e for e in entries if e.time_ms < ends_ms], [g for g in given if g.time_ms < ends_ms])
+        for account, (entries, given) in booked.items()
+    }
+
+
 @exact
 def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Facts:
-    """One group out of all accounts, or each with its own mark (R13)."""
+    """One group out of all accounts, or each with its own mark as far as there is one (R13)."""
     period, currency, netted = asked.period, asked.schedule.currency, asked.schedule.netted
     # Open lots are worth what they were in the last minute before T.
     at_ms = min(period.closes_ms, asked.counted_ms) - 1
@@ -192,5 +216,5 @@ def _facts(asked: Asked, told: Mapping[AccountId, Told], prices: Prices) -> Fact
         counted_ms=asked.counted_ms,
         prices=prices.used,
         stale=stale,
-        marks={} if netted else opening_marks([*told], asked.marks, gains, period.opened_ms),
+        marks={} if netted else {account: asked.marks[account] for account in told if account in asked.marks},
     )

@@ -352,6 +352,24 @@ def test_what_the_owner_buys_with_the_mandates_money_is_capital_taken_back() -> 
     assert found.lots == {}
 
 
+def test_what_the_owner_sells_of_what_he_bought_with_the_mandates_money_makes_that_good() -> None:
+    """R4: he buys for 100 with the mandate's money and sells half at 55, less a fee: 54.90 are capital again. Of the lot that
+    goes with the other half, nothing is: it counts as taken over in coins, and its money is idle."""
+    own = {"client_order_id": ClientOrderId("web"), "fee": Decimal(0), "fee_asset": "USDT"}
+    bought = fill(price=Decimal(100), quantity=Decimal("1"), time_ms=5, **own)
+    half = fill(side=Side.SELL, price=Decimal(110), quantity=Decimal("0.5"), time_ms=6, fill_id=FillId("2"), **own)
+    half = replace(half, fee=Decimal("0.10"))
+    rest = replace(half, quantity=Decimal("0.51"), fee=Decimal(0), time_ms=7, fill_id=FillId("3"))
+    booked = [OPENING, fill_entry(LOT, BTC), *(outside_entry(each, BTC) for each in (bought, half, rest))]
+    found = told(booked, NO_PRICES, Given(0, Decimal(10_000), "USDT"))
+    assert [flow.amount for flow in found.flows[:3]] == [10_000, -100, Decimal("54.90")]
+    assert sorted((flow.amount, flow.kind) for flow in found.flows[3:]) == [
+        (Decimal("-1.10"), FlowKind.WITHDRAWN_IN_KIND),
+        (Decimal("45.10"), FlowKind.GIVEN),
+    ]
+    assert [gain.amount for gain in found.gains] == [Decimal("1.10") - COST]
+
+
 def test_results_leave_before_capital_does() -> None:
     """1,000 given, 100 earned: taking 150 out takes 50 of the capital."""
     row = {"quantity": Decimal(1), "fee": Decimal(0), "fee_asset": "USDT"}

@@ -1,10 +1,10 @@
 """What an account's ledger tells of profit and capital: each fill an entry, each sale a gain against what its lot had cost.
 
-Only what was bought here, or given, is a lot: other coins are the owner's own (R9). What leaves an account leaves out of
-his own coins first; what goes beyond them is ours and counts as sold: at the fill where he sold it (R10), at that minute's
-close where it was withdrawn (R11) or was a fee, at what the venue gave where it was swept (R14), and at the lower of the book
-and five closes where he took it over (R8). What goes to another account of his is a lot there (R15). A fee in the coin that was bought lessens the lot, one in quote the proceeds or
-raises the cost; one in a third asset does so at its price in the minute of the fill (R12). Prices are those on record.
+Only what was bought here, or given, is a lot: other coins are the owner's own (R9). What leaves an account leaves out of his own coins
+first; what goes beyond them is ours and counts as sold: at the fill where he sold it (R10), at that minute's close where it was
+withdrawn (R11) or was a fee, at what the venue gave where it was swept (R14), and at the lower of the book and five closes where he took
+it over (R8). What goes to another account of his is a lot there (R15). A fee in the coin that was bought lessens the lot, one in quote
+the proceeds or raises the cost; one in a third asset does so at its price in the minute of the fill (R12). Prices are those on record.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ class Told:
 
 # How much of a quote asset so much of a lot brought, when it went.
 Worth = Callable[[str, Decimal], Priced]
-
 
 # An account's entries, and what its mandates were given.
 Booked = tuple[Iterable[LedgerEntry], Sequence[Given]]
@@ -235,6 +234,9 @@ class _Reading:
     def lot(self, market: str) -> Lot:
         return self.told.lots.get(market, Lot(asset=symbol_of(market)[0], quantity=ZERO, cost=ZERO))
 
+    def ours(self, asset: str) -> Decimal:
+        return sum((lot.quantity for lot in self.told.lots.values() if lot.asset == asset), ZERO)
+
     def spend(self, quote: str, amount: Decimal) -> None:
         if quote == self.money.quote:
             self.money.cash += amount
@@ -247,12 +249,12 @@ class _Reading:
     # ---- by hand
 
     def outside(self, entry: LedgerEntry, market: str) -> None:
-        """R10: the owner's own order. What he buys is his own; of what he sells, his own coins go first."""
+        """R10: the owner's own order. What he buys is his own; of what he sells, his own coins go first, and bring money."""
         base, money, *fees = entry.transfers
-        quote = symbol_of(market)[1]
+        quote, lots = symbol_of(market)[1], self.ours(base.asset)
+        in_quote = sum((t.amount for t in fees if t.asset == quote), ZERO)
         if base.debit is LedgerCode.VENUE:
-            paid = money.amount + sum((t.amount for t in fees if t.asset == quote), ZERO)
-            self.capital_leaves(entry, quote, paid)
+            self.capital_leaves(entry, quote, money.amount + in_quote)
             return
 
         def worth(lot_quote: str, part: Decimal) -> Priced:
@@ -264,13 +266,14 @@ class _Reading:
             return replace(rate, price=converted(brought, rate.price))
 
         self.beyond(entry, base.asset, market, worth, "sold by hand")
+        own = max(ZERO, base.amount - (lots - self.ours(base.asset)))
+        self.capital_comes(entry, quote, share(money.amount - in_quote, own, base.amount))
 
     def adopted(self, entry: LedgerEntry, market: str) -> None:
         """R16: a coin that is given counts at the median of the minutes around it, as cost and as capital; not what of it is
         a lot already, which came from another account (R15)."""
         (base,), quote = entry.transfers, symbol_of(market)[1]
-        lots = sum((lot.quantity for lot in self.told.lots.values() if lot.asset == base.asset), ZERO)
-        fresh = min(base.amount, max(ZERO, self.held.get(base.asset, ZERO) - lots))
+        fresh = min(base.amount, max(ZERO, self.held.get(base.asset, ZERO) - self.ours(base.asset)))
         price = self.prices.given(base.asset, quote, entry.time_ms)
         value = fresh * self.known(price, base.asset, entry.time_ms)
         lot = self.lot(market)
@@ -320,7 +323,7 @@ class _Reading:
         """What has left beyond the owner's own coins, out of the lots of that coin: the market's it was sold on first. So much
         of it `arrives` on another account of his, and is sold no more than that."""
         mine = sorted((m for m, lot in self.told.lots.items() if lot.asset == asset), key=lambda m: (m != first, m))
-        short = sum((self.told.lots[m].quantity for m in mine), ZERO) - self.held.get(asset, ZERO)
+        short = self.ours(asset) - self.held.get(asset, ZERO)
         for market in mine:
             part = min(short, self.told.lots[market].quantity)
             if part > 0:
@@ -358,17 +361,12 @@ class _Reading:
             if amount < 0:
                 worth = self.swept(entry, net, -amount) if swept else self.closing(entry.time_ms, asset)
                 why = "swept as dust" if swept else "withdrawn"
-                self.beyond(entry, asset, "", worth, why, self.arriving(entry, -amount))
+                self.beyond(entry, asset, "", worth, why, self.ways.arriving(entry, -amount))
                 self.capital_leaves(entry, asset, -amount)
             elif asset == self.money.quote and self.ways.of(entry) is Way.OWN:
                 self.money.returns(amount)
-            elif asset == self.money.quote:
-                self.flow(entry.time_ms, self.money.comes(amount), asset, FlowKind.GIVEN)
-
-    def arriving(self, entry: LedgerEntry, amount: Decimal) -> Decimal:
-        """R15: how much of what leaves comes to another account of its owner's."""
-        stays = self.ways.of(entry) in (Way.OWN, Way.IN_TRANSIT)
-        return max(ZERO, amount - self.ways.fees.get(entry.id, ZERO)) if stays else ZERO
+            else:
+                self.capital_comes(entry, asset, amount)
 
     def movement(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
         """Write it down at its value on receipt."""
@@ -388,12 +386,15 @@ class _Reading:
 
         return worth
 
+    def capital_comes(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
+        if asset == self.money.quote:
+            self.flow(entry.time_ms, self.money.comes(amount), asset, FlowKind.GIVEN)
+
     def capital_leaves(self, entry: LedgerEntry, asset: str, amount: Decimal) -> None:
         """Money that leaves an account is capital only beyond what is idle; on the way to another account it stays so."""
-        money = self.money
-        if asset != money.quote:
+        if asset != self.money.quote:
             return
         lots = sum((lot.cost for market, lot in self.told.lots.items() if symbol_of(market)[1] == asset), ZERO)
-        stays = self.ways.of(entry) in (Way.OWN, Way.IN_TRANSIT)
-        capital = money.leaves(amount, self.held.get(asset, ZERO), lots, self.arriving(entry, amount))
-        self.flow(entry.time_ms, -capital, asset, FlowKind.NETWORK_FEE if stays else FlowKind.TAKEN_BACK)
+        capital = self.money.leaves(amount, self.held.get(asset, ZERO), lots, self.ways.arriving(entry, amount))
+        kind = FlowKind.NETWORK_FEE if self.ways.stays(entry) else FlowKind.TAKEN_BACK
+        self.flow(entry.time_ms, -capital, asset, kind)

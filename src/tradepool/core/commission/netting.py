@@ -61,17 +61,24 @@ def closing_marks(accounts: Mapping[str, Apart], settled: Settled) -> dict[str, 
 
 @exact
 def opening_marks(
-    accounts: Sequence[str], known: Mapping[str, Decimal], gains: Sequence[Gain], opened_ms: int
+    accounts: Sequence[str], known: Mapping[str, Decimal], gains: Sequence[Gain], lots: Sequence[OpenLot]
 ) -> dict[str, Decimal]:
-    """The marks that a period opens with. An account that has none begins at what it had realised by then: what was
-    netted before is neither charged again nor given back, and a loss that all carry stays in the mark of all.
+    """The marks that a period opens with. An account that has none begins at what its gains and open lots of before came to:
+    what was netted is neither charged again nor given back, and a loss that all carry stays in the mark of all. An open
+    winner is in none, so that it is charged once, wherever it is sold.
 
-    >>> gains = [Gain(time_ms=0, amount=Decimal(-300), account="b")]
-    >>> opening_marks(["a", "b"], {"a": Decimal(5)}, gains, 1), opening_marks(["b"], {}, gains, 0)
-    ({'a': Decimal('5'), 'b': Decimal('-300')}, {'b': Decimal('0')})
+    >>> gains = [Gain(time_ms=0, amount=Decimal(n), account="b") for n in (-300, 20)]
+    >>> opening_marks(["a", "b"], {"a": Decimal(5)}, gains, []), opening_marks(["b"], {}, [], [])
+    ({'a': Decimal('5'), 'b': Decimal('-280')}, {'b': Decimal('0')})
+
+    R7: 100 realised and a lot open at -30 were charged as 70; with nothing traded, nothing is charged anew.
+
+    >>> from tradepool.core.commission.lots import Lot
+    >>> from tradepool.core.commission.prices import Priced
+    >>> gains = [Gain(time_ms=0, amount=Decimal(100), account="a")]
+    >>> lost = OpenLot(lot=Lot(asset="A", quantity=Decimal(1), cost=Decimal(90)), price=Priced(price=Decimal(60)), account="a")
+    >>> highest(apart(gains, [lost], opening_marks(["a"], {}, gains, [lost]), Schedule()))
+    Decimal('70')
     """
-    before = [gain for gain in gains if gain.time_ms < opened_ms]
-    return {
-        account: known.get(account, sum((gain.amount for gain in before if gain.account == account), ZERO))
-        for account in accounts
-    }
+    before = apart(gains, lots, dict.fromkeys(accounts, ZERO), Schedule())
+    return {account: known.get(account, before[account].pnl) for account in accounts}

@@ -41,7 +41,8 @@ class Matched:
 
 @exact
 def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
-    """R15: pair departures and arrivals by asset and transaction id, else by amount less the published fee within 24 hours.
+    """R15: pair departures and arrivals by asset and transaction id, and of one transaction by amount less the published fee
+    first; else by that amount within 24 hours.
 
     >>> day = 86_400_000
     >>> out = [End(time_ms=0, asset="USDT", quantity=Decimal(100), tx_id="a", fee=Decimal(1)),
@@ -54,10 +55,17 @@ def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
     (2, 1)
     >>> len(matched(out, back, 7 * day + 1).gone)
     1
+
+    Two that left in one transaction are paired by their amounts, whichever is heard of first.
+
+    >>> out = [End(time_ms=0, asset="BTC", quantity=Decimal(n), tx_id="ab", fee=Decimal(1)) for n in (11, 31)]
+    >>> back = [End(time_ms=9, asset="BTC", quantity=Decimal(n), tx_id="ab") for n in (30, 10)]
+    >>> [str(left.quantity - came.quantity) for left, came in matched(out, back, 9).pairs]
+    ['1', '1']
     """
     pairs = list[tuple[End, End]]()
     open_left, open_came = list(left), list(came)
-    for same in (_same_transaction, _same_amount):
+    for same in (_same_both, _same_transaction, _same_amount):
         for departure in list(open_left):
             arrival = next((each for each in open_came if same(departure, each)), None)
             if arrival is not None:
@@ -67,6 +75,10 @@ def matched(left: Sequence[End], came: Sequence[End], now_ms: int) -> Matched:
     on_the_way = tuple(each for each in open_left if now_ms - each.time_ms <= LOST_AFTER_MS)
     gone = tuple(each for each in open_left if now_ms - each.time_ms > LOST_AFTER_MS)
     return Matched(tuple(pairs), on_the_way, gone)
+
+
+def _same_both(left: End, came: End) -> bool:
+    return _same_transaction(left, came) and left.quantity - left.fee == came.quantity
 
 
 def _same_transaction(left: End, came: End) -> bool:
@@ -100,6 +112,14 @@ class Ways:
     def of(self, entry: LedgerEntry) -> Way:
         """Of one entry."""
         return self.ways.get(entry.id, Way.ALONE)
+
+    def stays(self, entry: LedgerEntry) -> bool:
+        """Whether what leaves goes to another account of its owner's."""
+        return self.of(entry) in (Way.OWN, Way.IN_TRANSIT)
+
+    def arriving(self, entry: LedgerEntry, amount: Decimal) -> Decimal:
+        """How much of what leaves comes there."""
+        return max(ZERO, amount - self.fees.get(entry.id, ZERO)) if self.stays(entry) else ZERO
 
     @classmethod
     @exact
