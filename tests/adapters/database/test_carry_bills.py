@@ -24,14 +24,14 @@ def test_a_restored_copy_knows_who_paid_since(tmp_path: Path) -> None:
     """Invoices, statements, payments and prices; once, however often it is carried over."""
     now = open_store(tmp_path / "now.sqlite")
     rows, prices = DatabaseSettlements(now), DatabasePrices(now)
-    rows.settle(ANN, *settled(0, "first"))
+    rows.settle(ANN, *settled(0, "first"), after=0)
     prices.add({(BNB, 0): Recorded(Decimal(600))})
     dispose(now)
     shutil.copy(tmp_path / "now.sqlite", tmp_path / "copy.sqlite")
     now = open_store(tmp_path / "now.sqlite")
     rows, prices = DatabaseSettlements(now), DatabasePrices(now)
-    rows.settle(ANN, *settled(10, "second"))
-    rows.write(ANN, CommissionPaid(time_ms=20, currency="USDT", amount=Decimal("-100.00"), by="eva"))
+    rows.settle(ANN, *settled(10, "second"), after=1)
+    rows.write(ANN, CommissionPaid(time_ms=20, currency="USDT", amount=Decimal("-100.00"), by="eva"), after=2)
     prices.add({(BNB, 60_000): Recorded(None)})
     copy = open_store(tmp_path / "copy.sqlite")
     before = len(DatabaseSettlements(copy).charges(ANN))
@@ -53,9 +53,9 @@ def test_a_restored_copy_knows_who_paid_since(tmp_path: Path) -> None:
 def test_a_bill_that_began_anew_is_not_mixed_with_the_copys(tmp_path: Path) -> None:
     """Where the real books were lost, others may have begun: their second charge is no charge after our first."""
     copy, other = open_store(tmp_path / "copy.sqlite"), open_store(tmp_path / "other.sqlite")
-    DatabaseSettlements(copy).settle(ANN, *settled(0, "ours"))
-    for opened_ms in (20, 30):
-        DatabaseSettlements(other).settle(ANN, *settled(opened_ms, "theirs"))
+    DatabaseSettlements(copy).settle(ANN, *settled(0, "ours"), after=0)
+    for after, opened_ms in enumerate((20, 30)):
+        DatabaseSettlements(other).settle(ANN, *settled(opened_ms, "theirs"), after=after)
     carry_newer(copy, decided_in(other))
     assert DatabaseSettlements(copy).charges(ANN) == [settled(0, "ours")[0]]
     for connection in (copy, other):

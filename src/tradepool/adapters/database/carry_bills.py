@@ -50,18 +50,18 @@ def bills_in(connection: Connection) -> Bills:
 
 
 def carry_bills(connection: Connection, bills: Bills) -> None:
-    """Add what the copy does not know. StoreUnusable, BrokenLaw."""
+    """Add what the copy does not know. StoreUnusable, ChangedMeanwhile."""
     rows = DatabaseSettlements(connection)
     for user, charges in bills.charges.items():
         held = rows.charges(user)
         if list(charges[: len(held)]) != held:
             log.warning("a bill is not carried over: it is not the copy's that went on", user=user)
             continue
-        for charge in charges[len(held) :]:
+        for after, charge in enumerate(charges[len(held) :], len(held)):
             if isinstance(charge, PeriodSettled):
-                rows.settle(user, charge, bills.statements[user, charge.opened_ms])
+                rows.settle(user, charge, bills.statements[user, charge.opened_ms], after=after)
             else:
-                rows.write(user, charge)
+                rows.write(user, charge, after=after)
     t = recorded_price.c
     known = {tuple(row) for row in connection.execute(select(t.venue, t.symbol, t.minute_ms))}
     connection.rollback()
