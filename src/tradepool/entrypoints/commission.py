@@ -106,8 +106,11 @@ def month_ms(month: str | None, now_ms: int) -> tuple[int, int]:
     if found is None:
         raise NotAMonth(month=repr(month)[:40])
     year, number = int(found[1]), int(found[2])
-    first = datetime(year, number, 1, tzinfo=UTC)
-    after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    try:
+        first = datetime(year, number, 1, tzinfo=UTC)
+        after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    except ValueError:
+        raise NotAMonth(month=repr(month)) from None
     return int(first.timestamp()) * 1_000, int(after.timestamp()) * 1_000
 
 
