@@ -100,7 +100,12 @@ def test_bad_input_is_said_by_name(live: Path, run: Console, monkeypatch: pytest
     """Nobody, no month, nothing traded, not settled, no statement."""
     assert "No user is called 'an'" in run("commission", "preview", "an").err
     assert "has traded nothing" in run("commission", "preview", "ann").err
-    assert "is no month" in run("commission", "preview", "ann", "--month", "2026-13").err
+    for month in ("2026-13", "0000-01", "9999-12"):
+        assert "is no month" in run("commission", "preview", "ann", "--month", month).err
+        assert "is no month" in run("commission", "statement", "ann", month).err
+        assert "is no month" in settle(run, month, monkeypatch)
+    assert "is no month" in run("commission", "statement", "ann", "9999-12-31").err
+    assert "is not settled" in run("commission", "statement", "ann", "0001-01").err
     assert "is not settled" in run("commission", "statement", "ann", "2026-09").err
     live.write_text(live.read_text())
     assert "This is no statement" in run("commission", "statement", "--verify", live).err

@@ -335,7 +335,8 @@ def invoice(database: Place, days: int) -> None:
         digest="",
     )
     connection = open_store(database)
-    DatabaseSettlements(connection).settle(ANN, charge, "{}")
+    rows = DatabaseSettlements(connection)
+    rows.settle(ANN, charge, "{}", after=len(rows.charges(ANN)))
     dispose(connection)
 
 
@@ -343,8 +344,9 @@ def pay(database: Place) -> None:
     """ann paid it."""
     connection = open_store(database)
     rows = DatabaseSettlements(connection)
-    paid = CommissionPaid(time_ms=len(rows.charges(ANN)), currency="USDT", amount=Decimal("-50.00"), by="eva")
-    rows.write(ANN, paid)
+    after = len(rows.charges(ANN))
+    paid = CommissionPaid(time_ms=after, currency="USDT", amount=Decimal("-50.00"), by="eva")
+    rows.write(ANN, paid, after=after)
     dispose(connection)
 
 

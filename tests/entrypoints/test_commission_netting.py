@@ -59,7 +59,8 @@ def agreed(time_ms: int, *, netted: bool) -> None:
         netted=netted,
     )
     with books_open(deployed_from(None)) as connection:
-        DatabaseSettlements(connection).write(UserId("ann"), charge)
+        rows = DatabaseSettlements(connection)
+        rows.write(UserId("ann"), charge, after=len(rows.charges(UserId("ann"))))
 
 
 def statement(run: Console, month: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def agreed(time_ms: int, *, tier_window_ms: int = 24 * HOUR_MS, charges_open_win
         charges_open_winners=charges_open_winners,
     )
     with books_open(deployed_from(None)) as connection:
-        DatabaseSettlements(connection).write(ANN, charge)
+        rows = DatabaseSettlements(connection)
+        rows.write(ANN, charge, after=len(rows.charges(ANN)))
 
 
 def bought(number: int, day: int, close: str) -> None:

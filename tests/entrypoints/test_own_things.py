@@ -78,7 +78,7 @@ def test_a_bill_is_in_his_own_books(run: Console, monkeypatch: pytest.MonkeyPatc
     )
     with store() as connection:
         for user in (ANN, BEN):
-            DatabaseSettlements(connection).settle(user, charge, f"statement of {user}")
+            DatabaseSettlements(connection).settle(user, charge, f"statement of {user}", after=0)
         number = DatabaseDeployment(connection, deployed_from(None).deployment)
         number.account(deployed_from(None).users[0], ACCOUNT, "binance")
     whole = said(run, "ledger export --user ann", monkeypatch)

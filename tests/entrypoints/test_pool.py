@@ -37,7 +37,7 @@ from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.exchange_place import read_place
 from tradepool.entrypoints.pool import file_of
 from tradepool.learning.features import NAMES
-from tradepool.learning.pool import SCHEMA
+from tradepool.learning.pool import PSEUDONYM_MS, SCHEMA
 from tradepool.learning.public_names import OWN
 from tradepool.ports.journal import Record
 
@@ -260,10 +260,14 @@ def test_the_pool_tells_no_size_no_owner_and_no_moment(books: Books, tmp_path: P
 
 
 def test_two_rotations_can_not_be_linked(books: Books) -> None:
-    """After thirty days another secret: nothing that is a user's own is in trades of both; the old one is gone."""
+    """After thirty days another secret: nothing that is a user's own is in trades of both; the old one is gone. Nor can trades
+    of thirty days and of those before, which are gathered at once."""
     books("pool", "consent", "ann")
-    old = [books.trade("ann", books.now_ms - minutes * MINUTE_MS) for minutes in (400, 350)]
+    gone, since_ms = "binance:GONE/USDT", books.now_ms // PSEUDONYM_MS * PSEUDONYM_MS
+    old = [books.trade("ann", since_ms + minutes * MINUTE_MS, market=gone) for minutes in (-31, -30, 40)]
     books.gather()
+    first, *rest = books.rows["pseudonym"].to_list()
+    assert first not in rest
     with books.open() as connection:
         rows = DatabasePool(connection)
         secret = rows.secret()
@@ -271,14 +275,14 @@ def test_two_rotations_can_not_be_linked(books: Books) -> None:
         table = pool_tables.pool_secret
         connection.execute(update(table).values(made_ms=table.c.made_ms - 30 * DAY_MS))
         connection.commit()
-    new = [books.trade("ann", books.now_ms - minutes * MINUTE_MS) for minutes in (300, 250)]
+    new = [books.trade("ann", since_ms + minutes * MINUTE_MS, market=gone) for minutes in (100, 150)]
     assert books.gather()["added"] == len(new)
     database = books.folder / "d"
     assert not any(secret.key.wrapped in file.read_bytes() for file in database.glob("*.sqlite*"))
     before = books.rows.filter(pl.col("entry_time_ms") <= max(trade.entry_time_ms for trade in old))
     after = books.rows.filter(pl.col("entry_time_ms") > max(trade.entry_time_ms for trade in old))
     assert (len(before), len(after)) == (len(old), len(new))
-    assert before["pseudonym"].n_unique() == after["pseudonym"].n_unique() == 1
+    assert (before["pseudonym"].n_unique(), after["pseudonym"].n_unique()) == (2, 1)
     for name in ("id", "pseudonym"):
         assert not {*before[name].to_list()} & {*after[name].to_list()}
     assert {*books.rows["strategy"].to_list()} == {OWN}
@@ -315,11 +319,11 @@ def test_withdrawn_trades_are_out_at_once_and_off_the_disk_with_the_next_gatheri
     books("pool", "consent", "ann", "--withdraw")
     assert books.shown("market") == {"binance:BTC/USDT": 2}
     assert books("pool", "export", tmp_path / "out.parquet").returncode == 0
-    anns = names[ids["ann"][0]]
-    assert pl.read_parquet(tmp_path / "out.parquet")["pseudonym"].to_list() == [names[ids["ben"][0]]] * 2
+    anns, bens = ({names[each] for each in ids[user]} for user in ("ann", "ben"))
+    assert {*pl.read_parquet(tmp_path / "out.parquet")["pseudonym"].to_list()} == bens
     assert json.loads(books("pool", "status", "--json").stdout)["to_compact"] == 2
     assert books.gather()["removed"] == 2
-    assert not any(books.in_files(each.encode()) for each in (*ids["ann"], anns))
+    assert not any(books.in_files(each.encode()) for each in (*ids["ann"], *anns))
     assert all(books.in_files(each.encode()) for each in ids["ben"])
     assert json.loads(books("pool", "status", "--json").stdout)["to_compact"] == 0
     books("pool", "consent", "ann")

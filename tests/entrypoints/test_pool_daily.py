@@ -12,10 +12,12 @@ from tests.entrypoints.test_pool import DAY_MS, MINUTE_MS, Books
 from tests.entrypoints.test_start import exchange, until
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool
+from tradepool.adapters.pool_file.pool_file import PoolFile
 from tradepool.domain.ids import AccountId, UserId
-from tradepool.entrypoints.pool import file_of
+from tradepool.entrypoints.pool import file_of, seen
 from tradepool.entrypoints.pool_daily import DailyGathering
 from tradepool.learning.features import NAMES
+from tradepool.learning.pool import Pool
 from tradepool.runtime.clock import VirtualClock
 
 __all__ = ["exchange"]
@@ -91,3 +93,24 @@ def test_a_trading_process_gathers_by_itself(books: Books) -> None:
     assert {*rows["strategy"].to_list()} == {"own"}
     assert not any(value != value for row in rows.select(NAMES).rows() for value in row)
     assert json.loads(books("pool", "status", "--json").stdout)["origins"] == {"practice": len(rows)}
+
+
+def test_a_look_while_the_file_is_replaced_shows_nothing_that_was_withdrawn(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old file was read; before it is asked what was withdrawn, a gathering is done with that."""
+    read = PoolFile.read
+    books("pool", "consent", "ann")
+    books.trade("ann", books.now_ms - 300 * MINUTE_MS, market="binance:GONE/USDT")
+    assert books.gather()["added"] == 1
+    books("pool", "consent", "ann", "--withdraw")
+
+    def slowly(file: PoolFile) -> Pool:
+        pool = read(file)
+        monkeypatch.setattr(PoolFile, "read", read)
+        assert (len(pool), books.gather()["removed"]) == (1, 1)
+        return pool
+
+    monkeypatch.setattr(PoolFile, "read", slowly)
+    with books.open() as connection:
+        assert len(seen(books.deployed, connection)) == 0

@@ -14,7 +14,15 @@ from tradepool.domain.ids import UserId
 from tradepool.domain.order import Purpose, Side
 from tradepool.domain.trade import Origin, Trade
 from tradepool.learning.features import NAMES
-from tradepool.learning.pool import NoSuchColumn, NotThePool, Pool, PooledTrade, ShortSecret, pseudonym_of
+from tradepool.learning.pool import (
+    PSEUDONYM_MS,
+    NoSuchColumn,
+    NotThePool,
+    Pool,
+    PooledTrade,
+    ShortSecret,
+    pseudonym_of,
+)
 from tradepool.learning.pool import pooled as as_pooled
 
 TRADE = Trade(
@@ -77,14 +85,23 @@ def rows(count: int) -> list[PooledTrade]:
 
 def test_a_pooled_trade_tells_returns_and_nothing_of_size_or_owner() -> None:
     """A hundred times the size is the same row; the user's and the account's names are in none of it."""
-    name = pseudonym_of(UserId("ann"), b"s" * 32)
+    name = pseudonym_of(UserId("ann"), b"s" * 32, TRADE.exit_time_ms)
     one = pooled(TRADE, name)
     large = replace(TRADE, quantity=TRADE.quantity * 100, entry_fee=TRADE.entry_fee * 100)
     assert pooled(replace(large, exit_fee=TRADE.exit_fee * 100, pnl=TRADE.pnl * 100), name) == one
     assert (one.return_bp, one.fees_bp) == (79.9, 20.1)
     assert not any(word in str(asdict(one)) for word in ("ann", ACCOUNT.id, "0.02", "50000"))
     with pytest.raises(ShortSecret):
-        pseudonym_of(UserId("ann"), b"short")
+        pseudonym_of(UserId("ann"), b"short", 0)
+
+
+def test_a_name_stands_for_a_user_over_no_more_than_thirty_days() -> None:
+    """Whatever is gathered when; two users never have one, not even where a name ends like a number of days."""
+    month, ann, secret = PSEUDONYM_MS, UserId("ann"), b"s" * 32
+    assert pseudonym_of(ann, secret, 2 * month) == pseudonym_of(ann, secret, 3 * month - 1)
+    users = ann, UserId("ann 1"), UserId("ann1"), UserId("ben")
+    names = [pseudonym_of(user, secret, at_ms) for user in users for at_ms in range(0, 13 * month, month)]
+    assert len({*names}) == len(names) == 13 * len(users)
 
 
 def test_no_size_can_be_counted_back_from_a_return() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -105,8 +106,11 @@ def month_ms(month: str | None, now_ms: int) -> tuple[int, int]:
     if found is None:
         raise NotAMonth(month=repr(month)[:40])
     year, number = int(found[1]), int(found[2])
-    first = datetime(year, number, 1, tzinfo=UTC)
-    after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    try:
+        first = datetime(year, number, 1, tzinfo=UTC)
+        after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    except ValueError:
+        raise NotAMonth(month=repr(month)) from None
     return int(first.timestamp()) * 1_000, int(after.timestamp()) * 1_000
 
 
@@ -116,21 +120,22 @@ def preview(deployed: Deployed, connection: Connection, source: PriceSource, use
     NoSuchUser, NotAMonth, NeverTraded, and what asking the venue raises.
     """
     now_ms = source.now_ms()
-    asked = _asked(deployed, connection, user, month, now_ms)
+    asked, charges = _asked(deployed, connection, user, month, now_ms)
     counted = Books(deployed, connection, source).counted(asked)
-    charged = deployed.deployment.kind is Kind.LIVE
-    after = schedule_at(DatabaseSettlements(connection).charges(UserId(user)), asked.period.closes_ms)
     return Preview(
         facts=counted.facts,
         outcome=outcome_of(counted.facts),
-        charged=charged,
+        charged=deployed.deployment.kind is Kind.LIVE,
         unpriced=list(counted.unpriced),
-        after=after,
+        after=schedule_at(charges, asked.period.closes_ms),
     )
 
 
-def _asked(deployed: Deployed, connection: Connection, user: str, month: str | None, now_ms: int) -> Asked:
-    """What a month is about: from its beginning, the user's first trade or what was settled within it."""
+def _asked(
+    deployed: Deployed, connection: Connection, user: str, month: str | None, now_ms: int
+) -> tuple[Asked, Sequence[Charge]]:
+    """What a month is about: from its beginning, the user's first trade or what was settled within it; and the bill that
+    says so."""
     books, charges = Books(deployed, connection), DatabaseSettlements(connection).charges(UserId(user))
     held = books.now(user)
     opened_ms, closes_ms = month_ms(month, now_ms)
@@ -140,7 +145,7 @@ def _asked(deployed: Deployed, connection: Connection, user: str, month: str | N
     # R8, R17: what was settled in the middle of a month divides it.
     within = [each.closes_ms for each in settled_periods(charges) if opened_ms < each.closes_ms < closes_ms]
     opened_ms = max(opened_ms, joined_ms, *within)
-    return Asked(
+    asked = Asked(
         user=UserId(user),
         period=Period(opened_ms=opened_ms, closes_ms=closes_ms, joined=opened_ms == joined_ms),
         schedule=schedule_at(charges, opened_ms),
@@ -149,6 +154,7 @@ def _asked(deployed: Deployed, connection: Connection, user: str, month: str | N
         books=held,
         marks=marks_of(charges, opened_ms),
     )
+    return asked, charges
 
 
 def settle(
@@ -156,15 +162,16 @@ def settle(
 ) -> SettledPeriod:
     """Write a month's statement down, and why; its mark is what the next one is measured from.
 
-    NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, StatementNotAsSettled, and what `preview` raises.
+    NeverCharged, NotPriced, NotOverYet, SettledAlready, SettleInOrder, StatementNotAsSettled, ChangedMeanwhile, and what
+    `preview` raises.
     """
     now_ms = source.now_ms()
-    asked = _asked(deployed, connection, user, month, now_ms)
+    asked, charges = _asked(deployed, connection, user, month, now_ms)
     if deployed.deployment.kind is not Kind.LIVE:
         raise NeverCharged(user=user)
     if now_ms < asked.period.closes_ms + READY_MS:
         raise NotOverYet(ends=day_of(asked.period.closes_ms))
-    return _settle(deployed, connection, source, asked, month, reason)
+    return _settle(deployed, connection, source, asked, charges, month, reason)
 
 
 def settle_now(
@@ -173,10 +180,10 @@ def settle_now(
     """End the running period this minute and write its statement down: because the user leaves (R8), which needs that
     nothing of ours is held any more, or because another schedule begins (R17).
 
-    NeverCharged, StillHeld, NotPriced, SettleInOrder, and what `preview` raises.
+    NeverCharged, StillHeld, NotPriced, SettleInOrder, ChangedMeanwhile, and what `preview` raises.
     """
     now_ms = source.now_ms() // MINUTE_MS * MINUTE_MS
-    asked = _asked(deployed, connection, user, None, now_ms)
+    asked, charges = _asked(deployed, connection, user, None, now_ms)
     if deployed.deployment.kind is not Kind.LIVE:
         raise NeverCharged(user=user)
     if asked.period.opened_ms >= now_ms:
@@ -185,7 +192,7 @@ def settle_now(
     asked = replace(asked, period=period)
     if leaving and (lots := _held(Books(deployed, connection, source).counted(asked).facts)):
         raise StillHeld(user=user, lots=", ".join(f"{each.lot.quantity} {each.lot.asset}" for each in lots))
-    return _settle(deployed, connection, source, asked, "the time until now", reason)
+    return _settle(deployed, connection, source, asked, charges, "the time until now", reason)
 
 
 @exact
@@ -201,13 +208,19 @@ def _held(facts: Facts) -> list[OpenLot]:
 
 
 def _settle(
-    deployed: Deployed, connection: Connection, source: PriceSource, asked: Asked, month: str, reason: str
+    deployed: Deployed,
+    connection: Connection,
+    source: PriceSource,
+    asked: Asked,
+    charges: Sequence[Charge],
+    month: str,
+    reason: str,
 ) -> SettledPeriod:
     rows, user, period = DatabaseSettlements(connection), asked.user, asked.period
     refuse_unless(deployed.actor, Action.BILLING, user)
     # Said before anything is charged.
     rows.of(user)
-    before = settled_periods(rows.charges(user))
+    before = settled_periods(charges)
     if any(each.closes_ms >= period.closes_ms for each in before):
         raise SettledAlready(month=month, user=user)
     expected = before[-1].closes_ms if before else None
@@ -229,7 +242,7 @@ def _settle(
         digest=json.loads(text)["hash"],
         marks=tuple(outcome.marks.items()),
     )
-    rows.settle(user, charge, text)
+    rows.settle(user, charge, text, after=len(charges))
     audit(deployed, connection, "commission settle", f"{user} {month}", reason)
     return settled_of(deployed, connection, user, day_of(period.closes_ms)[:10], closes_ms=period.closes_ms)
 

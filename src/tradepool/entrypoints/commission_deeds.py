@@ -87,14 +87,15 @@ def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
 
 def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> Decimal:
     """The user paid all that he owed up to and with a settled month, corrections of it too; how much that was. Paying moves
-    no mark (R25)."""
+    no mark (R25). ChangedMeanwhile, as everything here."""
     refuse_unless(deployed.actor, Action.BILLING, UserId(user))
     held = settled_of(deployed, connection, user, month)
     rows = DatabaseSettlements(connection)
-    amount = _owed(rows.charges(UserId(user)), held.closes_ms)
+    charges = rows.charges(UserId(user))
+    amount = _owed(charges, held.closes_ms)
     if amount:
         charge = CommissionPaid(time_ms=_now_ms(), currency=Schedule().currency, amount=-amount, by=me(), reason=reason)
-        rows.write(UserId(user), charge)
+        rows.write(UserId(user), charge, after=len(charges))
         audit(deployed, connection, "commission pay", f"{user} {month}", reason)
     return amount
 
@@ -154,7 +155,7 @@ def correct(deployed: Deployed, connection: Connection, source: PriceSource, use
         books=tuple(sorted(held.items())),
         marks=tuple(marks.items()),
     )
-    rows.write(UserId(user), charge)
+    rows.write(UserId(user), charge, after=len(charges))
     audit(deployed, connection, "commission correct", user, reason)
     return Corrected(list(zip(periods, fixed.settled, strict=True)), change)
 
@@ -178,10 +179,11 @@ def goodwill(deployed: Deployed, connection: Connection, user: str, amount: str,
     deployed.refuse_unknown_user(user)
     refuse_unless(deployed.actor, Action.CORRECT, UserId(user))
     rows, given = DatabaseSettlements(connection), _amount(amount)
-    offer, now_ms, currency = open_offer(rows.charges(UserId(user))), _now_ms(), Schedule().currency
+    charges, now_ms, currency = rows.charges(UserId(user)), _now_ms(), Schedule().currency
+    offer = open_offer(charges)
     if offer is None or offer.offered != given:
         offered = GoodwillOffered(time_ms=now_ms, currency=currency, amount=ZERO, offered=given, by=me(), reason=reason)
-        rows.write(UserId(user), offered)
+        rows.write(UserId(user), offered, after=len(charges))
     else:
         note = Goodwill(amount=given, reason=offer.reason, by=offer.by, confirmed_by=me())
         rows.write(
@@ -194,6 +196,7 @@ def goodwill(deployed: Deployed, connection: Connection, user: str, amount: str,
                 offered_by=note.by,
                 reason=note.reason,
             ),
+            after=len(charges),
         )
     audit(deployed, connection, "commission goodwill", f"{user} {given}", reason)
     return offer is not None and offer.offered == given
@@ -244,7 +247,9 @@ def agree(
         tier_window_ms=schedule.tier_window_ms,
         charges_open_winners=schedule.charges_open_winners,
     )
-    DatabaseSettlements(connection).write(UserId(user), charge)
+    rows = DatabaseSettlements(connection)
+    # It follows from the time alone, and what was settled just now is on the bill already.
+    rows.write(UserId(user), charge, after=len(rows.charges(UserId(user))))
     audit(deployed, connection, "commission schedule", f"{user}: {schedule.words}", consent)
     return from_ms
 

@@ -59,9 +59,10 @@ def consent(deployed: Deployed, user: str, *, given: bool) -> bool:
 
 def seen(deployed: Deployed, connection: Connection) -> Pool:
     """The pool as it may be shown: what was withdrawn is not in it, whatever its file still holds. PoolDamaged."""
-    pool = file_of(deployed).read()
-    # Asked after the file was read: what is withdrawn in between is left out too.
-    return pool.without(DatabasePool(connection).tombstones())
+    rows = DatabasePool(connection)
+    # Meanwhile a gathering may forget what it left out of the next file, and somebody may withdraw.
+    gone, pool = rows.tombstones(), file_of(deployed).read()
+    return pool.without(gone | rows.tombstones())
 
 
 def status(deployed: Deployed) -> PoolStatusJson:

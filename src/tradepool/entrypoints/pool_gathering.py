@@ -33,11 +33,10 @@ from tradepool.entrypoints.emergency import by_own_hands
 from tradepool.entrypoints.key_vault import master_of
 from tradepool.entrypoints.own_hands import OwnHands
 from tradepool.entrypoints.pool import file_of
-from tradepool.entrypoints.pool_daily import DAY_MS
 from tradepool.entrypoints.venue_way import Way, way_to
 from tradepool.learning.backtests import backtests
 from tradepool.learning.features import UNKNOWN, bars_before, features_at
-from tradepool.learning.pool import PooledTrade, bar_of, pooled, pseudonym_of
+from tradepool.learning.pool import PSEUDONYM_MS, PooledTrade, bar_of, pooled, pseudonym_of
 from tradepool.learning.public_names import OWN, Public, public_name
 from tradepool.ports.clock import Clock
 from tradepool.presentation.pool_page import GatheredJson
@@ -48,7 +47,6 @@ from tradepool.services.reader import bars_of
 
 # Whose data key the pseudonyms' secret is kept as. No user can be called so.
 POOL_USER = UserId("trade pool")
-SECRET_MS = 30 * DAY_MS
 ID_BYTES = 16
 # How far back strategies are backtested beside real trades.
 BACKTEST_BARS = 10_000
@@ -89,7 +87,7 @@ def gather(deployed: Deployed, way: Way | None = None) -> GatheredJson:
     with file.gathering(), books_open(deployed) as connection:
         rows, pool, now_ms = DatabasePool(connection), file.read(), RealClock().now_ms()
         rows.bury_unwilling()
-        rows.forget_secret(now_ms - SECRET_MS)
+        rows.forget_secret(now_ms - PSEUDONYM_MS)
         world = DatabaseDeployment(connection, deployed.deployment).world
         _list_new(connection, rows, world)
         known = set(pool.ids)
@@ -226,7 +224,7 @@ def _made(missing: Sequence[Closed], candles: Mapping[Spot, tuple[Market, Bars]]
             pooled(
                 each.trade,
                 id=each.listed.id,
-                pseudonym=pseudonym_of(each.listed.user, secret),
+                pseudonym=pseudonym_of(each.listed.user, secret, each.trade.exit_time_ms),
                 strategy=OWN if each.public is None else each.public.name,
                 timeframe_ms=each.timeframe_ms,
                 entry_ms=each.entry_ms,

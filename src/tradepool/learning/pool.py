@@ -1,9 +1,9 @@
 """The trade pool: closed trades of consenting users side by side, without saying whose they are or how large they were.
 
 What is pooled is a return in basis points, the bars in which it was made, market, strategy, why it ended, where it was made
-and what the market looked like at its entry. A trade carries a pseudonym: a keyed hash of its user under a secret that is
-thrown away when it rotates, after which nobody can tell whose it was, nor that two of them are one user's. Its id is random;
-the list of a user's ids is kept with him, so that he can withdraw them later. Decision 38.
+and what the market looked like at its entry. A trade carries a pseudonym: a keyed hash of its user and of the thirty days in
+which it ended, under a secret that is thrown away when it rotates, after which nobody can tell whose it was, nor that two of
+them are one user's. Its id is random; the list of a user's ids is kept with him, so that he can withdraw them later. Decision 38.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from tradepool.learning.features import NAMES
 
 BASIS_POINTS = 10_000
 PSEUDONYM_BYTES = 8
+# No longer than this does a secret last, and no more of a user's trades than end within it have one name.
+PSEUDONYM_MS = 30 * 86_400_000
 SECRET_BYTES = 32
 # Digits after the point. An exact quotient of amounts tells the amounts (it is a fraction in lowest terms); these do not.
 RETURN_DIGITS, FEES_DIGITS = 2, 1
@@ -72,16 +74,17 @@ _PLAIN = [field.name for field in fields(PooledTrade) if field.name != "features
 assert [*_PLAIN, *NAMES] == list(SCHEMA)
 
 
-def pseudonym_of(user: UserId, secret: bytes) -> str:
-    """A user's name in the pool while a secret lasts: sixteen hex digits. Raises ShortSecret.
+def pseudonym_of(user: UserId, secret: bytes, ended_ms: int) -> str:
+    """What a user is called in the pool for a trade that ended then, while a secret lasts: sixteen hex digits. ShortSecret.
 
-    >>> one, other = b"1" * 32, b"2" * 32
-    >>> pseudonym_of(UserId("ann"), one) == pseudonym_of(UserId("ann"), one) != pseudonym_of(UserId("ann"), other)
+    >>> ann, one, other = UserId("ann"), b"1" * 32, b"2" * 32
+    >>> pseudonym_of(ann, one, 0) == pseudonym_of(ann, one, PSEUDONYM_MS - 1) != pseudonym_of(ann, other, 0)
     True
     """
     if len(secret) < SECRET_BYTES:
         raise ShortSecret(length=len(secret), wanted=SECRET_BYTES)
-    return hmac.new(secret, user.encode(), hashlib.sha256).digest()[:PSEUDONYM_BYTES].hex()
+    told = f"{user} {ended_ms // PSEUDONYM_MS}".encode()
+    return hmac.new(secret, told, hashlib.sha256).digest()[:PSEUDONYM_BYTES].hex()
 
 
 def pooled(

@@ -114,7 +114,7 @@ def fill(connection: Connection) -> None:
         DatabaseUsers(connection).add(made(User), made(Account), made(Mandate))
         journal.write(Record(account=made(AccountId), sequence=1, as_of_ms=1, event=made(MandateChanged)))
         journal.write(made(Record, sequence=2))
-        settlements.settle(made(UserId), made(PeriodSettled), "a statement")
+        settlements.settle(made(UserId), made(PeriodSettled), "a statement", after=0)
         looks.save([made(KeyLook)])
         register.write(made(Entry))
         register.invite(made(UserId), f"{made.user}-code_hash", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from sqlalchemy import Connection
 from tests.settled import settled
 from tests.tampering import by_sql
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.register import ChangedMeanwhile
 from tradepool.adapters.database.settlements import DatabaseSettlements, StatementNotAsSettled
 from tradepool.adapters.database.verify import verify_books
 from tradepool.domain.charge import CommissionPaid
 from tradepool.domain.ids import UserId
 
 ANN = UserId("ann")
+PAID = CommissionPaid(time_ms=9, currency="USDT", amount=Decimal("-50.00"), by="eva")
 
 
 @pytest.fixture
@@ -25,10 +28,10 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     """Ann's two periods, the first one paid, and one of Ben's."""
     opened = open_store(tmp_path / "t.sqlite", "NORMAL")
     rows = DatabaseSettlements(opened)
-    rows.settle(ANN, *settled(0, "first"))
-    rows.write(ANN, CommissionPaid(time_ms=9, currency="USDT", amount=Decimal("-50.00"), by="eva"))
-    rows.settle(ANN, *settled(10, "second"))
-    rows.settle(UserId("ben"), *settled(0, "third"))
+    rows.settle(ANN, *settled(0, "first"), after=0)
+    rows.write(ANN, PAID, after=1)
+    rows.settle(ANN, *settled(10, "second"), after=2)
+    rows.settle(UserId("ben"), *settled(0, "third"), after=0)
     yield opened
     dispose(opened)
 
@@ -43,6 +46,21 @@ def test_what_nobody_touched_holds(connection: Connection) -> None:
         text for _, text in (settled(0, "first"), settled(10, "second"))
     ]
     assert said(connection) == []
+
+
+def test_what_was_decided_from_an_older_bill_is_not_written(connection: Connection) -> None:
+    """Neither a payment nor a period with its statement; from the bill as it is both are."""
+    rows = DatabaseSettlements(connection)
+    charges, periods = rows.charges(ANN), rows.of(ANN)
+    for after in range(len(charges)):
+        with pytest.raises(ChangedMeanwhile, match="Nothing was done: the bill of ann was changed by somebody else"):
+            rows.write(ANN, PAID, after=after)
+        with pytest.raises(ChangedMeanwhile):
+            rows.settle(ANN, *settled(20, "third"), after=after)
+    assert (rows.charges(ANN), rows.of(ANN), said(connection)) == (charges, periods, [])
+    rows.write(ANN, replace(PAID, time_ms=11), after=3)
+    rows.settle(ANN, *settled(20, "third"), after=4)
+    assert (len(rows.charges(ANN)), len(rows.of(ANN)), said(connection)) == (5, 3, [])
 
 
 OTHER, NEVER = "is not the one that was settled", "was never settled"

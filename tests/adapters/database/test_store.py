@@ -228,7 +228,7 @@ def test_a_period_whose_answer_was_lost_is_settled_with_its_statement(
     rows, ann = DatabaseSettlements(far), UserId("ann")
     charge, statement = settled(0, "first")
     cut(far, postgres, 1, committed=committed)
-    rows.settle(ann, charge, statement)
+    rows.settle(ann, charge, statement, after=0)
     assert rows.charges(ann) == [charge]
     assert [each.statement for each in rows.of(ann)] == [statement]
 

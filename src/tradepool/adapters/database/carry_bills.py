@@ -16,11 +16,16 @@ from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.journal import DamagedJournal
 from tradepool.adapters.database.price_tables import recorded_price
 from tradepool.adapters.database.settlements import DatabaseSettlements
+from tradepool.core.commission.statement import is_as_settled
 from tradepool.domain.charge import Charge, PeriodSettled, bill_of
 from tradepool.domain.ids import UserId
 from tradepool.runtime import telemetry
 
 log = telemetry.logger(__name__)
+
+NO_FURTHER = (
+    "a bill is not carried over further: a statement is not the one that was settled; settle and note anew what follows"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +55,22 @@ def bills_in(connection: Connection) -> Bills:
 
 
 def carry_bills(connection: Connection, bills: Bills) -> None:
-    """Add what the copy does not know. StoreUnusable, BrokenLaw."""
+    """Add what the copy does not know, of each bill up to a statement that is gone or was edited. StoreUnusable, ChangedMeanwhile."""
     rows = DatabaseSettlements(connection)
     for user, charges in bills.charges.items():
         held = rows.charges(user)
         if list(charges[: len(held)]) != held:
             log.warning("a bill is not carried over: it is not the copy's that went on", user=user)
             continue
-        for charge in charges[len(held) :]:
-            if isinstance(charge, PeriodSettled):
-                rows.settle(user, charge, bills.statements[user, charge.opened_ms])
-            else:
-                rows.write(user, charge)
+        for after, charge in enumerate(charges[len(held) :], len(held)):
+            if not isinstance(charge, PeriodSettled):
+                rows.write(user, charge, after=after)
+                continue
+            statement = bills.statements.get((user, charge.opened_ms), "")
+            if not is_as_settled(statement, charge.digest):
+                log.warning(NO_FURTHER, user=user, opened_ms=charge.opened_ms, left=len(charges) - after)
+                break
+            rows.settle(user, charge, statement, after=after)
     t = recorded_price.c
     known = {tuple(row) for row in connection.execute(select(t.venue, t.symbol, t.minute_ms))}
     connection.rollback()

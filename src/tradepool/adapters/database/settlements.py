@@ -6,6 +6,7 @@ A statement is a row beside the books; what tells that it is the one that was se
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,10 +17,11 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
 from tradepool.adapters.database.copying import of_one_moment
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.register import ChangedMeanwhile
 from tradepool.core.commission.statement import is_as_settled
 from tradepool.core.ledger.charges import charge_entry
 from tradepool.domain.charge import Charge, PeriodSettled, bill_of
-from tradepool.domain.errors import TradepoolError
+from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.ids import UserId
 from tradepool.ports.journal import Record
 
@@ -50,22 +52,18 @@ class DatabaseSettlements:
         """What made a user's bill, in order. DamagedJournal."""
         return [event for _, _, event in self._journal.read(bill_of(user)) if isinstance(event, Charge)]
 
-    def write(self, user: UserId, charge: Charge) -> None:
-        """Add to a user's bill; BrokenLaw when somebody else has, since it was read."""
-        self._journal.write(self._record(user, charge))
+    def write(self, user: UserId, charge: Charge, *, after: int) -> None:
+        """Add to a user's bill what was decided from its first `after` charges; ChangedMeanwhile when it has more by now."""
+        with _unchanged(user):
+            self._journal.write(_record(user, charge, after))
 
-    def settle(self, user: UserId, charge: PeriodSettled, statement: str) -> None:
-        """Add a settled period to a user's bill, and keep its statement."""
-        record = self._record(user, charge)
+    def settle(self, user: UserId, charge: PeriodSettled, statement: str, *, after: int) -> None:
+        """Add a settled period to a user's bill, as `write` does, and keep its statement."""
         times = {"opened_ms": charge.opened_ms, "closes_ms": charge.closes_ms, "settled_ms": charge.time_ms}
         # Both, or neither: a broken connection is followed by a new one, on which both are written again.
-        self._journal.write_with(record, insert(tables.settlement).values(user=user, **times, statement=statement))
-
-    def _record(self, user: UserId, charge: Charge) -> Record:
-        account, sequence = bill_of(user), len(self.charges(user)) + 1
-        entry = charge_entry(account, charge)
-        entries = [entry] if entry is not None else []
-        return Record(account=account, sequence=sequence, as_of_ms=charge.time_ms, event=charge, entries=entries)
+        beside = insert(tables.settlement).values(user=user, **times, statement=statement)
+        with _unchanged(user):
+            self._journal.write_with(_record(user, charge, after), beside)
 
     def of(self, user: UserId) -> list[SettledPeriod]:
         """A user's settled periods, in order. StatementNotAsSettled where one is not the one that was settled."""
@@ -99,6 +97,21 @@ class DatabaseSettlements:
                 yield decode(body, PeriodSettled)
             except MsgspecError:
                 continue
+
+
+def _record(user: UserId, charge: Charge, after: int) -> Record:
+    account = bill_of(user)
+    entry = charge_entry(account, charge)
+    entries = [entry] if entry is not None else []
+    return Record(account=account, sequence=after + 1, as_of_ms=charge.time_ms, event=charge, entries=entries)
+
+
+@contextmanager
+def _unchanged(user: UserId) -> Iterator[None]:
+    try:
+        yield
+    except BrokenLaw as error:
+        raise ChangedMeanwhile(thing="the bill of", name=user) from error
 
 
 def _faults(held: Sequence[SettledPeriod], charged: Sequence[PeriodSettled]) -> Iterator[tuple[int, str]]:
