@@ -122,7 +122,7 @@ class Books:
             raise NotOnRecord(count=len(missing), first=" ".join(map(str, min(missing))))
         asked = dict(self._source.closes(missing)) if missing and self._source is not None else {}
         self._prices.add(asked)
-        return held | asked
+        return held | self._prices.of(asked)
 
     def _given(self, account: AccountId, until: int = LAST) -> list[Given]:
         """What the account's mandates were given, as each event and each promotion said; nothing before it was taken over,

@@ -79,10 +79,9 @@ def note_bid(deployed: Deployed, market: str, quantity: str) -> None:
         log.warning("no bid for a lot that was released", market=market, error=str(error))
         return
     key = bid_of(MarketId(market), amount, way[0].now_ms())
-    with books_open(deployed) as connection:
-        prices = DatabasePrices(connection)
-        if bid is not None and key not in prices.of([key]):
-            prices.add({key: Recorded(bid)})
+    if bid is not None:
+        with books_open(deployed) as connection:
+            DatabasePrices(connection).add({key: Recorded(bid)})
 
 
 def pay(deployed: Deployed, connection: Connection, user: str, month: str, reason: str) -> Decimal:

@@ -47,10 +47,9 @@ def _asked(deployed: Deployed, prices: DatabasePrices, markets: Sequence[MarketI
     """The venue's last closes of whole minutes, which are on record from now on."""
     way = way_to(deployed)
     minute = way[0].now_ms() // MINUTE_MS * MINUTE_MS - MINUTE_MS
-    found = closes_of(deployed, way, [(market, minute) for market in markets])
-    before = prices.of(found.keys())
-    prices.add({each: price for each, price in found.items() if each not in before})
-    end_ms = minute + MINUTE_MS
+    asked = closes_of(deployed, way, [(market, minute) for market in markets])
+    prices.add(asked)
+    found, end_ms = prices.of(asked), minute + MINUTE_MS
     return {m: (end_ms - each.age_s * 1_000, each.close) for (m, _), each in found.items() if each.close is not None}
 
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from itertools import groupby
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from tradepool.adapters.database.engine import transaction
 from tradepool.adapters.database.price_tables import recorded_price
+from tradepool.adapters.database.sql import unless_there
 from tradepool.core.commission.recorded import MINUTE_MS, Minute, Recorded
 from tradepool.domain.ids import MarketId
 
@@ -55,7 +56,7 @@ class DatabasePrices:
         return (int(found[0]), Decimal(found[1])) if found else None
 
     def add(self, found: Mapping[Minute, Recorded]) -> None:
-        """Write down what was not known yet; a minute that is known is an error of ours."""
+        """Write down what is not known yet: two who asked the venue at once may have heard different things."""
         rows = [
             {
                 "venue": market.partition(":")[0],
@@ -68,4 +69,4 @@ class DatabasePrices:
         ]
         if rows:
             with transaction(self._connection):
-                self._connection.execute(insert(recorded_price), rows)
+                self._connection.execute(unless_there(recorded_price), rows)
