@@ -19,6 +19,8 @@ from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.core.account import account_step as step
+from tradepool.core.risk.standing import DAY_MS
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
@@ -154,6 +156,24 @@ def test_a_limit_that_flattens_is_told_to_who_is_about_to_hold_something(connect
     risk._look()
     assert [actor._inbox.qsize() for actor in crowd] == [1] + [0] * (COUNT - 1)
     assert crowd[0]._inbox.get_nowait() == FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))
+
+
+def test_the_first_who_hears_of_a_new_day_may_enter_whatever_the_one_before_lost(connection: Connection) -> None:
+    """All others have not heard of midnight yet; one of them is stopped and never will."""
+    clock, plan = VirtualClock(DAY_MS), replace(PLAN, limits=(replace(LOSS, action=Action.REDUCE_ONLY),))
+    desk, risk, crowd = house(connection, clock, plan)
+    for actor in crowd:
+        actor.handle(CandlesClosed(time_ms=DAY_MS, signals=(signal(BTC, exposure=0.0, time_ms=DAY_MS),)))
+        actor.account.wallet[step.CASH] -= actor.account.wallet[step.CASH] * 6 // 100
+        up(desk, risk, actor)
+    risk._look()
+    assert [trip.until_ms for trip in risk.limits.trips.values()] == [2 * DAY_MS]
+    clock.advance_to(2 * DAY_MS)
+    enters(crowd[0], 2 * DAY_MS)
+    (entry,) = crowd[0].account.unanswered()
+    assert risk.may_enter(entry) == ""
+    risk._look()
+    assert [trip.until_ms for trip in risk.limits.trips.values()] == [2 * DAY_MS]
 
 
 @pytest.mark.parametrize("told_first", [True, False])

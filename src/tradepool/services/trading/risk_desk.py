@@ -14,8 +14,8 @@ from functools import partial
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.account import Account
-from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, LiveLimits
-from tradepool.core.risk.standing import Broken, Standing, symbol_of
+from tradepool.core.risk.live_limits import MINUTE_MS, LiveLimits
+from tradepool.core.risk.standing import DAY_MS, Broken, Standing, symbol_of
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
@@ -288,6 +288,8 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
         quote=account.quote,
         capital=account.mandate.capital,
         cash=account.cash,
+        day=wallet[limit_step.DAY],
+        week=wallet[limit_step.WEEK],
         day_equity=wallet[limit_step.DAY_EQUITY] * unit,
         week_equity=wallet[limit_step.WEEK_EQUITY] * unit,
         peak_equity=wallet[limit_step.PEAK_EQUITY] * unit,
