@@ -21,13 +21,22 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.core.account import account_step as step
 from tradepool.core.risk.standing import DAY_MS
-from tradepool.domain.by_hand import FlattenAsked
+from tradepool.domain.by_hand import FlattenAsked, PositionAdopted
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
-from tradepool.domain.event import CandlesClosed, OrderFilled, OrderRejected
+from tradepool.domain.event import (
+    CandlesClosed,
+    EntriesResumed,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+)
+from tradepool.domain.ids import VenueOrderId
 from tradepool.domain.limit import Action, Limit, LimitScope, Override, RiskPlan
-from tradepool.domain.order import OrderRequest
+from tradepool.domain.order import OrderRequest, Purpose
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
@@ -174,6 +183,125 @@ def test_the_first_who_hears_of_a_new_day_may_enter_whatever_the_one_before_lost
     assert risk.may_enter(entry) == ""
     risk._look()
     assert [trip.until_ms for trip in risk.limits.trips.values()] == [2 * DAY_MS]
+
+
+EXPOSURE = limit("platform.exposure_max", "5000", Action.FLATTEN)
+
+
+def tripped(
+    connection: Connection, clock: VirtualClock
+) -> tuple[TradingDesk, RiskDesk, AccountActor, AccountActor, OrderRequest]:
+    """An entry has gone out and is on its way when that of the second account is too much: all is to be sold."""
+    desk, risk, crowd = house(connection, clock, replace(PLAN, limits=(EXPOSURE,)))
+    first, second = crowd[:2]
+    for actor in (first, second):
+        up(desk, risk, actor)
+        enters(actor, MINUTE_MS)
+    ((on_its_way,), (too_much,)) = (actor.account.unanswered() for actor in (first, second))
+    assert [risk.may_enter(on_its_way), risk.may_enter(too_much)] == ["", Denial.SCOPE_EXPOSURE]
+    return desk, risk, first, second, on_its_way
+
+
+def bought(actor: AccountActor, entry: OrderRequest, time_ms: int) -> None:
+    """All of it, at 100."""
+    said = {"client_order_id": entry.client_order_id, "account": entry.account, "quantity": entry.quantity}
+    actor.handle(OrderFilled(fill=fill(time_ms=time_ms, price=Decimal(100), fee=Decimal(0), **said)))
+    actor._settled()
+
+
+def hears(actor: AccountActor) -> list[Event]:
+    """All that waits in an account's inbox is taken in."""
+    heard = list[Event]()
+    while not actor._inbox.empty():
+        event = actor._inbox.get_nowait()
+        assert isinstance(event, FlattenAsked | EntriesResumed)
+        actor.handle(event)
+        actor._settled()
+        heard.append(event)
+    return heard
+
+
+def leaving(actor: AccountActor) -> bool:
+    """Whether all that an account holds is being sold."""
+    held = [slot for slot in actor.account.slots.values() if slot.held]
+    return bool(held) and all(slot.leaving(actor.account.orders) for slot in held)
+
+
+def test_what_was_on_its_way_when_a_limit_flattened_is_sold_when_it_has_come(connection: Connection) -> None:
+    clock = VirtualClock(MINUTE_MS)
+    _, risk, first, second, entry = tripped(connection, clock)
+    hears(first)
+    bought(first, entry, MINUTE_MS + 300)
+    assert hears(first) == [FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))]
+    assert leaving(first)
+    # It leaves already; nobody is asked twice.
+    risk._look()
+    assert hears(first) == []
+
+
+def test_a_sale_of_a_limit_that_flattens_that_was_refused_is_asked_for_with_the_next_candle(
+    connection: Connection,
+) -> None:
+    clock = VirtualClock(MINUTE_MS)
+    _, risk, first, _, entry = tripped(connection, clock)
+    bought(first, entry, MINUTE_MS + 300)
+    (stop,) = first.account.unanswered()
+    first.handle(
+        OrderAccepted(time_ms=MINUTE_MS, client_order_id=stop.client_order_id, venue_order_id=VenueOrderId("1"))
+    )
+    hears(first)
+    first.handle(OrderCancelled(time_ms=MINUTE_MS, client_order_id=stop.client_order_id))
+    (sale,) = first.account.unanswered()
+    assert sale.purpose is Purpose.FLATTEN
+    first.handle(OrderRejected(time_ms=MINUTE_MS, client_order_id=sale.client_order_id, reason="venue_rejected"))
+    first._settled()
+    assert (hears(first), leaving(first)) == ([], False)
+    risk._look()
+    assert (len(hears(first)), leaving(first)) == (1, True)
+
+
+def test_who_comes_up_after_a_limit_flattened_is_sold_too(connection: Connection) -> None:
+    """Killed before the account had heard; or up for the first time."""
+    clock = VirtualClock(MINUTE_MS)
+    _, _, first, _, entry = tripped(connection, clock)
+    first.handle(
+        OrderFilled(fill=fill(client_order_id=entry.client_order_id, account=entry.account, time_ms=MINUTE_MS))
+    )
+    desk, risk, crowd = house(connection, clock, replace(PLAN, limits=(EXPOSURE,)))
+    for actor in crowd:
+        up(desk, risk, actor)
+    hears(crowd[0])
+    assert leaving(crowd[0])
+
+
+@pytest.mark.parametrize(("late_ms", "kept"), [(0, False), (2 * MINUTE_MS, True)])
+def test_what_a_person_takes_over_after_a_limit_flattened_is_his_to_keep(
+    connection: Connection, late_ms: int, kept: bool
+) -> None:
+    clock = VirtualClock(MINUTE_MS)
+    _, risk, _, second, _ = tripped(connection, clock)
+    hears(second)
+    (refused,) = second.account.unanswered()
+    at_ms, name = MINUTE_MS + late_ms, refused.client_order_id
+    second.handle(OrderRejected(time_ms=MINUTE_MS, client_order_id=name, reason=Denial.SCOPE_EXPOSURE))
+    taken = {"quantity": Decimal(1), "price": Decimal(100), "stop_price": Decimal(90)}
+    second.handle(PositionAdopted(time_ms=at_ms, market=BTC.id, **taken))
+    second._settled()
+    risk._look()
+    hears(second)
+    assert leaving(second) is not kept
+
+
+def test_a_halt_is_written_before_what_was_reached(connection: Connection) -> None:
+    """Who is killed in between halts again; the other way round nobody would."""
+    desk, risk, crowd = house(connection, VirtualClock(MINUTE_MS))
+    up(desk, risk, crowd[0])
+    risk.limits.stands(replace(standing_of(crowd[0], NAMES), day_equity=Decimal(20_000)))
+    connection.exec_driver_sql("create trigger no before insert on risk_trip begin select raise(abort, 'killed'); end")
+    connection.commit()
+    risk._look()
+    halts = DatabaseDeployment(connection, Deployment(id="abcdefgh", kind=Kind.PRACTICE)).halts()
+    assert ([str(halt.scope) for halt in halts], DatabaseRisk(connection).trips()) == (["platform abcdefgh"], [])
 
 
 @pytest.mark.parametrize("told_first", [True, False])

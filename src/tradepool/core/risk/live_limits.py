@@ -73,9 +73,10 @@ class LiveLimits:
         known.begins(close_time_ms)
         known.volumes.append(Decimal(repr(volume)))
 
-    def stands(self, standing: Standing) -> None:
-        """An account has changed. Admitted entries that work no more are over: filled, they are held."""
-        account = standing.account
+    def stands(self, standing: Standing) -> bool:
+        """An account has changed. Admitted entries that work no more are over: filled, they are held. Whether it holds what it
+        did not, or was not known."""
+        account, before = standing.account, self._standings.get(standing.account)
         self._turn(standing.day, standing.week)
         if account in self._standings:
             self._count(self._standings[account], -1)
@@ -95,6 +96,7 @@ class LiveLimits:
             if (_fall_of(key), account) not in self.peaks:
                 self._gained(key, standing)
         self._count(standing, 1)
+        return before is None or not standing.held.keys() <= before.held.keys()
 
     def _turn(self, day: int, week: int) -> None:
         """A day or a week begins, for everybody: who has not heard of it, or never will as he is stopped, begins it as he
@@ -170,10 +172,9 @@ class LiveLimits:
         """Whether an entry of an account that stands here may go out now: None, or why not."""
         standing = self._standings[entry.account]
         for trip in self.trips.values():
-            if trip.until_ms > now_ms and trip.action in (Action.REDUCE_ONLY, Action.FLATTEN):
-                scope, name, _ = read_key(trip.key)
-                if self.covers(scope, name, standing, entry.market) and trip.user in ("", standing.user):
-                    return Denied(Denial.REDUCE_ONLY)
+            holds_back = trip.until_ms > now_ms and trip.action in (Action.REDUCE_ONLY, Action.FLATTEN)
+            if holds_back and self.about(trip, standing, entry.market):
+                return Denied(Denial.REDUCE_ONLY)
         for limit in self._about(standing, entry.market):
             figure = self.figure(limit, now_ms, entry)
             if figure is not None and _reached(limit, figure):
@@ -231,6 +232,11 @@ class LiveLimits:
                 self._count(standing, -1)
                 self._gained((scope, name), standing)
                 self._count(standing, 1)
+
+    def about(self, trip: Trip, standing: Standing, market: MarketId) -> bool:
+        """Whether a limit that was reached is about what an account has on a market."""
+        scope, name, _ = read_key(trip.key)
+        return trip.user in ("", standing.user) and self.covers(scope, name, standing, market)
 
     def covers(self, scope: LimitScope, name: str, standing: Standing, market: MarketId) -> bool:
         """Whether an account's entry on a market is meant."""

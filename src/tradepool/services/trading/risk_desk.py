@@ -34,6 +34,8 @@ from tradepool.services.trading.desk import TradingDesk
 
 # Whose deed a halt is that no person did.
 BY = "risk"
+# What was on its way when a limit was reached is bought by then; what is held since later a person has taken over.
+BOUGHT_BY_MS = MINUTE_MS
 
 log = telemetry.logger(__name__)
 
@@ -222,6 +224,7 @@ class RiskDesk:
             self._grown |= grown
             self._save("peaks", self._save_peaks)
         now_ms = self._clock.now_ms()
+        self._sell(list(self.limits.standings()), now_ms)
         for broken in self.limits.look(now_ms):
             self._reached(broken, now_ms)
 
@@ -238,42 +241,46 @@ class RiskDesk:
         until_ms = (now_ms // DAY_MS + 1) * DAY_MS
         trip = Trip(key=key[0], user=key[1], action=limit.action, since_ms=now_ms, until_ms=until_ms, note=broken.note)
         self.limits.trips[key] = trip
-        self._save(key, partial(self._store.save_trip, trip))
         log.warning("limit reached", limit=limit.key, user=broken.user, action=limit.action.value, note=broken.note)
+        # A halt before what was reached: a restart takes that as acted on.
+        for scope in self._halted(trip) if limit.action is Action.HALT else ():
+            halt = Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note)
+            self._save(scope, partial(self._store.halt, halt))
+        self._save(key, partial(self._store.save_trip, trip))
         if limit.action is Action.FLATTEN:
-            self._flatten(broken, now_ms)
-        elif limit.action is Action.HALT:
-            for scope in self._halted(broken):
-                halt = Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note)
-                self._save(scope, partial(self._store.halt, halt))
+            self._sell(list(self.limits.standings()), now_ms)
 
-    def _covered(self, broken: Broken) -> Iterable[tuple[Standing, list[MarketId]]]:
-        limit = broken.limit
-        for standing in list(self.limits.standings()):
-            if broken.user in ("", standing.user):
-                covers = self.limits.covers
-                yield standing, [m for m in standing.marks if covers(limit.scope, limit.name, standing, m)]
-
-    def _flatten(self, broken: Broken, now_ms: int) -> None:
-        for standing, markets in self._covered(broken):
-            actor = self._desk.actor(standing.account)
-            # An entry that rests is taken back.
-            entering = {slot.market.id for slot in actor.account.slots.values() if slot.entry is not None}
-            found = tuple(sorted(market for market in markets if market in entering | set(standing.held)))
+    def _sell(self, standings: Iterable[Standing], now_ms: int) -> None:
+        """Have sold what limits in force flatten, and taken back what is about to be held. Asked again and again, as a sale may
+        be refused, an entry be on its way, a process die; what is leaving leaves. What a person takes over after that is his
+        to keep."""
+        trips = [t for t in self.limits.trips.values() if t.action is Action.FLATTEN and t.until_ms > now_ms]
+        for standing in standings if trips else ():
+            actor, found = self._desk.actor(standing.account), list[MarketId]()
+            for market, slot in actor.account.slots.items():
+                since_ms = max((t.since_ms for t in trips if self.limits.about(t, standing, market)), default=None)
+                stays = slot.held and not slot.leaving(actor.account.orders)
+                if since_ms is not None and (
+                    slot.entry is not None or (stays and slot.row[step.ENTRY_TIME] <= since_ms + BOUGHT_BY_MS)
+                ):
+                    found.append(market)
             if found:
-                actor.post(FlattenAsked(time_ms=now_ms, markets=found))
+                actor.post(FlattenAsked(time_ms=now_ms, markets=tuple(sorted(found))))
 
-    def _halted(self, broken: Broken) -> set[Scope]:
+    def _halted(self, trip: Trip) -> set[Scope]:
         """What a halt is about: a mandate's is its user's."""
-        if broken.limit.scope is LimitScope.PLATFORM:
+        scope, _, _ = read_key(trip.key)
+        if scope is LimitScope.PLATFORM:
             return {Scope(ScopeKind.PLATFORM, self._plan.deployment)}
-        found = [(standing, market) for standing, markets in self._covered(broken) for market in markets]
-        if broken.limit.scope is LimitScope.MARKET:
+        found = [(s, m) for s in self.limits.standings() for m in s.marks if self.limits.about(trip, s, m)]
+        if scope is LimitScope.MARKET:
             return {Scope(ScopeKind.MARKET, market) for _, market in found}
         return {Scope(ScopeKind.USER, standing.user) for standing, _ in found}
 
     def _stands(self, actor: AccountActor) -> None:
-        self.limits.stands(standing_of(actor, self._strategies))
+        standing = standing_of(actor, self._strategies)
+        if self.limits.stands(standing):
+            self._sell([standing], self._clock.now_ms())
 
 
 def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> Standing:
