@@ -13,15 +13,15 @@ from sqlalchemy import Connection
 
 from tests.core.risk.test_live_limits import entry as any_entry
 from tests.core.risk.test_live_limits import limit
-from tests.nouns import BTC, MANDATE, MINUTE_MS, fill, signal
+from tests.nouns import ACCOUNT, BTC, MANDATE, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import COUNT, actors
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.core.account import account_step as step
-from tradepool.core.risk.standing import DAY_MS
-from tradepool.domain.by_hand import FlattenAsked, PositionAdopted
+from tradepool.core.risk.standing import DAY_MS, Standing
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
@@ -29,14 +29,11 @@ from tradepool.domain.event import (
     CandlesClosed,
     EntriesResumed,
     Event,
-    OrderAccepted,
-    OrderCancelled,
     OrderFilled,
     OrderRejected,
 )
-from tradepool.domain.ids import VenueOrderId
 from tradepool.domain.limit import Action, Limit, LimitScope, Override, RiskPlan
-from tradepool.domain.order import OrderRequest, Purpose
+from tradepool.domain.order import OrderRequest
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import TradingDesk
@@ -67,6 +64,11 @@ def house(
         desk.expect(actor.account.mandate)
         risk.merged(actor.account.mandate)
     return desk, risk, crowd
+
+
+def stood(actor: AccountActor) -> Standing:
+    """An account as limits see it."""
+    return standing_of(actor, NAMES, actor.account.wallet)
 
 
 def up(desk: TradingDesk, risk: RiskDesk, actor: AccountActor) -> None:
@@ -139,7 +141,7 @@ def test_a_store_that_takes_nothing_halts_nobody_and_lets_nothing_in(connection:
     desk, risk, crowd = house(connection, clock)
     for actor in crowd:
         up(desk, risk, actor)
-        risk.limits.stands(replace(standing_of(actor, NAMES), day_equity=Decimal(20_000)))
+        risk.limits.stands(replace(stood(actor), day_equity=Decimal(20_000)))
     connection.exec_driver_sql("create trigger no before insert on risk_trip begin select raise(abort, 'full'); end")
     connection.commit()
     risk._look()
@@ -161,7 +163,7 @@ def test_a_limit_that_flattens_is_told_to_who_is_about_to_hold_something(connect
     crowd[0].handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
     for actor in crowd:
         up(desk, risk, actor)
-        risk.limits.stands(replace(standing_of(actor, NAMES), day_equity=Decimal(20_000)))
+        risk.limits.stands(replace(stood(actor), day_equity=Decimal(20_000)))
     risk._look()
     assert [actor._inbox.qsize() for actor in crowd] == [1] + [0] * (COUNT - 1)
     assert crowd[0]._inbox.get_nowait() == FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))
@@ -185,28 +187,42 @@ def test_the_first_who_hears_of_a_new_day_may_enter_whatever_the_one_before_lost
     assert [trip.until_ms for trip in risk.limits.trips.values()] == [2 * DAY_MS]
 
 
-EXPOSURE = limit("platform.exposure_max", "5000", Action.FLATTEN)
-
-
-def tripped(
-    connection: Connection, clock: VirtualClock
-) -> tuple[TradingDesk, RiskDesk, AccountActor, AccountActor, OrderRequest]:
-    """An entry has gone out and is on its way when that of the second account is too much: all is to be sold."""
-    desk, risk, crowd = house(connection, clock, replace(PLAN, limits=(EXPOSURE,)))
-    first, second = crowd[:2]
-    for actor in (first, second):
+@pytest.mark.parametrize("acts_first", [False, True])
+def test_what_a_person_lets_trade_on_is_not_reached_again_before_the_account_has_heard(
+    connection: Connection, acts_first: bool
+) -> None:
+    """The look that reads it goes by that, whatever else the account does until it hears."""
+    clock, store = VirtualClock(DAY_MS), DatabaseRisk(connection)
+    loss = limit(f"user.{ACCOUNT.user}.daily_loss_max", "0.05", Action.FLATTEN)
+    desk, risk, crowd = house(connection, clock, replace(PLAN, limits=(loss,)))
+    for actor in crowd:
+        actor.handle(CandlesClosed(time_ms=DAY_MS, signals=(signal(BTC, exposure=0.0, time_ms=DAY_MS),)))
         up(desk, risk, actor)
-        enters(actor, MINUTE_MS)
-    ((on_its_way,), (too_much,)) = (actor.account.unanswered() for actor in (first, second))
-    assert [risk.may_enter(on_its_way), risk.may_enter(too_much)] == ["", Denial.SCOPE_EXPOSURE]
-    return desk, risk, first, second, on_its_way
+        loses(actor, risk)
+    risk._look()
+    assert [trip.key for trip in store.trips()] == [loss.key]
+    store.resume(f"user.{ACCOUNT.user}", [loss.key], ASKED)
+    clock.advance_to(DAY_MS + 1_000)
+    if acts_first:
+        risk.uses()
+        for actor in crowd:
+            actor._settled()
+    risk._look()
+    assert store.trips() == []
+    assert [len(hears(actor)) for actor in crowd] == [1] * COUNT
+    risk._look()
+    assert store.trips() == []
+    assert risk.limits.figure(loss, clock.now_ms()) == 0
+    # What is lost from there on counts.
+    for actor in crowd:
+        loses(actor, risk)
+    assert risk.limits.figure(loss, clock.now_ms()) == Decimal("0.06")
 
 
-def bought(actor: AccountActor, entry: OrderRequest, time_ms: int) -> None:
-    """All of it, at 100."""
-    said = {"client_order_id": entry.client_order_id, "account": entry.account, "quantity": entry.quantity}
-    actor.handle(OrderFilled(fill=fill(time_ms=time_ms, price=Decimal(100), fee=Decimal(0), **said)))
-    actor._settled()
+def loses(actor: AccountActor, risk: RiskDesk) -> None:
+    """6 %."""
+    actor.account.wallet[step.CASH] -= actor.account.wallet[step.CASH] * 6 // 100
+    risk._stands(actor)
 
 
 def hears(actor: AccountActor) -> list[Event]:
@@ -221,82 +237,11 @@ def hears(actor: AccountActor) -> list[Event]:
     return heard
 
 
-def leaving(actor: AccountActor) -> bool:
-    """Whether all that an account holds is being sold."""
-    held = [slot for slot in actor.account.slots.values() if slot.held]
-    return bool(held) and all(slot.leaving(actor.account.orders) for slot in held)
-
-
-def test_what_was_on_its_way_when_a_limit_flattened_is_sold_when_it_has_come(connection: Connection) -> None:
-    clock = VirtualClock(MINUTE_MS)
-    _, risk, first, second, entry = tripped(connection, clock)
-    hears(first)
-    bought(first, entry, MINUTE_MS + 300)
-    assert hears(first) == [FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))]
-    assert leaving(first)
-    # It leaves already; nobody is asked twice.
-    risk._look()
-    assert hears(first) == []
-
-
-def test_a_sale_of_a_limit_that_flattens_that_was_refused_is_asked_for_with_the_next_candle(
-    connection: Connection,
-) -> None:
-    clock = VirtualClock(MINUTE_MS)
-    _, risk, first, _, entry = tripped(connection, clock)
-    bought(first, entry, MINUTE_MS + 300)
-    (stop,) = first.account.unanswered()
-    first.handle(
-        OrderAccepted(time_ms=MINUTE_MS, client_order_id=stop.client_order_id, venue_order_id=VenueOrderId("1"))
-    )
-    hears(first)
-    first.handle(OrderCancelled(time_ms=MINUTE_MS, client_order_id=stop.client_order_id))
-    (sale,) = first.account.unanswered()
-    assert sale.purpose is Purpose.FLATTEN
-    first.handle(OrderRejected(time_ms=MINUTE_MS, client_order_id=sale.client_order_id, reason="venue_rejected"))
-    first._settled()
-    assert (hears(first), leaving(first)) == ([], False)
-    risk._look()
-    assert (len(hears(first)), leaving(first)) == (1, True)
-
-
-def test_who_comes_up_after_a_limit_flattened_is_sold_too(connection: Connection) -> None:
-    """Killed before the account had heard; or up for the first time."""
-    clock = VirtualClock(MINUTE_MS)
-    _, _, first, _, entry = tripped(connection, clock)
-    first.handle(
-        OrderFilled(fill=fill(client_order_id=entry.client_order_id, account=entry.account, time_ms=MINUTE_MS))
-    )
-    desk, risk, crowd = house(connection, clock, replace(PLAN, limits=(EXPOSURE,)))
-    for actor in crowd:
-        up(desk, risk, actor)
-    hears(crowd[0])
-    assert leaving(crowd[0])
-
-
-@pytest.mark.parametrize(("late_ms", "kept"), [(0, False), (2 * MINUTE_MS, True)])
-def test_what_a_person_takes_over_after_a_limit_flattened_is_his_to_keep(
-    connection: Connection, late_ms: int, kept: bool
-) -> None:
-    clock = VirtualClock(MINUTE_MS)
-    _, risk, _, second, _ = tripped(connection, clock)
-    hears(second)
-    (refused,) = second.account.unanswered()
-    at_ms, name = MINUTE_MS + late_ms, refused.client_order_id
-    second.handle(OrderRejected(time_ms=MINUTE_MS, client_order_id=name, reason=Denial.SCOPE_EXPOSURE))
-    taken = {"quantity": Decimal(1), "price": Decimal(100), "stop_price": Decimal(90)}
-    second.handle(PositionAdopted(time_ms=at_ms, market=BTC.id, **taken))
-    second._settled()
-    risk._look()
-    hears(second)
-    assert leaving(second) is not kept
-
-
 def test_a_halt_is_written_before_what_was_reached(connection: Connection) -> None:
     """Who is killed in between halts again; the other way round nobody would."""
     desk, risk, crowd = house(connection, VirtualClock(MINUTE_MS))
     up(desk, risk, crowd[0])
-    risk.limits.stands(replace(standing_of(crowd[0], NAMES), day_equity=Decimal(20_000)))
+    risk.limits.stands(replace(stood(crowd[0]), day_equity=Decimal(20_000)))
     connection.exec_driver_sql("create trigger no before insert on risk_trip begin select raise(abort, 'killed'); end")
     connection.commit()
     risk._look()

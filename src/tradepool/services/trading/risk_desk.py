@@ -6,7 +6,7 @@ What people set beside the process is read anew every second. What was reached i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -68,6 +68,8 @@ class RiskDesk:
         self._owed: dict[Hashable, Callable[[], None]] = {}
         self._grown: dict[tuple[str, str], Decimal] = {}
         self._heard: dict[str, set[AccountId]] = {}
+        # Who may trade on and has not taken that in yet.
+        self._resuming: set[AccountId] = set()
         self._read()
 
     # ---- who is watched
@@ -213,8 +215,10 @@ class RiskDesk:
             log.warning("a person lets it trade on", scope=key, accounts=len(told))
         for standing in told:
             heard.add(standing.account)
-            event = EntriesResumed(time_ms=self._clock.now_ms(), limits=True)
-            self._desk.actor(standing.account).post(event)
+            self._resuming.add(standing.account)
+            actor = self._desk.actor(standing.account)
+            actor.post(EntriesResumed(time_ms=self._clock.now_ms(), limits=True))
+            self._stands(actor)
 
     # ---- what is reached
 
@@ -278,15 +282,21 @@ class RiskDesk:
         return {Scope(ScopeKind.USER, standing.user) for standing, _ in found}
 
     def _stands(self, actor: AccountActor) -> None:
-        standing = standing_of(actor, self._strategies)
+        account, wallet = actor.account.account.id, list(actor.account.wallet)
+        if account in self._resuming:
+            # As it will stand when it has heard: what a person lets trade on must not be reached again by then.
+            limit_step.person_resumed(wallet, actor.account.equity_units())
+            if wallet == actor.account.wallet:
+                self._resuming.discard(account)
+        standing = standing_of(actor, self._strategies, wallet)
         if self.limits.stands(standing):
             self._sell([standing], self._clock.now_ms())
 
 
-def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> Standing:
-    """An account as limits see it."""
+def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str], wallet: Sequence[int]) -> Standing:
+    """An account as limits see it; `wallet` is its own, or as that will be in a moment."""
     account = actor.account
-    unit, wallet, slots = account.quote_unit, account.wallet, account.slots.values()
+    unit, slots = account.quote_unit, account.slots.values()
     return Standing(
         account=account.account.id,
         user=account.account.user,
