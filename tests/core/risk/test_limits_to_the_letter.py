@@ -168,6 +168,21 @@ def test_what_an_account_had_gained_holds_its_positions() -> None:
     assert limits.look(NOW_MS) == []
 
 
+def test_a_new_high_in_one_quote_leaves_the_fall_of_another() -> None:
+    fall = limit("platform.drawdown_max", "0.5")
+    limits = desk(fall, names="")
+    limits.candle(ETH_IN_BTC, 0.1, NOW_MS, 1.0)
+    limits.stands(standing("a"))
+    limits.stands(in_bitcoin("c", "100", "0"))
+    limits.stands(standing("a", cash="8000"))
+    limits.stands(in_bitcoin("c", "101", "0"))
+    assert limits.higher() == {(fall.key, "a"): 0, (fall.key, "c"): 1}
+    assert limits.figure(fall, NOW_MS) == D("0.2")
+    # A person lets everybody trade on.
+    limits.measure_from_now(fall.scope, fall.name)
+    assert limits.figure(fall, NOW_MS) == 0
+
+
 def test_what_is_looked_at_tells_its_figure() -> None:
     acting = limit("platform.weekly_loss_max", "0.1", Action.REDUCE_ONLY)
     limits = desk(acting, names="a")

@@ -220,15 +220,15 @@ class LiveLimits:
             tally = self._tallies.get(key, Tally())
             for quote, money in tally.money.items():
                 if key[0] is not LimitScope.MANDATE and self._equity(tally, quote) > money[3]:
-                    self.measure_from_now(*key)
+                    self.measure_from_now(*key, quote)
         grown = {name: self.peaks[name] for name in sorted(self._unsaved) if name[0] in wanted}
         self._unsaved -= set(grown)
         return grown
 
-    def measure_from_now(self, scope: LimitScope, name: str) -> None:
-        """A scope's fall is measured from how it stands now."""
+    def measure_from_now(self, scope: LimitScope, name: str, quote: str | None = None) -> None:
+        """A scope's fall is measured from how it stands now, in one quote asset or in all."""
         for standing in self._standings.values():
-            if (scope, name) in self._above(standing):
+            if (scope, name) in self._above(standing) and quote in (None, standing.quote):
                 self._count(standing, -1)
                 self._gained((scope, name), standing)
                 self._count(standing, 1)
