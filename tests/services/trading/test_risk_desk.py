@@ -29,10 +29,14 @@ from tradepool.domain.event import (
     CandlesClosed,
     EntriesResumed,
     Event,
+    MandateChanged,
+    OrderAccepted,
     OrderFilled,
     OrderRejected,
 )
+from tradepool.domain.ids import VenueOrderId
 from tradepool.domain.limit import Action, Limit, LimitScope, Override, RiskPlan
+from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.domain.order import OrderRequest
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
@@ -292,6 +296,30 @@ def test_a_restart_within_a_candle_knows_what_was_taken_of_its_volume(connection
     assert [risk.may_enter(entry), risk.may_enter(entry), risk.may_enter(other)] == ["", "", Denial.VOLUME_SHARE]
     risk.candle(replace(candle, open_time_ms=2 * MINUTE_MS))
     assert risk.limits.figure(share, clock.now_ms(), other) == Decimal("0.06")
+
+
+def test_a_restart_knows_of_the_entries_that_rest(connection: Connection) -> None:
+    """One has bought a part, one nothing yet; what has not left is asked for again, and counts once it may go."""
+    exposure, positions = limit("platform.exposure_max", "8000"), limit("platform.positions_max", "2")
+    clock, plan = VirtualClock(MINUTE_MS), replace(PLAN, limits=(exposure, positions))
+    _, _, crowd = house(connection, clock, plan)
+    for actor in crowd[:3]:
+        rests = replace(actor.account.mandate, entry=EntryOrder(kind=EntryKind.POST_ONLY))
+        actor.handle(MandateChanged(time_ms=1, mandate=rests))
+        enters(actor, MINUTE_MS)
+    for actor in crowd[:2]:
+        (entry,) = actor.account.unanswered()
+        name = entry.client_order_id
+        actor.handle(OrderAccepted(time_ms=MINUTE_MS, client_order_id=name, venue_order_id=VenueOrderId("1")))
+    (entry,) = crowd[0].working()
+    said = {"client_order_id": entry.client_order_id, "account": entry.account, "quantity": Decimal(10)}
+    crowd[0].handle(OrderFilled(fill=fill(time_ms=MINUTE_MS, price=Decimal(100), fee=Decimal(0), **said)))
+    desk, risk, crowd = house(connection, clock, plan)
+    for actor in crowd:
+        up(desk, risk, actor)
+    assert [risk.limits.figure(each, clock.now_ms()) for each in (exposure, positions)] == [8_000, 2]
+    (unsent,) = crowd[2].account.unanswered()
+    assert risk.may_enter(unsent) == Denial.SCOPE_EXPOSURE
 
 
 def test_an_override_that_can_stand_no_more_keeps_no_other_from_its_mandate() -> None:

@@ -119,6 +119,10 @@ class LiveLimits:
         """The venue told what an account holds."""
         self._balances_ms[account] = time_ms
 
+    def works_before(self, account: AccountId, entries: Iterable[OrderRequest]) -> None:
+        """Entries that went out before a restart: those that work still count from when the account stands here."""
+        self._admitted[account] = {**self._orders(account), **{each.client_order_id: each for each in entries}}
+
     def sent_before(self, request: OrderRequest) -> None:
         """An entry that went out before a restart: it counts in the rates."""
         for key in self._keys(self._standings[request.account], request.market):

@@ -85,6 +85,9 @@ class RiskDesk:
     def admit(self, actor: AccountActor) -> None:
         """An account is up."""
         actor.on_applied = self._stands
+        working = actor.account.orders.values()
+        went_out = [w.request for w in working if w.request.adds_risk and w.status is not OrderStatus.INTENT]
+        self.limits.works_before(actor.account.account.id, went_out)
         self._stands(actor)
         if any(limit.kind in ("orders_per_minute_max", "volume_share_max") for limit in self.limits.limits):
             now_ms, account = self._clock.now_ms(), actor.account
