@@ -1,21 +1,53 @@
-"""Limits that act, on the live path: what a limit flattens is sold whatever comes between."""
+"""Limits that act, on the live path: what a limit flattens is sold whatever comes between, what a person sets is in force."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
+from tests.contract import watch_kit
+from tests.contract.watch_kit import World
 from tests.whole.lives import held
 from tests.whole.test_faults import place
 from tests.whole.test_limits import CASES, Case, Limited, tell
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.denial import Denial
-from tradepool.domain.limit import Action, Trip
+from tradepool.domain.limit import Action, Override, RiskPlan, Trip
 from tradepool.domain.order import Purpose
+from tradepool.entrypoints.app import Platform
+from tradepool.simexchange.tls import TlsFiles
 
 __all__ = ["place"]
 
+D = Decimal
 DAY_MS = 86_400_000
+
+
+def test_what_a_person_sets_of_a_mandate_holds_at_the_very_next_candle(tmp_path: Path, files: TlsFiles) -> None:
+    """Within a second, though nobody enters or looks meanwhile; so does what he takes away."""
+
+    def limited(world: World) -> None:
+        wiring = world.platform._wiring
+        world.platform = Platform(replace(wiring, risk=(RiskPlan(), DatabaseRisk(wiring.connection))))
+
+    async def story(world: World) -> None:
+        store, key = (
+            DatabaseRisk(world.platform._wiring.connection),
+            f"mandate.{world.seats[0].mandate.id}.exposure_max",
+        )
+        for value in (D(9), None):
+            store.override(Override(key=key, value=value, since_ms=1, by="ann", reason="calmer"), None)
+            passed = asyncio.ensure_future(world.clock.sleep(1))
+            await world.until(passed.done)
+            await world.settle()
+            await world.enter()
+            assert world.refusals() == [Denial.EXPOSURE]
+            assert bool(world.actor().account.positions()) is (value is None)
+
+    watch_kit.tell(story, tmp_path, files, before=limited)
 
 
 def test_an_entry_on_the_wire_when_a_limit_flattens_is_sold(place: Path) -> None:

@@ -97,6 +97,13 @@ class RiskDesk:
                 if _went_out(account, entry):
                     self.limits.took_before(entry)
 
+    async def run(self) -> None:
+        """Read what people do every second, until cancelled, though nobody enters meanwhile."""
+        while True:
+            await self._clock.sleep(1.0)
+            self._read_s = -1
+            self._refresh()
+
     def candle(self, candle: Candle) -> None:
         """A candle closed."""
         self.limits.candle(candle.market.id, candle.close, candle.close_time_ms, candle.volume)
