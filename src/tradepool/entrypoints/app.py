@@ -235,6 +235,8 @@ class Platform:
         ):
             self._supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
 
+        if self.risk is not None:
+            self._supervisor.start("limits", self.risk.run(), lambda name, error: self.desk.halt_all(error))
         if self.flows is not None:
             self._supervisor.start("flows", self.flows.run(), lambda name, error: None)
 

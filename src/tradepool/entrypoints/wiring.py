@@ -46,7 +46,7 @@ class Wiring:
     """What a platform is built from. `on_time` hears the venue's time from every frame; `traces` see every request.
 
     `sealed` lets nothing but the guarded session connect in the whole process while the platform runs: for a process
-    that does nothing else. `watched` looks after keys, clock, markets and foreign orders beside trading: in live trading,
+    that does nothing else. `watched` looks after keys, clock, markets, limits and foreign orders beside trading: in live trading,
     not in a replay, whose time such questions would cost. `naming` marks this deployment's and instance's orders.
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, protections and the most exposed first (`services/trading/starting`),

@@ -8,10 +8,12 @@ from decimal import Decimal
 import pytest
 
 from tests.core.risk.test_live_limits import BTC, ETH, NOW_MS, desk, entry, limit, standing, word
-from tradepool.core.risk.live_limits import DAY_MS, LiveLimits
-from tradepool.core.risk.standing import Broken, Denied, Standing, quote_of, symbol_of
+from tradepool.core.account import account_step as step
+from tradepool.core.account import limit_step
+from tradepool.core.risk.live_limits import LiveLimits
+from tradepool.core.risk.standing import DAY_MS, Broken, Denied, Standing, day_and_week, quote_of, symbol_of
 from tradepool.domain.denial import Denial
-from tradepool.domain.ids import AccountId, MarketId
+from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.domain.limit import Action, Limit, Trip
 
 D = Decimal
@@ -103,6 +105,45 @@ def test_nothing_falls_from_nothing_and_a_little_falls_from_a_little(before: str
     assert limits.figure(daily, NOW_MS) == D(share)
 
 
+@pytest.mark.parametrize(("scope", "users"), [("platform", "abcd"), ("user.a", "aaaa")])
+@pytest.mark.parametrize("kind", ["daily_loss_max", "weekly_loss_max"])
+def test_who_has_not_heard_of_a_new_day_loses_nothing_of_the_one_before(scope: str, users: str, kind: str) -> None:
+    """Day 11 is a Monday. All lost 6 % before; the first one alone has heard, and wants to enter."""
+    loss, now_ms = limit(f"{scope}.{kind}", "0.05"), NOW_MS + DAY_MS
+    limits = desk(loss, names="")
+    crowd = [
+        replace(standing(name, {BTC: "10"}, "8400"), user=UserId(u)) for name, u in zip("abcd", users, strict=True)
+    ]
+    for each in crowd:
+        limits.stands(each)
+    assert limits.figure(loss, now_ms - 1) == D("0.06")
+    limits.stands(replace(crowd[0], day=11, week=2, day_equity=D(9_400), week_equity=D(9_400)))
+    assert limits.figure(loss, now_ms) == 0
+    assert limits.ask(entry("a"), now_ms) is None
+    assert limits.look(now_ms) == []
+    # From there on it counts for everybody, be one stopped and never hear of it.
+    limits.candle(BTC, 50.0, now_ms, 1.0)
+    assert limits.figure(loss, now_ms) == D(500) / 9_400
+
+
+def test_who_is_stopped_hides_no_loss_of_others_by_what_he_gained_before() -> None:
+    loss = limit("platform.daily_loss_max", "0.05")
+    limits = desk(loss, names="")
+    limits.stands(standing("a", cash="20000"))
+    limits.stands(replace(standing("b", cash="9000"), day=11))
+    assert limits.figure(loss, NOW_MS + DAY_MS) == D(1_000) / 30_000
+    # What happens to him on another day is counted from where he stands then: it is not known what he began it with.
+    limits.stands(standing("a", cash="12000"))
+    assert limits.figure(loss, NOW_MS + DAY_MS) == D(1_000) / 22_000
+
+
+def test_a_day_and_a_week_are_those_that_the_account_step_notes() -> None:
+    wallet, terms = [0] * step.WALLET_SIZE, [0] * 64
+    for hours in (1, 24, 95, 96, 97, 263, 264, 500_000):
+        limit_step.note_equity(wallet, terms, 1, hours * 3_600_000)
+        assert day_and_week(hours * 3_600_000) == (wallet[limit_step.DAY], wallet[limit_step.WEEK])
+
+
 def test_a_mandates_fall_is_from_its_own_peak() -> None:
     fall = limit("mandate.a-first.drawdown_max", "0.5")
     limits = desk(fall, names="")
@@ -125,6 +166,21 @@ def test_what_an_account_had_gained_holds_its_positions() -> None:
     assert limits.figure(fall, NOW_MS) == 0
     assert limits.higher() == {(fall.key, "a"): D(-4_450)}
     assert limits.look(NOW_MS) == []
+
+
+def test_a_new_high_in_one_quote_leaves_the_fall_of_another() -> None:
+    fall = limit("platform.drawdown_max", "0.5")
+    limits = desk(fall, names="")
+    limits.candle(ETH_IN_BTC, 0.1, NOW_MS, 1.0)
+    limits.stands(standing("a"))
+    limits.stands(in_bitcoin("c", "100", "0"))
+    limits.stands(standing("a", cash="8000"))
+    limits.stands(in_bitcoin("c", "101", "0"))
+    assert limits.higher() == {(fall.key, "a"): 0, (fall.key, "c"): 1}
+    assert limits.figure(fall, NOW_MS) == D("0.2")
+    # A person lets everybody trade on.
+    limits.measure_from_now(fall.scope, fall.name)
+    assert limits.figure(fall, NOW_MS) == 0
 
 
 def test_what_is_looked_at_tells_its_figure() -> None:

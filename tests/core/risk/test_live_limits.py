@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from tradepool.core.risk.live_limits import DAY_MS, LiveLimits
-from tradepool.core.risk.standing import Denied, Standing
+from tradepool.core.risk.live_limits import LiveLimits
+from tradepool.core.risk.standing import DAY_MS, Denied, Standing
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, StrategyId, UserId
 from tradepool.domain.limit import Action, Limit, Trip, read_key
@@ -35,6 +35,8 @@ def standing(name: str, held: Mapping[MarketId, str] | None = None, cash: str = 
         quote="USDT",
         capital=D(10_000),
         cash=D(cash),
+        day=10,
+        week=1,
         day_equity=D(10_000),
         week_equity=D(10_000),
         peak_equity=D(10_000),

@@ -13,18 +13,30 @@ from sqlalchemy import Connection
 
 from tests.core.risk.test_live_limits import entry as any_entry
 from tests.core.risk.test_live_limits import limit
-from tests.nouns import BTC, MANDATE, MINUTE_MS, fill, signal
+from tests.nouns import ACCOUNT, BTC, MANDATE, MINUTE_MS, fill, signal
 from tests.services.trading.test_together import COUNT, actors
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.risk import DatabaseRisk
+from tradepool.core.account import account_step as step
+from tradepool.core.risk.standing import DAY_MS, Standing
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Deployment, Halt, Kind, Scope, ScopeKind
-from tradepool.domain.event import CandlesClosed, OrderFilled, OrderRejected
+from tradepool.domain.event import (
+    CandlesClosed,
+    EntriesResumed,
+    Event,
+    MandateChanged,
+    OrderAccepted,
+    OrderFilled,
+    OrderRejected,
+)
+from tradepool.domain.ids import VenueOrderId
 from tradepool.domain.limit import Action, Limit, LimitScope, Override, RiskPlan
+from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.domain.order import OrderRequest
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.account_actor import AccountActor
@@ -56,6 +68,11 @@ def house(
         desk.expect(actor.account.mandate)
         risk.merged(actor.account.mandate)
     return desk, risk, crowd
+
+
+def stood(actor: AccountActor) -> Standing:
+    """An account as limits see it."""
+    return standing_of(actor, NAMES, actor.account.wallet)
 
 
 def up(desk: TradingDesk, risk: RiskDesk, actor: AccountActor) -> None:
@@ -128,7 +145,7 @@ def test_a_store_that_takes_nothing_halts_nobody_and_lets_nothing_in(connection:
     desk, risk, crowd = house(connection, clock)
     for actor in crowd:
         up(desk, risk, actor)
-        risk.limits.stands(replace(standing_of(actor, NAMES), day_equity=Decimal(20_000)))
+        risk.limits.stands(replace(stood(actor), day_equity=Decimal(20_000)))
     connection.exec_driver_sql("create trigger no before insert on risk_trip begin select raise(abort, 'full'); end")
     connection.commit()
     risk._look()
@@ -150,10 +167,90 @@ def test_a_limit_that_flattens_is_told_to_who_is_about_to_hold_something(connect
     crowd[0].handle(CandlesClosed(time_ms=MINUTE_MS, signals=(signal(BTC),)))
     for actor in crowd:
         up(desk, risk, actor)
-        risk.limits.stands(replace(standing_of(actor, NAMES), day_equity=Decimal(20_000)))
+        risk.limits.stands(replace(stood(actor), day_equity=Decimal(20_000)))
     risk._look()
     assert [actor._inbox.qsize() for actor in crowd] == [1] + [0] * (COUNT - 1)
     assert crowd[0]._inbox.get_nowait() == FlattenAsked(time_ms=MINUTE_MS, markets=(BTC.id,))
+
+
+def test_the_first_who_hears_of_a_new_day_may_enter_whatever_the_one_before_lost(connection: Connection) -> None:
+    """All others have not heard of midnight yet; one of them is stopped and never will."""
+    clock, plan = VirtualClock(DAY_MS), replace(PLAN, limits=(replace(LOSS, action=Action.REDUCE_ONLY),))
+    desk, risk, crowd = house(connection, clock, plan)
+    for actor in crowd:
+        actor.handle(CandlesClosed(time_ms=DAY_MS, signals=(signal(BTC, exposure=0.0, time_ms=DAY_MS),)))
+        actor.account.wallet[step.CASH] -= actor.account.wallet[step.CASH] * 6 // 100
+        up(desk, risk, actor)
+    risk._look()
+    assert [trip.until_ms for trip in risk.limits.trips.values()] == [2 * DAY_MS]
+    clock.advance_to(2 * DAY_MS)
+    enters(crowd[0], 2 * DAY_MS)
+    (entry,) = crowd[0].account.unanswered()
+    assert risk.may_enter(entry) == ""
+    risk._look()
+    assert [trip.until_ms for trip in risk.limits.trips.values()] == [2 * DAY_MS]
+
+
+@pytest.mark.parametrize("acts_first", [False, True])
+def test_what_a_person_lets_trade_on_is_not_reached_again_before_the_account_has_heard(
+    connection: Connection, acts_first: bool
+) -> None:
+    """The look that reads it goes by that, whatever else the account does until it hears."""
+    clock, store = VirtualClock(DAY_MS), DatabaseRisk(connection)
+    loss = limit(f"user.{ACCOUNT.user}.daily_loss_max", "0.05", Action.FLATTEN)
+    desk, risk, crowd = house(connection, clock, replace(PLAN, limits=(loss,)))
+    for actor in crowd:
+        actor.handle(CandlesClosed(time_ms=DAY_MS, signals=(signal(BTC, exposure=0.0, time_ms=DAY_MS),)))
+        up(desk, risk, actor)
+        loses(actor, risk)
+    risk._look()
+    assert [trip.key for trip in store.trips()] == [loss.key]
+    store.resume(f"user.{ACCOUNT.user}", [loss.key], ASKED)
+    clock.advance_to(DAY_MS + 1_000)
+    if acts_first:
+        risk.uses()
+        for actor in crowd:
+            actor._settled()
+    risk._look()
+    assert store.trips() == []
+    assert [len(hears(actor)) for actor in crowd] == [1] * COUNT
+    risk._look()
+    assert store.trips() == []
+    assert risk.limits.figure(loss, clock.now_ms()) == 0
+    # What is lost from there on counts.
+    for actor in crowd:
+        loses(actor, risk)
+    assert risk.limits.figure(loss, clock.now_ms()) == Decimal("0.06")
+
+
+def loses(actor: AccountActor, risk: RiskDesk) -> None:
+    """6 %."""
+    actor.account.wallet[step.CASH] -= actor.account.wallet[step.CASH] * 6 // 100
+    risk._stands(actor)
+
+
+def hears(actor: AccountActor) -> list[Event]:
+    """All that waits in an account's inbox is taken in."""
+    heard = list[Event]()
+    while not actor._inbox.empty():
+        event = actor._inbox.get_nowait()
+        assert isinstance(event, FlattenAsked | EntriesResumed)
+        actor.handle(event)
+        actor._settled()
+        heard.append(event)
+    return heard
+
+
+def test_a_halt_is_written_before_what_was_reached(connection: Connection) -> None:
+    """Who is killed in between halts again; the other way round nobody would."""
+    desk, risk, crowd = house(connection, VirtualClock(MINUTE_MS))
+    up(desk, risk, crowd[0])
+    risk.limits.stands(replace(stood(crowd[0]), day_equity=Decimal(20_000)))
+    connection.exec_driver_sql("create trigger no before insert on risk_trip begin select raise(abort, 'killed'); end")
+    connection.commit()
+    risk._look()
+    halts = DatabaseDeployment(connection, Deployment(id="abcdefgh", kind=Kind.PRACTICE)).halts()
+    assert ([str(halt.scope) for halt in halts], DatabaseRisk(connection).trips()) == (["platform abcdefgh"], [])
 
 
 @pytest.mark.parametrize("told_first", [True, False])
@@ -199,6 +296,30 @@ def test_a_restart_within_a_candle_knows_what_was_taken_of_its_volume(connection
     assert [risk.may_enter(entry), risk.may_enter(entry), risk.may_enter(other)] == ["", "", Denial.VOLUME_SHARE]
     risk.candle(replace(candle, open_time_ms=2 * MINUTE_MS))
     assert risk.limits.figure(share, clock.now_ms(), other) == Decimal("0.06")
+
+
+def test_a_restart_knows_of_the_entries_that_rest(connection: Connection) -> None:
+    """One has bought a part, one nothing yet; what has not left is asked for again, and counts once it may go."""
+    exposure, positions = limit("platform.exposure_max", "8000"), limit("platform.positions_max", "2")
+    clock, plan = VirtualClock(MINUTE_MS), replace(PLAN, limits=(exposure, positions))
+    _, _, crowd = house(connection, clock, plan)
+    for actor in crowd[:3]:
+        rests = replace(actor.account.mandate, entry=EntryOrder(kind=EntryKind.POST_ONLY))
+        actor.handle(MandateChanged(time_ms=1, mandate=rests))
+        enters(actor, MINUTE_MS)
+    for actor in crowd[:2]:
+        (entry,) = actor.account.unanswered()
+        name = entry.client_order_id
+        actor.handle(OrderAccepted(time_ms=MINUTE_MS, client_order_id=name, venue_order_id=VenueOrderId("1")))
+    (entry,) = crowd[0].working()
+    said = {"client_order_id": entry.client_order_id, "account": entry.account, "quantity": Decimal(10)}
+    crowd[0].handle(OrderFilled(fill=fill(time_ms=MINUTE_MS, price=Decimal(100), fee=Decimal(0), **said)))
+    desk, risk, crowd = house(connection, clock, plan)
+    for actor in crowd:
+        up(desk, risk, actor)
+    assert [risk.limits.figure(each, clock.now_ms()) for each in (exposure, positions)] == [8_000, 2]
+    (unsent,) = crowd[2].account.unanswered()
+    assert risk.may_enter(unsent) == Denial.SCOPE_EXPOSURE
 
 
 def test_an_override_that_can_stand_no_more_keeps_no_other_from_its_mandate() -> None:

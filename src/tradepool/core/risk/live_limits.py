@@ -7,59 +7,20 @@ Sums are kept as accounts change, so that asking costs the same for one account 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
-from tradepool.core.risk.standing import Broken, Denied, Standing, quote_of, symbol_of
+from tradepool.core.risk.standing import Broken, Denied, Standing, day_and_week, quote_of, symbol_of
+from tradepool.core.risk.tally import ZERO, KnownMarket, Tally
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import AccountId, ClientOrderId, MarketId, UserId
 from tradepool.domain.limit import Action, Limit, LimitScope, Trip, read_key
 from tradepool.domain.order import OrderRequest
 
-MINUTE_MS, DAY_MS = 60_000, 86_400_000
-VOLUME_BARS = 20
-ZERO = Decimal(0)
+MINUTE_MS = 60_000
 
 Key = tuple[LimitScope, str]
-
-
-@dataclass(slots=True)
-class _Market:
-    """What is known of a market's candles, and which entries have gone out there since the last one, with their sum."""
-
-    close: Decimal = ZERO
-    time_ms: int | None = None
-    before: Decimal | None = None
-    volumes: deque[Decimal] = field(default_factory=lambda: deque(maxlen=VOLUME_BARS))
-    taken: Decimal = ZERO
-    takers: dict[tuple[AccountId, ClientOrderId], OrderRequest] = field(default_factory=dict)
-
-    def takes(self, entry: OrderRequest) -> None:
-        """An entry went out. Again is harmless."""
-        if (entry.account, entry.client_order_id) not in self.takers:
-            self.takers[entry.account, entry.client_order_id] = entry
-            self.taken += entry.quantity
-
-    def begins(self, close_time_ms: int) -> None:
-        """Another candle is the last; after a restart its entries may have been told of before it."""
-        left = [entry for entry in self.takers.values() if entry.time_ms >= close_time_ms]
-        self.taken, self.takers = ZERO, {}
-        for entry in left:
-            self.takes(entry)
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Sums over all accounts of a scope: quantities by market, and by quote asset cash, the equity at the start of the day
-    and the week, and when the scope's was highest."""
-
-    held: dict[MarketId, Decimal] = field(default_factory=dict)
-    entering: dict[MarketId, Decimal] = field(default_factory=dict)
-    positions: int = 0
-    money: dict[str, list[Decimal]] = field(default_factory=dict)
-    sent: deque[int] = field(default_factory=deque)
 
 
 class LiveLimits:
@@ -81,9 +42,10 @@ class LiveLimits:
         self._mandates: dict[str, AccountId] = {}
         self._entering: dict[AccountId, dict[MarketId, Decimal]] = {}
         self._admitted: dict[AccountId, dict[ClientOrderId, OrderRequest]] = {}
-        self._tallies: dict[Key, _Tally] = {}
-        self._markets: dict[MarketId, _Market] = {}
+        self._tallies: dict[Key, Tally] = {}
+        self._markets: dict[MarketId, KnownMarket] = {}
         self._balances_ms: dict[AccountId, int] = {}
+        self._day = self._week = 0
 
     def use(self, limits: Iterable[Limit], clusters: Mapping[str, frozenset[MarketId]]) -> None:
         """These are the limits from now on."""
@@ -104,20 +66,22 @@ class LiveLimits:
 
     def candle(self, market: MarketId, close: float, close_time_ms: int, volume: float) -> None:
         """A candle closed."""
-        known = self._markets.setdefault(market, _Market())
+        known = self._markets.setdefault(market, KnownMarket())
         if known.time_ms is not None:
             known.before = known.close
         known.close, known.time_ms = Decimal(repr(close)), close_time_ms
         known.begins(close_time_ms)
         known.volumes.append(Decimal(repr(volume)))
 
-    def stands(self, standing: Standing) -> None:
-        """An account has changed. Admitted entries that work no more are over: filled, they are held."""
-        account = standing.account
+    def stands(self, standing: Standing) -> bool:
+        """An account has changed. Admitted entries that work no more are over: filled, they are held. Whether it holds what it
+        did not, or was not known."""
+        account, before = standing.account, self._standings.get(standing.account)
+        self._turn(standing.day, standing.week)
         if account in self._standings:
             self._count(self._standings[account], -1)
         admitted = {name: order for name, order in self._orders(account).items() if name in standing.working}
-        self._standings[account], self._admitted[account] = standing, admitted
+        self._admitted[account] = admitted
         self._mandates[standing.mandate] = account
         self._entering[account] = {
             order.market: order.quantity - held
@@ -125,25 +89,48 @@ class LiveLimits:
             if (held := standing.held.get(order.market, ZERO)) < order.quantity
         }
         for market, mark in standing.marks.items():
-            known = self._markets.setdefault(market, _Market())
+            known = self._markets.setdefault(market, KnownMarket())
             known.close = known.close or mark
+        self._standings[account] = standing = self._begun(standing)
         for key in self._above(standing):
             if (_fall_of(key), account) not in self.peaks:
                 self._gained(key, standing)
         self._count(standing, 1)
+        return before is None or not standing.held.keys() <= before.held.keys()
+
+    def _turn(self, day: int, week: int) -> None:
+        """A day or a week begins, for everybody: who has not heard of it, or never will as he is stopped, begins it as he
+        stands now."""
+        if day > self._day or week > self._week:
+            self._day, self._week = max(day, self._day), max(week, self._week)
+            for standing in list(self._standings.values()):
+                self.stands(standing)
+
+    def _begun(self, standing: Standing) -> Standing:
+        equity = standing.cash + self._worth_of(standing)
+        if standing.day < self._day:
+            standing = replace(standing, day=self._day, day_equity=equity)
+        return replace(standing, week=self._week, week_equity=equity) if standing.week < self._week else standing
+
+    def _worth_of(self, standing: Standing) -> Decimal:
+        return sum((q * self._markets[market].close for market, q in standing.held.items()), ZERO)
 
     def balances(self, account: AccountId, time_ms: int) -> None:
         """The venue told what an account holds."""
         self._balances_ms[account] = time_ms
 
+    def works_before(self, account: AccountId, entries: Iterable[OrderRequest]) -> None:
+        """Entries that went out before a restart: those that work still count from when the account stands here."""
+        self._admitted[account] = {**self._orders(account), **{each.client_order_id: each for each in entries}}
+
     def sent_before(self, request: OrderRequest) -> None:
         """An entry that went out before a restart: it counts in the rates."""
         for key in self._keys(self._standings[request.account], request.market):
-            self._tallies.setdefault(key, _Tally()).sent.append(request.time_ms)
+            self._tallies.setdefault(key, Tally()).sent.append(request.time_ms)
 
     def took_before(self, entry: OrderRequest) -> None:
         """An entry that went out before a restart and was not refused: on its candle it took of what the market trades."""
-        market = self._markets.setdefault(entry.market, _Market())
+        market = self._markets.setdefault(entry.market, KnownMarket())
         if market.time_ms is None or entry.time_ms >= market.time_ms:
             market.takes(entry)
 
@@ -152,20 +139,19 @@ class LiveLimits:
         for market in {**standing.held, **entering}:
             held, more = standing.held.get(market, ZERO), entering.get(market, ZERO)
             for key in self._keys(standing, market):
-                tally = self._tallies.setdefault(key, _Tally())
+                tally = self._tallies.setdefault(key, Tally())
                 tally.held[market] = tally.held.get(market, ZERO) + sign * held
                 tally.entering[market] = tally.entering.get(market, ZERO) + sign * more
                 tally.positions += sign
         for key in self._people(standing):
-            money = self._tallies.setdefault(key, _Tally()).money.setdefault(standing.quote, [ZERO] * 4)
+            money = self._tallies.setdefault(key, Tally()).money.setdefault(standing.quote, [ZERO] * 4)
             highest = standing.capital + self.peaks.get((_fall_of(key), standing.account), ZERO)
             for at, amount in enumerate((standing.cash, standing.day_equity, standing.week_equity, highest)):
                 money[at] += sign * amount
 
     def _gained(self, key: Key, standing: Standing) -> None:
         """An account's equity is now what a scope's fall is measured from."""
-        worth = sum((q * self._markets[market].close for market, q in standing.held.items()), ZERO)
-        self.peaks[_fall_of(key), standing.account] = standing.cash + worth - standing.capital
+        self.peaks[_fall_of(key), standing.account] = standing.cash + self._worth_of(standing) - standing.capital
         self._unsaved.add((_fall_of(key), standing.account))
 
     def _above(self, standing: Standing) -> Iterator[Key]:
@@ -190,10 +176,9 @@ class LiveLimits:
         """Whether an entry of an account that stands here may go out now: None, or why not."""
         standing = self._standings[entry.account]
         for trip in self.trips.values():
-            if trip.until_ms > now_ms and trip.action in (Action.REDUCE_ONLY, Action.FLATTEN):
-                scope, name, _ = read_key(trip.key)
-                if self.covers(scope, name, standing, entry.market) and trip.user in ("", standing.user):
-                    return Denied(Denial.REDUCE_ONLY)
+            holds_back = trip.until_ms > now_ms and trip.action in (Action.REDUCE_ONLY, Action.FLATTEN)
+            if holds_back and self.about(trip, standing, entry.market):
+                return Denied(Denial.REDUCE_ONLY)
         for limit in self._about(standing, entry.market):
             figure = self.figure(limit, now_ms, entry)
             if figure is not None and _reached(limit, figure):
@@ -213,7 +198,7 @@ class LiveLimits:
     def admit(self, entry: OrderRequest, now_ms: int) -> None:
         """An entry goes out: from now on it counts. Again is harmless."""
         name, standing = entry.client_order_id, self._standings[entry.account]
-        self._markets.setdefault(entry.market, _Market()).takes(entry)
+        self._markets.setdefault(entry.market, KnownMarket()).takes(entry)
         if name in self._orders(entry.account):
             return
         self._admitted[entry.account] = {**self._orders(entry.account), name: entry}
@@ -236,21 +221,26 @@ class LiveLimits:
         """Where scopes with a limit on their fall have never been higher: what each account had gained, to be kept."""
         wanted = {limit.key: (limit.scope, limit.name) for limit in self.limits if limit.kind == "drawdown_max"}
         for key in wanted.values():
-            tally = self._tallies.get(key, _Tally())
+            tally = self._tallies.get(key, Tally())
             for quote, money in tally.money.items():
                 if key[0] is not LimitScope.MANDATE and self._equity(tally, quote) > money[3]:
-                    self.measure_from_now(*key)
+                    self.measure_from_now(*key, quote)
         grown = {name: self.peaks[name] for name in sorted(self._unsaved) if name[0] in wanted}
         self._unsaved -= set(grown)
         return grown
 
-    def measure_from_now(self, scope: LimitScope, name: str) -> None:
-        """A scope's fall is measured from how it stands now."""
+    def measure_from_now(self, scope: LimitScope, name: str, quote: str | None = None) -> None:
+        """A scope's fall is measured from how it stands now, in one quote asset or in all."""
         for standing in self._standings.values():
-            if (scope, name) in self._above(standing):
+            if (scope, name) in self._above(standing) and quote in (None, standing.quote):
                 self._count(standing, -1)
                 self._gained((scope, name), standing)
                 self._count(standing, 1)
+
+    def about(self, trip: Trip, standing: Standing, market: MarketId) -> bool:
+        """Whether a limit that was reached is about what an account has on a market."""
+        scope, name, _ = read_key(trip.key)
+        return trip.user in ("", standing.user) and self.covers(scope, name, standing, market)
 
     def covers(self, scope: LimitScope, name: str, standing: Standing, market: MarketId) -> bool:
         """Whether an account's entry on a market is meant."""
@@ -285,14 +275,14 @@ class LiveLimits:
             if limit.scope is LimitScope.CLUSTER:
                 users = {self._standings[entry.account].user} if entry is not None else self._users()
                 names = [_of_user(limit.name, user) for user in users]
-            tallies = [self._tallies.get((limit.scope, name), _Tally()) for name in names]
+            tallies = [self._tallies.get((limit.scope, name), Tally()) for name in names]
             return max((self._sum(limit.kind, tally, now_ms, entry) for tally in tallies), default=ZERO)
         return self._fresh(limit, now_ms, entry) if entry is not None else self._age(limit, now_ms)
 
     def _users(self) -> set[UserId]:
         return {standing.user for standing in self._standings.values()}
 
-    def _sum(self, kind: str, tally: _Tally, now_ms: int, entry: OrderRequest | None) -> Decimal:
+    def _sum(self, kind: str, tally: Tally, now_ms: int, entry: OrderRequest | None) -> Decimal:
         new = entry if entry is not None and entry.client_order_id not in self._orders(entry.account) else None
         if kind == "positions_max":
             return Decimal(tally.positions + (new is not None and not self._counts(new)))
@@ -321,7 +311,7 @@ class LiveLimits:
         return entry.quantity * (entry.price or self._markets[entry.market].close)
 
     def _fresh(self, limit: Limit, now_ms: int, entry: OrderRequest) -> Decimal | None:
-        market = self._markets.setdefault(entry.market, _Market())
+        market = self._markets.setdefault(entry.market, KnownMarket())
         match limit.kind:
             case "order_notional_max":
                 return self._worth(entry)
@@ -352,6 +342,7 @@ class LiveLimits:
 
     def _fall(self, limit: Limit, now_ms: int) -> Decimal | None:
         """A loss as a share; of a streak, how many trades were lost in a row."""
+        self._turn(*day_and_week(now_ms))
         tally = self._tallies.get((limit.scope, limit.name))
         if tally is None:
             return None
@@ -375,7 +366,7 @@ class LiveLimits:
         account = self._mandates.get(limit.name)
         return None if account is None else self._standings[account]
 
-    def _equity(self, tally: _Tally, quote: str) -> Decimal:
+    def _equity(self, tally: Tally, quote: str) -> Decimal:
         """Cash and positions at the last closes."""
         worth = (q * self._markets[market].close for market, q in tally.held.items() if quote_of(market) == quote)
         return tally.money[quote][0] + sum(worth, ZERO)

@@ -10,13 +10,17 @@ from tradepool.domain.denial import Denial
 from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, UserId
 from tradepool.domain.limit import Limit
 
+DAY_MS, WEEK_MS = 86_400_000, 604_800_000
+# 1970-01-01 was a Thursday.
+THURSDAY_MS = 259_200_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How an account stands: money in its quote asset, what it holds (absolute quantities in base), its working orders.
 
-    The equities are those at the start of the UTC day and week, and the highest (0 while no limit asks for it); `capital`
-    is what the mandate was given."""
+    The equities are those at the start of the UTC day and week, and the highest (0 while no limit asks for it); `day` and
+    `week` say which day and week that is, counted as `day_and_week` does; `capital` is what the mandate was given."""
 
     account: AccountId
     user: UserId
@@ -25,6 +29,8 @@ class Standing:
     quote: str
     capital: Decimal
     cash: Decimal
+    day: int
+    week: int
     day_equity: Decimal
     week_equity: Decimal
     peak_equity: Decimal
@@ -55,6 +61,15 @@ class Denied:
 
     denial: Denial
     broken: Broken | None = None
+
+
+def day_and_week(time_ms: int) -> tuple[int, int]:
+    """Which UTC day a time belongs to, and which week from Monday on, as the account step counts them.
+
+    >>> day_and_week(345_599_999), day_and_week(345_600_000)
+    ((3, 0), (4, 1))
+    """
+    return time_ms // DAY_MS, (time_ms + THURSDAY_MS) // WEEK_MS
 
 
 def symbol_of(market: MarketId) -> str:

@@ -6,7 +6,7 @@ What people set beside the process is read anew every second. What was reached i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -14,8 +14,8 @@ from functools import partial
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.account import Account
-from tradepool.core.risk.live_limits import DAY_MS, MINUTE_MS, LiveLimits
-from tradepool.core.risk.standing import Broken, Standing, symbol_of
+from tradepool.core.risk.live_limits import MINUTE_MS, LiveLimits
+from tradepool.core.risk.standing import DAY_MS, Broken, Standing, symbol_of
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
@@ -34,6 +34,8 @@ from tradepool.services.trading.desk import TradingDesk
 
 # Whose deed a halt is that no person did.
 BY = "risk"
+# What was on its way when a limit was reached is bought by then; what is held since later a person has taken over.
+BOUGHT_BY_MS = MINUTE_MS
 
 log = telemetry.logger(__name__)
 
@@ -66,6 +68,8 @@ class RiskDesk:
         self._owed: dict[Hashable, Callable[[], None]] = {}
         self._grown: dict[tuple[str, str], Decimal] = {}
         self._heard: dict[str, set[AccountId]] = {}
+        # Who may trade on and has not taken that in yet.
+        self._resuming: set[AccountId] = set()
         self._read()
 
     # ---- who is watched
@@ -81,6 +85,9 @@ class RiskDesk:
     def admit(self, actor: AccountActor) -> None:
         """An account is up."""
         actor.on_applied = self._stands
+        working = actor.account.orders.values()
+        went_out = [w.request for w in working if w.request.adds_risk and w.status is not OrderStatus.INTENT]
+        self.limits.works_before(actor.account.account.id, went_out)
         self._stands(actor)
         if any(limit.kind in ("orders_per_minute_max", "volume_share_max") for limit in self.limits.limits):
             now_ms, account = self._clock.now_ms(), actor.account
@@ -89,6 +96,13 @@ class RiskDesk:
                     self.limits.sent_before(entry)
                 if _went_out(account, entry):
                     self.limits.took_before(entry)
+
+    async def run(self) -> None:
+        """Read what people do every second, until cancelled, though nobody enters meanwhile."""
+        while True:
+            await self._clock.sleep(1.0)
+            self._read_s = -1
+            self._refresh()
 
     def candle(self, candle: Candle) -> None:
         """A candle closed."""
@@ -211,8 +225,10 @@ class RiskDesk:
             log.warning("a person lets it trade on", scope=key, accounts=len(told))
         for standing in told:
             heard.add(standing.account)
-            event = EntriesResumed(time_ms=self._clock.now_ms(), limits=True)
-            self._desk.actor(standing.account).post(event)
+            self._resuming.add(standing.account)
+            actor = self._desk.actor(standing.account)
+            actor.post(EntriesResumed(time_ms=self._clock.now_ms(), limits=True))
+            self._stands(actor)
 
     # ---- what is reached
 
@@ -222,6 +238,7 @@ class RiskDesk:
             self._grown |= grown
             self._save("peaks", self._save_peaks)
         now_ms = self._clock.now_ms()
+        self._sell(list(self.limits.standings()), now_ms)
         for broken in self.limits.look(now_ms):
             self._reached(broken, now_ms)
 
@@ -238,48 +255,58 @@ class RiskDesk:
         until_ms = (now_ms // DAY_MS + 1) * DAY_MS
         trip = Trip(key=key[0], user=key[1], action=limit.action, since_ms=now_ms, until_ms=until_ms, note=broken.note)
         self.limits.trips[key] = trip
-        self._save(key, partial(self._store.save_trip, trip))
         log.warning("limit reached", limit=limit.key, user=broken.user, action=limit.action.value, note=broken.note)
+        # A halt before what was reached: a restart takes that as acted on.
+        for scope in self._halted(trip) if limit.action is Action.HALT else ():
+            halt = Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note)
+            self._save(scope, partial(self._store.halt, halt))
+        self._save(key, partial(self._store.save_trip, trip))
         if limit.action is Action.FLATTEN:
-            self._flatten(broken, now_ms)
-        elif limit.action is Action.HALT:
-            for scope in self._halted(broken):
-                halt = Halt(scope=scope, since_ms=now_ms, by=BY, reason=broken.note)
-                self._save(scope, partial(self._store.halt, halt))
+            self._sell(list(self.limits.standings()), now_ms)
 
-    def _covered(self, broken: Broken) -> Iterable[tuple[Standing, list[MarketId]]]:
-        limit = broken.limit
-        for standing in list(self.limits.standings()):
-            if broken.user in ("", standing.user):
-                covers = self.limits.covers
-                yield standing, [m for m in standing.marks if covers(limit.scope, limit.name, standing, m)]
-
-    def _flatten(self, broken: Broken, now_ms: int) -> None:
-        for standing, markets in self._covered(broken):
-            actor = self._desk.actor(standing.account)
-            # An entry that rests is taken back.
-            entering = {slot.market.id for slot in actor.account.slots.values() if slot.entry is not None}
-            found = tuple(sorted(market for market in markets if market in entering | set(standing.held)))
+    def _sell(self, standings: Iterable[Standing], now_ms: int) -> None:
+        """Have sold what limits in force flatten, and taken back what is about to be held. Asked again and again, as a sale may
+        be refused, an entry be on its way, a process die; what is leaving leaves. What a person takes over after that is his
+        to keep."""
+        trips = [t for t in self.limits.trips.values() if t.action is Action.FLATTEN and t.until_ms > now_ms]
+        for standing in standings if trips else ():
+            actor, found = self._desk.actor(standing.account), list[MarketId]()
+            for market, slot in actor.account.slots.items():
+                since_ms = max((t.since_ms for t in trips if self.limits.about(t, standing, market)), default=None)
+                stays = slot.held and not slot.leaving(actor.account.orders)
+                if since_ms is not None and (
+                    slot.entry is not None or (stays and slot.row[step.ENTRY_TIME] <= since_ms + BOUGHT_BY_MS)
+                ):
+                    found.append(market)
             if found:
-                actor.post(FlattenAsked(time_ms=now_ms, markets=found))
+                actor.post(FlattenAsked(time_ms=now_ms, markets=tuple(sorted(found))))
 
-    def _halted(self, broken: Broken) -> set[Scope]:
+    def _halted(self, trip: Trip) -> set[Scope]:
         """What a halt is about: a mandate's is its user's."""
-        if broken.limit.scope is LimitScope.PLATFORM:
+        scope, _, _ = read_key(trip.key)
+        if scope is LimitScope.PLATFORM:
             return {Scope(ScopeKind.PLATFORM, self._plan.deployment)}
-        found = [(standing, market) for standing, markets in self._covered(broken) for market in markets]
-        if broken.limit.scope is LimitScope.MARKET:
+        found = [(s, m) for s in self.limits.standings() for m in s.marks if self.limits.about(trip, s, m)]
+        if scope is LimitScope.MARKET:
             return {Scope(ScopeKind.MARKET, market) for _, market in found}
         return {Scope(ScopeKind.USER, standing.user) for standing, _ in found}
 
     def _stands(self, actor: AccountActor) -> None:
-        self.limits.stands(standing_of(actor, self._strategies))
+        account, wallet = actor.account.account.id, list(actor.account.wallet)
+        if account in self._resuming:
+            # As it will stand when it has heard: what a person lets trade on must not be reached again by then.
+            limit_step.person_resumed(wallet, actor.account.equity_units())
+            if wallet == actor.account.wallet:
+                self._resuming.discard(account)
+        standing = standing_of(actor, self._strategies, wallet)
+        if self.limits.stands(standing):
+            self._sell([standing], self._clock.now_ms())
 
 
-def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> Standing:
-    """An account as limits see it."""
+def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str], wallet: Sequence[int]) -> Standing:
+    """An account as limits see it; `wallet` is its own, or as that will be in a moment."""
     account = actor.account
-    unit, wallet, slots = account.quote_unit, account.wallet, account.slots.values()
+    unit, slots = account.quote_unit, account.slots.values()
     return Standing(
         account=account.account.id,
         user=account.account.user,
@@ -288,6 +315,8 @@ def standing_of(actor: AccountActor, strategies: Mapping[StrategyId, str]) -> St
         quote=account.quote,
         capital=account.mandate.capital,
         cash=account.cash,
+        day=wallet[limit_step.DAY],
+        week=wallet[limit_step.WEEK],
         day_equity=wallet[limit_step.DAY_EQUITY] * unit,
         week_equity=wallet[limit_step.WEEK_EQUITY] * unit,
         peak_equity=wallet[limit_step.PEAK_EQUITY] * unit,
