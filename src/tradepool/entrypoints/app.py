@@ -235,10 +235,10 @@ class Platform:
         ):
             self._supervisor.start(name, work, lambda name, error: self.desk.halt_all(error))
 
-        if self.risk is not None:
-            self._supervisor.start("limits", self.risk.run(), lambda name, error: self.desk.halt_all(error))
-        if self.flows is not None:
-            self._supervisor.start("flows", self.flows.run(), lambda name, error: None)
+        # Who enters asks for the limits himself, too.
+        for name, beside in (("limits", self.risk), ("flows", self.flows)):
+            if beside is not None:
+                self._supervisor.start(name, beside.run(), lambda name, error: None)
 
     def _alarm(self, error: TradepoolError) -> None:
         """Code of an exchange client went where it must not, in whatever thread: all accounts stop."""
