@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -202,6 +203,16 @@ def test_a_strategy_that_two_mandates_share_is_mended_one_by_one(people: People)
     assert "[mandates.dea-1] strategy" in people.refused("mandates", "list")
     people("mandates", "set", "dea-1", *told)
     assert [seat.off for seat in people.found.seats] == [""] * 4
+
+
+def test_a_key_is_burnt_whatever_is_wrong_with_others(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = People(console, tmp_path, "live")
+    people.file.write_text(people.file.read_text().replace("[users.ben]", "[users.ben]\nrolle = 1"))
+    for who in ([], ["--as", "ann"]):
+        monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
+        assert "entries of ann are halted" in people("keys", "burn", "ann-main", "--reason", "seen", *who)
 
 
 def test_a_mandate_of_no_account_is_not_paused(tmp_path: Path, console: Console) -> None:

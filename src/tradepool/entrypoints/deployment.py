@@ -190,7 +190,7 @@ def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
     refuse_unless(actor, asks.action, user.id)
     settings = whole.settings
     accounts = {name: held for name, held in settings.accounts.items() if held.user == user.id}
-    own = {
+    own: dict[str, Mapping[str, object]] = {
         "users": {user.id: settings.users[user.id]},
         "accounts": accounts,
         "mandates": {name: held for name, held in settings.mandates.items() if held.account in accounts},

@@ -49,7 +49,7 @@ def section_named(mistake: TradepoolError) -> str:
     >>> section_named(BadSetting(key="users.ben.rolle", source="t.toml", why="it is odd"))
     'users.ben'
     """
-    facts = mistake.facts
-    words = [facts["thing"].section] if isinstance(facts.get("thing"), Thing) else []
+    facts, thing = mistake.facts, mistake.facts.get("thing")
+    words = [thing.section] if isinstance(thing, Thing) else []
     words += [str(facts[each]) for each in ("section", "key", "name") if each in facts]
     return ".".join(".".join(words).split(".")[:2])

@@ -136,6 +136,11 @@ def test_an_invitation_is_good_once_for_a_day_and_the_newest_only(platform: Conn
     for code, now_ms in (("old", 6), ("never", 6)):
         with pytest.raises(NoInvitation):
             register.accept(code, now_ms)
+        with pytest.raises(NoInvitation):
+            register.invited(code, now_ms)
+    assert register.invited("new", 5 + INVITED_MS - 1) == ANN
+    with pytest.raises(NoInvitation):
+        register.invited("new", 5 + INVITED_MS)
     assert register.accept("new", 5 + INVITED_MS - 1) == ANN
     with pytest.raises(NoInvitation):
         register.accept("new", 6)

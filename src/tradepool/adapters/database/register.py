@@ -111,6 +111,15 @@ class DatabaseRegister:
             self._connection.execute(insert(invitation).values(row))
         return now_ms + INVITED_MS
 
+    def invited(self, code_hash: str, now_ms: int) -> UserId:
+        """Whose an invitation is, which stays good. NoInvitation."""
+        t = invitation.c
+        user = self._connection.execute(select(t.user).where(t.hash == code_hash, t.expires_ms > now_ms)).scalar()
+        self._connection.rollback()
+        if user is None:
+            raise NoInvitation
+        return UserId(user)
+
     def accept(self, code_hash: str, now_ms: int) -> UserId:
         """Use an invitation up; whose it was. NoInvitation."""
         t = invitation.c
