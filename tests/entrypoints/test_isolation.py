@@ -88,6 +88,43 @@ def test_no_list_tells_of_others(people: People, monkeypatch: pytest.MonkeyPatch
         assert not {"ben", "bin"} & set((said.out + said.err).replace("-", " ").replace("/", " ").split()), words
 
 
+def test_what_is_wrong_with_others_is_not_told_and_keeps_nobody_from_his_own(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ben's section is misspelt, and bin's strategy is no strategy any more."""
+    text = tmp_path / "up.strategy"
+    text.write_text("name: up\nversion: 1\n\nenter: close > open\nexit: close < open\nstop: 2 percent\n")
+    people("mandates", "set", "bin-first", "--strategy", text)
+    lines = [*looks(ANN), *(call.of(ANN[call.asks_for]) for call in calls(ANN))]
+    before = [asked(people, words, ANN["account"], "ann", monkeypatch).code for words in looks(ANN)]
+    text.write_text("name: up\n")
+    people.file.write_text(people.file.read_text().replace("[users.ben]", "[users.ben]\nrolle = 1"))
+    assert "rolle" in people.refused("users", "list")
+    told = [asked(people, words, ANN["account"], "ann", monkeypatch) for words in lines]
+    wrong = [
+        (words, answer)
+        for words, answer in zip(lines, told, strict=True)
+        if re.search(r"rolle|up\.strategy|\b(ben|bin)\b", answer.out + answer.err)
+    ]
+    assert wrong == []
+    assert [answer.code for answer in told[: len(before)]] == before
+    # Who is paused by it: his own are told him, as he may mend them.
+    people("mandates", "pause", "ann-first", "--as", "ann")
+    people("mandates", "pause", "bin-first", "--as", "bin")
+    assert "[mandates.bin-first] strategy" in people.refused("mandates", "list", "--as", "bin")
+    people("mandates", "set", "bin-first", "--strategy", "donchian_turtle", "--as", "bin")
+    assert people.json("mandates", "list", "--as", "bin")["mandates"][0]["status"] == "paused"
+
+
+def test_a_change_that_would_spoil_something_of_others_tells_nothing_of_it(people: People) -> None:
+    """Nobody trades by a strategy any more that has a limit: its last user hears no name of another one."""
+    people("mandates", "set", "bin-first", "--strategy", "supertrend")
+    people.file.write_text(people.file.read_text() + "\n[risk.strategies.supertrend]\nexposure_max = 9\n")
+    said = people.refused("mandates", "close", "bin-first", "--as", "bin")
+    assert "the next start would not go well for others" in said
+    assert "no strategy is called that" in people.refused("mandates", "close", "bin-first")
+
+
 def test_a_person_names_no_file_of_the_machine(people: People, tmp_path: Path) -> None:
     """Another's key, a configuration that makes him operator, Python to run, a file to write over; the operator may, before."""
     found = list(files(ANN))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.entrypoints.console import Console
+from tests.entrypoints.people_kit import People
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.register import DatabaseRegister
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import UserId
 from tradepool.domain.register import Entry, Thing
@@ -120,3 +125,97 @@ def test_a_process_that_died_is_told_whatever_the_clock_said(tmp_path: Path) -> 
         rows.audit(Deed(time_ms=time_ms, by="x", what=what, scope="instance 1", reason=""))
         assert status(found).process == process
     dispose(connection)
+
+
+UP = "name: up\nversion: 1\n\nenter: close > open\nexit: close < open\nstop: 2 percent\n"
+# While it is looked at for the first time, somebody else adds a mandate.
+MEANWHILE = """\
+from pathlib import Path
+
+from tradepool.core.strategies.catalog import named
+from tradepool.entrypoints import cli
+
+once = Path(__file__).with_suffix(".once")
+if not once.exists():
+    once.touch()
+    told = ["--strategy", "donchian_turtle", "--capital", "5", "--name", "cem-b"]
+    assert cli.run(["--config", "{file}", "--as", "cem", "mandates", "add", "cem", *told]) == 0
+
+
+def strategy():
+    return named("donchian_turtle")
+"""
+
+
+@pytest.fixture
+def people(console: Console, tmp_path: Path) -> People:
+    """Practice: ann and ben in the file, cem by command, with one account."""
+    found = People(console, tmp_path)
+    found("users", "add", "cem")
+    found("accounts", "add", "cem")
+    return found
+
+
+def test_of_two_mandates_that_are_added_at_once_an_account_gets_one(people: People) -> None:
+    strategy = people.file.with_name("meanwhile.py")
+    strategy.write_text(MEANWHILE.format(file=people.file))
+    added = people.say("mandates", "add", "cem", "--strategy", strategy, "--capital", "5", "--name", "cem-a")
+    assert (added.code, "something beside it; look and ask again" in added.err) == (1, True), added
+    assert [seat.mandate.id for seat in people.found.seats] == ["ann-first", "ben-first", "cem-b"]
+
+
+def test_where_two_mandates_trade_an_account_either_is_closed(people: People) -> None:
+    """As an older version let them be added, or whoever writes past us; the others are paused meanwhile."""
+    told = ("--strategy", "donchian_turtle", "--capital", "5")
+    people("mandates", "add", "cem", *told, "--name", "cem-a")
+    connection = open_store(people.found.database)
+    register = DatabaseRegister(connection)
+    (first,) = register.versions(Thing.MANDATE, "cem-a")
+    for name in ("cem-b", "cem-c"):
+        register.write(replace(first, name=name))
+    dispose(connection)
+    assert "is traded by mandate cem-a already" in people.refused("users", "list")
+    people("users", "pause", "cem")
+    people("accounts", "pause", "cem-1", "--as", "cem")
+    people("mandates", "pause", "ann-first", "--as", "ann")
+    people("mandates", "pause", "cem-a", "--as", "cem")
+    people("mandates", "close", "cem-a")
+    assert "is traded by mandate cem-b already" in people.refused("users", "list", "--as", "cem")
+    people("mandates", "close", "cem-c", "--as", "cem")
+    assert [seat.mandate.id for seat in people.found.seats] == ["ann-first", "ben-first", "cem-b"]
+
+
+def test_a_strategy_that_two_mandates_share_is_mended_one_by_one(people: People) -> None:
+    text = people.file.with_name("up.strategy")
+    text.write_text(UP)
+    people("users", "add", "dea")
+    people("accounts", "add", "dea")
+    for user in ("cem", "dea"):
+        people("mandates", "add", user, "--strategy", text, "--capital", "500")
+    text.write_text("name: up\n")
+    told = ("--strategy", "donchian_turtle")
+    # Nobody is kept from less, and what was wrong already keeps nobody else from anything.
+    for name in ("cem-1", "dea-1", "ann-first"):
+        people("mandates", "pause", name)
+    people("users", "pause", "ben")
+    assert "[mandates.cem-1] weight" in people.refused("mandates", "set", "cem-1", *told, "--weight", "9")
+    people("mandates", "set", "cem-1", *told)
+    assert "[mandates.dea-1] strategy" in people.refused("mandates", "list")
+    people("mandates", "set", "dea-1", *told)
+    assert [seat.off for seat in people.found.seats] == [""] * 4
+
+
+def test_a_key_is_burnt_whatever_is_wrong_with_others(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = People(console, tmp_path, "live")
+    people.file.write_text(people.file.read_text().replace("[users.ben]", "[users.ben]\nrolle = 1"))
+    for who in ([], ["--as", "ann"]):
+        monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
+        assert "entries of ann are halted" in people("keys", "burn", "ann-main", "--reason", "seen", *who)
+
+
+def test_a_mandate_of_no_account_is_not_paused(tmp_path: Path, console: Console) -> None:
+    people = People(console, tmp_path)
+    people.file.write_text(people.file.read_text().replace('account = "ben-main"', 'account = "eve"'))
+    assert "No account is called 'eve'" in people.refused("mandates", "pause", "ben-first")

@@ -160,6 +160,22 @@ def test_an_invited_person_trades_once_he_has_accepted(people: People, monkeypat
     assert "is active, and for that it would have to be invited" in people.refused("users", "invite", "cem")
 
 
+def test_a_code_is_good_still_where_its_person_could_not_become_active(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = people("users", "invite", "cem").splitlines()[-1]
+    people("accounts", "add", "cem")
+    for _ in range(2):
+        people("mandates", "add", "cem", "--strategy", "donchian_turtle", "--capital", "500")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{code}\n"))
+    assert "is traded by mandate cem-1 already" in people.refused("users", "accept")
+    people("mandates", "close", "cem-2")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{code}\n"))
+    assert people("users", "accept") == "user cem is active\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{code}\n"))
+    assert "none, was used" in people.refused("users", "accept")
+
+
 def test_things_are_closed_from_the_inside_out_and_stay_readable(people: People) -> None:
     text = people.file.with_name("up.strategy")
     text.write_text("name: up\nversion: 1\n\nenter: close > open\nexit: close < open\nstop: 2 percent\n")

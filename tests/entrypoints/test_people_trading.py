@@ -78,9 +78,16 @@ def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: P
         assert place("stop").returncode == 0
         assert process.wait(timeout=60) == 0
     assert mine(place, "trades")
+    # Its account goes on, by a mandate that names what was traded on it: without that no start would take it.
+    traded = mine(place, "trades")[0]["market"]
+    (other,) = {"BTC/USDT", "ETH/USDT"} - {traded}
+    another = ("mandates", "add", "cem", "--strategy", "churn.strategy", "--capital", "5", "--markets")
+    said = place(*another, other)
+    assert (said.returncode, f"account cem-1 has traded {traded}, so" in said.stderr) == (1, True), said
     code, found = place.status()
     assert (code, {row["account"] for row in found["accounts"]}) == (0, {"ann-main", "ben-main"}), found
     assert place("users", "resume", "cem").returncode == 1
+    assert place(*another, other, traded).returncode == 0
 
 
 def test_an_account_that_the_exchange_does_not_open_keeps_no_other_from_starting(place: Place) -> None:

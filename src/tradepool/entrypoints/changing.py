@@ -15,15 +15,16 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
-from tradepool.adapters.database.register import DatabaseRegister
-from tradepool.domain.errors import InvalidInput
+from tradepool.adapters.database.register import DatabaseRegister, Named
+from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.register import AS_FILED, Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, deployed
-from tradepool.entrypoints.inputs import BadFlag, decimal_of, settings_from
+from tradepool.entrypoints.inputs import BadFlag, decimal_of
+from tradepool.entrypoints.mistakes import Mistakes, section_named, settings_aside
 from tradepool.entrypoints.register_rows import entries_of, section_of
 from tradepool.entrypoints.running import running_pid
 from tradepool.presentation.formats import iso
@@ -70,6 +71,10 @@ class StillOpen(InvalidInput):
     """Nothing was done: {thing} {name} still has {held}; close that first."""
 
 
+class NotWith(InvalidInput):
+    """Nothing was done: with it, the next start would not go well for others; ask who runs this deployment."""
+
+
 @contextmanager
 def register_of(found: Deployed) -> Iterator[tuple[DatabaseRegister, DatabaseDeployment]]:
     """The register as who asks may see it, and where deeds are written down. WrongDatabase."""
@@ -100,6 +105,8 @@ def _held_or_filed(found: Deployed, thing: Thing, name: str) -> Entry:
 def _filed(found: Deployed, thing: Thing, name: str) -> Entry:
     settings = found.settings
     account = settings.mandates[name].account if thing is Thing.MANDATE else name
+    if thing is Thing.MANDATE and account not in settings.accounts:
+        raise NoSuchThing(thing=Thing.ACCOUNT, name=repr(account)[:60], section=Thing.ACCOUNT.section, hint="")
     user = name if thing is Thing.USER else settings.accounts[account].user
     return Entry(
         thing=thing,
@@ -132,10 +139,10 @@ def new_name(found: Deployed, thing: Thing, user: str, wanted: str | None) -> st
 
     A person's own begin with his name, so that he learns no other's from one that is taken.
     """
-    settings = settings_from(found.file)
-    taken = {entry.name for entry in entries_of(settings) if entry.thing is thing} | set(
-        getattr(settings, thing.section)
-    )
+    aside = list[TradepoolError]()
+    settings = settings_aside(found.file, aside)
+    taken = {entry.name for entry in entries_of(settings) if entry.thing is thing}
+    taken |= {*getattr(settings, thing.section), *(section_named(each).partition(".")[2] for each in aside)}
     # Books that the file names no more go on where their name comes back: only their owner's own, and if he says so.
     with register_of(found) as (_, rows):
         books = rows.owners() if thing is Thing.ACCOUNT else {}
@@ -192,7 +199,7 @@ def add(
     what: str = "add",
     status: Status = Status.ACTIVE,
 ) -> None:
-    """The first version of something. PausedByOther, BadDeployment and what else reading the deployment raises."""
+    """The first version of something. PausedByOther, ChangedMeanwhile, BadDeployment and what else a start would refuse."""
     # What stands beside what was paused would enter in its place.
     for each in found.entries:
         refuse_if_paused_by_other(found, each)
@@ -207,7 +214,7 @@ def add(
         by=me(),
         reason=(reason or "").strip(),
     )
-    _write(found, first, what, said(None, first))
+    _write(found, None, first, what)
 
 
 def renew(
@@ -231,19 +238,29 @@ def renew(
         by=by or me(),
         reason=(reason or "").strip(),
     )
-    changed = said(entry, after)
-    if not changed:
+    if not said(entry, after):
         raise NothingChanged(thing=entry.thing, name=entry.name)
-    _write(found, after, what, changed)
-    return changed
+    return _write(found, entry, after, what)
 
 
 def refuse_unreadable(found: Deployed, entry: Entry) -> None:
-    """Raise BadDeployment, and what else reading it raises, where the next start would not go well with that version."""
+    """Raise BadDeployment, or what else the next start would find wrong with that version and not without it; what it would
+    find with others' is told to nobody who does not see them: NotWith."""
+    settings = settings_aside(found.file, [])
+    before = {(each.thing, each.name): each for each in entries_of(settings)}
     # The whole deployment as it will be, others' things and all.
-    settings = settings_from(found.file)
-    others = [each for each in entries_of(settings) if (each.thing, each.name) != (entry.thing, entry.name)]
-    deployed(settings, found.file, [*others, entry])
+    after, own = before | {(entry.thing, entry.name): entry}, f"{entry.thing.section}.{entry.name}"
+
+    def wrong(entries: Mapping[Named, Entry]) -> dict[str, TradepoolError]:
+        mistakes = deployed(settings, found.file, [*entries.values()], Mistakes.SET_ASIDE).mistakes
+        # Of another section it is enough to know that something is wrong there.
+        return {str(each) if section_named(each) == own else section_named(each): each for each in mistakes}
+
+    mistakes = wrong(after)
+    known = wrong(before) if mistakes else {}
+    for name, mistake in mistakes.items():
+        if name not in known:
+            raise mistake if found.only is None or section_named(mistake) == own else NotWith
 
 
 def scope_of(entry: Entry, changed: str) -> str:
@@ -251,8 +268,9 @@ def scope_of(entry: Entry, changed: str) -> str:
     return f"{entry.thing} {entry.name}, version {entry.version}: {changed}"
 
 
-def _write(found: Deployed, entry: Entry, what: str, changed: str) -> None:
-    refuse_unreadable(found, entry)
+def _write(found: Deployed, before: Entry | None, entry: Entry, what: str) -> str:
+    """What it changes, in words."""
+    changed = said(before, entry)
     deed = Deed(
         time_ms=entry.time_ms,
         by=entry.by,
@@ -261,9 +279,15 @@ def _write(found: Deployed, entry: Entry, what: str, changed: str) -> None:
         reason=entry.reason,
     )
     with register_of(found) as (register, rows):
+        last = None
+        # A start reads what is paused as it reads what goes on: nothing keeps anybody from that.
+        if before is None or (before.body, before.status.runs) != (entry.body, entry.status.runs):
+            last = register.last(entry.user)
+            refuse_unreadable(found, entry)
         # A deed that was written down and then failed is better than one that nobody wrote down.
         rows.audit(deed)
-        register.write(entry)
+        register.write(entry, last)
+    return changed
 
 
 def pause(found: Deployed, thing: Thing, name: str, reason: str | None) -> str:

@@ -33,7 +33,7 @@ from tradepool.entrypoints.deployment_settings import (
     wrong_cash,
 )
 from tradepool.entrypoints.inputs import settings_from
-from tradepool.entrypoints.mistakes import UNLED, Mistakes, settings_aside
+from tradepool.entrypoints.mistakes import UNLED, Mistakes, section_named, settings_aside
 from tradepool.entrypoints.register_rows import SECTIONS, entries_of, folder_of, overlaid
 from tradepool.entrypoints.risk_plan import risk_plan
 from tradepool.entrypoints.settings import Settings
@@ -116,6 +116,18 @@ class Deployed:
             raise NoSuchUser(user=repr(user)[:60], file=self.file, hint=nearest(user, users))
 
     @property
+    def mistakes(self) -> list[TradepoolError]:
+        """What is wrong with sections that are left out, and with strategies that can't be used."""
+        return [*self.aside, *(seat.unled for seat in (*self.seats, *self.inactive) if seat.unled is not None)]
+
+    def but(self, mistakes: Mistakes) -> Deployed:
+        """The same; raises the first of its mistakes that is to be raised."""
+        wrong = {Mistakes.RAISED: self.mistakes, Mistakes.UNLED: self.aside}.get(mistakes)
+        if wrong:
+            raise wrong[0]
+        return self
+
+    @property
     def database(self) -> Place:
         """Its journal and books. NotAPlace."""
         return place_in(self.folder, self.settings.deployment.database)
@@ -135,17 +147,16 @@ def config_file(given: Path | None) -> Path:
 
 
 def deployed_from(given: Path | None, *, damaged: bool = False, mistakes: Mistakes = Mistakes.RAISED) -> Deployed:
-    """Read, check and log as the configuration says, with what commands have added; of it, what who asks may touch.
+    """Read, check and log as the configuration says, with what commands have added; of it and its mistakes, what who asks may touch.
 
     A database of another deployment is refused before anything opens it. `damaged`: one that can't be read is taken for
     an empty one. NoDeployment, BadDeployment, WrongDatabase, NotAllowed, and what reading it raises.
     """
-    file, aside = config_file(given), list[TradepoolError]()
-    settings = settings_aside(file, aside) if mistakes is Mistakes.SET_ASIDE else settings_from(file)
+    file, aside, asks = config_file(given), list[TradepoolError](), asker()
+    settings = settings_aside(file, aside)
     entries = entries_of(settings, damaged=damaged) if settings.deployment.id else ()
-    found, asks = deployed(settings, file, entries, mistakes), asker()
-    found = replace(found, aside=[*aside, *found.aside])
-    return found if asks is None else _as_asked(found, asks)
+    whole = _read(settings, file, entries, aside)
+    return (whole if asks is None else _as_asked(whole, asks)).but(mistakes)
 
 
 def settings_as_asked(given: Path | None) -> Settings:
@@ -158,10 +169,13 @@ def deployed(
     settings: Settings, file: Path, entries: Sequence[Entry] = (), mistakes: Mistakes = Mistakes.RAISED
 ) -> Deployed:
     """The nouns of a configuration and of what the register adds to it. NoDeployment, BadDeployment, NameTwice."""
+    return _read(settings, file, entries, []).but(mistakes)
+
+
+def _read(settings: Settings, file: Path, entries: Sequence[Entry], aside: list[TradepoolError]) -> Deployed:
     if not settings.deployment.id:
         raise NoDeployment(file=file)
-    aside: list[TradepoolError] | None = [] if mistakes is Mistakes.SET_ASIDE else None
-    return _Reading(overlaid(settings, entries, file, aside), file, entries, mistakes, aside or []).deployed()
+    return _Reading(overlaid(settings, entries, file, aside), file, entries, aside).deployed()
 
 
 def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
@@ -176,11 +190,14 @@ def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
     refuse_unless(actor, asks.action, user.id)
     settings = whole.settings
     accounts = {name: held for name, held in settings.accounts.items() if held.user == user.id}
-    own = {
+    own: dict[str, Mapping[str, object]] = {
         "users": {user.id: settings.users[user.id]},
         "accounts": accounts,
         "mandates": {name: held for name, held in settings.mandates.items() if held.account in accounts},
     }
+    entries = [entry for entry in whole.entries if entry.user == user.id]
+    sections = {f"{thing}.{name}" for thing, held in own.items() for name in held}
+    sections |= {f"{entry.thing.section}.{entry.name}" for entry in entries}
     return replace(
         whole,
         actor=actor,
@@ -189,25 +206,18 @@ def _as_asked(whole: Deployed, asks: Asker) -> Deployed:
         seats=[seat for seat in whole.seats if seat.user.id == user.id],
         inactive=[seat for seat in whole.inactive if seat.user.id == user.id],
         settings=settings.model_copy(update=own),
-        entries=[entry for entry in whole.entries if entry.user == user.id],
+        entries=entries,
+        aside=[error for error in whole.aside if section_named(error) in sections],
     )
 
 
 class _Reading:
-    """One configuration being read; `bad` says what is wrong where."""
+    """One configuration being read; `bad` says what is wrong where, and `aside` is what was."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        file: Path,
-        entries: Sequence[Entry],
-        mistakes: Mistakes,
-        aside: Sequence[TradepoolError],
-    ) -> None:
+    def __init__(self, settings: Settings, file: Path, entries: Sequence[Entry], aside: list[TradepoolError]) -> None:
         self._settings, self._file, self._entries = settings, file, entries
         self._kind, self._strategies = Kind(settings.deployment.kind), dict[str, Strategy]()
-        self._mistakes, self._aside = mistakes, list(aside)
-        self._timeframe_ms, self._seats = 0, dict[str, Seated]()
+        self._aside, self._timeframe_ms, self._seats = aside, 0, dict[str, Seated]()
 
     def deployed(self) -> Deployed:
         settings, venue = self._settings, self._settings.venue
@@ -243,8 +253,6 @@ class _Reading:
                 self._check_name(name, section)
                 found[name] = read(name, section)
             except InvalidInput as error:
-                if self._mistakes is not Mistakes.SET_ASIDE:
-                    raise
                 self._aside.append(error)
         return found
 
@@ -254,8 +262,6 @@ class _Reading:
         try:
             return risk_plan(self._settings, [seat.mandate for seat in seats], strategies)
         except InvalidInput as error:
-            if self._mistakes is not Mistakes.SET_ASIDE:
-                raise
             self._aside.append(error)
             return RiskPlan(limits=(), clusters={}, deployment=self._settings.deployment.id)
 
@@ -331,12 +337,10 @@ class _Reading:
         return seat
 
     def _strategy_or_not(self, section: str, given: MandateSettings) -> tuple[Strategy, BadDeployment | None]:
-        """Its strategy; else what is wrong with that, where it may be."""
+        """Its strategy; else what is wrong with that."""
         try:
             return self._strategy(section, given), None
         except BadDeployment as error:
-            if self._mistakes is Mistakes.RAISED:
-                raise
             return UNLED, error
 
     def _strategy(self, section: str, given: MandateSettings) -> Strategy:

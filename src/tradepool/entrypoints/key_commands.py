@@ -100,8 +100,9 @@ def keys_burn(account: OfAccount, *, reason: Reason = None, config: Config = Non
     from tradepool.entrypoints import key_vault
     from tradepool.entrypoints.deployment import deployed_from
     from tradepool.entrypoints.emergency import confirmed
+    from tradepool.entrypoints.mistakes import Mistakes
 
-    deployed = deployed_from(config)
+    deployed = deployed_from(config, mistakes=Mistakes.SET_ASIDE)
     wish = confirmed("keys burn", Scope(ScopeKind.USER, key_vault.user_of(deployed, account)), reason)
     print(key_vault.burn(deployed, account, wish.reason))
 

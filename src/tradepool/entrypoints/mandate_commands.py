@@ -183,8 +183,9 @@ def mandates_pause(mandate: str, *, reason: Reason = None, config: Config = None
     from tradepool.domain.register import Thing
     from tradepool.entrypoints.changing import pause
     from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.mistakes import Mistakes
 
-    print(pause(deployed_from(config), Thing.MANDATE, mandate, reason))
+    print(pause(deployed_from(config, mistakes=Mistakes.SET_ASIDE), Thing.MANDATE, mandate, reason))
 
 
 @mandates_app.command(name="resume")
@@ -200,7 +201,8 @@ def mandates_resume(mandate: str, *, reason: Reason = None, config: Config = Non
 @mandates_app.command(name="close")
 def mandates_close(mandate: str, *, reason: Reason = None, config: Config = None) -> None:
     """End it for good, once it holds nothing; its books stay."""
-    from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.emergency import deployed_anyhow
     from tradepool.entrypoints.mandates import close_mandate
 
-    print(close_mandate(deployed_from(config), mandate, reason))
+    # With what an account holds whose mandate is set aside.
+    print(close_mandate(deployed_anyhow(config), mandate, reason))

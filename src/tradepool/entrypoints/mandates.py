@@ -49,7 +49,7 @@ class WhichAccount(InvalidInput):
 
 
 class MarketsKept(InvalidInput):
-    """Nothing was done: mandate {mandate} has traded {markets}, so it keeps them; tradepool suspend keeps entries out."""
+    """Nothing was done: account {account} has traded {markets}, so its mandate has to name them; tradepool suspend keeps entries out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ def limits_over(before: LimitSettings, given: list[str]) -> LimitSettings:
 
 
 def add_mandate(found: Deployed, name: str, user: str, account: str | None, wanted: Wanted, reason: str | None) -> str:
-    """A mandate of a user; what comes next, in words. NoSuchUser, WhichAccount, BadFlag, BadDeployment."""
+    """A mandate of a user; what comes next, in words. NoSuchUser, WhichAccount, BadFlag, MarketsKept, BadDeployment."""
     free = _accounts(found, user)
     if account not in free and (account is not None or len(free) != 1):
         raise WhichAccount(user=user, count=len(free))
@@ -133,6 +133,7 @@ def add_mandate(found: Deployed, name: str, user: str, account: str | None, want
         "weight": WEIGHT / max(1, len(found.venue.symbols if wanted.markets is None else wanted.markets)),
     }
     section = section_from(MandateSettings, {**defaults, **wanted.over(None)})
+    _refuse_gone(found, section)
     add(found, Thing.MANDATE, name, user, section, reason)
     return f"mandate {name} is added; {when(found)}. Before: tradepool mandates preview {name}"
 
@@ -151,9 +152,7 @@ def set_mandate(found: Deployed, name: str, wanted: Wanted, reason: str | None) 
     entry = held(found, Thing.MANDATE, name)
     before = written(entry, MandateSettings)
     after = section_from(MandateSettings, wanted.over(before))
-    gone = [market for market in _traded(found, before.account) if market not in after.markets]
-    if gone:
-        raise MarketsKept(mandate=name, markets=", ".join(gone))
+    _refuse_gone(found, after)
     by: tuple[str, ...] = (me(),)
     if raised(before, after):
         refuse_unless(found.actor, Action.LIMITS, entry.user)
@@ -205,11 +204,20 @@ def close_mandate(found: Deployed, name: str, reason: str | None) -> str:
     refuse_if_paused_by_other(found, entry)
     account = written(entry, MandateSettings).account
     if _traded(found, account):
-        for row in positions(found, None):
+        # Others' are not looked at: what is wrong there keeps nobody from closing this one.
+        alone = replace(found, seats=[seat for seat in found.seats if seat.account_id == account])
+        for row in positions(alone, None):
             if row.account == account:
                 raise StillOpen(thing=Thing.MANDATE, name=name, held=f"position {row.id} on {row.market}")
     renew(found, entry, "close", reason, status=Status.CLOSED)
     return f"mandate {name} is closed: nothing is entered any more"
+
+
+def _refuse_gone(found: Deployed, section: MandateSettings) -> None:
+    """Raise MarketsKept where no start would take its account: it has traded what the mandate does not name."""
+    gone = [market for market in _traded(found, section.account) if market not in section.markets]
+    if gone:
+        raise MarketsKept(account=section.account, markets=", ".join(gone))
 
 
 def _traded(found: Deployed, account: str) -> list[str]:

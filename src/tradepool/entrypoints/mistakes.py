@@ -8,6 +8,7 @@ from pathlib import Path
 from tradepool.core.graph.expr import close
 from tradepool.core.strategies.strategy import Strategy
 from tradepool.domain.errors import TradepoolError
+from tradepool.domain.register import Thing
 from tradepool.entrypoints.inputs import settings_from
 from tradepool.entrypoints.settings import Settings
 from tradepool.runtime.config import BadSetting, UnknownSetting
@@ -27,7 +28,7 @@ class Mistakes(IntEnum):
     SET_ASIDE = 2
 
 
-def settings_aside(file: Path, aside: list[TradepoolError]) -> Settings:
+def settings_aside(file: Path | None, aside: list[TradepoolError]) -> Settings:
     """The configuration without sections of a user, an account, a mandate or limits that can't be read; what is wrong with
     them is added to `aside`. Raises what else is wrong."""
     without = set[str]()
@@ -35,8 +36,20 @@ def settings_aside(file: Path, aside: list[TradepoolError]) -> Settings:
         try:
             return settings_from(file, without)
         except (UnknownSetting, BadSetting) as error:
-            section = ".".join(str(error.facts["key"]).split(".")[:2])
+            section = section_named(error)
             if section in without or section.partition(".")[0] not in _OF_ONE:
                 raise
             without.add(section)
             aside.append(error)
+
+
+def section_named(mistake: TradepoolError) -> str:
+    """The section that a mistake is in.
+
+    >>> section_named(BadSetting(key="users.ben.rolle", source="t.toml", why="it is odd"))
+    'users.ben'
+    """
+    facts, thing = mistake.facts, mistake.facts.get("thing")
+    words = [thing.section] if isinstance(thing, Thing) else []
+    words += [str(facts[each]) for each in ("section", "key", "name") if each in facts]
+    return ".".join(".".join(words).split(".")[:2])

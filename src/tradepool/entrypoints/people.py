@@ -100,11 +100,14 @@ def accept(found: Deployed, code: str) -> str:
     """Make the person active whom a code invites; that he is, in words. NoCode, NoInvitation."""
     if not code:
         raise NoCode
+    told, now_ms = _hash_of(code), RealClock().now_ms()
     with register_of(found) as (register, _):
-        name = register.accept(_hash_of(code), RealClock().now_ms())
-    entry = held(found, Thing.USER, name)
-    if entry.status is Status.INVITED:
-        renew(found, entry, "accept", None, status=Status.ACTIVE)
+        name = register.invited(told, now_ms)
+        entry = held(found, Thing.USER, name)
+        if entry.status is Status.INVITED:
+            renew(found, entry, "accept", None, status=Status.ACTIVE)
+        # Last: where he could not become active, it is good still.
+        register.accept(told, now_ms)
     return f"user {name} is active"
 
 

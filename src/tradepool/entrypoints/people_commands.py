@@ -129,8 +129,9 @@ def users_pause(user: User, *, reason: Reason = None, config: Config = None) -> 
     from tradepool.domain.register import Thing
     from tradepool.entrypoints.changing import pause
     from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.mistakes import Mistakes
 
-    print(pause(deployed_from(config), Thing.USER, user, reason))
+    print(pause(deployed_from(config, mistakes=Mistakes.SET_ASIDE), Thing.USER, user, reason))
 
 
 @users_app.command(name="resume")
@@ -147,9 +148,10 @@ def users_resume(user: User, *, reason: Reason = None, config: Config = None) ->
 def users_close(user: User, *, reason: Reason = None, config: Config = None) -> None:
     """A person leaves, for good, once his accounts are closed; his books stay."""
     from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.mistakes import Mistakes
     from tradepool.entrypoints.people import close_user
 
-    print(close_user(deployed_from(config), user, reason))
+    print(close_user(deployed_from(config, mistakes=Mistakes.UNLED), user, reason))
 
 
 # ---- accounts
@@ -223,8 +225,9 @@ def accounts_pause(account: str, *, reason: Reason = None, config: Config = None
     from tradepool.domain.register import Thing
     from tradepool.entrypoints.changing import pause
     from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.mistakes import Mistakes
 
-    print(pause(deployed_from(config), Thing.ACCOUNT, account, reason))
+    print(pause(deployed_from(config, mistakes=Mistakes.SET_ASIDE), Thing.ACCOUNT, account, reason))
 
 
 @accounts_app.command(name="resume")
@@ -241,6 +244,7 @@ def accounts_resume(account: str, *, reason: Reason = None, config: Config = Non
 def accounts_close(account: str, *, reason: Reason = None, config: Config = None) -> None:
     """Close an account that no mandate trades; its books stay."""
     from tradepool.entrypoints.deployment import deployed_from
+    from tradepool.entrypoints.mistakes import Mistakes
     from tradepool.entrypoints.people import close_account
 
-    print(close_account(deployed_from(config), account, reason))
+    print(close_account(deployed_from(config, mistakes=Mistakes.UNLED), account, reason))

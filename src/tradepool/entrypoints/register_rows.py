@@ -86,11 +86,9 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
         raise
 
 
-def overlaid(
-    settings: Settings, entries: Iterable[Entry], file: Path, aside: list[TradepoolError] | None = None
-) -> Settings:
-    """The configuration with the register's sections beside its own. NameTwice, EntryUnreadable; or, if there is an
-    `aside`, they are put there, and their rows are left out.
+def overlaid(settings: Settings, entries: Iterable[Entry], file: Path, aside: list[TradepoolError]) -> Settings:
+    """The configuration with the register's sections beside its own; NameTwice and EntryUnreadable are put `aside`, and
+    their rows are left out.
 
     A mandate whose user or account is not there (yet, or any more) is not active; one that is closed is left out. Of a
     section of the file the register knows only whether it is paused.
@@ -107,8 +105,6 @@ def overlaid(
             if (thing, entry.status) != (Thing.MANDATE, Status.CLOSED):
                 sections[thing][name] = section_of(entry)
         except (NameTwice, EntryUnreadable) as error:
-            if aside is None:
-                raise
             aside.append(error)
     for name, mandate in sections[Thing.MANDATE].items():
         sections[Thing.MANDATE][name] = _standing(name, mandate, sections, held)

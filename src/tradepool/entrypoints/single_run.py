@@ -21,6 +21,7 @@ from tradepool.domain.market import Market
 from tradepool.domain.order import Refusal
 from tradepool.domain.position import Position
 from tradepool.domain.trade import Trade
+from tradepool.entrypoints.asking import asker
 from tradepool.entrypoints.inputs import (
     WEIGHT_MIN,
     Asked,
@@ -35,6 +36,7 @@ from tradepool.entrypoints.inputs import (
     strategy_from,
     weight_of,
 )
+from tradepool.entrypoints.mistakes import settings_aside
 from tradepool.entrypoints.other_markets import other_listings, published
 from tradepool.entrypoints.replay import Outcome, Plan, Player, Replay, on_our_venue, replay
 from tradepool.presentation.finished_run import FinishedRun
@@ -94,7 +96,8 @@ def mandate_of(name: str, asked: Asked, runner: Runner = "any") -> Job:
         raise BadFlag(flag="--candles", value="empty", wanted="one candle file or more")
     if asked.market is not None and len(asked.candles) > 1:
         raise MarketFileForOne(count=len(asked.candles))
-    settings = settings_from(asked.config)
+    # A person is not told what is wrong with others.
+    settings = settings_from(asked.config) if asker() is None else settings_aside(asked.config, [])
     chosen = settings.backtest
     strategy = strategy_from(name, asked.param or [], settings.strategies.folder)
     weight = weight_of(

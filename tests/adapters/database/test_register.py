@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.carry import carry_newer, carry_settings, decided_in, void_invitations
 from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.register import (
     INVITED_MS,
     ChangedMeanwhile,
@@ -76,6 +77,26 @@ def test_the_newest_version_counts_and_the_older_ones_stay(platform: Connection)
     assert register.newest() == [second, other]
 
 
+def test_what_was_checked_is_written_only_while_nothing_was_written_beside_it(place: Place) -> None:
+    """Of the same user: what others write keeps nobody from anything."""
+    house, own = open_store(place, "NORMAL"), open_store(place, "NORMAL", Actor(ANN, Role.USER))
+    platform, anns = DatabaseRegister(house), DatabaseRegister(own)
+    assert platform.last(ANN) == anns.last(ANN) == 0
+    platform.write(entry(BEN, "b"))
+    anns.write(entry(ANN, "a"), 0)
+    checked = anns.last(ANN)
+    assert checked == platform.last(ANN) == 2
+    platform.write(entry(BEN, "b", version=2))
+    anns.write(entry(ANN, "a2"), checked)
+    for register in (anns, platform):
+        with pytest.raises(ChangedMeanwhile, match="something beside it"):
+            register.write(entry(ANN, "a3"), checked)
+    assert [each.name for each in platform.newest()] == ["b", "a", "a2"]
+    platform.write(entry(ANN, "a3"), platform.last(ANN))
+    for connection in (house, own):
+        dispose(connection)
+
+
 def test_anothers_is_as_if_it_were_not_there(platform: Connection, anns: Connection) -> None:
     DatabaseRegister(platform).write(entry(BEN, "ben-1"))
     register = DatabaseRegister(anns)
@@ -115,6 +136,11 @@ def test_an_invitation_is_good_once_for_a_day_and_the_newest_only(platform: Conn
     for code, now_ms in (("old", 6), ("never", 6)):
         with pytest.raises(NoInvitation):
             register.accept(code, now_ms)
+        with pytest.raises(NoInvitation):
+            register.invited(code, now_ms)
+    assert register.invited("new", 5 + INVITED_MS - 1) == ANN
+    with pytest.raises(NoInvitation):
+        register.invited("new", 5 + INVITED_MS)
     assert register.accept("new", 5 + INVITED_MS - 1) == ANN
     with pytest.raises(NoInvitation):
         register.accept("new", 6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tradepool.adapters.database.chain import REGISTER, linked
@@ -30,7 +30,7 @@ class NotThere(InvalidInput):
 
 
 class ChangedMeanwhile(TradepoolError):
-    """Nothing was done: {thing} {name} was changed by somebody else meanwhile; look at it and ask again."""
+    """Nothing was done: {thing} {name} was changed by somebody else meanwhile, or something beside it; look and ask again."""
 
     transient = True
 
@@ -64,14 +64,26 @@ class DatabaseRegister:
         self._connection.rollback()
         return [entry for entry in map(_entry, rows) if self._actor.sees(entry.user)]
 
-    def write(self, entry: Entry) -> None:
-        """Append a version. NotThere where it would be somebody else's, ChangedMeanwhile where there is such a version."""
+    def last(self, user: UserId) -> int:
+        """The number of the newest version of anything of a user's; 0 where there is none."""
+        newest = select(func.max(register.c.id)).where(register.c.user == user)
+        found = self._connection.execute(newest).scalar_one()
+        self._connection.rollback()
+        return found or 0
+
+    def write(self, entry: Entry, last: int | None = None) -> None:
+        """Append a version; if `last` is given, only while that is its user's newest. NotThere where it would be somebody
+        else's, ChangedMeanwhile where there is such a version or a newer one beside it."""
         if not self._actor.sees(entry.user):
             raise NotThere(thing=entry.thing, name=repr(entry.name)[:60], section=entry.thing.section)
         row = asdict(entry) | {"thing": entry.thing.value, "status": entry.status.value}
+        newer = select(func.count()).where(register.c.user == entry.user, register.c.id > (last or 0))
         try:
             with transaction(self._connection):
                 self._connection.execute(linked(REGISTER, row))
+                # Once it is written, whoever writes beside it has committed or waits.
+                if last is not None and self._connection.execute(newer).scalar_one() != 1:
+                    raise ChangedMeanwhile(thing=entry.thing, name=entry.name)
         except StoreUnusable as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise ChangedMeanwhile(thing=entry.thing, name=entry.name) from error
@@ -98,6 +110,15 @@ class DatabaseRegister:
             self._connection.execute(delete(invitation).where(invitation.c.user == user))
             self._connection.execute(insert(invitation).values(row))
         return now_ms + INVITED_MS
+
+    def invited(self, code_hash: str, now_ms: int) -> UserId:
+        """Whose an invitation is, which stays good. NoInvitation."""
+        t = invitation.c
+        user = self._connection.execute(select(t.user).where(t.hash == code_hash, t.expires_ms > now_ms)).scalar()
+        self._connection.rollback()
+        if user is None:
+            raise NoInvitation
+        return UserId(user)
 
     def accept(self, code_hash: str, now_ms: int) -> UserId:
         """Use an invitation up; whose it was. NoInvitation."""
