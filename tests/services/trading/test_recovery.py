@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.exchanges.wire_kit import MARKET, TIMEOUT_MS, Desk, Fault, Say, desk
+from tests.adapters.exchanges.wire_kit import MARKET, TIMEOUT_MS, Desk, Fault, Say, desk, error
 from tests.nouns import ACCOUNT, MANDATE, signal
 from tests.simexchange.exchange_kit import MINUTE
 from tradepool.adapters.database.engine import dispose, open_store
@@ -23,7 +23,7 @@ from tradepool.domain.ids import Naming
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
 from tradepool.services.trading.recovery import InstanceTooOld
 from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.records import Kind, NewOrder, Side
@@ -265,3 +265,37 @@ def test_an_instance_takes_an_account_over_and_an_older_one_is_refused(files: Tl
             task.cancel()
 
     play(files, tmp_path, Fault("NONE"), story)
+
+
+def test_a_stop_of_who_was_cut_off_is_found_by_a_restart(files: TlsFiles, tmp_path: Path) -> None:
+    """What is held had none by the journal, which heard of this one no more: it is one of ours, and stands for all."""
+    fault = Fault(says=[Say(kind="hold"), error(-1013, "Filter failure: NOTIONAL")])
+    fault.release.set()
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.still()
+        assert life.orders == ["MARKET FILLED"]
+        store = life.journal._connection
+        store.exec_driver_sql("create trigger no before insert on event begin select raise(abort, 'no'); end")
+        store.commit()
+        now = life.at.clock.now_ms() + MINUTE
+        stays = signal(MARKET, time_ms=now, close=100.0, high=100.0, previous_exposure=1.0)
+        with pytest.raises(JournalRefuses):
+            life.actor.handle(CandlesClosed(time_ms=now, signals=(stays,)))
+        await life.until(lambda: life.orders == ["MARKET FILLED", "STOP_LOSS NEW"])
+        for task in life.tasks:
+            task.cancel()
+        store.exec_driver_sql("drop trigger no")
+        store.commit()
+        again = Life(life.at, life.journal)
+        await again.start()
+        await again.still()
+        slot, [stop] = again.actor.account.slots[MARKET.id], again.actor.working()
+        assert (slot.stops, slot.covered(again.actor.account.orders)) == ([stop.client_order_id], slot.steps())
+        assert again.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
+        for task in again.tasks:
+            task.cancel()
+
+    play(files, tmp_path, fault, story)
