@@ -11,14 +11,18 @@ import pytest
 
 from tests.contract.test_flow_desk_ccxt import booked, causes, off
 from tests.contract.watch_kit import CASH, World, tell
+from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.core.account.flows import entries_off
 from tradepool.domain.event import ForeignOrder, OrderFilled, StreamLost, StreamRestored
+from tradepool.domain.ids import Naming
+from tradepool.domain.limit import RiskPlan
 from tradepool.domain.mandate import EntryKind, EntryOrder
 from tradepool.entrypoints.app import Platform, weight_broker
 from tradepool.entrypoints.replay import VENUE
 from tradepool.services.account_reads import EVERY_MS, Exposure
 from tradepool.services.trading.account_feed import ANSWER_S, ON_ITS_WAY_S
-from tradepool.services.trading.desk import NothingToResume, StillStarting
+from tradepool.services.trading.desk import NothingToResume
+from tradepool.services.trading.sender import ABSENT_AFTER_MS, StillStarting
 from tradepool.simexchange.fault_kinds import Fault
 from tradepool.simexchange.limits import Limiter, Limits
 from tradepool.simexchange.records import Kind, NewOrder, Side
@@ -151,6 +155,32 @@ def test_an_account_that_cannot_start_yet_keeps_nobody_waiting(place: Path, file
         assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
 
     tell(story, place, files, before=slow, beside=True)
+
+
+def test_an_entry_of_the_life_before_waits_for_a_start_that_takes_long(place: Path, files: TlsFiles) -> None:
+    """Its order is denied, and may go out before the account is up: limits can't be asked about it then."""
+
+    def down(world: World, route: str) -> int:
+        fault = Fault(kind="status", status=503, route=route, account=world.key())
+        return world.server.faults.add(fault, world.venue.now_ms).number
+
+    async def story(world: World) -> None:
+        turned_away = down(world, "POST /api/v3/order")
+        await world.enter()
+        await world.platform.close()
+        world.server.faults.remove(turned_away)
+        assert world.orders() == []
+        down_ms, reads = world.clock.now_ms(), down(world, "GET /api/v3/account")
+        wiring, plan = world.platform._wiring, RiskPlan(limits=(), clusters={}, deployment="simulated")
+        risk = (plan, DatabaseRisk(wiring.connection))
+        world.platform = Platform(replace(wiring, beside=True, naming=Naming(epoch=1), risk=risk))
+        await world.platform.start()
+        await world.until(lambda: world.clock.now_ms() > down_ms + 3 * ABSENT_AFTER_MS)
+        assert (world.orders(), world.platform.desk.starting, world.platform.desk.halted) == ([], True, {})
+        world.server.faults.remove(reads)
+        await world.until(lambda: world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"], MINUTE_MS)
+
+    tell(story, place, files)
 
 
 def started(world: World, number: int) -> bool:

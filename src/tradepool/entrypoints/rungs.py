@@ -54,7 +54,8 @@ class Rungs:
     def may_adopt(self, seat: Seated, account: Account, market: MarketId, quantity: Decimal) -> str:
         """Why a holding may not be taken over on this rung: what an entry of its size would hear."""
         entry = OrderRequest(
-            client_order_id=ClientOrderId(""),
+            # After all names of orders: each entry that is on its way counts.
+            client_order_id=ClientOrderId("~"),
             account=seat.account_id,
             mandate=seat.mandate.id,
             strategy_id=seat.mandate.strategy_id,

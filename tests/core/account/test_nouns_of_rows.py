@@ -123,9 +123,18 @@ def test_a_canary_risks_little_in_one_order_in_all_and_in_how_many() -> None:
     assert beyond(replace(cap, positions_max=1), account, one) == "canary_positions"
     assert beyond(replace(cap, exposure_max=D("4015.99")), account, one) == "canary_exposure"
     assert beyond(CanaryCap(order_notional_max=D(100), exposure_max=D(4_096)), account, more) == ""
-    waiting = Story()
-    waiting.candles(signal(), signal(ETH, close=10.0, exposure=0.0))
-    assert beyond(replace(cap, positions_max=1), waiting.account, one) == "canary_positions"
+
+
+def test_of_two_entries_on_their_way_the_first_goes_and_counts_for_the_second() -> None:
+    """In whatever order they are asked: what nothing is heard of yet counts for what was made after it."""
+    story = Story()
+    first, second = orders(story.candles(signal(), signal(ETH)))
+    cap = CanaryCap(order_notional_max=D(4_000), exposure_max=D(4_000), positions_max=1)
+    assert (beyond(cap, story.account, first), at_stake_with(story.account, first)) == ("", D(4_000))
+    assert (beyond(cap, story.account, second), at_stake_with(story.account, second)) == ("canary_positions", D(8_000))
+    assert beyond(replace(cap, positions_max=2), story.account, second) == "canary_exposure"
+    story.fill(second, "100.00", D("0.01"))
+    assert (beyond(cap, story.account, first), at_stake_with(story.account, first)) == ("canary_positions", D(8_000))
 
 
 def test_events_that_size_by_closes_are_told_those_of_what_is_held_and_has_no_candle() -> None:

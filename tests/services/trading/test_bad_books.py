@@ -20,6 +20,7 @@ from tradepool.adapters.database.verify import verify_books
 from tradepool.core.ledger.posting import NegativeOpening
 from tradepool.core.ledger.trial_balance import trial_balance
 from tradepool.domain.balance import Balance
+from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.command import Submit
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.errors import BrokenLaw
@@ -156,12 +157,13 @@ def sent(life: Life) -> list[str]:
 
 
 def test_who_is_cut_off_takes_no_stop_off_the_book(connection: Connection, held: Life) -> None:
-    """Neither when the exit is decided, nor when the venue is asked later: the sale would not follow."""
+    """Neither when the exit is decided, nor when the venue is asked later: the sale would not follow, nor is it wished on."""
     held.actor.sender._queue.clear()
     refuse(connection)
     with pytest.raises(JournalRefuses):
         held.decides(100.0, 0.0, 1.0)
-    assert held.actor.account.cancelling()
+    slot = held.actor.account.slots[held.market.id]
+    assert (slot.busy, len(slot.guards)) == (False, 1)
     assert (held.actor.cancelling(), sent(held), held.actor.awaits) == ([], [], False)
 
 
@@ -179,8 +181,10 @@ def test_what_a_stop_has_made_way_for_gets_it_back_when_the_journal_refuses(conn
     assert not held.actor.account.slots[held.market.id].busy
 
 
-def test_who_is_cut_off_protects_what_is_bought_on(connection: Connection) -> None:
-    """The stop that rests makes way for one of all that is held, now or when the venue is asked."""
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_is_cut_off_protects_what_is_bought_on(connection: Connection, leaves: bool) -> None:
+    """The stop that rests makes way for one of all that is held, now or when the venue is asked, also where all was to be
+    sold: that leaves no trace, and does not happen."""
     life = Life(DatabaseJournal(connection))
     life.decides(100.0, 1.0, 0.0)
     [entry] = life.actor.account.unanswered()
@@ -193,7 +197,11 @@ def test_who_is_cut_off_protects_what_is_bought_on(connection: Connection) -> No
     life.actor.handle(OrderAccepted(time_ms=life.now_ms, client_order_id=stop, venue_order_id=VenueOrderId("1")))
     life.actor.sender._queue.clear()
     refuse(connection)
+    asked = FlattenAsked(time_ms=life.now_ms, markets=(life.market.id,))
     with pytest.raises(JournalRefuses):
+        life.actor.handle(asked if leaves else OrderFilled(fill=rest))
+    if leaves:
+        assert sent(life) == []
         life.actor.handle(OrderFilled(fill=rest))
     assert sent(life) == ["Cancel"]
     assert [each.client_order_id for each in life.actor.cancelling()] == [stop]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.exchanges.wire_kit import MARKET, TIMEOUT_MS, Desk, Fault, Say, desk
+from tests.adapters.exchanges.wire_kit import MARKET, TIMEOUT_MS, Desk, Fault, Say, desk, error
 from tests.nouns import ACCOUNT, MANDATE, signal
 from tests.simexchange.exchange_kit import MINUTE
 from tradepool.adapters.database.engine import dispose, open_store
@@ -23,7 +23,7 @@ from tradepool.domain.ids import Naming
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
 from tradepool.services.trading.recovery import InstanceTooOld
 from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.records import Kind, NewOrder, Side
@@ -46,8 +46,13 @@ class Life:
     async def start(self) -> None:
         """As the desk does."""
         await self.pump_while(recovery.start(self.actor, self.journal, self.at.clock))
+        self.hear()
+        self.tasks.append(asyncio.create_task(self.actor.sender.run()))
+
+    def hear(self) -> None:
+        """Handle events from now on, or again."""
         on_lost = lambda actor: recovery.reconnect(actor, self.at.clock)  # noqa: E731
-        self.tasks = [asyncio.create_task(self.actor.run(on_lost)), asyncio.create_task(self.actor.sender.run())]
+        self.tasks[:1] = [asyncio.create_task(self.actor.run(on_lost))]
 
     async def pump_while(self, work: Awaitable[None]) -> None:
         """Jump over every waiting until the work is done."""
@@ -265,3 +270,76 @@ def test_an_instance_takes_an_account_over_and_an_older_one_is_refused(files: Tl
             task.cancel()
 
     play(files, tmp_path, Fault("NONE"), story)
+
+
+def cut_off(life: Life, sql: str) -> None:
+    """From now on the journal takes nothing, or something again."""
+    store = life.journal._connection
+    store.exec_driver_sql(sql)
+    store.commit()
+
+
+REFUSE, TAKE = "create trigger no before insert on event begin select raise(abort, 'no'); end", "drop trigger no"
+
+
+def stays(life: Life, high: float) -> CandlesClosed:
+    """A minute later a candle closes, and its position's stop trails."""
+    now = life.at.clock.now_ms() + MINUTE
+    wish = signal(MARKET, time_ms=now, close=100.0, high=high, previous_exposure=1.0, trail_distance=5.0)
+    return CandlesClosed(time_ms=now, signals=(wish,))
+
+
+async def protected_again(life: Life) -> None:
+    """A restart knows the one stop that rests, and that it stands for all."""
+    for task in life.tasks:
+        task.cancel()
+    cut_off(life, TAKE)
+    orders, again = life.orders, Life(life.at, life.journal)
+    await again.start()
+    await again.still()
+    slot, [stop] = again.actor.account.slots[MARKET.id], again.actor.working()
+    assert (slot.stops, slot.covered(again.actor.account.orders)) == ([stop.client_order_id], slot.steps())
+    assert again.orders == orders
+    for task in again.tasks:
+        task.cancel()
+
+
+def test_a_stop_of_who_was_cut_off_is_found_by_a_restart(files: TlsFiles, tmp_path: Path) -> None:
+    """By the journal, which heard of this one no more, what is held has none."""
+    fault = Fault(says=[Say(kind="hold"), error(-1013, "Filter failure: NOTIONAL")])
+    fault.release.set()
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.still()
+        assert life.orders == ["MARKET FILLED"]
+        cut_off(life, REFUSE)
+        with pytest.raises(JournalRefuses):
+            life.actor.handle(stays(life, 100.0))
+        await life.until(lambda: life.orders == ["MARKET FILLED", "STOP_LOSS NEW"])
+        await protected_again(life)
+
+    play(files, tmp_path, fault, story)
+
+
+def test_the_stop_of_what_was_bought_while_cut_off_is_found_by_a_restart(files: TlsFiles, tmp_path: Path) -> None:
+    """By the journal nothing is held yet; the name it would give its first stop is that of one that made way."""
+    fault = Fault(says=[Say(kind="hold")])
+
+    async def story(life: Life) -> None:
+        await life.start()
+        life.enter()
+        await life.until(lambda: fault.asked == 1)
+        cut_off(life, REFUSE)
+        fault.release.set()
+        with pytest.raises(JournalRefuses):
+            await life.until(lambda: False)
+        life.hear()
+        await life.until(lambda: life.orders == ["MARKET FILLED", "STOP_LOSS NEW"])
+        await life.still()
+        life.actor.post(stays(life, 101.0))
+        await life.until(lambda: life.orders == ["MARKET FILLED", "STOP_LOSS CANCELED", "STOP_LOSS NEW"])
+        await protected_again(life)
+
+    play(files, tmp_path, fault, story)

@@ -17,6 +17,7 @@ from tradepool.domain.denial import Denial, sentence_of
 from tradepool.domain.errors import BrokenLaw, TradepoolError
 from tradepool.domain.event import (
     AccountOpened,
+    CancelRefused,
     CandlesClosed,
     Event,
     OrderFilled,
@@ -233,16 +234,21 @@ class AccountActor:
 
     def _protect(self, commands: Sequence[Command]) -> None:
         """Queue stops, and cancels that a stop of all that is held takes the place of; nothing else: what rests at the venue
-        stays, and an exit would leave no trace of itself. It counts as refused: what its stop had made way for gets a
-        stop again."""
+        stays, and an exit would leave no trace of itself. The rest counts as refused: what its stop had made way for gets a
+        stop again, and no stop is to make way for it any more."""
+        now_ms = self.sender.now_ms()
         for each in commands:
+            refused: Sequence[Event] = ()
             if isinstance(each, Submit | Cancel) and self._protects(each):
                 self.sender.put([each])
             elif isinstance(each, Submit):
-                for order in each.orders:
-                    name, now_ms = order.request.client_order_id, self.sender.now_ms()
-                    refused = OrderRejected(time_ms=now_ms, client_order_id=name, reason=Denial.STOPPED)
-                    self._protect(self.account.apply(refused))
+                names = [order.request.client_order_id for order in each.orders]
+                refused = [OrderRejected(time_ms=now_ms, client_order_id=n, reason=Denial.STOPPED) for n in names]
+            elif isinstance(each, Cancel):
+                name = each.client_order_id
+                refused = [CancelRefused(time_ms=now_ms, client_order_id=name, reason=Denial.STOPPED)]
+            for event in refused:
+                self._protect(self.account.apply(event))
 
     def _protects(self, command: Submit | Cancel) -> bool:
         if isinstance(command, Submit):

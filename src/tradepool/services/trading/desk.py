@@ -26,6 +26,7 @@ from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
 from tradepool.services.trading.account_feed import AccountFeed
 from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
+from tradepool.services.trading.sender import StillStarting
 from tradepool.services.trading.together import Together
 
 ENTRY_MAX_AGE_BARS = 1
@@ -36,10 +37,6 @@ STREAM_WAIT_S = 5.0
 GROUP_MAX, TURNS = 64, 8
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
-
-
-class StillStarting(TradepoolError):
-    """Account {account} is still starting; ask again in a moment."""
 
 
 class NotStarted(TradepoolError):

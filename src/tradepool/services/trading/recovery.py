@@ -205,7 +205,9 @@ async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool)
         market = slot.market.id
         known = partial(actor.account.booked, market)
         fills = await asking(partial(gateway.fills, slot.market, actor.fills_after(market), known))
-        looks = resend and (actor.taken_over or market in gone)
+        # Who was cut off from the journal may have sent a stop that it does not know, for what it knows or does not.
+        bare = bool(fills) or (slot.held and not slot.guards)
+        looks = resend and (actor.taken_over or market in gone or bare)
         rest = await asking(partial(gateway.open_orders, slot.market)) if looks else []
         hear(actor, rest)
         # Some may have come by the stream while the others were asked for.

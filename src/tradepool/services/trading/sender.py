@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.denial import Denial
-from tradepool.domain.errors import KeyRefused
+from tradepool.domain.errors import KeyRefused, TradepoolError
 from tradepool.domain.event import Event, OrderRejected
 from tradepool.domain.ids import ClientOrderId, MarketId
 from tradepool.domain.order import OrderRequest
@@ -32,6 +32,10 @@ UNKNOWN_MAX = 5
 Sendable = Submit | Cancel
 
 log = telemetry.logger(__name__)
+
+
+class StillStarting(TradepoolError):
+    """Account {account} is still starting; ask again in a moment."""
 
 
 @dataclass(slots=True)
@@ -66,9 +70,9 @@ class Sender:
     """A queue in client-order-id order before a gateway; cancels of an order go before younger orders.
 
     `wanted` is set by the account's owner: whether the account still waits for a command's answer. `may_enter` is asked
-    before an entry goes out: "" or why it may not now, which is the reason it is rejected for. `on_rejected` hears what
-    the venue refused, and why; `on_done` that a command has left the queue, answered or not; `on_failed` why the sender
-    has halted itself.
+    before an entry goes out: "" or why it may not now, which is the reason it is rejected for; on StillStarting it is asked
+    again, until the entry is too old. `on_rejected` hears what the venue refused, and why; `on_done` that a command has left
+    the queue, answered or not; `on_failed` why the sender has halted itself.
     """
 
     def __init__(
@@ -245,8 +249,8 @@ class Sender:
             if item.unknown_ms is not None:
                 return await self._look_up(item, item.command, item.unknown_ms)
             return await self._submit(item, item.command)
-        except (NotPlaced, OutcomeUnknown):
-            # Cancelling twice is harmless: the second one finds nothing.
+        except (NotPlaced, OutcomeUnknown, StillStarting):
+            # Cancelling twice is harmless: the second one finds nothing. Limits can't be asked before an account is up.
             return None
         except KeyRefused as error:
             self._fail(error)
