@@ -21,7 +21,7 @@ from tradepool.adapters.vault.envelope import SecretDamaged
 from tradepool.adapters.vault.vault import NoSecret
 from tradepool.core.risk.key_rights import DAY_MS, KeyTooStrong
 from tradepool.domain.errors import KeyRefused
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints import key_pair, key_vault
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.exchange_place import read_place
@@ -165,6 +165,31 @@ def test_with_another_exchange_configured_no_key_opens(live: Deployed) -> None:
     with key_vault.vault_of(moved) as (vault, *_):
         vault.put(seat.user.id, account, {key_pair.WAITING: "a pair for another exchange"}, beside=True)
     assert key_pair.public_half(live, account) == key_pair.public_half(live, account)
+
+
+def test_a_key_is_no_other_users_key_when_its_account_is(live: Deployed) -> None:
+    """Before trading ever started its section names another user: that one would trade the first one's money."""
+    (name, mine), (_, theirs) = list(live.settings.accounts.items())[:2]
+    account, file = AccountId(name), Path("tradepool.toml")
+    with key_vault.vault_of(live) as (vault, *_):
+        vault.put(UserId(mine.user), account, {"key": "k" * 20, "secret": "s" * 20})
+    text = file.read_text()
+    file.write_text(
+        text.replace(f'[accounts.{name}]\nuser = "{mine.user}"', f'[accounts.{name}]\nuser = "{theirs.user}"')
+    )
+    given = deployed_from(None)
+    (seat,) = [seat for seat in given.seats if seat.account_id == account]
+    assert seat.user.id == theirs.user
+    with pytest.raises(key_vault.SealedForAnother, match=f"tradepool keys add {name}") as caught:
+        keys_of(replace(given, seats=[seat]))(seat)
+    (told,) = key_vault.check(given)
+    assert told.refused == str(caught.value)
+    assert f"user {mine.user}" not in told.refused
+    public = key_pair.public_half(live, account)
+    with pytest.raises(key_vault.SealedForAnother):
+        key_pair.add_pair(given, account, "another's")
+    assert public != key_pair.public_half(given, account) == key_pair.public_half(given, account)
+    assert keys_of(replace(live, seats=live.seats[:1]))(live.seats[0]).secret == "s" * 20
 
 
 def test_a_key_that_may_withdraw_is_refused_and_not_kept(live: Deployed, venue: tuple[str, Transport]) -> None:

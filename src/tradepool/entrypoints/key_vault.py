@@ -47,6 +47,10 @@ class PlayMoney(InvalidInput):
     """A practice deployment has play money and needs no keys; use keys with a live one (kind = "live")."""
 
 
+class SealedForAnother(InvalidInput):
+    """The key of account {account} was added while the account was another user's, and does not open for this one; add it anew with tradepool keys add {account}."""
+
+
 class NoKeyGiven(InvalidInput):
     """There is no {what}; type it at the prompt, or name a file of two lines, key and secret, with --file."""
 
@@ -128,8 +132,15 @@ def _made(deployed: Deployed, place: str) -> MasterKey:
     return make_master_key(path)
 
 
-def key_in(vault: KeyVault, account: AccountId) -> Credentials:
-    """An account's key, opened. NoSecret, SecretDamaged, KeyDamaged, OtherMasterKey."""
+def refuse_unless_for(user: UserId, account: AccountId, sealed_for: UserId) -> None:
+    """Raise SealedForAnother: the vault knows whom a key was added for, the configuration whose the account is now."""
+    if sealed_for != user:
+        raise SealedForAnother(account=account)
+
+
+def key_in(vault: KeyVault, user: UserId, account: AccountId, sealed_for: UserId) -> Credentials:
+    """The key of a user's account, opened. SealedForAnother, NoSecret, SecretDamaged, KeyDamaged, OtherMasterKey."""
+    refuse_unless_for(user, account, sealed_for)
     return Credentials(key=vault.get(account, KEY), secret=vault.get(account, SECRET))
 
 
@@ -203,7 +214,9 @@ def check(deployed: Deployed, transport: Transport | None = None) -> list[KeyJso
             if not deployed.shows(user):
                 continue
             try:
-                look, _ = looked_at(deployed, account, key_in(vault, account), transport or Transport())
+                named = deployed.settings.accounts.get(account)
+                key = key_in(vault, UserId(named.user) if named else user, account, user)
+                look, _ = looked_at(deployed, account, key, transport or Transport())
                 looks.save([look])
                 found.append(KeyJson.of(user, look, look.looked_ms))
             except TradepoolError as error:
