@@ -7,10 +7,12 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.entrypoints.test_come_to_rest import asked, exchange
 from tests.entrypoints.test_start import Place, until
@@ -18,9 +20,14 @@ from tests.nouns import signal
 from tradepool.domain.command import Submit
 from tradepool.domain.event import CandlesClosed
 from tradepool.domain.ids import ClientOrderId, MarketId
-from tradepool.entrypoints.emergency import by_own_hands, deployed_anyhow
+from tradepool.entrypoints import trading
+from tradepool.entrypoints.deployment import Deployed, deployed_from
+from tradepool.entrypoints.emergency import by_own_hands, deployed_anyhow, rows_of
+from tradepool.entrypoints.keys import KeyOf, keys_of
 from tradepool.entrypoints.own_hands import OwnHands
+from tradepool.entrypoints.running import HandsAtWork, by_hand, epoch_alone
 from tradepool.services.trading import recovery
+from tradepool.services.trading.steering import Steering
 
 __all__ = ["exchange"]
 
@@ -69,7 +76,8 @@ def entered(place: Place, user: str, *, arrives: bool, ahead_ms: int = 0) -> Cli
     (seat,) = [seat for seat in deployed.seats if seat.user.id == user]
 
     async def decide(hands: OwnHands) -> ClientOrderId:
-        actor = await hands._actor(seat, hands._take_over())
+        with hands._taken_over() as epoch:
+            actor = await hands._actor(seat, epoch)
         try:
             recovery.revive(actor, hands._journal, hands._clock)
             await recovery.finish_by_asking(actor, hands._clock)
@@ -132,6 +140,39 @@ def test_nothing_is_sent_although_the_clock_says_that_there_is_time(place: Place
     said = flatten(place, "ann")
     assert (said.returncode, "user ann is flat" in said.stdout) == (0, True), said
     assert there(exchange, entry) == []
+
+
+def test_nobody_goes_on_as_the_instance_that_a_command_is(place: Place) -> None:
+    """Both would name their orders alike, and each would keep the other from its journal. Another command is an instance of
+    its own."""
+    deployed = deployed_anyhow(place.folder / "tradepool.toml")
+
+    async def act(hands: OwnHands) -> str:
+        async def work(steering: Steering) -> str:
+            with pytest.raises(HandsAtWork, match="by its own hands"):
+                epoch_alone(deployed, hands._rows)
+            with hands._taken_over():
+                return "done"
+
+        return await hands.steer(deployed.seats[0], work)
+
+    assert by_own_hands(deployed, act) == "done"
+    with rows_of(deployed) as rows:
+        assert epoch_alone(deployed, rows) == rows.epoch
+
+
+def test_a_start_sees_a_command_that_took_over_while_keys_were_asked_for(place: Place) -> None:
+    """Who starts holds the deployment by then, and is no instance yet."""
+    with ExitStack() as stack:
+        stack.callback(structlog.contextvars.clear_contextvars)
+        stack.enter_context(chdir(place.folder))
+
+        def asked_for(deployed: Deployed) -> KeyOf:
+            stack.enter_context(by_hand(deployed))
+            return keys_of(deployed)
+
+        with pytest.raises(HandsAtWork):
+            trading.start(deployed_from(None), asked_for)
 
 
 def test_the_trading_process_says_flat_when_what_rests_is_taken_back(place: Place, exchange: Path) -> None:

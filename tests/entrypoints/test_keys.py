@@ -9,20 +9,26 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event, select
 
 from tests.adapters.vault.test_keyring_key import PACKAGE
 from tests.entrypoints.console import Console, console_of
 from tests.entrypoints.test_exchange_serve import control, served
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.secrets import DatabaseSecrets, StillOnDisk
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.vault.envelope import SecretDamaged
 from tradepool.adapters.vault.vault import NoSecret
 from tradepool.core.risk.key_rights import DAY_MS, KeyTooStrong
 from tradepool.domain.errors import KeyRefused
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints import key_pair, key_vault
+from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import Deployed, deployed_from
 from tradepool.entrypoints.exchange_place import read_place
 from tradepool.entrypoints.keys import NoKey, keys_of
@@ -167,6 +173,31 @@ def test_with_another_exchange_configured_no_key_opens(live: Deployed) -> None:
     assert key_pair.public_half(live, account) == key_pair.public_half(live, account)
 
 
+def test_a_key_is_no_other_users_key_when_its_account_is(live: Deployed) -> None:
+    """Before trading ever started its section names another user: that one would trade the first one's money."""
+    (name, mine), (_, theirs) = list(live.settings.accounts.items())[:2]
+    account, file = AccountId(name), Path("tradepool.toml")
+    with key_vault.vault_of(live) as (vault, *_):
+        vault.put(UserId(mine.user), account, {"key": "k" * 20, "secret": "s" * 20})
+    text = file.read_text()
+    file.write_text(
+        text.replace(f'[accounts.{name}]\nuser = "{mine.user}"', f'[accounts.{name}]\nuser = "{theirs.user}"')
+    )
+    given = deployed_from(None)
+    (seat,) = [seat for seat in given.seats if seat.account_id == account]
+    assert seat.user.id == theirs.user
+    with pytest.raises(key_vault.SealedForAnother, match=f"tradepool keys add {name}") as caught:
+        keys_of(replace(given, seats=[seat]))(seat)
+    (told,) = key_vault.check(given)
+    assert told.refused == str(caught.value)
+    assert f"user {mine.user}" not in told.refused
+    public = key_pair.public_half(live, account)
+    with pytest.raises(key_vault.SealedForAnother):
+        key_pair.add_pair(given, account, "another's")
+    assert public != key_pair.public_half(given, account) == key_pair.public_half(given, account)
+    assert keys_of(replace(live, seats=live.seats[:1]))(live.seats[0]).secret == "s" * 20
+
+
 def test_a_key_that_may_withdraw_is_refused_and_not_kept(live: Deployed, venue: tuple[str, Transport]) -> None:
     """Nor is one that the venue does not know."""
     account = account_of(live)
@@ -209,6 +240,60 @@ def test_rotated_and_burnt(
     assert burnt.code == 0, burnt.err
     assert "delete the key" in burnt.out
     assert json.loads(run("keys", "list", "--json").out)["keys"] == []
+
+
+@pytest.fixture
+def reader(live: Deployed) -> Iterator[Connection]:
+    """Somebody in the midst of a transaction on the books, who keeps old pages there; nobody waits long for him."""
+
+    def hasty(connection: Any, record: object) -> None:
+        connection.execute("pragma busy_timeout=20")
+
+    with key_vault.vault_of(live) as (vault, *_):
+        for seat in live.seats:
+            vault.put(seat.user.id, seat.account_id, {"key": "k" * 20, "secret": "s" * 20})
+    connection = open_store(live.database)
+    connection.exec_driver_sql("BEGIN")
+    connection.execute(select(tables.secret)).all()
+    event.listen(Engine, "connect", hasty)
+    yield connection
+    event.remove(Engine, "connect", hasty)
+    dispose(connection)
+
+
+def test_all_that_was_asked_is_done_before_it_is_said_that_old_keys_may_be_on_the_disk(
+    live: Deployed, reader: Connection, venue: tuple[str, Transport], run: Console, tmp_path: Path
+) -> None:
+    """Everybody's keys, looks, the audit, and where the new master key is to be named: without that none opens any more."""
+
+    def turned() -> list[tuple[str, int, str]]:
+        with books_open(live) as connection:
+            held = DatabaseSecrets(connection)
+            masters = {key.user: key.master for key in held.data_keys()}
+            return [(each.place.field, each.place.version, masters[each.place.user]) for each in held.secrets()]
+
+    before = turned()
+    assert len({seat.user.id for seat in live.seats}) > 1
+    said = run("keys", "rotate")
+    assert (said.code, "rotate once more" in said.err, f"{len(before)} secrets are" in said.out) == (1, True, True)
+    assert turned() == [(field, version + 1, master) for field, version, master in before]
+    assert run("keys", "add", account_of(live), "--ed25519").code == 1
+    assert key_pair.public_half(live, account_of(live))
+    with pytest.raises(StillOnDisk):
+        key_vault.add(live, account_of(live), Credentials("good", "good secret"), venue[1])
+    assert "trading" in key_vault.listed(live)[0].rights
+    said = run("keys", "rotate", "--master", tmp_path / "keys" / "new")
+    assert (said.code, "rotate once more" in said.err, "name it as master_key in [vault]" in said.out) == (
+        1,
+        True,
+        True,
+    )
+    assert not {master for *_, master in turned()} & {master for *_, master in before}
+    with pytest.raises(StillOnDisk):
+        key_vault.burn(live, account_of(live), "seen on a paste site")
+    with key_vault.vault_of(live) as (_, rows, _):
+        done = [deed.what for deed in rows.deeds() if deed.what.startswith("keys")]
+    assert done[1:] == ["keys rotate", "keys add, pair made", "keys add", "keys rotate master", "keys burn"]
 
 
 def test_a_master_key_in_the_keyring_opens_the_vault(
@@ -264,7 +349,9 @@ def test_bad_input_is_said_by_name(
     assert "play money" in run("keys", "list").err
 
 
-def test_a_key_that_is_missing_is_its_own_accounts_trouble(live: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_missing_is_its_own_accounts_trouble(
+    live: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The others trade; and burning one needs no master key, which may be what is lost."""
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     first, *others = live.seats
@@ -273,7 +360,8 @@ def test_a_key_that_is_missing_is_its_own_accounts_trouble(live: Deployed, monke
             vault.put(seat.user.id, seat.account_id, {"key": "k" * 20, "secret": "s" * 20})
     master = live.settings.vault.master_key.expanduser()
     master.rename(master.with_name("lost"))
-    assert "The key is forgotten here" in key_vault.burn(live, first.account_id, "seen on a paste site")
+    key_vault.burn(live, first.account_id, "seen on a paste site")
+    assert "The key is forgotten here" in capsys.readouterr().out
     master.with_name("lost").rename(master)
     key_of = keys_of(live)
     with pytest.raises(NoKey):

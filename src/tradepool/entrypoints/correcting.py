@@ -19,7 +19,7 @@ from tradepool.entrypoints.asking import TYPED, machine_user, me
 from tradepool.entrypoints.books import books_open, owners
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.emergency import now_ms, typed_back
-from tradepool.entrypoints.running import only_one, reserve_of
+from tradepool.entrypoints.running import epoch_alone, only_one, reserve_of
 from tradepool.entrypoints.two_people import OFFERED, agreed
 from tradepool.ports.journal import Record
 from tradepool.runtime.config import nearest
@@ -60,8 +60,8 @@ class Correction:
 def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
     """Have it confirmed by two people, and book it; what was done, in words.
 
-    NoAccountCalled, NothingBooked, UnknownAsset, SameSide, RunsAlready, NotConfirmed, NoReason, SamePerson, TransferNotPositive,
-    DamagedJournal.
+    NoAccountCalled, NothingBooked, UnknownAsset, SameSide, RunsAlready, HandsAtWork, NotConfirmed, NoReason, SamePerson,
+    TransferNotPositive, DamagedJournal.
     """
     with books_open(deployed) as connection:
         known = owners(deployed, connection)
@@ -72,7 +72,7 @@ def correct(deployed: Deployed, wish: Correction, reason: str | None) -> str:
         raise SameSide(code=wish.debit.value)
     with only_one(deployed), books_open(deployed) as connection:
         rows = DatabaseDeployment(connection, deployed.deployment)
-        journal = ReservedJournal(connection, rows.epoch, reserve_of(deployed))
+        journal = ReservedJournal(connection, epoch_alone(deployed, rows), reserve_of(deployed))
         events = [(sequence, as_of_ms) for sequence, as_of_ms, _ in journal.read(wish.account)]
         if not events:
             raise NothingBooked(account=wish.account)

@@ -90,7 +90,7 @@ def keys_rotate(
     from tradepool.entrypoints import key_vault
     from tradepool.entrypoints.deployment import deployed_from
 
-    print(key_vault.rotate(deployed_from(config), user, master))
+    key_vault.rotate(deployed_from(config), user, master)
 
 
 @keys_app.command(name="burn")
@@ -104,7 +104,7 @@ def keys_burn(account: OfAccount, *, reason: Reason = None, config: Config = Non
 
     deployed = deployed_from(config, mistakes=Mistakes.SET_ASIDE)
     wish = confirmed("keys burn", Scope(ScopeKind.USER, key_vault.user_of(deployed, account)), reason)
-    print(key_vault.burn(deployed, account, wish.reason))
+    key_vault.burn(deployed, account, wish.reason)
 
 
 def _show(keys: list[KeyJson], as_json: bool) -> None:

@@ -19,13 +19,13 @@ from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.adapters.vault.envelope import SecretDamaged
-from tradepool.adapters.vault.vault import NoSecret
+from tradepool.adapters.vault.vault import KeyVault, NoSecret
 from tradepool.domain.errors import InvalidInput
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.books import deed
 from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.inputs import ask_hidden
-from tradepool.entrypoints.key_vault import add, user_of, vault_of
+from tradepool.entrypoints.key_vault import SealedForAnother, add, refuse_unless_for, user_of, vault_of
 
 # The field of a private half whose key has no name yet.
 WAITING = "waiting"
@@ -46,8 +46,8 @@ def public_half(deployed: Deployed, account: str) -> str:
         raise NoPublicKeys(venue=deployed.venue.id)
     with vault_of(deployed) as (vault, rows, _):
         try:
-            private = vault.get(AccountId(account), WAITING)
-        except (NoSecret, SecretDamaged):
+            private = _waiting(vault, user, AccountId(account))
+        except (NoSecret, SecretDamaged, SealedForAnother):
             # One that does not open is of no use: it would only be in the way of a new one.
             pair = Ed25519PrivateKey.generate()
             private = pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -66,7 +66,14 @@ def asked_name(deployed: Deployed, account: str) -> str:
 
 
 def add_pair(deployed: Deployed, account: str, name: str, transport: Transport | None = None) -> list[str]:
-    """Keep the pair that waits as the account's key, by the name that the venue gave it; as `key_vault.add`. NoSecret."""
+    """Keep the pair that waits as the account's key, by the name that the venue gave it; as `key_vault.add`. NoSecret,
+    SealedForAnother."""
+    user = user_of(deployed, account)
     with vault_of(deployed) as (vault, _, _):
-        private = vault.get(AccountId(account), WAITING)
+        private = _waiting(vault, user, AccountId(account))
     return add(deployed, account, Credentials(key=name, secret=private), transport)
+
+
+def _waiting(vault: KeyVault, user: UserId, account: AccountId) -> str:
+    refuse_unless_for(user, account, vault.accounts(WAITING).get(account, user))
+    return vault.get(account, WAITING)

@@ -47,6 +47,10 @@ class PlayMoney(InvalidInput):
     """A practice deployment has play money and needs no keys; use keys with a live one (kind = "live")."""
 
 
+class SealedForAnother(InvalidInput):
+    """The key of account {account} was added while the account was another user's, and does not open for this one; add it anew with tradepool keys add {account}."""
+
+
 class NoKeyGiven(InvalidInput):
     """There is no {what}; type it at the prompt, or name a file of two lines, key and secret, with --file."""
 
@@ -69,15 +73,17 @@ class NotAllGood(TradepoolError):
 
 @contextmanager
 def vault_of(deployed: Deployed) -> Iterator[tuple[KeyVault, DatabaseDeployment, DatabaseKeyLooks]]:
-    """The vault of a live deployment, open meanwhile, and what was found about its keys. PlayMoney, WrongDatabase, and
-    what reading the master key raises."""
+    """The vault of a live deployment, open meanwhile, and what was found about its keys. PlayMoney, WrongDatabase, what
+    reading the master key raises, and at the end StillOnDisk."""
     if deployed.deployment.kind is Kind.PRACTICE:
         raise PlayMoney
     leave_no_core()
     master = master_of(deployed)
     with books_open(deployed, urgent=True) as connection:
-        rows = DatabaseDeployment(connection, deployed.deployment)
-        yield KeyVault(DatabaseSecrets(connection), master, deployed.venue.id), rows, DatabaseKeyLooks(connection)
+        rows, store = DatabaseDeployment(connection, deployed.deployment), DatabaseSecrets(connection, later=True)
+        yield KeyVault(store, master, deployed.venue.id), rows, DatabaseKeyLooks(connection)
+    if store.left is not None:
+        raise store.left
 
 
 @contextmanager
@@ -128,8 +134,15 @@ def _made(deployed: Deployed, place: str) -> MasterKey:
     return make_master_key(path)
 
 
-def key_in(vault: KeyVault, account: AccountId) -> Credentials:
-    """An account's key, opened. NoSecret, SecretDamaged, KeyDamaged, OtherMasterKey."""
+def refuse_unless_for(user: UserId, account: AccountId, sealed_for: UserId) -> None:
+    """Raise SealedForAnother: the vault knows whom a key was added for, the configuration whose the account is now."""
+    if sealed_for != user:
+        raise SealedForAnother(account=account)
+
+
+def key_in(vault: KeyVault, user: UserId, account: AccountId, sealed_for: UserId) -> Credentials:
+    """The key of a user's account, opened. SealedForAnother, NoSecret, SecretDamaged, KeyDamaged, OtherMasterKey."""
+    refuse_unless_for(user, account, sealed_for)
     return Credentials(key=vault.get(account, KEY), secret=vault.get(account, SECRET))
 
 
@@ -203,7 +216,9 @@ def check(deployed: Deployed, transport: Transport | None = None) -> list[KeyJso
             if not deployed.shows(user):
                 continue
             try:
-                look, _ = looked_at(deployed, account, key_in(vault, account), transport or Transport())
+                named = deployed.settings.accounts.get(account)
+                key = key_in(vault, UserId(named.user) if named else user, account, user)
+                look, _ = looked_at(deployed, account, key, transport or Transport())
                 looks.save([look])
                 found.append(KeyJson.of(user, look, look.looked_ms))
             except TradepoolError as error:
@@ -229,24 +244,25 @@ def refuse_unless_good(keys: Sequence[KeyJson]) -> None:
         raise NotAllGood(count=len(bad), first=f"{bad[0].account}: {bad[0].refused.rstrip('.')}")
 
 
-def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> str:
-    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; what was done."""
+def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> None:
+    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; say what was done."""
     with vault_of(deployed) as (vault, rows, _):
         if new_master is not None:
             count = vault.rotate_master(_made(deployed, new_master))
             rows.audit(deed("keys rotate master", deployed.deployment.id))
             name = "master_key_keyring" if new_master.startswith(KEYRING) else "master_key"
-            return (
+            print(
                 f"{count} data keys are under the master key in {new_master}; name it as {name} in [vault] of "
                 f"{deployed.file}, keep a copy of it, and delete the old one."
             )
+            return
         users = {UserId(user)} if user else set(vault.accounts().values())
         count = sum(vault.rotate_user(each) for each in sorted(users))
         rows.audit(deed("keys rotate", user or deployed.deployment.id))
-        return f"{count} secrets are sealed anew under new data keys."
+        print(f"{count} secrets are sealed anew under new data keys.")
 
 
-def burn(deployed: Deployed, account: str, reason: str) -> str:
+def burn(deployed: Deployed, account: str, reason: str) -> None:
     """An incident: entries of the user are halted, the key is forgotten, and what is to be done at the venue is said."""
     user = user_of(deployed, account)
     # An emergency does not ask for the master key: that may be what is lost.
@@ -256,11 +272,13 @@ def burn(deployed: Deployed, account: str, reason: str) -> str:
         DatabaseDeployment(connection, deployed.deployment).halt(halt, "keys burn")
         # First, while it is his key's: a key without a look is looked at anew.
         DatabaseKeyLooks(connection).forget(AccountId(account))
-        there = forget(DatabaseSecrets(connection), AccountId(account))
+        there = forget(store := DatabaseSecrets(connection, later=True), AccountId(account))
     kept = "The key is forgotten here" if there else "There was no key of it here"
-    return (
+    print(
         f"{kept}, and entries of {user} are halted. Now, at {deployed.venue.id}: 1. delete the key in the account's API "
         "settings; 2. look at the open orders, trades and withdrawals of the last days, and cancel what is not yours; "
         f"3. make a new key (trading only, listed addresses) and run tradepool keys add {account}; "
         f"4. tradepool resume --user {user} when all is well."
     )
+    if store.left is not None:
+        raise store.left

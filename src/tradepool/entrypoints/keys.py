@@ -60,10 +60,10 @@ def _of_the_vault(deployed: Deployed) -> dict[AccountId, Credentials | Exception
     """The keys of the accounts that are traded, or what is wrong with each, of a vault that has a master key."""
     if not has_master(deployed):
         return {}
-    traded = {seat.account_id for seat in deployed.seats}
+    traded = {seat.account_id: seat.user.id for seat in deployed.seats}
     with vault_of(deployed) as (vault, _, _):
-        accounts = [account for account in vault.accounts(KEY) if account in traded]
-        return {account: outcome_of(partial(key_in, vault, account)) for account in accounts}
+        held = [(traded[account], account, user) for account, user in vault.accounts(KEY).items() if account in traded]
+        return {each[1]: outcome_of(partial(key_in, vault, *each)) for each in held}
 
 
 def _live_key(seat: Seated) -> Credentials:

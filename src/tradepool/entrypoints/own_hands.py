@@ -6,8 +6,8 @@ what the hanging process would still write or enter is refused from then on, by 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -31,7 +31,7 @@ from tradepool.entrypoints.checklist import Facts, facts_now
 from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.rungs import Rungs
-from tradepool.entrypoints.running import reserve_of
+from tradepool.entrypoints.running import by_hand, reserve_of
 from tradepool.entrypoints.safety import entering, may_fill, not_seen, safety_of
 from tradepool.entrypoints.seating import gone_of, seat_of
 from tradepool.entrypoints.venue_way import Asked, Way, asked
@@ -130,22 +130,24 @@ class OwnHands:
     async def flatten(self, scope: Scope) -> dict[AccountId, list[str]]:
         """Take the accounts in scope over and sell what they hold there; by account, what could not be sold and which entries
         may still buy."""
-        epoch, left = self._take_over(), dict[AccountId, list[str]]()
-        for seat in self._deployed.seats:
-            markets = tuple(m for m in self._whole(seat).mandate.markets if scope.covers(seat.user.id, m))
-            if markets:
-                try:
-                    async with self._at_work(seat, epoch) as (actor, failed):
-                        left[seat.account_id] = await self._flatten_account(actor, markets, failed)
-                except TradepoolError as error:
-                    left[seat.account_id] = [str(error)]
+        left = dict[AccountId, list[str]]()
+        with self._taken_over() as epoch:
+            for seat in self._deployed.seats:
+                markets = tuple(m for m in self._whole(seat).mandate.markets if scope.covers(seat.user.id, m))
+                if markets:
+                    try:
+                        async with self._at_work(seat, epoch) as (actor, failed):
+                            left[seat.account_id] = await self._flatten_account(actor, markets, failed)
+                    except TradepoolError as error:
+                        left[seat.account_id] = [str(error)]
         return left
 
     async def steer(self, seat: Seated, work: Callable[[Steering], Awaitable[str]]) -> str:
         """Take the deployment over and do one thing to an account. What that raises."""
-        async with self._at_work(seat, self._take_over()) as (actor, _):
-            may_adopt = partial(self._rungs.may_adopt, seat, actor.account)
-            return await work(Steering(actor, self._clock, self._clock, may_adopt))
+        with self._taken_over() as epoch:
+            async with self._at_work(seat, epoch) as (actor, _):
+                may_adopt = partial(self._rungs.may_adopt, seat, actor.account)
+                return await work(Steering(actor, self._clock, self._clock, may_adopt))
 
     async def facts(self, seat: Seated) -> Facts:
         """What venue and account say before a promotion. VenueError, UnknownMarket."""
@@ -173,10 +175,13 @@ class OwnHands:
         finally:
             await actor.gateway.close()
 
-    def _take_over(self) -> int:
-        epoch = self._rows.next_epoch()
-        self._journal = ReservedJournal(self._connection, epoch, reserve_of(self._deployed))
-        return epoch
+    @contextmanager
+    def _taken_over(self) -> Iterator[int]:
+        """The instance that this command is; nobody starts as the same one meanwhile."""
+        with by_hand(self._deployed):
+            epoch = self._rows.next_epoch()
+            self._journal = ReservedJournal(self._connection, epoch, reserve_of(self._deployed))
+            yield epoch
 
     @asynccontextmanager
     async def _at_work(self, seat: Seated, epoch: int) -> AsyncIterator[tuple[AccountActor, list[str]]]:

@@ -24,13 +24,17 @@ from tradepool.entrypoints.deployment import Deployed
 from tradepool.entrypoints.register_rows import reserve_in
 from tradepool.runtime.clock import RealClock
 
-LOCK_FILE = "running.lock"
+LOCK_FILE, HANDS_FILE = "running.lock", "own_hands.lock"
 # Deeds that tell, at the venue's time, from when to when somebody listened.
 STARTED, STOPPED = "start", "stop"
 
 
 class RunsAlready(TradepoolError):
     """This deployment is traded already, by process {pid}; tradepool status says how, tradepool stop ends it."""
+
+
+class HandsAtWork(TradepoolError):
+    """Nothing was done: a command (flatten, positions, orders) trades accounts of this deployment by its own hands and holds {file}; ask again when it is done."""
 
 
 @contextmanager
@@ -59,6 +63,24 @@ def running_pid(deployed: Deployed) -> int | None:
     except FileNotFoundError:
         pass
     return None
+
+
+@contextmanager
+def by_hand(deployed: Deployed) -> Iterator[None]:
+    """Keep `epoch_alone` from anybody meanwhile; several commands may, each is an instance of its own."""
+    with (deployed.folder / HANDS_FILE).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def epoch_alone(deployed: Deployed, rows: DatabaseDeployment) -> int:
+    """The newest instance, to go on as: no command is at work as that one, and one that comes later is a newer one. HandsAtWork."""
+    with (deployed.folder / HANDS_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise HandsAtWork(file=lock.name) from error
+        return rows.epoch
 
 
 def reserve_of(deployed: Deployed) -> Reserve:

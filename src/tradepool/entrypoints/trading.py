@@ -54,7 +54,7 @@ from tradepool.entrypoints.pool_daily import DailyGathering
 from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
 from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
-from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, only_one, reserve_of
+from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, epoch_alone, only_one, reserve_of
 from tradepool.entrypoints.saying import console
 from tradepool.entrypoints.seating import seats_of
 from tradepool.entrypoints.standing import Standing
@@ -91,7 +91,7 @@ class StoppedThere(TradepoolError):
 def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
     """Trade until SIGTERM, SIGINT or `stop`; keys are asked for once the database is known to be the right one.
 
-    RunsAlready, NothingToTrade, BadDeployment, WrongDatabase, NoKey, Replaced, and what connecting raises.
+    RunsAlready, NothingToTrade, BadDeployment, WrongDatabase, HandsAtWork, NoKey, Replaced, and what connecting raises.
     """
     _refuse_unled(with_left(deployed))
     # Before the seal, which lets no library be loaded.
@@ -142,7 +142,7 @@ class Trading:
         self._rows = DatabaseDeployment(connection, deployed.deployment)
         self._rungs = Rungs(connection)
         self._capped: object = None
-        self._epoch = self._rows.epoch
+        self._epoch = epoch_alone(deployed, self._rows)
         self._suspensions = DatabaseSuspensions(connection)
         self._gathering = DailyGathering(deployed, connection, self._real)
         self._names = {seat.mandate.strategy_id: seat.strategy.name for seat in deployed.seats}

@@ -29,10 +29,12 @@ class StillOnDisk(TradepoolError):
 class DatabaseSecrets:
     """A `SecretStore`. Every call ends its transaction, but for those within `changing`."""
 
-    def __init__(self, connection: Connection) -> None:
-        """`connection` comes from `engine.open_store`."""
-        self._connection = connection
+    def __init__(self, connection: Connection, *, later: bool = False) -> None:
+        """`connection` comes from `engine.open_store`. If it is to be said `later`, no change raises StillOnDisk: it is `left`
+        until another change has overwritten that, too."""
+        self._connection, self._later = connection, later
         self._changing = False
+        self.left: StillOnDisk | None = None
 
     def data_keys(self) -> Sequence[WrappedKey]:
         """Every user's data key, by user."""
@@ -78,8 +80,9 @@ class DatabaseSecrets:
         finally:
             self._changing = False
         busy = self._say(after) if sqlite else not self._written_anew()
-        if busy:
-            raise StillOnDisk(path=place_of(self._connection))
+        self.left = StillOnDisk(path=place_of(self._connection)) if busy else None
+        if self.left is not None and not self._later:
+            raise self.left
 
     def _written_anew(self) -> bool:
         """Whether a server could write both tables anew; no transaction may do that."""

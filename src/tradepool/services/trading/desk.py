@@ -372,7 +372,7 @@ class TradingDesk:
         error, actor = self.halted.get(account), self._by_account.get(account)
         if error is not None and not isinstance(error, KeyRefused):
             raise error
-        if actor is None:
+        if actor is None or account not in self._up:
             raise NotStarted(account=account)
         self.halted.pop(account, None)
         actor.sender.resume()
