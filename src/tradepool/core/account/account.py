@@ -338,12 +338,6 @@ class Account:
             slot.targets.remove(name)
         return slot
 
-    def _finish_partner(self, order: Working) -> None:
-        """One order of a pair trades: so the other is no more."""
-        partner = self.orders.get(order.partner) if order.partner is not None else None
-        if partner is not None:
-            self._finish(partner)
-
     def _filled(self, fill: Fill) -> None:
         if (fill.market, fill.fill_id) in self._fills:
             return
@@ -363,7 +357,9 @@ class Account:
         unheard = order.status is OrderStatus.INTENT
         if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
-        self._finish_partner(order)
+        if order.partner is not None and order.partner in self.orders:
+            # One order of a pair trades: so the other is no more.
+            self._finish(self.orders[order.partner])
         if fill.side is Side.BUY:
             self._bought(slot, fill, steps, ticks, base)
             if unheard and order.request.time_ms < self.as_of_ms:
@@ -373,17 +369,20 @@ class Account:
             self._sold(slot, fill, steps, ticks, quote, order)
 
     def _bought(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int) -> None:
-        booking.book_entry(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms)
+        row, stop = slot.row, slot.row[step.STOP]
+        moves = slot.after_cancel == step.RELEVEL and row[step.NEXT_STOP] > stop
+        booking.book_entry(self.wallet, row, slot.terms, ticks, steps, fee, fill.time_ms)
+        # What a candle has raised, or is raising, stays: a lower one would not do so again.
+        row[step.STOP] = max(row[step.STOP], stop) if row[step.TRAILED] else row[step.STOP]
         slot.keep_whole()
         if slot.guards:
-            level_again(self.outbox, slot, fill.time_ms)
+            level_again(self.outbox, slot, fill.time_ms, moves=moves and row[step.NEXT_STOP] > row[step.STOP])
         elif slot.exit is None:
             # What comes while a part is being sold is protected, or sold, when that sale has ended.
             protect(self.outbox, slot, fill.time_ms)
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int, order: Working) -> None:
-        purpose = order.request.purpose
-        reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
+        reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else order.request.purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             slot.forget_wish()
             slot.passed = False
