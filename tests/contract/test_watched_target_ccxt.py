@@ -87,6 +87,23 @@ def test_a_restart_goes_on_watching(place: Path, files: TlsFiles) -> None:
     tell(story, place, files, before=without_pairs)
 
 
+def test_a_restart_goes_on_watching_where_the_market_takes_pairs_by_then(place: Path, files: TlsFiles) -> None:
+    """The stop rests alone until something is sold; then the rest is a pair."""
+
+    async def story(world: World) -> None:
+        await enter(world)
+        await world.platform.close()
+        world.venue.change_filters("BTCUSDT", rules=Rules())
+        world.platform = Platform(world.platform._wiring)
+        await world.platform.start()
+        whole = held(world)
+        move(world, "104.5")
+        assert await world.until(lambda: held(world) < whole and stops(world)) <= 1_000 * LOOK_S
+        assert len(world.actor().account.slots[BTC.id].guards) == len(stops(world)) == 2
+
+    tell(story, place, files, before=without_pairs)
+
+
 def test_a_market_that_takes_pairs_no_more_is_watched_from_the_refusal_on(place: Path, files: TlsFiles) -> None:
     """The pair is refused, the terms are asked for, and the stop rests alone."""
 
