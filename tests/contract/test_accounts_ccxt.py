@@ -172,6 +172,8 @@ def test_a_market_the_venue_does_not_list_any_more_is_told_from_one_it_trades(pl
         feed.client.markets["GONE/USDT"] = {**feed.client.markets["BTC/USDT"], "id": "GONEUSDT", "symbol": "GONE/USDT"}
         found = await feed.standing([BTC, gone, ETH])
         assert found == {BTC.id: BTC, gone.id: Trouble.DELISTED, ETH.id: ETH}
+        assert await feed.prices([BTC, gone, ETH]) == {BTC.id: 100, ETH.id: 10}
+        assert await feed.prices([gone]) == {}
 
     tell(story, place, files)
 

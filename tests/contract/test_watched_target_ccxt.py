@@ -7,9 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.contract.test_new_terms_ccxt import stops
-from tests.contract.watch_kit import BTC, World, tell
+from tests.contract.watch_kit import BTC, ETH, World, tell, with_market
 from tests.nouns import signal
 from tradepool.domain.event import CandlesClosed
+from tradepool.domain.market import Market
 from tradepool.domain.order import Purpose
 from tradepool.domain.trade import Trade
 from tradepool.entrypoints.app import Platform
@@ -27,12 +28,12 @@ def without_pairs(world: World) -> None:
     world.venue.change_filters("BTCUSDT", rules=NO_PAIRS)
 
 
-async def enter(world: World) -> None:
+async def enter(world: World, number: int = 0, market: Market = BTC, close: float = 100.0) -> None:
     """Buy at 100: a stop at 95, half to be sold at 104, the rest at 110."""
     world.tick(world.clock.now_ms() + next(world.numbers))
-    now = world.clock.now_ms()
-    ladder = signal(BTC, time_ms=now, close=100.0, high=100.0, first_target=4.0, second_target=10.0, target_share=0.5)
-    world.actor().post(CandlesClosed(time_ms=now, signals=(ladder,)))
+    now, targets = world.clock.now_ms(), {"first_target": 4.0, "second_target": 10.0, "target_share": 0.5}
+    ladder = signal(market, time_ms=now, close=close, high=close, **targets)
+    world.actor(number).post(CandlesClosed(time_ms=now, signals=(ladder,)))
     await world.settle()
 
 
@@ -86,6 +87,23 @@ def test_a_restart_goes_on_watching(place: Path, files: TlsFiles) -> None:
     tell(story, place, files, before=without_pairs)
 
 
+def test_a_restart_goes_on_watching_where_the_market_takes_pairs_by_then(place: Path, files: TlsFiles) -> None:
+    """The stop rests alone until something is sold; then the rest is a pair."""
+
+    async def story(world: World) -> None:
+        await enter(world)
+        await world.platform.close()
+        world.venue.change_filters("BTCUSDT", rules=Rules())
+        world.platform = Platform(world.platform._wiring)
+        await world.platform.start()
+        whole = held(world)
+        move(world, "104.5")
+        assert await world.until(lambda: held(world) < whole and stops(world)) <= 1_000 * LOOK_S
+        assert len(world.actor().account.slots[BTC.id].guards) == len(stops(world)) == 2
+
+    tell(story, place, files, before=without_pairs)
+
+
 def test_a_market_that_takes_pairs_no_more_is_watched_from_the_refusal_on(place: Path, files: TlsFiles) -> None:
     """The pair is refused, the terms are asked for, and the stop rests alone."""
 
@@ -129,3 +147,23 @@ def test_a_sale_at_the_target_that_is_refused_is_not_tried_at_each_look(place: P
         await world.until(lambda: held(world) < whole, 70_000)
 
     tell(story, place, files, before=without_pairs)
+
+
+def test_somebodys_delisted_market_keeps_nobody_elses_target_from_being_sold(place: Path, files: TlsFiles) -> None:
+    """The venue refuses to say any price where it is asked for one that it does not know."""
+
+    def before(world: World) -> None:
+        without_pairs(world)
+        world.seats[1] = with_market(world.seats[1], ETH.id)
+
+    async def story(world: World) -> None:
+        await enter(world)
+        await enter(world, 1, ETH, 10.0)
+        world.venue.delist("ETHUSDT")
+        await world.until(lambda: world.refusals(1))
+        slot = world.actor(1).account.slots[ETH.id]
+        await world.until(lambda: slot.awaits_target(world.actor(1).account.orders))
+        assert (await met(world)).exit_reason is Purpose.TARGET
+        assert slot.held
+
+    tell(story, place, files, before=before)

@@ -85,7 +85,7 @@ class CandleFeed(Protocol):
         ...
 
     async def prices(self, markets: Sequence[Market]) -> Mapping[MarketId, Decimal]:
-        """What each of them was traded at last, in one request."""
+        """What each of them was traded at last; one that the venue does not know is left out."""
         ...
 
     async def time_ms(self) -> int:

@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from tests.core.account.test_account import HOLD, Story, cancels, orders
+from tests.core.account.test_entries import entering
 from tests.core.account.test_protection import REST, end, ladder, pairs
 from tests.nouns import signal
-from tradepool.domain.order import Purpose
+from tradepool.domain.mandate import EntryKind
+from tradepool.domain.order import OrderRequest, Purpose
 
 
 def test_a_stop_that_is_on_its_way_gets_there_though_its_target_fills_in_part() -> None:
@@ -35,3 +37,47 @@ def test_the_stop_of_an_entry_that_fills_bit_by_bit_is_below_what_it_cost() -> N
     story.fill(entry, "102.00", Decimal(10))
     (again,) = orders(end(story, stop))
     assert (again.stop_price, again.purpose, again.quantity > 29) == (Decimal(96), Purpose.STOP, True)
+
+
+def bought_in_part() -> tuple[Story, OrderRequest, OrderRequest]:
+    """A limit at 102 of which the first part is bought at 100, and the stop of that at 95."""
+    story = entering(EntryKind.LIMIT, "0.02")
+    (entry,) = orders(story.candles(signal()))
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", Decimal(10)))
+    story.accept(stop)
+    return story, entry, stop
+
+
+def trailing() -> tuple[Story, OrderRequest, OrderRequest]:
+    """A higher candle takes the rest of the entry back, and moves the stop to 104."""
+    story, entry, stop = bought_in_part()
+    higher = signal(high=109.0, trail_distance=5.0, trail_step=1.0, **HOLD)
+    assert cancels(story.candles(higher)) == [entry.client_order_id, stop.client_order_id]
+    return story, entry, stop
+
+
+def test_a_fill_that_overtakes_the_cancel_of_its_entry_leaves_a_stop_that_has_trailed_where_it_is() -> None:
+    """A lower candle would never bring it back."""
+    story, entry, stop = trailing()
+    (moved,) = orders(end(story, stop))
+    story.accept(moved)
+    assert moved.stop_price == Decimal(104)
+    assert cancels(story.fill(entry, "100.00", Decimal(10))) == [moved.client_order_id]
+    (again,) = orders(end(story, moved))
+    assert (again.stop_price, again.purpose, again.quantity > 19) == (Decimal(104), Purpose.TRAILING, True)
+
+
+def test_a_fill_that_overtakes_the_cancel_of_its_entry_leaves_a_stop_that_trails_on_its_way() -> None:
+    story, entry, stop = trailing()
+    assert orders(story.fill(entry, "100.00", Decimal(10))) == []
+    (moved,) = orders(end(story, stop))
+    assert (moved.stop_price, moved.purpose, moved.quantity > 19) == (Decimal(104), Purpose.TRAILING, True)
+
+
+def test_a_cheaper_fill_of_an_entry_lowers_a_stop_that_was_only_levelled() -> None:
+    story, entry, stop = bought_in_part()
+    story.fill(entry, "101.00", Decimal(10))
+    story.fill(entry, "96.00", Decimal(10))
+    (again,) = orders(end(story, stop))
+    assert (again.stop_price, again.purpose) == (Decimal(94), Purpose.STOP)

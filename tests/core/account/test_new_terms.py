@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
-from tests.core.account.test_protection import pairs
+from tests.core.account.test_protection import end, pairs, trades
 from tests.nouns import BTC, ETH, FEES, MANDATE, signal
 from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
@@ -16,8 +16,10 @@ from tradepool.core.account.grid import in_units_of
 from tradepool.core.account.new_terms import GridsApart
 from tradepool.domain.by_hand import LotShrunk
 from tradepool.domain.charge import CommissionPaid
+from tradepool.domain.errors import OffGrid
 from tradepool.domain.event import OFF_NEW_GRID, EntriesResumed, MandateChanged, TermsSeen
 from tradepool.domain.flow import Quarantined
+from tradepool.domain.ids import FillId
 from tradepool.domain.mandate import Limits, Mandate
 from tradepool.domain.market import Market
 from tradepool.domain.order import OrderType, Purpose
@@ -45,6 +47,7 @@ def begun(first: Market = BTC) -> Story:
 
 COARSE = replace(BTC, price_tick=Decimal("0.5"), quantity_step=Decimal("0.7"), quantity_min=Decimal("0.7"))
 FINE = replace(BTC, price_tick=Decimal("0.001"))
+ROUGH = replace(BTC, quantity_step=Decimal("0.0001"), quantity_min=Decimal("0.0001"))
 
 
 def test_what_is_known_is_no_news() -> None:
@@ -104,7 +107,7 @@ def test_levels_and_entries_are_ordered_on_the_venues_grid() -> None:
 
 def test_a_finer_grid_is_counted_in_at_once() -> None:
     """Levels, quantities and what was filled are the same in it, and orders may use it."""
-    story = begun(replace(BTC, quantity_step=Decimal("0.0001"), quantity_min=Decimal("0.0001")))
+    story = begun(ROUGH)
     (entry,) = orders(story.candles(signal()))
     (stop,) = orders(story.fill(entry, "100.00", Decimal(10)))
     story.accept(stop)
@@ -122,6 +125,48 @@ def test_a_finer_grid_is_counted_in_at_once() -> None:
     assert entry.client_order_id not in story.account.orders
     (again,) = orders(story.cancelled(stop.client_order_id))
     assert (again.quantity, again.stop_price) == (Decimal("39.96"), Decimal("95.000"))
+
+
+@pytest.mark.parametrize("price", ["100.005", "100.003"])
+def test_a_fill_on_a_finer_grid_than_was_heard_of_is_booked_and_protected(price: str) -> None:
+    """A finer grid refuses no order of ours, so that nobody looks; the terms are heard later, and say the rest."""
+    story = begun(ROUGH)
+    (entry,) = orders(story.candles(signal()))
+    (stop,) = orders(story.fill(entry, price, Decimal("39.99995"), fee=Decimal("0.04")))
+    assert (stop.type, stop.quantity, stop.stop_price) == (OrderType.STOP_LOSS, Decimal("39.9599"), Decimal("95.01"))
+    story.accept(stop, filled_quantity=Decimal("0.00001"))
+    assert story.account.orders[stop.client_order_id].owed
+    (position,) = story.account.positions()
+    assert (position.average_entry_price, position.stop_price) == (Decimal(price), Decimal(price) - 5)
+    assert see(story, FINE)
+    assert (story.account.slots[BTC.id].market, story.account.positions()) == (FINE, [position])
+
+
+def test_a_stop_that_fills_on_a_finer_grid_than_was_heard_of_closes_the_position() -> None:
+    story = begun(ROUGH)
+    stop = story.enter()
+    assert story.fill(stop, "94.995", Decimal("10.00005")) == []
+    assert story.account.orders[stop.client_order_id].filled_steps == 200_001
+    (closed,) = trades(story.fill(stop, "94.99", Decimal("29.95995")))
+    assert (closed.exit_reason, story.account.positions()) == (Purpose.STOP, [])
+
+
+def test_what_is_told_of_a_cancelled_order_on_a_finer_grid_than_was_heard_of_is_counted() -> None:
+    story = begun()
+    stop = story.enter()
+    assert end(story, stop, filled="0.000005") == []
+    assert story.account.changed
+    assert story.account.orders[stop.client_order_id].ended
+
+
+def test_a_fill_that_no_money_is_whole_in_can_be_told_again() -> None:
+    story = begun()
+    (entry,) = orders(story.candles(signal()))
+    for _ in range(2):
+        with pytest.raises(OffGrid):
+            story.fill(entry, "100.00000001")
+    assert not any(story.account.booked(BTC.id, FillId(number)) for number in "12")
+    assert orders(story.fill(entry, "100.00"))
 
 
 def test_grids_that_no_money_is_whole_in_stop_an_account_that_holds() -> None:
@@ -262,7 +307,7 @@ def test_an_order_on_its_way_there_stops_an_account_as_a_position_does_and_one_e
 
 
 def test_what_is_about_to_be_released_is_the_same_on_a_finer_grid() -> None:
-    story = begun(replace(BTC, quantity_step=Decimal("0.0001"), quantity_min=Decimal("0.0001")))
+    story = begun(ROUGH)
     stop = story.enter()
     story.account.apply(LotShrunk(time_ms=1, market=BTC.id, held=Decimal("39"), price=Decimal(110)))
     see(story, FINE)

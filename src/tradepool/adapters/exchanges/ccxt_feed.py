@@ -114,14 +114,21 @@ class CcxtFeed:
         return self._markets[name]
 
     async def prices(self, markets: Sequence[Market]) -> dict[MarketId, Decimal]:
-        """What each of them was traded at last, in one request."""
+        """What each of them was traded at last, in one request. One that the venue does not know makes it refuse the whole
+        list: then the halves of the list are asked for, until that one is left out."""
         names = {self.client.market_id(market.symbol): market.id for market in markets}
 
         def read(answer: Any) -> dict[MarketId, Decimal]:
             return {names[row["symbol"]]: translate.canonical(row["price"]) for row in translate.rows_from(answer)}
 
+        def unknown(error: ccxt.BaseError) -> tuple[dict[MarketId, Decimal]] | None:
+            return ({},) if isinstance(error, ccxt.BadSymbol) else None
+
         asked = self.client.publicGetTickerPrice({"symbols": "[" + ",".join(f'"{name}"' for name in names) + "]"})
-        return await self._ask("ticker/price", asked, read)
+        found, half = await self._ask("ticker/price", asked, read, unknown), len(markets) // 2
+        if found or not half:
+            return found
+        return await self.prices(markets[:half]) | await self.prices(markets[half:])
 
     async def tickers(self) -> dict[MarketId, Ticker]:
         """Every listed market that has traded in 24 hours: one request; a row that makes no sense is left out, and logged.

@@ -15,7 +15,7 @@ from tradepool.core.account import booking, by_hand, limit_step
 from tradepool.core.account.adopt import arm
 from tradepool.core.account.batch import Batch
 from tradepool.core.account.flows import KnownFlows, entries_off
-from tradepool.core.account.new_terms import take
+from tradepool.core.account.new_terms import count, take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
     anew,
@@ -262,7 +262,8 @@ class Account:
             self._order_of_others(ForeignOrder(time_ms=event.time_ms, name=event.client_order_id, market=market))
             return
         slot = self.slots[order.request.market]
-        order.told_steps = max(order.told_steps, slot.market.steps(event.filled_quantity))
+        told, _ = count(self, slot, event.filled_quantity)
+        order.told_steps = max(order.told_steps, told)
         # What takes at once has not ended with that: until its end is heard, it is asked for.
         if order.request.takes_at_once or not order.accepted():
             return
@@ -300,7 +301,7 @@ class Account:
         if order is None:
             return
         slot, name, filled = self.slots[order.request.market], event.client_order_id, event.filled_quantity
-        order.told_steps = slot.market.steps(filled) if filled is not None else 0
+        order.told_steps, _ = count(self, slot, filled or Decimal(0))
         order.ended = order.told_steps > order.filled_steps
         if order.ended or not order.cancelled():
             return
@@ -337,53 +338,51 @@ class Account:
             slot.targets.remove(name)
         return slot
 
-    def _finish_partner(self, order: Working) -> None:
-        """One order of a pair trades: so the other is no more."""
-        partner = self.orders.get(order.partner) if order.partner is not None else None
-        if partner is not None:
-            self._finish(partner)
-
     def _filled(self, fill: Fill) -> None:
         if (fill.market, fill.fill_id) in self._fills:
             return
         order = self.orders.get(fill.client_order_id)
-        if order is None and not self.naming.whose(fill.client_order_id, self.account.number).known:
-            self._fills.add((fill.market, fill.fill_id))
-            self._order_of_others(ForeignOrder(time_ms=fill.time_ms, name=fill.client_order_id, market=fill.market))
-            self.changed = True
-            return
-        if order is None:
+        if order is None and self.naming.whose(fill.client_order_id, self.account.number).known:
             raise BrokenLaw(law="every fill has our intent", facts=f"{fill.fill_id} on {fill.market} has none")
+        # What can't be counted is raised before anything is noted: it can be told again.
+        slot = self.slots[fill.market]
+        steps, ticks = count(self, slot, fill.quantity, fill.price)
+        base = slot.market.base_units(fill.fee_in(slot.market.base))
+        quote = slot.market.quote_units(fill.fee_in(slot.market.quote))
         self._fills.add((fill.market, fill.fill_id))
         self.changed = True
-        slot, unheard = self.slots[fill.market], order.status is OrderStatus.INTENT
-        steps = slot.market.steps(fill.quantity)
+        if order is None:
+            self._order_of_others(ForeignOrder(time_ms=fill.time_ms, name=fill.client_order_id, market=fill.market))
+            return
+        unheard = order.status is OrderStatus.INTENT
         if order.filled(steps, slot.market.steps(order.request.quantity)):
             self._finish(order)
-        self._finish_partner(order)
+        if order.partner is not None and order.partner in self.orders:
+            # One order of a pair trades: so the other is no more.
+            self._finish(self.orders[order.partner])
         if fill.side is Side.BUY:
-            self._bought(slot, fill, steps)
+            self._bought(slot, fill, steps, ticks, base)
             if unheard and order.request.time_ms < self.as_of_ms:
                 withdraw(self.outbox, slot)
         else:
-            self._sold(slot, fill, steps, order)
+            slot.pay_in_base(base, steps + slot.open_steps(order))
+            self._sold(slot, fill, steps, ticks, quote, order)
 
-    def _bought(self, slot: Slot, fill: Fill, steps: int) -> None:
-        market = slot.market
-        fee = market.base_units(fill.fee_in(market.base))
-        booking.book_entry(self.wallet, slot.row, slot.terms, market.ticks(fill.price), steps, fee, fill.time_ms)
+    def _bought(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int) -> None:
+        row, stop = slot.row, slot.row[step.STOP]
+        moves = slot.after_cancel == step.RELEVEL and row[step.NEXT_STOP] > stop
+        booking.book_entry(self.wallet, row, slot.terms, ticks, steps, fee, fill.time_ms)
+        # What a candle has raised, or is raising, stays: a lower one would not do so again.
+        row[step.STOP] = max(row[step.STOP], stop) if row[step.TRAILED] else row[step.STOP]
         slot.keep_whole()
         if slot.guards:
-            level_again(self.outbox, slot, fill.time_ms)
+            level_again(self.outbox, slot, fill.time_ms, moves=moves and row[step.NEXT_STOP] > row[step.STOP])
         elif slot.exit is None:
             # What comes while a part is being sold is protected, or sold, when that sale has ended.
             protect(self.outbox, slot, fill.time_ms)
 
-    def _sold(self, slot: Slot, fill: Fill, steps: int, order: Working) -> None:
-        market, purpose = slot.market, order.request.purpose
-        fee, ticks = market.quote_units(fill.fee_in(market.quote)), market.ticks(fill.price)
-        slot.pay_in_base(market.base_units(fill.fee_in(market.base)), steps + slot.open_steps(order))
-        reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else purpose]
+    def _sold(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int, order: Working) -> None:
+        reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else order.request.purpose]
         if booking.book_exit(self.wallet, slot.row, slot.terms, ticks, steps, fee, fill.time_ms, reason):
             slot.forget_wish()
             slot.passed = False

@@ -35,6 +35,12 @@ def whole_in_both(held: Market, listed: Market) -> Market:
     return replace(in_units_of(held, listed), price_tick=tick, quantity_step=size)
 
 
+def whole_with(held: Market, quantity: Decimal, price: Decimal) -> Market:
+    """A market on the coarsest grid on which this quantity and this price are whole too. OffGrid."""
+    tick, size = _common(held.price_tick, price), _common(held.quantity_step, quantity)
+    return replace(held, price_tick=tick, quantity_step=size)
+
+
 def _common(one: Decimal, other: Decimal) -> Decimal:
     """The largest grid that holds both.
 

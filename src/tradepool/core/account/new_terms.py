@@ -8,6 +8,7 @@ what is ordered is rounded to the grid that the venue asks for now.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradepool.core.account import account_step as step
@@ -15,7 +16,7 @@ from tradepool.core.account import limit_step
 from tradepool.core.account.adopt import adopt
 from tradepool.core.account.by_hand import cap_terms
 from tradepool.core.account.flows import entries_off, hear
-from tradepool.core.account.grid import in_units_of, recount, whole_in_both
+from tradepool.core.account.grid import in_units_of, recount, whole_in_both, whole_with
 from tradepool.core.account.protection import protect
 from tradepool.core.account.slot import Slot
 from tradepool.core.account.terms import price_scale, terms_of
@@ -99,6 +100,16 @@ def _counted(account: Account, slot: Slot, listed: Market) -> Market:
         if slot.held or any(order.request.market == listed.id for order in account.orders.values()):
             raise GridsApart(market=listed.id, tick=listed.price_tick, step=listed.quantity_step) from error
         return in_units_of(slot.market, listed)
+
+
+def count(account: Account, slot: Slot, quantity: Decimal, price: Decimal = Decimal(0)) -> tuple[int, int]:
+    """The steps and ticks of what the venue has told. Where they are not whole it trades on a finer grid than was heard of
+    yet: then the slot is counted on one from here on. OffGrid where no money is whole in that."""
+    market = slot.market
+    if quantity % market.quantity_step or price % market.price_tick:
+        _list(account, slot, slot.listed, whole_with(market, quantity, price))
+        account.changed = True
+    return slot.market.steps(quantity), slot.market.ticks(price)
 
 
 def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:

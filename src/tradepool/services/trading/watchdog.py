@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradepool.core.account import account_step as step
+from tradepool.core.account.slot import Slot
 from tradepool.domain.denial import Denial
 from tradepool.domain.errors import VenueError
 from tradepool.domain.event import PriceSeen, TermsSeen
@@ -75,9 +76,9 @@ class Watchdog:
             self._bare[bare].unsold = True
 
     def admit(self, actor: AccountActor) -> None:
-        """Take on what has come up without its protection: it was refused before the platform ended; and who trades where
-        targets are watched."""
-        if any(not slot.listed.pairs for slot in actor.account.slots.values()):
+        """Take on what has come up without its protection: it was refused before the platform ended; and who has targets
+        that are watched, or may have."""
+        if any(_may_be_watched(slot) for slot in actor.account.slots.values()):
             self.look_around()
         for market in actor.account.slots:
             if _is_bare(actor, market):
@@ -147,8 +148,7 @@ class Watchdog:
 
     def _may_await_targets(self) -> bool:
         """Whether anybody has, or may enter, such a position."""
-        slots = (slot for actor in self._actors() for slot in actor.account.slots.values())
-        return any(not slot.listed.pairs for slot in slots) or bool(self._awaiting())
+        return any(_may_be_watched(slot) for actor in self._actors() for slot in actor.account.slots.values())
 
     async def _prices(self, markets: Sequence[Market]) -> Mapping[MarketId, Decimal]:
         """What they were traded at last; without that the protections are asked for all the same."""
@@ -172,6 +172,12 @@ class Watchdog:
 
 def _listed(positions: Mapping[Place, AccountActor]) -> dict[MarketId, Market]:
     return {market: actor.account.slots[market].listed for (_, market), actor in positions.items()}
+
+
+def _may_be_watched(slot: Slot) -> bool:
+    """Whether the venue takes no pairs now, or took none when the stop was placed that is held alone."""
+    alone = slot.held and slot.row[step.STOP] > 0 and slot.row[step.TARGET] > 0 and not slot.targets
+    return alone or not slot.listed.pairs
 
 
 def _is_bare(actor: AccountActor, market: MarketId) -> bool:
