@@ -84,11 +84,11 @@ class Live:
 
         return promotion.preview(self.deployed, NAME, practised, explained, facts=told)
 
-    async def enter(self, *markets: Market) -> None:
-        """Candles close and the strategy enters, with a stop a twentieth below."""
+    async def enter(self, market: Market, price: float, *others: tuple[Market, float]) -> None:
+        """A candle, or more at one T, closes and the strategy enters, with a stop a twentieth below."""
         self.world.tick(self.world.clock.now_ms() + 1_000)
-        now, prices = self.world.clock.now_ms(), [(market, PRICES[market.base]) for market in markets]
-        wishes = [signal(m, time_ms=now, close=price, high=price, stop_distance=price / 20) for m, price in prices]
+        now, wanted = self.world.clock.now_ms(), [(market, price), *others]
+        wishes = [signal(m, time_ms=now, close=close, high=close, stop_distance=close / 20) for m, close in wanted]
         self.world.actor().post(CandlesClosed(time_ms=now, signals=tuple(wishes)))
         await self.world.settle()
 
@@ -170,7 +170,7 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
     async def story(live: Live) -> None:
         world, deployed = live.world, live.deployed
         # A shadow: written down, not sent.
-        await live.enter(BTC)
+        await live.enter(BTC, 100.0)
         assert (world.refusals(), live.bought()) == (["shadow"], [])
         with mock.patch.object(live.trading._standing, "ready", False), pytest.raises(StartsStill):
             await live.trading._answer({"do": "positions"})
@@ -197,9 +197,9 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
         # A canary: small orders, one position.
         assert "orders of at most 25" in promote(deployed, Mode.CANARY)
         await live.capped(Decimal(25))
-        await live.enter(BTC)
+        await live.enter(BTC, 100.0)
         assert live.bought() == [Decimal("0.25")]
-        await live.enter(ETH)
+        await live.enter(ETH, 10.0)
         assert world.refusals()[1:] == ["canary_positions"]
         assert failing(await live.preview()) == ["hours as canary", "trades"]
         (row,) = msgspec.json.decode(await live.asks(do="positions"), type=list[PositionRow])
@@ -214,12 +214,12 @@ def test_it_climbs_rung_by_rung_and_risks_what_each_allows(tmp_path: Path) -> No
         # Live: as the mandate allows.
         promote(deployed, Mode.LIVE)
         await live.capped(None)
-        await live.enter(BTC)
+        await live.enter(BTC, 100.0)
         assert live.bought() == [Decimal("0.25"), Decimal("22.499")]
         # And back, at once and without a question.
         assert not promotion.refuse_unless(deployed, NAME, Mode.SHADOW)
         promote(deployed, Mode.SHADOW)
-        await live.enter(ETH)
+        await live.enter(ETH, 10.0)
         assert world.refusals()[2:] == ["shadow"]
         assert world.orders()[-1] == "STOP_LOSS NEW"
         (mandate,) = promotion.mandates(deployed)
@@ -233,7 +233,7 @@ def test_of_two_canary_entries_at_one_t_the_first_goes(tmp_path: Path) -> None:
     async def story(live: Live) -> None:
         live.stood(Mode.CANARY, 1)
         await live.capped(Decimal(25))
-        await live.enter(BTC, ETH)
+        await live.enter(BTC, 100.0, (ETH, 10.0))
         assert (live.bought(), live.world.refusals()) == ([Decimal("0.25")], ["canary_positions"])
 
     tell(tmp_path, story)
@@ -243,7 +243,7 @@ def test_a_key_without_a_list_risks_no_more_with_two_entries_at_one_t(tmp_path: 
     async def story(live: Live) -> None:
         live.stood(Mode.LIVE, 1)
         await live.capped(Decimal(500))
-        await live.enter(BTC, ETH)
+        await live.enter(BTC, 100.0, (ETH, 10.0))
         assert (live.bought(), live.world.refusals()) == ([Decimal(5)], ["no_address_list"])
 
     tell(tmp_path, story, Permissions())
@@ -254,12 +254,12 @@ def test_who_is_resumed_enters_again_after_an_order_of_somebody_else(tmp_path: P
         account = live.world.venue.account(KEY.key)
         live.world.venue.place(account, NewOrder("BTCUSDT", "web_1", Side.BUY, Kind.LIMIT, 1_000, 9_000, 0))
         await live.world.until(lambda: live.world.actor().account.foreign)
-        await live.enter(BTC)
+        await live.enter(BTC, 100.0)
         assert await live.asks(do="resume", kind="market", name=BTC.id) == ""
         assert await live.asks(do="resume", kind="user", name="ben") == ""
         assert await live.asks(do="resume", kind="user", name="ann") == "ann-main"
         await live.world.settle()
-        await live.enter(BTC)
+        await live.enter(BTC, 100.0)
         assert live.world.refusals() == ["foreign_order", "foreign_order", "shadow"]
 
     tell(tmp_path, story)
