@@ -61,7 +61,8 @@ OnCandle = Callable[[Candle], None]
 OnEvent = Callable[[Event], None]
 OnLost = Callable[[str], None]
 OnBalances = Callable[[Sequence[Balance], int], None]
-IsKnown = Callable[[FillId], bool]
+# Of a fill whose order is not named yet.
+IsKnown = Callable[[Fill], bool]
 
 
 class CandleFeed(Protocol):

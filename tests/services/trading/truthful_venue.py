@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -294,7 +295,7 @@ class Gateway:
 
         def take() -> list[Fill]:
             trades = [each for each in self._venue.trades(KEY) if each.market.market == market and each.id > since]
-            fills = [fill for fill in map(fill_of, trades) if not is_known(fill.fill_id)]
+            fills = [fill for fill in map(fill_of, trades) if not is_known(replace(fill, client_order_id=ClientOrderId("")))]
             if fills and self._wire.lags:
                 self._wire.lags -= 1
                 fills.pop()

@@ -218,7 +218,7 @@ class CcxtGateway:
             asked = self._client.privateGetMyTrades({"symbol": symbol, "fromId": since, "limit": FILLS_PAGE})
             page = await self._ask("fills", asked, lambda answer: translate.trades_from(answer, self.account, market))
             for fill, venue_order_id in page:
-                if is_known(fill.fill_id):
+                if is_known(fill):
                     continue
                 found.append(replace(fill, client_order_id=await self._client_order_id(market, venue_order_id)))
             if len(page) < FILLS_PAGE:
