@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import pytest
 
@@ -16,6 +17,8 @@ from tradepool.domain.order import ApprovedOrder
 from tradepool.ports.exchange import OutcomeUnknown, Still
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading.sender import Sender, command_name
+
+T = TypeVar("T")
 
 
 class Hangs(Wire):
@@ -30,10 +33,10 @@ class Hangs(Wire):
         still()
         return await self._late(await super().submit(order, still))
 
-    async def cancel(self, command: Cancel) -> Event | None:
+    async def cancel(self, command: Cancel) -> Sequence[Event]:
         return await self._late(await super().cancel(command))
 
-    async def _late(self, event: Event | None) -> Event:
+    async def _late(self, answer: T) -> T:
         if len(self.asked) == 1:
             try:
                 await self.answer.wait()
@@ -42,8 +45,7 @@ class Hangs(Wire):
                 raise
             if self.error is not None:
                 raise self.error
-        assert event is not None
-        return event
+        return answer
 
 
 class Desk:

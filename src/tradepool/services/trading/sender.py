@@ -62,7 +62,7 @@ class _Item:
 class _Done:
     """A command is answered; without an event the answer comes, or came, by the stream."""
 
-    events: Sequence[Event | None] = ()
+    events: Sequence[Event] = ()
 
 
 class Sender:
@@ -157,8 +157,7 @@ class Sender:
 
     def _tell(self, done: _Done) -> None:
         for event in done.events:
-            if event is not None:
-                self._on_event(event)
+            self._on_event(event)
 
     def _again_ms(self, item: _Item) -> int:
         """When it is tried again: at the latest at the moment from which a denial can be believed."""
@@ -278,7 +277,7 @@ class Sender:
             return _Done()
         try:
             if isinstance(item.command, Cancel):
-                return _Done([await self._gateway.cancel(item.command)])
+                return _Done(await self._gateway.cancel(item.command))
             if item.unknown_ms is not None:
                 return await self._look_up(item, item.command, item.unknown_ms)
             return await self._submit(item, item.command)
