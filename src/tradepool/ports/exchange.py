@@ -61,7 +61,8 @@ OnCandle = Callable[[Candle], None]
 OnEvent = Callable[[Event], None]
 OnLost = Callable[[str], None]
 OnBalances = Callable[[Sequence[Balance], int], None]
-IsKnown = Callable[[FillId], bool]
+# Of a fill whose order is not named yet.
+IsKnown = Callable[[Fill], bool]
 
 
 class CandleFeed(Protocol):
@@ -129,9 +130,9 @@ class AccountGateway(Protocol):
         that trades ends the other; what they give away is held once."""
         ...
 
-    async def cancel(self, command: Cancel) -> Event | None:
-        """The end of an order, and of its pair: OrderCancelled of this one, CancelRefused, or None when the venue has no such open order (its end is told by the stream or
-        `look_up`)."""
+    async def cancel(self, command: Cancel) -> Sequence[Event]:
+        """The end of an order, and of its pair: OrderCancelled of each of which nothing was filled, or CancelRefused. What is
+        not among them, or no open order any more, has its end told by the stream or `look_up`."""
         ...
 
     async def look_up(self, request: OrderRequest) -> Order | None:

@@ -270,10 +270,10 @@ def test_a_stop_that_filled_cannot_be_cancelled(files: TlsFiles) -> None:
     async def story(at: Desk) -> None:
         entry = buy()
         await at.gateway.submit(entry)
-        assert await at.gateway.cancel(Cancel(entry.request.client_order_id, entry.request.market)) is None
+        assert await at.gateway.cancel(Cancel(entry.request.client_order_id, entry.request.market)) == ()
         stop = buy(2, **STOP)
         await at.gateway.submit(stop)
-        event = await at.gateway.cancel(Cancel(stop.request.client_order_id, stop.request.market))
+        (event,) = await at.gateway.cancel(Cancel(stop.request.client_order_id, stop.request.market))
         assert isinstance(event, OrderCancelled)
 
     play(files, Fault("NONE"), story)
@@ -304,7 +304,7 @@ def test_a_cancel_that_is_refused_is_answered(files: TlsFiles) -> None:
         stop = buy(2, **STOP)
         await at.gateway.submit(stop)
         for _ in range(2):
-            event = await at.gateway.cancel(Cancel(stop.request.client_order_id, stop.request.market))
+            (event,) = await at.gateway.cancel(Cancel(stop.request.client_order_id, stop.request.market))
             assert isinstance(event, CancelRefused)
             assert event.client_order_id == stop.request.client_order_id
         assert at.venue.orders("key")[-1].is_open

@@ -23,7 +23,7 @@ from tradepool.domain.ids import Naming
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
+from tradepool.services.trading.account_actor import CLOCK_BACK_MS, AccountActor, JournalRefuses
 from tradepool.services.trading.recovery import InstanceTooOld
 from tradepool.services.trading.sender import Sender
 from tradepool.simexchange.records import Kind, NewOrder, Side
@@ -190,6 +190,29 @@ def test_what_was_traded_before_the_books_opened_is_not_ours(files: TlsFiles, tm
         assert len(life.actor.account.positions()) == 1
 
     play(files, tmp_path, Fault("NONE"), story)
+
+
+def test_what_is_older_than_the_books_is_not_asked_for_order_by_order(files: TlsFiles, tmp_path: Path) -> None:
+    """The owner's own thousands would keep his account, and the sale of all he holds, waiting at every start."""
+    fault = Fault("GET", "/api/v3/order")
+
+    async def story(life: Life) -> None:
+        for number in range(5):
+            sell(life, f"web_{number}")
+        life.at.venue.now_ms += 2 * CLOCK_BACK_MS
+        life.at.clock.advance_to(life.at.venue.now_ms)
+        await life.start()
+        assert fault.asked == 0
+        assert life.actor.account.foreign is None
+        again = Life(life.at, life.journal)
+        await again.start()
+        assert fault.asked == 0
+        sell(again, "web_9")
+        await again.until(lambda: again.actor.account.foreign is not None)
+        for task in again.tasks:
+            task.cancel()
+
+    play(files, tmp_path, fault, story)
 
 
 def test_a_start_waits_for_a_venue_that_is_down(files: TlsFiles, tmp_path: Path) -> None:

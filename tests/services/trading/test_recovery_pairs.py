@@ -98,6 +98,25 @@ def test_a_refusal_that_was_half_heard_is_a_refusal_of_both_after_a_start(files:
     play(files, tmp_path, fault, story)
 
 
+def test_who_takes_pairs_off_the_book_needs_no_stream_to_know_that_they_are_gone(
+    files: TlsFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer speaks of both orders of a pair: the sale goes out at once, and what it sells is bare for no longer."""
+
+    async def story(life: Life) -> None:
+        await life.start()
+        candle(life)
+        await life.still()
+        monkeypatch.setattr(life.at.gateway, "_on_event", lambda event: None)
+        life.at.clock.advance_to(life.at.clock.now_ms() + 1)
+        candle(life, exposure=0.0, previous_exposure=1.0)
+        await life.until(lambda: len(life.orders) == 6)
+        gone = [order.replace("NEW", "CANCELED") for order in TWO_PAIRS]
+        assert life.orders == [*gone, "MARKET FILLED"]
+
+    play(files, tmp_path, Fault("NONE"), story)
+
+
 def test_targets_that_were_met_while_nobody_listened_are_booked(files: TlsFiles, tmp_path: Path) -> None:
     """The part is gone, its stop is known to be over, the rest is guarded as before."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -44,12 +44,12 @@ class Wire:
             raise failure
         return OrderAccepted(time_ms=MINUTE_MS, client_order_id=name, venue_order_id=VenueOrderId("1"))
 
-    async def cancel(self, command: Cancel) -> Event | None:
+    async def cancel(self, command: Cancel) -> Sequence[Event]:
         self.asked.append(f"cancel {command.client_order_id[-1]}")
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
-        return OrderCancelled(time_ms=MINUTE_MS, client_order_id=command.client_order_id)
+        return [OrderCancelled(time_ms=MINUTE_MS, client_order_id=command.client_order_id)]
 
     async def look_up(self, request: OrderRequest) -> Order | None:
         self.asked.append(f"look up {request.client_order_id[-1]}")
@@ -213,7 +213,7 @@ def test_a_request_that_may_still_be_carried_out_is_waited_for(unsure: bool) -> 
 class DeafToCancels(Wire):
     """Answers no cancel."""
 
-    async def cancel(self, command: Cancel) -> Event | None:
+    async def cancel(self, command: Cancel) -> Sequence[Event]:
         self.asked.append(f"cancel {command.client_order_id[-1]}")
         raise UNKNOWN
 

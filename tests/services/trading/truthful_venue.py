@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -261,19 +262,21 @@ class Gateway:
             for name, each in zip(names, placed, strict=True)
         ]
 
-    async def cancel(self, command: Cancel) -> Event | None:
+    async def cancel(self, command: Cancel) -> Sequence[Event]:
         name = command.client_order_id
 
-        def take() -> Event | None:
+        def take() -> Sequence[Event]:
             noun = next(each for each in MARKETS if each.id == command.market)
             symbol = f"{noun.base}{noun.quote}"
             try:
                 order = self._venue.cancel(self._account, symbol, None, name, request_id=cancel_id(name))
             except UnknownOrder:
-                return None
-            if order.filled_steps:
-                return None
-            return OrderCancelled(time_ms=self._venue.now_ms, client_order_id=name, filled_quantity=Decimal(0))
+                return []
+            ids = self._venue.find_list(self._account, order.list_id).order_ids if order.list_id else (order.id,)
+            ended = [self._venue.find_order(self._account, symbol, each) for each in ids]
+            names = [ClientOrderId(each.client_id) for each in ended if not each.filled_steps]
+            now_ms = self._venue.now_ms
+            return [OrderCancelled(time_ms=now_ms, client_order_id=n, filled_quantity=Decimal(0)) for n in names]
 
         return await self._wire.ask(f"cancel of {name}", take)
 
@@ -294,7 +297,9 @@ class Gateway:
 
         def take() -> list[Fill]:
             trades = [each for each in self._venue.trades(KEY) if each.market.market == market and each.id > since]
-            fills = [fill for fill in map(fill_of, trades) if not is_known(fill.fill_id)]
+            fills = [
+                fill for fill in map(fill_of, trades) if not is_known(replace(fill, client_order_id=ClientOrderId("")))
+            ]
             if fills and self._wire.lags:
                 self._wire.lags -= 1
                 fills.pop()

@@ -181,18 +181,18 @@ class CcxtGateway:
             rejected,
         )
 
-    async def cancel(self, command: Cancel) -> Event | None:
-        """OrderCancelled or CancelRefused; None when the venue has no such open order, or when fills come before its end,
-        by the stream."""
+    async def cancel(self, command: Cancel) -> Sequence[Event]:
+        """OrderCancelled, of a pair both, or CancelRefused; nothing when the venue has no such open order, or when fills come
+        before its end, by the stream."""
         symbol, name = self._symbols[command.market].symbol, command.client_order_id
         params = {"clientOrderId": name, "newClientOrderId": cancel_id(name)}
         asked = at(Priority.EXIT, self._client.cancel_order(None, symbol, params))
 
-        def refused(error: ccxt.BaseError) -> tuple[Event | None] | None:
+        def refused(error: ccxt.BaseError) -> tuple[Sequence[Event]] | None:
             if isinstance(error, ccxt.OrderNotFound):
-                return (None,)
+                return ((),)
             reason, now = outcome.rejection(error), self._client.milliseconds()
-            return (CancelRefused(time_ms=now, client_order_id=name, reason=reason),) if reason else None
+            return ([CancelRefused(time_ms=now, client_order_id=name, reason=reason)],) if reason else None
 
         return await self._ask(
             f"cancel of {name}", asked, lambda answer: translate.cancelled_from(answer, name), refused
@@ -218,7 +218,7 @@ class CcxtGateway:
             asked = self._client.privateGetMyTrades({"symbol": symbol, "fromId": since, "limit": FILLS_PAGE})
             page = await self._ask("fills", asked, lambda answer: translate.trades_from(answer, self.account, market))
             for fill, venue_order_id in page:
-                if is_known(fill.fill_id):
+                if is_known(fill):
                     continue
                 found.append(replace(fill, client_order_id=await self._client_order_id(market, venue_order_id)))
             if len(page) < FILLS_PAGE:

@@ -172,19 +172,23 @@ def pair_accepted_from(answer: Mapping[str, Any], names: Sequence[ClientOrderId]
     return [OrderAccepted(time_ms=time_ms, client_order_id=name, venue_order_id=ids[name]) for name in names]
 
 
-def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> OrderCancelled | None:
-    """ccxt's answer to a cancel; None when the order was filled in part: the stream tells that first, then the end.
+def cancelled_from(answer: Mapping[str, Any], name: ClientOrderId) -> list[OrderCancelled]:
+    """ccxt's answer to a cancel, without what was filled in part: the stream tells that first, then the end.
 
     Who cancels an order of a pair is answered with the reports of both.
     """
     info = answer["info"]
     if "orderReports" in info:
-        (info,) = (report for report in info["orderReports"] if report["origClientOrderId"] == name)
-    if STATUSES[info["status"]] is not OrderStatus.CANCELLED:
-        raise BadFrame(f"a cancelled order is {info['status']}")
-    if filled := canonical(info["executedQty"]):
-        return None
-    return OrderCancelled(time_ms=int(info["transactTime"]), client_order_id=name, filled_quantity=filled)
+        reports = {ClientOrderId(_text(each["origClientOrderId"])): each for each in rows_from(info["orderReports"])}
+    else:
+        reports = {name: info}
+    if STATUSES[reports[name]["status"]] is not OrderStatus.CANCELLED:
+        raise BadFrame(f"a cancelled order is {reports[name]['status']}")
+    return [
+        OrderCancelled(time_ms=int(each["transactTime"]), client_order_id=order, filled_quantity=filled)
+        for order, each in reports.items()
+        if STATUSES[each["status"]] is OrderStatus.CANCELLED and not (filled := canonical(each["executedQty"]))
+    ]
 
 
 def order_from(answer: Mapping[str, Any], market: Market) -> Order:

@@ -35,7 +35,7 @@ from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Journal
 from tradepool.runtime import telemetry
 from tradepool.services.backoff import URGENT, patiently
-from tradepool.services.trading.account_actor import AccountActor
+from tradepool.services.trading.account_actor import CLOCK_BACK_MS, AccountActor
 from tradepool.services.trading.lost_orders import hear, lost_orders
 
 # Of ten markets' fills, 2,400 of the 6,000 that Binance weighs in a minute.
@@ -199,11 +199,17 @@ async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool)
     """
     # What is not written has not been sent, and must not be taken for an order that the venue denies.
     actor.write()
+    # An order of ours is older than the books only where the clock was set back since. Of what is older still nobody
+    # asks whose it is: the owner's own past may be long.
+    ours_ms = min([actor.opened_ms, *(request.time_ms for request in actor.working())]) - CLOCK_BACK_MS
+
+    def known(fill: Fill) -> bool:
+        return fill.time_ms < ours_ms or actor.account.booked(fill.market, fill.fill_id)
+
     gateway, found = actor.gateway, await _looked_up(actor, asking)
     gone = {request.market for request, order in found if order is None or order.status is OrderStatus.CANCELLED}
     for slot in actor.account.slots.values():
         market = slot.market.id
-        known = partial(actor.account.booked, market)
         fills = await asking(partial(gateway.fills, slot.market, actor.fills_after(market), known))
         # Who was cut off from the journal may have sent a stop that it does not know, for what it knows or does not.
         bare = bool(fills) or (slot.held and not slot.guards)
@@ -211,7 +217,7 @@ async def catch_up(actor: AccountActor, asking: Asking = _once, *, resend: bool)
         rest = await asking(partial(gateway.open_orders, slot.market)) if looks else []
         hear(actor, rest)
         # Some may have come by the stream while the others were asked for.
-        fills = [fill for fill in fills if not known(fill.fill_id) and not _history(actor, fill)]
+        fills = [fill for fill in fills if not known(fill) and not _history(actor, fill)]
         lost = await asking(partial(lost_orders, actor, slot.market, fills, rest))
         events: Sequence[Event] = lost or [OrderFilled(fill=fill) for fill in fills]
         for event in events:

@@ -2,8 +2,9 @@
 
 An order whose outcome is unknown is looked up by its client id before anything else is sent for its market; what waits
 for its next try lets the other markets pass, and an entry that waits for leave to be sent lets pass whatever reduces risk.
-Before each try the account is asked whether it still waits: its stream may have told the answer meanwhile. A sender that
-has failed is halted: entries are answered with that, what protects a position or makes way for it is still sent.
+Before each try, and during it, the account is asked whether it still waits: its stream may have told the answer meanwhile,
+and what comes next need not wait for an answer that hangs. A sender that has failed is halted: entries are answered with
+that, what protects a position or makes way for it is still sent.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tradepool.core.account import reconcile
 from tradepool.domain.command import Cancel, Submit
@@ -22,6 +24,7 @@ from tradepool.domain.order import OrderRequest
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import RECV_WINDOW_MS, AccountGateway, NotPlaced, OutcomeUnknown
 from tradepool.runtime import telemetry
+from tradepool.runtime.supervise import Supervisor
 from tradepool.services.backoff import URGENT, Backoff
 
 # A venue that denies an order is believed when a request for it can't be carried out any more, with a second for clocks.
@@ -63,7 +66,7 @@ class _Item:
 class _Done:
     """A command is answered; without an event the answer comes, or came, by the stream."""
 
-    events: Sequence[Event | None] = ()
+    events: Sequence[Event] = ()
 
 
 class Sender:
@@ -94,10 +97,12 @@ class Sender:
         # An entry's try that has not left yet, if one is under way, and whether it had to make way.
         self._waiting: asyncio.Future[_Done | None] | None = None
         self._entries_last = False
+        # Tries that are still out, for what the stream has told by now.
+        self._late = Supervisor()
 
     def put(self, commands: Iterable[Sendable], *, unsure: bool = False) -> None:
-        """Queue commands; they go out once `run` runs. `unsure`: they may have gone out before, up to now, and have just
-        been denied: they are looked up when a denial can be believed."""
+        """Queue commands, none of them too: the account has heard something; they go out once `run` runs. `unsure`: they may
+        have gone out before, up to now, and have just been denied: they are looked up when a denial can be believed."""
         unknown_ms = self.clock.now_ms() if unsure else None
         due_ms = 0 if unknown_ms is None else unknown_ms + ABSENT_AFTER_MS
         for command in commands:
@@ -131,23 +136,32 @@ class Sender:
 
     async def run(self) -> None:
         """Send until cancelled. An error nobody foresaw ends it; run again, it goes on, after a while with what failed."""
-        while True:
-            item, done = self._next(), None
-            if item is None:
-                await self._rest()
-                continue
-            try:
-                done = await self._send(item)
-            finally:
-                if done is None:
-                    item.due_ms = self._again_ms(item)
+        try:
+            while True:
+                item = self._next()
+                if item is None:
+                    await self._rest()
                 else:
-                    self._queue.remove(item)
-            if done is not None:
-                for event in done.events:
-                    if event is not None:
-                        self._on_event(event)
-                self.on_done()
+                    await self._turn(item)
+        finally:
+            await self._late.stop()
+
+    async def _turn(self, item: _Item) -> None:
+        done: _Done | None = None
+        try:
+            done = await self._send(item)
+        finally:
+            if done is None:
+                item.due_ms = self._again_ms(item)
+            else:
+                self._queue.remove(item)
+        if done is not None:
+            self._tell(done)
+            self.on_done()
+
+    def _tell(self, done: _Done) -> None:
+        for event in done.events:
+            self._on_event(event)
 
     def _again_ms(self, item: _Item) -> int:
         """When it is tried again: at the latest at the moment from which a denial can be believed."""
@@ -174,20 +188,31 @@ class Sender:
 
     async def _rest(self) -> None:
         """Until something is put, or due."""
-        self._wake.clear()
         heads = dict[MarketId, int]()
         for item in self._in_turn():
             heads.setdefault(item.market, item.due_ms)
         if not heads:
+            self._wake.clear()
             await self._wake.wait()
             return
         wait_s = (min(heads.values()) - self.clock.now_ms()) / 1_000
-        both = asyncio.ensure_future(self.clock.sleep(wait_s)), asyncio.ensure_future(self._wake.wait())
+        due = asyncio.ensure_future(self.clock.sleep(wait_s))
         try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await self._woken_or(due)
         finally:
-            for each in both:
-                each.cancel()
+            due.cancel()
+
+    async def _woken_or(self, other: asyncio.Future[Any]) -> None:
+        """Until something is put, or the other is done."""
+        self._wake.clear()
+        other.add_done_callback(self._wakes)
+        try:
+            await self._wake.wait()
+        finally:
+            other.remove_done_callback(self._wakes)
+
+    def _wakes(self, done: asyncio.Future[Any]) -> None:
+        self._wake.set()
 
     def _still(self, item: _Item) -> bool:
         return self.wanted(item.command)
@@ -204,7 +229,8 @@ class Sender:
     # ---- one try: None means that there will be another
 
     async def _send(self, item: _Item) -> _Done | None:
-        """Try; an entry that has not left yet is called back when something that reduces risk is due."""
+        """Try; an entry that has not left yet is called back when something that reduces risk is due. Once the stream has told
+        what was asked, it is done, and the answer may come when it will."""
         trying = asyncio.ensure_future(self._try(item))
         recall: asyncio.Future[None] | None = None
         if _enters(item.command):
@@ -213,16 +239,29 @@ class Sender:
             first = None if item.enters_anew() else item.market
             due_ms = [each.due_ms for each in self._queue if not _enters(each.command) and each.market != first]
             recall = asyncio.ensure_future(self._call_back_at(min(due_ms))) if due_ms else None
+        late = False
         try:
-            await asyncio.wait([trying])
+            while not trying.done():
+                await self._woken_or(trying)
+                if not trying.done() and not self._still(item):
+                    late = self._waiting is not trying
+                    if late:
+                        self._late.start("late answer", self._hear(trying), lambda name, error: None)
+                    return _Done()
         finally:
             self._waiting = None
             if recall is not None:
                 recall.cancel()
-            if not trying.done():
+            if not late and not trying.done():
                 trying.cancel()
                 await asyncio.wait([trying])
         return None if trying.cancelled() else trying.result()
+
+    async def _hear(self, trying: asyncio.Future[_Done | None]) -> None:
+        """Pass on an answer that is no news any more. What breaks is logged and stops nobody: the outcome is known."""
+        done = await trying
+        if done is not None:
+            self._tell(done)
 
     def _call_back(self) -> None:
         if self._waiting is not None:
@@ -245,7 +284,7 @@ class Sender:
             return _Done()
         try:
             if isinstance(item.command, Cancel):
-                return _Done([await self._gateway.cancel(item.command)])
+                return _Done(await self._gateway.cancel(item.command))
             if item.unknown_ms is not None:
                 return await self._look_up(item, item.command, item.unknown_ms)
             return await self._submit(item, item.command)
