@@ -211,7 +211,7 @@ class AccountFeed:
                 working = actor.account.orders.get(name)
                 if working is None or working.request.market != slot.market.id:
                     continue
-                if name not in there or slot.market.steps(there[name].filled_quantity) > steps:
+                if name not in there or there[name].filled_quantity > slot.market.quantity(steps):
                     unheard[name] = steps
         return unheard
 
