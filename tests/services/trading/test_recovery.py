@@ -148,6 +148,20 @@ def test_a_stream_lost_while_an_order_is_on_its_way_doubles_nothing(files: TlsFi
     play(files, tmp_path, fault, story)
 
 
+def test_an_answer_that_hangs_keeps_no_stop_from_going_out(files: TlsFiles, tmp_path: Path) -> None:
+    """The stream has told the fill: the position is not bare until the request of its entry times out."""
+
+    async def story(life: Life) -> None:
+        life.at.gateway._client.timeout = 1_000 * TIMEOUT_MS
+        await life.start()
+        life.enter()
+        await life.until(lambda: len(life.orders) == 2)
+        await life.still()
+        assert life.orders == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    play(files, tmp_path, Fault(says=[Say(kind="hang")], takes=True), story)
+
+
 def test_a_stop_that_vanished_unheard_of_is_placed_again(files: TlsFiles, tmp_path: Path) -> None:
     """The venue (or the user) took it off the book while the stream was down."""
 
