@@ -188,6 +188,24 @@ def test_the_sign_of_life_ends_while_it_is_unsafe_and_comes_back() -> None:
     assert any("nobody can see how it stands: The database is gone" in m.text for m in house.operator.heard)
 
 
+def test_nothing_is_over_that_nobody_can_see() -> None:
+    """Halted and bare before the look failed, and after: not that it is over, and not anew. What ended meanwhile is said."""
+
+    async def work(house: House) -> None:
+        wrong = [trouble(), trouble(Kind.HALT, "platform", None), trouble(Kind.STOPPED, "ben-main", BEN)]
+        house.wrong = wrong
+        await house.passes(12)
+        house.operator.heard.clear()
+        house.wrong = Blind()
+        await house.passes(REPEAT_MS / 1_000 + 10)
+        house.wrong = wrong[:2]
+        await house.passes(60)
+
+    lines = "\n".join(message.text for message in in_house(work).operator.heard).splitlines()
+    said = [line.partition(":")[0] for line in lines]
+    assert said == ["ALARM blind", "STILL unprotected", "STILL halt", "OVER stopped", "OVER blind"]
+
+
 def test_a_thousand_troubles_are_one_message_and_a_deaf_channel_keeps_only_the_newest() -> None:
     async def work(house: House) -> None:
         house.wrong = [trouble(Kind.STOPPED, f"u{n}", None) for n in range(1_000)]

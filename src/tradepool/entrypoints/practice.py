@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tradepool.adapters.exchanges.transport import Transport
 from tradepool.adapters.exchanges.vault import Credentials
+from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId
 from tradepool.entrypoints.deployment import Deployed
@@ -116,3 +117,11 @@ def transport_of(served: Served) -> Transport:
 def clock_of(served: Served) -> Clock:
     """The exchange's time."""
     return PacedClock(RealClock(), served.start_ms, served.speed, served.began_ms)
+
+
+def place_of(deployed: Deployed) -> tuple[Clock, Transport, str, dict[AccountId, TradepoolError]]:
+    """The venue's time, the way there, its world ("" for the real one), and what is wrong with accounts it did not open."""
+    if deployed.deployment.kind is Kind.LIVE:
+        return RealClock(), Transport(), "", {}
+    served, closed = exchange_for(deployed)
+    return clock_of(served), transport_of(served), served.world, closed

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId
-from tradepool.entrypoints.deployment import Seated
+from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.keys import KeyOf
 from tradepool.entrypoints.wiring import Seat
 
@@ -17,6 +17,20 @@ Traded = Collection[tuple[AccountId, MarketId]]
 
 class MarketGone(InvalidInput):
     """Mandate {mandate} has traded {markets}, which it names no more; put it back into its markets (halt --market keeps entries out)."""
+
+
+class NothingToTrade(TradepoolError):
+    """No mandate in {file} is active; set active = true in one of [mandates]."""
+
+
+def refuse_unled(deployed: Deployed) -> None:
+    """Raise NothingToTrade, or what is wrong with a strategy, where none trades at all; who has none beside others is looked
+    after."""
+    if not all(seat.unled for seat in deployed.seats):
+        return
+    mine = {mandate.account for mandate in deployed.settings.mandates.values() if mandate.active}
+    mistakes = [seat.unled for seat in deployed.seats if seat.unled and seat.account_id in mine]
+    raise mistakes[0] if mistakes else NothingToTrade(file=deployed.file)
 
 
 def gone_of(seat: Seated, traded: Traded) -> list[MarketId]:

@@ -42,7 +42,7 @@ from tradepool.entrypoints.asking import me
 from tradepool.entrypoints.balance import told
 from tradepool.entrypoints.checklist import facts_now
 from tradepool.entrypoints.deeds import DEEDS, ENDING, StartsStill, StopsNow, answer_of, carried_out
-from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.deployment import Deployed, Seated
 from tradepool.entrypoints.file_changes import audit_file
 from tradepool.entrypoints.inputs import say_if_not_compiled
 from tradepool.entrypoints.key_watch import KeyWatch
@@ -51,12 +51,12 @@ from tradepool.entrypoints.left import with_left
 from tradepool.entrypoints.lookout import Lookout
 from tradepool.entrypoints.notifiers import channels, sign_of_life
 from tradepool.entrypoints.pool_daily import DailyGathering
-from tradepool.entrypoints.practice import clock_of, exchange_for, transport_of
+from tradepool.entrypoints.practice import place_of
 from tradepool.entrypoints.risk import rows_of_desk
 from tradepool.entrypoints.rungs import Rungs
 from tradepool.entrypoints.running import STARTED, STOPPED, books_of, candles_of, epoch_alone, only_one, reserve_of
 from tradepool.entrypoints.saying import console
-from tradepool.entrypoints.seating import seats_of
+from tradepool.entrypoints.seating import refuse_unled, seats_of
 from tradepool.entrypoints.standing import Standing
 from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
@@ -71,6 +71,7 @@ from tradepool.runtime.throttle import Throttle
 from tradepool.services.alarms import Alarms
 from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.fan_out import Rotation
+from tradepool.services.trading.sender import StillStarting
 from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
@@ -78,10 +79,6 @@ LOOK_S = 0.5
 REST_S, REST_LOOK_S = 10.0, 0.1
 
 log = telemetry.logger(__name__)
-
-
-class NothingToTrade(TradepoolError):
-    """No mandate in {file} is active; set active = true in one of [mandates]."""
 
 
 class StoppedThere(TradepoolError):
@@ -93,7 +90,7 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
 
     RunsAlready, NothingToTrade, BadDeployment, WrongDatabase, HandsAtWork, NoKey, Replaced, and what connecting raises.
     """
-    _refuse_unled(with_left(deployed))
+    refuse_unled(with_left(deployed))
     # Before the seal, which lets no library be loaded.
     say_if_not_compiled()
     with only_one(deployed):
@@ -105,30 +102,13 @@ def start(deployed: Deployed, keys_of: Callable[[Deployed], KeyOf]) -> None:
         structlog.contextvars.bind_contextvars(kind=deployed.deployment.kind.value, deployment=deployed.deployment.id)
         try:
             # New play money begins new books, in which nothing is held.
-            _refuse_unled(deployed)
+            refuse_unled(deployed)
             for each in deployed.seats:
                 if each.off:
                     log.warning("nothing is entered for an account", account=each.account_id, why=each.off)
             asyncio.run(Trading(deployed, connection, clock, transport, keys_but(closed, keys_of(deployed))).run())
         finally:
             dispose(connection)
-
-
-def _refuse_unled(deployed: Deployed) -> None:
-    """Raise where no strategy trades at all; who has none beside others is looked after."""
-    if not all(seat.unled for seat in deployed.seats):
-        return
-    mine = {mandate.account for mandate in deployed.settings.mandates.values() if mandate.active}
-    mistakes = [seat.unled for seat in deployed.seats if seat.unled and seat.account_id in mine]
-    raise mistakes[0] if mistakes else NothingToTrade(file=deployed.file)
-
-
-def place_of(deployed: Deployed) -> tuple[Clock, Transport, str, dict[AccountId, TradepoolError]]:
-    """The venue's time, the way there, its world ("" for the real one), and what is wrong with accounts it did not open."""
-    if deployed.deployment.kind is Kind.LIVE:
-        return RealClock(), Transport(), "", {}
-    served, closed = exchange_for(deployed)
-    return clock_of(served), transport_of(served), served.world, closed
 
 
 class Trading:
@@ -150,7 +130,7 @@ class Trading:
         self._reserve = reserve_of(deployed)
         self._reserve.fill()
         journal = ReservedJournal(connection, self._epoch, self._reserve)
-        self._over, self._deeds = asyncio.Event(), 0
+        self._over, self._deeds, self._is_away = asyncio.Event(), 0, False
         people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of, journal.traded())
         self._platform = Platform(
@@ -198,8 +178,14 @@ class Trading:
         return cast("AccountGateway", GatedGateway(gateway, self._may_enter, self._clock))
 
     def _may_enter(self, request: OrderRequest) -> str:
-        """Asked before each entry leaves; the database is asked each time, so that nothing can be missed."""
-        seat = self._seats[request.account]
+        """Asked before each entry leaves; the database is asked each time, so that nothing can be missed. StillStarting while
+        it can't be: the entry waits. A refusal would have to be written down, which stops the account where that fails."""
+        try:
+            return self._why_not(self._seats[request.account], request)
+        except StoreUnusable as error:
+            raise StillStarting(account=request.account) from error
+
+    def _why_not(self, seat: Seated, request: OrderRequest) -> str:
         if self._rows.epoch != self._epoch:
             return Denial.REPLACED
         if any(halt.scope.covers(seat.user.id, request.market) for halt in self._rows.halts()):
@@ -277,17 +263,28 @@ class Trading:
 
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)
-        is_terminal = sys.stderr.isatty()
-        if is_terminal:
+        if sys.stderr.isatty():
             screen.start()
         try:
-            while not self._over.is_set() and self._rows.epoch == self._epoch:
-                if is_terminal:
-                    screen.update(live_line(self._standing.now()), refresh=True)
-                self._cap()
+            while not self._over.is_set() and self._goes_on(screen):
                 await self._looked()
         finally:
             screen.stop()
+
+    def _goes_on(self, screen: Live) -> bool:
+        """Show how it stands and hear of new rungs; False once there is a newer instance. A server may be away for a while."""
+        try:
+            if self._rows.epoch != self._epoch:
+                return False
+            if screen.is_started:
+                screen.update(live_line(self._standing.now()), refresh=True)
+            self._cap()
+            self._is_away = False
+        except StoreUnusable as error:
+            if not self._is_away:
+                log.error("nothing is entered until the database can be read again", error=str(error))
+            self._is_away = True
+        return True
 
     async def _looked(self) -> None:
         """Until it is time to look again, or it is over."""

@@ -149,15 +149,20 @@ class AlarmBook:
         return not any(known.said and RULES[kind].unsafe for (kind, _), known in self._known.items())
 
     def hear(self, found: Iterable[Trouble], now_ms: int) -> list[Said]:
-        """Take in all that is wrong at a time; what is to be said of it."""
+        """Take in all that is wrong at a time; what is to be said of it. While nobody can see, what was known stays as it was:
+        of that it is neither said that it goes on nor that it is over."""
+        is_blind = False
         for trouble in found:
+            is_blind |= trouble.kind is Kind.BLIND
             key = trouble.kind, trouble.about
             known = self._known.setdefault(key, _Known(trouble, now_ms, now_ms))
             known.trouble, known.seen_ms = trouble, now_ms
         said = []
         for key, known in list(self._known.items()):
             rule = RULES[known.trouble.kind]
-            if known.seen_ms < now_ms:
+            if is_blind and known.trouble.kind is not Kind.BLIND:
+                known.seen_ms = now_ms
+            elif known.seen_ms < now_ms:
                 if now_ms - known.seen_ms >= (rule.calm_ms if known.said else 0):
                     del self._known[key]
                     said += [Said("OVER", known.trouble)] if known.said and not rule.once else []

@@ -25,6 +25,7 @@ from tradepool.adapters.database.codec import UnknownEvent
 from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.place import Place, Server
+from tradepool.adapters.database.promotions import DatabasePromotions
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.adapters.database.settlements import DatabaseSettlements
 from tradepool.adapters.database.suspensions import DatabaseSuspensions
@@ -239,6 +240,8 @@ READS: list[tuple[Callable[[DatabaseJournal], object], object]] = [
     (lambda journal: len(journal.intents(ACCOUNT.id)), 1),
     (lambda journal: len(journal.traded()), 1),
     (lambda journal: journal.checkpoints(), []),
+    (lambda journal: DatabasePromotions(journal._connection).last(), 0),
+    (lambda journal: DatabaseSuspensions(journal._connection).all(0), []),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.postgres_kit import Postgres
 from tests.store_rows import USERS, fill, row_of
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.chain import audited
 from tradepool.adapters.database.copying import count_on
 from tradepool.adapters.database.engine import actor_of, dispose, open_store, place_of
@@ -29,7 +30,7 @@ from tradepool.core.commission.recorded import Recorded
 from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.charge import bill_of
 from tradepool.domain.deed import Deed
-from tradepool.domain.ids import MandateId, MarketId, UserId
+from tradepool.domain.ids import AccountId, MandateId, MarketId, UserId
 from tradepool.domain.user import Role
 
 ANN = Actor(UserId("ann"), Role.USER)
@@ -224,10 +225,15 @@ def test_a_connection_that_breaks_asks_for_the_same_actor_again(annas: Connectio
     assert "ann" in rows[0]
 
 
-def test_rungs_are_asked_again_after_a_connection_that_broke(annas: Connection, postgres: Postgres) -> None:
-    """Each turn of the trading process reads them, and `status` first of all."""
-    rows = DatabasePromotions(annas)
-    for read, told in ((rows.last, 1), (lambda: rows.of(MandateId("nobodys")), [])):
+def test_rungs_and_books_are_asked_again_after_a_connection_that_broke(annas: Connection, postgres: Postgres) -> None:
+    """Each turn of the trading process reads them, and so does whoever looks for alarms."""
+    rows, books = DatabasePromotions(annas), DatabaseBooks(annas)
+    reads: list[tuple[Callable[[], object], object]] = [
+        (rows.last, 1),
+        (lambda: rows.of(MandateId("nobodys")), []),
+        (lambda: list(books.transfers(AccountId("nobodys"))), []),
+    ]
+    for read, told in reads:
         (pid,) = annas.exec_driver_sql("select pg_backend_pid()").one()
         annas.rollback()
         postgres.run(f"select pg_terminate_backend({pid}, 5000)")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode
+from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.event import OrderFilled
 from tradepool.domain.fill import Fill
 from tradepool.domain.ids import AccountId, LedgerEntryId, MarketId
@@ -45,7 +46,7 @@ class DatabaseBooks:
             .where(e.c.account == account, e.c.sequence > after, e.c.sequence <= until)
             .order_by(e.c.sequence, e.c.id, t.c.position)
         )
-        rows = self._connection.execute(query).all()
+        rows = asked_again(self._connection, lambda: self._connection.execute(query).all())
         self._connection.rollback()
         for (name, time_ms, reference), found in groupby(rows, key=lambda row: row[:3]):
             transfers = [

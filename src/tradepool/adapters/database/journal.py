@@ -15,7 +15,7 @@ from zlib import crc32
 
 from msgspec import MsgspecError
 from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import Chains
@@ -163,10 +163,6 @@ class DatabaseJournal:
         DatabaseError for what is damaged: of a file that may be an OperationalError, too."""
         try:
             return asked_again(self._connection, load)
-        except OperationalError as error:
-            if self._connection.dialect.name == "sqlite":
-                raise
-            raise StoreUnusable(path=place_of(self._connection), why=reason_of(error)) from error
         finally:
             self._connection.rollback()
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 
-from tradepool.adapters.database.engine import lost
+from tradepool.adapters.database.engine import StoreUnusable, lost, place_of, reason_of
 
 T = TypeVar("T")
 _OURS = "tradepool: own writes to the deployment's rows"
@@ -26,14 +26,20 @@ def wrote(connection: Connection) -> None:
 
 def asked_again(connection: Connection, load: Callable[[], T]) -> T:
     """What is read, once more over a new connection where a server's broke: now, or under somebody who went on without a
-    rollback."""
+    rollback. StoreUnusable where a server can't be asked; what a file says is raised as it is."""
     try:
-        return load()
-    except (DBAPIError, PendingRollbackError) as error:
+        try:
+            return load()
+        except (DBAPIError, PendingRollbackError) as error:
+            connection.rollback()
+            if isinstance(error, DBAPIError) and not lost(error):
+                raise
+            return load()
+    except OperationalError as error:
         connection.rollback()
-        if isinstance(error, DBAPIError) and not lost(error):
+        if connection.dialect.name == "sqlite":
             raise
-        return load()
+        raise StoreUnusable(path=place_of(connection), why=reason_of(error)) from error
 
 
 class Remembered(Generic[T]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, Executable, delete, insert, select
 
@@ -91,20 +92,23 @@ class AutomaticSuspensions(MutableMapping[MarketId, Suspension]):
     """What `Suspensions` holds, kept in rows: a restart goes on with it, and a person can lift it.
 
     Rows are in the machine's time, suspensions in the venue's. What can't be written is held in memory: a full disk is no
-    reason to let an entry through.
+    reason to let an entry through. While rows can't be read, those that were read last hold.
     """
 
     def __init__(self, rows: DatabaseSuspensions, clock: Clock, real: Clock) -> None:
         """`clock` is the venue's time, `real` the machine's."""
         self._rows, self._clock, self._real = rows, clock, real
         self._unwritten: dict[MarketId, Suspension] = {}
+        self._last: Sequence[Suspended] = ()
 
     def _ahead_ms(self) -> int:
         return self._clock.now_ms() - self._real.now_ms()
 
     def _all(self) -> dict[MarketId, Suspension]:
         ahead_ms, found = self._ahead_ms(), dict[MarketId, Suspension]()
-        for row in self._rows.all(self._real.now_ms()):
+        with suppress(StoreUnusable):
+            self._last = self._rows.all(self._real.now_ms())
+        for row in self._last:
             if row.trouble and row.kind is SuspendedKind.MARKET:
                 until_ms = row.until_ms if row.for_ever else row.until_ms + ahead_ms
                 found[MarketId(row.name)] = Suspension(
