@@ -114,8 +114,13 @@ class MarketData:
 
     @property
     def known_ms(self) -> int:
-        """Up to when every market is known; the one that is furthest behind counts. -1: nothing is."""
-        return min((followed.known_ms for followed in self._followed.values()), default=-1)
+        """Up to when every market that is waited for is known: the one that is furthest behind counts. -1: nothing is.
+
+        One that has missed a batch is only counted where none is waited for: it is suspended by itself.
+        """
+        followed = self._followed.values()
+        waited = [each for each in followed if each.prompt] or followed
+        return min((each.known_ms for each in waited), default=-1)
 
     async def start(self) -> dict[MarketId, float]:
         """Load the saved steps, subscribe, and take in what was missed; the last closes known before that."""
@@ -189,7 +194,7 @@ class MarketData:
         markets = [
             MarketState(
                 market=market,
-                newest_ms=-1 if each.last is None else each.last.close_time_ms,
+                newest_ms=each.begun_ms if each.last is None else each.last.close_time_ms,
                 known_ms=each.known_ms,
                 gaps=each.gaps,
                 filled=each.filled,
@@ -215,7 +220,7 @@ class MarketData:
         else:
             for followed, candles in await self._missed.at_start(self._followed):
                 self._learn(followed, candles, self._believed_ms(candles, now_ms))
-                followed.prompt = True
+                followed.prompt, followed.begun_ms = True, now_ms
             self._caught_up = True
         before, self._unanswered = self._unanswered, set(failed)
         if failed.keys() <= before:
