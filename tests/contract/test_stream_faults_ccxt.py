@@ -367,6 +367,10 @@ def test_delisted_market(files: TlsFiles) -> None:
         (held,) = [balance for balance in await at.gateway.balances() if balance.asset == "BTC"]
         assert (held.free, held.locked) == (Decimal("10.0999"), Decimal(0))
         assert await rules(at) == {}
+        # Who follows it learns that there are no candles; who asks for a page of them is told why.
+        assert await history(at) == []
+        with pytest.raises(OutcomeUnknown, match="-1121"):
+            await at.feed.page(at.markets[0], MINUTE, START, at.venue.now_ms)
 
     tell(files, story)
 

@@ -15,7 +15,8 @@ import pytest
 from tests.contract.watch_kit import BTC as WATCHED_BTC
 from tests.entrypoints.test_rungs import KEY, configured
 from tests.entrypoints.trading_kit import on_one_clock
-from tests.nouns import BTC, MINUTE_MS, fill, signal
+from tests.nouns import BTC, ETH, MINUTE_MS, fill, signal
+from tests.services.test_market_data import Scene, play
 from tests.services.trading.test_together import actors
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
@@ -193,6 +194,21 @@ def test_the_house_around_the_accounts(tmp_path: Path) -> None:
     assert kinds == [Wrong.STOPPED, Wrong.HALT, Wrong.UNPAID, Wrong.STALE, Wrong.DISK_LOW]
     assert house.reserve.whole
     dispose(house.connection)
+
+
+def test_a_market_that_stands_still_hides_no_silence_of_all(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        house = House(tmp_path, 1)
+        house.lookout._platform.market_data, house.lookout._clock = scene.data, scene.clock
+        for number in range(4):
+            await scene.minute(number, BTC, ETH, known=(BTC, ETH))
+            await scene.grace()
+            assert house.wrong() == []
+        scene.clock.advance_to(scene.clock.now_ms() + 3 * MINUTE_MS)
+        assert house.wrong() == [(Wrong.STALE, "market data is 182 s old")]
+        dispose(house.connection)
+
+    play(story)
 
 
 def test_what_keeps_entries_off_is_said_to_whose_it_is(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Feed:
         self.clock = clock
         self.known: list[Candle] = []
         self.failures: list[Exception] = []
+        self.unanswered: dict[Market, int] = {}
         self.subscribed = 0
         self.on_candle: Callable[[Candle], None] = lambda candle: None
         self.on_lost: Callable[[str], None] = lambda why: None
@@ -63,6 +64,9 @@ class Feed:
 
     async def history(self, market: Market, timeframe_ms: int, since_ms: int) -> Sequence[Candle]:
         self.while_asked()
+        if left := self.unanswered.get(market, 0):
+            self.unanswered[market] = left - 1
+            raise OutcomeUnknown(venue="v", request="klines", message="no")
         found = [c for c in self.known if c.market == market and c.open_time_ms >= since_ms]
         return [c for c in found if c.close_time_ms <= self.clock.now_ms()]
 
@@ -265,6 +269,43 @@ def test_a_venue_that_is_down_is_asked_again_later_and_later() -> None:
         assert scene.feed.subscribed == 5
         await scene.minute(1, BTC, ETH, SOL)
         assert [minute for minute, _ in scene.batches] == [1, 2]
+
+    play(story)
+
+
+def test_a_market_that_can_never_be_asked_again_keeps_nobody_else_from_theirs() -> None:
+    """Before, every catching up failed over it: no account heard of any market until a restart."""
+
+    async def story(scene: Scene) -> None:
+        scene.feed.unanswered[ETH] = 10**9
+        for number in range(10):
+            await scene.minute(number, BTC, SOL, known=(BTC, SOL))
+            end_ms = scene.clock.now_ms() + MINUTE_MS
+            while (wake_ms := scene.clock.next_wake_ms()) is not None and wake_ms < end_ms:
+                scene.clock.advance_to(wake_ms)
+                await scene.settle()
+        assert scene.batches == [(minute, ["BTC", "SOL"]) for minute in range(1, 11)]
+
+    play(story)
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_market_that_can_not_be_asked_once_is_waited_for_and_loses_none_of_its_candles(failures: int) -> None:
+    """After the second time the others hear of theirs; its own come in order all the same."""
+    others, late, all_three = ["BTC", "SOL"], ["ETH"], ["BTC", "SOL", "ETH"]
+
+    async def story(scene: Scene) -> None:
+        for number in range(3):
+            await scene.minute(number)
+        scene.feed.unanswered[ETH] = failures
+        scene.feed.on_lost("gone")
+        await scene.settle()
+        assert scene.batches == []
+        for _ in range(2):
+            scene.clock.advance_to(scene.clock.now_ms() + 1_000)
+            await scene.settle()
+        given = [all_three] if failures == 1 else [others, late]
+        assert scene.batches == [(minute, markets) for markets in given for minute in (1, 2, 3)]
 
     play(story)
 

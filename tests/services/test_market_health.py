@@ -43,6 +43,41 @@ def test_a_market_without_candles_is_suspended_while_others_have_them_and_lifted
     play(story)
 
 
+def test_a_market_that_never_had_a_candle_is_suspended_too() -> None:
+    """Halted since before a start, say: nobody waits for it, so that this is all that is said of it."""
+
+    async def story(scene: Scene) -> None:
+        listed = Suspensions()
+        looking = asyncio.create_task(look_at_data(scene.data, listed, scene.clock))
+        for number in range(STALE_BARS):
+            await pass_time(scene, START_MS + (number + 1) * MINUTE_MS)
+            assert listed.all(scene.clock.now_ms()) == []
+            await scene.minute(number, BTC, ETH, known=(BTC, ETH))
+        await pass_time(scene, scene.clock.now_ms() + int(LOOK_S * 1_000))
+        assert [held.market for held in listed.all(scene.clock.now_ms())] == [SOL.id]
+        looking.cancel()
+
+    play(story)
+
+
+def test_a_market_that_nobody_waits_for_makes_the_data_no_older_and_a_silence_of_all_does() -> None:
+    """Before, one halted market was stale data for as long as it lasted, and hid that the stream had gone silent."""
+
+    async def story(scene: Scene) -> None:
+        def age_ms() -> int:
+            return scene.clock.now_ms() - scene.data.known_ms
+
+        await scene.minute(0, BTC, ETH, SOL)
+        for number in range(1, 6):
+            await pass_time(scene, START_MS + (number + 1) * MINUTE_MS - 1)
+            assert age_ms() < MINUTE_MS
+            await scene.minute(number, BTC, ETH, known=(BTC, ETH))
+        await pass_time(scene, START_MS + 9 * MINUTE_MS)
+        assert age_ms() == 3 * MINUTE_MS
+
+    play(story)
+
+
 def test_another_trouble_of_a_market_is_not_lifted_by_its_candles() -> None:
     async def story(scene: Scene) -> None:
         listed = Suspensions()

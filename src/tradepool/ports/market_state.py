@@ -10,9 +10,10 @@ from tradepool.domain.ids import MarketId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketState:
-    """One market. `newest_ms` is when its newest candle closed (-1: none yet), `known_ms` up to when it is known which
-    candles there are (-1: nothing). Since the start, `gaps` counts how often the stream left out candles that the venue
-    had, `filled` those candles, `corrected` newest candles that the venue showed again with another value.
+    """One market. `newest_ms` is when its newest candle closed or, where it has had none, when it was first asked for (-1:
+    not yet), `known_ms` up to when it is known which candles there are (-1: nothing). Since the start, `gaps` counts how
+    often the stream left out candles that the venue had, `filled` those candles, `corrected` newest candles that the venue
+    showed again with another value.
     """
 
     market: MarketId
@@ -34,7 +35,8 @@ class PlaneState:
 
     @property
     def oldest_ms(self) -> int | None:
-        """The age of the oldest data: how long ago the market known least was known; None before all are known.
+        """The age of the oldest data: how long ago the market known least was known, be it one that nobody waits for any
+        more; None before all are known.
 
         >>> one = MarketState(market=MarketId("v:A/B"), newest_ms=60_000, known_ms=60_000, gaps=0, filled=0, corrected=0)
         >>> PlaneState(now_ms=61_500, timeframe_ms=60_000, lost="", markets=[one]).oldest_ms

@@ -84,9 +84,9 @@ class SuspensionRow(msgspec.Struct, frozen=True):
 
 class StatusJson(msgspec.Struct, frozen=True):
     """A deployment at a moment. `process` is starting, trading, stopped (as it was told to), died (it was not), or hangs;
-    `data_age_s` is of the market that is furthest behind, None where nobody trades; `limits` are those that were reached, in
-    words, `unpaid` what unpaid bills keep off, `aside` what is wrong in sections of the configuration that were left out;
-    `safe` means that there is no worry."""
+    `data_age_s` is of the market that is furthest behind of those that have candles (one that stands still is among the
+    suspensions), None where nobody trades; `limits` are those that were reached, in words, `unpaid` what unpaid bills keep
+    off, `aside` what is wrong in sections of the configuration that were left out; `safe` means that there is no worry."""
 
     deployment: str
     kind: str

@@ -26,7 +26,8 @@ class Followed:
     `MarketState` tells of it.
 
     `since_ms` is where its candles are wanted from even if nobody reads them (they are recorded); None: nowhere.
-    A market that missed a batch is not `prompt`: nobody waits for it until it is back.
+    A market that missed a batch is not `prompt`: nobody waits for it until it is back. `begun_ms` is when it was first asked
+    for, at the start.
     """
 
     market: Market
@@ -34,6 +35,7 @@ class Followed:
     readers: list[Reader] = field(default_factory=list)
     last_open_ms: int = -1
     known_ms: int = -1
+    begun_ms: int = -1
     prompt: bool = True
     last: Candle | None = None
     candles: int = 0

@@ -64,7 +64,8 @@ class _Batch:
 class MarketData:
     """Follows markets of one venue and timeframe; `on_batch` gets each T's signals once, in order of T.
 
-    Strategies that read other markets may come a moment later, in an `on_batch` of their own: nobody else waits.
+    Strategies that read other markets may come a moment later, in an `on_batch` of their own: nobody else waits. So do the
+    signals of a market that could not be asked for what it lacks, in its own order.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class MarketData:
         self._inbox: deque[Candle | int] = deque()
         self._wake = asyncio.Event()
         self._lost, self._down, self._caught_up = "", "", False
+        self._unanswered: set[MarketId] = set()
         self._reconnecting = Reconnecting(clock)
         self._collecting: dict[int, _Batch] = {}
         self._delivered_ms = -1
@@ -112,8 +114,13 @@ class MarketData:
 
     @property
     def known_ms(self) -> int:
-        """Up to when every market is known; the one that is furthest behind counts. -1: nothing is."""
-        return min((followed.known_ms for followed in self._followed.values()), default=-1)
+        """Up to when every market that is waited for is known: the one that is furthest behind counts. -1: nothing is.
+
+        One that has missed a batch is only counted where none is waited for: it is suspended by itself.
+        """
+        followed = self._followed.values()
+        waited = [each for each in followed if each.prompt] or followed
+        return min((each.known_ms for each in waited), default=-1)
 
     async def start(self) -> dict[MarketId, float]:
         """Load the saved steps, subscribe, and take in what was missed; the last closes known before that."""
@@ -187,7 +194,7 @@ class MarketData:
         markets = [
             MarketState(
                 market=market,
-                newest_ms=-1 if each.last is None else each.last.close_time_ms,
+                newest_ms=each.begun_ms if each.last is None else each.last.close_time_ms,
                 known_ms=each.known_ms,
                 gaps=each.gaps,
                 filled=each.filled,
@@ -203,38 +210,41 @@ class MarketData:
         """Step over the candles that closed since the steps were saved; later ones come by the stream.
 
         The cut is the venue's time after the subscription: what closed before it is asked for, what closes after it is
-        streamed, and a market's candle up to it that is not there now does not exist.
+        streamed, and a market's candle up to it that is not there now does not exist. A market that can't be asked makes the
+        others wait for the next try, so that a T stays whole; from the second time on only it lacks its candles.
         """
         now_ms = await self._feed.time_ms()
+        failed: dict[MarketId, BaseException] = {}
         if self._caught_up:
-            await self._learn_missed(now_ms)
+            failed = await self._learn_missed(now_ms)
         else:
             for followed, candles in await self._missed.at_start(self._followed):
                 self._learn(followed, candles, self._believed_ms(candles, now_ms))
-                followed.prompt = True
+                followed.prompt, followed.begun_ms = True, now_ms
             self._caught_up = True
-        for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
-            self._deliver(time_ms)
+        before, self._unanswered = self._unanswered, set(failed)
+        if failed.keys() <= before:
+            for time_ms in sorted(time_ms for time_ms in self._collecting if time_ms <= now_ms):
+                self._deliver(time_ms)
+        for error in failed.values():
+            raise error
 
-    async def _learn_missed(self, now_ms: int) -> None:
-        """Learn what closed while the stream was down, of the markets of which a bar has ended since they were known.
-
-        What one market's venue says stays learnt when another's can't be asked: then its error is raised.
-        """
+    async def _learn_missed(self, now_ms: int) -> dict[MarketId, BaseException]:
+        """Learn what closed while the stream was down, of the markets of which a bar has ended since they were known; the
+        errors of those that can't be asked."""
         ended_ms = now_ms - now_ms % self._timeframe_ms
         behind = [each for each in self._followed.values() if each.known_ms < ended_ms]
-        failed: BaseException | None = None
+        failed: dict[MarketId, BaseException] = {}
         for start in range(0, len(behind), ASKED_AT_ONCE):
             some = behind[start : start + ASKED_AT_ONCE]
             asked = await asyncio.gather(*map(self._missed.of_known, some), return_exceptions=True)
             for followed, found in zip(some, asked, strict=True):
                 if isinstance(found, BaseException):
-                    failed = found
+                    failed[followed.market.id] = found
                 else:
                     self._learn(followed, found, self._believed_ms(found, now_ms))
                     followed.prompt = True
-            if failed is not None:
-                raise failed
+        return failed
 
     def _believed_ms(self, candles: Sequence[Candle], now_ms: int) -> int:
         """Up to when an answer of `now_ms` tells which candles there are: one that ended this moment may be on its way into

@@ -13,7 +13,7 @@ from typing import Any
 import ccxt
 
 from tradepool.adapters.exchanges import outcome, translate
-from tradepool.adapters.exchanges.ask import Ask
+from tradepool.adapters.exchanges.ask import Ask, Instead
 from tradepool.adapters.exchanges.clients import new_client
 from tradepool.adapters.exchanges.pacing import Pacer
 from tradepool.adapters.exchanges.stream import Stream
@@ -184,12 +184,17 @@ class CcxtFeed:
         await stream.open(lambda: self.client.watch_ohlcv_for_symbols(pairs), on_lost)
 
     async def history(self, market: Market, timeframe_ms: int, since_ms: int) -> Sequence[Candle]:
-        """All closed candles with an open time of at least `since_ms`, in order; closed by the venue's clock, not ours."""
+        """All closed candles with an open time of at least `since_ms`, in order; closed by the venue's clock, not ours. A
+        market that the venue does not know (any more) has none: it must not keep others from theirs."""
+
+        def unknown(error: ccxt.BaseError) -> tuple[tuple[list[Candle], None]] | None:
+            return (([], None),) if isinstance(error, ccxt.BadSymbol) else None
+
         candles: list[Candle] = []
         now_ms = await self.time_ms()
         next_ms: int | None = since_ms
         while next_ms is not None:
-            page, next_ms = await self._page(market, timeframe_ms, next_ms, now_ms)
+            page, next_ms = await self._page(market, timeframe_ms, next_ms, now_ms, unknown)
             candles += page
         return candles
 
@@ -198,7 +203,12 @@ class CcxtFeed:
         return (await self._page(market, timeframe_ms, since_ms, now_ms))[0]
 
     async def _page(
-        self, market: Market, timeframe_ms: int, since_ms: int, now_ms: int
+        self,
+        market: Market,
+        timeframe_ms: int,
+        since_ms: int,
+        now_ms: int,
+        instead: Instead[tuple[list[Candle], int | None]] = lambda error: None,
     ) -> tuple[list[Candle], int | None]:
         """The closed candles of a page, and where the next page starts."""
 
@@ -210,7 +220,7 @@ class CcxtFeed:
 
         request = {"symbol": self.client.market_id(market.symbol), "interval": timeframe_name(timeframe_ms)}
         asked = self.client.publicGetKlines({**request, "startTime": since_ms, "limit": HISTORY_PAGE})
-        return await self._ask("klines", asked, read)
+        return await self._ask("klines", asked, read, instead)
 
     def _candles(self, market: Market, timeframe_ms: int, rows: Sequence[Any]) -> list[Candle]:
         """The rows' candles. One that makes no sense fails its page; said again in the same words it is what the venue
