@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pysqlite3
+import pytest
 
 from tests.tampering import unguarded
 from tests.whole.lives import Life, Lives, bare, held, tell
@@ -20,8 +21,9 @@ from tests.whole.test_faults import place, player
 from tradepool.adapters.database.journal import DamagedJournal
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.domain.errors import KeyRefused, UnknownMarket
-from tradepool.domain.ids import AccountId
+from tradepool.domain.ids import AccountId, MarketId
 from tradepool.entrypoints.replay import VENUE, Plan, on_our_venue
+from tradepool.entrypoints.safety import unprotected
 from tradepool.entrypoints.wiring import Seat
 from tradepool.ports.exchange import AccountGateway
 from tradepool.runtime.throttle import Throttle
@@ -126,6 +128,51 @@ def test_a_restart_under_the_venues_limits(place: Path, long: bool) -> None:
             assert len(second.platform.desk.halted) == 3
 
     tell(plan, place, story, untouched=False)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_who_holds_what_was_delisted_goes_on_with_the_other_markets(place: Path, is_known: bool) -> None:
+    """The venue tells what became of its orders there, or knows nothing of it any more. What is held there is bare by name,
+    and nothing keeps the other market from being traded, sold by signal and protected."""
+    listings = [on_our_venue(m) for m in model_listings(["AAA/USDT", "BBB/USDT"], BAR_MS, START_MS, BARS, 9)]
+    plan = Plan(listings=listings, players=[player("moving_average_cross", listings, Decimal("0.4"))])
+    here, gone = (listing.market.id for listing in listings)
+
+    async def story(lives: Lives) -> None:
+        async with lives.life() as first:
+            await first.until(lambda: held(first) == 2)
+            assert held(first) == 2
+        lives.venue.delist("BBBUSDT")
+        if not is_known:
+            lives.server.faults.add(Fault(kind="code", code=-1121, market="BBBUSDT"), lives.venue.now_ms)
+        for beside in (False, True):
+            async with lives.life(beside=beside, epoch=int(beside)) as life:
+                await life.do(all_up(life))
+                await trades_without(life, gone, here)
+
+    tell(plan, place, story)
+
+
+async def trades_without(life: Life, gone: MarketId, here: MarketId) -> None:
+    """The account of a life sells what it holds here, and buys again; what is gone stays bare."""
+    (actor,) = life.actors
+    account, venue = actor.account, life.lives.venue
+
+    def trades() -> int:
+        return sum(trade.market == here for trade in life.platform.books.trades(account.account.id))
+
+    def stands() -> bool:
+        (told,) = life.platform.gate.suspensions.all(venue.now_ms)
+        assert (told.market, told.reason) == (gone, "suspended_delisted")
+        return life.platform.desk.halted == {} and unprotected(account) == [gone] and account.slots[gone].held
+
+    await life.bars(1)
+    assert stands()
+    before = trades()
+    await life.until(lambda: trades() > before and account.slots[here].held and not actor.busy)
+    assert trades() > before
+    assert account.slots[here].held
+    assert stands()
 
 
 async def all_up(life: Life) -> None:

@@ -21,7 +21,7 @@ from tradepool.adapters.exchanges.transport import Session
 from tradepool.adapters.exchanges.venues import facts_of
 from tradepool.core.account.account import Account
 from tradepool.core.compiler.runners import why_not_native
-from tradepool.core.risk.suspension import Suspensions
+from tradepool.core.risk.suspension import Suspensions, Trouble
 from tradepool.core.risk.symbols import likely, listed_market
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
@@ -44,6 +44,7 @@ from tradepool.services.candle_record import CandleRecord
 from tradepool.services.market_data import MarketData
 from tradepool.services.market_health import look_at_data
 from tradepool.services.reader import source_of
+from tradepool.services.trading import recovery
 from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.desk import ENTRY_MAX_AGE_BARS, TradingDesk
 from tradepool.services.trading.entry_gate import EntryGate
@@ -125,7 +126,7 @@ class Platform:
             self.desk.refuse(account, error)
         if self.desk.halted and not seats:
             raise next(iter(self.desk.halted.values()))
-        follows = {(seat.mandate.strategy_id, m): None for seat in seats for m in seat.mandate.markets}
+        follows = {(seat.mandate.strategy_id, m): None for seat in seats for m in seat.mandate.markets if m in listed}
         record = self._record(w.candles) if w.candles is not None else None
         self.market_data = MarketData(
             self.feed,
@@ -182,15 +183,21 @@ class Platform:
         return sorted(self._wiring.seats, key=is_flat)
 
     def _expect(self, seat: Seat, listed: Mapping[MarketId, Market]) -> bool:
-        """Whether an account's markets are there; if not, that is its own trouble."""
+        """Whether any of an account's markets is there; if not, that is its own trouble. It trades without the others."""
         try:
-            for market in seat.mandate.markets:
-                listed_market(listed, market)
+            markets = recovery.markets_of(seat.account.id, seat.mandate, listed, self.journal)
+            gone = [market for market in markets if market.id not in listed]
+            if len(gone) == len(markets):
+                listed_market(listed, markets[0].id)
             self._look_at(seat.mandate.strategy_id, listed)
-        except InvalidInput as error:
+        except TradepoolError as error:
             log.warning("an account cannot start", account=seat.account.id, error=str(error))
             self.desk.refuse(seat.account.id, error)
             return False
+        for market in gone:
+            log.warning("a market of an account has left the venue's list", account=seat.account.id, market=market.id)
+            self.feed.remember(market)
+            self.gate.listed({market.id: Trouble.DELISTED})
         self.desk.expect(seat.mandate)
         return True
 
@@ -251,7 +258,7 @@ class Platform:
     async def _take(self, seat: Seat, listed: Mapping[MarketId, Market]) -> AccountActor:
         """Make an account's actor; a key that is refused is that account's trouble."""
         w = self._wiring
-        markets = [listed_market(listed, market) for market in seat.mandate.markets]
+        markets = recovery.markets_of(seat.account.id, seat.mandate, listed, self.journal)
         gateway: AccountGateway = w.wrap_gateway(
             CcxtGateway(
                 seat.account.id,

@@ -333,7 +333,7 @@ async def _flatten_there(deployed: Deployed, scope: Scope) -> None:
         if not held and not entering:
             return
         if not entering and held == _held(now, scope, lambda row: row.unsellable):
-            raise NotFlat(left=f"too small to be sold: {', '.join(held)}")
+            raise NotFlat(left=f"the venue refuses to sell (too small, or not traded there): {', '.join(held)}")
         if clock.now_ms() > until_ms:
             raise NotFlat(left=", ".join([*held, *entering]))
         # Asked again: what an entry on its way has bought meanwhile is sold too.

@@ -18,7 +18,6 @@ from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.reserve import ReservedJournal
 from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
-from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.balance import Balance
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.deployment import Kind, Scope
@@ -69,7 +68,7 @@ class OwnHands:
         """An account as its journal has it; nothing of it runs yet. VenueError, UnknownMarket."""
         seat = self._whole(seat)
         taken = seat_of(seat, self._rows, self._deployed.venue.id, self._key_of)
-        markets = [listed_market(self.listed, market) for market in seat.mandate.markets]
+        markets = self._markets(seat)
         gateway = self._venue.gateway(taken.account.id, taken.credentials, markets)
         fees = await patiently(self._clock, gateway.fees)
         account = self._new_account(seat, [replace(market, fees=fees) for market in markets])
@@ -84,6 +83,14 @@ class OwnHands:
         gone = gone_of(seat, self._traded)
         return replace(seat, mandate=replace(seat.mandate, markets=(*seat.mandate.markets, *gone))) if gone else seat
 
+    def _markets(self, seat: Seated) -> list[Market]:
+        """Those that have left the venue's list are as its journal saw them last."""
+        markets = recovery.markets_of(seat.account_id, seat.mandate, self.listed, self._journal)
+        for market in markets:
+            if market.id not in self.listed:
+                self.feed.remember(market)
+        return markets
+
     def _new_account(self, seat: Seated, markets: Sequence[Market]) -> Account:
         noun = self._rows.account(seat.user, seat.account_id, self._deployed.venue.id)
         origin = Origin.PRACTICE if self._deployed.deployment.kind is Kind.PRACTICE else Origin.REAL
@@ -93,7 +100,7 @@ class OwnHands:
         """An account as its journal alone has it: no key is needed, and the rates are the venue's common ones. With a time,
         as it was until its mandate was changed then."""
         seat = self._whole(seat)
-        account = self._new_account(seat, [listed_market(self.listed, market) for market in seat.mandate.markets])
+        account = self._new_account(seat, self._markets(seat))
         for _, _, event in self._journal.read(seat.account_id):
             if until_ms is not None and isinstance(event, MandateChanged) and event.time_ms >= until_ms:
                 break

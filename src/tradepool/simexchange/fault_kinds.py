@@ -134,5 +134,6 @@ CODES = {
     -1015: (429, "Too many new orders; current limit is 100 orders per 10 SECOND."),
     -1016: (503, "This service is no longer available."),
     -1021: (400, "Timestamp for this request is outside of the recvWindow."),
+    -1121: (400, "Invalid symbol."),
     -9999: (400, "A code that no client knows."),
 }

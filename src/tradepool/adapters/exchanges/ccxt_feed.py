@@ -63,9 +63,22 @@ class CcxtFeed:
         One that stands still now is among them: whoever holds it, or something else beside it, is to be looked after.
         """
         listings = await self._ask("load_markets", self.client.load_markets(), dict.values)
-        found = [self._market(m) for m in listings if m["spot"]]
+        found = [self._market(m) for m in listings if m["spot"] and m["symbol"] not in self.client.delisted]
         self._markets = {self.client.market_id(m.symbol): m for m in found if m is not None}
         return list(self._markets.values())
+
+    def remember(self, market: Market) -> None:
+        """Know a market that `markets` does not tell, as it was seen last: what became of its orders can be asked then."""
+        client, name = self.client, f"{market.base}{market.quote}"
+        if market.symbol not in client.markets:
+            like = next(each for each in client.markets.values() if each["spot"])
+            parts = {"symbol": market.symbol, "base": market.base, "quote": market.quote, "active": False}
+            names = {"id": name, "lowercaseId": name.lower(), "baseId": market.base, "quoteId": market.quote}
+            grid = {**like["precision"], "amount": market.quantity_step, "price": market.price_tick}
+            client.markets[market.symbol] = {**like, **parts, **names, "precision": grid}
+            client.markets_by_id[name] = [client.markets[market.symbol]]
+            client.delisted.add(market.symbol)
+        self._markets.setdefault(client.market_id(market.symbol), market)
 
     def _market(self, listing: Any) -> Market | None:
         try:
@@ -76,8 +89,10 @@ class CcxtFeed:
 
     async def standing(self, markets: Sequence[Market]) -> dict[MarketId, Market | Trouble]:
         """Each market as it is listed now or, where it is halted or delisted, that."""
-        names = {self.client.market_id(market.symbol): market.id for market in markets}
-        return {names[name]: stands for name, stands in (await self._standing(list(names))).items()}
+        gone = {market.id: Trouble.DELISTED for market in markets if market.symbol in self.client.delisted}
+        names = {self.client.market_id(market.symbol): market.id for market in markets if market.id not in gone}
+        found = await self._standing(list(names)) if names else {}
+        return {**gone, **{names[name]: stands for name, stands in found.items()}}
 
     async def _standing(self, names: list[str]) -> dict[str, Market | Trouble]:
         """By the venue's names. One that it does not know makes it refuse the whole list: then each is asked alone."""
@@ -114,9 +129,12 @@ class CcxtFeed:
         return self._markets[name]
 
     async def prices(self, markets: Sequence[Market]) -> dict[MarketId, Decimal]:
-        """What each of them was traded at last, in one request. One that the venue does not know makes it refuse the whole
-        list: then the halves of the list are asked for, until that one is left out."""
-        names = {self.client.market_id(market.symbol): market.id for market in markets}
+        """What each of them was traded at last, in one request; what is delisted has no price. A market that the venue does
+        not know, though it listed it, makes it refuse the whole list: then the halves of the list are asked for."""
+        listed = [market for market in markets if market.symbol not in self.client.delisted]
+        names = {self.client.market_id(market.symbol): market.id for market in listed}
+        if not names:
+            return {}
 
         def read(answer: Any) -> dict[MarketId, Decimal]:
             return {names[row["symbol"]]: translate.canonical(row["price"]) for row in translate.rows_from(answer)}
@@ -125,10 +143,10 @@ class CcxtFeed:
             return ({},) if isinstance(error, ccxt.BadSymbol) else None
 
         asked = self.client.publicGetTickerPrice({"symbols": "[" + ",".join(f'"{name}"' for name in names) + "]"})
-        found, half = await self._ask("ticker/price", asked, read, unknown), len(markets) // 2
+        found, half = await self._ask("ticker/price", asked, read, unknown), len(listed) // 2
         if found or not half:
             return found
-        return await self.prices(markets[:half]) | await self.prices(markets[half:])
+        return await self.prices(listed[:half]) | await self.prices(listed[half:])
 
     async def tickers(self) -> dict[MarketId, Ticker]:
         """Every listed market that has traded in 24 hours: one request; a row that makes no sense is left out, and logged.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,10 +24,10 @@ from tradepool.domain.denial import Denial
 from tradepool.domain.event import CancelRefused, Event, OrderRejected
 from tradepool.domain.fill import Fill
 from tradepool.domain.flow import FlowSeen
-from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, cancel_id, pair_id
+from tradepool.domain.ids import AccountId, ClientOrderId, FillId, MarketId, VenueOrderId, cancel_id, pair_id
 from tradepool.domain.key import KeyRights
 from tradepool.domain.market import FeeSchedule, Market
-from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderType, TimeInForce
+from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, OrderType, TimeInForce
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import IsKnown, NotPlaced, OnBalances, OnEvent, OnLost, Still
 from tradepool.ports.weights import Priority, WeightBroker
@@ -202,9 +203,28 @@ class CcxtGateway:
         """The order as the venue has it, by client order id; None when it has none."""
         market, name = self._symbols[request.market], request.client_order_id
         asked = at(priority_of(request), self._client.fetch_order(None, market.symbol, {"clientOrderId": name}))
-        return await self._ask(
-            f"look-up of {name}", asked, lambda answer: translate.order_from(answer["info"], market), _no_such_order
+        ended = Order(
+            client_order_id=name,
+            venue_order_id=VenueOrderId(""),
+            market=market.id,
+            status=OrderStatus.CANCELLED,
+            filled_quantity=Decimal(0),
+            time_ms=request.time_ms,
+            updated_ms=self._client.milliseconds(),
         )
+
+        def not_there(error: ccxt.BaseError) -> tuple[Order | None] | None:
+            return (None,) if isinstance(error, ccxt.OrderNotFound) else self._if_gone(market, ended)(error)
+
+        return await self._ask(
+            f"look-up of {name}", asked, lambda answer: translate.order_from(answer["info"], market), not_there
+        )
+
+    def _if_gone(self, market: Market, answer: T) -> Callable[[ccxt.BaseError], tuple[T] | None]:
+        """Of a delisted market, of which the venue may know nothing any more, that is the answer then: nothing rests there,
+        and there is nothing new."""
+        is_gone = market.symbol in self._client.delisted
+        return lambda error: (answer,) if is_gone and isinstance(error, ccxt.BadSymbol) else None
 
     # ---- what became of them
 
@@ -216,7 +236,12 @@ class CcxtGateway:
         symbol = self._client.market_id(market.symbol)
         while True:
             asked = self._client.privateGetMyTrades({"symbol": symbol, "fromId": since, "limit": FILLS_PAGE})
-            page = await self._ask("fills", asked, lambda answer: translate.trades_from(answer, self.account, market))
+            page = await self._ask(
+                "fills",
+                asked,
+                lambda answer: translate.trades_from(answer, self.account, market),
+                self._if_gone(market, []),
+            )
             for fill, venue_order_id in page:
                 if is_known(fill):
                     continue
@@ -238,14 +263,18 @@ class CcxtGateway:
     async def open_orders(self, market: Market) -> Sequence[Order]:
         """Every order that rests on a market, whoever made it."""
         asked = self._client.privateGetOpenOrders({"symbol": self._client.market_id(market.symbol)})
-        return await self._ask("open orders", asked, lambda answer: translate.orders_from(answer, market))
+        return await self._ask(
+            "open orders", asked, lambda answer: translate.orders_from(answer, market), self._if_gone(market, [])
+        )
 
     async def past_orders(self, market: Market) -> Sequence[Order]:
         """The newest orders on a market, resting or ended, the oldest first: at most PAST_ORDERS."""
         asked = self._client.privateGetAllOrders(
             {"symbol": self._client.market_id(market.symbol), "limit": PAST_ORDERS}
         )
-        return await self._ask("past orders", asked, lambda answer: translate.orders_from(answer, market))
+        return await self._ask(
+            "past orders", asked, lambda answer: translate.orders_from(answer, market), self._if_gone(market, [])
+        )
 
     async def rights(self) -> KeyRights:
         """What this account's key may do."""
@@ -292,7 +321,3 @@ class CcxtGateway:
         await self._stream.close()
         await self._client.close()
         self._forget()
-
-
-def _no_such_order(error: ccxt.BaseError) -> tuple[None] | None:
-    return (None,) if isinstance(error, ccxt.OrderNotFound) else None

@@ -30,6 +30,7 @@ SHARED_TABLES = (
     "timeframes",
     "httpExceptions",
     "commonCurrencies",
+    "delisted",
 )
 OPTIONS = {
     "defaultType": "spot",
@@ -114,6 +115,8 @@ def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any
     client.milliseconds = clock.now_ms
     client.nonce = lambda: clock.now_ms() + session.time.offset_ms
     client.read_clock = partial(session.time.read, client, clock)
+    # Symbols that left the venue's list before this process began, and are traded or held here.
+    client.delisted = set()
     # ccxt would wait that long at every close, for a session that it doesn't own.
     client.timeout_on_exit = 0
     return client

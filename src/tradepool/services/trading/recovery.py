@@ -7,13 +7,14 @@ longer holds was answered once: a venue that denies it then is never sent it aga
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
 from tradepool.core.account import account_step as step
 from tradepool.core.account import reconcile
 from tradepool.core.risk.review import review
+from tradepool.core.risk.symbols import listed_market
 from tradepool.domain.balance import Balance
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import InvalidInput, VenueError
@@ -29,6 +30,9 @@ from tradepool.domain.event import (
     TermsSeen,
 )
 from tradepool.domain.fill import Fill
+from tradepool.domain.ids import AccountId, MarketId
+from tradepool.domain.mandate import Mandate
+from tradepool.domain.market import Market
 from tradepool.domain.order import ApprovedOrder, Order, OrderRequest, OrderStatus, Refusal
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import OutcomeUnknown
@@ -101,6 +105,22 @@ def remember(actor: AccountActor, journal: Journal) -> None:
     if found is not None:
         actor.put_back(*found)
     actor.replay(list(journal.read(account, actor.sequence)))
+
+
+def markets_of(
+    account: AccountId, mandate: Mandate, listed: Mapping[MarketId, Market], journal: Journal
+) -> list[Market]:
+    """What a mandate trades, as the venue lists it; what has left its list, as the account saw it last. UnknownMarket where it
+    never did, and what reading raises."""
+    seen = dict[MarketId, Market]()
+    if not listed.keys() >= set(mandate.markets):
+        found = journal.snapshot(account)
+        sequence, terms = (0, []) if found is None else (found[0], [found[1].state.seen])
+        terms += [event.markets for _, _, event in journal.read(account, sequence) if isinstance(event, TermsSeen)]
+        seen = {market.id: market for each in terms for market in each}
+    return [
+        seen[each] if each in seen and each not in listed else listed_market(listed, each) for each in mandate.markets
+    ]
 
 
 async def secure(actor: AccountActor, journal: Journal, clock: Clock) -> None:
