@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from tests.entrypoints.console import Console
 from tradepool.adapters.database.backup import BackupExists, BackupUnusable, back_up
+from tradepool.adapters.database.copying import mark_moved
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Replaced, WrongDatabase
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.people_tables import invitation
@@ -94,17 +95,25 @@ def test_a_backup_is_put_back_as_a_newer_instance(tmp_path: Path, console: Conso
     dispose(connection)
 
 
-@pytest.mark.parametrize("state", ["gone", "garbage"])
+@pytest.mark.parametrize("state", ["gone", "garbage", "moved"])
 def test_a_database_that_is_lost_may_have_had_newer_instances(state: str, tmp_path: Path, console: Console) -> None:
     deployed, copy = deployment(tmp_path, console), tmp_path / "copy.sqlite"
     assert console("users", "invite", "cem", "--config", tmp_path / "tradepool.toml").code == 0
     back_up(deployed.database, copy)
     if state == "gone":
         file_of(deployed).unlink()
-    else:
+    elif state == "garbage":
         file_of(deployed).write_bytes(b"x" * 10_000)
-    put(deployed, copy)
-    assert told(deployed.database, deployed)[:2] == (UNKNOWN_INSTANCES + 1, [1])
+    else:
+        connection = open_store(deployed.database)
+        for _ in range(2):
+            DatabaseDeployment(connection, deployed.deployment).next_epoch()
+        mark_moved(connection, "postgresql://trader@lost.example/books")
+        connection.commit()
+        dispose(connection)
+    said = put(deployed, copy)
+    assert ("had gone on in postgresql://trader@lost.example/books" in said) == (state == "moved")
+    assert told(deployed.database, deployed)[:2] == (UNKNOWN_INSTANCES + (4 if state == "moved" else 1), [1])
     connection = open_store(deployed.database)
     assert connection.execute(select(invitation)).all() == [], "it may have been used since"
     dispose(connection)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from tradepool.adapters.database import backup
+from tradepool.adapters.database import backup, tables
 from tradepool.adapters.database.aside import aside_of
 from tradepool.adapters.database.carry import Decided, carry_newer, decided_in, void_invitations
-from tradepool.adapters.database.deployment import DatabaseDeployment
+from tradepool.adapters.database.deployment import DatabaseDeployment, Moved
 from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import (
@@ -115,28 +116,28 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
         connection = open_store(new)
         try:
             rows = DatabaseDeployment(connection, deployed.deployment)
-            replaced = _replaced(deployed, rows.epoch)
-            newest = replaced[0] if replaced is not None else rows.epoch + UNKNOWN_INSTANCES
+            newest, decided, moved_to = _replaced(deployed, rows.epoch)
             while rows.next_epoch() <= newest:
                 pass
             void_invitations(connection)
-            if replaced is not None:
-                carry_newer(connection, replaced[1])
+            if decided is not None:
+                carry_newer(connection, decided)
             rows.halt(Halt(scope=wish.scope, since_ms=now_ms, by=by, reason=wish.reason), "restore")
             epoch = rows.epoch
         finally:
             dispose(connection)
         name = f"replaced-{now_ms}"
         aside = backup.install(new, deployed.database, name)
-        left = _without_keys(aside_of(deployed.database, name), aside, carried=replaced is not None)
+        left = _without_keys(aside_of(deployed.database, name), aside, carried=decided is not None)
+    elsewhere = f" The books had gone on in {moved_to}: see first that nothing trades there." if moved_to else ""
     unknown = (
         ""
-        if replaced is not None
+        if decided is not None
         else " People, limits, promotions, halts and keys are as they were then: burn what was burnt since."
     )
     return (
         f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside}. Nothing is entered: see "
-        f"that no other instance runs, start, look at status, then resume --all.{unknown}{left}"
+        f"that no other instance runs, start, look at status, then resume --all.{elsewhere}{unknown}{left}"
     )
 
 
@@ -153,19 +154,24 @@ def _without_keys(place: Place, aside: str, *, carried: bool) -> str:
         dispose(connection)
 
 
-def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided] | None:
-    """The newest instance by the database that is replaced, and what people decided there; None where there is none, none
-    that can be read, or one that is younger than the backup: it began when the real one was lost."""
+def _replaced(deployed: Deployed, backup_epoch: int) -> tuple[int, Decided | None, str]:
+    """The newest instance that there may be, by the database that is replaced; what people decided there; and where its books
+    had gone on ("": nowhere else). No decisions where there is none, none that can be read, one whose books went elsewhere, or
+    one that is younger than the backup: it began when the real one was lost."""
+    unknown = backup_epoch + UNKNOWN_INSTANCES, None, ""
     if not deployed.database.exists():
-        return None
+        return unknown
     try:
         connection = open_store(deployed.database)
     except TradepoolError:
-        return None
+        return unknown
     try:
         epoch = DatabaseDeployment(connection, deployed.deployment).epoch
-        return (epoch, decided_in(connection)) if epoch >= backup_epoch else None
+        return (epoch, decided_in(connection), "") if epoch >= backup_epoch else unknown
+    except Moved as error:
+        epoch = connection.execute(select(tables.deployment.c.epoch)).scalar_one()
+        return max(epoch, backup_epoch) + UNKNOWN_INSTANCES, None, str(error.facts["to"])
     except (DBAPIError, StoreUnusable):
-        return None
+        return unknown
     finally:
         dispose(connection)
