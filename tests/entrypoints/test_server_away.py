@@ -44,7 +44,7 @@ def test_an_entry_waits_for_the_server_and_trading_goes_on(tmp_path: Path, postg
             await world.until(lambda: trading._standing.ready and desk.up)
             live.stood(Mode.LIVE, 1)
             trading._platform.gate.leave = goes_away
-            await live.enter(BTC)
+            await live.enter(BTC, 100.0)
             back_ms = world.clock.now_ms() + AWAY_MS
             await world.until(lambda: world.clock.now_ms() >= back_ms)
             assert not running.done()
@@ -53,7 +53,7 @@ def test_an_entry_waits_for_the_server_and_trading_goes_on(tmp_path: Path, postg
             assert (desk.halted, live.bought()) == ({}, [])
             postgres.run(f"alter database {postgres.name(server)} allow_connections true")
             await world.until(live.bought)
-            await live.enter(ETH)
+            await live.enter(ETH, 10.0)
             assert (desk.halted, world.refusals(), len(live.bought())) == ({}, [], 2)
         finally:
             trading._over.set()
