@@ -361,17 +361,18 @@ class Account:
             # One order of a pair trades: so the other is no more.
             self._finish(self.orders[order.partner])
         if fill.side is Side.BUY:
-            self._bought(slot, fill, steps, ticks, base)
+            self._bought(slot, fill, steps, ticks, base, quote)
             if unheard and order.request.time_ms < self.as_of_ms:
                 withdraw(self.outbox, slot)
         else:
             slot.pay_in_base(base, steps + slot.open_steps(order))
             self._sold(slot, fill, steps, ticks, quote, order)
 
-    def _bought(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int) -> None:
+    def _bought(self, slot: Slot, fill: Fill, steps: int, ticks: int, base: int, quote: int) -> None:
         row, stop = slot.row, slot.row[step.STOP]
         moves = slot.after_cancel == step.RELEVEL and row[step.NEXT_STOP] > stop
-        booking.book_entry(self.wallet, row, slot.terms, ticks, steps, fee, fill.time_ms)
+        booking.book_entry(self.wallet, row, slot.terms, ticks, steps, base, fill.time_ms)
+        slot.pay_in_quote(self.wallet, quote)
         # What a candle has raised, or is raising, stays: a lower one would not do so again.
         row[step.STOP] = max(row[step.STOP], stop) if row[step.TRAILED] else row[step.STOP]
         slot.keep_whole()

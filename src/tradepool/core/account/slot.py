@@ -135,6 +135,11 @@ class Slot:
         if fee:
             self.row[step.STEPS] = min(self.steps(), max(whole - whole % self.lot, least))
 
+    def pay_in_quote(self, wallet: list[int], fee: int) -> None:
+        """A purchase was charged quote units: they are counted with what leaving costs, as an entry's fee is in base."""
+        wallet[step.CASH] -= fee
+        self.row[step.EXIT_FEE] += fee
+
     def quantity(self, steps: int) -> Decimal:
         """What to order of so many steps."""
         return self.market.quantity(steps - steps % self.lot)
