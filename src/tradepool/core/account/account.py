@@ -71,6 +71,11 @@ from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
 
+# An entry that is filled so long after the open of a bar has part of it behind it: one that rests may soon, one that takes
+# at once is only held up by candles and exits of other markets.
+RESTS_FROM_MS = 1_000
+OPENS_UNTIL_MS = 10_000
+
 
 class Account:
     """One exchange account under one mandate.
@@ -234,7 +239,7 @@ class Account:
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
         arm(slot, s)
-        best = round_to_int(s.high * slot.scale)
+        best = slot.best(s, RESTS_FROM_MS if self.mandate.entry.kind.rests else OPENS_UNTIL_MS)
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )

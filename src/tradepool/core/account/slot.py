@@ -10,6 +10,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import booking, limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
+from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.by_hand import ByHand
 from tradepool.domain.denial import Denial
@@ -126,6 +127,12 @@ class Slot:
             self.row[step.PART] -= part % self.lot
             if 0 < part < self.lot:
                 booking.next_target(self.row)
+
+    def best(self, signal: Signal, late_ms: int) -> int:
+        """The highest price, in ticks, that a candle tells of since the entry: of one that had begun so long before it, the
+        close, as its high may be from before."""
+        late = 0 < signal.open_ms < self.row[step.ENTRY_TIME] - late_ms
+        return self.mark if late else round_to_int(signal.high * self.scale)
 
     def leave_dust(self) -> None:
         """What an entry that has ended left, if that is less than a step, is no position but dust of the next entry. Its cost
