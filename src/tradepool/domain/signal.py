@@ -12,7 +12,8 @@ class Signal:
     """The market part's word on one closed candle; the same for every user.
 
     `exposure` in [-1, 1] is the level after this candle, `previous_exposure` the level before it; accounts act on
-    the edge. Distances are in price units, times in ms, 0 where the strategy has none; `close` and `high` are the candle's.
+    the edge. Distances are in price units, times in ms, 0 where the strategy has none; `close` and `high` are the candle's,
+    and `open_ms` is when it began.
     `target_share` of a position is sold at the first target, the rest at the second.
     """
 
@@ -33,6 +34,7 @@ class Signal:
     target_share: float = 0.0
     break_even: float = 0.0
     hold_ms: float = 0.0
+    open_ms: int = 0
 
     @property
     def enters(self) -> bool:

@@ -23,8 +23,8 @@ class Trade:
     """A closed position: `pnl` is the change of cash over the round trip, in the quote asset, all fees inside.
 
     `side` is that of the entry: a short sells first. On spot `entry_fee` is taken in the base asset and enters `pnl`
-    through what is left to sell; elsewhere it is in quote, as `exit_fee` always is. A trade that was closed in parts has
-    their average price and the reason of the last one.
+    through what is left to sell, or in quote, and then `exit_fee` has it; elsewhere it is in quote, as `exit_fee` always
+    is. A trade that was closed in parts has their average price and the reason of the last one.
     """
 
     account: AccountId

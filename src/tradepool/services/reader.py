@@ -130,6 +130,7 @@ class Reader:
             hold_ms=row.hold_ms,
             close=candle.close,
             high=candle.high,
+            open_ms=candle.open_time_ms,
         )
         self._keep(candle)
         return self._explained(signal) if self._kept and signal.enters else signal

@@ -134,6 +134,21 @@ def test_a_stop_that_is_hit_before_its_release_ends_the_trade() -> None:
     assert story.cancelled(stop.client_order_id) == []
 
 
+def test_a_release_of_less_than_a_step_frees_the_market_and_gives_nothing_away() -> None:
+    """Such a position is none; an account of before may still have one."""
+    story = Story()
+    story.candles(signal())
+    slot = story.account.slots[BTC.id]
+    (entry,) = story.account.unanswered()
+    story.fill(entry, "100.00", BTC.quantity_step)
+    del story.account.orders[entry.client_order_id]
+    story.account.wallet[step.RESERVED], slot.entry = 0, None
+    assert (slot.held, slot.steps()) == (True, 0)
+    assert story.account.apply(RELEASED) == []
+    assert (story.account.changed, slot.held, slot.row[step.DUST]) == (True, False, 999)
+    assert len(orders(story.candles(signal()))) == 1
+
+
 @pytest.mark.parametrize("event", [adopted(), RELEASED, close("1")])
 def test_what_is_about_another_market_or_nothing_changes_nothing(event: ByHand) -> None:
     story = Story()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.core.account.test_account import HOLD, Story, cancels, orders
+from tests.core.account.test_by_hand import adopted
 from tests.core.account.test_entries import entering
 from tests.core.account.test_protection import REST, end, ladder, pairs
-from tests.nouns import signal
+from tests.nouns import MINUTE_MS, signal
 from tradepool.domain.mandate import EntryKind
 from tradepool.domain.order import OrderRequest, Purpose
+from tradepool.domain.signal import Signal
 
 
 def test_a_stop_that_is_on_its_way_gets_there_though_its_target_fills_in_part() -> None:
@@ -81,3 +86,59 @@ def test_a_cheaper_fill_of_an_entry_lowers_a_stop_that_was_only_levelled() -> No
     story.fill(entry, "96.00", Decimal(10))
     (again,) = orders(end(story, stop))
     assert (again.stop_price, again.purpose) == (Decimal(94), Purpose.STOP)
+
+
+def rests(**exits: float) -> tuple[Story, OrderRequest]:
+    """A limit at 100 that the market took 40 seconds into the bar, after it had been at 110; and its stop at 95."""
+    story = entering(EntryKind.POST_ONLY)
+    (entry,) = orders(story.candles(signal(**exits)))
+    story.accept(entry)
+    (stop,) = orders(story.fill(entry, "100.00", time_ms=story.time + 40_000))
+    story.accept(stop)
+    return story, stop
+
+
+@pytest.mark.parametrize("exits", [{"trail_distance": 5.0, "trail_step": 1.0}, {"break_even": 8.0}])
+def test_a_high_from_before_the_entry_moves_no_stop(exits: dict[str, float]) -> None:
+    """It would be above the market, and sold at once. What the bar closed at came after; of the next bar all did."""
+    story, stop = rests(**exits)
+    assert story.candles(bar(story, high=110.0, close=100.5, **exits)) == []
+    assert cancels(story.candles(bar(story, high=110.0, close=100.5, **exits))) == [stop.client_order_id]
+
+
+def test_a_close_after_the_entry_moves_its_stop() -> None:
+    exits = {"trail_distance": 5.0, "trail_step": 1.0}
+    story, stop = rests(**exits)
+    story.candles(bar(story, high=110.0, close=104.0, **exits))
+    (moved,) = orders(end(story, stop))
+    assert (moved.stop_price, moved.purpose) == (Decimal(99), Purpose.TRAILING)
+
+
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [(EntryKind.MARKET, 0), (EntryKind.MARKET, 10_000), (EntryKind.IOC, 10_000), (EntryKind.LIMIT, 1_000)],
+)
+def test_an_entry_at_the_open_has_the_high_of_its_bar(kind: EntryKind, after: int) -> None:
+    """Also one that waited for other markets' candles and exits."""
+    exits = {"trail_distance": 5.0, "trail_step": 1.0}
+    story = entering(kind) if kind is not EntryKind.MARKET else Story()
+    (entry,) = orders(story.candles(signal(**exits)))
+    (stop,) = orders(story.fill(entry, "100.00", time_ms=story.time + after))
+    story.accept(stop)
+    story.candles(bar(story, high=110.0, close=106.0, **exits))
+    (moved,) = orders(end(story, stop))
+    assert moved.stop_price == Decimal(105)
+
+
+def test_what_is_adopted_inside_a_bar_has_not_had_its_high() -> None:
+    exits = {"trail_distance": 5.0, "trail_step": 1.0}
+    story = Story()
+    story.candles()
+    (stop,) = orders(story.account.apply(replace(adopted(), time_ms=story.time + 20_000)))
+    story.accept(stop)
+    assert story.candles(bar(story, high=110.0, close=94.0, **exits)) == []
+
+
+def bar(story: Story, **changes: float) -> Signal:
+    """The next bar, while the level holds."""
+    return signal(**{**HOLD, **changes}, open_ms=story.time, time_ms=story.time + MINUTE_MS)

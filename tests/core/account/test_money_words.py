@@ -111,6 +111,7 @@ def test_the_short_cuts_of_an_entry_say_what_the_long_way_says() -> None:
         smallest = terms[step.SMALLEST_SELL] = int(dice.integers(0, 5)) if dice.random() < 0.2 else 1_003_000_000
         units, steps, at = (int(terms[step.UNITS_PER_STEP]), int(dice.integers(1, 40)), 0)
         at = max(1, int(smallest * dice.uniform(0.9, 2.6) / (steps * int(terms[step.UNITS_PER_TICK_STEP]))))
+        least = terms[step.STEPS_MIN] = max(1, steps - int(dice.integers(0, 12)))
         slot, wallet = np.zeros(step.SLOT_SIZE, np.int64), np.zeros(step.WALLET_SIZE, np.int64)
         slot[step.DUST] = int(dice.integers(0, units)) * (1 - in_quote)
         bought = steps * units
@@ -118,7 +119,7 @@ def test_the_short_cuts_of_an_entry_say_what_the_long_way_says() -> None:
         left = (bought - fee + int(slot[step.DUST])) // units
         amount = left * at * int(terms[step.UNITS_PER_TICK_STEP])
         amount -= int(Fraction(amount * rate, 10**6) + Fraction(1, 2))
-        enough = left > 0 and 100 * amount >= 105 * smallest
+        enough = left >= least and 100 * amount >= 105 * smallest
         assert load["smallest_entry"](slot, terms, steps, at + 7, 7, step.LONG) == enough
         cost = slot[step.WISH_COST] = int(np.exp(dice.uniform(0.0, 36.0)))
         need = cost + -(-int(cost) * 5 // 1_000) + int(Fraction(int(cost) * rate, 10**6) + Fraction(1, 2))

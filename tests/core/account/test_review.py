@@ -20,6 +20,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.slot import with_closes
 from tradepool.domain.by_hand import LotShrunk
+from tradepool.domain.command import RecordTrade
 from tradepool.domain.event import OFF_NEW_GRID, CancelRefused, CandlesClosed, EntriesResumed, Event, MandateChanged
 from tradepool.domain.mandate import Limits
 from tradepool.domain.order import Purpose
@@ -319,3 +320,23 @@ def test_what_sizes_go_by_is_read_again_with_its_closes(event: Event) -> None:
     assert again.account.slots[BTC.id].mark == 8_000
     assert again.account.wallet == live.account.wallet
     assert with_closes(told, Story().account.slots.values()) == told
+
+
+def test_a_fee_that_a_purchase_pays_in_the_quote_asset_is_taken_from_the_mandates_cash() -> None:
+    """BNB pays the fee of a purchase with BNB: no position is less for it, the money is, and so is what the trade made."""
+    story = Story()
+    (entry,) = orders(story.candles(signal()))
+    charged: dict[str, Any] = {"fee": Decimal(3), "fee_asset": "USDT"}
+    story.fill(entry, "100.00", Decimal(10), **charged)
+    assert story.account.cash == Decimal(8_997)
+    (stop,) = story.account.slots[BTC.id].stops
+    story.fill(entry, "100.00", Decimal(30), **charged)
+    slot, cash = story.account.slots[BTC.id], Decimal(5_994)
+    assert (story.account.cash, slot.row[step.HOLDING]) == (cash, BTC.base_units(Decimal(40)))
+    story.candles(signal(close=100.0, **HOLD))
+    assert slot.unrealised() == -BTC.quote_units(Decimal(10))
+    (again,) = orders(story.cancelled(stop))
+    (command,) = story.fill(again, "95.00")
+    assert isinstance(command, RecordTrade)
+    assert story.account.cash == 10_000 + command.trade.pnl == cash + Decimal("3796.2")
+    assert (command.trade.entry_fee, command.trade.exit_fee) == (Decimal(0), Decimal("9.8"))

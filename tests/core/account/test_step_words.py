@@ -171,7 +171,7 @@ def test_a_strategy_that_only_trails_begins_with_that_distance() -> None:
 def test_an_entry_can_be_closed_with_a_twentieth_to_spare(
     steps: int, distance: int, side: int, smallest: int, enough: bool
 ) -> None:
-    fixed = terms(UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=2, SMALLEST_SELL=smallest)
+    fixed = terms(UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=2, SMALLEST_SELL=smallest, STEPS_MIN=1)
     assert step.smallest_entry(slot(), fixed, steps, 100, distance, side) is enough
 
 
@@ -194,6 +194,28 @@ def test_fees_and_dust_count_in_what_can_be_closed(
         UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=2, TAKER_PPM=taker, FEE_IN_QUOTE=in_quote, SMALLEST_SELL=smallest
     )
     assert step.smallest_entry(slot(DUST=dust), fixed, 4, 100, 0, LONG) is enough
+
+
+@pytest.mark.parametrize(
+    ("steps", "least", "dust", "enough"),
+    [
+        # A tenth of all steps is the fee: of ten nine are left, of thirteen eleven and of 100, which need no division, 90.
+        (10, 9, 0, True),
+        (10, 10, 0, False),
+        (10, 10, 10, True),
+        (13, 11, 0, True),
+        (13, 12, 0, False),
+        (100, 80, 0, True),
+        (100, 90, 0, True),
+        (100, 91, 0, False),
+    ],
+)
+def test_what_is_left_of_an_entry_is_at_least_what_the_venue_takes(
+    steps: int, least: int, dust: int, enough: bool
+) -> None:
+    """Else neither its stop nor its sale would be taken, although they are worth enough."""
+    fixed = terms(UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=2, TAKER_PPM=100_000, SMALLEST_SELL=10, STEPS_MIN=least)
+    assert step.smallest_entry(slot(DUST=dust), fixed, steps, 100, 0, LONG) is enough
 
 
 def test_a_holding_is_worth_its_price_rounded_down() -> None:

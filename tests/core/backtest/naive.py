@@ -229,7 +229,7 @@ class Naive:
         left = whole(quantity - fee + self.dust, m.quantity_step, ROUND_FLOOR)
         worth = left * max(low, m.price_tick)
         worth -= self.fee(worth, m.quote_unit, m.fees.taker_rate)
-        if quantity < m.quantity_min or left <= 0 or worth < D("1.05") * m.smallest_sell:
+        if min(quantity, left) < m.quantity_min or worth < D("1.05") * m.smallest_sell:
             self.refusals.append((bar.end, cut or "below_minimum"))
             return None
         first, second = (math.ceil(away) * m.price_tick for away in (bar.said.first, bar.said.second))

@@ -301,3 +301,16 @@ def test_a_short_that_lost_more_than_there_was_leaves_nothing_to_enter_with() ->
     assert result.final_equity < 0
     assert [refusal.reason for refusal in result.refusals] == ["below_minimum"]
     assert len(result.trades) == 1
+
+
+@pytest.mark.parametrize(("cash", "enough"), [(2_001, False), (2_003, True), (4_000, True)])
+def test_an_entry_of_which_less_is_left_than_the_venue_takes_is_refused(cash: int, enough: bool) -> None:
+    """Half of the cash is spent at 10,000 a coin, a thousandth of it is the fee; a tenth of a coin is the least."""
+    market = market_of("0.01", "0.00001", "0.001", 10_000)
+    price = np.full(4, 10_000.0)
+    bars = Bars(TIMEFRAME_MS, np.arange(1, 5) * TIMEFRAME_MS, price, price, price, price, np.ones(4))
+    strategy, setting = Strategy("one", 1, close > 0, close < 0), Setting(Decimal(cash), Decimal("0.5"), slippage_bp=0)
+    result, (naive, _) = run(strategy, market, bars, setting), naive_run(strategy, market, bars, setting)
+    assert [refusal.reason for refusal in result.refusals] == ([] if enough else ["below_minimum"])
+    assert [(refusal.time_ms, refusal.reason) for refusal in result.refusals] == naive.refusals
+    assert bool(result.open_positions) == enough

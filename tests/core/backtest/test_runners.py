@@ -22,15 +22,15 @@ from tradepool.domain.market import EXACT_MAX, FeeSchedule, Market, unit_for
 TIMEFRAME_MS = 300_000
 
 
-def market_of(tick: str, step: str, fee: str) -> Market:
-    """A market with a grid of its own."""
+def market_of(tick: str, step: str, fee: str, least: int = 1) -> Market:
+    """A market with a grid of its own, where so many steps are the least."""
     return Market(
         venue="binance",
         base="AAA",
         quote="USDT",
         price_tick=Decimal(tick),
         quantity_step=Decimal(step),
-        quantity_min=Decimal(step),
+        quantity_min=Decimal(step) * least,
         notional_min=Decimal(5),
         fees=FeeSchedule(maker_rate=Decimal(fee), taker_rate=Decimal(fee)),
         base_unit=unit_for(Decimal(step)),
@@ -81,6 +81,7 @@ markets = st.builds(
     tick=st.sampled_from(["0.01", "0.05", "0.0001"]),
     step=st.sampled_from(["0.0001", "0.01", "1", "10"]),
     fee=st.sampled_from(["0", "0.001", "0.02"]),
+    least=st.sampled_from([1, 1, 12]),
 )
 chosen = st.sampled_from(
     [

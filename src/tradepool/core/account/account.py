@@ -19,6 +19,7 @@ from tradepool.core.account.new_terms import count, take
 from tradepool.core.account.outbox import Outbox
 from tradepool.core.account.protection import (
     anew,
+    bought,
     ended,
     frees,
     guards_again,
@@ -69,6 +70,11 @@ from tradepool.domain.position import Position
 from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin
 from tradepool.domain.user import Account as AccountNoun
+
+# An entry that is filled so long after the open of a bar has part of it behind it: one that rests may soon, one that takes
+# at once is only held up by candles and exits of other markets.
+RESTS_FROM_MS = 1_000
+OPENS_UNTIL_MS = 10_000
 
 
 class Account:
@@ -233,7 +239,7 @@ class Account:
 
     def _decide_held(self, slot: Slot, s: Signal) -> None:
         arm(slot, s)
-        best = round_to_int(s.high * slot.scale)
+        best = slot.best(s, RESTS_FROM_MS if self.mandate.entry.kind.rests else OPENS_UNTIL_MS)
         wish = step.decide_held(
             slot.row, slot.terms, slot.scale, s.exposure, best, slot.mark, s.trail_distance, s.trail_step, s.time_ms
         )
@@ -307,6 +313,7 @@ class Account:
             return
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
         _, self.changed = self._finish(order), True
+        slot.leave_dust()
         if order.request.adds_risk and order.request.type is OrderType.LIMIT and not order.filled_steps:
             self.outbox.refuse(slot, event.time_ms, order.missed(self.as_of_ms))
         # A sale that ended short leaves the rest bare.
@@ -361,25 +368,14 @@ class Account:
             # One order of a pair trades: so the other is no more.
             self._finish(self.orders[order.partner])
         if fill.side is Side.BUY:
-            self._bought(slot, fill, steps, ticks, base)
+            bought(self.outbox, slot, ticks, steps, base, quote, fill.time_ms)
+            if order.status.final:
+                slot.leave_dust()
             if unheard and order.request.time_ms < self.as_of_ms:
                 withdraw(self.outbox, slot)
         else:
             slot.pay_in_base(base, steps + slot.open_steps(order))
             self._sold(slot, fill, steps, ticks, quote, order)
-
-    def _bought(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int) -> None:
-        row, stop = slot.row, slot.row[step.STOP]
-        moves = slot.after_cancel == step.RELEVEL and row[step.NEXT_STOP] > stop
-        booking.book_entry(self.wallet, row, slot.terms, ticks, steps, fee, fill.time_ms)
-        # What a candle has raised, or is raising, stays: a lower one would not do so again.
-        row[step.STOP] = max(row[step.STOP], stop) if row[step.TRAILED] else row[step.STOP]
-        slot.keep_whole()
-        if slot.guards:
-            level_again(self.outbox, slot, fill.time_ms, moves=moves and row[step.NEXT_STOP] > row[step.STOP])
-        elif slot.exit is None:
-            # What comes while a part is being sold is protected, or sold, when that sale has ended.
-            protect(self.outbox, slot, fill.time_ms)
 
     def _sold(self, slot: Slot, fill: Fill, steps: int, ticks: int, fee: int, order: Working) -> None:
         reason = REASON_CODES[Purpose.TARGET if passed_target(slot, order, ticks) else order.request.purpose]

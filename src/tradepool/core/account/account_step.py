@@ -198,7 +198,7 @@ def stop_rests(slot: Ints) -> None:
 
 
 def smallest_entry(slot: Ints, terms: Ints, steps: int, close_ticks: int, distance_ticks: int, side: int) -> bool:
-    """Whether an entry of so many steps could still be closed with 5 % to spare, after fees.
+    """Whether an entry of so many steps could still be closed, after fees: with 5 % to spare, and of enough steps.
 
     A long at its stop, without one 20 % below; a short always 20 % below: buying it back is worth less as it wins.
     """
@@ -206,15 +206,16 @@ def smallest_entry(slot: Ints, terms: Ints, steps: int, close_ticks: int, distan
     at = maximum(close_ticks - distance_ticks if stopped else floor_div(close_ticks * 8, 10), 1)
     step_worth = at * terms[UNITS_PER_TICK_STEP]
     # Nearly always enough, and seen without a division: of ten steps and more, fees of at most a tenth each way leave
-    # over 0.72, and 0.72 x (2 x smallest + 4) - 1 is over 1.05 x smallest.
-    if steps >= 10 and terms[TAKER_PPM] <= 100_000 and steps * step_worth >= 2 * terms[SMALLEST_SELL] + 4:
+    # over 0.72, and 0.72 x (2 x smallest + 4) - 1 is over 1.05 x smallest; of the steps they leave 0.9 less one: over 0.8.
+    enough = steps >= 10 and steps * 8 >= terms[STEPS_MIN] * 10
+    if enough and terms[TAKER_PPM] <= 100_000 and steps * step_worth >= 2 * terms[SMALLEST_SELL] + 4:
         return True
     bought = steps * terms[UNITS_PER_STEP]
     fee = 0 if terms[FEE_IN_QUOTE] == 1 else fee_units(bought, terms[TAKER_PPM])
     left = floor_div(bought - fee + slot[DUST], terms[UNITS_PER_STEP])
     amount = left * step_worth
     amount = amount - fee_units(amount, terms[TAKER_PPM])
-    return left > 0 and amount * 100 >= terms[SMALLEST_SELL] * 105
+    return left >= terms[STEPS_MIN] and amount * 100 >= terms[SMALLEST_SELL] * 105
 
 
 def first_distance(stop_distance: float, trail_distance: float) -> float:

@@ -75,6 +75,22 @@ def protect(out: Outbox, slot: Slot, time_ms: int) -> None:
     _guard(out, slot, bare - part, row[step.NEXT_TARGET] if row[step.PART] else row[step.TARGET], time_ms)
 
 
+def bought(out: Outbox, slot: Slot, ticks: int, steps: int, base: int, quote: int, time_ms: int) -> None:
+    """Book a fill of an entry, which was charged so much in base and in quote, and protect what it brought."""
+    row, stop = slot.row, slot.row[step.STOP]
+    moves = slot.after_cancel == step.RELEVEL and row[step.NEXT_STOP] > stop
+    booking.book_entry(out.wallet, row, slot.terms, ticks, steps, base, time_ms)
+    slot.pay_in_quote(out.wallet, quote)
+    # What a candle has raised, or is raising, stays: a lower one would not do so again.
+    row[step.STOP] = max(row[step.STOP], stop) if row[step.TRAILED] else row[step.STOP]
+    slot.keep_whole()
+    if slot.guards:
+        level_again(out, slot, time_ms, moves=moves and row[step.NEXT_STOP] > row[step.STOP])
+    elif slot.exit is None:
+        # What comes while a part is being sold is protected, or sold, when that sale has ended.
+        protect(out, slot, time_ms)
+
+
 def _apart(slot: Slot) -> bool:
     """Whether the part with a target of its own, and the rest beside it, can each be sold at the stop."""
     row, terms = slot.row, slot.terms

@@ -16,8 +16,9 @@ from tradepool.domain.trade import Origin, Trade
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """Times in ms, quantities in steps, costs and proceeds in quote units; an exit's fee in quote units, an entry's in
-    base units on spot, else in quote units. `side` is 1 for a long, -1 for a short, which sells first."""
+    """Times in ms, quantities in steps, costs and proceeds in quote units; an exit's fee in quote units, with what
+    an entry on spot was charged in quote; an entry's in base units on spot, else in quote units. `side` is 1 for a long,
+    -1 for a short, which sells first."""
 
     entry_time: int
     entry_steps: int

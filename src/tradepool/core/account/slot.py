@@ -10,6 +10,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import booking, limit_step
 from tradepool.core.account.round_trip import RoundTrip, position_of
 from tradepool.core.account.terms import price_scale
+from tradepool.core.compiler.vocabulary import round_to_int
 from tradepool.core.matching.bar_fill import fee_units
 from tradepool.domain.by_hand import ByHand
 from tradepool.domain.denial import Denial
@@ -127,6 +128,20 @@ class Slot:
             if 0 < part < self.lot:
                 booking.next_target(self.row)
 
+    def best(self, signal: Signal, late_ms: int) -> int:
+        """The highest price, in ticks, that a candle tells of since the entry: of one that had begun so long before it, the
+        close, as its high may be from before."""
+        late = 0 < signal.open_ms < self.row[step.ENTRY_TIME] - late_ms
+        return self.mark if late else round_to_int(signal.high * self.scale)
+
+    def leave_dust(self) -> None:
+        """What an entry that has ended left, if that is less than a step, is no position but dust of the next entry. Its cost
+        stays paid: it is in no trade, as nothing is sold for it."""
+        row = self.row
+        if self.steps() <= 0 and not (self.busy or self.guards or row[step.EXIT_STEPS]):
+            row[step.DUST] += row[step.HOLDING]
+            row[step.HOLDING] = row[step.STEPS] = row[step.STOP] = row[step.TARGET] = 0
+
     def pay_in_base(self, fee: int, least: int) -> None:
         """A sale was charged base units of what is held: that can't be sold any more, but for the `least` steps that are
         sold already or on sale. Dust below zero is owed by the next entry."""
@@ -134,6 +149,11 @@ class Slot:
         whole = self.row[step.HOLDING] // self.terms[step.UNITS_PER_STEP]
         if fee:
             self.row[step.STEPS] = min(self.steps(), max(whole - whole % self.lot, least))
+
+    def pay_in_quote(self, wallet: list[int], fee: int) -> None:
+        """A purchase was charged quote units: they are counted with what leaving costs, as an entry's fee is in base."""
+        wallet[step.CASH] -= fee
+        self.row[step.EXIT_FEE] += fee
 
     def quantity(self, steps: int) -> Decimal:
         """What to order of so many steps."""
