@@ -88,7 +88,7 @@ def test_a_cheaper_fill_of_an_entry_lowers_a_stop_that_was_only_levelled() -> No
     assert (again.stop_price, again.purpose) == (Decimal(94), Purpose.STOP)
 
 
-def rests(**exits: float) -> tuple[Story, OrderRequest]:
+def rests(**exits: Any) -> tuple[Story, OrderRequest]:
     """A limit at 100 that the market took 40 seconds into the bar, after it had been at 110; and its stop at 95."""
     story = entering(EntryKind.POST_ONLY)
     (entry,) = orders(story.candles(signal(**exits)))
@@ -99,7 +99,7 @@ def rests(**exits: float) -> tuple[Story, OrderRequest]:
 
 
 @pytest.mark.parametrize("exits", [{"trail_distance": 5.0, "trail_step": 1.0}, {"break_even": 8.0}])
-def test_a_high_from_before_the_entry_moves_no_stop(exits: dict[str, float]) -> None:
+def test_a_high_from_before_the_entry_moves_no_stop(exits: dict[str, Any]) -> None:
     """It would be above the market, and sold at once. What the bar closed at came after; of the next bar all did."""
     story, stop = rests(**exits)
     assert story.candles(bar(story, high=110.0, close=100.5, **exits)) == []
@@ -107,7 +107,7 @@ def test_a_high_from_before_the_entry_moves_no_stop(exits: dict[str, float]) -> 
 
 
 def test_a_close_after_the_entry_moves_its_stop() -> None:
-    exits = {"trail_distance": 5.0, "trail_step": 1.0}
+    exits: dict[str, Any] = {"trail_distance": 5.0, "trail_step": 1.0}
     story, stop = rests(**exits)
     story.candles(bar(story, high=110.0, close=104.0, **exits))
     (moved,) = orders(end(story, stop))
@@ -120,7 +120,7 @@ def test_a_close_after_the_entry_moves_its_stop() -> None:
 )
 def test_an_entry_at_the_open_has_the_high_of_its_bar(kind: EntryKind, after: int) -> None:
     """Also one that waited for other markets' candles and exits."""
-    exits = {"trail_distance": 5.0, "trail_step": 1.0}
+    exits: dict[str, Any] = {"trail_distance": 5.0, "trail_step": 1.0}
     story = entering(kind) if kind is not EntryKind.MARKET else Story()
     (entry,) = orders(story.candles(signal(**exits)))
     (stop,) = orders(story.fill(entry, "100.00", time_ms=story.time + after))
@@ -131,7 +131,7 @@ def test_an_entry_at_the_open_has_the_high_of_its_bar(kind: EntryKind, after: in
 
 
 def test_what_is_adopted_inside_a_bar_has_not_had_its_high() -> None:
-    exits = {"trail_distance": 5.0, "trail_step": 1.0}
+    exits: dict[str, Any] = {"trail_distance": 5.0, "trail_step": 1.0}
     story = Story()
     story.candles()
     (stop,) = orders(story.account.apply(replace(adopted(), time_ms=story.time + 20_000)))
@@ -139,6 +139,6 @@ def test_what_is_adopted_inside_a_bar_has_not_had_its_high() -> None:
     assert story.candles(bar(story, high=110.0, close=94.0, **exits)) == []
 
 
-def bar(story: Story, **changes: float) -> Signal:
+def bar(story: Story, **changes: Any) -> Signal:
     """The next bar, while the level holds."""
     return signal(**{**HOLD, **changes}, open_ms=story.time, time_ms=story.time + MINUTE_MS)

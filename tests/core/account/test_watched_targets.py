@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from tests.core.account.test_account import HOLD, Story, cancels, orders, refusals
+from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
 from tests.core.account.test_entries import RESTING, entering
 from tests.core.account.test_protection import LADDER, PART, REST, pairs, trades
 from tests.nouns import BTC, signal
@@ -128,3 +128,55 @@ def test_a_venue_that_holds_pairs_again_gets_them_with_the_next_move_of_the_stop
     (low, first), (rest, second) = pairs(story.cancelled(stop.client_order_id))
     assert [low.stop_price, rest.stop_price, first.price, second.price] == [97, 97, 104, 110]
     assert see(story, "104.00") == []
+
+
+def out_of_band(story: Story, *pair: OrderRequest) -> list[Command]:
+    """The venue will not have a pair, as its target is too far from the price; what comes of the second word on it."""
+    commands: list[Command] = []
+    for order in pair:
+        commands = story.reject(order, "venue_rejected")
+    return commands
+
+
+def test_a_pair_that_the_venue_refuses_for_its_target_leaves_the_stop_alone_and_the_target_watched() -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal(second_target=50.0)))
+    (pair,) = pairs(story.fill(entry, "100.00"))
+    (stop,) = orders(out_of_band(story, *pair))
+    assert (stop.type, stop.quantity, stop.stop_price) == (OrderType.STOP_LOSS, ALL, Decimal(95))
+    story.accept(stop)
+    assert story.candles(signal(**HOLD)) == [], "it is not tried again at each candle"
+    assert cancels(see(story, "150.00")) == [stop.client_order_id]
+    (sale,) = orders(story.cancelled(stop.client_order_id))
+    assert (sale.type, sale.quantity, sale.purpose) == (OrderType.MARKET, ALL, Purpose.TARGET)
+
+
+def test_a_stop_that_the_venue_refuses_alone_too_is_not_asked_for_in_circles() -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal(second_target=50.0)))
+    (pair,) = pairs(story.fill(entry, "100.00"))
+    (stop,) = orders(out_of_band(story, *pair))
+    assert orders(story.reject(stop, "venue_rejected")) == []
+
+
+def test_of_a_ladder_only_the_pair_that_is_refused_is_a_stop_alone() -> None:
+    """Its target is watched once the first is met."""
+    story = Story()
+    (entry,) = orders(story.candles(signal(**{**LADDER, "second_target": 50.0})))
+    (low, first), far = pairs(story.fill(entry, "100.00"))
+    for order in (low, first):
+        story.accept(order)
+    (stop,) = orders(out_of_band(story, *far))
+    assert (stop.type, stop.quantity) == (OrderType.STOP_LOSS, REST)
+    story.accept(stop)
+    assert orders(story.fill(first, "104.00")) == []
+    assert cancels(see(story, "150.00")) == [stop.client_order_id]
+
+
+def test_a_pair_that_is_refused_while_its_position_is_to_be_sold_leaves_it_to_that() -> None:
+    story = Story()
+    (entry,) = orders(story.candles(signal(second_target=50.0)))
+    (pair,) = pairs(story.fill(entry, "100.00"))
+    story.candles(signal(**LEAVE))
+    (sale,) = orders(out_of_band(story, *pair))
+    assert (sale.type, sale.purpose) == (OrderType.MARKET, Purpose.SIGNAL_EXIT)

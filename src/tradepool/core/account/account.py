@@ -29,6 +29,7 @@ from tradepool.core.account.protection import (
     passed_target,
     protect,
     settle,
+    stop_alone,
     watched,
     withdraw,
 )
@@ -300,6 +301,8 @@ class Account:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
             self.outbox.refuse(slot, event.time_ms, event.reason)
+        if event.reason == Denial.VENUE_REJECTED:
+            stop_alone(self.outbox, slot, order, event.time_ms)
         settle(self.outbox, slot, event.time_ms, again=guards_again(self.outbox, slot, order, event.reason))
 
     def _cancelled(self, event: OrderCancelled) -> None:

@@ -117,6 +117,16 @@ def _guard(out: Outbox, slot: Slot, steps: int, target: int, time_ms: int) -> tu
     return sent
 
 
+def stop_alone(out: Outbox, slot: Slot, order: Working, time_ms: int) -> None:
+    """A pair that the venue will not have, as its target may be farther from the price than it lets an order be, leaves the
+    stop to rest without it; the target is watched."""
+    if order.partner is None or order.partner in out.orders or slot.exit is not None or slot.after_cancel:
+        return
+    steps = min(slot.open_steps(order), slot.steps() - slot.covered(out.orders))
+    for stop in _guard(out, slot, steps, 0, time_ms):
+        stop.part = order.part
+
+
 def _purpose(slot: Slot) -> Purpose:
     return Purpose.TRAILING if slot.row[step.TRAILED] else Purpose.STOP
 
