@@ -157,6 +157,18 @@ def test_what_a_closed_mandate_was_given_is_taken_back(
     assert told[-1]["commission"] == "90.00"
 
 
+def test_a_mandate_in_the_place_of_a_closed_one_goes_on_with_its_capital(live: Path, run: Console) -> None:
+    """Nothing was taken out between the closing and the start that takes the other one up."""
+    opened(capital="5100")
+    later = MandateId("n" * 32)
+    closed(at(1, 10))
+    promote(at(1, 10), MANDATE.strategy_id, Mode.LIVE, later)
+    mandate(5, at(1, 10) + 3_600_000, "5000", mandate_id=later)
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
+    assert told["tier_capital"]["amount"] == "5000"
+    assert [amount for _, amount, *_ in told["flows"]] == ["5100", "-100"]
+
+
 def test_another_strategy_changes_nothing_of_what_is_given(live: Path, run: Console) -> None:
     """R17: it has to climb anew, and enters nothing real until then; at T his capital is what it was, and his tier."""
     opened()

@@ -18,6 +18,7 @@ from tradepool.domain.signal import Signal
 from tradepool.ports.exchange import OutcomeUnknown
 from tradepool.ports.journal import Checkpoint
 from tradepool.runtime.clock import VirtualClock
+from tradepool.services import market_data
 from tradepool.services.market_data import CANDLE_GRACE_S, MarketData
 from tradepool.services.saved_steps import CHECKPOINT_BATCHES
 
@@ -285,6 +286,22 @@ def test_a_market_that_can_never_be_asked_again_keeps_nobody_else_from_theirs() 
                 scene.clock.advance_to(wake_ms)
                 await scene.settle()
         assert scene.batches == [(minute, ["BTC", "SOL"]) for minute in range(1, 11)]
+
+    play(story)
+
+
+def test_a_venue_whose_history_answers_nobody_is_not_asked_for_each_market_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each question may hang for a minute, and no candle of the stream is taken in meanwhile."""
+    monkeypatch.setattr(market_data, "ASKED_AT_ONCE", 1)
+
+    async def story(scene: Scene) -> None:
+        await scene.minute(0)
+        scene.feed.unanswered = dict.fromkeys((BTC, ETH, SOL), 10)
+        scene.feed.on_lost("gone")
+        await scene.settle()
+        assert sorted(scene.feed.unanswered.values()) == [9, 10, 10]
 
     play(story)
 

@@ -20,7 +20,7 @@ from tradepool.core.commission.late_facts import as_known
 from tradepool.core.commission.netting import opening_marks
 from tradepool.core.commission.prices import Priced, unpriced
 from tradepool.core.commission.recorded import Minute, Prices, Recorded
-from tradepool.core.commission.schedule import Schedule
+from tradepool.core.commission.schedule import DAY_MS, Schedule
 from tradepool.core.commission.settlement import OpenLot, counts
 from tradepool.core.commission.statement import Facts
 from tradepool.core.commission.transfers import Ways
@@ -140,7 +140,10 @@ class Books:
         closed = {
             each.name: each.time_ms
             for each in DatabaseRegister(self._connection).newest()
-            if each.thing is Thing.MANDATE and each.status is Status.CLOSED
+            if each.thing is Thing.MANDATE
+            and each.status is Status.CLOSED
+            # Another one in its place goes on with what it was given.
+            and not any(0 < at - each.time_ms <= DAY_MS for at, mandate in mandates if mandate.id != each.name)
         }
         times |= {at for name, at in closed.items() if name in promotions and at > opened_ms}
         found = list[Given]()

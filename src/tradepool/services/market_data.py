@@ -244,6 +244,10 @@ class MarketData:
                 else:
                     self._learn(followed, found, self._believed_ms(found, now_ms))
                     followed.prompt = True
+            if failed.keys() >= {each.market.id for each in some}:
+                # Nobody answers: the others would wait as long.
+                why = failed[some[0].market.id]
+                return failed | {each.market.id: why for each in behind[start + len(some) :]}
         return failed
 
     def _believed_ms(self, candles: Sequence[Candle], now_ms: int) -> int:

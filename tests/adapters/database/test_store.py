@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
@@ -19,7 +20,7 @@ from tests.nouns import ACCOUNT, BTC, MINUTE_MS, fill, request
 from tests.postgres_kit import Postgres
 from tests.settled import settled
 from tests.tampering import by_sql
-from tradepool.adapters.database import tables
+from tradepool.adapters.database import remembered, tables
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.codec import UnknownEvent
 from tradepool.adapters.database.engine import StoreTooNew, StoreUnusable, Sync, dispose, open_store
@@ -266,6 +267,28 @@ def test_a_server_that_is_away_is_no_damaged_journal(
             read(journal)
     postgres.run(f"alter database {name} allow_connections true")
     assert read(journal) == found
+
+
+def test_a_server_that_lets_us_wait_is_left_alone_for_a_while(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read would hold up the streams, the exits and the next read."""
+    monkeypatch.setattr(remembered, "LONG_MS", -1)
+    monkeypatch.setattr(remembered, "PATIENCE", 10**9)
+    monkeypatch.setattr(remembered, "_away_until_ms", {})
+    asked = list[int]()
+
+    def silent() -> int:
+        asked.append(1)
+        sleep(0.005)
+        raise OperationalError("select 1", None, Exception("timeout expired"))
+
+    with pytest.raises(StoreUnusable, match="timeout expired"):
+        remembered.asked_again(far, silent)
+    for _ in range(2):
+        with pytest.raises(StoreUnusable, match="asked again in a moment"):
+            remembered.asked_again(far, silent)
+    assert asked == [1]
+    monkeypatch.setattr(remembered, "_away_until_ms", {})
+    assert remembered.asked_again(far, lambda: 7) == 7
 
 
 def test_a_write_after_a_read_that_broke_goes_over_a_new_connection(far: Connection, postgres: Postgres) -> None:

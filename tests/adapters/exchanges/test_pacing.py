@@ -14,8 +14,9 @@ from tradepool.adapters.exchanges.rate_limits import BASE_PACE, BINANCE
 from tradepool.domain.command import Cancel, Submit
 from tradepool.domain.errors import VenueError
 from tradepool.domain.ids import client_order_id
+from tradepool.domain.order import OrderRequest
 from tradepool.ports.weights import Cost, Limit, Measure, Priority
-from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.sender import Sender, StillStarting
 from tradepool.simexchange.limits import Limits
 from tradepool.simexchange.tls import TlsFiles
 
@@ -119,6 +120,34 @@ def test_an_entry_that_waited_is_not_sent_once_it_may_not_be(files: TlsFiles) ->
             task.cancel()
             assert desk.venue.orders("key") == []
             assert await desk.use(Measure.ORDERS) == 0
+
+    asyncio.run(main())
+
+
+def test_an_entry_whose_limits_can_not_be_asked_gives_its_leave_back(files: TlsFiles) -> None:
+    """The database is away once it has waited: it is tried again, and takes of no later window what it never used."""
+
+    async def main() -> None:
+        async with paced(files) as desk:
+            sender, asked = Sender(desk.gateway, desk.clock, 10**9, lambda event: None), list[str]()
+
+            def may_enter(request: OrderRequest) -> str:
+                asked.append(request.client_order_id)
+                if 1 < len(asked) < 5:
+                    raise StillStarting(account=request.account)
+                return ""
+
+            sender.may_enter = may_enter
+            sender.put([Submit(buy())])
+            task = asyncio.create_task(sender.run())
+            for _ in range(60):
+                desk.pass_to(desk.clock.now_ms() + 1_000)
+                await asyncio.sleep(0.001)
+            assert sender.idle
+            task.cancel()
+            assert len(desk.venue.orders("key")) == 1
+            # What is out is counted in every window that opens.
+            assert not desk.broker._budget._out
 
     asyncio.run(main())
 

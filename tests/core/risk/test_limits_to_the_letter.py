@@ -132,9 +132,10 @@ def test_who_is_stopped_hides_no_loss_of_others_by_what_he_gained_before() -> No
     limits.stands(standing("a", cash="20000"))
     limits.stands(replace(standing("b", cash="9000"), day=11))
     assert limits.figure(loss, NOW_MS + DAY_MS) == D(1_000) / 30_000
-    # What happens to him on another day is counted from where he stands then: it is not known what he began it with.
+    # What he loses on it counts, though his own account does not know that it has begun.
     limits.stands(standing("a", cash="12000"))
-    assert limits.figure(loss, NOW_MS + DAY_MS) == D(1_000) / 22_000
+    limits.stands(standing("a", cash="11000"))
+    assert limits.figure(loss, NOW_MS + DAY_MS) == D(10_000) / 30_000
 
 
 def test_a_day_and_a_week_are_those_that_the_account_step_notes() -> None:

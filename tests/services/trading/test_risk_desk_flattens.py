@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Connection
@@ -80,8 +81,30 @@ def test_a_sale_of_a_limit_that_flattens_that_was_refused_is_asked_for_with_the_
     first.handle(OrderRejected(time_ms=MINUTE_MS, client_order_id=sale.client_order_id, reason="venue_rejected"))
     first._settled()
     assert (hears(first), leaving(first)) == ([], False)
+    # Whatever makes others look meanwhile.
+    risk._look()
+    assert hears(first) == []
+    clock.advance_to(clock.now_ms() + MINUTE_MS)
     risk._look()
     assert (len(hears(first)), leaving(first)) == (1, True)
+
+
+def test_a_sale_that_the_venue_goes_on_refusing_is_asked_for_ever_less_often(connection: Connection) -> None:
+    """Each time the stop is taken off the book for it."""
+    clock = VirtualClock(MINUTE_MS)
+    risk, first, _, entry = tripped(connection, clock)
+    bought(first, entry, MINUTE_MS + 300)
+    hears(first)
+    asked = []
+    for minute in range(1, 200):
+        for order in first.account.unanswered():
+            first.handle(
+                OrderRejected(time_ms=clock.now_ms(), client_order_id=order.client_order_id, reason="venue_rejected")
+            )
+        clock.advance_to((1 + minute) * MINUTE_MS)
+        risk._look()
+        asked += [minute] * len(hears(first))
+    assert [later - sooner for sooner, later in pairwise(asked)] == [2, 4, 8, 16, 32, 60, 60]
 
 
 def test_who_comes_up_after_a_limit_flattened_is_sold_too(connection: Connection) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.engine import transaction
+from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.ids import AccountId, MarketId, UserId
 from tradepool.domain.trade import Trade
 from tradepool.ports.secrets import WrappedKey
@@ -100,7 +101,8 @@ class DatabasePool:
     def consents(self) -> dict[UserId, Consent]:
         """Each user's last word."""
         t = pool_tables.pool_consent.c
-        rows = self._connection.execute(select(t.user, t.time_ms, t.given, t.by, t.wording).order_by(t.id)).all()
+        query = select(t.user, t.time_ms, t.given, t.by, t.wording).order_by(t.id)
+        rows = asked_again(self._connection, lambda: self._connection.execute(query).all())
         self._connection.rollback()
         return {
             UserId(user): Consent(user=UserId(user), time_ms=time_ms, given=bool(given), by=by, wording=wording)
@@ -123,7 +125,8 @@ class DatabasePool:
     def listed(self) -> list[Listed]:
         """Everybody's lists."""
         t = pool_tables.pooled_trade.c
-        rows = self._connection.execute(select(*(t[name] for name in Listed.__slots__)).order_by(t.id)).mappings().all()
+        query = select(*(t[name] for name in Listed.__slots__)).order_by(t.id)
+        rows = asked_again(self._connection, lambda: self._connection.execute(query).mappings().all())
         self._connection.rollback()
         return [Listed(**row) for row in rows]
 
@@ -145,7 +148,8 @@ class DatabasePool:
 
     def tombstones(self) -> set[str]:
         """Ids that were withdrawn and may still be in the pool's file: no query may show them."""
-        found = set(self._connection.execute(select(pool_tables.pool_tombstone.c.id)).scalars())
+        query = select(pool_tables.pool_tombstone.c.id)
+        found = set(asked_again(self._connection, lambda: self._connection.execute(query).scalars().all()))
         self._connection.rollback()
         return found
 

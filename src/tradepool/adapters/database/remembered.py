@@ -14,9 +14,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 
 from tradepool.adapters.database.engine import StoreUnusable, lost, place_of, reason_of
+from tradepool.adapters.database.place import Place
+from tradepool.runtime.clock import RealClock
 
 T = TypeVar("T")
 _OURS = "tradepool: own writes to the deployment's rows"
+# A server that lets us wait, instead of refusing, is left alone for so many times as long: everything else waited, too.
+LONG_MS, PATIENCE = 1_000, 5
+_CLOCK = RealClock()
+_away_until_ms: dict[Place, int] = {}
 
 
 def wrote(connection: Connection) -> None:
@@ -27,6 +33,9 @@ def wrote(connection: Connection) -> None:
 def asked_again(connection: Connection, load: Callable[[], T]) -> T:
     """What is read, once more over a new connection where a server's broke: now, or under somebody who went on without a
     rollback. StoreUnusable where a server can't be asked; what a file says is raised as it is."""
+    place, began_ms = place_of(connection), _CLOCK.now_ms()
+    if began_ms < _away_until_ms.get(place, 0):
+        raise StoreUnusable(path=place, why="it has not answered, and is asked again in a moment")
     try:
         try:
             return load()
@@ -39,7 +48,10 @@ def asked_again(connection: Connection, load: Callable[[], T]) -> T:
         connection.rollback()
         if connection.dialect.name == "sqlite":
             raise
-        raise StoreUnusable(path=place_of(connection), why=reason_of(error)) from error
+        now_ms = _CLOCK.now_ms()
+        if (waited_ms := now_ms - began_ms) > LONG_MS:
+            _away_until_ms[place] = now_ms + PATIENCE * waited_ms
+        raise StoreUnusable(path=place, why=reason_of(error)) from error
 
 
 class Remembered(Generic[T]):

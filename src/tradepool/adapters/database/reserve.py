@@ -103,14 +103,12 @@ class ReservedJournal(FencedJournal):
                     raise
 
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Replace the states of market steps; on a full disk the old ones stay: a restart reads more candles then."""
+        """Replace the states of market steps; where that can't be done the old ones stay: a restart reads more candles then."""
         if not self._reserve.whole:
             return
         try:
             super().save_checkpoints(checkpoints)
         except StoreUnusable as error:
-            if not is_full(error):
-                raise
             log.warning("market steps are not saved", error=str(error))
 
 

@@ -89,8 +89,13 @@ class Pacer:
             section = api if isinstance(api, str) else api[0]
             cost = cost_of(client.id, self._key, section, method, path, params, ccxt_cost)
             grant = await broker.acquire(cost, self._priority)
-            if (still := _still.get()) is not None and not still():
-                broker.refund(grant)
+            wanted = False
+            try:
+                wanted = (still := _still.get()) is None or still()
+            finally:
+                if not wanted:
+                    broker.refund(grant)
+            if not wanted:
                 raise NotPlaced(
                     venue=client.id, request=f"{method} {path}", message="it waited and is not wanted any more"
                 )

@@ -76,8 +76,8 @@ class LiveLimits:
     def stands(self, standing: Standing) -> bool:
         """An account has changed. Admitted entries that work no more are over: filled, they are held. Whether it holds what it
         did not, or was not known."""
-        account, before = standing.account, self._standings.get(standing.account)
         self._turn(standing.day, standing.week)
+        account, before = standing.account, self._standings.get(standing.account)
         if account in self._standings:
             self._count(self._standings[account], -1)
         admitted = {name: order for name, order in self._orders(account).items() if name in standing.working}
@@ -91,7 +91,7 @@ class LiveLimits:
         for market, mark in standing.marks.items():
             known = self._markets.setdefault(market, KnownMarket())
             known.close = known.close or mark
-        self._standings[account] = standing = self._begun(standing)
+        self._standings[account] = standing = self._begun(standing, before)
         for key in self._above(standing):
             if (_fall_of(key), account) not in self.peaks:
                 self._gained(key, standing)
@@ -106,11 +106,15 @@ class LiveLimits:
             for standing in list(self._standings.values()):
                 self.stands(standing)
 
-    def _begun(self, standing: Standing) -> Standing:
-        equity = standing.cash + self._worth_of(standing)
+    def _begun(self, standing: Standing, before: Standing | None) -> Standing:
+        """What has begun for it already holds: its losses since count, though its own account does not know of the day."""
+        day = week = standing.cash + self._worth_of(standing)
+        if before is not None:
+            day = before.day_equity if before.day == self._day else day
+            week = before.week_equity if before.week == self._week else week
         if standing.day < self._day:
-            standing = replace(standing, day=self._day, day_equity=equity)
-        return replace(standing, week=self._week, week_equity=equity) if standing.week < self._week else standing
+            standing = replace(standing, day=self._day, day_equity=day)
+        return replace(standing, week=self._week, week_equity=week) if standing.week < self._week else standing
 
     def _worth_of(self, standing: Standing) -> Decimal:
         return sum((q * self._markets[market].close for market, q in standing.held.items()), ZERO)

@@ -15,7 +15,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account import limit_step
 from tradepool.core.account.account import Account
 from tradepool.core.risk.live_limits import MINUTE_MS, LiveLimits
-from tradepool.core.risk.standing import DAY_MS, Broken, Standing, symbol_of
+from tradepool.core.risk.standing import DAY_MS, Broken, Standing, day_and_week, symbol_of
 from tradepool.domain.by_hand import FlattenAsked
 from tradepool.domain.candle import Candle
 from tradepool.domain.denial import Denial
@@ -36,6 +36,8 @@ from tradepool.services.trading.desk import TradingDesk
 BY = "risk"
 # What was on its way when a limit was reached is bought by then; what is held since later a person has taken over.
 BOUGHT_BY_MS = MINUTE_MS
+# A sale that the venue refuses is asked for again so long after, then twice as long, at most an hour.
+SALE_AGAIN_MS, SALE_AGAIN_MAX_MS = MINUTE_MS, 60 * MINUTE_MS
 
 log = telemetry.logger(__name__)
 
@@ -70,6 +72,8 @@ class RiskDesk:
         self._heard: dict[str, set[AccountId]] = {}
         # Who may trade on and has not taken that in yet.
         self._resuming: set[AccountId] = set()
+        # What limits have asked to be sold, or taken back while nothing is held: when next, and how long is waited then.
+        self._sales: dict[tuple[AccountId, MarketId, bool], tuple[int, int]] = {}
         self._read()
 
     # ---- who is watched
@@ -265,10 +269,12 @@ class RiskDesk:
             self._sell(list(self.limits.standings()), now_ms)
 
     def _sell(self, standings: Iterable[Standing], now_ms: int) -> None:
-        """Have sold what limits in force flatten, and taken back what is about to be held. Asked again and again, as a sale may
-        be refused, an entry be on its way, a process die; what is leaving leaves. What a person takes over after that is his
-        to keep."""
+        """Have sold what limits in force flatten, and taken back what is about to be held. Asked again, ever less often, as a sale
+        may be refused, an entry be on its way, a process die; what is leaving leaves. What a person takes over after that is
+        his to keep."""
         trips = [t for t in self.limits.trips.values() if t.action is Action.FLATTEN and t.until_ms > now_ms]
+        if not trips:
+            self._sales.clear()
         for standing in standings if trips else ():
             actor, found = self._desk.actor(standing.account), list[MarketId]()
             for market, slot in actor.account.slots.items():
@@ -278,8 +284,16 @@ class RiskDesk:
                     slot.entry is not None or (stays and slot.row[step.ENTRY_TIME] <= since_ms + BOUGHT_BY_MS)
                 ):
                     found.append(market)
+            found = [market for market in found if self._is_due(standing.account, market, actor, now_ms)]
             if found:
                 actor.post(FlattenAsked(time_ms=now_ms, markets=tuple(sorted(found))))
+
+    def _is_due(self, account: AccountId, market: MarketId, actor: AccountActor, now_ms: int) -> bool:
+        key = account, market, actor.account.slots[market].held
+        due_ms, wait_ms = self._sales.get(key, (0, SALE_AGAIN_MS))
+        if now_ms >= due_ms:
+            self._sales[key] = now_ms + wait_ms, min(2 * wait_ms, SALE_AGAIN_MAX_MS)
+        return now_ms >= due_ms
 
     def _halted(self, trip: Trip) -> set[Scope]:
         """What a halt is about: a mandate's is its user's."""
@@ -299,7 +313,13 @@ class RiskDesk:
             if wallet == actor.account.wallet:
                 self._resuming.discard(account)
         standing = standing_of(actor, self._strategies, wallet)
+        if account in self._resuming:
+            # Who is stopped has not heard of today.
+            day, week = day_and_week(self._clock.now_ms())
+            standing = replace(standing, day=max(day, standing.day), week=max(week, standing.week))
         if self.limits.stands(standing):
+            # What is held anew has not been asked for.
+            self._sales = {key: waits for key, waits in self._sales.items() if key[0] != account}
             self._sell([standing], self._clock.now_ms())
 
 
