@@ -100,7 +100,7 @@ def test_what_a_priority_is_sure_of_is_there_when_another_takes_all_it_can(greed
     while isinstance(budget.spend(late_ms, Cost(weight=1), greedy), Charge):
         pass
     for priority in Priority:
-        sure = 0 if priority == greedy else WEIGHT.kept_for(priority)
+        sure = 0 if priority == greedy else WEIGHT.sure[priority]
         for _ in range(sure):
             assert isinstance(budget.spend(late_ms, Cost(weight=1), priority), Charge)
     assert isinstance(budget.spend(late_ms, Cost(weight=1), Priority.READ), Refusal)

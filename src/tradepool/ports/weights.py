@@ -8,7 +8,7 @@ and makes those wait who can best afford it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
@@ -79,6 +79,16 @@ class Limit:
     head: int = 100
     slack_ms: int = 1_000
     header: str = ""
+    # By priority, in units of the measure: what each is sure of, and `room`. Asked for with every request.
+    sure: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    rooms: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Reckon once."""
+        sure = tuple(self.amount * kept // 100 for kept in self.kept)
+        others = [0 if p is Priority.EXIT else sum(sure) - sure[p] for p in Priority]
+        object.__setattr__(self, "sure", sure)
+        object.__setattr__(self, "rooms", tuple(self.amount - held for held in others))
 
     def room(self, priority: Priority) -> int:
         """What is left for one priority when the others use all they are sure of.
@@ -87,12 +97,7 @@ class Limit:
         >>> [limit.room(priority) for priority in Priority]
         [6000, 3000, 3300, 3900]
         """
-        others = (p for p in Priority if p != priority and priority is not Priority.EXIT)
-        return self.amount - sum(self.kept_for(p) for p in others)
-
-    def kept_for(self, priority: Priority) -> int:
-        """What a priority is sure of, in units of the measure."""
-        return self.amount * self.kept[priority] // 100
+        return self.rooms[priority]
 
 
 @dataclass(slots=True)

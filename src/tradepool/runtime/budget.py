@@ -45,11 +45,19 @@ class Window:
 
 
 @dataclass(slots=True)
+class Part:
+    """How much of one limit a request takes, and in which windows it counts."""
+
+    amount: int
+    windows: list[Window]
+
+
+@dataclass(slots=True)
 class Charge(Grant):
-    """A grant, the turn it was given in, and the windows it counts in, by number of the limit."""
+    """A grant, the turn it was given in, and what it takes of each limit, by the limit's number."""
 
     turn: int = 0
-    windows: dict[int, list[Window]] = field(default_factory=dict)
+    parts: dict[int, Part] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +99,27 @@ class Budget:
         """Charge every limit that counts this request, or none."""
         if now_ms < self.closed_until_ms:
             return Refusal(self.closed_until_ms)
-        windows, refusal = self._windows_of(now_ms, cost), None
-        for n, landing in windows.items():
+        parts, refusal = self._parts_of(now_ms, cost), None
+        for n, part in parts.items():
             limit = self.limits[n]
-            for window in landing:
-                retry_ms = free_at(limit, window, cost.amount(limit.measure), priority, now_ms)
+            for window in part.windows:
+                retry_ms = free_at(limit, window, part.amount, priority, now_ms)
                 if retry_ms > now_ms and (refusal is None or retry_ms > refusal.retry_ms):
                     refusal = Refusal(retry_ms, cost.key if limit.per_key else "")
-        return refusal or self._charge(Charge(cost, priority, windows=windows))
+        return refusal or self._charge(Charge(cost, priority, parts=parts))
 
     def charge(self, now_ms: int, cost: Cost, priority: Priority) -> Charge:
         """Charge what somebody else has granted, room or not."""
-        return self._charge(Charge(cost, priority, windows=self._windows_of(now_ms, cost)))
+        return self._charge(Charge(cost, priority, parts=self._parts_of(now_ms, cost)))
 
     def ends_ms(self, now_ms: int) -> int:
         """When the last of the windows that are running, of those all keys share, is over for sure."""
         shared = (limit for limit in self.limits if not limit.per_key)
         return max(((now_ms // x.length_ms + 1) * x.length_ms + x.slack_ms for x in shared), default=now_ms)
 
-    def _windows_of(self, now_ms: int, cost: Cost) -> dict[int, list[Window]]:
-        counts = (n for n, limit in enumerate(self.limits) if cost.amount(limit.measure))
-        return {n: self._landing(now_ms, n, cost) for n in counts}
+    def _parts_of(self, now_ms: int, cost: Cost) -> dict[int, Part]:
+        amounts = enumerate(cost.amount(limit.measure) for limit in self.limits)
+        return {n: Part(amount, self._landing(now_ms, n, cost)) for n, amount in amounts if amount}
 
     def _charge(self, charge: Charge) -> Charge:
         self._add(charge, 1)
@@ -139,7 +147,7 @@ class Budget:
         """The request is no longer out; whether the venue has just told us to be silent for a while."""
         if charge.turn not in self._out:
             return False
-        for n in charge.windows:
+        for n in charge.parts:
             self._told(now_ms, n, charge, answer)
         self._in(charge)
         if answer is not None and answer.of_key:
@@ -165,29 +173,36 @@ class Budget:
 
         Which of its limits it was is not said; the shortest one is over soonest, and the venue will say so again.
         """
-        limits = [n for n in charge.windows if self.limits[n].per_key]
+        limits = [n for n in charge.parts if self.limits[n].per_key]
         for n in limits[:1]:
-            for window in charge.windows[n]:
+            for window in charge.parts[n].windows:
                 window.tell(self.limits[n].amount, charge.turn)
 
     def _told(self, now_ms: int, n: int, charge: Charge, answer: Answer | None) -> None:
         """The charge is out no more; the venue's count is taken for the window it can only be about."""
-        limit, windows, amount = self.limits[n], charge.windows[n], charge.cost.amount(self.limits[n].measure)
-        here = self._landing(now_ms, n, charge.cost)
-        said = header_count(limit, answer)
-        sure = said is not None and len(windows) == 1 and here == windows
+        limit, part = self.limits[n], charge.parts[n]
+        said, windows = header_count(limit, answer), part.windows
+        same = (windows[0].index, windows[-1].index) == _span(limit, now_ms)
+        if not same:
+            # What has opened meanwhile is among them then.
+            self._landing(now_ms, n, charge.cost)
         for window in windows:
-            window.out -= amount
-            if said is not None and sure:
+            window.out -= part.amount
+            if said is not None and same and len(windows) == 1:
                 window.tell(said, charge.turn)
             elif limit.header:
-                window.silent.append((self._turn, amount))
+                window.silent.append((self._turn, part.amount))
 
     def _landing(self, now_ms: int, n: int, cost: Cost) -> list[Window]:
         """The windows in which the venue may count what is sent now."""
         limit = self.limits[n]
-        known = self._windows.setdefault((n, cost.key if limit.per_key else ""), {})
-        first, last = ((now_ms + slack) // limit.length_ms for slack in (-limit.slack_ms, limit.slack_ms))
+        name = n, cost.key if limit.per_key else ""
+        known = self._windows.get(name)
+        if known is None:
+            known = self._windows[name] = {}
+        first, last = _span(limit, now_ms)
+        if first == last and first in known:
+            return [known[first]]
         return [known[i] if i in known else self._open(known, n, i, cost.key) for i in range(first, last + 1)]
 
     def _open(self, known: dict[int, Window], n: int, index: int, key: str) -> Window:
@@ -195,27 +210,34 @@ class Budget:
         for old in [i for i in known if i < index - 2]:
             del known[old]
         window = known[index] = Window(index)
-        limit = self.limits[n]
-        for charge in (self._out_of.get(key, {}) if limit.per_key else self._out).values():
-            if n in charge.windows:
-                charge.windows[n].append(window)
-                _count(window, charge, charge.cost.amount(limit.measure))
+        for charge in (self._out_of.get(key, {}) if self.limits[n].per_key else self._out).values():
+            if n in charge.parts:
+                charge.parts[n].windows.append(window)
+                _count(window, charge, charge.parts[n].amount)
         return window
 
     def _add(self, charge: Charge, sign: int) -> None:
-        for n, windows in charge.windows.items():
-            for window in windows:
-                _count(window, charge, sign * charge.cost.amount(self.limits[n].measure))
+        for part in charge.parts.values():
+            for window in part.windows:
+                _count(window, charge, sign * part.amount)
+
+
+def _span(limit: Limit, now_ms: int) -> tuple[int, int]:
+    """The first and the last window in which the venue may count what is sent or heard now."""
+    return (now_ms - limit.slack_ms) // limit.length_ms, (now_ms + limit.slack_ms) // limit.length_ms
 
 
 def free_at(limit: Limit, window: Window, amount: int, priority: Priority, now_ms: int) -> int:
     """When a window may take so much more for a priority: now, later in it (by the pace), or after its end."""
-    used, total, after_ms = window.used, window.total, (window.index + 1) * limit.length_ms + limit.slack_ms
-    others = (p for p in Priority if p != priority and priority is not Priority.EXIT)
-    held = sum(max(0, limit.kept_for(p) - used[p]) for p in others)
-    if total + amount + held > limit.amount:
+    used, after_ms = window.used, (window.index + 1) * limit.length_ms + limit.slack_ms
+    wanted = window.total + amount
+    if priority is not Priority.EXIT:
+        for p, sure in enumerate(limit.sure):
+            if p != priority and sure > used[p]:
+                wanted += sure - used[p]
+    if wanted > limit.amount:
         return after_ms
-    if limit.head >= 100 or priority not in PACED or used[priority] + amount <= limit.kept_for(priority):
+    if limit.head >= 100 or priority not in PACED or used[priority] + amount <= limit.sure[priority]:
         return now_ms
     # used + amount <= room x (head + the part of the window that has passed), solved for the time.
     room = limit.room(priority)

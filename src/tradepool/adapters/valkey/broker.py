@@ -287,7 +287,7 @@ def spend_words(name: str, limits: Sequence[Limit], cost: Cost) -> list[object]:
         amount = cost.amount(limit.measure)
         if amount:
             words += [window_name(name, n, limit, cost.key), amount, limit.amount, limit.length_ms, limit.slack_ms]
-            words += [limit.head, int(limit.per_key), *(limit.kept_for(priority) for priority in Priority)]
+            words += [limit.head, int(limit.per_key), *limit.sure]
     return words
 
 
