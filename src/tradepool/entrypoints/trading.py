@@ -7,7 +7,6 @@ database, which is read before every entry: a command beside a process that hang
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -65,6 +64,7 @@ from tradepool.presentation.books_page import order_rows, position_rows
 from tradepool.presentation.status_page import live_line
 from tradepool.runtime import telemetry
 from tradepool.runtime.clock import RealClock
+from tradepool.runtime.collector import keep_what_stands
 from tradepool.runtime.command_socket import CommandSocket
 from tradepool.runtime.supervise import guard
 from tradepool.runtime.throttle import Throttle
@@ -219,9 +219,7 @@ class Trading:
                 await starting
                 self._standing.ready = self._lookout.ready = True
                 self._alarms.life = self._sign_of_life
-                # What stands now stays: the collector must not walk a thousand accounts while a candle waits.
-                gc.collect()
-                gc.freeze()
+                keep_what_stands()
                 self._audit(STARTED)
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)

@@ -35,12 +35,6 @@ T = TypeVar("T")
 
 log = telemetry.logger(__name__)
 
-_EVENT = insert(tables.event)
-_INTENT = insert(tables.order_intent)
-_ENTRY = insert(tables.ledger_entry)
-_TRANSFER = insert(tables.transfer)
-_TRADE = insert(tables.trade)
-_REFUSAL = insert(tables.refusal)
 _LAST_ENTRY = select(func.max(tables.ledger_entry.c.sequence)).where(
     tables.ledger_entry.c.account == bindparam("account")
 )
@@ -110,19 +104,19 @@ class DatabaseJournal:
             for statement in beside:
                 self._connection.execute(statement)
             add = partial(add_rows, self._connection)
-            add(_EVENT, [_event_row(record) for record in records])
+            add(tables.event, [_event_row(record) for record in records])
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
-                add(_INTENT, intents)
+                add(tables.order_intent, intents)
             # Linked only now: the event's insert has taken the write lock, so nobody else's link comes in between.
             linked = [self._chains.rows(record.sequence, entry) for record in records for entry in record.entries]
             if linked:
-                add(_ENTRY, [entry for entry, _ in linked])
+                add(tables.ledger_entry, [entry for entry, _ in linked])
             if transfers := [row for _, moved in linked for row in moved]:
-                add(_TRANSFER, transfers)
+                add(tables.transfer, transfers)
             if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
-                add(_TRADE, trades)
+                add(tables.trade, trades)
             if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:
-                add(_REFUSAL, refusals)
+                add(tables.refusal, refusals)
             for record in records:
                 if record.snapshot is not None:
                     self._write_snapshot(record, encode(record.snapshot))
