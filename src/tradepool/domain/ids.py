@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 from tradepool.domain.errors import InvalidInput
@@ -21,6 +22,8 @@ LedgerEntryId = NewType("LedgerEntryId", str)
 MARK_WIDTH, EPOCH_WIDTH, ACCOUNT_WIDTH, ORDER_WIDTH = 3, 2, 5, 7
 NAME_WIDTH = 1 + MARK_WIDTH + EPOCH_WIDTH + ACCOUNT_WIDTH + ORDER_WIDTH
 EPOCHS = 36**EPOCH_WIDTH
+# An order's name is read with each of its events.
+_NAMES_KEPT = 4_096
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -145,6 +148,7 @@ def is_cancel_id(name: str) -> bool:
     return name[:1] == "c" and read_client_order_id(f"o{name[1:]}") is not None
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def read_client_order_id(name: str) -> ReadName | None:
     """What one of our names says; None for a name that no deployment gives.
 
