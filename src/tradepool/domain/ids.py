@@ -23,7 +23,7 @@ MARK_WIDTH, EPOCH_WIDTH, ACCOUNT_WIDTH, ORDER_WIDTH = 3, 2, 5, 7
 NAME_WIDTH = 1 + MARK_WIDTH + EPOCH_WIDTH + ACCOUNT_WIDTH + ORDER_WIDTH
 EPOCHS = 36**EPOCH_WIDTH
 # An order's name is read with each of its events.
-_NAMES_KEPT = 4_096
+_NAMES_KEPT = 8_192
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 

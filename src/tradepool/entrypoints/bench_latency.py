@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import shutil
 import socket
 import ssl
@@ -171,10 +172,9 @@ class Crowd:
             await answer.read()
 
     async def warm(self) -> None:
-        """Two candles that are not counted: connections, caches, machine code; then as the trading process does."""
+        """Two candles that are not counted: connections, caches, machine code."""
         for _ in range(2):
             await self.candle()
-        keep_what_stands()
 
     # ---- what is measured
 
@@ -218,6 +218,8 @@ class Crowd:
             client.milliseconds = self.clock.now_ms
             client.options["fetchMarkets"] = {"types": ["spot"]}
             await client.load_markets()
+            # Its connections stand, as ours do.
+            await asyncio.gather(*(client.fetch_time() for _ in range(AT_ONCE)))
             before = time.process_time()
             await asyncio.gather(*(client.create_order("BTC/USDT", "market", "buy", 0.001) for _ in range(self._users)))
             spent = time.process_time() - before
@@ -275,8 +277,14 @@ def rounds(users: int = USERS) -> Measure:
     runner.run(crowd.warm())
 
     def once() -> list[Figure]:
-        bought, plain_ms = runner.run(crowd.candle()), runner.run(crowd.plain())
-        runner.run(crowd.candle())
+        before = gc.get_threshold()
+        # As the trading process does.
+        keep_what_stands()
+        try:
+            bought, plain_ms = runner.run(crowd.candle()), runner.run(crowd.plain())
+            runner.run(crowd.candle())
+        finally:
+            gc.set_threshold(*before)
         return figures(*bought, plain_ms, users)
 
     return once
