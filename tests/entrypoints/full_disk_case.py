@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from tests.entrypoints.test_start import Place, exchange, place, until
 from tests.nouns import ACCOUNT
 from tests.post_kit import web_server
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
-from tradepool.adapters.database.reserve import BESIDE, SLICE, Reserve, ReservedJournal
+from tradepool.adapters.database.engine import LOG_PAGES, StoreUnusable, dispose, open_store
+from tradepool.adapters.database.reserve import BESIDE, SHORT_LOG_PAGES, SLICE, Reserve, ReservedJournal
 from tradepool.domain.deployment import Deployment, Kind
 from tradepool.domain.event import StreamLost
 from tradepool.ports.journal import Record
@@ -41,8 +42,8 @@ def full() -> Iterator[None]:
         ballast.unlink()
 
 
-def record(sequence: int) -> Record:
-    event = StreamLost(time_ms=sequence, why="x" * 20_000)
+def record(sequence: int, why: str = "x" * 20_000) -> Record:
+    event = StreamLost(time_ms=sequence, why=why)
     return Record(account=ACCOUNT.id, sequence=sequence, as_of_ms=0, event=event)
 
 
@@ -78,6 +79,34 @@ def test_the_journal_goes_on_with_the_reserve_until_that_is_used_up() -> None:
     assert (reserve.fill(), reserve.words) == (True, "")
     assert Reserve(folder / "other", DISK_BYTES - BESIDE).fill() is False
     assert Reserve(folder / "none", 0).fill()
+    dispose(connection)
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def pages(connection: Connection) -> int:
+    """After how many the log is begun anew."""
+    return int(connection.exec_driver_sql("pragma wal_autocheckpoint").scalar_one())
+
+
+def test_the_log_is_written_again_from_its_beginning_instead_of_growing_into_the_reserve() -> None:
+    """Each of these small records changes some 6 pages: 600 of them would need a log of 14 MB."""
+    folder = DISK / "log"
+    folder.mkdir()
+    reserve = Reserve(folder / "reserve", 6 * SLICE)
+    assert reserve.fill()
+    connection = open_store(folder / "t.sqlite", "NORMAL")
+    epoch = DatabaseDeployment(connection, Deployment(id="aaaaaaaa", kind=Kind.PRACTICE)).epoch
+    journal = ReservedJournal(connection, epoch, reserve)
+    with full():
+        for sequence in range(1, 601):
+            journal.write(record(sequence, "x"))
+        assert reserve.left in (5 * SLICE, 4 * SLICE)
+    assert [sequence for sequence, _, _ in journal.read(ACCOUNT.id)] == list(range(1, 601))
+    assert pages(connection) == SHORT_LOG_PAGES
+    assert reserve.fill()
+    journal.write(record(601))
+    assert pages(connection) == LOG_PAGES
     dispose(connection)
     for file in folder.iterdir():
         file.unlink()

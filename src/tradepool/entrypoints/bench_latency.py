@@ -1,7 +1,7 @@
 """From a candle's close to the orders' bytes on the wire, for many users in one process; the exchange is another process.
 
 The platform is wired as live trading wires it: journal synced to the disk, weight broker, halts and suspensions read before
-each entry, users in turn; beside it, plain ccxt sends as many orders over as many connections. Every second candle buys,
+each entry, users in turn; beside it, plain ccxt sends as many orders and hears of as many fills. Every second candle buys,
 the others sell: each round is one of both. Time counts from when the candle's frame is heard to when an order's last byte
 is given to the kernel; CPU until every answer and fill is booked.
 """
@@ -18,11 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import aiohttp
 import ccxt.pro
@@ -79,6 +80,13 @@ def listing() -> Listing:
     opens, closes = np.where(rises, low, high), np.where(rises, high, low)
     market = model_market("BTC/USDT")
     return on_our_venue(Listing(market, Bars(MINUTE_MS, times, opens, high, low, closes, np.full(BARS, 10.0))))
+
+
+class Plain(NamedTuple):
+    """CPU ms of an order of ccxt alone: until it is answered, and until its own stream has told of the fill as well."""
+
+    sent_ms: float
+    booked_ms: float
 
 
 class Crowd:
@@ -205,8 +213,8 @@ class Crowd:
         self._armed = 0.0
         return [1_000 * (at - self._heard) for at in sorted(self.sent)], 1_000 * spent / self._users
 
-    async def plain(self) -> float:
-        """CPU ms of an order as ccxt alone sends it, by one client of its own, so many at once."""
+    async def plain(self) -> Plain:
+        """What ccxt alone needs for as many orders, by one client of its own, so many at once."""
         tls = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         port = self.transport.loopback_port or 0
         async with aiohttp.ClientSession(
@@ -220,11 +228,47 @@ class Crowd:
             await client.load_markets()
             # Its connections stand, as ours do.
             await asyncio.gather(*(client.fetch_time() for _ in range(AT_ONCE)))
-            before = time.process_time()
-            await asyncio.gather(*(client.create_order("BTC/USDT", "market", "buy", 0.001) for _ in range(self._users)))
-            spent = time.process_time() - before
+            sent_ms = await self._ordered(client, asyncio.sleep(0))
+            fills = _Fills(client, self._users)
+            await fills.open()
+            booked_ms = await self._ordered(client, fills.all.wait())
             await client.close()
-        return 1_000 * spent / self._users
+        return Plain(sent_ms, booked_ms)
+
+    async def _ordered(self, client: Any, until: Awaitable[object]) -> float:
+        """CPU ms of an order of so many, until every answer is here, and something else."""
+        before = time.process_time()
+        orders = (client.create_order("BTC/USDT", "market", "buy", 0.001) for _ in range(self._users))
+        await asyncio.gather(*orders, until)
+        return 1_000 * (time.process_time() - before) / self._users
+
+
+class _Fills:
+    """Set once ccxt's own `watch_orders` has read of so many fills; nothing else looks at what it reads."""
+
+    def __init__(self, client: Any, wanted: int) -> None:
+        """Listens in front of ccxt's handlers, which do what they do."""
+        self.all, self._open, self._client = asyncio.Event(), asyncio.Event(), client
+        read, subscribed = client.handle_order_update, client.handle_user_data_stream_subscribe
+        left = wanted
+
+        def on_report(connection: Any, report: Any) -> None:
+            nonlocal left
+            read(connection, report)
+            left -= report["X"] == "FILLED"
+            if not left:
+                self.all.set()
+
+        def on_subscribed(connection: Any, answer: Any) -> None:
+            subscribed(connection, answer)
+            self._open.set()
+
+        client.handle_order_update, client.handle_user_data_stream_subscribe = on_report, on_subscribed
+
+    async def open(self) -> None:
+        """Return once the venue streams."""
+        self._watching = asyncio.create_task(self._client.watch_orders())
+        await self._open.wait()
 
 
 class _Here(AbstractResolver):
@@ -247,17 +291,18 @@ def _roomy(limit: Limit) -> Limit:
     return replace(limit, amount=limit.amount * ROOMY)
 
 
-def figures(sent_ms: list[float], cpu_ms: float, plain_ms: float, users: int) -> list[Figure]:
+def figures(sent_ms: list[float], cpu_ms: float, plain: Plain, users: int) -> list[Figure]:
     """What one candle says; times are of the wall clock."""
     name = f"candle to wire, {users:,} users"
+    ccxt_alone = {"ccxt alone": plain.booked_ms, "ccxt alone, its fill not heard of": plain.sent_ms}
     half, most = sent_ms[len(sent_ms) // 2], sent_ms[int(len(sent_ms) * 0.99)]
     return [
         Figure(f"{name}: first", "wall ms", sent_ms[0], peers={"reach": REACH_FIRST_MS}),
         Figure(f"{name}: half of them", "wall ms", half),
         Figure(f"{name}: 99 %", "wall ms", most),
         Figure(f"{name}: last", "wall ms", sent_ms[-1], peers={"reach": REACH_LAST_MS}),
-        Figure("an order, until its fill is booked", "ms CPU", cpu_ms, peers={"ccxt alone": plain_ms}),
-        Figure("an order, beyond ccxt's own", "ms CPU", cpu_ms - plain_ms, peers={"reach": REACH_CPU_MS}),
+        Figure("an order, until its fill is booked", "ms CPU", cpu_ms, peers=ccxt_alone),
+        Figure("an order, beyond ccxt's own", "ms CPU", cpu_ms - plain.booked_ms, peers={"reach": REACH_CPU_MS}),
     ]
 
 
@@ -281,10 +326,10 @@ def rounds(users: int = USERS) -> Measure:
         # As the trading process does.
         keep_what_stands()
         try:
-            bought, plain_ms = runner.run(crowd.candle()), runner.run(crowd.plain())
+            bought, plain = runner.run(crowd.candle()), runner.run(crowd.plain())
             runner.run(crowd.candle())
         finally:
             gc.set_threshold(*before)
-        return figures(*bought, plain_ms, users)
+        return figures(*bought, plain, users)
 
     return once

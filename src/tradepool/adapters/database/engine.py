@@ -35,6 +35,9 @@ from tradepool.domain.actor import PLATFORM, Actor
 from tradepool.domain.errors import TradepoolError
 
 SQLITE_MIN = (3, 51, 3)
+# 16 MiB of them: with SQLite's 1,000 a burst's pages, which are the same few hundred again and again, would be copied to
+# their places, and synced there, after every fourth transaction.
+LOG_PAGES = 4_000
 Sync = Literal["FULL", "NORMAL"]
 
 
@@ -154,6 +157,7 @@ def _sqlite(path: Path, sync: Sync, actor: Actor) -> Engine:
 def _prepare(raw: pysqlite3.Connection, sync: Sync) -> None:
     raw.execute("pragma journal_mode=WAL")
     raw.execute(f"pragma synchronous={sync}")
+    raw.execute(f"pragma wal_autocheckpoint={LOG_PAGES}")
     raw.execute("pragma foreign_keys=ON")
     # Else what a REPLACE removes would pass the triggers that refuse to remove it.
     raw.execute("pragma recursive_triggers=ON")

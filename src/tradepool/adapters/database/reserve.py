@@ -2,13 +2,14 @@
 
 The reserve is a file beside the database. A write that meets a full disk cuts a slice off and is tried again, slice by
 slice, so that whoever else fills the disk takes little of it. From the first slice on nothing is entered, until there is
-room to make the reserve whole.
+room to make the reserve whole; and the database's log, which would grow into what was set aside, is kept short.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pysqlite3 import SQLITE_FULL
@@ -16,13 +17,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database.deployment import FencedJournal
-from tradepool.adapters.database.engine import StoreUnusable, make_private
+from tradepool.adapters.database.engine import LOG_PAGES, StoreUnusable, make_private
 from tradepool.ports.journal import Checkpoint, Record
 from tradepool.runtime import telemetry
 
 SLICE = 1_048_576
 # The reserve is made whole only where this much more is free: it must not be what fills the disk.
 BESIDE = 8 * SLICE
+# Pages of the log while the disk is full, a slice of them: it is then begun anew after so many, not after `LOG_PAGES`.
+SHORT_LOG_PAGES = 250
 
 log = telemetry.logger(__name__)
 
@@ -90,17 +93,33 @@ class ReservedJournal(FencedJournal):
     def __init__(self, connection: Connection, epoch: int, reserve: Reserve) -> None:
         """`epoch` is the instance's own."""
         super().__init__(connection, epoch)
-        self._reserve = reserve
+        self._reserve, self._log_pages = reserve, LOG_PAGES
 
     def write_all(self, records: Sequence[Record]) -> None:
         """Commit records; StoreUnusable when the reserve is used up too."""
+        if self._log_pages != LOG_PAGES and self._reserve.whole:
+            self._keep_log(LOG_PAGES)
+        emptied = False
         while True:
             try:
                 super().write_all(records)
                 return
             except StoreUnusable as error:
-                if not (is_full(error) and self._reserve.give()):
+                if not is_full(error):
                     raise
+                # Later on the log's own room may do, without another slice.
+                if (emptied or self._reserve.whole) and not self._reserve.give():
+                    raise
+            self._keep_log(SHORT_LOG_PAGES)
+            emptied = True
+
+    def _keep_log(self, pages: int) -> None:
+        """As long as this from now on; what it holds goes to its place, as far as there is room, and the next write begins at
+        its beginning."""
+        self._log_pages = pages
+        with suppress(DBAPIError):
+            self._connection.exec_driver_sql(f"pragma wal_autocheckpoint={pages}")
+            self._connection.exec_driver_sql("pragma wal_checkpoint")
 
     def save_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Replace the states of market steps; where that can't be done the old ones stay: a restart reads more candles then."""
