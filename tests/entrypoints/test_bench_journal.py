@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tradepool.adapters.database import tables
+from tradepool.adapters.database.copying import fingerprint
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.verify import heads, verify_audit, verify_ledger
@@ -20,3 +24,13 @@ def test_the_figures_are_of_whole_books(place: Place) -> None:
     assert [fault.table for fault in verify_ledger(connection, [last])] == ["event"]
     assert verify_audit(connection) == []
     dispose(connection)
+
+
+def test_the_driver_alone_writes_the_same_rows(tmp_path: Path) -> None:
+    ours, bare = (open_store(tmp_path / name) for name in ("ours.sqlite", "bare.sqlite"))
+    bench_journal.prepare(ours, "SQLite", group=3, trips=2, bare=bench_journal.Bare(ours, bare))()
+    for table in (tables.event, tables.order_intent, tables.ledger_entry, tables.transfer, tables.trade):
+        assert fingerprint(bare, table) == fingerprint(ours, table), table.name
+        assert fingerprint(ours, table).rows > 0, table.name
+    dispose(ours)
+    dispose(bare)

@@ -3,7 +3,8 @@
 Wall time, because a sync waits; and an event's CPU time beside it. The events are those of round trips, as accounts write them: a candle with the entry's
 intent, its fill with a ledger entry and the stop's intent, the stop's acceptance, a candle that leaves, the stop's
 cancellation with the sale's intent, the sale's fill with an entry and the trade. Nothing is left out of a record but
-snapshots, which are written with every 256th event of an account. `prepare` takes any store's connection.
+snapshots, which are written with every 256th event of an account. `prepare` takes any store's connection; beside ours stands
+what SQLite's own driver needs for the same rows in the same tables, ready made: nobody is faster here with these tables.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 from sqlalchemy import Connection
+from sqlalchemy.event import listen
 
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
 from tradepool.adapters.database.engine import dispose, open_store, transaction
@@ -58,7 +61,8 @@ PRICE, QUANTITY, FEE = Decimal("60123.45"), Decimal("0.01234"), Decimal("0.00001
 def rounds() -> Measure:
     """SQLite's figures, synced as live trading syncs it (FULL); and a server's where the environment names one."""
     folder = TemporaryDirectory()
-    measures = [prepare(open_store(Path(folder.name) / "journal.sqlite"), "SQLite")]
+    ours, bare = (open_store(Path(folder.name) / name) for name in ("journal.sqlite", "bare.sqlite"))
+    measures = [prepare(ours, "SQLite", bare=Bare(ours, bare))]
     if url := os.environ.get(SERVER_VARIABLE):
         measures.append(prepare(_on_server(Server(url)), "PostgreSQL"))
 
@@ -83,7 +87,37 @@ def _on_server(server: Server) -> Connection:
     return connection
 
 
-def prepare(connection: Connection, store: str, group: int = GROUP, trips: int = TRIPS) -> Measure:
+class Bare:
+    """Takes down what is inserted into one store, and inserts it into another as the driver itself does."""
+
+    def __init__(self, ours: Connection, bare: Connection) -> None:
+        """Both of SQLite, open and empty."""
+        self._driver, self._inserts = cast("Any", bare.connection.driver_connection), list[tuple[str, Any]]()
+        listen(ours.engine, "before_cursor_execute", self._take_down)
+
+    def _take_down(self, _c: object, _cursor: object, statement: str, rows: Any, _context: object, many: bool) -> None:
+        if statement.startswith("INSERT") and many:
+            self._inserts.append((statement, rows))
+
+    def taken_s(self) -> float:
+        """Insert what was taken down, one transaction for each time that events were inserted."""
+        inserts, self._inserts = self._inserts, []
+        groups = list[list[tuple[str, Any]]]()
+        for insert in inserts:
+            if ' "event" ' in insert[0]:
+                groups.append([])
+            groups[-1].append(insert)
+        began = time.perf_counter()
+        for group in groups:
+            for statement, rows in group:
+                self._driver.executemany(statement, rows)
+            self._driver.commit()
+        return time.perf_counter() - began
+
+
+def prepare(
+    connection: Connection, store: str, group: int = GROUP, trips: int = TRIPS, bare: Bare | None = None
+) -> Measure:
     """The figures of a store that is open and empty: events a second, and how long a group waits for its append."""
     epoch = DatabaseDeployment(connection, Deployment(id="benchaaa", kind=Kind.PRACTICE)).epoch
     journal, done = FencedJournal(connection, epoch), [0]
@@ -100,10 +134,13 @@ def prepare(connection: Connection, store: str, group: int = GROUP, trips: int =
         cpu_s = time.process_time()
         taken_s = [_taken_s(journal, records) for records in groups]
         cpu_s = time.process_time() - cpu_s
-        work = f"journal on {store}, synced, groups of {group}"
+        work, events, peers = f"journal on {store}, synced, groups of {group}", group * len(groups), {}
+        if bare is not None:
+            peers["the same rows by the driver alone"] = events / bare.taken_s()
+        peers["reach"] = REACH[store]
         return [
-            Figure(f"{work}: events", "1/s wall", group * len(groups) / sum(taken_s), False, {"reach": REACH[store]}),
-            Figure(f"{work}: an event", "us", 1e6 * cpu_s / (group * len(groups))),
+            Figure(f"{work}: events", "1/s wall", events / sum(taken_s), False, peers),
+            Figure(f"{work}: an event", "us", 1e6 * cpu_s / events),
             Figure(f"{work}: an append, median", "ms wall", 1e3 * statistics.median(taken_s)),
             Figure(f"{work}: an append, p99", "ms wall", 1e3 * statistics.quantiles(taken_s, n=100)[98]),
         ]
