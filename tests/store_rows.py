@@ -15,7 +15,7 @@ PARTS = {"user": "{}", "account": "{}-main", "mandate": "{}-first"}
 PLAIN: dict[str, dict[str, object]] = {
     "halt": {"kind": "user"},
     "event": {"kind": "MandateChanged", "body": '{{"mandate":{{"id":"{}-first"}}}}'},
-    "transfer": {"debit": "venue", "credit": "capital", "asset": "USDT", "amount": "12.50"},
+    "ledger_entry": {"transfers": '[["venue","capital","USDT","12.50","deposit"]]'},
     "deployment": {"moved_to": "", **{chained.counter: 0 for chained in CHAINED}},
     "risk_setting": {"key": "user.{}.exposure_max"},
 }

@@ -35,7 +35,7 @@ from tradepool.simexchange.process import write_config
 ROOT = Path(__file__).resolve().parents[2]
 CASH = Decimal(10_000)
 LIFE_TIMEOUT_S = 240
-TABLES = ("event", "order_intent", "ledger_entry", "transfer", "trade", "refusal")
+TABLES = ("event", "order_intent", "ledger_entry", "trade", "refusal")
 
 
 def plan_of(config: Mapping[str, Any]) -> Plan:

@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import Series
 from tests.crash.kill_kit import World, plan_of, world
 from tests.postgres_kit import Postgres
+from tradepool.adapters.database.chain import transfers_in
 
 POINTS = ("intent", "answer", "booked", "asked", "cancelled", "sent", "heard")
 KILLED = -9
@@ -120,10 +121,11 @@ def ledger_minus_venue(here: World, state: dict[str, Any]) -> dict[tuple[str, st
     """Accounts and assets on which books and venue differ."""
     keys = {str(seat.account.id): seat.credentials.key for seat in plan_of(here.config).seats()}
     total: dict[tuple[str, str], Decimal] = {}
-    for _, _, account, debit, credit, asset, amount, _ in here.rows("transfer"):
-        place = (keys[account], asset)
-        sign = (debit == "venue") - (credit == "venue")
-        total[place] = total.get(place, Decimal(0)) + sign * Decimal(amount)
+    for account, *_, transfers, _ in here.rows("ledger_entry"):
+        for debit, credit, asset, amount, _ in transfers_in(transfers):
+            place = (keys[account], asset)
+            sign = (debit == "venue") - (credit == "venue")
+            total[place] = total.get(place, Decimal(0)) + sign * Decimal(amount)
     for key, account_state in state.items():
         for asset, balance in account_state["balances"].items():
             held = Decimal(balance["free"]) + Decimal(balance["locked"])

@@ -29,7 +29,7 @@ def test_the_figures_are_of_whole_books(place: Place) -> None:
 def test_the_driver_alone_writes_the_same_rows(tmp_path: Path) -> None:
     ours, bare = (open_store(tmp_path / name) for name in ("ours.sqlite", "bare.sqlite"))
     bench_journal.prepare(ours, "SQLite", group=3, trips=2, bare=bench_journal.Bare(ours, bare))()
-    for table in (tables.event, tables.order_intent, tables.ledger_entry, tables.transfer, tables.trade):
+    for table in (tables.event, tables.order_intent, tables.ledger_entry, tables.trade):
         assert fingerprint(bare, table) == fingerprint(ours, table), table.name
         assert fingerprint(ours, table).rows > 0, table.name
     dispose(ours)

@@ -60,7 +60,7 @@ def test_whole_books_and_an_edited_row(traded: Path, run: Console) -> None:
     assert (said.code, json.loads(said.out)["faults"]) == (0, [])
     assert [(head["chain"], head["length"]) for head in json.loads(said.out)["heads"]] == [("ann-main", 3)]
     assert "All as it was written" in run("ledger", "verify", "--user", "ann").out
-    tampered("update transfer set amount = '7' where entry = 'ann-main:opening'")
+    tampered("update ledger_entry set transfers = json_set(transfers, '$[0][3]', '7') where id = 'ann-main:opening'")
     said = run("ledger", "verify")
     assert said.code == 1
     assert "ann-main:opening" in said.out

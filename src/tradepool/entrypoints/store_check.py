@@ -194,7 +194,7 @@ def _beside_live(deployed: Deployed, restored: Path) -> tuple[int, list[FaultJso
         dispose(live)
     differ = sorted({account for account, _, _ in then.keys() | now.keys() if _of(then, account) != _of(now, account)})
     why = "has another trial balance than the live books had then"
-    return len(ends), [FaultJson(table="transfer", row=account, why=why) for account in differ]
+    return len(ends), [FaultJson(table="ledger_entry", row=account, why=why) for account in differ]
 
 
 def _of(found: Balances, account: str) -> Balances:

@@ -17,7 +17,7 @@ from tradepool.adapters.database.tables import METADATA
 # The journal and what follows from it: the venue tells again what has happened since. Mandates are a replay's; invitations
 # are void, whatever is carried.
 GO_BACK = {
-    *("event", "snapshot", "order_intent", "ledger_entry", "transfer", "trade", "refusal", "checkpoint"),
+    *("event", "snapshot", "order_intent", "ledger_entry", "trade", "refusal", "checkpoint"),
     "mandate",
 }
 # With the charges they belong to (test_carry_bills).

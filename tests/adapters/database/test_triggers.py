@@ -15,11 +15,9 @@ from tradepool.adapters.database import triggers
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.verify import verify_audit
 
-ADDED = ("ledger_entry", "transfer", "event", "audit", "settlement", "register", "promotion", "recorded_price")
+ADDED = ("ledger_entry", "event", "audit", "settlement", "register", "promotion", "recorded_price")
 # A column of each.
-COLUMNS = {"settlement": "user", "recorded_price": "venue"} | dict.fromkeys(
-    ("ledger_entry", "transfer", "event"), "account"
-)
+COLUMNS = {"settlement": "user", "recorded_price": "venue"} | dict.fromkeys(("ledger_entry", "event"), "account")
 
 
 @pytest.fixture

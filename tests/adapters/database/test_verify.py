@@ -10,14 +10,17 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, inspect
+from sqlalchemy import Connection, event, insert, inspect
+from sqlalchemy.exc import DBAPIError
 
 from tests.ledger_kit import Life
 from tests.tampering import by_sql
-from tradepool.adapters.database import engine
+from tradepool.adapters.database import engine, tables
+from tradepool.adapters.database.copying import fingerprint
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
+from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.verify import accounts_in, heads, verify_books
 from tradepool.domain.deployment import Deployment, Kind
 
@@ -58,45 +61,56 @@ def test_books_that_nobody_touched_are_whole(connection: Connection) -> None:
 
 
 ENTRY = "ledger_entry ann:fill:binance:BTC/USDT:2"
+SECOND = "id = 'ann:fill:binance:BTC/USDT:2'"
 EDITS = {
     "an amount": (
-        "update transfer set amount = '9' where entry = 'ann:fill:binance:BTC/USDT:2' and position = 1",
+        f"update ledger_entry set transfers = json_set(transfers, '$[1][3]', '9') where {SECOND}",
         [f"{ENTRY} does not follow.*event .* makes it otherwise: amount of transfer 1 is 9, not"],
     ),
     "a time": (
-        "update ledger_entry set time_ms = time_ms + 1 where id = 'ann:fill:binance:BTC/USDT:2'",
+        "update ledger_entry set time_ms = time_ms + 1 where " + SECOND,
         [f"{ENTRY} does not follow.*makes it otherwise: time_ms is"],
     ),
     "a direction": (
-        "update transfer set debit = credit, credit = debit where entry = 'ann:fill:binance:BTC/USDT:2'",
+        "update ledger_entry set transfers = json_set(transfers, '$[0][0]', transfers ->> '$[0][1]', "
+        f"'$[0][1]', transfers ->> '$[0][0]') where {SECOND}",
         [f"{ENTRY} does not follow.*debit of transfer 0"],
     ),
     "a transfer goes": (
-        "delete from transfer where entry = 'ann:fill:binance:BTC/USDT:2' and position = 2",
+        f"update ledger_entry set transfers = json_remove(transfers, '$[2]') where {SECOND}",
         [f"{ENTRY} does not follow.*it has 2 transfers, not 3"],
     ),
     "a transfer comes": (
-        "insert into transfer values ('ann:fill:binance:BTC/USDT:2', 3, 'ann', 'venue', 'capital', 'USDT', '5', 'deposit')",
+        "update ledger_entry set transfers = json_insert(transfers, '$[#]', "
+        f"json_array('venue', 'capital', 'USDT', '5', 'deposit')) where {SECOND}",
         [f"{ENTRY} does not follow.*it has 4 transfers, not 3"],
     ),
+    "another text of the same transfers": (
+        f"update ledger_entry set transfers = replace(transfers, ',', ', ') where {SECOND}",
+        [f"{ENTRY} does not follow: [^;]*$"],
+    ),
+    "transfers that nobody can read": (
+        f"update ledger_entry set transfers = substr(transfers, 2) where {SECOND}",
+        [f"{ENTRY} does not follow.*its transfers can't be read"],
+    ),
     "an entry goes": (
-        "delete from ledger_entry where id = 'ann:fill:binance:BTC/USDT:2'",
-        ["ledger_entry ann number 3 is not there", f"{ENTRY} is not there: event", "transfer .*:2 belongs to no entry"],
+        f"delete from ledger_entry where {SECOND}",
+        ["ledger_entry ann number 3 is not there", f"{ENTRY} is not there: event"],
     ),
     "the last entry goes": (
         "delete from ledger_entry where id = 'ann:fill:binance:BTC/USDT:4'",
-        ["ledger_entry ann:fill:binance:BTC/USDT:4 is not there: event", "transfer .*:4 belongs to no entry"],
+        ["ledger_entry ann:fill:binance:BTC/USDT:4 is not there: event"],
     ),
     "an entry comes": (
-        "insert into ledger_entry (id, account, sequence, time_ms, reference, number, digest) "
-        "values ('ann:gift', 'ann', 3, 9, 'gift', 6, 'abc')",
+        "insert into ledger_entry (id, account, sequence, time_ms, reference, transfers, number, digest) "
+        "values ('ann:gift', 'ann', 3, 9, 'gift', '[]', 6, 'abc')",
         ["ledger_entry ann:gift does not follow.*; no event made it, not 3, which it names"],
     ),
     "an entry is given away": (
         "update ledger_entry set account = 'bob', number = 6 where id = 'ann:fill:binance:BTC/USDT:4'",
         [
             "ann:fill:binance:BTC/USDT:4 is not there",
-            f"{ENTRY[:-1]}4 does not follow.*name another account; no event made it",
+            f"{ENTRY[:-1]}4 does not follow.*; no event made it",
         ],
     ),
     "an event": (
@@ -148,6 +162,37 @@ def test_books_from_before_there_were_chains_are_chained_as_they_stand(connectio
     connection.rollback()
     again = open_store(tmp_path / "t.sqlite", "NORMAL")
     assert heads(again, accounts_in(again), audit=True) == links
+    assert said(again) == []
+    dispose(again)
+
+
+def test_transfers_that_were_a_table_of_their_own_are_in_their_entries(place: Place) -> None:
+    """Down to the schema before, which guards both tables, and up again: the same entries, links, walls and triggers."""
+    opened = open_store(place, "NORMAL")
+    DatabaseDeployment(opened, MINE)
+    opened.execute(insert(tables.user), {"id": "u", "name": "u", "role": "trader"})
+    opened.execute(
+        insert(tables.account),
+        [{"id": name, "user": "u", "venue": "binance", "number": n} for n, name in enumerate(("ann", "bob"), 1)],
+    )
+    opened.commit()
+    for number, name in enumerate(("ann", "bob"), 1):
+        Life(DatabaseJournal(opened), name, number).round_trip()
+    accounts = accounts_in(opened)
+    links, whole = heads(opened, accounts, audit=True), fingerprint(opened, tables.ledger_entry)
+    config = Config()
+    config.set_main_option("script_location", str(Path(engine.__file__).parent / "migrations"))
+    config.attributes["connection"] = opened
+    command.downgrade(config, "0017")
+    opened.commit()
+    assert opened.exec_driver_sql("select count(*) from transfer where account = 'ann'").scalar() == 7
+    for table in ("ledger_entry", "transfer"):
+        with pytest.raises(DBAPIError, match=f"rows of {table} are only ever added"):
+            opened.exec_driver_sql(f"delete from {table}")
+        opened.rollback()
+    dispose(opened)
+    again = open_store(place, "NORMAL")
+    assert (heads(again, accounts, audit=True), fingerprint(again, tables.ledger_entry)) == (links, whole)
     assert said(again) == []
     dispose(again)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import groupby
 from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import transfers_in
 from tradepool.adapters.database.codec import decode
 from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.event import OrderFilled
@@ -39,17 +39,13 @@ class DatabaseBooks:
     def entries(self, account: AccountId, after: int = 0, until: int = LAST) -> Iterator[LedgerEntry]:
         """Every ledger entry of an account that an event after that sequence (and up to `until`) made, in the order it was
         booked."""
-        t, e = tables.transfer, tables.ledger_entry
-        query = (
-            select(e.c.id, e.c.time_ms, e.c.reference, t.c.debit, t.c.credit, t.c.asset, t.c.amount, t.c.code)
-            .join(t, e.c.id == t.c.entry)
-            .where(e.c.account == account, e.c.sequence > after, e.c.sequence <= until)
-            .order_by(e.c.sequence, e.c.id, t.c.position)
-        )
+        e = tables.ledger_entry.c
+        query = select(e.id, e.time_ms, e.reference, e.transfers).where(e.account == account)
+        query = query.where(e.sequence > after, e.sequence <= until).order_by(e.sequence, e.id)
         rows = asked_again(self._connection, lambda: self._connection.execute(query).all())
         self._connection.rollback()
-        for (name, time_ms, reference), found in groupby(rows, key=lambda row: row[:3]):
-            transfers = [
+        for name, time_ms, reference, transfers in rows:
+            moved = [
                 Transfer(
                     debit=LedgerCode(debit),
                     credit=LedgerCode(credit),
@@ -57,13 +53,13 @@ class DatabaseBooks:
                     amount=Decimal(amount),
                     code=TransferCode(code),
                 )
-                for _, _, _, debit, credit, asset, amount, code in found
+                for debit, credit, asset, amount, code in transfers_in(transfers)
             ]
             yield LedgerEntry(
                 id=LedgerEntryId(name),
                 account=account,
                 time_ms=time_ms,
-                transfers=tuple(transfers),
+                transfers=tuple(moved),
                 reference=reference,
             )
 

@@ -31,7 +31,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.codec import encode
+from tradepool.adapters.database.codec import decode, encode
 from tradepool.adapters.database.people_tables import register
 from tradepool.domain.deed import Deed
 from tradepool.domain.ids import AccountId
@@ -52,10 +52,32 @@ def digest_of(told: str) -> str:
     return sha256(told.encode()).hexdigest()
 
 
-def entry_digest(previous: str, entry: Sequence[object], transfers: Sequence[Sequence[object]]) -> str:
-    """The digest of an entry (id, account, number, sequence, time_ms, reference) and its transfers (debit, credit, asset,
-    amount, code)."""
-    return digest_of(previous + encode([entry, transfers]))
+# Of a transfer: debit, credit, asset, amount, code.
+Moved = tuple[str, str, str, str, str]
+
+
+def moved_by(entry: LedgerEntry) -> list[Moved]:
+    """An entry's transfers as they are written."""
+    return [(t.debit.value, t.credit.value, t.asset, format(t.amount, "f"), t.code.value) for t in entry.transfers]
+
+
+def transfers_text(moved: Sequence[Sequence[str]]) -> str:
+    """The transfers of an entry as its row says them."""
+    return encode(moved)
+
+
+def transfers_in(text: str) -> list[Moved]:
+    """What `transfers_text` wrote. Raises MsgspecError.
+
+    >>> transfers_in(transfers_text([("venue", "capital", "USDT", "10", "deposit")]))
+    [('venue', 'capital', 'USDT', '10', 'deposit')]
+    """
+    return decode(text, list[Moved])
+
+
+def entry_digest(previous: str, entry: Sequence[object], transfers: str) -> str:
+    """The digest of an entry (id, account, number, sequence, time_ms, reference) and the text of its transfers."""
+    return digest_of(f"{previous}[{encode(entry)},{transfers}]")
 
 
 def deed_body(deed: Deed) -> str:
@@ -78,30 +100,25 @@ class Chains:
         """Read anew what is asked for next."""
         self._last.clear()
 
-    def rows(self, sequence: int, entry: LedgerEntry) -> tuple[dict[str, object], list[dict[str, object]]]:
-        """An entry that an event of that sequence made, as the next link: its row, and its transfers'."""
+    def row(self, sequence: int, entry: LedgerEntry) -> dict[str, object]:
+        """An entry that an event of that sequence made, as the next link."""
         account = entry.account
         number, previous = self._last.get(account) or self._read(account)
         number += 1
-        moved = [(t.debit.value, t.credit.value, t.asset, format(t.amount, "f"), t.code.value) for t in entry.transfers]
+        transfers = transfers_text(moved_by(entry))
         told = (entry.id, account, number, sequence, entry.time_ms, entry.reference)
-        digest = entry_digest(previous, told, moved)
+        digest = entry_digest(previous, told, transfers)
         self._last[account] = number, digest
-        row = {"id": entry.id, "account": account, "number": number, "sequence": sequence}
-        row |= {"time_ms": entry.time_ms, "reference": entry.reference, "digest": digest}
-        return row, [
-            {
-                "entry": entry.id,
-                "position": position,
-                "account": account,
-                "debit": debit,
-                "credit": credit,
-                "asset": asset,
-                "amount": amount,
-                "code": code,
-            }
-            for position, (debit, credit, asset, amount, code) in enumerate(moved)
-        ]
+        return {
+            "account": account,
+            "number": number,
+            "id": entry.id,
+            "sequence": sequence,
+            "time_ms": entry.time_ms,
+            "reference": entry.reference,
+            "transfers": transfers,
+            "digest": digest,
+        }
 
     def _read(self, account: AccountId) -> tuple[int, str]:
         found = self._connection.execute(_LAST, {"account": account}).first()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
+from tradepool.adapters.database.chain import transfers_in
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.tables import METADATA
 from tradepool.core.ledger.trial_balance import EXACT
@@ -119,15 +120,16 @@ def balances(connection: Connection, ends: Mapping[str, int] | None = None) -> B
 
     With `ends`, only what these accounts' events up to that sequence booked.
     """
-    found, t, e = Balances(), tables.transfer.c, tables.ledger_entry.c
-    query = select(t.account, t.debit, t.credit, t.asset, t.amount, e.sequence).join(tables.ledger_entry)
+    found, e = Balances(), tables.ledger_entry.c
+    query = select(e.account, e.sequence, e.transfers)
     for rows in connection.execute(query.execution_options(yield_per=CHUNK)).partitions():
-        for row in rows:
-            if ends is not None and row.sequence > ends.get(row.account, -1):
+        for account, sequence, transfers in rows:
+            if ends is not None and sequence > ends.get(account, -1):
                 continue
-            for code, add in ((row.debit, EXACT.add), (row.credit, EXACT.subtract)):
-                key = row.account, code, row.asset
-                found[key] = add(found.get(key, Decimal(0)), Decimal(row.amount))
+            for debit, credit, asset, amount, _ in transfers_in(transfers):
+                for code, add in ((debit, EXACT.add), (credit, EXACT.subtract)):
+                    key = account, code, asset
+                    found[key] = add(found.get(key, Decimal(0)), Decimal(amount))
     return found
 
 

@@ -108,11 +108,8 @@ class DatabaseJournal:
             if intents := [_intent_row(record, intent) for record in records for intent in record.intents]:
                 add(tables.order_intent, intents)
             # Linked only now: the event's insert has taken the write lock, so nobody else's link comes in between.
-            linked = [self._chains.rows(record.sequence, entry) for record in records for entry in record.entries]
-            if linked:
-                add(tables.ledger_entry, [entry for entry, _ in linked])
-            if transfers := [row for _, moved in linked for row in moved]:
-                add(tables.transfer, transfers)
+            if entries := [self._chains.row(record.sequence, entry) for record in records for entry in record.entries]:
+                add(tables.ledger_entry, entries)
             if trades := [_trade_row(record, n) for record in records for n in range(len(record.trades))]:
                 add(tables.trade, trades)
             if refusals := [_refusal_row(record, n) for record in records for n in range(len(record.refusals))]:

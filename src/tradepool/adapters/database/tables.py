@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     Column,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -85,30 +84,17 @@ order_intent = Table(
 ledger_entry = Table(
     "ledger_entry",
     METADATA,
-    Column("id", Text, primary_key=True),
     Column("account", Text, nullable=False),
+    # The entry's place in its account's chain, and what chains it to the one before (`chain`).
+    Column("number", Integer, nullable=False),
+    Column("id", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("time_ms", Integer, nullable=False),
     Column("reference", Text, nullable=False),
-    # The entry's place in its account's chain, and what chains it to the one before (`chain`).
-    Column("number", Integer, nullable=False),
+    # What it moves, in order, as JSON: debit, credit, asset, amount and code of each transfer.
+    Column("transfers", Text, nullable=False),
     Column("digest", Text, nullable=False),
-    Index("ledger_entry_in_chain", "account", "number", unique=True),
-    sqlite_strict=True,
-)
-
-transfer = Table(
-    "transfer",
-    METADATA,
-    Column("entry", Text, ForeignKey("ledger_entry.id"), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("debit", Text, nullable=False),
-    Column("credit", Text, nullable=False),
-    Column("asset", Text, nullable=False),
-    Column("amount", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    PrimaryKeyConstraint("entry", "position"),
+    PrimaryKeyConstraint("account", "number"),
     sqlite_strict=True,
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from tradepool.adapters.database.chain import CHAINED
 
-APPENDED = ("ledger_entry", "transfer", "event", "audit", "settlement", "register", "promotion", "recorded_price")
+APPENDED = ("ledger_entry", "event", "audit", "settlement", "register", "promotion", "recorded_price")
 _REFUSED = "rows of {} are only ever added"
 
 _ONLY_ADDED = f" begin raise exception '{_REFUSED.format('%')}', tg_table_name; end "

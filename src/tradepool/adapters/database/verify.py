@@ -12,14 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from msgspec import MsgspecError
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import AUDIT, PROMOTION, REGISTER, Chained, entry_digest, links
+from tradepool.adapters.database.chain import (
+    AUDIT,
+    PROMOTION,
+    REGISTER,
+    Chained,
+    Moved,
+    entry_digest,
+    links,
+    moved_by,
+    transfers_in,
+)
 from tradepool.adapters.database.codec import decode_event
 from tradepool.adapters.database.journal import event_digest
 from tradepool.adapters.database.settlements import DatabaseSettlements
@@ -40,7 +49,7 @@ NAMES: Mapping[str, tuple[Chained, str]] = {
 }
 _ENTRY = ("id", "account", "sequence", "time_ms", "reference")
 _TRANSFER = ("debit", "credit", "asset", "amount", "code")
-_Told = tuple[Sequence[object], list[tuple[object, ...]]]
+_Told = tuple[Sequence[object], list[Moved]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ def verify_books(connection: Connection) -> list[Fault]:
 def accounts_in(connection: Connection) -> list[AccountId]:
     """All accounts of which there is an event, an entry or a statement."""
     found = set[str]()
-    for table in (tables.event, tables.ledger_entry, tables.transfer):
+    for table in (tables.event, tables.ledger_entry):
         found.update(connection.execute(select(table.c.account).distinct()).scalars())
     users = connection.execute(select(tables.settlement.c.user).distinct()).scalars()
     found.update(bill_of(UserId(user)) for user in users)
@@ -81,11 +90,6 @@ def verify_ledger(connection: Connection, accounts: Sequence[AccountId]) -> list
     """The faults of these accounts' ledgers and journals, and of the statements of those that are bills."""
     faults = [fault for account in accounts for fault in _Books(connection, account).faults()]
     faults += [fault for account in accounts for fault in _statements(connection, account)]
-    e, t = tables.ledger_entry.c, tables.transfer.c
-    orphans = select(t.entry, t.account).join(tables.ledger_entry, e.id == t.entry, isouter=True).where(e.id.is_(None))
-    for entry, account in connection.execute(orphans.distinct().order_by(t.account, t.entry)):
-        if account in accounts:
-            faults.append(Fault("transfer", entry, "belongs to no entry"))
     connection.rollback()
     return faults
 
@@ -165,17 +169,13 @@ class _Books:
 
     def __init__(self, connection: Connection, account: AccountId) -> None:
         self._connection, self._account = connection, account
-        e, t = tables.ledger_entry.c, tables.transfer.c
-        query = select(e.id, e.account, e.number, e.sequence, e.time_ms, e.reference, e.digest)
+        e = tables.ledger_entry.c
+        query = select(e.id, e.account, e.number, e.sequence, e.time_ms, e.reference, e.transfers, e.digest)
         self._last = self._newest()
         entries = connection.execute(query.where(e.account == account).order_by(e.number)).all()
         newest = self._newest()
         # What names an event that is not there yet is nobody's.
         self._entries = [row for row in entries if row.sequence <= self._last or row.sequence > newest]
-        moved = select(t.entry, t.position, t.account, t.debit, t.credit, t.asset, t.amount, t.code)
-        names = select(e.id).where(e.account == account)
-        found = connection.execute(moved.where(t.entry.in_(names)).order_by(t.entry, t.position)).all()
-        self._moved = {name: list(rows) for name, rows in groupby(found, key=lambda row: row.entry)}
         # What is wrong with an entry, in the order it was found.
         self._wrong: dict[str, list[str]] = {}
 
@@ -200,13 +200,10 @@ class _Books:
         previous, expected = "", 1
         for row in self._entries:
             yield from _missing("ledger_entry", expected, row.number - 1, f"{self._account} number ")
-            moved = self._moved.get(row.id, [])
             told = (row.id, row.account, row.number, row.sequence, row.time_ms, row.reference)
-            stands = row.digest == entry_digest(previous, told, [_cells(each, _TRANSFER) for each in moved])
+            stands = row.digest == entry_digest(previous, told, row.transfers)
             if row.number < expected or (row.number == expected and not stands):
                 self._note(row.id, _UNCHAINED)
-            if [(each.position, each.account) for each in moved] != [(n, row.account) for n in range(len(moved))]:
-                self._note(row.id, "its transfers are not counted from 0, or name another account")
             previous, expected = row.digest, max(expected, row.number + 1)
 
     # ---- the journal
@@ -243,7 +240,11 @@ class _Books:
             if name not in found:
                 self._note(name, f"is not there: event {told[2]} made it")
                 continue
-            stands = _cells(found[name], _ENTRY), [_cells(each, _TRANSFER) for each in self._moved.get(name, [])]
+            try:
+                stands = _cells(found[name], _ENTRY), transfers_in(found[name].transfers)
+            except MsgspecError as error:
+                self._note(name, f"its transfers can't be read: {error}")
+                continue
             if stands != (told, moved):
                 self._note(name, f"event {told[2]} makes it otherwise: {_difference((told, moved), stands)}")
         for row in self._entries:
@@ -271,8 +272,7 @@ def _cells(row: object, names: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _told_by(entry: LedgerEntry, sequence: int) -> _Told:
-    moved = [(t.debit.value, t.credit.value, t.asset, format(t.amount, "f"), t.code.value) for t in entry.transfers]
-    return (entry.id, entry.account, sequence, entry.time_ms, entry.reference), list(moved)
+    return (entry.id, entry.account, sequence, entry.time_ms, entry.reference), moved_by(entry)
 
 
 def _difference(wanted: _Told, stands: _Told) -> str:

@@ -68,7 +68,6 @@ WALLS: Mapping[str, Wall] = {
     "snapshot": OF_ACCOUNT,
     "order_intent": OF_ACCOUNT,
     "ledger_entry": OF_BOOKS,
-    "transfer": OF_BOOKS,
     "trade": OF_ACCOUNT,
     "refusal": OF_ACCOUNT,
     "checkpoint": SHARED,

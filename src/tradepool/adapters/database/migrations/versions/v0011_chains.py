@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest
+from tradepool.adapters.database.chain import deed_body, digest_of, entry_digest, transfers_text
 from tradepool.domain.deed import Deed
 
 revision = "0011"
@@ -45,7 +45,7 @@ def _chain_entries(connection: sa.Connection) -> None:
         if row.account != account:
             account, number, digest = row.account, 0, ""
         number += 1
-        moved = [tuple(each) for each in connection.execute(sa.text(TRANSFERS), {"entry": row.id})]
+        moved = transfers_text([tuple(each) for each in connection.execute(sa.text(TRANSFERS), {"entry": row.id})])
         digest = entry_digest(digest, (row.id, account, number, row.sequence, row.time_ms, row.reference), moved)
         change = sa.text("update ledger_entry set number = :number, digest = :digest where id = :id")
         connection.execute(change, {"number": number, "digest": digest, "id": row.id})
