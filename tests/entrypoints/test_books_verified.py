@@ -7,6 +7,8 @@ import json
 import os
 import pwd
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +20,14 @@ from tests.entrypoints.test_commission import live, run
 from tests.ledger_kit import Life
 from tests.tampering import by_sql
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import dispose, open_store, revision_of
+from tradepool.adapters.database.engine import dispose, open_store, revision_at, revision_of
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.verify import verify_books
 from tradepool.domain.deed import Deed
 from tradepool.entrypoints import asking
 from tradepool.entrypoints.books import books_open
 from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.holder import LOCK_FILE
 from tradepool.entrypoints.running import only_one
 
 __all__ = ["live", "run"]
@@ -210,3 +213,30 @@ def test_a_migration_that_somebody_asked_for_is_in_the_audit(
         told = f"{deployed.database}: {before} -> {newest}."
         assert (deed["what"], deed["by"], deed["scope"]) == ("store migrate", asking.me(), told)
     assert run("audit", "verify").code == 0
+
+
+HOLDS = "import fcntl, os, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); f.write(str(os.getpid()))"
+
+
+def test_a_database_is_not_brought_up_to_date_under_a_process_of_an_older_version(
+    live: Path, run: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = deployed_from(None)
+    deployed.folder.mkdir(parents=True, exist_ok=True)
+    with monkeypatch.context() as older:
+        older.setattr("tradepool.adapters.database.engine.command.upgrade", lambda config, _: upgrade(config, "0017"))
+        older.setattr("tradepool.adapters.database.engine.triggers.build", lambda connection: None)
+        dispose(open_store(deployed.database))
+    command = [sys.executable, "-c", f"{HOLDS}; f.flush(); print(flush=True); sys.stdin.read()"]
+    with subprocess.Popen(
+        [*command, str(deployed.folder / LOCK_FILE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as trading:
+        assert trading.stdout is not None
+        trading.stdout.readline()
+        for asked in (("status",), ("store", "migrate"), ("ledger", "verify")):
+            said = run(*asked)
+            assert said.code == 1
+            assert f"Process {trading.pid}, which trades this deployment, is of an older version" in said.err
+        assert revision_at(deployed.database) == "0017"
+    assert "is at revision" in run("store", "migrate").out
+    assert revision_at(deployed.database) > "0017"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database.deployment import DatabaseDeployment
-from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, is_older, open_store
 from tradepool.adapters.database.place import Place, place_in
 from tradepool.adapters.database.register import DatabaseRegister, Named
 from tradepool.adapters.database.reserve import SLICE, Reserve
@@ -20,6 +21,7 @@ from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.register import AS_FILED, Entry, Thing
 from tradepool.domain.user import Status
 from tradepool.entrypoints.deployment_settings import AccountSettings, MandateSettings, UserSettings
+from tradepool.entrypoints.holder import pid_in
 from tradepool.entrypoints.settings import Settings
 
 RESERVE_FILE = "reserve"
@@ -36,6 +38,10 @@ class NameTwice(InvalidInput):
 
 class EntryUnreadable(InvalidInput):
     """The register's {thing} {name}, version {version}, is not valid: {why}; a newer tradepool may have written it: upgrade."""
+
+
+class OlderRuns(TradepoolError):
+    """Process {pid}, which trades this deployment, is of an older version, and this one would change its database under it; end it first, by tradepool stop of that version or kill -TERM {pid}."""
 
 
 def folder_of(settings: Settings) -> Path:
@@ -64,13 +70,16 @@ def database_of(settings: Settings) -> Place:
 def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
     """How everything in the register stands; nothing before the first start or command.
 
-    `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, OtherOwner, StoreUnusable, StoreTooNew.
+    `damaged`: a database that can't be read is taken for an empty one. WrongDatabase, OtherOwner, OlderRuns, StoreUnusable, StoreTooNew.
     """
     database = database_of(settings)
     if not database.exists():
         return []
     reserve_in(settings).give_if_full()
+    pid = pid_in(folder_of(settings))
     try:
+        if pid not in (None, os.getpid()) and is_older(database):
+            raise OlderRuns(pid=pid)
         connection = open_store(database)
         try:
             rows = DatabaseDeployment(connection, identity_of(settings))

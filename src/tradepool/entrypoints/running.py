@@ -21,10 +21,11 @@ from tradepool.adapters.database.wall_check import refuse_unwalled
 from tradepool.domain.deployment import Kind
 from tradepool.domain.errors import TradepoolError
 from tradepool.entrypoints.deployment import Deployed
+from tradepool.entrypoints.holder import LOCK_FILE, pid_in
 from tradepool.entrypoints.register_rows import reserve_in
 from tradepool.runtime.clock import RealClock
 
-LOCK_FILE, HANDS_FILE = "running.lock", "own_hands.lock"
+HANDS_FILE = "own_hands.lock"
 # Deeds that tell, at the venue's time, from when to when somebody listened.
 STARTED, STOPPED = "start", "stop"
 
@@ -54,15 +55,7 @@ def only_one(deployed: Deployed) -> Iterator[None]:
 
 def running_pid(deployed: Deployed) -> int | None:
     """The process that trades this deployment, hanging or not; None when there is none."""
-    try:
-        with (deployed.folder / LOCK_FILE).open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return int(lock.read() or 0)
-    except FileNotFoundError:
-        pass
-    return None
+    return pid_in(deployed.folder)
 
 
 @contextmanager

@@ -95,6 +95,11 @@ def revision_at(place: Place) -> str:
         engine.dispose()
 
 
+def is_older(place: Place) -> bool:
+    """Whether there is a store whose schema `open_store` would bring up to date. StoreUnusable."""
+    return "" < revision_at(place) < (_newest() or "")
+
+
 def place_of(connection: Connection) -> Place:
     """Where it was opened."""
     place = connection.engine.get_execution_options()["tradepool_place"]
