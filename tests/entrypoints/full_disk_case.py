@@ -112,6 +112,26 @@ def test_the_log_is_written_again_from_its_beginning_instead_of_growing_into_the
         file.unlink()
 
 
+def test_what_the_log_holds_takes_no_write_its_slice() -> None:
+    """When the disk fills up, 6 MB of new pages are in the log alone, more than the reserve has."""
+    folder = DISK / "held"
+    folder.mkdir()
+    reserve = Reserve(folder / "reserve", 4 * SLICE)
+    assert reserve.fill()
+    connection = open_store(folder / "t.sqlite", "NORMAL")
+    epoch = DatabaseDeployment(connection, Deployment(id="aaaaaaaa", kind=Kind.PRACTICE)).epoch
+    journal = ReservedJournal(connection, epoch, reserve)
+    for sequence in range(1, 301):
+        journal.write(record(sequence))
+    with full():
+        for sequence in range(301, 304):
+            journal.write(record(sequence))
+    assert [sequence for sequence, _, _ in journal.read(ACCOUNT.id)] == list(range(1, 304))
+    dispose(connection)
+    for file in folder.iterdir():
+        file.unlink()
+
+
 DISK_BYTES = os.statvfs(DISK).f_blocks * os.statvfs(DISK).f_frsize
 
 

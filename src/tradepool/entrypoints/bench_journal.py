@@ -4,7 +4,7 @@ Wall time, because a sync waits; and an event's CPU time beside it. The events a
 intent, its fill with a ledger entry and the stop's intent, the stop's acceptance, a candle that leaves, the stop's
 cancellation with the sale's intent, the sale's fill with an entry and the trade. Nothing is left out of a record but
 snapshots, which are written with every 256th event of an account. `prepare` takes any store's connection; beside ours stands
-what SQLite's own driver needs for the same rows in the same tables, ready made: nobody is faster here with these tables.
+what SQLite's own driver needs for the same rows, ready made, in the same tables.
 """
 
 from __future__ import annotations

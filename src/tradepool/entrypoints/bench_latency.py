@@ -62,7 +62,7 @@ from tradepool.simexchange.process import write_config
 USERS, BARS, START_MS, MINUTE_MS = 1_000, 400, 1_640_995_200_000, 60_000
 ACCOUNTS_PER_STREAM = 50
 REACH_FIRST_MS, REACH_LAST_MS, REACH_CPU_MS = 5.0, 1_500.0, 0.6
-ROOMY, AT_ONCE = 10_000, 100
+ROOMY, AT_ONCE, PLAIN_TIMEOUT_S = 10_000, 100, 120
 # Asking all accounts whether they are busy takes some ms itself.
 LOOK_S, REAL = 0.1, RealClock()
 
@@ -230,8 +230,9 @@ class Crowd:
             await asyncio.gather(*(client.fetch_time() for _ in range(AT_ONCE)))
             sent_ms = await self._ordered(client, asyncio.sleep(0))
             fills = _Fills(client, self._users)
-            await fills.open()
-            booked_ms = await self._ordered(client, fills.all.wait())
+            async with asyncio.timeout(PLAIN_TIMEOUT_S):
+                await fills.open()
+                booked_ms = await self._ordered(client, fills.all.wait())
             await client.close()
         return Plain(sent_ms, booked_ms)
 

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import backup, tables
+from tradepool.adapters.database.chain import UnreadableEntry
 from tradepool.adapters.database.copying import Balances, balances
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store, place_of, revision_of
@@ -189,6 +190,8 @@ def _beside_live(deployed: Deployed, restored: Path) -> tuple[int, list[FaultJso
         last = select(e.account, func.max(e.sequence)).group_by(e.account)
         ends = {row[0]: int(row[1]) for row in old.execute(last)}
         then, now = balances(old), balances(live, ends)
+    except UnreadableEntry as error:
+        return len(ends), [FaultJson(table="ledger_entry", row="transfers", why=str(error))]
     finally:
         dispose(old)
         dispose(live)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.ledger_kit import Life
 from tests.tampering import by_sql
 from tradepool.adapters.database import engine, tables
+from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.copying import fingerprint
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
@@ -23,6 +24,10 @@ from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.verify import accounts_in, heads, verify_books
 from tradepool.domain.deployment import Deployment, Kind
+from tradepool.domain.event import AccountOpened
+from tradepool.domain.ids import AccountId, LedgerEntryId
+from tradepool.domain.ledger import LedgerEntry
+from tradepool.ports.journal import Record
 
 MINE = Deployment(id="simaaaaa", kind=Kind.PRACTICE)
 
@@ -195,6 +200,18 @@ def test_transfers_that_were_a_table_of_their_own_are_in_their_entries(place: Pl
     assert (heads(again, accounts, audit=True), fingerprint(again, tables.ledger_entry)) == (links, whole)
     assert said(again) == []
     dispose(again)
+
+
+def test_an_entry_that_moves_nothing_is_in_the_chain_and_in_no_count(tmp_path: Path) -> None:
+    """An account that was opened with nothing on it."""
+    opened = open_store(tmp_path / "t.sqlite", "NORMAL")
+    account = AccountId("u1")
+    opening = LedgerEntry(id=LedgerEntryId("u1:opening"), account=account, time_ms=1, transfers=(), reference="opening")
+    began = AccountOpened(time_ms=1, balances=())
+    DatabaseJournal(opened).write(Record(account=account, sequence=1, as_of_ms=1, event=began, entries=[opening]))
+    assert [head.length for head in heads(opened, [account], audit=False)] == [1]
+    assert list(DatabaseBooks(opened).entries(account)) == []
+    dispose(opened)
 
 
 def test_books_are_verified_while_they_are_written(tmp_path: Path) -> None:

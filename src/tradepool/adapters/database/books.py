@@ -37,10 +37,10 @@ class DatabaseBooks:
             yield from entry.transfers
 
     def entries(self, account: AccountId, after: int = 0, until: int = LAST) -> Iterator[LedgerEntry]:
-        """Every ledger entry of an account that an event after that sequence (and up to `until`) made, in the order it was
-        booked."""
+        """Every ledger entry of an account that an event after that sequence (and up to `until`) made and that moves something, in
+        the order it was booked. UnreadableEntry."""
         e = tables.ledger_entry.c
-        query = select(e.id, e.time_ms, e.reference, e.transfers).where(e.account == account)
+        query = select(e.id, e.time_ms, e.reference, e.transfers).where(e.account == account, e.transfers != "[]")
         query = query.where(e.sequence > after, e.sequence <= until).order_by(e.sequence, e.id)
         rows = asked_again(self._connection, lambda: self._connection.execute(query).all())
         self._connection.rollback()

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
+from msgspec import MsgspecError
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -34,6 +35,7 @@ from tradepool.adapters.database import tables
 from tradepool.adapters.database.codec import decode, encode
 from tradepool.adapters.database.people_tables import register
 from tradepool.domain.deed import Deed
+from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId
 from tradepool.domain.ledger import LedgerEntry
 
@@ -52,6 +54,10 @@ def digest_of(told: str) -> str:
     return sha256(told.encode()).hexdigest()
 
 
+class UnreadableEntry(TradepoolError):
+    """The transfers of a ledger entry were edited and can't be read: {why}; tradepool ledger verify names the entry, tradepool store restore goes back to a backup."""
+
+
 # Of a transfer: debit, credit, asset, amount, code.
 Moved = tuple[str, str, str, str, str]
 
@@ -67,12 +73,15 @@ def transfers_text(moved: Sequence[Sequence[str]]) -> str:
 
 
 def transfers_in(text: str) -> list[Moved]:
-    """What `transfers_text` wrote. Raises MsgspecError.
+    """What `transfers_text` wrote. UnreadableEntry.
 
     >>> transfers_in(transfers_text([("venue", "capital", "USDT", "10", "deposit")]))
     [('venue', 'capital', 'USDT', '10', 'deposit')]
     """
-    return decode(text, list[Moved])
+    try:
+        return decode(text, list[Moved])
+    except MsgspecError as error:
+        raise UnreadableEntry(why=error) from error
 
 
 def entry_digest(previous: str, entry: Sequence[object], transfers: str) -> str:
@@ -110,14 +119,14 @@ class Chains:
         digest = entry_digest(previous, told, transfers)
         self._last[account] = number, digest
         return {
-            "account": account,
-            "number": number,
             "id": entry.id,
+            "account": account,
             "sequence": sequence,
             "time_ms": entry.time_ms,
             "reference": entry.reference,
-            "transfers": transfers,
+            "number": number,
             "digest": digest,
+            "transfers": transfers,
         }
 
     def _read(self, account: AccountId) -> tuple[int, str]:

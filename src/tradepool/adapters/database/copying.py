@@ -118,7 +118,7 @@ def fingerprint(connection: Connection, table: Table) -> Fingerprint:
 def balances(connection: Connection, ends: Mapping[str, int] | None = None) -> Balances:
     """The trial balance of each account: debits less credits, by account, ledger account and asset.
 
-    With `ends`, only what these accounts' events up to that sequence booked.
+    With `ends`, only what these accounts' events up to that sequence booked. UnreadableEntry.
     """
     found, e = Balances(), tables.ledger_entry.c
     query = select(e.account, e.sequence, e.transfers)

@@ -99,23 +99,29 @@ class ReservedJournal(FencedJournal):
         """Commit records; StoreUnusable when the reserve is used up too."""
         if self._log_pages != LOG_PAGES and self._reserve.whole:
             self._keep_log(LOG_PAGES)
-        emptied = False
+        emptied = given = False
         while True:
             try:
                 super().write_all(records)
-                return
+                break
             except StoreUnusable as error:
                 if not is_full(error):
                     raise
-                # Later on the log's own room may do, without another slice.
-                if (emptied or self._reserve.whole) and not self._reserve.give():
+                if not (emptied or self._reserve.whole):
+                    # A slice was used before: the room that the log takes up may do, without another one.
+                    self._keep_log(SHORT_LOG_PAGES)
+                    emptied = True
+                    continue
+                given = self._reserve.give()
+                if not given:
                     raise
+        if given:
+            # Only now: it takes of the slice, too.
             self._keep_log(SHORT_LOG_PAGES)
-            emptied = True
 
     def _keep_log(self, pages: int) -> None:
-        """As long as this from now on; what it holds goes to its place, as far as there is room, and the next write begins at
-        its beginning."""
+        """As long as this from now on; and if there is room for what it holds in its place, the next write begins at its
+        beginning."""
         self._log_pages = pages
         with suppress(DBAPIError):
             self._connection.exec_driver_sql(f"pragma wal_autocheckpoint={pages}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -84,17 +85,17 @@ order_intent = Table(
 ledger_entry = Table(
     "ledger_entry",
     METADATA,
+    Column("id", Text, primary_key=True),
     Column("account", Text, nullable=False),
-    # The entry's place in its account's chain, and what chains it to the one before (`chain`).
-    Column("number", Integer, nullable=False),
-    Column("id", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("time_ms", Integer, nullable=False),
     Column("reference", Text, nullable=False),
-    # What it moves, in order, as JSON: debit, credit, asset, amount and code of each transfer.
-    Column("transfers", Text, nullable=False),
+    # The entry's place in its account's chain, and what chains it to the one before (`chain`).
+    Column("number", Integer, nullable=False),
     Column("digest", Text, nullable=False),
-    PrimaryKeyConstraint("account", "number"),
+    # What it moves, in order, as JSON: debit, credit, asset, amount and code of each transfer.
+    Column("transfers", Text, nullable=False, server_default="[]"),
+    Index("ledger_entry_in_chain", "account", "number", unique=True),
     sqlite_strict=True,
 )
 

@@ -24,6 +24,7 @@ from tradepool.adapters.database.chain import (
     REGISTER,
     Chained,
     Moved,
+    UnreadableEntry,
     entry_digest,
     links,
     moved_by,
@@ -242,8 +243,8 @@ class _Books:
                 continue
             try:
                 stands = _cells(found[name], _ENTRY), transfers_in(found[name].transfers)
-            except MsgspecError as error:
-                self._note(name, f"its transfers can't be read: {error}")
+            except UnreadableEntry as error:
+                self._note(name, f"its transfers can't be read: {error.__cause__}")
                 continue
             if stands != (told, moved):
                 self._note(name, f"event {told[2]} makes it otherwise: {_difference((told, moved), stands)}")
