@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -299,7 +300,7 @@ def test_a_sale_of_more_than_is_left_is_refused_and_the_rest_guarded_at_once(in_
         story.reject(order, "would_trigger")
     story.accept(second)
     (sale,) = orders(story.accept(stop))
-    charged = {"fee": Decimal("0.02"), "fee_asset": "BTC"} if in_base else {}
+    charged: dict[str, Any] = {"fee": Decimal("0.02"), "fee_asset": "BTC"} if in_base else {}
     assert story.fill(stop, "103.00", **charged) == []
     again = pairs(story.reject(sale, "insufficient_cash"))
     assert [low.quantity for low, _ in again] == ([PART - Decimal("0.02")] if in_base else [])

@@ -226,9 +226,7 @@ def test_dust_that_is_owed_lessens_what_is_left_of_ten_steps(
     units: int, taker: int, least: int, smallest: int, owed: int
 ) -> None:
     """At a price of one: no short cut says that it is enough."""
-    fixed = terms(
-        UNITS_PER_STEP=units, UNITS_PER_TICK_STEP=1, TAKER_PPM=taker, SMALLEST_SELL=smallest, STEPS_MIN=least
-    )
+    fixed = terms(UNITS_PER_STEP=units, UNITS_PER_TICK_STEP=1, TAKER_PPM=taker, SMALLEST_SELL=smallest, STEPS_MIN=least)
     answers = [step.smallest_entry(slot(DUST=dust), fixed, 10, 1, 0, LONG) for dust in (0, -owed)]
     assert answers == [True, False]
 
