@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from tradepool.domain.event import (
     OrderFilled,
     OrderRejected,
     StreamLost,
+    StreamRestored,
 )
 from tradepool.domain.ids import ClientOrderId, FillId, MarketId, VenueOrderId
 from tradepool.domain.order import OrderStatus, Purpose, Refusal
@@ -279,6 +281,29 @@ def test_a_pair_that_is_moved_does_not_rest_until_the_venue_has_it() -> None:
     assert (slot.row[step.RESTING], slot.stops[0]) == (0, low.client_order_id)
     story.accept(low)
     assert slot.row[step.RESTING] == 1
+
+
+def test_nothing_is_entered_while_nothing_is_heard_of_orders() -> None:
+    story = Story()
+    story.account.apply(StreamLost(time_ms=0, why="it broke"))
+    assert refusals(story.candles(signal())) == ["stream_down"]
+    story.account.apply(StreamRestored(time_ms=0))
+    assert len(orders(story.candles(signal()))) == 1
+
+
+@pytest.mark.parametrize("in_base", [True, False])
+def test_a_sale_of_more_than_is_left_is_refused_and_the_rest_guarded_at_once(in_base: bool) -> None:
+    """A stop beside it was charged a fee in coins meanwhile. Else it waits for the next candle, not to go in circles."""
+    story = Story()
+    (low, first), (stop, second) = moving(story)
+    for order in (low, first):
+        story.reject(order, "would_trigger")
+    story.accept(second)
+    (sale,) = orders(story.accept(stop))
+    charged: dict[str, Any] = {"fee": Decimal("0.02"), "fee_asset": "BTC"} if in_base else {}
+    assert story.fill(stop, "103.00", **charged) == []
+    again = pairs(story.reject(sale, "insufficient_cash"))
+    assert [low.quantity for low, _ in again] == ([PART - Decimal("0.02")] if in_base else [])
 
 
 def test_a_late_entry_is_refused_with_its_market_and_its_time() -> None:

@@ -148,12 +148,14 @@ def test_a_resting_entry_that_is_accepted_late_is_taken_back_then(kind: EntryKin
 
 
 @RESTING
-def test_a_resting_entry_that_is_filled_in_part_late_is_taken_back_then(kind: EntryKind) -> None:
+@pytest.mark.parametrize("late", [True, False])
+def test_a_resting_entry_that_is_filled_in_part_late_is_taken_back_then(kind: EntryKind, late: bool) -> None:
     """A fill that overtakes the acceptance says that it rests, too; its acceptance is no news after that."""
     story = entering(kind)
     entry = entry_of(story)
-    assert story.candles(signal(**HOLD)) == []
-    assert cancels(story.fill(entry, "100.00", TEN)) == [entry.client_order_id]
+    if late:
+        assert story.candles(signal(**HOLD)) == []
+    assert cancels(story.fill(entry, "100.00", TEN)) == [entry.client_order_id] * late
     assert story.accept(entry) == []
 
 
@@ -366,31 +368,3 @@ def test_a_resting_entry_that_the_venue_refuses_is_told_and_nothing_is_sold() ->
 def test_how_far_an_entry_may_go_has_its_range(kind: EntryKind, slippage_max: str) -> None:
     with pytest.raises(InvalidMandate, match="entry_slippage_max"):
         replace(MANDATE, entry=EntryOrder(kind=kind, slippage_max=Decimal(slippage_max)))
-
-
-@pytest.mark.parametrize("kind", [EntryKind.IOC, EntryKind.LIMIT])
-def test_an_entry_that_ends_with_less_than_one_step_is_no_position_but_dust_of_the_next(kind: EntryKind) -> None:
-    """One step less its fee can't be sold: it would keep its market, and a place among the positions, for good."""
-    story = entering(kind)
-    entry = entry_of(story)
-    assert orders(story.fill(entry, "100.00", BTC.quantity_step)) == []
-    slot = story.account.slots[BTC.id]
-    paid, bought = 10_000 - story.account.cash, slot.row[step.HOLDING]
-    assert end(story, entry, BTC.quantity_step) == []
-    row = slot.row
-    assert (slot.held, slot.busy, row[step.STOP], row[step.STEPS], row[step.DUST]) == (False, False, 0, 0, bought)
-    # What it cost stays paid, and what it is stays: the next entry has it.
-    assert story.account.cash == 10_000 - paid == 10_000 - 100 * BTC.quantity_step
-    again = entry_of(story)
-    story.fill(again, "100.00", TEN)
-    assert row[step.HOLDING] == bought + BTC.base_units(TEN * Decimal("0.999"))
-
-
-def test_a_last_step_that_comes_after_the_rest_was_stopped_is_dust_too() -> None:
-    story = entering(EntryKind.POST_ONLY)
-    entry = entry_of(story)
-    story.accept(entry)
-    (stop,) = orders(story.fill(entry, "100.00", entry.quantity - BTC.quantity_step, fee=Decimal(0)))
-    story.fill(stop, "95.00")
-    assert orders(story.fill(entry, "94.00", BTC.quantity_step)) == []
-    assert (story.account.slots[BTC.id].held, story.account.positions()) == (False, [])

@@ -88,12 +88,12 @@ def test_a_cheaper_fill_of_an_entry_lowers_a_stop_that_was_only_levelled() -> No
     assert (again.stop_price, again.purpose) == (Decimal(94), Purpose.STOP)
 
 
-def rests(**exits: Any) -> tuple[Story, OrderRequest]:
+def rests(after: int = 40_000, **exits: Any) -> tuple[Story, OrderRequest]:
     """A limit at 100 that the market took 40 seconds into the bar, after it had been at 110; and its stop at 95."""
     story = entering(EntryKind.POST_ONLY)
     (entry,) = orders(story.candles(signal(**exits)))
     story.accept(entry)
-    (stop,) = orders(story.fill(entry, "100.00", time_ms=story.time + 40_000))
+    (stop,) = orders(story.fill(entry, "100.00", time_ms=story.time + after))
     story.accept(stop)
     return story, stop
 
@@ -106,9 +106,11 @@ def test_a_high_from_before_the_entry_moves_no_stop(exits: dict[str, Any]) -> No
     assert cancels(story.candles(bar(story, high=110.0, close=100.5, **exits))) == [stop.client_order_id]
 
 
-def test_a_close_after_the_entry_moves_its_stop() -> None:
+@pytest.mark.parametrize("after", [1_001, 40_000])
+def test_a_close_after_the_entry_moves_its_stop(after: int) -> None:
+    """What rested may have been taken soon after the high."""
     exits: dict[str, Any] = {"trail_distance": 5.0, "trail_step": 1.0}
-    story, stop = rests(**exits)
+    story, stop = rests(after, **exits)
     story.candles(bar(story, high=110.0, close=104.0, **exits))
     (moved,) = orders(end(story, stop))
     assert (moved.stop_price, moved.purpose) == (Decimal(99), Purpose.TRAILING)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.core.account.test_account import HOLD, LEAVE, Story, cancels, orders, refusals
+from tests.core.account.test_by_hand import adopted
 from tests.core.account.test_protection import end, pairs, trades
 from tests.nouns import BTC, ETH, FEES, MANDATE, signal
 from tradepool.core.account import account_step as step
@@ -313,6 +314,15 @@ def test_what_is_about_to_be_released_is_the_same_on_a_finer_grid() -> None:
     see(story, FINE)
     (again,) = orders(story.cancelled(stop.client_order_id))
     assert again.quantity == Decimal(39)
+
+
+def test_a_level_of_one_tick_is_the_same_on_a_finer_grid() -> None:
+    story = begun()
+    story.account.apply(adopted("2000", stop="0.01"))
+    before = story.account.positions()
+    assert before[0].stop_price == BTC.price_tick
+    assert see(story, FINE)
+    assert story.account.positions() == before
 
 
 def test_a_position_without_an_order_stays_with_its_account_too() -> None:

@@ -218,6 +218,19 @@ def test_what_is_left_of_an_entry_is_at_least_what_the_venue_takes(
     assert step.smallest_entry(slot(DUST=dust), fixed, steps, 100, 0, LONG) is enough
 
 
+@pytest.mark.parametrize(
+    ("units", "taker", "least", "smallest", "owed"),
+    [(10, 100_000, 9, 0, 1), (10, 100_000, 1, 7, 1), (10**6, 100_001, 8, 0, 10**6 - 1)],
+)
+def test_dust_that_is_owed_lessens_what_is_left_of_ten_steps(
+    units: int, taker: int, least: int, smallest: int, owed: int
+) -> None:
+    """At a price of one: no short cut says that it is enough."""
+    fixed = terms(UNITS_PER_STEP=units, UNITS_PER_TICK_STEP=1, TAKER_PPM=taker, SMALLEST_SELL=smallest, STEPS_MIN=least)
+    answers = [step.smallest_entry(slot(DUST=dust), fixed, 10, 1, 0, LONG) for dust in (0, -owed)]
+    assert answers == [True, False]
+
+
 def test_a_holding_is_worth_its_price_rounded_down() -> None:
     fixed = terms(UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=3)
     assert [step.worth(holding, 7, fixed) for holding in (10, 15, 1, -1)] == [21, 31, 2, -3]

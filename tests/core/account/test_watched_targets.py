@@ -173,6 +173,33 @@ def test_of_a_ladder_only_the_pair_that_is_refused_is_a_stop_alone() -> None:
     assert cancels(see(story, "150.00")) == [stop.client_order_id]
 
 
+def test_a_stop_alone_is_for_no_more_than_nothing_else_stands_for() -> None:
+    """A part was sold at the other stop meanwhile, and that was charged a fee in coins."""
+    story = Story()
+    (entry,) = orders(story.candles(signal(**{**LADDER, "second_target": 50.0})))
+    (low, first), far = pairs(story.fill(entry, "100.00"))
+    for order in (low, first):
+        story.accept(order)
+    story.fill(low, "95.00", Decimal(5), fee=Decimal("0.02"), fee_asset="BTC")
+    (stop,) = orders(out_of_band(story, *far))
+    assert stop.quantity == REST - Decimal("0.02")
+
+
+def test_a_part_whose_pair_was_refused_is_closed_by_its_stop_alone() -> None:
+    """What is left has one target, the far one, when it is guarded anew."""
+    story = Story()
+    (entry,) = orders(story.candles(signal(**{**LADDER, "target_share": 0.25})))
+    near, (low, far) = pairs(story.fill(entry, "100.00"))
+    for order in (low, far):
+        story.accept(order)
+    (stop,) = orders(out_of_band(story, *near))
+    story.accept(stop)
+    assert story.fill(stop, "95.00") == []
+    story.cancelled(low.client_order_id)
+    ((_, again),) = pairs(story.cancelled(far.client_order_id))
+    assert (again.price, again.quantity) == (Decimal(110), far.quantity)
+
+
 def test_a_pair_that_is_refused_while_its_position_is_to_be_sold_leaves_it_to_that() -> None:
     story = Story()
     (entry,) = orders(story.candles(signal(second_target=50.0)))

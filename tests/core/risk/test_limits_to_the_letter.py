@@ -126,16 +126,26 @@ def test_who_has_not_heard_of_a_new_day_loses_nothing_of_the_one_before(scope: s
     assert limits.figure(loss, now_ms) == D(500) / 9_400
 
 
-def test_who_is_stopped_hides_no_loss_of_others_by_what_he_gained_before() -> None:
-    loss = limit("platform.daily_loss_max", "0.05")
+@pytest.mark.parametrize("kind", ["daily_loss_max", "weekly_loss_max"])
+def test_who_is_stopped_hides_no_loss_of_others_by_what_he_gained_before(kind: str) -> None:
+    loss = limit(f"platform.{kind}", "0.05")
     limits = desk(loss, names="")
     limits.stands(standing("a", cash="20000"))
-    limits.stands(replace(standing("b", cash="9000"), day=11))
+    limits.stands(replace(standing("b", cash="9000"), day=11, week=2))
     assert limits.figure(loss, NOW_MS + DAY_MS) == D(1_000) / 30_000
     # What he loses on it counts, though his own account does not know that it has begun.
     limits.stands(standing("a", cash="12000"))
     limits.stands(standing("a", cash="11000"))
     assert limits.figure(loss, NOW_MS + DAY_MS) == D(10_000) / 30_000
+
+
+def test_a_day_begins_for_everybody_in_the_middle_of_a_week() -> None:
+    daily, weekly = limit("platform.daily_loss_max", "1"), limit("platform.weekly_loss_max", "1")
+    limits, now_ms = desk(names=""), NOW_MS + 2 * DAY_MS
+    for name in "ab":
+        limits.stands(replace(standing(name, cash="9000"), day=11, week=2))
+    assert [limits.figure(each, now_ms - 1) for each in (daily, weekly)] == [D("0.1"), D("0.1")]
+    assert [limits.figure(each, now_ms) for each in (daily, weekly)] == [0, D("0.1")]
 
 
 def test_a_day_and_a_week_are_those_that_the_account_step_notes() -> None:

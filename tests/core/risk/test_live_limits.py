@@ -255,6 +255,31 @@ def test_what_took_of_a_candle_before_a_restart_counts_until_the_next_one() -> N
         assert limits.ask(entry("b", quantity="5"), NOW_MS + 120_000) is None
 
 
+def test_what_took_of_a_market_that_nothing_was_heard_of_counts_on_its_first_candle() -> None:
+    limits, new = desk(limit("platform.volume_share_max", "0.01")), MarketId("v:NEW/USDT")
+    limits.took_before(entry("a", new, "6"))
+    limits.candle(new, 1.0, NOW_MS, 1_000.0)
+    assert word(limits.ask(entry("b", new, "5"), NOW_MS)) == Denial.VOLUME_SHARE
+    assert limits.ask(entry("b", new, "4"), NOW_MS) is None
+
+
+def test_what_went_out_before_a_restart_counts_beside_what_was_let_through_since() -> None:
+    """An account may come up again while others trade on."""
+    limits = desk()
+    older, newer = entry("a"), entry("a", ETH)
+    limits.admit(newer, NOW_MS)
+    limits.works_before(AccountId("a"), [older])
+    working = frozenset({older.client_order_id, newer.client_order_id})
+    limits.stands(replace(standing("a"), working=working))
+    assert limits.figure(limit("platform.positions_max", "1"), NOW_MS) == 2
+
+
+def test_it_is_told_whether_an_account_holds_what_it_did_not() -> None:
+    limits = desk(names="")
+    told = [{}, {}, {BTC: "1"}, {BTC: "1"}, {BTC: "2", ETH: "1"}, {BTC: "1"}, {ETH: "1"}, {}]
+    assert [limits.stands(standing("a", held)) for held in told] == [1, 0, 1, 0, 1, 0, 1, 0]
+
+
 def test_a_rate_is_of_the_last_minute_and_of_before_a_restart() -> None:
     limits = desk(limit("user.a.orders_per_minute_max", "2"))
     limits.sent_before(replace(entry("a"), time_ms=NOW_MS - 59_999))
