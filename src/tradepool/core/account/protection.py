@@ -205,7 +205,7 @@ def guards_again(out: Outbox, slot: Slot, order: Working, reason: str) -> bool:
     """Whether what a refused order leaves is guarded again at once: where it was to sell more than is left, as some was sold
     meanwhile, and where it freed what it could not sell. What is too large for one order at market is refused by the same
     filter as what is too small."""
-    if order.request.side is Side.SELL and slot.open_steps(order) > slot.steps():
+    if order.request.side is Side.SELL and slot.open_steps(order) > slot.steps() - slot.covered(out.orders):
         return True
     return frees(order) and (reason != Denial.BELOW_MINIMUM or slot.bare(out.orders))
 
