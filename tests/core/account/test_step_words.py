@@ -231,6 +231,12 @@ def test_dust_that_is_owed_lessens_what_is_left_of_ten_steps(
     assert answers == [True, False]
 
 
+def test_what_a_large_sale_left_owed_may_be_more_than_a_step() -> None:
+    """Of 30 steps 20 are owed: 10 are left to sell, of 29 no more than 9."""
+    fixed = terms(UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=1, STEPS_MIN=10)
+    assert [step.smallest_entry(slot(DUST=-200), fixed, steps, 100, 0, LONG) for steps in (29, 30)] == [False, True]
+
+
 def test_a_holding_is_worth_its_price_rounded_down() -> None:
     fixed = terms(UNITS_PER_STEP=10, UNITS_PER_TICK_STEP=3)
     assert [step.worth(holding, 7, fixed) for holding in (10, 15, 1, -1)] == [21, 31, 2, -3]

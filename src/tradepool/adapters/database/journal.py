@@ -14,7 +14,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from msgspec import MsgspecError
-from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tradepool.adapters.database import tables
@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 log = telemetry.logger(__name__)
 
-_LAST_ENTRY = select(func.max(tables.ledger_entry.c.sequence)).where(
-    tables.ledger_entry.c.account == bindparam("account")
-)
+# By the end of its chain, which an index has: an account's entries are numbered in the order of their events.
+_LAST_ENTRY = select(tables.ledger_entry.c.sequence).where(tables.ledger_entry.c.account == bindparam("account"))
+_LAST_ENTRY = _LAST_ENTRY.order_by(tables.ledger_entry.c.number.desc()).limit(1)
 _CHECKPOINT = upsert(tables.checkpoint)
 
 
