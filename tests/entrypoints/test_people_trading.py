@@ -69,6 +69,11 @@ def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: P
         for call in calls({"position": "", "order": ""}):
             # What is his own, and shown beside, may change between the two.
             until(partial(alike, place, call, others[call.asks_for]))
+        limits = json.loads(place("exchange", "limits", "--json").stdout)
+        assert limits["live"]
+        assert {row["name"]: row["used"] for row in limits["limits"]}["orders of a key in a day"] > 0
+        assert "no running platform" not in place("exchange", "limits").stdout
+        assert not json.loads(place("exchange", "limits", "mexc", "--json").stdout)["live"]
         # Paused, nothing is entered any more, in a process that runs; what is held is left by its exits.
         assert place("mandates", "pause", "cem-1", "--reason", "on holiday", "--as", "cem").returncode == 0
         until(lambda: "paused" in refused(place, "cem-1"))
@@ -78,6 +83,7 @@ def test_added_by_command_it_trades_and_pauses_and_others_do_not_see_it(place: P
         assert place("stop").returncode == 0
         assert process.wait(timeout=60) == 0
     assert mine(place, "trades")
+    assert not json.loads(place("exchange", "limits", "--json").stdout)["live"]
     # Its account goes on, by a mandate that names what was traded on it: without that no start would take it.
     traded = mine(place, "trades")[0]["market"]
     (other,) = {"BTC/USDT", "ETH/USDT"} - {traded}

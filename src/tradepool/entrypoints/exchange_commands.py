@@ -80,7 +80,10 @@ def exchange_limits(
     venue: Annotated[str, Parameter(help="Whose limits.")] = "binance",
     *,
     plan: Annotated[int | None, Parameter(converter=read_whole, help="What so many users would take.")] = None,
-    socket: Annotated[Path | None, Parameter(help="Valkey socket of a running platform: use and waits now.")] = None,
+    config: Annotated[
+        Path | None, Parameter(help="Of the deployment whose use and waits are shown, while it trades.")
+    ] = None,
+    socket: Annotated[Path | None, Parameter(help="Valkey socket of several processes: their use and waits.")] = None,
     json: Annotated[bool, Parameter(help="One JSON object on standard output, nothing else there.")] = False,
 ) -> None:
     """The venue's rate limits: use, headroom and waits now, and what a number of users would cost."""
@@ -89,7 +92,7 @@ def exchange_limits(
     from tradepool.entrypoints.saying import say, show
     from tradepool.presentation.limits_page import limits_page
 
-    found = limits_found(venue, None if plan is None else whole("--plan", plan, 1, USERS_MAX), socket)
+    found = limits_found(venue, None if plan is None else whole("--plan", plan, 1, USERS_MAX), config, socket)
     if json:
         say(found)
     else:

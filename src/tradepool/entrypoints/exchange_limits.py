@@ -7,13 +7,19 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+
 from tradepool.adapters.exchanges.rate_limits import LIMITS, cost_of, limits_of, stream_cost
 from tradepool.adapters.valkey.broker import SharedThrottle
 from tradepool.domain.errors import InvalidInput
+from tradepool.entrypoints.deployment import CONFIG_NAME, deployed_from
+from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers
+from tradepool.entrypoints.running import running_pid
 from tradepool.ports.weights import Limit, Measure, Priority, Snapshot
 from tradepool.presentation.limits_page import LimitRow, LimitsJson, Plan, PlanRow, WaitRow
 from tradepool.presentation.results import SCHEMA
 from tradepool.runtime.clock import RealClock
+from tradepool.runtime.command_socket import ask
 from tradepool.runtime.config import nearest
 from tradepool.services.account_reads import EVERY_MS, MINUTE_MS, Exposure
 
@@ -43,12 +49,12 @@ class NoPlatform(InvalidInput):
     """No Valkey answers at {socket}; name the socket of a running platform, or leave --socket away."""
 
 
-def limits_found(venue: str, users: int | None, socket: Path | None) -> LimitsJson:
-    """Everything the command shows. UnknownLimits, NoPlatform."""
+def limits_found(venue: str, users: int | None, config: Path | None, socket: Path | None) -> LimitsJson:
+    """Everything the command shows. UnknownLimits, NoPlatform; what reading the configuration raises; Hangs."""
     if venue not in LIMITS:
         raise UnknownLimits(venue=venue, hint=nearest(venue, LIMITS))
     limits = limits_of(venue)
-    snapshot = None if socket is None else asyncio.run(_asked(limits, socket, venue))
+    snapshot = _told(venue, config) if socket is None else asyncio.run(_asked(limits, socket, venue))
     weight = next(limit for limit in limits if limit.measure is Measure.WEIGHT)
     return LimitsJson(
         schema=SCHEMA,
@@ -59,6 +65,20 @@ def limits_found(venue: str, users: int | None, socket: Path | None) -> LimitsJs
         priorities=[_wait_row(priority, weight, snapshot) for priority in Priority],
         plan=None if users is None else plan_for(venue, users),
     )
+
+
+def _told(venue: str, config: Path | None) -> Snapshot | None:
+    """What the trading process of the deployment knows, of the one of this folder where none is named; None where none runs,
+    or on another venue."""
+    if config is None and not Path(CONFIG_NAME).is_file():
+        return None
+    deployed = deployed_from(config)
+    if deployed.venue.id != venue or running_pid(deployed) is None or not answers(deployed):
+        return None
+    told = ask(deployed.socket, {"do": "limits"}, ANSWER_S)
+    if told is None:
+        raise Hangs(pid=running_pid(deployed))
+    return msgspec.json.decode(told, type=Snapshot)
 
 
 async def _asked(limits: Sequence[Limit], socket: Path, address: str) -> Snapshot:

@@ -132,6 +132,7 @@ class Trading:
         journal = ReservedJournal(connection, self._epoch, self._reserve)
         self._over, self._deeds, self._is_away = asyncio.Event(), 0, False
         people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
+        self._throttle = Throttle(limits_of(deployed.venue.id), clock)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of, journal.traded())
         self._platform = Platform(
             Wiring(
@@ -152,7 +153,7 @@ class Trading:
                 # A few are up in seconds, and whoever starts them hears at once what is wrong with all of them.
                 beside=True,
                 naming=Naming(deployed.deployment.mark, self._epoch),
-                broker=Throttle(limits_of(deployed.venue.id), clock),
+                broker=self._throttle,
                 candles=candles_of(deployed),
                 accounts_per_stream=deployed.settings.venue.accounts_per_stream,
                 risk=(deployed.risk, DatabaseRisk(connection)),
@@ -324,6 +325,8 @@ class Trading:
                 return msgspec.json.encode(await self._standing.status()).decode()
             case "risk":
                 return msgspec.json.encode(rows_of_desk(self._platform.risk) if self._standing.ready else []).decode()
+            case "limits":
+                return msgspec.json.encode(await self._throttle.snapshot()).decode()
             case "positions":
                 return self._all(position_rows)
             case "orders":

@@ -69,7 +69,10 @@ def limits_page(found: LimitsJson) -> RenderableType:
     """Limits, priorities, and the plan when one was asked for."""
     parts: list[RenderableType] = [_limits(found), Text(), _priorities(found)]
     if not found.live:
-        parts += [Text(), Text("No use and no waits: no running platform was asked (--socket FILE).", "dim")]
+        parts += [
+            Text(),
+            Text("No use and no waits: no running platform was asked (--config or --socket FILE).", "dim"),
+        ]
     if found.closed_for_s:
         parts += [Text(), Text(f"The venue wants silence for {found.closed_for_s} s more.", "bold red")]
     if found.plan is not None:
