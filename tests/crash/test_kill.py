@@ -121,7 +121,7 @@ def ledger_minus_venue(here: World, state: dict[str, Any]) -> dict[tuple[str, st
     """Accounts and assets on which books and venue differ."""
     keys = {str(seat.account.id): seat.credentials.key for seat in plan_of(here.config).seats()}
     total: dict[tuple[str, str], Decimal] = {}
-    for account, *_, transfers, _ in here.rows("ledger_entry"):
+    for _, account, *_, transfers in here.rows("ledger_entry"):
         for debit, credit, asset, amount, _ in transfers_in(transfers):
             place = (keys[account], asset)
             sign = (debit == "venue") - (credit == "venue")
