@@ -13,7 +13,6 @@ from tests.core.account.test_new_terms import see
 from tests.core.account.test_protection import trades
 from tests.nouns import BTC
 from tradepool.core.account import account_step as step
-from tradepool.domain.event import TermsSeen
 from tradepool.domain.mandate import EntryKind
 
 
@@ -80,27 +79,3 @@ def test_what_a_stop_still_stands_for_is_no_dust_on_a_grid_too_coarse_for_it() -
     assert (position.quantity, position.stop_price) == (stop.quantity, stop.stop_price)
     (trade,) = trades(story.fill(stop, "95.00"))
     assert (trade.quantity, trade.exit_price) == (TEN, Decimal(95))
-
-
-@pytest.mark.parametrize("sold", [0, 2])
-def test_what_a_coarser_grid_leaves_no_step_of_is_dust(sold: int) -> None:
-    """Nothing of it is at work, as its stop was refused: where some was sold before, the trade has ended with that."""
-    story = entering(EntryKind.IOC)
-    entry = entry_of(story)
-    (stop,) = orders(story.fill(entry, "100.00", 3 * TEN, fee_asset="BNB"))
-    end(story, entry, 3 * TEN)
-    if sold:
-        story.accept(stop)
-        story.fill(stop, "95.00", sold * TEN)
-        (stop,) = orders(end(story, stop, sold * TEN))
-    story.reject(stop, "below_minimum")
-    slot = story.account.slots[BTC.id]
-    assert (slot.held, slot.guards) == (True, [])
-    coarse = replace(BTC, quantity_step=4 * TEN, quantity_min=4 * TEN)
-    ended = trades(story.account.apply(TermsSeen(time_ms=story.time, markets=(coarse,))))
-    assert [(trade.quantity, trade.exit_price) for trade in ended] == [(3 * TEN, Decimal(95))] * (sold > 0)
-    assert (slot.held, story.account.positions()) == (False, [])
-    assert slot.row[step.DUST] == BTC.base_units((3 - sold) * TEN)
-    assert see(story, BTC)
-    story.fill(entry_of(story), "100.00", TEN, fee_asset="BNB")
-    assert slot.row[step.HOLDING] == BTC.base_units((4 - sold) * TEN)

@@ -316,7 +316,7 @@ class Account:
             return
         bares = name in slot.guards or (name == slot.exit and bool(slot.after_cancel or frees(order)))
         _, self.changed = self._finish(order), True
-        self.outbox.leave_dust(slot)
+        slot.leave_dust()
         if order.request.adds_risk and order.request.type is OrderType.LIMIT and not order.filled_steps:
             self.outbox.refuse(slot, event.time_ms, order.missed(self.as_of_ms))
         # A sale that ended short leaves the rest bare.
@@ -373,7 +373,7 @@ class Account:
         if fill.side is Side.BUY:
             bought(self.outbox, slot, ticks, steps, base, quote, fill.time_ms)
             if order.status.final:
-                self.outbox.leave_dust(slot)
+                slot.leave_dust()
             if unheard and order.request.time_ms < self.as_of_ms:
                 withdraw(self.outbox, slot)
         else:

@@ -79,7 +79,7 @@ def _agree(account: Account, slot: Slot, event: OrdersAdopted, ours: list[OrderR
     slot.stops = _in_charge(slot, [r for r in resting if r.type is OrderType.STOP_LOSS])
     slot.targets = [r.client_order_id for r in resting if r.side is Side.SELL and r.type is OrderType.LIMIT]
     _pair(account, slot)
-    account.outbox.leave_dust(slot)
+    slot.leave_dust()
     stops = [r for r in ours if r.type is OrderType.STOP_LOSS and (not slot.stops or r.client_order_id in slot.stops)]
     row = slot.row
     row[step.STOP], row[step.RESTING] = level if slot.held else 0, 0

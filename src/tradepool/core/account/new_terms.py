@@ -128,7 +128,6 @@ def _list(account: Account, slot: Slot, listed: Market, market: Market) -> None:
         if order.request.market == market.id:
             order.filled_steps, order.told_steps = int(order.filled_steps * steps), int(order.told_steps * steps)
     slot.keep_whole()
-    account.outbox.leave_dust(slot)
 
 
 def take_mandate(account: Account, event: MandateChanged) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tradepool.core.account import account_step as step
-from tradepool.core.account import booking
 from tradepool.core.account.slot import Slot, Working
 from tradepool.core.risk.review import review
 from tradepool.domain.command import Cancel, Command, RecordRefusal, RecordTrade, Submit
@@ -93,19 +92,6 @@ class Outbox:
         """Remember the round trip that has just ended."""
         trade = slot.round_trip().trade(self.account.id, self.mandate.strategy_id, slot.market, self.origin)
         self.commands.append(RecordTrade(trade))
-
-    def leave_dust(self, slot: Slot) -> None:
-        """Less than a step of which nothing is at work is no position but dust of the next entry. If some was sold, the trade
-        has ended with that; else what is left is in no trade, and its cost stays paid."""
-        row = slot.row
-        if slot.steps() > 0 or slot.busy or slot.guards:
-            return
-        if not row[step.EXIT_STEPS]:
-            row[step.DUST] += row[step.HOLDING]
-            row[step.HOLDING] = row[step.STEPS] = row[step.STOP] = row[step.TARGET] = 0
-        elif slot.held:
-            booking.book_exit(self.wallet, row, slot.terms, 0, 0, 0, row[step.EXIT_TIME], row[step.EXIT_REASON])
-            self.closed(slot)
 
     def refuse(self, slot: Slot, time_ms: int, reason: str) -> None:
         """Remember a wish that is not carried out."""

@@ -17,7 +17,7 @@ def let_go(out: Outbox, slot: Slot, time_ms: int) -> None:
     """Nothing is in the book any more: the coins leave the mandate, and what they are worth with them. Less than a step
     can't be given away."""
     if not slot.steps():
-        out.leave_dust(slot)
+        slot.leave_dust()
         return
     steps, slot.release_steps = min(slot.release_steps, slot.steps()) or slot.steps(), 0
     if slot.steps() - steps < slot.lot:

@@ -134,6 +134,14 @@ class Slot:
         late = 0 < signal.open_ms < self.row[step.ENTRY_TIME] - late_ms
         return self.mark if late else round_to_int(signal.high * self.scale)
 
+    def leave_dust(self) -> None:
+        """What an entry that has ended left, if that is less than a step, is no position but dust of the next entry. Its cost
+        stays paid: it is in no trade, as nothing is sold for it."""
+        row = self.row
+        if self.steps() <= 0 and not (self.busy or self.guards or row[step.EXIT_STEPS]):
+            row[step.DUST] += row[step.HOLDING]
+            row[step.HOLDING] = row[step.STEPS] = row[step.STOP] = row[step.TARGET] = 0
+
     def pay_in_base(self, fee: int, least: int) -> None:
         """A sale was charged base units of what is held: that can't be sold any more, but for the `least` steps that are
         sold already or on sale. Dust below zero is owed by the next entry."""
