@@ -11,8 +11,8 @@ import msgspec
 
 from tradepool.adapters.exchanges.rate_limits import LIMITS, cost_of, limits_of, stream_cost
 from tradepool.adapters.valkey.broker import SharedThrottle
-from tradepool.domain.errors import InvalidInput
-from tradepool.entrypoints.deployment import CONFIG_NAME, deployed_from
+from tradepool.domain.errors import InvalidInput, TradepoolError
+from tradepool.entrypoints.deployment import deployed_from
 from tradepool.entrypoints.emergency import ANSWER_S, Hangs, answers
 from tradepool.entrypoints.running import running_pid
 from tradepool.ports.weights import Limit, Measure, Priority, Snapshot
@@ -69,10 +69,13 @@ def limits_found(venue: str, users: int | None, config: Path | None, socket: Pat
 
 def _told(venue: str, config: Path | None) -> Snapshot | None:
     """What the trading process of the deployment knows, of the one of this folder where none is named; None where none runs,
-    or on another venue."""
-    if config is None and not Path(CONFIG_NAME).is_file():
+    or on another venue, or what is in this folder can't be read."""
+    try:
+        deployed = deployed_from(config)
+    except TradepoolError:
+        if config is not None:
+            raise
         return None
-    deployed = deployed_from(config)
     if deployed.venue.id != venue or running_pid(deployed) is None or not answers(deployed):
         return None
     told = ask(deployed.socket, {"do": "limits"}, ANSWER_S)

@@ -76,9 +76,8 @@ def entries_of(settings: Settings, *, damaged: bool = False) -> list[Entry]:
     if not database.exists():
         return []
     reserve_in(settings).give_if_full()
-    pid = pid_in(folder_of(settings))
     try:
-        if pid not in (None, os.getpid()) and is_older(database):
+        if is_older(database) and (pid := pid_in(folder_of(settings))) and pid != os.getpid():
             raise OlderRuns(pid=pid)
         connection = open_store(database)
         try:

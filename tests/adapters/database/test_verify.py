@@ -17,7 +17,8 @@ from tests.ledger_kit import Life
 from tests.tampering import by_sql
 from tradepool.adapters.database import engine, tables
 from tradepool.adapters.database.books import DatabaseBooks
-from tradepool.adapters.database.copying import fingerprint
+from tradepool.adapters.database.chain import UnreadableEntry
+from tradepool.adapters.database.copying import balances, fingerprint
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
@@ -151,6 +152,17 @@ def test_what_was_done_to_the_books_by_sql_is_named(connection: Connection, kind
     assert len(found) == len(wanted), found
     for sentence, pattern in zip(found, wanted, strict=True):
         assert re.search(pattern, sentence), (pattern, sentence)
+
+
+@pytest.mark.parametrize("edit", ["substr(transfers, 2)", "json_set(transfers, '$[1][3]', 'ten')"])
+def test_transfers_that_nobody_can_read_are_an_error_by_name_to_who_counts_them(
+    connection: Connection, edit: str
+) -> None:
+    by_sql(connection, f"update ledger_entry set transfers = {edit} where {SECOND}")
+    with pytest.raises(UnreadableEntry, match="ledger verify names the entry"):
+        list(DatabaseBooks(connection).entries(AccountId("ann")))
+    with pytest.raises(UnreadableEntry, match="store restore"):
+        balances(connection)
 
 
 def test_books_from_before_there_were_chains_are_chained_as_they_stand(connection: Connection, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, func, select
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import transfers_in
+from tradepool.adapters.database.chain import UnreadableEntry, transfers_in
 from tradepool.adapters.database.codec import decode
 from tradepool.adapters.database.remembered import asked_again
 from tradepool.domain.event import OrderFilled
@@ -45,16 +45,19 @@ class DatabaseBooks:
         rows = asked_again(self._connection, lambda: self._connection.execute(query).all())
         self._connection.rollback()
         for name, time_ms, reference, transfers in rows:
-            moved = [
-                Transfer(
-                    debit=LedgerCode(debit),
-                    credit=LedgerCode(credit),
-                    asset=asset,
-                    amount=Decimal(amount),
-                    code=TransferCode(code),
-                )
-                for debit, credit, asset, amount, code in transfers_in(transfers)
-            ]
+            try:
+                moved = [
+                    Transfer(
+                        debit=LedgerCode(debit),
+                        credit=LedgerCode(credit),
+                        asset=asset,
+                        amount=Decimal(amount),
+                        code=TransferCode(code),
+                    )
+                    for debit, credit, asset, amount, code in transfers_in(transfers)
+                ]
+            except (ValueError, ArithmeticError) as error:
+                raise UnreadableEntry(why=f"{name}: {error}") from error
             yield LedgerEntry(
                 id=LedgerEntryId(name),
                 account=account,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import tables
-from tradepool.adapters.database.chain import transfers_in
+from tradepool.adapters.database.chain import UnreadableEntry, transfers_in
 from tradepool.adapters.database.engine import StoreUnusable, place_of, reason_of
 from tradepool.adapters.database.tables import METADATA
 from tradepool.core.ledger.trial_balance import EXACT
@@ -127,9 +127,13 @@ def balances(connection: Connection, ends: Mapping[str, int] | None = None) -> B
             if ends is not None and sequence > ends.get(account, -1):
                 continue
             for debit, credit, asset, amount, _ in transfers_in(transfers):
+                try:
+                    moved = Decimal(amount)
+                except ArithmeticError as error:
+                    raise UnreadableEntry(why=f"{amount} is no amount") from error
                 for code, add in ((debit, EXACT.add), (credit, EXACT.subtract)):
                     key = account, code, asset
-                    found[key] = add(found.get(key, Decimal(0)), Decimal(amount))
+                    found[key] = add(found.get(key, Decimal(0)), moved)
     return found
 
 

@@ -206,8 +206,8 @@ def smallest_entry(slot: Ints, terms: Ints, steps: int, close_ticks: int, distan
     at = maximum(close_ticks - distance_ticks if stopped else floor_div(close_ticks * 8, 10), 1)
     step_worth = at * terms[UNITS_PER_TICK_STEP]
     # Nearly always enough, and seen without a division: of ten steps and more, where no more than one is owed, fees of at
-    # most a tenth each way leave over 0.72, and 0.72 x (2 x smallest + 4) - 1 is over 1.05 x smallest; of the steps they
-    # leave 0.9 less one: over 0.8.
+    # most a tenth each way leave over 0.65, and 0.65 x (2 x smallest + 4) - 1 is over 1.05 x smallest; of the
+    # steps they leave 0.9 less one, rounded down, which is never less than STEPS_MIN may be here.
     enough = steps >= 10 and steps * 8 >= terms[STEPS_MIN] * 10 and slot[DUST] + terms[UNITS_PER_STEP] >= 0
     if enough and terms[TAKER_PPM] <= 100_000 and steps * step_worth >= 2 * terms[SMALLEST_SELL] + 4:
         return True
