@@ -39,6 +39,8 @@ CASH = Decimal(10_000)
 SAFE = Permissions(addresses=(NO_ADDRESS,))
 BTC, ETH = market("BTC"), market("ETH")
 PRICES = {"BTC": 100.0, "ETH": 10.0}
+# A start that asks again and again is over by then.
+START_MS = 10 * MINUTE
 
 
 @dataclass
@@ -172,7 +174,9 @@ def tell(
         world = World(folder, selector, server, venue, clock, seats, Platform(replace(wiring, **changes)))  # type: ignore[arg-type]
         before(world)
         try:
-            await world.platform.start()
+            starting = asyncio.ensure_future(world.platform.start())
+            await world.until(starting.done, START_MS)
+            await starting
             await world.settle()
             await story(world)
         finally:

@@ -118,6 +118,10 @@ class Denial(StrEnum):
         "no_address_list",
         "the key may be used from any address, so no more may be at stake; list this machine's addresses at the venue",
     )
+    KEY_UNSEEN = (
+        "key_unseen",
+        "the venue has not said yet what the account's key may do; until it does, nothing is entered",
+    )
     UNPAID = "unpaid", "the commission is unpaid for two weeks; nothing is entered until it is paid, exits go on"
     UNPAID_REDUCE_ONLY = "unpaid_reduce_only", "the commission is unpaid for a month: only exits until it is paid"
     REPLACED = "replaced", "another instance has taken this deployment over"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
@@ -45,6 +45,10 @@ class CandlesClosed:
     signals: tuple[Signal, ...]
     late: bool = False
     closes: tuple[tuple[MarketId, float], ...] = ()
+
+    def without_entries(self) -> CandlesClosed:
+        """The same where nobody enters."""
+        return replace(self, signals=tuple(signal.without_entry() for signal in self.signals))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from tradepool.core.account.account import Account
 from tradepool.core.compiler.runners import why_not_native
 from tradepool.core.risk.suspension import Suspensions, Trouble
 from tradepool.core.risk.symbols import likely, listed_market
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.market import Market
@@ -39,7 +40,7 @@ from tradepool.runtime.egress import sealed
 from tradepool.runtime.supervise import Supervisor, guard
 from tradepool.runtime.throttle import Throttle
 from tradepool.services.account_reads import EVERY_MS
-from tradepool.services.backoff import patiently
+from tradepool.services.backoff import Pace, patiently, unanswered
 from tradepool.services.candle_record import CandleRecord
 from tradepool.services.market_data import MarketData
 from tradepool.services.market_health import look_at_data
@@ -51,12 +52,15 @@ from tradepool.services.trading.entry_gate import EntryGate
 from tradepool.services.trading.flow_desk import FlowDesk
 from tradepool.services.trading.listed_markets import ListedMarkets
 from tradepool.services.trading.risk_desk import RiskDesk
-from tradepool.services.trading.sender import Sender
+from tradepool.services.trading.sender import Sender, StillStarting
 from tradepool.services.trading.starting import Starting
 from tradepool.services.trading.together import Together
 from tradepool.services.trading.watch import KeyCheck, Watch
 from tradepool.services.trading.watchdog import Watchdog
 from tradepool.services.venue_clock import VenueClock
+
+# An account that may hold something does not wait long before it comes up.
+KEY_PACE = Pace(0.5, 2.0, 4)
 
 log = telemetry.logger(__name__)
 
@@ -75,6 +79,7 @@ class Platform:
         self.books = DatabaseBooks(wiring.connection)
         every_ms = wiring.read_every_ms or (EVERY_MS if wiring.watched else None)
         self.desk = TradingDesk(wiring.clock, self.journal, wiring.timeframe_ms, every_ms)
+        self.desk.look_at_key = self._look_at_key if wiring.watched else None
         self._others: dict[StrategyId, Sequence[Market]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._alarms: list[TradepoolError] = []
@@ -103,7 +108,7 @@ class Platform:
         await patiently(w.clock, self.feed.time_ms)
         self.venue_clock = VenueClock(self.feed, w.clock)
         self.gate = EntryGate(self.venue_clock, Suspensions() if w.suspensions is None else w.suspensions, w.clock)
-        self.gate.on_strategy_failed, self.gate.leave = w.on_strategy_failed, w.may_enter
+        self.gate.on_strategy_failed, self.gate.leave = w.on_strategy_failed, self._may_enter
         if w.watched:
             self.session.time.on_reading = self.venue_clock.hear
             await patiently(w.clock, self.venue_clock.check)
@@ -256,7 +261,7 @@ class Platform:
         self.desk.halt_all(error)
 
     async def _take(self, seat: Seat, listed: Mapping[MarketId, Market]) -> AccountActor:
-        """Make an account's actor; a key that is refused is that account's trouble."""
+        """Make an account's actor; nothing is asked of the venue yet, but what it pays where all wait for that."""
         w = self._wiring
         markets = recovery.markets_of(seat.account.id, seat.mandate, listed, self.journal)
         gateway: AccountGateway = w.wrap_gateway(
@@ -276,7 +281,6 @@ class Platform:
         if w.watched:
             account_id = seat.account.id
             self.keys[account_id] = KeyCheck(gateway, w.venue, account_id, w.clock)
-            await patiently(w.clock, self.keys[account_id].check)
         mandate = seat.mandate if self.risk is None else self.risk.merged(seat.mandate)
         fees = None if w.beside else await patiently(w.clock, gateway.fees)
         if fees is not None:
@@ -289,6 +293,21 @@ class Platform:
         actor = AccountActor(account, gateway, self.journal, sender, w.naming.epoch)
         actor.fees = fees
         return actor
+
+    async def _look_at_key(self, actor: AccountActor) -> None:
+        """Judge a key before its account comes up. What the venue does not say now it is asked again beside trading; until it
+        has said it, nothing is entered."""
+        account = actor.account.account.id
+        if error := await unanswered(self._wiring.clock, self.keys[account].check, KEY_PACE):
+            log.warning("a key can't be looked at yet", account=account, error=str(error))
+
+    def _may_enter(self, request: OrderRequest) -> str:
+        key = self.keys.get(request.account)
+        if key is None or key.rights is not None:
+            return self._wiring.may_enter(request)
+        if request.account not in self.desk.up:
+            raise StillStarting(account=request.account)
+        return Denial.KEY_UNSEEN
 
     def _rejected(self, request: OrderRequest, reason: str) -> None:
         self.gate.rejected(request, reason)

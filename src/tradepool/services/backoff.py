@@ -30,6 +30,7 @@ class Pace:
 CALM = Pace(0.5, 60.0, 9)
 # Where a position may be bare meanwhile. The weight broker keeps this from being more than the venue allows.
 URGENT = Pace(0.05, 2.0, 65)
+ONCE = Pace(0.0, 0.0, 1)
 TRIES = CALM.tries
 
 
@@ -68,6 +69,22 @@ async def patiently(clock: Clock, ask: Callable[[], Awaitable[T]], pace: Pace = 
             log.warning("asked again", error=str(error), tries_left=tries_left)
         await backoff.wait()
     raise AssertionError("the last try answers or raises")
+
+
+async def unanswered(clock: Clock, ask: Callable[[], Awaitable[object]], pace: Pace = CALM) -> VenueError | None:
+    """What is left of a question that was asked patiently, if nobody answered it; raises what no later try may mend."""
+    try:
+        await patiently(clock, ask, pace)
+    except VenueError as error:
+        if not is_transient(error):
+            raise
+        return error
+    return None
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether a later try may mend it."""
+    return isinstance(error, VenueError) and error.transient
 
 
 class Reconnecting:

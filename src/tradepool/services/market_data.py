@@ -26,7 +26,7 @@ from tradepool.ports.exchange import CandleFeed
 from tradepool.ports.journal import Journal
 from tradepool.ports.market_state import MarketState, PlaneState
 from tradepool.runtime import telemetry
-from tradepool.services.backoff import Reconnecting
+from tradepool.services.backoff import ONCE, Reconnecting, unanswered
 from tradepool.services.candle_record import CandleRecord
 from tradepool.services.followed import Followed, Missed
 from tradepool.services.reader import Reader
@@ -123,9 +123,11 @@ class MarketData:
         return min((each.known_ms for each in waited), default=-1)
 
     async def start(self) -> dict[MarketId, float]:
-        """Load the saved steps, subscribe, and take in what was missed; the last closes known before that."""
+        """Load the saved steps and subscribe; the last closes known before that. A stream that can't be opened now is one
+        that `run` mends."""
         closes = self.steps.load()
-        await self._subscribe()
+        if error := await unanswered(self._clock, self._subscribe, ONCE):
+            self._on_lost(str(error))
         return closes
 
     async def run(self) -> None:

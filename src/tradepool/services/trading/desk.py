@@ -20,10 +20,10 @@ from tradepool.ports.clock import Clock
 from tradepool.ports.journal import Journal
 from tradepool.runtime.supervise import Supervisor, guard
 from tradepool.services.account_reads import Exposure
-from tradepool.services.backoff import patiently
+from tradepool.services.backoff import ONCE, is_transient, patiently, unanswered
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor, JournalRefuses
+from tradepool.services.trading.account_actor import AccountActor, AnotherInstance, JournalRefuses
 from tradepool.services.trading.account_feed import AccountFeed
 from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
 from tradepool.services.trading.sender import StillStarting
@@ -35,6 +35,8 @@ START_AGAIN_S = 30.0
 STREAM_WAIT_S = 5.0
 # Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
 GROUP_MAX, TURNS = 64, 8
+# Whom one of these has stopped decides nothing any more; whom anything else has, sells by signal and moves its stops.
+SILENCED = AnotherInstance, JournalRefuses
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
@@ -51,7 +53,7 @@ class TradingDesk:
     """Runs the actors beside each other. `halted` names the accounts that failed, with the error; `in_turn` says in which
     order accounts hear of a T; with `together`, accounts decide in groups whose records share a transaction; `on_work` hears
     of each account whose orders go out from now on, `on_up` of each that has come up, at its start or later; `on_told` when
-    all have been told of a T."""
+    all have been told of a T. `look_at_key` raises what refuses an account before it comes up."""
 
     def __init__(
         self, clock: Clock, journal: Journal, timeframe_ms: int, every_ms: Mapping[Exposure, int] | None = None
@@ -64,6 +66,7 @@ class TradingDesk:
         self.on_work: Callable[[AccountActor], None] = lambda actor: None
         self.on_up: Callable[[AccountActor], None] = lambda actor: None
         self.on_told: Callable[[], None] = lambda: None
+        self.look_at_key: Callable[[AccountActor], Awaitable[None]] | None = None
         self._telling = asyncio.Lock()
         self.feed = AccountFeed(clock, every_ms, self.halt)
         self._clock = clock
@@ -124,7 +127,7 @@ class TradingDesk:
     async def listen(self, market_data: MarketData) -> None:
         """Let market data begin; from now on nothing that closes is missed."""
         market_data.steps.settled = self._settled
-        self._closes = await patiently(self._clock, market_data.start)
+        self._closes = await market_data.start()
 
     async def bring_up(self, actor: AccountActor, read: asyncio.Event | None = None) -> None:
         """Recover an account and give it what was kept for it; it trades at once if the desk runs. One that was secured
@@ -134,7 +137,7 @@ class TradingDesk:
             work = recovery.finish(actor, self._clock, partial(self._has_read, actor, read))
         else:
             self._take_on(actor)
-            work = recovery.start(actor, self._journal, self._clock)
+            work = recovery.start(actor, self._journal, self._clock, partial(self._has_read, actor, read))
         await guard(f"{actor.account.account.id} start", self._begin(actor, work), partial(self._not_begun, actor))
 
     async def read(self, actor: AccountActor, *, urgent: bool = False, patient: bool = True) -> None:
@@ -150,11 +153,13 @@ class TradingDesk:
         actor.handle(TermsSeen(time_ms=self._clock.now_ms(), markets=markets))
 
     async def _has_read(self, actor: AccountActor, read: asyncio.Event | None) -> None:
-        """Wait for the reads of all; whose own failed is asked for again."""
+        """Wait for the reads of all; whose own failed is asked for again. Then the key is looked at."""
         if read is not None:
             await read.wait()
         if actor.fees is None:
             await self.read(actor)
+        if self.look_at_key is not None:
+            await self.look_at_key(actor)
 
     async def _begin(self, actor: AccountActor, recovered: Awaitable[None]) -> None:
         await recovered
@@ -173,9 +178,12 @@ class TradingDesk:
         if self._runs:
             self._go(actor)
 
-    def _not_begun(self, actor: AccountActor, task: str, error: Exception) -> None:
-        """Reported and halted; what a later try may mend is tried again, beside all others' trading."""
+    def _not_begun(self, actor: AccountActor, task: str, error: Exception, before: Exception | None = None) -> None:
+        """Reported and halted; what a later try may mend is tried again, beside all others' trading. What the try `before`
+        had failed with is said no more."""
         name = actor.account.account.id
+        if before is not None and self.halted.get(name) is before:
+            self.halted[name] = error
         self._halt(name, task, error)
         if actor.refused or is_transient(error):
             self._supervisor.start(f"{name} start again", self._begin_again(actor, error), partial(self._halt, name))
@@ -184,7 +192,7 @@ class TradingDesk:
         await self._clock.sleep(START_AGAIN_S)
         name, was_refused = actor.account.account.id, actor.refused
         work = recovery.resume(actor, self._clock, partial(self._has_read, actor, None))
-        await guard(f"{name} start", self._begin(actor, work), partial(self._not_begun, actor))
+        await guard(f"{name} start", self._begin(actor, work), partial(self._not_begun, actor, before=error))
         if name in self._up and self.halted.get(name) is error and not was_refused:
             del self.halted[name]
             actor.sender.resume()
@@ -209,8 +217,10 @@ class TradingDesk:
         return name not in self.halted
 
     async def run(self, market_data: MarketData) -> None:
-        """Catch up with the candles, then let everything run that is up, and what comes later as soon as it is."""
-        await patiently(self._clock, market_data.catch_up)
+        """Catch up with the candles, or leave that to market data where the venue does not tell them; then let everything run
+        that is up, and what comes later as soon as it is."""
+        if error := await unanswered(self._clock, market_data.catch_up, ONCE):
+            market_data.reopen(str(error))
         self._runs = True
         for actor in self.actors:
             # Who is still coming up goes when he is up.
@@ -340,6 +350,8 @@ class TradingDesk:
                 self._kept[account].append(event)
             elif account not in self.halted:
                 self._by_account[account].post(event)
+            elif account in self._up and not isinstance(self.halted[account], SILENCED):
+                self._by_account[account].post(event.without_entries())
 
     async def _tell_some(self, told: Sequence[Told]) -> None:
         """The first account alone, then twice as many each time: its order is on the wire before others are decided, and
@@ -386,8 +398,3 @@ class TradingDesk:
         await self.feed.stop()
         await self._supervisor.stop()
         await asyncio.gather(*(actor.gateway.close() for actor in self.actors))
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether a later try may mend it."""
-    return isinstance(error, VenueError) and error.transient

@@ -64,10 +64,10 @@ class Asking(Protocol):
 log = telemetry.logger(__name__)
 
 
-async def start(actor: AccountActor, journal: Journal, clock: Clock) -> None:
+async def start(actor: AccountActor, journal: Journal, clock: Clock, ready: Ready | None = None) -> None:
     """Bring an actor up to date with its journal and its venue; afterwards `run` and the sender may start."""
     revive(actor, journal, clock)
-    await finish(actor, clock)
+    await finish(actor, clock, ready)
 
 
 def revive(actor: AccountActor, journal: Journal, clock: Clock) -> None:

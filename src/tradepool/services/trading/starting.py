@@ -16,8 +16,9 @@ from tradepool.domain.ids import AccountId
 from tradepool.ports.clock import Clock
 from tradepool.runtime import telemetry
 from tradepool.runtime.supervise import guard
+from tradepool.services.backoff import is_transient
 from tradepool.services.trading.account_actor import AccountActor
-from tradepool.services.trading.desk import TradingDesk, is_transient
+from tradepool.services.trading.desk import TradingDesk
 
 AT_ONCE = 20
 # One read that goes as urgently as an exit every so often: of what is kept for exits nobody else uses much meanwhile.
