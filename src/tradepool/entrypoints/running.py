@@ -6,7 +6,8 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -91,17 +92,22 @@ def candles_of(deployed: Deployed) -> FileStore | None:
 
 
 def books_of(deployed: Deployed, world: str) -> Connection:
-    """The deployment's database. Play money that began anew begins new books; the old ones stay beside them. WallGone."""
-    connection = open_store(deployed.database)
-    rows = DatabaseDeployment(connection, deployed.deployment)
-    refuse_unwalled(connection)
+    """The deployment's database, for who alone trades on it. Play money that began anew begins new books; the old ones stay
+    beside them. WallGone, TradedElsewhere."""
+    opened = partial(open_store, deployed.database, alone=deployed.deployment.id)
+    connection = opened()
+    with ExitStack() as undone:
+        undone.callback(dispose, connection)
+        rows = DatabaseDeployment(connection, deployed.deployment)
+        refuse_unwalled(connection)
+        undone.pop_all()
     old, halts, suspended = rows.world, rows.halts(), DatabaseSuspensions(connection).all(RealClock().now_ms())
     if world and old not in ("", world):
         decided = decided_in(connection)
         dispose(connection)
         aside = put_aside(deployed.database, f"tradepool-{old}")
         print(f"The practice exchange began anew, so do the books; the old ones are in {aside}.", file=sys.stderr)
-        connection = open_store(deployed.database)
+        connection = opened()
         rows = DatabaseDeployment(connection, deployed.deployment)
         for halt in halts:
             rows.halt(halt, "halt kept")

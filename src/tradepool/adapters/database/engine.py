@@ -53,13 +53,14 @@ class StoreTooNew(TradepoolError):
     """The database {path} was last opened by a newer version ({why}); upgrade tradepool."""
 
 
-def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Connection:
+def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM, alone: str = "") -> Connection:
     """Open (or create) the store and bring its schema up to date; the one connection that may write.
 
-    `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`.
-    Raises SqliteTooOld, ServerTooOld, NoWall, StoreUnusable, StoreTooNew.
+    `FULL` survives a power cut, `NORMAL` a crash of the process only. Whatever is asked on it is asked by `actor`. On a server
+    nobody else may open it meanwhile to be `alone` with the same name: who trades. For a file, its folder's lock does that.
+    Raises SqliteTooOld, ServerTooOld, NoWall, TradedElsewhere, StoreUnusable, StoreTooNew.
     """
-    engine = _engine(place, sync, actor)
+    engine = _engine(place, sync, actor, alone)
     # Kept with the engine: it outlives a connection that breaks.
     engine.update_execution_options(tradepool_actor=actor, tradepool_place=place)
     with ExitStack() as undone:
@@ -73,6 +74,8 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM) -> Co
                 _migrate(connection)
             connection.commit()
         except DBAPIError as error:
+            if alone and postgres.is_held(error):
+                raise postgres.TradedElsewhere(place=place) from error
             raise StoreUnusable(path=place, why=reason_of(error)) from error
         except CommandError as error:
             raise StoreTooNew(path=place, why=error) from error
@@ -141,8 +144,8 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _engine(place: Place, sync: Sync, actor: Actor) -> Engine:
-    return _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor)
+def _engine(place: Place, sync: Sync, actor: Actor, alone: str = "") -> Engine:
+    return _sqlite(place, sync, actor) if isinstance(place, Path) else postgres.engine_of(place, sync, actor, alone)
 
 
 def _sqlite(path: Path, sync: Sync, actor: Actor) -> Engine:

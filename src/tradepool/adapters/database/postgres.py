@@ -6,9 +6,12 @@ one transaction (decision 33).
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import Literal
 
+import psycopg
 from sqlalchemy import URL, BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tradepool.adapters.database import walls
@@ -21,7 +24,10 @@ VERSION_MIN = 16
 # The loop waits for the store, so nothing may take for ever: a server that does not answer is an error.
 CONNECT_S, ANSWER_S, LOCK_S = 5, 60, 10
 LOCAL = ("/", "localhost", "127.", "::1")
-_MIGRATING = 7_308_332
+_MIGRATING, _TRADING = 7_308_332, 7_308_333
+_TRIED = f"select pg_try_advisory_lock({_TRADING}, hashtext(%s))"
+# Of a machine that died without a word the server knows after so long: 30 s, and three questions 10 s apart.
+_KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 
 
 class ServerTooOld(TradepoolError):
@@ -30,6 +36,10 @@ class ServerTooOld(TradepoolError):
 
 class NoWall(TradepoolError):
     """The role {role} passes by row-level security, so users' rows would be held apart by the code alone; connect as a role that is no superuser and has no BYPASSRLS (create role tradepool login; grant create on database {database} to tradepool)."""
+
+
+class TradedElsewhere(TradepoolError):
+    """Another process, on another machine or with another folder, trades this deployment on the books at {place}: run tradepool stop there first. A machine that died without a word is forgotten by the server after a minute."""
 
 
 class _AnyInteger(BigInteger):
@@ -51,8 +61,12 @@ def dialled(server: Server) -> URL:
     return url.update_query_dict({"sslmode": "verify-full"})
 
 
-def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor) -> Engine:
-    """Connections to it ask on behalf of that actor, from their first statement on; one that broke is made anew."""
+def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor, alone: str = "") -> Engine:
+    """Connections to it ask on behalf of that actor, from their first statement on; one that broke is made anew.
+
+    `alone` names what nobody else may have a connection for that is alone, too: the first waits LOCK_S for another's to end,
+    one that is made anew is refused while somebody else has it.
+    """
     limits = {"connect_timeout": CONNECT_S, "tcp_user_timeout": ANSWER_S * 1_000}
     engine = create_engine(dialled(server), connect_args={**limits, "application_name": "tradepool"})
     engine.dialect.colspecs = {**engine.dialect.colspecs, Integer: _AnyInteger}
@@ -64,16 +78,27 @@ def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor) -> 
         "lock_timeout": f"{LOCK_S}s",
         "idle_in_transaction_session_timeout": "0",
         "client_min_messages": "warning",
+        **_KEEP_ALIVE,
     }
+    locks = chain([f"select pg_advisory_lock({_TRADING}, hashtext(%s))"], repeat(_TRIED))
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: object, _: ConnectionPoolEntry) -> None:
         with raw.cursor() as cursor:  # type: ignore[attr-defined]
             for name, value in settings.items():
                 cursor.execute("select set_config(%s, %s, false)", (name, value))
+            if alone:
+                cursor.execute(next(locks), (f"{server.schema} {alone}",))
+                if cursor.fetchone()[0] is False:
+                    raise psycopg.errors.LockNotAvailable("another process trades this deployment")
         raw.commit()  # type: ignore[attr-defined]
 
     return engine
+
+
+def is_held(error: DBAPIError) -> bool:
+    """Whether somebody else has what a connection was to have alone."""
+    return isinstance(error.orig, psycopg.errors.LockNotAvailable)
 
 
 def prepare(connection: Connection, server: Server) -> None:
