@@ -256,8 +256,7 @@ def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> None
                 f"{deployed.file}, keep a copy of it, and delete the old one."
             )
             return
-        users = {UserId(user)} if user else set(vault.accounts().values())
-        count = sum(vault.rotate_user(each) for each in sorted(users))
+        count = vault.rotate(UserId(user) if user else None)
         rows.audit(deed("keys rotate", user or deployed.deployment.id))
         print(f"{count} secrets are sealed anew under new data keys.")
 

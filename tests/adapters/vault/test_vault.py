@@ -105,7 +105,7 @@ def test_a_record_of_another_exchange_does_not_open(tmp_path: Path) -> None:
             elsewhere.get(MAIN, "secret")
         assert "planted" not in "".join(traceback.format_exception(caught.value))
         with pytest.raises(SecretDamaged):
-            elsewhere.rotate_user(ANN)
+            elsewhere.rotate(ANN)
         assert (store.data_keys(), store.secrets()) == before
         elsewhere.put(ANN, MAIN, {"key": "k2", "secret": "s2"})
         assert elsewhere.get(MAIN, "secret") == "s2"
@@ -192,7 +192,7 @@ def test_a_rotation_leaves_nothing_of_the_old_keys(tmp_path: Path) -> None:
     """The user's and the master key: what was there before is in no byte of the folder, and opens nothing."""
     with vault_in(tmp_path) as (vault, store, _):
         old_keys, old_secrets = store.data_keys(), store.secrets()
-        assert vault.rotate_user(ANN) == 4
+        assert vault.rotate(ANN) == 4
         anns = [held.sealed for held in old_secrets if held.place.user == ANN]
         assert not any(sealed in bytes_of(tmp_path) for sealed in anns)
         new = make_master_key(tmp_path / "keys" / "new")
@@ -214,8 +214,8 @@ def test_rotations_while_somebody_reads_leave_nothing_of_the_old_keys(tmp_path: 
         old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
         reader.rollback()
         for _ in range(3):
-            vault.rotate_user(ANN)
-            vault.rotate_user(BOB)
+            vault.rotate(ANN)
+            vault.rotate(BOB)
         vault.rotate_master(make_master_key(tmp_path / "keys" / "new"))
         left = bytes_of(tmp_path)
         assert [one for one in old if one in left] == []
@@ -240,7 +240,7 @@ def test_a_rotation_leaves_nothing_of_the_old_keys_in_the_tables_of_a_server(
         return [one for one in old if one in held]
 
     assert on_disk() == old
-    vault.rotate_user(ANN)
+    vault.rotate(ANN)
     vault.rotate_master(make_master_key(tmp_path / "new"))
     assert on_disk() == []
     assert vault.get(MAIN, "key") == PLANTED["key"]
@@ -256,10 +256,10 @@ def test_a_rotation_that_could_not_overwrite_says_so(tmp_path: Path) -> None:
         reader.exec_driver_sql("BEGIN")
         reader.execute(text("select count(*) from secret")).all()
         with pytest.raises(StillOnDisk, match="in use by another process"):
-            vault.rotate_user(ANN)
+            vault.rotate(ANN)
         assert vault.get(MAIN, "secret") == f"{PLANTED['secret']}{MAIN}"
         dispose(reader)
-        vault.rotate_user(ANN)
+        vault.rotate(ANN)
 
 
 def test_what_is_added_anew_is_a_version_on_and_what_is_forgotten_is_gone(tmp_path: Path) -> None:
@@ -288,6 +288,36 @@ def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(BadPlace):
             vault.put(ANN, AccountId("a|b"), {"key": "k"})
         assert (store.data_keys(), store.secrets()) == before
+        assert vault.get(MAIN, "key") == f"{PLANTED['key']}{MAIN}"
+
+
+def test_nobodys_key_is_sealed_under_a_master_key_that_was_rotated_away(tmp_path: Path) -> None:
+    """It would be lost when that is deleted: while the configuration still names the old one, a new user's is refused, too."""
+    with vault_in(tmp_path) as (vault, store, _):
+        new = make_master_key(tmp_path / "keys" / "new")
+        vault.rotate_master(new)
+        before = (store.data_keys(), store.secrets())
+        old = KeyVault(store, read_master_key(tmp_path / "keys" / "master", tmp_path / "data"), "binance")
+        for user in (UserId("cid"), ANN):
+            with pytest.raises(OtherMasterKey, match=rf"under master key {new.id}.*tradepool keys burn ACCOUNT"):
+                old.put(user, AccountId("third"), PLANTED)
+        assert (store.data_keys(), store.secrets()) == before
+        vault.put(UserId("cid"), AccountId("third"), PLANTED)
+        assert vault.get(AccountId("third"), "key") == PLANTED["key"]
+
+
+@pytest.mark.parametrize("wrong", [KeyDamaged, NoSecret])
+def test_everybodys_keys_are_rotated_or_nobodys(tmp_path: Path, wrong: type[Exception]) -> None:
+    """Bob's data key is damaged or gone: Ann's secrets are as they were, and can be rotated by themselves."""
+    with vault_in(tmp_path) as (vault, store, _):
+        anns, bobs = store.data_keys()
+        damaged = [anns, replace(bobs, wrapped=flipped(bobs.wrapped))] if wrong is KeyDamaged else [anns]
+        rewrite(store, damaged, list(store.secrets()))
+        before = (store.data_keys(), store.secrets())
+        with pytest.raises(wrong):
+            vault.rotate()
+        assert (store.data_keys(), store.secrets()) == before
+        assert vault.rotate(ANN) == 4
         assert vault.get(MAIN, "key") == f"{PLANTED['key']}{MAIN}"
 
 
