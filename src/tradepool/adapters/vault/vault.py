@@ -82,10 +82,12 @@ class KeyVault:
             return turned
 
     def rotate_master(self, new: MasterKey) -> int:
-        """Wrap every data key by another master key; how many there are. The old one opens nothing here any more."""
+        """Wrap every data key by another master key; how many there are. The old one opens nothing here any more: the
+        pseudonyms' secret is thrown away, and the next gathering makes one."""
         with self._store.changing():
             keys = [wrapped(unwrapped(held, self._master), held.user, new) for held in self._store.data_keys()]
             self._store.replace(keys, self._store.secrets())
+            self._store.forget_pool_secret()
             self._master = new
             return len(keys)
 
