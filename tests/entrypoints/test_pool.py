@@ -26,9 +26,6 @@ from tradepool.adapters.database import pool_tables
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool
-from tradepool.adapters.database.secrets import DatabaseSecrets
-from tradepool.adapters.vault.envelope import new_data_key, wrapped
-from tradepool.adapters.vault.master_key import MasterKey
 from tradepool.core.strategies import catalog
 from tradepool.domain.event import StreamRestored
 from tradepool.domain.ids import AccountId, ClientOrderId, UserId
@@ -301,20 +298,6 @@ def test_a_secret_under_another_master_key_is_made_anew(books: Books) -> None:
     books.trade("ann", books.now_ms - 300 * MINUTE_MS)
     assert books.gather()["added"] == 1
     assert books.rows["pseudonym"].n_unique() == 2
-
-
-def test_no_secret_is_made_under_a_master_key_that_was_rotated_away(books: Books) -> None:
-    """The configuration names it still: what it opens would lie in the books. The next gathering does it all."""
-    books("pool", "consent", "ann")
-    books.trade("ann", books.now_ms - 400 * MINUTE_MS)
-    with books.open() as connection, (keys := DatabaseSecrets(connection)).changing():
-        keys.replace([wrapped(new_data_key(), UserId("ann"), MasterKey(bytes(32)))], [])
-    assert "is under master key" in books("pool", "gather", "--now").stderr
-    with books.open() as connection:
-        assert DatabasePool(connection).secret() is None
-        with (keys := DatabaseSecrets(connection)).changing():
-            keys.replace([], [])
-    assert books.gather()["added"] == 1
 
 
 def test_withdrawn_trades_are_out_at_once_and_off_the_disk_with_the_next_gathering(
