@@ -227,6 +227,10 @@ def test_rotated_and_burnt(
     account = account_of(live)
     key_vault.add(live, account, Credentials("good", "good secret"), venue[1])
     assert "2 secrets" in run("keys", "rotate").out
+    user = key_vault.user_of(live, account)
+    assert "2 secrets" in run("keys", "rotate", "--user", user).out
+    refused = run("keys", "rotate", "--user", f"{user}x")
+    assert (refused.code, f"(did you mean {user}?)" in refused.err, refused.out) == (1, True, "")
     assert "1 data keys" in run("keys", "rotate", "--master", tmp_path / "keys" / "new").out
     refused = run("keys", "list")
     assert refused.code == 0

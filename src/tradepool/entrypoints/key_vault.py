@@ -258,8 +258,11 @@ def refuse_unless_good(keys: Sequence[KeyJson]) -> None:
 
 
 def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> None:
-    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; say what was done."""
+    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; say what was done.
+    NoSuchUser: neither the vault nor the configuration knows him."""
     with vault_of(deployed) as (vault, rows, _):
+        if user not in vault.accounts().values():
+            deployed.refuse_unknown_user(user)
         if new_master is not None:
             count = vault.rotate_master(_made(deployed, new_master))
             rows.audit(deed("keys rotate master", deployed.deployment.id))
