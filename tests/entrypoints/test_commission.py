@@ -45,12 +45,20 @@ def test_two_months_are_settled_one_after_the_other(
     told = json.loads(run("commission", "preview", "ann", "--month", "2026-09", "--json").out)
     assert (told["commission"], told["base"], told["tier_capital"]["amount"]) == ("50.00", "200.00000000", "1800")
     assert "an earlier month of ann is not settled" in settle(run, "2026-10", monkeypatch)
+    early = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
+    assert (early["base"], early["unsettled_ms"], "hash" in early) == ("250.00000000", at(18), False)
+    shown = " ".join(run("commission", "preview", "ann", "--month", "2026-10").out.split())
+    assert "Not settled: 2026-09-18 12:00 to 2026-10-01 00:00 UTC. The profit of that time is counted in here" in shown
     monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
     assert "there is no reason" in run("commission", "settle", "ann", "2026-09").err
     assert "Settled" in settle(run, "2026-09", monkeypatch)
     [deed] = json.loads(run("audit", "show", "--what", "commission settle", "--json").out)["deeds"]
     assert (deed["scope"], deed["reason"]) == ("ann 2026-09", "its end")
     assert "settled already" in settle(run, "2026-09", monkeypatch)
+    told = json.loads(run("commission", "preview", "ann", "--month", "2026-10", "--json").out)
+    assert (told["base"], "unsettled_ms" in told, "hash" in told) == ("50.00000000", False, True)
+    late = json.loads(run("commission", "preview", "ann", "--month", "2026-11", "--json").out)
+    assert late["unsettled_ms"] == told["period"]["opened_ms"]
     assert "Settled" in settle(run, "2026-10", monkeypatch)
     page = run("commission", "statement", "ann", "2026-10").out
     said = json.loads(page)

@@ -227,6 +227,10 @@ def test_rotated_and_burnt(
     account = account_of(live)
     key_vault.add(live, account, Credentials("good", "good secret"), venue[1])
     assert "2 secrets" in run("keys", "rotate").out
+    user = key_vault.user_of(live, account)
+    assert "2 secrets" in run("keys", "rotate", "--user", user).out
+    refused = run("keys", "rotate", "--user", f"{user}x")
+    assert (refused.code, f"(did you mean {user}?)" in refused.err, refused.out) == (1, True, "")
     assert "1 data keys" in run("keys", "rotate", "--master", tmp_path / "keys" / "new").out
     refused = run("keys", "list")
     assert refused.code == 0
@@ -290,7 +294,7 @@ def test_all_that_was_asked_is_done_before_it_is_said_that_old_keys_may_be_on_th
     )
     assert not {master for *_, master in turned()} & {master for *_, master in before}
     with pytest.raises(StillOnDisk):
-        key_vault.burn(live, account_of(live), "seen on a paste site")
+        key_vault.burn(live, account_of(live), live.seats[0].user.id, "seen on a paste site")
     with key_vault.vault_of(live) as (_, rows, _):
         done = [deed.what for deed in rows.deeds() if deed.what.startswith("keys")]
     assert done[1:] == ["keys rotate", "keys add, pair made", "keys add", "keys rotate master", "keys burn"]
@@ -360,7 +364,7 @@ def test_a_key_that_is_missing_is_its_own_accounts_trouble(
             vault.put(seat.user.id, seat.account_id, {"key": "k" * 20, "secret": "s" * 20})
     master = live.settings.vault.master_key.expanduser()
     master.rename(master.with_name("lost"))
-    key_vault.burn(live, first.account_id, "seen on a paste site")
+    key_vault.burn(live, first.account_id, first.user.id, "seen on a paste site")
     assert "The key is forgotten here" in capsys.readouterr().out
     master.with_name("lost").rename(master)
     key_of = keys_of(live)

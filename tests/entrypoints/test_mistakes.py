@@ -15,16 +15,18 @@ from tests.entrypoints.people_kit import People
 from tradepool.adapters.database.deployment import DatabaseDeployment, Deed
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.register import DatabaseRegister
+from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.domain.errors import TradepoolError
-from tradepool.domain.ids import UserId
+from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.register import Entry, Thing
-from tradepool.domain.user import Status
+from tradepool.domain.user import Role, Status, User
 from tradepool.entrypoints.deployment import Deployed, deployed, deployed_from
 from tradepool.entrypoints.emergency import status
 from tradepool.entrypoints.init import Wanted, init
 from tradepool.entrypoints.inputs import settings_from
 from tradepool.entrypoints.mistakes import UNLED, Mistakes
 from tradepool.entrypoints.running import STARTED, STOPPED
+from tradepool.ports.secrets import Place, SealedSecret
 
 MISTAKES: tuple[tuple[Callable[[str], str], str, int], ...] = (
     (lambda text: text.replace("[users.ben]", "[users.ben]\nrolle = 1"), "users.ben.rolle", 1),
@@ -213,6 +215,39 @@ def test_a_key_is_burnt_whatever_is_wrong_with_others(
     for who in ([], ["--as", "ann"]):
         monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
         assert "entries of ann are halted" in people("keys", "burn", "ann-main", "--reason", "seen", *who)
+
+
+@pytest.mark.parametrize(
+    ("known_by", "section"),
+    [
+        ("vault", ""),
+        ("books", ""),
+        ("vault", '[accounts.ann-main]\nuser = "ann"\nusr = 1\n'),
+        ("books", '[accounts.ann-main]\nuser = "ann"\nusr = 1\n'),
+        ("vault", '[accounts.ann-main]\nuser = "annn"\n'),
+    ],
+)
+def test_a_key_is_burnt_whatever_its_own_section_says(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, known_by: str, section: str
+) -> None:
+    """It is gone, set aside, or says a user who is none: the vault knows whose key it is, and the books whose account."""
+    people = People(console, tmp_path, "live")
+    deployment, ann, account = people.found.deployment, UserId("ann"), AccountId("ann-main")
+    connection = open_store(people.found.database)
+    rows, keys = DatabaseDeployment(connection, deployment), DatabaseSecrets(connection)
+    if known_by == "books":
+        rows.account(User(id=ann, name="ann", role=Role.USER), account, "binance")
+    else:
+        with keys.changing():
+            place = Place(user=ann, account=account, field="key", version=1)
+            keys.replace([], [SealedSecret(place=place, nonce=b"n", sealed=b"s")])
+    people.file.write_text(re.sub(r"\[accounts.ann-main\][^\[]*", section, people.file.read_text()))
+    monkeypatch.setattr("sys.stdin", io.StringIO("ann\n"))
+    assert "entries of ann are halted" in people("keys", "burn", account, "--reason", "seen")
+    assert [halt.scope.name for halt in rows.halts()] == ["ann"]
+    assert keys.secrets() == []
+    dispose(connection)
+    assert "No account is called 'nobody'" in people.refused("keys", "burn", "nobody", "--reason", "seen")
 
 
 def test_a_mandate_of_no_account_is_not_paused(tmp_path: Path, console: Console) -> None:

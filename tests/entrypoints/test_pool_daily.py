@@ -1,4 +1,4 @@
-"""The daily gathering: when it is due, and that a trading process that lets nothing out does it by itself."""
+"""The daily gathering: when it is due, that a trading process that lets nothing out does it by itself, and what it waits for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from tests.entrypoints.test_pool import DAY_MS, MINUTE_MS, Books
 from tests.entrypoints.test_start import exchange, until
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.pool import WORDING, Consent, DatabasePool
+from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.pool_file.pool_file import PoolFile
+from tradepool.adapters.vault.envelope import new_data_key, wrapped
+from tradepool.adapters.vault.master_key import MasterKey
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.entrypoints.pool import file_of, seen
 from tradepool.entrypoints.pool_daily import DailyGathering
@@ -114,3 +117,17 @@ def test_a_look_while_the_file_is_replaced_shows_nothing_that_was_withdrawn(
     monkeypatch.setattr(PoolFile, "read", slowly)
     with books.open() as connection:
         assert len(seen(books.deployed, connection)) == 0
+
+
+def test_no_secret_is_made_under_a_master_key_that_was_rotated_away(books: Books) -> None:
+    """The configuration names it still: what it opens would lie in the books. The next gathering does it all."""
+    books("pool", "consent", "ann")
+    books.trade("ann", books.now_ms - 400 * MINUTE_MS)
+    with books.open() as connection, (keys := DatabaseSecrets(connection)).changing():
+        keys.replace([wrapped(new_data_key(), UserId("ann"), MasterKey(bytes(32)))], [])
+    assert "is under master key" in books("pool", "gather", "--now").stderr
+    with books.open() as connection:
+        assert DatabasePool(connection).secret() is None
+        with (keys := DatabaseSecrets(connection)).changing():
+            keys.replace([], [])
+    assert books.gather()["added"] == 1

@@ -146,6 +146,34 @@ def test_what_is_not_as_it_was_written_is_named(books: Books, change: str, told:
     assert re.search(told, books.store("verify", code=1))
 
 
+def test_a_plain_backup_of_which_a_byte_was_flipped_is_put_back_by_a_person_alone_who_knows(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every page of it can be read, and its books are not those that were written: it is refused, and nothing changed."""
+    typed = f"{books.deployed.deployment.id}\n"
+    books.store("backup", tmp_path / "b", "--plain")
+    whole, bad = (tmp_path / "b").read_bytes(), tmp_path / "bad"
+    connection = open_store(books.deployed.database)
+    entry = str(connection.exec_driver_sql("select transfers from ledger_entry").scalar())
+    dispose(connection)
+    for word, bit, told in (
+        (entry.encode(), 1, r"ledger_entry \S+ does not follow"),
+        (b"why not", 128, r"no whole copy.* not decode"),
+        (b"why not", 1, r"audit 1 \(halt platform by op\) does not follow"),
+    ):
+        damaged = bytearray(whole)
+        damaged[whole.index(word)] ^= bit
+        bad.write_bytes(damaged)
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        said = books.store("restore", bad, "--reason", "r", code=1)
+        assert re.search(told, said), said
+        assert "Nothing was changed" in said
+    assert json.loads(books.store("verify", "--json"))["faults"] == []
+    assert sorted(books.deployed.folder.glob("re*-*")) == []
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert "as instance 2" in books.store("restore", bad, "--reason", "r", "--faulty")
+
+
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_books_move_there_and_back(books: Books, postgres: Postgres) -> None:
     """The old ones are marked: nothing starts on them, and an instance that is still at them writes no more."""

@@ -20,7 +20,8 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """A closed position: `pnl` is the change of cash over the round trip, in the quote asset, all fees inside.
+    """A closed position: `pnl` is the change of cash over the round trip, in the quote asset, fees in base and quote inside. One
+    that was paid in a third asset (BNB) is in no field of it: the ledger has it, and commission counts it.
 
     `side` is that of the entry: a short sells first. On spot `entry_fee` is taken in the base asset and enters `pnl`
     through what is left to sell, or in quote, and then `exit_fee` has it; elsewhere it is in quote, as `exit_fee` always

@@ -85,13 +85,25 @@ class StillHeld(TradepoolError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """How a period stands. `charged` is False for play money; `unpriced` are costs without a price, which are not in it;
-    `after` is the schedule of the next one."""
+    `after` is the schedule of the next one. `unsettled_ms`: since when nothing is settled before it, so that profit of that time
+    is counted in it; None: all is."""
 
     facts: Facts
     outcome: Outcome
     charged: bool
     unpriced: list[str]
     after: Schedule
+    unsettled_ms: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The statement that it would be; one that counts profit of a time before it, too, says so and is none."""
+        text = statement(self.facts)
+        if self.unsettled_ms is None:
+            return text
+        said = json.loads(text) | {"unsettled_ms": self.unsettled_ms}
+        del said["hash"]
+        return json.dumps(said, indent=1, sort_keys=True)
 
 
 def month_ms(month: str | None, now_ms: int) -> tuple[int, int]:
@@ -121,14 +133,23 @@ def preview(deployed: Deployed, connection: Connection, source: PriceSource, use
     """
     now_ms = source.now_ms()
     asked, charges = _asked(deployed, connection, user, month, now_ms)
-    counted = Books(deployed, connection, source).counted(asked)
+    books = Books(deployed, connection, source)
+    counted = books.counted(asked)
     return Preview(
         facts=counted.facts,
         outcome=outcome_of(counted.facts),
         charged=deployed.deployment.kind is Kind.LIVE,
         unpriced=list(counted.unpriced),
         after=schedule_at(charges, asked.period.closes_ms),
+        unsettled_ms=_unsettled_ms(charges, books.joined_ms(asked.books), asked.period.opened_ms),
     )
+
+
+def _unsettled_ms(charges: Sequence[Charge], joined_ms: int | None, opened_ms: int) -> int | None:
+    """Since when nothing is settled before a period opens."""
+    ends = [each.closes_ms for each in settled_periods(charges) if each.closes_ms <= opened_ms]
+    since_ms = ends[-1] if ends else joined_ms
+    return since_ms if since_ms is not None and since_ms < opened_ms else None
 
 
 def _asked(

@@ -27,7 +27,6 @@ def commission_preview(
 ) -> None:
     """How a period stands now: profit, mark, tier, rate, what is owed, and which tier comes next."""
     from tradepool.core.commission.capital import coming_tier
-    from tradepool.core.commission.statement import statement
     from tradepool.domain.ids import UserId
     from tradepool.entrypoints import commission
     from tradepool.entrypoints.books import books_open
@@ -35,7 +34,7 @@ def commission_preview(
     from tradepool.entrypoints.dunning import Dunning
     from tradepool.entrypoints.saying import show
     from tradepool.entrypoints.venue_prices import source_of
-    from tradepool.presentation.commission_page import commission_page
+    from tradepool.presentation.commission_page import commission_page, moment
 
     deployed = deployed_from(config)
     deployed.refuse_unknown_user(user)
@@ -45,12 +44,17 @@ def commission_preview(
         dunning = Dunning(connection)
         unpaid = dunning.words(UserId(user)) or dunning.owed(UserId(user))
     if json:
-        print(statement(seen.facts), flush=True)
+        print(seen.text, flush=True)
         return
     facts = seen.facts
     notes = [coming_tier(facts.flows, facts.period.closes_ms, source.now_ms(), seen.after)]
     if not seen.charged:
         notes.append("Play money: this is what it would be; it is never charged (R25).")
+    if seen.unsettled_ms is not None:
+        notes.append(
+            f"Not settled: {moment(seen.unsettled_ms)} to {moment(facts.period.opened_ms)} UTC. The profit of that time is "
+            "counted in here, at this period's rate."
+        )
     if seen.outcome.provisional:
         notes.append("Provisional: a price is old or missing; a missing one can only lower the commission (R20).")
     if seen.unpriced:

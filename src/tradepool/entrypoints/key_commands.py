@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 keys_app = App(name="keys", help="Exchange keys, sealed at rest: master, add, list, check, rotate, burn.")
 OfAccount = Annotated[str, Parameter(help="A section [accounts.NAME] of the configuration.")]
+OfAnyAccount = Annotated[str, Parameter(help="An account of the configuration, or one whose section is gone.")]
 
 
 @keys_app.command(name="master")
@@ -94,7 +95,7 @@ def keys_rotate(
 
 
 @keys_app.command(name="burn")
-def keys_burn(account: OfAccount, *, reason: Reason = None, config: Config = None) -> None:
+def keys_burn(account: OfAnyAccount, *, reason: Reason = None, config: Config = None) -> None:
     """A key is in wrong hands: halt the user's entries, forget the key, say what to do. The user's name is typed back."""
     from tradepool.domain.deployment import Scope, ScopeKind
     from tradepool.entrypoints import key_vault
@@ -103,8 +104,9 @@ def keys_burn(account: OfAccount, *, reason: Reason = None, config: Config = Non
     from tradepool.entrypoints.mistakes import Mistakes
 
     deployed = deployed_from(config, mistakes=Mistakes.SET_ASIDE)
-    wish = confirmed("keys burn", Scope(ScopeKind.USER, key_vault.user_of(deployed, account)), reason)
-    key_vault.burn(deployed, account, wish.reason)
+    user = key_vault.holder_of(deployed, account)
+    wish = confirmed("keys burn", Scope(ScopeKind.USER, user), reason)
+    key_vault.burn(deployed, account, user, wish.reason)
 
 
 def _show(keys: list[KeyJson], as_json: bool) -> None:

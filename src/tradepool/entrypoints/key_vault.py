@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,10 +148,23 @@ def key_in(vault: KeyVault, user: UserId, account: AccountId, sealed_for: UserId
 
 def user_of(deployed: Deployed, account: str) -> UserId:
     """Whose account it is. NoSuchAccount."""
-    accounts = deployed.settings.accounts
-    if account not in accounts:
-        raise NoSuchAccount(account=repr(account)[:60], file=deployed.file, hint=nearest(account, accounts))
-    return UserId(accounts[account].user)
+    return _whose(deployed, account, {AccountId(name): held.user for name, held in deployed.settings.accounts.items()})
+
+
+def holder_of(deployed: Deployed, account: str) -> UserId:
+    """Whose key it is: whom the vault holds it for, else whose account it is by the books or the configuration, where its
+    section may be gone or name somebody else. NoSuchAccount, PlayMoney."""
+    known: dict[AccountId, str] = {AccountId(name): held.user for name, held in deployed.settings.accounts.items()}
+    with _store_of(deployed) as connection:
+        known |= DatabaseDeployment(connection, deployed.deployment).owners()
+        known |= accounts(DatabaseSecrets(connection))
+    return _whose(deployed, account, {name: user for name, user in known.items() if deployed.shows(user)})
+
+
+def _whose(deployed: Deployed, account: str, known: Mapping[AccountId, str]) -> UserId:
+    if account not in known:
+        raise NoSuchAccount(account=repr(account)[:60], file=deployed.file, hint=nearest(account, known))
+    return UserId(known[AccountId(account)])
 
 
 def ask_key(account: str, file: Path | None) -> Credentials:
@@ -245,8 +258,11 @@ def refuse_unless_good(keys: Sequence[KeyJson]) -> None:
 
 
 def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> None:
-    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; say what was done."""
+    """New data keys, of one user or all, or a new master key in another file, or as keyring:SERVICE; say what was done.
+    NoSuchUser: neither the vault nor the configuration knows him."""
     with vault_of(deployed) as (vault, rows, _):
+        if user not in vault.accounts().values():
+            deployed.refuse_unknown_user(user)
         if new_master is not None:
             count = vault.rotate_master(_made(deployed, new_master))
             rows.audit(deed("keys rotate master", deployed.deployment.id))
@@ -256,15 +272,14 @@ def rotate(deployed: Deployed, user: str | None, new_master: str | None) -> None
                 f"{deployed.file}, keep a copy of it, and delete the old one."
             )
             return
-        users = {UserId(user)} if user else set(vault.accounts().values())
-        count = sum(vault.rotate_user(each) for each in sorted(users))
+        count = vault.rotate(UserId(user) if user else None)
         rows.audit(deed("keys rotate", user or deployed.deployment.id))
         print(f"{count} secrets are sealed anew under new data keys.")
 
 
-def burn(deployed: Deployed, account: str, reason: str) -> None:
-    """An incident: entries of the user are halted, the key is forgotten, and what is to be done at the venue is said."""
-    user = user_of(deployed, account)
+def burn(deployed: Deployed, account: str, user: UserId, reason: str) -> None:
+    """An incident: entries of the user whose key it is are halted, the key is forgotten, and what is to be done at the venue
+    is said."""
     # An emergency does not ask for the master key: that may be what is lost.
     with _store_of(deployed) as connection:
         scope = Scope(ScopeKind.USER, user)

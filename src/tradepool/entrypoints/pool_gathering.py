@@ -19,8 +19,16 @@ from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.adapters.database.pool import DatabasePool, HeldSecret, Listed
+from tradepool.adapters.database.secrets import DatabaseSecrets
 from tradepool.adapters.exchanges.vault import Credentials
-from tradepool.adapters.vault.envelope import KeyDamaged, OtherMasterKey, new_data_key, unwrapped, wrapped
+from tradepool.adapters.vault.envelope import (
+    KeyDamaged,
+    OtherMasterKey,
+    new_data_key,
+    refuse_other_master,
+    unwrapped,
+    wrapped,
+)
 from tradepool.core.market.bars import COLUMNS, Bars
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, MarketId, UserId
@@ -95,7 +103,7 @@ def gather(deployed: Deployed, way: Way | None = None) -> GatheredJson:
         missing = _closed(deployed, connection, listed)
         made, beside = list[PooledTrade](), list[PooledTrade]()
         if missing:
-            secret = secret_of(deployed, rows, now_ms)
+            secret = secret_of(deployed, connection, now_ms)
             candles = _candles(deployed, missing, way or way_to(deployed))
             made, beside = _made(missing, candles, secret), _beside(missing, candles)
             beside = [each for each in beside if each.id not in known]
@@ -110,10 +118,12 @@ def gather(deployed: Deployed, way: Way | None = None) -> GatheredJson:
         return GatheredJson(schema=SCHEMA, added=added, backtests=len(beside), removed=removed, trades=len(pool))
 
 
-def secret_of(deployed: Deployed, rows: DatabasePool, now_ms: int) -> bytes:
+def secret_of(deployed: Deployed, connection: Connection, now_ms: int) -> bytes:
     """The secret of the pseudonyms, made where there is none. One that does not open is thrown away: that only rotates
-    it early."""
-    master, held = master_of(deployed), rows.secret()
+    it early. OtherMasterKey, while the configuration names one that was rotated away: nothing is left under that."""
+    master, rows = master_of(deployed), DatabasePool(connection)
+    refuse_other_master(DatabaseSecrets(connection).data_keys(), master)
+    held = rows.secret()
     if held is not None:
         try:
             return unwrapped(held.key, master)

@@ -51,12 +51,13 @@ def restore(
     *,
     reason: Annotated[str | None, Parameter(help="Why; it is written down.")] = None,
     recovery_key: Key = None,
+    faulty: Annotated[bool, Parameter(negative="", help="Although its books have faults; see drill.")] = False,
     config: Config = None,
 ) -> None:
     """Put a copy in the database's place, and halt all entries until `resume --all`. The deployment's id is typed back."""
     deployed = deployed_from(config, damaged=True)
     wish = confirmed("restore", scope_of(deployed, everything=True, user=None, market=None), reason)
-    print(put_back(deployed, file, wish, me(), RealClock().now_ms(), recovery_key))
+    print(put_back(deployed, file, wish, me(), RealClock().now_ms(), recovery_key, faulty=faulty))
 
 
 @store_app.command(name="drill")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from tradepool.adapters.database import backup, tables
 from tradepool.adapters.database.aside import aside_of
 from tradepool.adapters.database.carry import Decided, carry_newer, decided_in, void_invitations
 from tradepool.adapters.database.deployment import DatabaseDeployment, Moved
-from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store, reason_of
 from tradepool.adapters.database.place import Place
 from tradepool.adapters.database.sealed_copy import (
     NeedsRecoveryKey,
@@ -25,6 +25,7 @@ from tradepool.adapters.database.sealed_copy import (
     unseal,
 )
 from tradepool.adapters.database.secrets import forget_all
+from tradepool.adapters.database.verify import verify_books
 from tradepool.domain.deployment import Halt
 from tradepool.domain.errors import InvalidInput, TradepoolError
 from tradepool.entrypoints.books import deed
@@ -42,6 +43,10 @@ class NoRecoveryKey(InvalidInput):
 
 class RecoveryKeyInside(InvalidInput):
     """The recovery key {path} would lie in {folder}, beside the books that its backups are of, and be lost with them; name a file elsewhere."""
+
+
+class BackupFaulty(TradepoolError):
+    """Books in {path} are not those that were written, {count} faults, the first: {first}; use another backup, or, where there is no better one, see what tradepool store drill says of it, and restore it with --faulty. Nothing was changed."""
 
 
 def make_key(deployed: Deployed, file: Path) -> str:
@@ -102,9 +107,11 @@ def opened(file: Path, folder: Path, key: Path | None) -> Iterator[Path]:
         copy.unlink(missing_ok=True)
 
 
-def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, key: Path | None = None) -> str:
-    """Restore a copy; what is to be done next, in words. RunsAlready, BackupUnusable, WrongDatabase, and what
-    `opened` raises.
+def put_back(
+    deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, key: Path | None = None, *, faulty: bool = False
+) -> str:
+    """Restore a copy; what is to be done next, in words. RunsAlready, BackupUnusable, WrongDatabase, BackupFaulty (not where
+    a person takes it although it is), and what `opened` raises.
 
     What the accounts did since is taken over from the venue at the next start; what people decided since (promotions, halts,
     limits, keys) from the database that is replaced, where it can be read. The instance is newer than any before, so that one that
@@ -116,6 +123,8 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
         connection = open_store(new)
         try:
             rows = DatabaseDeployment(connection, deployed.deployment)
+            if not faulty:
+                _refuse_faulty(connection, file)
             newest, decided, moved_to = _replaced(deployed, rows.epoch)
             while rows.next_epoch() <= newest:
                 pass
@@ -139,6 +148,17 @@ def put_back(deployed: Deployed, file: Path, wish: Wish, by: str, now_ms: int, k
         f"{deployed.database} is the backup now, as instance {epoch}; what was there is {aside}. Nothing is entered: see "
         f"that no other instance runs, start, look at status, then resume --all.{elsewhere}{unknown}{left}"
     )
+
+
+def _refuse_faulty(connection: Connection, file: Path) -> None:
+    """Raise BackupFaulty, or BackupUnusable where a row can't even be read: whole pages may hold other words."""
+    try:
+        faults = verify_books(connection)
+    except DBAPIError as error:
+        raise backup.BackupUnusable(path=file, why=reason_of(error)) from error
+    if faults:
+        first = f"{faults[0].table} {faults[0].row} {faults[0].why}"
+        raise BackupFaulty(path=file, count=len(faults), first=first)
 
 
 def _without_keys(place: Place, aside: str, *, carried: bool) -> str:

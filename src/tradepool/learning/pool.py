@@ -44,7 +44,7 @@ class NotThePool(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PooledTrade:
-    """One closed trade. Returns and fees in basis points of what the entry cost, rounded; times in ms UTC, when the bar
+    """One closed trade. Returns and fees in basis points of what the entry cost, rounded, without fees in a third asset; times in ms UTC, when the bar
     opened in which it was entered, and left. `features` are those of `learning.features`, nan where they are unknown."""
 
     id: str

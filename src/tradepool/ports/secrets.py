@@ -58,3 +58,7 @@ class SecretStore(Protocol):
     def replace(self, keys: Sequence[WrappedKey], secrets: Sequence[SealedSecret]) -> None:
         """Make these the only ones there are, within `changing`; what was before is not on the disk any more after it."""
         ...
+
+    def forget_pool_secret(self) -> None:
+        """Throw the pseudonyms' secret away, which the master key wraps as well, within `changing`; as `replace`."""
+        ...

@@ -34,7 +34,7 @@ class PoolStatusJson(msgspec.Struct, frozen=True):
 
 
 class GroupRow(msgspec.Struct, frozen=True):
-    """Trades that share a value: their mean return in basis points, fees inside, and the share that won."""
+    """Trades that share a value: their mean return in basis points, as the pool has it, and the share that won."""
 
     value: str
     trades: int

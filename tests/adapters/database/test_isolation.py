@@ -81,8 +81,9 @@ def answer(connection: Connection, method: Method, made: Maker) -> str:
     kind, name, held = method
     given = made.arguments(kind, connection=connection)
     store = kind(*given.args, **given.kwargs)
-    # A secret is replaced within a change only.
-    within = store.changing() if (kind, name) == (DatabaseSecrets, "replace") else nullcontext()
+    # A secret is replaced or forgotten within a change only.
+    changes = kind is DatabaseSecrets and name in ("replace", "forget_pool_secret")
+    within = store.changing() if changes else nullcontext()
     try:
         with within:
             found = getattr(store, name)

@@ -17,8 +17,17 @@ from sqlalchemy import Connection, text
 
 from tests.postgres_kit import Postgres
 from tradepool.adapters.database.engine import dispose, open_store
-from tradepool.adapters.database.secrets import DatabaseSecrets, StillOnDisk
-from tradepool.adapters.vault.envelope import BadPlace, KeyDamaged, OtherMasterKey, SecretDamaged, unwrapped
+from tradepool.adapters.database.pool import DatabasePool, HeldSecret
+from tradepool.adapters.database.secrets import DatabaseSecrets, StillOnDisk, forget_all
+from tradepool.adapters.vault.envelope import (
+    BadPlace,
+    KeyDamaged,
+    OtherMasterKey,
+    SecretDamaged,
+    new_data_key,
+    unwrapped,
+    wrapped,
+)
 from tradepool.adapters.vault.master_key import (
     MasterKeyExposed,
     MasterKeyInside,
@@ -105,7 +114,7 @@ def test_a_record_of_another_exchange_does_not_open(tmp_path: Path) -> None:
             elsewhere.get(MAIN, "secret")
         assert "planted" not in "".join(traceback.format_exception(caught.value))
         with pytest.raises(SecretDamaged):
-            elsewhere.rotate_user(ANN)
+            elsewhere.rotate(ANN)
         assert (store.data_keys(), store.secrets()) == before
         elsewhere.put(ANN, MAIN, {"key": "k2", "secret": "s2"})
         assert elsewhere.get(MAIN, "secret") == "s2"
@@ -183,6 +192,13 @@ def with_flipped(row: Any, part: str) -> Any:
     return replace(row, **{part: flipped(getattr(row, part))})
 
 
+def keep_pool_secret(connection: Connection, folder: Path) -> WrappedKey:
+    """The pseudonyms' secret, as a gathering keeps it under the master key."""
+    held = wrapped(new_data_key(), UserId("trade pool"), read_master_key(folder / "keys" / "master", folder / "data"))
+    DatabasePool(connection).keep_secret(HeldSecret(5, held))
+    return held
+
+
 def flipped(text: bytes) -> bytes:
     """One bit of it turned over."""
     return bytes([text[0] ^ 1]) + text[1:]
@@ -190,15 +206,16 @@ def flipped(text: bytes) -> bytes:
 
 def test_a_rotation_leaves_nothing_of_the_old_keys(tmp_path: Path) -> None:
     """The user's and the master key: what was there before is in no byte of the folder, and opens nothing."""
-    with vault_in(tmp_path) as (vault, store, _):
-        old_keys, old_secrets = store.data_keys(), store.secrets()
-        assert vault.rotate_user(ANN) == 4
+    with vault_in(tmp_path) as (vault, store, connection):
+        old_keys, old_secrets = [*store.data_keys(), keep_pool_secret(connection, tmp_path)], store.secrets()
+        assert vault.rotate(ANN) == 4
         anns = [held.sealed for held in old_secrets if held.place.user == ANN]
         assert not any(sealed in bytes_of(tmp_path) for sealed in anns)
         new = make_master_key(tmp_path / "keys" / "new")
         assert vault.rotate_master(new) == 2
         assert not any(key.wrapped in bytes_of(tmp_path) for key in old_keys)
         assert {key.master for key in store.data_keys()} == {new.id}
+        assert DatabasePool(connection).secret() is None
         assert vault.get(MAIN, "secret") == f"{PLANTED['secret']}{MAIN}"
         assert vault.get(BOBS, "key") == f"{PLANTED['key']}{BOBS}"
         old = read_master_key(tmp_path / "keys" / "master", tmp_path / "data")
@@ -214,8 +231,8 @@ def test_rotations_while_somebody_reads_leave_nothing_of_the_old_keys(tmp_path: 
         old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
         reader.rollback()
         for _ in range(3):
-            vault.rotate_user(ANN)
-            vault.rotate_user(BOB)
+            vault.rotate(ANN)
+            vault.rotate(BOB)
         vault.rotate_master(make_master_key(tmp_path / "keys" / "new"))
         left = bytes_of(tmp_path)
         assert [one for one in old if one in left] == []
@@ -229,9 +246,10 @@ def test_a_rotation_leaves_nothing_of_the_old_keys_in_the_tables_of_a_server(
     server = postgres.new()
     connection = open_store(server)
     store = DatabaseSecrets(connection)
-    vault = KeyVault(store, make_master_key(tmp_path / "master"), "binance")
+    vault = KeyVault(store, make_master_key(tmp_path / "keys" / "master"), "binance")
     vault.put(ANN, MAIN, PLANTED)
     old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
+    old.append(keep_pool_secret(connection, tmp_path).wrapped)
 
     def on_disk() -> list[bytes]:
         postgres.run("checkpoint")
@@ -240,10 +258,15 @@ def test_a_rotation_leaves_nothing_of_the_old_keys_in_the_tables_of_a_server(
         return [one for one in old if one in held]
 
     assert on_disk() == old
-    vault.rotate_user(ANN)
+    vault.rotate(ANN)
     vault.rotate_master(make_master_key(tmp_path / "new"))
     assert on_disk() == []
     assert vault.get(MAIN, "key") == PLANTED["key"]
+    old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
+    old.append(keep_pool_secret(connection, tmp_path).wrapped)
+    assert on_disk() == old
+    forget_all(connection)
+    assert on_disk() == []
     dispose(connection)
     postgres.drop(server)
 
@@ -256,10 +279,21 @@ def test_a_rotation_that_could_not_overwrite_says_so(tmp_path: Path) -> None:
         reader.exec_driver_sql("BEGIN")
         reader.execute(text("select count(*) from secret")).all()
         with pytest.raises(StillOnDisk, match="in use by another process"):
-            vault.rotate_user(ANN)
+            vault.rotate(ANN)
         assert vault.get(MAIN, "secret") == f"{PLANTED['secret']}{MAIN}"
         dispose(reader)
-        vault.rotate_user(ANN)
+        vault.rotate(ANN)
+
+
+def test_a_store_that_is_used_no_more_keeps_nothing_that_a_master_key_opens(tmp_path: Path) -> None:
+    """Neither keys nor the pseudonyms' secret, in no byte of the folder."""
+    with vault_in(tmp_path) as (_, store, connection):
+        old = [*(held.sealed for held in store.secrets()), *(key.wrapped for key in store.data_keys())]
+        old.append(keep_pool_secret(connection, tmp_path).wrapped)
+        assert forget_all(connection) == ""
+        left = bytes_of(tmp_path)
+        assert [one for one in old if one in left] == []
+        assert (store.data_keys(), store.secrets(), DatabasePool(connection).secret()) == ([], [], None)
 
 
 def test_what_is_added_anew_is_a_version_on_and_what_is_forgotten_is_gone(tmp_path: Path) -> None:
@@ -279,15 +313,47 @@ def test_what_is_added_anew_is_a_version_on_and_what_is_forgotten_is_gone(tmp_pa
 
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     """The data key of one user is damaged: a new master key is refused for all."""
-    with vault_in(tmp_path) as (vault, store, _):
+    with vault_in(tmp_path) as (vault, store, connection):
         keys, secrets = list(store.data_keys()), list(store.secrets())
         rewrite(store, [keys[0], replace(keys[1], wrapped=flipped(keys[1].wrapped))], secrets)
+        pools = keep_pool_secret(connection, tmp_path)
         before = (store.data_keys(), store.secrets())
         with pytest.raises(KeyDamaged):
             vault.rotate_master(make_master_key(tmp_path / "keys" / "new"))
         with pytest.raises(BadPlace):
             vault.put(ANN, AccountId("a|b"), {"key": "k"})
         assert (store.data_keys(), store.secrets()) == before
+        assert DatabasePool(connection).secret() == HeldSecret(5, pools)
+        assert vault.get(MAIN, "key") == f"{PLANTED['key']}{MAIN}"
+
+
+def test_nobodys_key_is_sealed_under_a_master_key_that_was_rotated_away(tmp_path: Path) -> None:
+    """It would be lost when that is deleted: while the configuration still names the old one, a new user's is refused, too."""
+    with vault_in(tmp_path) as (vault, store, _):
+        new = make_master_key(tmp_path / "keys" / "new")
+        vault.rotate_master(new)
+        before = (store.data_keys(), store.secrets())
+        old = KeyVault(store, read_master_key(tmp_path / "keys" / "master", tmp_path / "data"), "binance")
+        for user in (UserId("cid"), ANN):
+            with pytest.raises(OtherMasterKey, match=rf"under master key {new.id}.*tradepool keys burn ACCOUNT"):
+                old.put(user, AccountId("third"), PLANTED)
+        assert (store.data_keys(), store.secrets()) == before
+        vault.put(UserId("cid"), AccountId("third"), PLANTED)
+        assert vault.get(AccountId("third"), "key") == PLANTED["key"]
+
+
+@pytest.mark.parametrize("wrong", [KeyDamaged, NoSecret])
+def test_everybodys_keys_are_rotated_or_nobodys(tmp_path: Path, wrong: type[Exception]) -> None:
+    """Bob's data key is damaged or gone: Ann's secrets are as they were, and can be rotated by themselves."""
+    with vault_in(tmp_path) as (vault, store, _):
+        anns, bobs = store.data_keys()
+        damaged = [anns, replace(bobs, wrapped=flipped(bobs.wrapped))] if wrong is KeyDamaged else [anns]
+        rewrite(store, damaged, list(store.secrets()))
+        before = (store.data_keys(), store.secrets())
+        with pytest.raises(wrong):
+            vault.rotate()
+        assert (store.data_keys(), store.secrets()) == before
+        assert vault.rotate(ANN) == 4
         assert vault.get(MAIN, "key") == f"{PLANTED['key']}{MAIN}"
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from tradepool.adapters.database import tables
+from tradepool.adapters.database import pool_tables, tables
 from tradepool.adapters.database.engine import place_of, transaction
 from tradepool.domain.errors import TradepoolError
 from tradepool.domain.ids import AccountId, UserId
@@ -18,8 +18,8 @@ from tradepool.ports.secrets import Place, SealedSecret, WrappedKey
 # must not be found on the disk. A server keeps old rows until a table is written anew, which is told to it on a connection
 # of its own; its log of writes and its own backups hold them for as long as those last.
 _SQLITE = "pragma secure_delete=ON", "BEGIN IMMEDIATE", "pragma wal_checkpoint(TRUNCATE)"
-_SERVER = "", "LOCK TABLE secret, data_key IN EXCLUSIVE MODE", ""
-_ANEW = "VACUUM FULL secret, data_key"
+_SERVER = "", "LOCK TABLE secret, data_key, pool_secret IN EXCLUSIVE MODE", ""
+_ANEW = "VACUUM FULL secret, data_key, pool_secret"
 
 
 class StillOnDisk(TradepoolError):
@@ -85,7 +85,7 @@ class DatabaseSecrets:
             raise self.left
 
     def _written_anew(self) -> bool:
-        """Whether a server could write both tables anew; no transaction may do that."""
+        """Whether a server could write the tables anew; no transaction may do that."""
         try:
             with self._connection.engine.connect() as other:
                 other.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(_ANEW)
@@ -116,17 +116,23 @@ class DatabaseSecrets:
         if secrets:
             run(insert(tables.secret), [_row(held) for held in secrets])
 
+    def forget_pool_secret(self) -> None:
+        """Throw the pseudonyms' secret away, within `changing`: that only rotates it early."""
+        assert self._changing, "forgotten outside of a transaction"
+        self._connection.execute(delete(pool_tables.pool_secret))
+
 
 def forget_all(connection: Connection) -> str:
-    """No sealed key stays in a store that is used no more: what is rotated or burnt later, where the books go on, must not lie
+    """No sealed key and no pseudonyms' secret stays in a store that is used no more: what is rotated or burnt later, where the books go on, must not lie
     here still. What is left to do about it, in words; "" where all is done. StoreUnusable."""
     keys = DatabaseSecrets(connection)
     try:
         with keys.changing():
             if connection.dialect.name != "sqlite":
                 # A server would keep deleted rows until it vacuums; a table of which little changes, for ever.
-                connection.exec_driver_sql("truncate secret, data_key")
+                connection.exec_driver_sql("truncate secret, data_key, pool_secret")
             keys.replace([], [])
+            keys.forget_pool_secret()
     except StillOnDisk:
         return f" Another process has {place_of(connection)} open: its log may hold sealed keys until it is deleted."
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,7 +25,7 @@ class KeyDamaged(TradepoolError):
 
 
 class OtherMasterKey(InvalidInput):
-    """The data key of user {user} is under master key {wanted}, and this one is {given}; name the file of the other one."""
+    """The data key of user {user} is under master key {wanted}, and this one is {given}; name the file of that one in [vault], or, if it is lost, burn that user's keys (tradepool keys burn ACCOUNT) and add them anew."""
 
 
 class BadPlace(InvalidInput):
@@ -77,13 +78,19 @@ def wrapped(data_key: bytes, user: UserId, master: MasterKey) -> WrappedKey:
 
 def unwrapped(held: WrappedKey, master: MasterKey) -> bytes:
     """The data key. Raises OtherMasterKey, KeyDamaged."""
-    if held.master != master.id:
-        raise OtherMasterKey(user=held.user, wanted=held.master, given=master.id)
+    refuse_other_master([held], master)
     try:
         return AESGCM(master.secret).decrypt(held.nonce, held.wrapped, _bound_key(held.user, master.id))
     except (InvalidTag, ValueError):
         pass
     raise KeyDamaged(user=held.user)
+
+
+def refuse_other_master(keys: Iterable[WrappedKey], master: MasterKey) -> None:
+    """Raise OtherMasterKey where one is under another: `master` may be one that was rotated away, and will be deleted."""
+    for held in keys:
+        if held.master != master.id:
+            raise OtherMasterKey(user=held.user, wanted=held.master, given=master.id)
 
 
 def _bound_key(user: UserId, master: str) -> bytes:

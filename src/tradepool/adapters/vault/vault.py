@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tradepool.adapters.vault.envelope import new_data_key, opened, sealed, unwrapped, wrapped
+from tradepool.adapters.vault.envelope import new_data_key, opened, refuse_other_master, sealed, unwrapped, wrapped
 from tradepool.adapters.vault.master_key import MasterKey
 from tradepool.domain.errors import InvalidInput
 from tradepool.domain.ids import AccountId, UserId
@@ -29,10 +29,11 @@ class KeyVault:
     def put(self, user: UserId, account: AccountId, fields: Mapping[str, str], *, beside: bool = False) -> None:
         """Keep an account's secrets, one version on; its older ones are gone, but for other fields if it is `beside` those.
 
-        Raises OtherMasterKey and KeyDamaged, and has then changed nothing.
+        Raises OtherMasterKey, of whomever a data key is under another one, and KeyDamaged, and has then changed nothing.
         """
         with self._store.changing():
             keys, secrets = self._keys(), list(self._store.secrets())
+            refuse_other_master(keys.values(), self._master)
             data_key = unwrapped(keys[user], self._master) if user in keys else new_data_key()
             keys.setdefault(user, wrapped(data_key, user, self._master))
             version = max((held.place.version for held in secrets if held.place.account == account), default=0) + 1
@@ -60,28 +61,33 @@ class KeyVault:
         """Keep nothing of an account any more; whether there was something. A user without any loses the data key too."""
         return forget(self._store, account)
 
-    def rotate_user(self, user: UserId) -> int:
-        """A new data key for a user, each secret sealed anew one version on; how many there are."""
+    def rotate(self, user: UserId | None = None) -> int:
+        """New data keys for a user or all, each secret sealed anew one version on; how many there are. All or nothing is done.
+
+        Raises NoSecret, OtherMasterKey, KeyDamaged, SecretDamaged.
+        """
         with self._store.changing():
-            keys, fresh = self._keys(), new_data_key()
-            secrets, turned = list[SealedSecret](), 0
+            fresh, secrets, turned = dict[UserId, bytes](), list[SealedSecret](), 0
             for held in self._store.secrets():
-                if held.place.user == user:
+                whose = held.place.user
+                if user in (None, whose):
                     place = replace(held.place, version=held.place.version + 1)
-                    secret = opened(held, unwrapped(keys[user], self._master), self._venue)
-                    held = sealed(secret, fresh, place, self._venue)
+                    secret = opened(held, self._data_key(whose, place.account, place.field), self._venue)
+                    held = sealed(secret, fresh.setdefault(whose, new_data_key()), place, self._venue)
                     turned += 1
                 secrets.append(held)
             if turned:
-                keys[user] = wrapped(fresh, user, self._master)
-                self._store.replace(list(keys.values()), secrets)
+                keys = {whose: wrapped(data_key, whose, self._master) for whose, data_key in fresh.items()}
+                self._store.replace(list((self._keys() | keys).values()), secrets)
             return turned
 
     def rotate_master(self, new: MasterKey) -> int:
-        """Wrap every data key by another master key; how many there are. The old one opens nothing here any more."""
+        """Wrap every data key by another master key; how many there are. The old one opens nothing here any more: the
+        pseudonyms' secret is thrown away, and the next gathering makes one."""
         with self._store.changing():
             keys = [wrapped(unwrapped(held, self._master), held.user, new) for held in self._store.data_keys()]
             self._store.replace(keys, self._store.secrets())
+            self._store.forget_pool_secret()
             self._master = new
             return len(keys)
 
