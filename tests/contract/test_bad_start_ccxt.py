@@ -10,7 +10,7 @@ from tests.contract.test_new_terms_ccxt import stops
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
 from tradepool.domain.errors import BrokenLaw
-from tradepool.services.trading.account_actor import AnotherInstance
+from tradepool.services.trading.account_actor import ClockBackwards
 from tradepool.services.trading.watch import ROUND_S
 from tradepool.simexchange.bad_calls import CONNECT
 from tradepool.simexchange.fault_kinds import Fault
@@ -53,6 +53,25 @@ def test_an_account_whose_start_fails_again_and_again_trades_once_it_does_not(pl
         decided(world)
         await world.settle()
         assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
+
+    tell(story, place, files, before=lambda world: fails(world, "WS userDataStream.*", 0), beside=True)
+
+
+def test_what_stops_an_account_while_its_start_is_tried_again_stays(place: Path, files: TlsFiles) -> None:
+    """It came up, and traded on as if nothing had been."""
+
+    async def story(world: World) -> None:
+        desk, account = world.platform.desk, world.seats[0].account.id
+        await world.until(lambda: account in desk.halted, 20 * MINUTE_MS)
+        law = BrokenLaw(law="a law", facts="broken")
+        desk.halt(account, law)
+        world.server.faults.clear()
+        await world.until(lambda: account in desk.up, 20 * MINUTE_MS)
+        await world.settle()
+        assert desk.halted == {account: law}
+        decided(world)
+        await world.settle()
+        assert (world.orders(), world.orders(1)) == ([], ["MARKET FILLED", "STOP_LOSS NEW"])
 
     tell(story, place, files, before=lambda world: fails(world, "WS userDataStream.*", 0), beside=True)
 
@@ -102,15 +121,16 @@ def test_candles_that_can_t_be_had_yet_keep_nobody_from_starting(place: Path, fi
 
 
 def test_an_account_that_an_error_has_stopped_leaves_by_signal_and_enters_nothing(place: Path, files: TlsFiles) -> None:
-    """As its users are told. Whom a newer instance has taken over decides nothing."""
+    """As its users are told. Whose state may be wrong decides nothing, whatever had stopped him before."""
 
     async def story(world: World) -> None:
         desk, accounts = world.platform.desk, [seat.account.id for seat in world.seats]
         decided(world)
         await world.settle()
         assert [len(world.actor(number).account.positions()) for number in (0, 1)] == [1, 1]
-        desk.halt(accounts[0], BrokenLaw(law="a law", facts="broken"))
-        desk.halt(accounts[1], AnotherInstance(account=accounts[1], order="x", epoch=0))
+        desk.halt(accounts[0], ClockBackwards(fill="1", account=accounts[0], seconds=90))
+        desk.halt(accounts[1], ClockBackwards(fill="1", account=accounts[1], seconds=90))
+        desk.halt(accounts[1], BrokenLaw(law="a law", facts="broken"))
         decided(world, previous_exposure=1.0, trail_distance=2.0)
         await world.until(lambda: [float(each) for each in stops(world)] == [98.0], MINUTE_MS)
         decided(world, exposure=0.0, previous_exposure=1.0)

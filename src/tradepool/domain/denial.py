@@ -65,7 +65,10 @@ class Denial(StrEnum):
         "an asset that it does not list; a person looks, then lets it go on with resume",
     )
     EXIT_NOT_FINAL = "exit_not_final", "it waited for the cash of a sale that had not ended by the next candle"
-    STOPPED = "stopped", "the account is stopped after an error, which status shows; exits and protections go on"
+    STOPPED = (
+        "stopped",
+        "the account is stopped after an error, which status shows; protections go on, and exits where its state is sure",
+    )
     CANCEL_REFUSED = "cancel_refused", "the venue would not take an order from its book; the stop there stays"
 
     # ---- the last look at an order

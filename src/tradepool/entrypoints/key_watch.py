@@ -97,7 +97,11 @@ class KeyWatch:
         def of(about: str, text: str) -> Trouble:
             return Trouble(kind=Alarm.KEY, about=f"{name} {about}", text=f"{name}: {text}", user=seat.user.id)
 
-        if key is None or key.rights is None:
+        if key is None:
+            return
+        if key.rights is None:
+            if seat.account_id in self._platform.desk.up:
+                yield of("unseen", "the venue does not say what the key may do; nothing is entered until it does")
             return
         days = expires_within(key.rights, self._clock.now_ms())
         if days is not None:

@@ -165,9 +165,11 @@ class Lookout:
     def _data(self) -> Iterator[Trouble]:
         if not self.ready:
             return
-        age_s = (self._clock.now_ms() - self._platform.market_data.known_ms) / 1_000
+        known_ms = self._platform.market_data.known_ms
+        age_s = (self._clock.now_ms() - known_ms) / 1_000
         if age_s > age_max_s(self._deployed.timeframe_ms):
-            yield Trouble(kind=Kind.STALE, about="", text=f"market data is {age_s:.0f} s old")
+            old = f"market data is {age_s:.0f} s old" if known_ms >= 0 else "there is no market data yet"
+            yield Trouble(kind=Kind.STALE, about="", text=old)
 
     def _disk(self) -> Iterator[Trouble]:
         if not self._reserve.fill():

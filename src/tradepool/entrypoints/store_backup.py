@@ -154,8 +154,9 @@ def _refuse_faulty(connection: Connection, file: Path) -> None:
     """Raise BackupFaulty, or BackupUnusable where a row can't even be read: whole pages may hold other words."""
     try:
         faults = verify_books(connection)
-    except DBAPIError as error:
-        raise backup.BackupUnusable(path=file, why=reason_of(error)) from error
+    except (DBAPIError, TypeError, ValueError) as error:
+        why = reason_of(error) if isinstance(error, DBAPIError) else f"a cell is not of its kind: {error}"
+        raise backup.BackupUnusable(path=file, why=why) from error
     if faults:
         first = f"{faults[0].table} {faults[0].row} {faults[0].why}"
         raise BackupFaulty(path=file, count=len(faults), first=first)

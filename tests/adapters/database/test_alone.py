@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from psycopg import OperationalError
 from sqlalchemy import Connection
 
 from tests.postgres_kit import Postgres
@@ -59,3 +60,15 @@ def test_who_was_cut_off_writes_nothing_while_another_trades(
     dispose(second)
     rows.enter("three")
     assert rows.world == "three"
+
+
+def test_a_connection_of_its_own_that_still_stands_at_the_server_refuses_nobody(first: Connection) -> None:
+    """The client knew first that it had broken; the server would hold the lock for a minute."""
+    stands = first.connection.driver_connection
+    first.detach()
+    again = first.engine.connect()
+    assert again.exec_driver_sql("select 1").scalar_one() == 1
+    assert stands is not None
+    with pytest.raises(OperationalError):
+        stands.cursor().execute("select 1")
+    again.close()

@@ -66,7 +66,7 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM, alone
     with ExitStack() as undone:
         undone.callback(engine.dispose)
         try:
-            connection = engine.connect()
+            connection = _connected(engine, place)
             undone.callback(connection.close)
             if isinstance(place, Server):
                 _prepare_server(connection, place)
@@ -74,13 +74,20 @@ def open_store(place: Place, sync: Sync = "FULL", actor: Actor = PLATFORM, alone
                 _migrate(connection)
             connection.commit()
         except DBAPIError as error:
-            if alone and postgres.is_held(error):
-                raise postgres.TradedElsewhere(place=place) from error
             raise StoreUnusable(path=place, why=reason_of(error)) from error
         except CommandError as error:
             raise StoreTooNew(path=place, why=error) from error
         undone.pop_all()
     return connection
+
+
+def _connected(engine: Engine, place: Place) -> Connection:
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        if postgres.is_held(error):
+            raise postgres.TradedElsewhere(place=place) from error
+        raise
 
 
 def revision_at(place: Place) -> str:

@@ -27,7 +27,15 @@ LOCAL = ("/", "localhost", "127.", "::1")
 _MIGRATING, _TRADING = 7_308_332, 7_308_333
 _TRIED = f"select pg_try_advisory_lock({_TRADING}, hashtext(%s))"
 # Of a machine that died without a word the server knows after so long: 30 s, and three questions 10 s apart.
-_KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+_KEEP_ALIVE = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+# A connection of ours that broke here may stand there still.
+_END = "select pg_terminate_backend(pid, 1000) from pg_stat_activity where (pid, backend_start) = (%s, %s)"
+_MINE = "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()"
 
 
 class ServerTooOld(TradepoolError):
@@ -68,7 +76,9 @@ def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor, alo
     one that is made anew is refused while somebody else has it.
     """
     limits = {"connect_timeout": CONNECT_S, "tcp_user_timeout": ANSWER_S * 1_000}
-    engine = create_engine(dialled(server), connect_args={**limits, "application_name": "tradepool"})
+    # Who is alone has one connection at a time.
+    few = {"pool_size": 1, "max_overflow": 0, "pool_timeout": CONNECT_S} if alone else {}
+    engine = create_engine(dialled(server), connect_args={**limits, "application_name": "tradepool"}, **few)
     engine.dialect.colspecs = {**engine.dialect.colspecs, Integer: _AnyInteger}
     settings = {
         walls.SETTING: walls.setting_of(actor),
@@ -80,6 +90,7 @@ def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor, alo
         "client_min_messages": "warning",
         **_KEEP_ALIVE,
     }
+    before = list[tuple[object, ...]]()
     locks = chain([f"select pg_advisory_lock({_TRADING}, hashtext(%s))"], repeat(_TRIED))
 
     @event.listens_for(engine, "connect")
@@ -88,9 +99,12 @@ def engine_of(server: Server, sync: Literal["FULL", "NORMAL"], actor: Actor, alo
             for name, value in settings.items():
                 cursor.execute("select set_config(%s, %s, false)", (name, value))
             if alone:
+                for last in before:
+                    cursor.execute(_END, last)
                 cursor.execute(next(locks), (f"{server.schema} {alone}",))
                 if cursor.fetchone()[0] is False:
                     raise psycopg.errors.LockNotAvailable("another process trades this deployment")
+                before[:] = cursor.execute(_MINE).fetchall()
         raw.commit()  # type: ignore[attr-defined]
 
     return engine

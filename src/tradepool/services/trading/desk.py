@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping,
 from functools import partial
 
 from tradepool.domain.balance import Balance
-from tradepool.domain.errors import InvalidInput, KeyRefused, TradepoolError, VenueError
+from tradepool.domain.errors import InvalidInput, KeyRefused, TradepoolError
 from tradepool.domain.event import CandlesClosed, EntriesResumed, StreamLost, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
 from tradepool.domain.mandate import Mandate
@@ -23,9 +23,10 @@ from tradepool.services.account_reads import Exposure
 from tradepool.services.backoff import ONCE, is_transient, patiently, unanswered
 from tradepool.services.market_data import MarketData
 from tradepool.services.trading import recovery
-from tradepool.services.trading.account_actor import AccountActor, AnotherInstance, JournalRefuses
+from tradepool.services.trading.account_actor import AccountActor
 from tradepool.services.trading.account_feed import AccountFeed
 from tradepool.services.trading.fan_out import InTurn, Told, as_they_came
+from tradepool.services.trading.halts import is_worse, leaves
 from tradepool.services.trading.sender import StillStarting
 from tradepool.services.trading.together import Together
 
@@ -35,8 +36,6 @@ START_AGAIN_S = 30.0
 STREAM_WAIT_S = 5.0
 # Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
 GROUP_MAX, TURNS = 64, 8
-# Whom one of these has stopped decides nothing any more; whom anything else has, sells by signal and moves its stops.
-SILENCED = AnotherInstance, JournalRefuses
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
@@ -185,7 +184,7 @@ class TradingDesk:
         if before is not None and self.halted.get(name) is before:
             self.halted[name] = error
         self._halt(name, task, error)
-        if actor.refused or is_transient(error):
+        if is_transient(error) or (actor.refused and not isinstance(error, KeyRefused)):
             self._supervisor.start(f"{name} start again", self._begin_again(actor, error), partial(self._halt, name))
 
     async def _begin_again(self, actor: AccountActor, error: Exception) -> None:
@@ -303,11 +302,9 @@ class TradingDesk:
         self._supervisor.start(f"{name} {what}", work(), failed)
 
     def _halt(self, account: AccountId, task: str, error: Exception) -> None:
-        """Nothing new is decided for the account, and nothing that adds risk goes out. Fills are still booked, what the
-        stream keeps back is still noticed, protections are still replaced. What stopped it first is what is said, but for a
-        journal that refuses it, which only a restart mends, and for a key, whose successor mends nothing else."""
-        held = self.halted.setdefault(account, error)
-        if isinstance(error, JournalRefuses) or (isinstance(held, KeyRefused) and not isinstance(error, VenueError)):
+        """Nothing that adds risk is decided for the account, or goes out. Fills are still booked, what the stream keeps back
+        is still noticed, protections are still replaced. What is worst is said, of equals the first."""
+        if is_worse(error, self.halted.setdefault(account, error)):
             self.halted[account] = error
         self._kept.pop(account, None)
         if account in self._by_account:
@@ -350,7 +347,7 @@ class TradingDesk:
                 self._kept[account].append(event)
             elif account not in self.halted:
                 self._by_account[account].post(event)
-            elif account in self._up and not isinstance(self.halted[account], SILENCED):
+            elif account in self._up and leaves(self.halted[account]) and not self._by_account[account].refused:
                 self._by_account[account].post(event.without_entries())
 
     async def _tell_some(self, told: Sequence[Told]) -> None:

@@ -6,7 +6,8 @@ their time, so that a thousand accounts do not ask in the same moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from tradepool.core.risk import key_rights
 from tradepool.domain.errors import KeyRefused, VenueError
@@ -100,17 +101,24 @@ class Watch:
     async def _look_at(self, actor: AccountActor, key: KeyCheck) -> None:
         account = actor.account.account.id
         try:
-            await key.check()
-            if not actor.account.listening:
-                await look_for_foreign_orders(actor)
-            else:
-                await look_for_hand_trades(actor, self._clock)
+            looks: Sequence[Callable[[], Awaitable[object]]] = (key.check, partial(self._look_around, actor))
+            for look in looks:
+                try:
+                    await look()
+                except KeyRefused:
+                    raise
+                except VenueError as error:
+                    log.warning("an account could not be looked at", account=account, error=str(error))
         except KeyRefused as error:
             self._refuse(account, error)
-        except VenueError as error:
-            log.warning("an account could not be looked at", account=account, error=str(error))
         finally:
             self._looking.discard(account)
+
+    async def _look_around(self, actor: AccountActor) -> None:
+        if not actor.account.listening:
+            await look_for_foreign_orders(actor)
+        else:
+            await look_for_hand_trades(actor, self._clock)
 
 
 async def look_for_foreign_orders(actor: AccountActor) -> None:
