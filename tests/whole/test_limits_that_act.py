@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tests.contract import watch_kit
 from tests.contract.watch_kit import World
+from tests.whole.limit_cases import CASES, Case
 from tests.whole.lives import held
 from tests.whole.test_faults import place
-from tests.whole.test_limits import CASES, Case, Limited, tell
+from tests.whole.test_limits import Limited, tell
 from tradepool.adapters.database.books import DatabaseBooks
 from tradepool.adapters.database.risk import DatabaseRisk
 from tradepool.domain.denial import Denial
