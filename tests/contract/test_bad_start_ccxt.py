@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from tests.contract.test_new_terms_ccxt import stops
 from tests.contract.watch_kit import BTC, World, tell
 from tests.nouns import signal
 from tradepool.domain.errors import BrokenLaw
+from tradepool.domain.ids import Naming
+from tradepool.entrypoints.app import Platform
 from tradepool.services.trading.account_actor import ClockBackwards
 from tradepool.services.trading.watch import ROUND_S
 from tradepool.simexchange.bad_calls import CONNECT
@@ -78,7 +82,7 @@ def test_what_stops_an_account_while_its_start_is_tried_again_stays(place: Path,
 
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_key_that_can_t_be_looked_at_enters_nothing_until_it_is(place: Path, files: TlsFiles, beside: bool) -> None:
-    """And what is held is looked after meanwhile: its account is up."""
+    """Its account is up meanwhile."""
 
     async def story(world: World) -> None:
         desk, account = world.platform.desk, world.seats[0].account.id
@@ -93,6 +97,23 @@ def test_a_key_that_can_t_be_looked_at_enters_nothing_until_it_is(place: Path, f
         assert world.orders() == ["MARKET FILLED", "STOP_LOSS NEW"]
 
     tell(story, place, files, before=lambda world: fails(world, "GET /sapi/v1/account/apiRestrictions"), beside=beside)
+
+
+def test_a_stop_that_is_gone_is_made_again_before_a_key_is_looked_at(place: Path, files: TlsFiles) -> None:
+    async def story(world: World) -> None:
+        await world.enter()
+        await world.platform.close()
+        world.venue.cancel(world.venue.account(world.key()), "BTCUSDT", world.venue.orders(world.key())[-1].id)
+        fails(world, "GET /sapi/v1/account/apiRestrictions")
+        world.platform = Platform(replace(world.platform._wiring, beside=True, naming=Naming(epoch=1)))
+        starting = asyncio.ensure_future(world.platform.start())
+        again = ["MARKET FILLED", "STOP_LOSS CANCELED", "STOP_LOSS NEW"]
+        await world.until(lambda: world.orders() == again, MINUTE_MS)
+        assert world.platform.keys[world.seats[0].account.id].rights is None
+        await world.until(starting.done, MINUTE_MS)
+        await starting
+
+    tell(story, place, files)
 
 
 @pytest.mark.parametrize("what", ["streams", "history"])

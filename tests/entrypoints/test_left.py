@@ -9,8 +9,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.entrypoints.test_start import CHURN, Place, exchange, place, resting, until
+from tests.entrypoints.test_start import Place, exchange, place, resting, until
 from tests.tampering import by_sql
+from tests.whole.limit_cases import CHURN
 from tradepool.adapters.database.engine import dispose, open_store
 
 __all__ = ["exchange", "place"]

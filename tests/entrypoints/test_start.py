@@ -25,6 +25,7 @@ import pytest
 
 from tests.entrypoints.test_exchange_serve import served
 from tests.postgres_kit import Postgres
+from tests.whole.limit_cases import CHURN
 from tradepool.adapters.database.deployment import DatabaseDeployment
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.domain.deployment import Deployment, Kind
@@ -33,15 +34,6 @@ from tradepool.entrypoints.standing import STARTING
 from tradepool.runtime.command_socket import ask
 
 TRIES = 200
-CHURN = """\
-# Buys after a candle that rose, sells after one that fell.
-name: churn
-version: 1
-
-enter: close > open
-exit: close < open
-stop: 2 percent
-"""
 
 
 class Said(NamedTuple):

@@ -18,8 +18,9 @@ import pytest
 
 from tests.entrypoints.live_process import venue_at
 from tests.entrypoints.test_exchange_serve import control, served
-from tests.entrypoints.test_start import CHURN, Place, Said, until
+from tests.entrypoints.test_start import Place, Said, until
 from tests.postgres_kit import Postgres
+from tests.whole.limit_cases import CHURN
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.adapters.database.place import Server
 from tradepool.adapters.database.promotions import DatabasePromotions

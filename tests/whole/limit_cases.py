@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tests.leader import with_leader
@@ -49,6 +49,7 @@ class Case:
         return bool(self.limits) or any(LIMIT_WORDS[word.partition(".")[0]].falls for word, _ in self.own.named())
 
 
+STALE = Case(Denial.STALE_PRICE, both=False, strategy=lambda: with_leader("BBB/USDT"), holes=0.3, bars=3_000)
 CASES = {
     # a mandate's, in the account step
     "mandate order": Case(Denial.ORDER_NOTIONAL, own=Limits(order_notional_max=D(9))),
@@ -86,22 +87,8 @@ CASES = {
     "user rate": Case(Denial.ORDER_RATE, {"user.{user}.orders_per_minute_max": "1"}),
     "strategy rate": Case(Denial.ORDER_RATE, {"strategy.churn.orders_per_minute_max": "2"}),
     "market rate": Case(Denial.ORDER_RATE, {"market.BBB/USDT.orders_per_minute_max": "1"}),
-    "stale price": Case(
-        Denial.STALE_PRICE,
-        {"platform.price_age_max_s": "1"},
-        both=False,
-        strategy=lambda: with_leader("BBB/USDT"),
-        holes=0.3,
-        bars=3_000,
-    ),
-    "stale market price": Case(
-        Denial.STALE_PRICE,
-        {"market.AAA/USDT.price_age_max_s": "1"},
-        both=False,
-        strategy=lambda: with_leader("BBB/USDT"),
-        holes=0.3,
-        bars=3_000,
-    ),
+    "stale price": replace(STALE, limits={"platform.price_age_max_s": "1"}),
+    "stale market price": replace(STALE, limits={"market.AAA/USDT.price_age_max_s": "1"}),
     "stale balance": Case(Denial.STALE_BALANCE, {"platform.balance_age_max_s": "400"}, read_every_bars=12),
     "stale user balance": Case(Denial.STALE_BALANCE, {"user.{user}.balance_age_max_s": "400"}, read_every_bars=12),
     "price band": Case(Denial.PRICE_BAND, {"market.AAA/USDT.price_band_max": "0.002"}),
