@@ -161,6 +161,6 @@ def test_an_account_that_an_error_has_stopped_leaves_by_signal_and_enters_nothin
         decided(world)
         await world.settle()
         assert not world.actor().account.positions()
-        assert world.refusals() == []
+        assert world.refusals() == ["stopped"]
 
     tell(story, place, files)

@@ -23,7 +23,7 @@ from unittest import mock
 import pytest
 from rich.console import Console
 
-from tests.contract.watch_kit import CASH, SAFE, World
+from tests.contract.watch_kit import CASH, SAFE, START_MS, World
 from tests.entrypoints.test_rungs import HOUR_MS, KEY, NAME, configured, promote
 from tests.simexchange.exchange_kit import MINUTE, START, Row, bars, market
 from tradepool.adapters.candle_store.store import FileStore
@@ -51,6 +51,7 @@ from tradepool.runtime.clock import VirtualClock
 from tradepool.simexchange.accounts import FeePlan
 from tradepool.simexchange.door import UnixSocket
 from tradepool.simexchange.listing import Listing
+from tradepool.simexchange.scenario import CALM, Scenario
 from tradepool.simexchange.server import Server
 from tradepool.simexchange.tls import TlsFiles, make_tls_files
 from tradepool.simexchange.venue import Venue
@@ -83,6 +84,7 @@ class Climb:
     deployed: Deployed
     files: TlsFiles
     venue: Venue
+    scenario: Scenario = CALM
     clock: VirtualClock = field(init=False)
     lives: list[Trading] = field(default_factory=list)
 
@@ -93,16 +95,15 @@ class Climb:
         """The trading process, for so many bars; and as many again after something has happened `then`."""
 
         async def run(selector: IdleSelector) -> None:
-            server = Server(self.venue, UnixSocket(str(self.folder / "v")), self.files.server_context())
+            server = Server(self.venue, UnixSocket(str(self.folder / "v")), self.files.server_context(), self.scenario)
             place, connection = await server.start(), books_of(self.deployed, "")
             trading = Trading(self.deployed, connection, self.clock, connection_of(place, self.files), lambda _: KEY)
             self.lives.append(trading)
             world = World(self.folder, selector, server, self.venue, self.clock, [], trading._platform)
             running = asyncio.ensure_future(trading.run())
             try:
-                await world.until(
-                    lambda: running.done() or (trading._standing.ready and not trading._platform.desk.starting)
-                )
+                desk = trading._platform.desk
+                await world.until(lambda: running.done() or (trading._standing.ready and not desk.starting), START_MS)
                 await self._pass(selector, self.venue.now_ms + count * MINUTE)
                 if then is not None:
                     then()
@@ -304,8 +305,7 @@ def test_the_backtest_beside_it_has_the_capital_and_the_limits_it_had_then(climb
     DatabaseRisk(connection).override(Override(key=key, value=Decimal(400), since_ms=0, by="eva", reason="less"), None)
     dispose(connection)
     climb.live(2 * LIFE)
-    with climb.beside():
-        (told,) = explain(climb.deployed, "ann", DAY).mandates
+    told = climb.explained()
     connection = open_store(climb.deployed.database)
     trades = DatabaseBooks(connection).trades(climb.deployed.seats[0].account_id)
     dispose(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tradepool.domain.balance import Balance
@@ -36,19 +36,16 @@ class AccountOpened:
 class CandlesClosed:
     """All candles with one T, as the signals of the strategies this account follows.
 
-    `late` says that T is too long past for an entry (`entry_max_age_bars`): exits are still acted on. `closes` are the
-    last ones of markets that are held and have no signal here: sizes go by them too, and the candles they are from may
-    have changed nothing and not be journaled.
+    `late` says that T is too long past for an entry (`entry_max_age_bars`), `off` what else entries are refused for, if
+    anything: exits are still acted on. `closes` are the last ones of markets that are held and have no signal here: sizes
+    go by them too, and the candles they are from may have changed nothing and not be journaled.
     """
 
     time_ms: int
     signals: tuple[Signal, ...]
     late: bool = False
     closes: tuple[tuple[MarketId, float], ...] = ()
-
-    def without_entries(self) -> CandlesClosed:
-        """The same where nobody enters."""
-        return replace(self, signals=tuple(signal.without_entry() for signal in self.signals))
+    off: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,17 +221,18 @@ class Trading:
                 self._standing.ready = self._lookout.ready = True
                 self._alarms.life = self._sign_of_life
                 keep_what_stands()
-                self._audit(STARTED)
+                self._audit(STARTED, self._clock.now_ms())
                 log.info(
                     "trading", accounts=len(self._seats), instance=self._epoch, database=str(self._deployed.database)
                 )
                 gathering = asyncio.create_task(guard("trade pool", self._gathering.run(), lambda name, error: None))
                 await self._until_over()
+                ended_ms = self._clock.now_ms()
                 watching.cancel()
                 gathering.cancel()
                 if self._rows.epoch == self._epoch:
                     await self._come_to_rest()
-                self._audit(STOPPED)
+                self._audit(STOPPED, ended_ms)
                 # Who was replaced, be it meanwhile, must not save its steps over the other's.
                 if self._rows.epoch == self._epoch:
                     await self._platform.stop()
@@ -255,10 +256,10 @@ class Trading:
                 break
             await self._real.sleep(REST_LOOK_S)
 
-    def _audit(self, what: str) -> None:
-        """From when to when somebody listened."""
+    def _audit(self, what: str, time_ms: int) -> None:
+        """From when to when somebody listened to candles."""
         scope, reason = f"instance {self._epoch}", f"process {os.getpid()}"
-        self._rows.audit(Deed(time_ms=self._clock.now_ms(), by=me(), what=what, scope=scope, reason=reason))
+        self._rows.audit(Deed(time_ms=time_ms, by=me(), what=what, scope=scope, reason=reason))
 
     async def _until_over(self) -> None:
         screen = Live(console=console(stderr=True), auto_refresh=False, transient=True)

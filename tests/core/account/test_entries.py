@@ -15,7 +15,7 @@ from tradepool.core.account import account_step as step
 from tradepool.core.account.account import Account
 from tradepool.core.account.snapshot import put_back, taken
 from tradepool.domain.by_hand import CloseAsked, FlattenAsked, LotShrunk, PositionReleased
-from tradepool.domain.command import Command
+from tradepool.domain.command import Command, RecordRefusal
 from tradepool.domain.event import CancelRefused, CandlesClosed, OrderCancelled, PriceSeen, TermsSeen
 from tradepool.domain.mandate import EntryKind, EntryOrder, InvalidMandate
 from tradepool.domain.order import OrderRequest, OrderStatus, OrderType, Purpose, TimeInForce
@@ -353,6 +353,30 @@ def test_a_resting_entry_that_the_venue_refuses_is_told_and_nothing_is_sold() ->
     commands = story.reject(entry, "would_take")
     assert (refusals(commands), orders(commands)) == (["would_take"], [])
     assert not story.account.slots[BTC.id].passed
+
+
+def test_a_refusal_is_of_the_t_that_it_was_wished_at_however_late_it_is_heard() -> None:
+    """An entry that ages out does so a bar later at the soonest, one that rests misses at the next T, and one that waits for
+    an exit is given up then."""
+    story = Story()
+    entry = entry_of(story)
+    story.candles(signal(**HOLD))
+    assert wished(story.reject(entry, "aged_out")) == [MINUTE_MS]
+    story = entering(EntryKind.POST_ONLY)
+    entry = entry_of(story)
+    story.accept(entry)
+    assert cancels(story.candles(signal(**HOLD))) == [entry.client_order_id]
+    assert wished(end(story, entry)) == [MINUTE_MS]
+    story = Story()
+    stop = story.enter()
+    story.candles(signal(**LEAVE), signal(ETH, time_ms=2 * MINUTE_MS))
+    story.cancelled(stop.client_order_id)
+    assert wished(story.candles(signal(ETH, **HOLD))) == [2 * MINUTE_MS]
+
+
+def wished(commands: list[Command]) -> list[int]:
+    """The times of what was refused."""
+    return [command.refusal.time_ms for command in commands if isinstance(command, RecordRefusal)]
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ class Account:
         if event.time_ms > self.as_of_ms:
             self.as_of_ms = event.time_ms
             self.batch.begin(event.time_ms)
-            self.batch.drop(self.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
+            self.batch.drop(self.outbox, Denial.EXIT_NOT_FINAL)
             for slot in self.slots.values():
                 withdraw(self.outbox, slot)
         elif not event.time_ms == self.as_of_ms == self.batch.time_ms:
@@ -231,7 +231,7 @@ class Account:
                 self._decide_held(slot, signals[slot.market.id])
         for market, slot in self.slots.items():
             if market in signals and signals[market].enters and not slot.held and not slot.busy:
-                off = Denial.AGED_OUT if event.late else entries_off(self)
+                off = Denial.AGED_OUT if event.late else event.off or entries_off(self)
                 if off := off or (None if self.listening else Denial.STREAM_DOWN):
                     self.outbox.refuse(slot, event.time_ms, off)
                 else:
@@ -258,7 +258,7 @@ class Account:
         if self.foreign is None and not self.naming.whose(event.name, self.account.number).known:
             self.foreign, self.changed = event, True
             account, why = self.account.id, Denial.FOREIGN_ORDER
-            self.batch.drop(self.outbox, event.time_ms, why)
+            self.batch.drop(self.outbox, why)
             refusal = Refusal(account=account, market=event.market, time_ms=event.time_ms, reason=why)
             self.outbox.commands.append(RecordRefusal(refusal))
 
@@ -300,7 +300,7 @@ class Account:
         elif not order.refused:
             if order.request.side is Side.SELL:
                 slot.row[step.UNSELLABLE] = 1
-            self.outbox.refuse(slot, event.time_ms, event.reason)
+            self.outbox.refuse(slot, order.request.time_ms, event.reason)
         if event.reason == Denial.VENUE_REJECTED:
             stop_alone(self.outbox, slot, order, event.time_ms)
         settle(self.outbox, slot, event.time_ms, again=guards_again(self.outbox, slot, order, event.reason))
@@ -318,7 +318,7 @@ class Account:
         _, self.changed = self._finish(order), True
         slot.leave_dust()
         if order.request.adds_risk and order.request.type is OrderType.LIMIT and not order.filled_steps:
-            self.outbox.refuse(slot, event.time_ms, order.missed(self.as_of_ms))
+            self.outbox.refuse(slot, order.request.time_ms, order.missed(self.as_of_ms))
         # A sale that ended short leaves the rest bare.
         if bares or (order.filled_steps > 0 and order.request.side is Side.SELL):
             ended(self.outbox, slot, order, event.time_ms)

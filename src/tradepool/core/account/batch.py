@@ -33,10 +33,10 @@ class Batch:
         self.acted.update(found)
         return found
 
-    def drop(self, out: Outbox, time_ms: int, reason: str) -> None:
+    def drop(self, out: Outbox, reason: str) -> None:
         """Refuse what waits."""
         for entry in self.waiting:
-            out.refuse(entry.slot, time_ms, reason)
+            out.refuse(entry.slot, entry.signal.time_ms, reason)
         self.waiting = []
 
     def enter(self, out: Outbox, slots: Mapping[MarketId, Slot]) -> None:

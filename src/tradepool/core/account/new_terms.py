@@ -44,7 +44,7 @@ def take(account: Account, event: Heard) -> bool:
     match event:
         case MoneyNews():
             if isinstance(event, Quarantined):
-                account.batch.drop(account.outbox, event.time_ms, Denial.QUARANTINED)
+                account.batch.drop(account.outbox, Denial.QUARANTINED)
             return hear(account, event)
         case TermsSeen():
             return take_terms(account, event)
@@ -139,7 +139,7 @@ def take_mandate(account: Account, event: MandateChanged) -> bool:
         return False
     account.agreed = mandate
     # What waits was decided under another mandate, and its market may go.
-    account.batch.drop(account.outbox, event.time_ms, Denial.EXIT_NOT_FINAL)
+    account.batch.drop(account.outbox, Denial.EXIT_NOT_FINAL)
     given = int((mandate.capital - before.capital) / account.quote_unit)
     account.wallet[step.CASH] += given
     limit_step.money_moved(account.wallet, given)

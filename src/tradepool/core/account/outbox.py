@@ -94,6 +94,6 @@ class Outbox:
         self.commands.append(RecordTrade(trade))
 
     def refuse(self, slot: Slot, time_ms: int, reason: str) -> None:
-        """Remember a wish that is not carried out."""
+        """Remember a wish of this time that is not carried out."""
         refusal = Refusal(account=self.account.id, market=slot.market.id, time_ms=time_ms, reason=reason)
         self.commands.append(RecordRefusal(refusal))

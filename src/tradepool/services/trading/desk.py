@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from tradepool.domain.balance import Balance
+from tradepool.domain.denial import Denial
 from tradepool.domain.errors import InvalidInput, KeyRefused, TradepoolError
 from tradepool.domain.event import CandlesClosed, EntriesResumed, StreamLost, TermsSeen
 from tradepool.domain.ids import AccountId, MarketId, StrategyId
@@ -348,7 +350,7 @@ class TradingDesk:
             elif account not in self.halted:
                 self._by_account[account].post(event)
             elif account in self._up and leaves(self.halted[account]) and not self._by_account[account].refused:
-                self._by_account[account].post(event.without_entries())
+                self._by_account[account].post(replace(event, off=Denial.STOPPED))
 
     async def _tell_some(self, told: Sequence[Told]) -> None:
         """The first account alone, then twice as many each time: its order is on the wire before others are decided, and

@@ -26,6 +26,7 @@ from tradepool.domain.event import (
     MandateChanged,
     OrderFilled,
     OrderRejected,
+    StreamLost,
     StreamRestored,
     TermsSeen,
 )
@@ -94,8 +95,10 @@ def _begin(actor: AccountActor) -> None:
 
 
 async def resume(actor: AccountActor, clock: Clock, ready: Ready | None = None) -> None:
-    """The rest of a start that failed after the journal was read."""
+    """The rest of a start that failed after the journal was read: what closed since that began was not kept."""
     _begin(actor)
+    if actor.account.opened:
+        actor.handle(StreamLost(time_ms=actor.begins[0].time_ms, why="its start failed"))
     await finish(actor, clock, ready)
 
 
