@@ -32,6 +32,8 @@ from tradepool.simexchange.server import Server
 SHORT_DIFFS = 2_400
 # Turns of the loop that each frame is given; how long its prices are remembered, and how far a fill may be from the best.
 TURNS, FRAMES_KEPT, NEAR = 6, 20, 0.0005
+# Best prices that were told with the last update of a frame, at least.
+BEST, BESTS_MIN = "btcusdt@bookTicker", 100
 CHURN = """\
 name: churn
 version: 1
@@ -68,12 +70,14 @@ class LivePrices:
         self.seen = 0
         self.fills: list[Fill] = []
         self.off_book: list[Fill] = []
+        self.compared, self.apart = 0, list[int]()
 
     def frames(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """Diffs and prints as they were received: when in ms, on which stream."""
-        both = [(ns, DEPTH, frame) for ns, frame in self.capture.diffs]
-        both += [(ns, TRADE, frame) for ns, frame in self.capture.trades]
-        for ns, stream, frame in sorted(both, key=lambda each: each[0]):
+        """Diffs, prints and best prices as they were received: when in ms, on which stream."""
+        every = [(ns, DEPTH, frame) for ns, frame in self.capture.diffs]
+        every += [(ns, TRADE, frame) for ns, frame in self.capture.trades]
+        every += [(ns, BEST, frame) for ns, frame in self.capture.quotes]
+        for ns, stream, frame in sorted(every, key=lambda each: each[0]):
             yield ns // 1_000_000, stream, frame
 
     async def settled(self, done: Callable[[], object] = lambda: True) -> None:
@@ -94,9 +98,13 @@ class LivePrices:
                 truth.apply(frame)
                 recent.append({price for side in ("a", "b") for price, _ in frame[side]})
             await self.at.real.send(stream, frame)
+            if not self.at.real.reads(stream):
+                continue
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             await self.settled()
+            if stream == DEPTH:
+                self.beside_the_recorded_best(frame["u"])
             for fill in self.new_fills():
                 levels = truth.asks if fill.side is Side.BUY else truth.bids
                 best = min(levels, key=float) if fill.side is Side.BUY else max(levels, key=float)
@@ -104,6 +112,17 @@ class LivePrices:
                 if not known or abs(float(best) / float(fill.price) - 1) > NEAR:
                     self.off_book.append(fill)
             self.at.clock.advance_to(max(time_ms, self.at.clock.now_ms()))
+
+    def beside_the_recorded_best(self, update_id: int) -> None:
+        """Our venue's best prices, and those that the real one told of the same update."""
+        quoted = self.capture.quoted.at(update_id)
+        if quoted is None or quoted[0] != update_id:
+            return
+        bid, _, ask, _ = quoted[1]
+        ours = [side[0][0] for side in self.at.levels(1)]
+        self.compared += 1
+        if ours != [round(bid * 100), round(ask * 100)]:
+            self.apart.append(update_id)
 
     def new_fills(self) -> list[Fill]:
         """What the account has heard of since it was asked last."""
@@ -144,6 +163,8 @@ def test_a_deployment_trades_on_the_mirrored_book(tmp_path: Path, capture: Captu
             assert Side.BUY in sides
             assert Side.SELL in sides
             assert live.off_book == []
+            assert live.compared > BESTS_MIN
+            assert live.apart == []
             # The stop rested on the mirrored book, and a recorded print set it off.
             assert "stop" in [trade.exit_reason for trade in trading._platform.books.trades(seat.account_id)]
             (row,) = status.accounts

@@ -42,6 +42,8 @@ class Bills:
     connection: Connection
     year: Year
     months: list[str] = field(default_factory=list)
+    # Each user's, by the second reading alone.
+    marks: dict[str, Fraction] = field(default_factory=dict)
 
     @property
     def users(self) -> list[str]:
@@ -58,7 +60,10 @@ class Bills:
             assert abs(Fraction(said["pnl"]) - earned) < NEARLY, (user, month)
             flows, period = [(at, Fraction(amount)) for at, amount, *_ in said["flows"]], said["period"]
             begins, ends, joined = period["opened_ms"], period["closes_ms"], period["joined"]
-            owed = bill(flows, Fraction(said["pnl"]), Fraction(said["opening_mark"]), begins, ends, joined=joined)
+            mark = self.marks.get(user, Fraction(0))
+            assert Fraction(said["opening_mark"]) == mark, (user, month)
+            owed = bill(flows, Fraction(said["pnl"]), mark, begins, ends, joined=joined)
+            self.marks[user] = owed[2]
             figures = said["tier_capital"]["amount"], said["commission"], said["closing_mark"]
             assert tuple(map(Fraction, figures)) == owed, (user, month)
             if number % 2 == 0:

@@ -18,7 +18,7 @@ from tests.simexchange.exchange_kit import flat, small_venue
 from tradepool.adapters.database.engine import dispose, open_store
 from tradepool.core.ledger.posting import opening_entry
 from tradepool.domain.balance import Balance
-from tradepool.domain.event import AccountOpened
+from tradepool.domain.event import AccountOpened, OrderRejected
 from tradepool.domain.ids import client_order_id
 from tradepool.entrypoints.chaos.books import AccountState, Amount, Ordered, VenueState, compare
 from tradepool.entrypoints.chaos.exposed import NEW_MS, Exposed
@@ -94,19 +94,23 @@ def test_a_fate_counts_and_says_where_it_died(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_is_lost_doubled_or_off_is_found(place: Path) -> None:
-    """An intent nobody knows, an order nobody intended, one placed twice, and a digit."""
+    """An intent nobody knows, an order nobody intended, one placed twice, a candle entered on by two orders, and a digit."""
     here = Place(chaos=Chaos(users=1, hours=1, seed=1), folder=place)
     (seat,) = here.chaos.plan().seats()
-    account, names = seat.account.id, [client_order_id(1, number) for number in (1, 2, 3)]
+    account, names = seat.account.id, [client_order_id(1, number) for number in (1, 2, 3, 4)]
     connection = open_store(here.database)
     journal = MortalJournal(connection)
     journal.fate = Fate("never", 0)
     opened = AccountOpened(
         time_ms=1, balances=(Balance(account=account, asset="USDT", free=Decimal(5), locked=Decimal(0)),)
     )
-    intents = [request(account=account, client_order_id=name) for name in names[:2]]
+    # The last two are of one candle.
+    times = zip(names, (1, 2, 2), strict=False)
+    intents = [request(account=account, client_order_id=name, time_ms=at) for name, at in times]
     entries = [opening_entry(account, 1, opened.balances)]
     journal.write(Record(account=account, sequence=1, as_of_ms=1, event=opened, entries=entries, intents=intents))
+    refused = OrderRejected(time_ms=2, client_order_id=names[2], reason="venue_rejected")
+    journal.write(Record(account=account, sequence=2, as_of_ms=1, event=refused))
     dispose(connection)
 
     def found(orders: list[str], usdt: str) -> tuple[int, int, int]:
@@ -117,8 +121,9 @@ def test_what_is_lost_doubled_or_off_is_found(place: Path) -> None:
 
     assert found([names[0], names[1]], "5") == (0, 0, 0)
     assert found([names[0]], "5") == (1, 0, 0)
-    assert found([*names], "5") == (1, 0, 0)
+    assert found([names[0], names[1], names[3]], "5") == (1, 0, 0)
     assert found([names[0], names[1], names[1]], "5") == (0, 1, 0)
+    assert found([*names[:3]], "5") == (0, 1, 0)
     assert found([names[0], names[1]], "5.00000001") == (0, 0, 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from tradepool.core.ledger.trial_balance import ledger_minus_venue, trial_balanc
 from tradepool.domain.balance import Balance
 from tradepool.domain.event import OrderRejected
 from tradepool.domain.ids import AccountId
+from tradepool.domain.order import OrderRequest
 from tradepool.entrypoints.chaos.place import Place
 
 
@@ -66,8 +67,10 @@ def compare(place: Place, state: VenueState) -> Found:
         for seat in place.chaos.plan().seats():
             account, told = seat.account.id, state.accounts[seat.credentials.key]
             placed = Counter(order.client_id for order in told.orders)
-            lost += _lost(journal, account, placed)
+            intents = journal.intents(account)
+            lost += _lost(journal, account, intents, placed)
             doubled += [f"{name}: {times} orders at the venue" for name, times in placed.items() if times > 1]
+            doubled += _entered_twice(intents, placed)
             balances = [
                 Balance(account=account, asset=asset, free=amount.free, locked=amount.locked)
                 for asset, amount in told.balances.items()
@@ -82,9 +85,18 @@ def compare(place: Place, state: VenueState) -> Found:
         dispose(connection)
 
 
-def _lost(journal: DatabaseJournal, account: AccountId, placed: Mapping[str, int]) -> list[str]:
+def _entered_twice(intents: Sequence[OrderRequest], placed: Mapping[str, int]) -> list[str]:
+    """Markets that one candle was entered on by two orders, whatever they are called."""
+    there = (each for each in intents if each.adds_risk and str(each.client_order_id) in placed)
+    entered = Counter((each.account, each.market, each.time_ms) for each in there)
+    return [f"{who} {market}: {times} entries of {at}" for (who, market, at), times in entered.items() if times > 1]
+
+
+def _lost(
+    journal: DatabaseJournal, account: AccountId, intended: Sequence[OrderRequest], placed: Mapping[str, int]
+) -> list[str]:
     """Intents that came to nothing without a word, and orders of ours that nobody intended."""
-    intents = {str(intent.client_order_id) for intent in journal.intents(account)}
+    intents = {str(intent.client_order_id) for intent in intended}
     events = (event for _, _, event in journal.read(account))
     refused = {str(event.client_order_id) for event in events if isinstance(event, OrderRejected)}
     return [f"{name}: neither at the venue nor refused" for name in sorted(intents - placed.keys() - refused)] + [
