@@ -14,6 +14,7 @@ from tests.entrypoints.test_store import decide, decided
 from tests.ledger_kit import Life
 from tests.postgres_kit import Postgres
 from tests.tampering import by_sql
+from tradepool.adapters.database import backup
 from tradepool.adapters.database.backup import BackupUnusable
 from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal, Moved, Replaced
 from tradepool.adapters.database.engine import dispose, open_store
@@ -149,17 +150,24 @@ def test_what_is_not_as_it_was_written_is_named(books: Books, change: str, told:
 def test_a_plain_backup_of_which_a_byte_was_flipped_is_put_back_by_a_person_alone_who_knows(
     books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every page of it can be read, and its books are not those that were written: it is refused, and nothing changed."""
+    """Every page of it can be read, and its books are not those that were written: it is refused, and nothing changed. So it is
+    where no chain holds what was flipped, wherever that is."""
     typed = f"{books.deployed.deployment.id}\n"
     books.store("backup", tmp_path / "b", "--plain")
     whole, bad = (tmp_path / "b").read_bytes(), tmp_path / "bad"
     connection = open_store(books.deployed.database)
     entry = str(connection.exec_driver_sql("select transfers from ledger_entry").scalar())
+    trade = str(connection.exec_driver_sql("select body from trade").scalar())
     dispose(connection)
+    assert backup.as_written(tmp_path / "b")
+    for at in range(0, len(whole), len(whole) // 40):
+        bad.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert not backup.as_written(bad), at
     for word, bit, told in (
         (entry.encode(), 1, r"ledger_entry \S+ does not follow"),
         (b"why not", 128, r"no whole copy.* not decode"),
         (b"why not", 1, r"audit 1 \(halt platform by op\) does not follow"),
+        (trade.encode(), 1, "do not add up to the sum"),
     ):
         damaged = bytearray(whole)
         damaged[whole.index(word)] ^= bit
@@ -168,6 +176,7 @@ def test_a_plain_backup_of_which_a_byte_was_flipped_is_put_back_by_a_person_alon
         said = books.store("restore", bad, "--reason", "r", code=1)
         assert re.search(told, said), said
         assert "Nothing was changed" in said
+    assert "do not add up" in books.store("drill", bad, code=1)
     assert json.loads(books.store("verify", "--json"))["faults"] == []
     assert sorted(books.deployed.folder.glob("re*-*")) == []
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))

@@ -100,7 +100,7 @@ class Platform:
         seal = sealed(reach.names, self._alarm) if w.sealed else nullcontext()
         seal.__enter__()
         self._closing.append(partial(_leave, seal))
-        self.session = Session(w.transport, w.traces, reach, self._alarm, w.accounts_per_stream)
+        self.session = Session(w.transport, w.traces, reach, self._alarm, w.accounts_per_stream, w.answer_ms)
         self._closing.append(self.session.close)
         self.feed = CcxtFeed(w.venue, self.session, w.clock, w.on_time, w.keep_alive_ms, self._broker)
         self._closing.append(self.feed.close)

@@ -35,6 +35,7 @@ from tradepool.entrypoints.running import only_one
 
 # Instances that may have begun since the backup, where the database that knows is gone.
 UNKNOWN_INSTANCES = 16
+NOT_AS_WRITTEN = "its bytes do not add up to the sum that was noted with them"
 
 
 class NoRecoveryKey(InvalidInput):
@@ -124,7 +125,7 @@ def put_back(
         try:
             rows = DatabaseDeployment(connection, deployed.deployment)
             if not faulty:
-                _refuse_faulty(connection, file)
+                _refuse_faulty(connection, file, copy)
             newest, decided, moved_to = _replaced(deployed, rows.epoch)
             while rows.next_epoch() <= newest:
                 pass
@@ -150,8 +151,9 @@ def put_back(
     )
 
 
-def _refuse_faulty(connection: Connection, file: Path) -> None:
-    """Raise BackupFaulty, or BackupUnusable where a row can't even be read: whole pages may hold other words."""
+def _refuse_faulty(connection: Connection, file: Path, copy: Path) -> None:
+    """Raise BackupFaulty, or BackupUnusable where a row can't even be read: whole pages may hold other words. What no chain
+    holds together, the sum of the copy's bytes does."""
     try:
         faults = verify_books(connection)
     except (DBAPIError, TypeError, ValueError) as error:
@@ -160,6 +162,8 @@ def _refuse_faulty(connection: Connection, file: Path) -> None:
     if faults:
         first = f"{faults[0].table} {faults[0].row} {faults[0].why}"
         raise BackupFaulty(path=file, count=len(faults), first=first)
+    if not backup.as_written(copy):
+        raise BackupFaulty(path=file, count=1, first=NOT_AS_WRITTEN)
 
 
 def _without_keys(place: Place, aside: str, *, carried: bool) -> str:

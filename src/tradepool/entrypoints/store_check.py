@@ -28,7 +28,7 @@ from tradepool.domain.event import InstanceBegan
 from tradepool.domain.ids import AccountId, UserId
 from tradepool.domain.user import Account
 from tradepool.entrypoints.deployment import Deployed
-from tradepool.entrypoints.store_backup import opened
+from tradepool.entrypoints.store_backup import NOT_AS_WRITTEN, opened
 from tradepool.ports.journal import Snapshot
 from tradepool.presentation.store_page import DrillJson, FaultJson, StoreJson
 
@@ -158,9 +158,12 @@ def drill(deployed: Deployed, file: Path, key: Path | None, now_ms: int) -> Dril
         with opened(file, sandbox, key) as copy:
             restored = sandbox / "tradepool.sqlite"
             backup.unpack(copy, restored)
+            is_whole = backup.as_written(copy)
         found = check_place(deployed, restored)
         compared, faults = _beside_live(deployed, restored)
         found.faults += faults
+        if not is_whole:
+            found.faults.append(FaultJson(table="backup", row=file.name, why=NOT_AS_WRITTEN))
         found.store = str(file)
         return DrillJson(backup=str(file), sealed=is_sealed(file), restored=found, compared=compared)
     finally:

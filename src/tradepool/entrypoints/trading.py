@@ -75,6 +75,8 @@ from tradepool.services.trading.sender import StillStarting
 from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
+# What hangs holds up what its account wants elsewhere; and a busy machine reads its answers late.
+ANSWER_MS = 20_000
 # How long what is on its way may take to come to rest when trading ends, and how often that is looked at.
 REST_S, REST_LOOK_S = 10.0, 0.1
 
@@ -156,6 +158,7 @@ class Trading:
                 broker=self._throttle,
                 candles=candles_of(deployed),
                 accounts_per_stream=deployed.settings.venue.accounts_per_stream,
+                answer_ms=ANSWER_MS,
                 risk=(deployed.risk, DatabaseRisk(connection)),
                 entries_off=lambda: not self._reserve.whole or self._over.is_set(),
                 together=True,

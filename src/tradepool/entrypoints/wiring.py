@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from sqlalchemy import Connection
 
-from tradepool.adapters.exchanges.transport import Transport
+from tradepool.adapters.exchanges.transport import ANSWER_MS, Transport
 from tradepool.adapters.exchanges.vault import Credentials
 from tradepool.core.risk.suspension import Suspensions
 from tradepool.core.strategies.strategy import Strategy
@@ -51,6 +51,7 @@ class Wiring:
     `candles` is where candles are kept, and read from at a start; a replay has none.
     `beside` brings accounts up beside trading, protections and the most exposed first (`services/trading/starting`),
     instead of all before anybody trades.
+    A request is given up after `answer_ms` of the machine's time.
     `broker` paces all requests; None: by the venue's limits when `watched`, else nothing does. `read_every_ms` is how often accounts are read; None:
     as live ones are when `watched`, else never. `risk` are the limits above one mandate; without it there are none.
     `suspensions` are kept where the caller keeps them (None: in memory). `together`: accounts
@@ -77,6 +78,7 @@ class Wiring:
     watched: bool = False
     beside: bool = False
     accounts_per_stream: int = 0
+    answer_ms: int = ANSWER_MS
     naming: Naming = REPLAY_NAMING
     broker: WeightBroker | None = None
     candles: CandleStore | None = None

@@ -1,6 +1,7 @@
 """A copy of a store while it is written to, as one SQLite file whatever the store is; and a store made from such a copy.
 
-A file is copied by SQLite's own online backup, a server row by row, as of one moment.
+A file is copied by SQLite's own online backup, a server row by row, as of one moment. The sum of a copy's bytes is noted in
+it: SQLite itself only sees where a page is no page any more.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import pysqlite3
 
@@ -16,6 +18,10 @@ from tradepool.adapters.database.copying import copy_rows, of_one_moment
 from tradepool.adapters.database.engine import dispose, make_private, open_store, transaction
 from tradepool.adapters.database.place import Place, Server
 from tradepool.domain.errors import InvalidInput, TradepoolError
+
+
+# Where a file's first page has a number that SQLite leaves to whoever wants one (`user_version`).
+SUM_AT, SUM_BYTES, PIECE = 60, 4, 1 << 20
 
 
 class BackupExists(InvalidInput):
@@ -45,6 +51,10 @@ def back_up(place: Place, copy: Path) -> None:
     else:
         _copy_server(place, copy)
     check(copy)
+    total = _sum(copy)
+    with copy.open("r+b") as file:
+        file.seek(SUM_AT)
+        file.write(total)
 
 
 def refuse_unless_new(copy: Path) -> None:
@@ -92,6 +102,24 @@ def check(copy: Path) -> None:
         raise BackupUnusable(path=copy, why=error) from error
     if said != "ok":
         raise BackupUnusable(path=copy, why=said)
+
+
+def as_written(copy: Path) -> bool:
+    """Whether all bytes of a copy are those that were written; yes, too, of one that is older than such sums."""
+    with copy.open("rb") as file:
+        file.seek(SUM_AT)
+        noted = file.read(SUM_BYTES)
+    return noted in (bytes(SUM_BYTES), _sum(copy))
+
+
+def _sum(copy: Path) -> bytes:
+    """Of a file's bytes, but those that the sum is noted in."""
+    with copy.open("rb") as file:
+        total = crc32(bytes(SUM_BYTES), crc32(file.read(SUM_AT)))
+        file.seek(SUM_AT + SUM_BYTES)
+        while piece := file.read(PIECE):
+            total = crc32(piece, total)
+    return (total or 1).to_bytes(SUM_BYTES, "big")
 
 
 def unpack(copy: Path, new: Path) -> None:

@@ -19,7 +19,6 @@ from tradepool.adapters.exchanges.venues import facts_of, require_certified
 from tradepool.ports.clock import Clock
 from tradepool.ports.exchange import RECV_WINDOW_MS
 
-TIMEOUT_MS = 60_000
 SHARED_TABLES = (
     "urls",
     "api",
@@ -107,7 +106,7 @@ def _make(venue: str, session: Session, clock: Clock, keep_alive_ms: int) -> Any
             "ssl_context": session.tls,
             "enableRateLimit": False,
             "number": Decimal,
-            "timeout": TIMEOUT_MS,
+            "timeout": session.answer_ms,
             "options": options,
         }
     )

@@ -27,6 +27,7 @@ from tradepool.adapters.exchanges.venues import BINANCE, Reach
 
 TLS_BUFFER_BYTES = 4 * 1024
 LOOPBACK = "127.0.0.1"
+ANSWER_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +86,17 @@ class Session:
         reach: Reach = BINANCE.reach,
         on_alarm: OnAlarm = lambda error: None,
         accounts_per_stream: int = 0,
+        answer_ms: int = ANSWER_MS,
     ) -> None:
-        """Must be made inside a running loop; `traces` see every request (a replay counts those that are out).
+        """Must be made inside a running loop; `traces` see every request (a replay counts those that are out), which is given
+        up after `answer_ms` of the machine's time.
 
         `on_alarm` hears of requests off the list, before whoever asked does. `accounts_per_stream` accounts share one
         connection for their user streams; 0 gives each its own.
         """
         # asyncio reads each TLS connection through a buffer of its own, 256 KB unless told otherwise.
         sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
+        self.answer_ms = answer_ms
         self.tls = ssl.create_default_context(cafile=str(transport.ca_file) if transport.ca_file else None)
         self.guard = Guard(reach, self.tls, on_alarm)
         self.vault = Vault(reach)
