@@ -19,7 +19,6 @@ from tradepool.adapters.database.engine import dispose, make_private, open_store
 from tradepool.adapters.database.place import Place, Server
 from tradepool.domain.errors import InvalidInput, TradepoolError
 
-
 # Where a file's first page has a number that SQLite leaves to whoever wants one (`user_version`).
 SUM_AT, SUM_BYTES, PIECE = 60, 4, 1 << 20
 
