@@ -147,7 +147,7 @@ class ApprovedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A wish that was not carried out, and why; `time_ms` is when it was wished (an entry's T), however late it was refused."""
+    """A wish that was not carried out, and why; `time_ms` is an order's own (an entry's T), however late it was refused."""
 
     account: AccountId
     market: MarketId

@@ -75,7 +75,7 @@ from tradepool.services.trading.sender import StillStarting
 from tradepool.services.trading.steering import Steering
 
 LOOK_S = 0.5
-# What hangs holds up what its account wants elsewhere; and a busy machine reads its answers late.
+# What hangs longer is given up, as it holds up its account's other markets; no sooner: a busy machine reads late.
 ANSWER_MS = 20_000
 # How long what is on its way may take to come to rest when trading ends, and how often that is looked at.
 REST_S, REST_LOOK_S = 10.0, 0.1
