@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,8 @@ class LivePrices:
             await self.at.real.send(stream, frame)
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            await self.settled()
+            # Our venue has read it, however slowly the machine hands it over: its book is held against this update's.
+            await self.settled(partial(self.mirrored, stream, frame))
             if stream == DEPTH:
                 self.beside_the_recorded_best(frame["u"])
             for fill in self.new_fills():
@@ -109,6 +111,13 @@ class LivePrices:
                 if not known or abs(float(best) / float(fill.price) - 1) > NEAR:
                     self.off_book.append(fill)
             self.at.clock.advance_to(max(time_ms, self.at.clock.now_ms()))
+
+    def mirrored(self, stream: str, frame: dict[str, Any]) -> bool:
+        """Whether our venue's feed has come to this frame."""
+        market = self.at.feed._mirrored["BTCUSDT"]
+        if stream == DEPTH:
+            return market.sync.book.last_id >= int(frame["u"])
+        return market.last_print is not None and market.last_print >= int(frame["t"])
 
     def beside_the_recorded_best(self, update_id: int) -> None:
         """Our venue's best prices, and those that the real one told of the same update."""
