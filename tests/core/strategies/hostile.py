@@ -179,6 +179,17 @@ def numbers() -> list[Hostile]:
         Hostile("a trail of volume", enter("close > 1") + "trail: sma(volume, 9)", errors.NotComputable, "not price"),
         Hostile("a target without unit", enter("close > 1") + "target: rsi(14)", errors.NotComputable, "not price"),
         Hostile("a stop without unit", enter("close > 1") + "stop: 2", errors.WrongDistance, "no unit"),
+        *(
+            Hostile(f"{line}, in two units", enter("close > 1") + line, errors.WrongDistance, "not a plain number")
+            for line in (
+                "stop: 2 * atr(14) percent",
+                "trail: 2 percent, step 2 * atr(14) percent",
+                "target: atr(14) atrs",
+                "break_even: close percent",
+                "hold: close bars",
+                "target: 2 percent, then 4 percent, share volume",
+            )
+        ),
         Hostile("a stop over no bars", enter("close > 1") + "stop: 2 atrs(0)", errors.NotComputable, "cannot be 0"),
         Hostile(
             "a stop over prices", enter("close > 1") + "stop: 2 atrs(open)", errors.NotComputable, "over open bars"

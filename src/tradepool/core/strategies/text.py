@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 from tradepool.core.graph.expr import Boolean, Expr, Number, as_boolean, as_number, parameter
 from tradepool.core.graph.step import check_price
+from tradepool.core.graph.units import ANY, PLAIN, unit_name
 from tradepool.core.strategies import exits
 from tradepool.core.strategies.exits import ALL, HALF, NONE, QUARTER, Exits
 from tradepool.core.strategies.strategy import Strategy
@@ -256,7 +257,9 @@ class _Reader:
         parser.need("bars", "write hold: 24 bars")
         if isinstance(bars, int | float) and not 0 < bars < 1e9:
             raise WrongDistance(**place_of(token), why=f"a time of {bars} bars is none", remedy="give one above 0")
-        self._protect(key, exits.time_exit(as_number(bars, "hold")))
+        number = as_number(bars, "hold")
+        self._plain(number, token, "give a number of bars")
+        self._protect(key, exits.time_exit(number))
 
     def _share(self, parser: Parser) -> Number:
         """How much goes at the first target: above 0 and at most 1."""
@@ -265,7 +268,15 @@ class _Reader:
         if isinstance(value, int | float) and not 0 < value <= 1:
             remedy = "give one above 0 and at most 1: 0.5 is a half"
             raise WrongDistance(**place_of(token), why=f"a share of {value} is none", remedy=remedy)
-        return as_number(value, "share")
+        number = as_number(value, "share")
+        self._plain(number, token, "give a part of 1: 0.5 is a half")
+        return number
+
+    def _plain(self, value: Number | float, token: Token, remedy: str) -> None:
+        """WrongDistance for what has a unit where a mere number is meant, as in `2 * atr(14) percent`."""
+        if isinstance(value, Number) and value.unit not in (ANY, PLAIN):
+            why = f"`{value!r:.60}` is {unit_name(value.unit)}, not a plain number"
+            raise WrongDistance(**place_of(token), why=why, remedy=remedy)
 
     def _protect(self, key: Token, more: Exits) -> None:
         for item in fields(more):
@@ -291,6 +302,7 @@ class _Reader:
             with meaning(token):
                 check_price("a distance", number)
             return _Distance(number, "price")
+        self._plain(number, token, f"leave out {unit.text}, or divide by close")
         if unit.text == "percent" or not parser.take("("):
             return _Distance(number, unit.text)
         bars = parser.expression()
