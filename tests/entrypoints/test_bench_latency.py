@@ -23,12 +23,14 @@ def test_every_user_orders_and_the_first_does_not_wait_for_the_others() -> None:
         await crowd.warm()
         sent, cpu_ms = await crowd.candle()
         plain = await crowd.plain()
+        sold, _ = await crowd.candle()
         await crowd.close()
         assert len(sent) == USERS
         assert sent[0] < sent[-1] / 2
         assert min(plain) > 0
-        rows = figures(sent, cpu_ms, plain, USERS)
+        rows = figures(sent, cpu_ms, plain, sold)
         assert [row.ours for row in rows[:4]] == sorted(row.ours for row in rows[:4])
+        assert [row.ours for row in rows[4:6]] == [sold[0], sold[-1]]
         assert rows[-1].ours == cpu_ms - plain.booked_ms
 
     try:

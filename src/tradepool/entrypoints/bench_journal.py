@@ -37,9 +37,11 @@ from tradepool.domain.signal import Signal
 from tradepool.domain.trade import Origin, Trade
 from tradepool.entrypoints.bench import Figure, Measure
 from tradepool.ports.journal import Record
+from tradepool.services.trading.desk import GROUP_MAX
 
-# As many accounts as the desk tells at once, and round trips of each of them in a round.
-GROUP, TRIPS, EVENTS = 64, 40, 6
+# As many accounts as the desk tells at once, and as many as come together where fewer trade; how often each makes a round trip
+# in a round, and its events.
+GROUPS, EVENTS = {GROUP_MAX: 5, 64: 40}, 6
 # An URL such as postgresql://role@host/name, its password in PGPASSFILE.
 SERVER_VARIABLE = "BENCH_POSTGRESQL"
 REACH = {"SQLite": 20_000.0, "PostgreSQL": 10_000.0}
@@ -60,11 +62,12 @@ PRICE, QUANTITY, FEE = Decimal("60123.45"), Decimal("0.01234"), Decimal("0.00001
 
 def rounds() -> Measure:
     """SQLite's figures, synced as live trading syncs it (FULL); and a server's where the environment names one."""
-    folder = TemporaryDirectory()
-    ours, bare = (open_store(Path(folder.name) / name) for name in ("journal.sqlite", "bare.sqlite"))
-    measures = [prepare(ours, "SQLite", bare=Bare(ours, bare))]
+    folder, measures = TemporaryDirectory(), list[Measure]()
+    for group, trips in GROUPS.items():
+        ours, bare = (open_store(Path(folder.name) / f"{name}-{group}.sqlite") for name in ("journal", "bare"))
+        measures.append(prepare(ours, "SQLite", group, trips, Bare(ours, bare)))
     if url := os.environ.get(SERVER_VARIABLE):
-        measures.append(prepare(_on_server(Server(url)), "PostgreSQL"))
+        measures += [prepare(_on_server(Server(url), n), "PostgreSQL", n, trips) for n, trips in GROUPS.items()]
 
     def once() -> list[Figure]:
         assert folder
@@ -73,9 +76,9 @@ def rounds() -> Measure:
     return once
 
 
-def _on_server(server: Server) -> Connection:
+def _on_server(server: Server, group: int) -> Connection:
     """An empty store in a schema of its own, which is gone when the process ends."""
-    schema = f"tradepool_bench_{os.getpid()}"
+    schema = f"tradepool_bench_{os.getpid()}_{group}"
     connection = open_store(server.with_schema(schema))
 
     def drop() -> None:
@@ -115,9 +118,7 @@ class Bare:
         return time.perf_counter() - began
 
 
-def prepare(
-    connection: Connection, store: str, group: int = GROUP, trips: int = TRIPS, bare: Bare | None = None
-) -> Measure:
+def prepare(connection: Connection, store: str, group: int, trips: int, bare: Bare | None = None) -> Measure:
     """The figures of a store that is open and empty: events a second, and how long a group waits for its append."""
     epoch = DatabaseDeployment(connection, Deployment(id="benchaaa", kind=Kind.PRACTICE)).epoch
     journal, done = FencedJournal(connection, epoch), [0]

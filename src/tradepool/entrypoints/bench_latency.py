@@ -3,7 +3,8 @@
 The platform is wired as live trading wires it: journal synced to the disk, weight broker, halts and suspensions read before
 each entry, users in turn; beside it, plain ccxt sends as many orders and hears of as many fills. Every second candle buys,
 the others sell: each round is one of both. Time counts from when the candle's frame is heard to when an order's last byte
-is given to the kernel; CPU until every answer and fill is booked.
+is given to the kernel; CPU until every answer and fill is booked. Each round's buys find the connections that the sales before
+left open; before its sales they stand idle until they are closed, as between a minute's candles.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ USERS, BARS, START_MS, MINUTE_MS = 1_000, 400, 1_640_995_200_000, 60_000
 ACCOUNTS_PER_STREAM = 50
 REACH_FIRST_MS, REACH_LAST_MS, REACH_CPU_MS = 5.0, 1_500.0, 0.6
 ROOMY, AT_ONCE, PLAIN_TIMEOUT_S = 10_000, 100, 120
-# Asking all accounts whether they are busy takes some ms itself.
-LOOK_S, REAL = 0.1, RealClock()
+# Asking all accounts whether they are busy takes some ms itself. aiohttp closes a connection that was idle for 15 s.
+LOOK_S, IDLE_S, REAL = 0.1, 16.0, RealClock()
 
 
 def churn() -> Strategy:
@@ -292,8 +293,9 @@ def _roomy(limit: Limit) -> Limit:
     return replace(limit, amount=limit.amount * ROOMY)
 
 
-def figures(sent_ms: list[float], cpu_ms: float, plain: Plain, users: int) -> list[Figure]:
-    """What one candle says; times are of the wall clock."""
+def figures(sent_ms: list[float], cpu_ms: float, plain: Plain, rested_ms: list[float]) -> list[Figure]:
+    """What one candle says, plain ccxt beside it, and a candle after a rest; times are of the wall clock."""
+    users, after = len(sent_ms), "after 16 s without an order, over new connections"
     name = f"candle to wire, {users:,} users"
     ccxt_alone = {"ccxt alone": plain.booked_ms, "ccxt alone, its fill not heard of": plain.sent_ms}
     half, most = sent_ms[len(sent_ms) // 2], sent_ms[int(len(sent_ms) * 0.99)]
@@ -302,6 +304,8 @@ def figures(sent_ms: list[float], cpu_ms: float, plain: Plain, users: int) -> li
         Figure(f"{name}: half of them", "wall ms", half),
         Figure(f"{name}: 99 %", "wall ms", most),
         Figure(f"{name}: last", "wall ms", sent_ms[-1], peers={"reach": REACH_LAST_MS}),
+        Figure(f"{name}: first, {after}", "wall ms", rested_ms[0]),
+        Figure(f"{name}: last, {after}", "wall ms", rested_ms[-1], peers={"reach": REACH_LAST_MS}),
         Figure("an order, until its fill is booked", "ms CPU", cpu_ms, peers=ccxt_alone),
         Figure("an order, beyond ccxt's own", "ms CPU", cpu_ms - plain.booked_ms, peers={"reach": REACH_CPU_MS}),
     ]
@@ -328,9 +332,10 @@ def rounds(users: int = USERS) -> Measure:
         keep_what_stands()
         try:
             bought, plain = runner.run(crowd.candle()), runner.run(crowd.plain())
-            runner.run(crowd.candle())
+            runner.run(REAL.sleep(IDLE_S))
+            sold = runner.run(crowd.candle())
         finally:
             gc.set_threshold(*before)
-        return figures(*bought, plain, users)
+        return figures(*bought, plain, sold[0])
 
     return once

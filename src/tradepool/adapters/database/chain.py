@@ -64,7 +64,7 @@ Moved = tuple[str, str, str, str, str]
 
 def moved_by(entry: LedgerEntry) -> list[Moved]:
     """An entry's transfers as they are written."""
-    return [(t.debit.value, t.credit.value, t.asset, format(t.amount, "f"), t.code.value) for t in entry.transfers]
+    return [(t.debit, t.credit, t.asset, format(t.amount, "f"), t.code) for t in entry.transfers]
 
 
 def transfers_text(moved: Sequence[Sequence[str]]) -> str:

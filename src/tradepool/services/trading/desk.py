@@ -36,8 +36,8 @@ ENTRY_MAX_AGE_BARS = 1
 START_AGAIN_S = 30.0
 # A stream that breaks is most often back by then, and a candle's entry is not too late.
 STREAM_WAIT_S = 5.0
-# Accounts of one group, and the turns of the loop that its orders are given to get onto the wire before the next one.
-GROUP_MAX, TURNS = 64, 8
+# Accounts of one group, and the turns of the loop that it has before the next one: a few's orders get onto the wire in theirs.
+GROUP_MAX, FEW, TURNS_OF_FEW, TURNS_OF_MANY = 512, 8, 8, 3
 
 Follows = tuple[StrategyId, tuple[MarketId, ...]]
 
@@ -359,8 +359,9 @@ class TradingDesk:
             done, size = 0, 1
             while done < len(told):
                 self._tell(told[done : done + size])
+                turns = TURNS_OF_FEW if size <= FEW else TURNS_OF_MANY
                 done, size = done + size, min(2 * size, GROUP_MAX)
-                for _ in range(TURNS):
+                for _ in range(turns):
                     await asyncio.sleep(0)
             self.feed.after_batch()
             self.on_told()

@@ -16,7 +16,7 @@ from tradepool.runtime.supervise import outcome_of
 from tradepool.services.trading.account_actor import AccountActor, Decided
 
 # As long as every turn brings more, so many turns are waited for so many accounts: a burst's answers come a few a turn.
-TURNS, ENOUGH = 4, 64
+TURNS, ENOUGH = 4, 256
 
 _Waiting = tuple[AccountActor, Event, "asyncio.Future[None]"]
 
