@@ -60,7 +60,7 @@ class CcxtGateway:
         self.account = account
         self._forget = partial(session.vault.forget, account)
         self._client = new_account_client(master, account, credentials, session, clock, keep_alive_ms)
-        self._pacer = Pacer(self._client, broker, account)
+        self._pacer = Pacer(self._client, broker, account, session.lines)
         self._markets = {self._client.market_id(m.symbol): m for m in markets}
         self._symbols: Mapping[MarketId, Market] = {m.id: m for m in markets}
         self._on_time = on_time

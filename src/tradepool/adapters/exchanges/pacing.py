@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from tradepool.adapters.exchanges.lines import Lines
 from tradepool.adapters.exchanges.rate_limits import cost_of, stream_cost
 from tradepool.domain.order import OrderRequest
 from tradepool.ports.exchange import NotPlaced, Still
-from tradepool.ports.weights import Answer, Priority, WeightBroker
+from tradepool.ports.weights import Answer, Grant, Priority, WeightBroker
 
 T = TypeVar("T")
 
@@ -53,9 +54,10 @@ def priority_of(request: OrderRequest) -> Priority:
 class Pacer:
     """Ties one ccxt client to a broker; without one (a replay) the client stays as it is."""
 
-    def __init__(self, client: Any, broker: WeightBroker | None, key: str = "") -> None:
-        """`key` names the client's API key to the order limits; "" is a public client."""
+    def __init__(self, client: Any, broker: WeightBroker | None, key: str = "", lines: Lines | None = None) -> None:
+        """`key` names the client's API key to the order limits; "" is a public client. `lines` are the accounts' own."""
         self._client = client
+        self._lines = lines or Lines()
         self._broker = broker
         self._key = key
         self._default = Priority.READ if key else Priority.DATA
@@ -91,19 +93,22 @@ class Pacer:
             grant = await broker.acquire(cost, self._priority)
             wanted = False
             try:
-                wanted = (still := _still.get()) is None or still()
+                async with self._lines.one(self._priority):
+                    wanted = (still := _still.get()) is None or still()
+                    if not wanted:
+                        why = "it waited and is not wanted any more"
+                        raise NotPlaced(venue=client.id, request=f"{method} {path}", message=why)
+                    _on_leave.get()()
+                    return await asked(grant, path, api, method, params, config)
             finally:
                 if not wanted:
                     broker.refund(grant)
-            if not wanted:
-                raise NotPlaced(
-                    venue=client.id, request=f"{method} {path}", message="it waited and is not wanted any more"
-                )
-            _on_leave.get()()
+
+        async def asked(grant: Grant, *request: Any) -> Any:
             heard: list[Answer] = []
             token = _answers.set(heard)
             try:
-                return await fetch(path, api, method, params, config)
+                return await fetch(*request)
             finally:
                 _answers.reset(token)
                 broker.answered(grant, heard[-1] if heard else None)

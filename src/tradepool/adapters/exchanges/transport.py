@@ -20,6 +20,7 @@ from aiohttp.resolver import ThreadedResolver
 from aiohttp.tracing import Trace
 
 from tradepool.adapters.exchanges.guard import Guard, GuardedConnector, GuardedTcpConnector, ListedResolver, OnAlarm
+from tradepool.adapters.exchanges.lines import Lines
 from tradepool.adapters.exchanges.shared_streams import SharedStreams
 from tradepool.adapters.exchanges.vault import Vault
 from tradepool.adapters.exchanges.venue_time import VenueTime
@@ -77,7 +78,8 @@ class _UnixTlsConnector(GuardedConnector, aiohttp.UnixConnector):
 
 
 class Session:
-    """One shared HTTP session of a venue: its TLS context, `guard` (where requests may go), `vault` (keys), `time`."""
+    """One shared HTTP session of a venue: its TLS context, `guard` (where requests may go), `vault` (keys), `time`, and
+    the `lines` that its accounts' requests share."""
 
     def __init__(
         self,
@@ -101,6 +103,7 @@ class Session:
         self.guard = Guard(reach, self.tls, on_alarm)
         self.vault = Vault(reach)
         self.time = VenueTime()
+        self.lines = Lines()
         self.http = aiohttp.ClientSession(
             connector=self._connector(transport),
             trace_configs=list(traces),
