@@ -21,17 +21,25 @@ def test_every_user_orders_and_the_first_does_not_wait_for_the_others() -> None:
     async def main() -> None:
         await crowd.open()
         await crowd.warm()
-        sent, cpu_ms = await crowd.candle()
+        candles = [await crowd.candle() for _ in range(2)]
         plain = await crowd.plain()
-        sold, _ = await crowd.candle()
+        rested = await crowd.candle()
+        assert crowd._platform.risk is not None
+        standings = list(crowd._platform.risk.limits.standings())
         await crowd.close()
-        assert len(sent) == USERS
-        assert sent[0] < sent[-1] / 2
+        # Each of them bought, as live trading lets him: past limits that count.
+        assert len(standings) == USERS
+        assert all(standing.held for standing in standings)
+        for told in (*candles, rested):
+            assert len(told.sent_ms) == USERS
+            assert told.sent_ms[0] < told.sent_ms[-1] / 2
         assert min(plain) > 0
-        rows = figures(sent, cpu_ms, plain, sold)
-        assert [row.ours for row in rows[:4]] == sorted(row.ours for row in rows[:4])
-        assert [row.ours for row in rows[4:6]] == [sold[0], sold[-1]]
-        assert rows[-1].ours == cpu_ms - plain.booked_ms
+        rows = figures(candles, plain, rested)
+        firsts, lasts = ([told.sent_ms[at] for told in candles] for at in (0, -1))
+        for half, most, after, every in ((0, 1, 2, firsts), (3, 4, 5, lasts)):
+            assert min(every) <= rows[half].ours <= rows[most].ours <= max(every)
+            assert rows[after].ours in (rested.sent_ms[0], rested.sent_ms[-1])
+        assert rows[-1].ours == rows[-2].ours - plain.booked_ms
 
     try:
         asyncio.run(main())

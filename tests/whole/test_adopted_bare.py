@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
 
 from tests.whole.lives import Lives, tell
 from tests.whole.test_faults import place
@@ -13,8 +12,6 @@ from tradepool.core.strategies.text import strategy_of
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import MarketId, client_order_id
 from tradepool.entrypoints.replay import Plan, Player, on_our_venue
-from tradepool.ports.exchange import AccountGateway
-from tradepool.services.gated_gateway import GatedGateway
 from tradepool.simexchange.market_model import model_listings
 from tradepool.simexchange.records import Kind, NewOrder, Side
 
@@ -40,12 +37,8 @@ def test_its_strategys_stop_rests_after_the_next_close(place: Path) -> None:
 
     async def story(lives: Lives) -> None:
         (seat,) = lives.seats
-
-        def gated(gateway: AccountGateway) -> AccountGateway:
-            return cast("AccountGateway", GatedGateway(gateway, lambda request: Denial.HALTED, lives.clock))
-
         # The journal has a refusal; the life that it does not know of entered.
-        async with lives.life(wrap_gateway=gated) as first:
+        async with lives.life(may_enter=lambda request: Denial.HALTED) as first:
             await first.until(lambda: bool(first.platform.books.refusals(seat.account.id)))
             account = first.actors[0].account
             lost = client_order_id(seat.account.number, account.outbox.numbered + 1, account.naming)

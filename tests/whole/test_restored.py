@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -16,8 +15,6 @@ from tests.whole.test_parity import CASH, WEIGHT, listing_of
 from tradepool.entrypoints.lock_step import LockStep
 from tradepool.entrypoints.replay import Plan
 from tradepool.entrypoints.wiring import Seat
-from tradepool.ports.exchange import AccountGateway
-from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.account_actor import AnotherInstance
 
 __all__ = ["place"]
@@ -85,15 +82,11 @@ def test_two_instances_on_one_account_double_nothing(plan: Plan, place: Path) ->
 
     async def story(lives: Lives) -> None:
         may_enter = ["halted"]
-
-        def gated(gateway: AccountGateway) -> AccountGateway:
-            return cast("AccountGateway", GatedGateway(gateway, lambda request: may_enter[0], lives.clock))
-
         async with lives.life() as first:
             await first.until(lambda: held(first) >= len(lives.seats) // 2 and first.platform.market_data.candles > 250)
             copy = lives.backup("copy.sqlite")
             await first.bars(3)
-            async with lives.life(epoch=1, database=copy, wrap_gateway=gated) as second:
+            async with lives.life(epoch=1, database=copy, may_enter=lambda request: may_enter[0]) as second:
                 assert second.platform.desk.halted == {}
                 assert held(second) == held(first)
                 both = LockStep(

@@ -1,10 +1,13 @@
 """From a candle's close to the orders' bytes on the wire, for many users in one process; the exchange is another process.
 
-The platform is wired as live trading wires it: journal synced to the disk, weight broker, halts and suspensions read before
-each entry, users in turn; beside it, plain ccxt sends as many orders and hears of as many fills. Every second candle buys,
-the others sell: each round is one of both. Time counts from when the candle's frame is heard to when an order's last byte
-is given to the kernel; CPU until every answer and fill is booked. Each round's buys find the connections that the sales before
-left open; before its sales they stand idle until they are closed, as between a minute's candles.
+A deployment's own trading process is what runs, from a configuration: limits at every level, halts, suspensions, pauses and
+rungs read before each entry, the journal synced to the disk with a reserve beside it, users in turn. Only what would
+disturb the clock is left out: the looks that are taken beside trading (accounts, keys, alarms), the venue's own limits, the seal.
+Beside it, plain ccxt sends as many orders and hears of as many fills. Every second candle buys, the others sell.
+
+Time counts from when the candle's frame is heard to when an order's last byte is given to the kernel; CPU until every answer
+and fill is booked. A candle finds the connections that the one before left open; the last of a round comes after a rest, when
+they are closed, as between a minute's candles.
 """
 
 from __future__ import annotations
@@ -15,14 +18,16 @@ import gc
 import shutil
 import socket
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from string import Template
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -30,47 +35,85 @@ import aiohttp
 import ccxt.pro
 import numpy as np
 from aiohttp.abc import AbstractResolver, ResolveResult
-from sqlalchemy import Connection
 
-from tradepool.adapters.database.deployment import DatabaseDeployment, FencedJournal
-from tradepool.adapters.database.engine import open_store
-from tradepool.adapters.database.suspensions import DatabaseSuspensions
 from tradepool.adapters.exchanges.rate_limits import limits_of
 from tradepool.adapters.exchanges.transport import Transport
-from tradepool.core.graph.expr import close, open_
 from tradepool.core.market.bars import Bars
-from tradepool.core.strategies.strategy import Strategy
-from tradepool.domain.deployment import Deployment, Kind
-from tradepool.domain.order import OrderRequest
-from tradepool.domain.trade import Origin
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.bench import Figure, Measure
-from tradepool.entrypoints.replay import FOREVER_MS, VENUE, Plan, Player, on_our_venue
+from tradepool.entrypoints.deployment import deployed_from
+from tradepool.entrypoints.practice import practice_key
+from tradepool.entrypoints.replay import FOREVER_MS, on_our_venue
+from tradepool.entrypoints.running import books_of
+from tradepool.entrypoints.trading import Trading
 from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import AccountGateway
 from tradepool.ports.weights import Limit
 from tradepool.runtime.clock import RealClock, VirtualClock
 from tradepool.runtime.collector import keep_what_stands
 from tradepool.runtime.throttle import Throttle
-from tradepool.services.gated_gateway import GatedGateway
-from tradepool.services.trading.fan_out import Rotation
 from tradepool.simexchange.door import TcpPort, UnixSocket
 from tradepool.simexchange.listing import Listing
 from tradepool.simexchange.market_model import model_market
 from tradepool.simexchange.process import write_config
 
-USERS, BARS, START_MS, MINUTE_MS = 1_000, 400, 1_640_995_200_000, 60_000
-ACCOUNTS_PER_STREAM = 50
+USERS, CANDLES, BARS, START_MS, MINUTE_MS = 1_000, 20, 400, 1_640_995_200_000, 60_000
 REACH_FIRST_MS, REACH_LAST_MS, REACH_CPU_MS = 5.0, 1_500.0, 0.6
 ROOMY, AT_ONCE, PLAIN_TIMEOUT_S = 10_000, 100, 120
 # Asking all accounts whether they are busy takes some ms itself. aiohttp closes a connection that was idle for 15 s.
 LOOK_S, IDLE_S, REAL = 0.1, 16.0, RealClock()
+CASH = {"USDT": Decimal(10_000)}
 
+CHURN = """\
+name: bench_churn
+version: 1
 
-def churn() -> Strategy:
-    """Buys after a candle that rose, sells after one that fell."""
-    return Strategy("bench_churn", 1, enter=close > open_, exit=close < open_)
+enter: close > open
+exit: close < open
+"""
+# Limits of every kind that is counted, none of which is ever reached.
+DEPLOYMENT = Template("""\
+[deployment]
+id = "bench000"
+kind = "practice"
+folder = "$folder"
+
+[venue]
+id = "binance"
+timeframe = "1m"
+prices = "model"
+symbols = ["BTC/USDT"]
+
+[risk.platform]
+exposure_max = 100000000
+orders_per_minute_max = 100000
+price_age_max_s = 600
+drawdown_max = 0.9
+
+[risk.markets."BTC/USDT"]
+positions_max = 100000
+""")
+USER = Template("""
+[users.$user]
+name = "$user"
+
+[accounts.$user-main]
+user = "$user"
+cash = { USDT = 10000 }
+
+[mandates.$user-first]
+account = "$user-main"
+strategy = "$folder/churn.strategy"
+markets = ["BTC/USDT"]
+capital = 5000
+weight = 0.45
+mode = "practice"
+active = true
+
+[mandates.$user-first.limits]
+order_notional_max = 2500
+daily_loss_max = 0.9
+""")
 
 
 def listing() -> Listing:
@@ -90,36 +133,38 @@ class Plain(NamedTuple):
     booked_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One candle: wall ms from its frame to each order's last byte, and CPU ms an order until all is booked."""
+
+    sent_ms: Sequence[float]
+    cpu_ms: float
+
+
 class Crowd:
     """So many users, their platform, and the exchange they trade on."""
 
     def __init__(self, users: int, folder: Path) -> None:
         """`open` starts it all."""
         self.folder, self._users = folder, users
-        listed = listing()
-        player = Player(
-            name="u",
-            strategy=churn(),
-            markets=(listed.market.id,),
-            capital=Decimal(10_000),
-            weight=Decimal("0.5"),
-        )
-        self._plan = Plan(listings=[listed], players=[player] * users)
-        self._seats = self._plan.seats()
+        (folder / "churn.strategy").write_text(CHURN, encoding="utf-8")
+        file = folder / "tradepool.toml"
+        sections = (USER.substitute(folder=folder, user=f"u{number:04}") for number in range(users))
+        file.write_text("".join([DEPLOYMENT.substitute(folder=folder), *sections]), encoding="utf-8")
+        self._deployed = deployed_from(file)
         self.clock = VirtualClock(START_MS)
         self.sent: list[float] = []
-        self.answered = 0
         self._heard = self._armed = 0.0
-        self._all = asyncio.Event()
 
     # ---- both processes
 
     def serve(self) -> None:
         """Start the exchange."""
         accounts: dict[str, tuple[str, dict[str, Decimal]]] = {"plain": ("plain", {"USDT": Decimal(10**7)})}
-        accounts |= {s.credentials.key: (s.credentials.secret, {"USDT": Decimal(10_000)}) for s in self._seats}
+        keys = [practice_key(self._deployed, seat.account_id) for seat in self._deployed.seats]
+        accounts |= {key.key: (key.secret, CASH) for key in keys}
         places = (TcpPort(0), UnixSocket(str(self.folder / "c")))
-        config = write_config(self.folder / "venue.json", self._plan.listings, accounts, places, tls_folder=self.folder)
+        config = write_config(self.folder / "venue.json", [listing()], accounts, places, tls_folder=self.folder)
         command = [sys.executable, "-m", "tradepool.simexchange.process", str(config)]
         self._venue = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._venue.stdout is not None, "it was asked for"
@@ -129,45 +174,39 @@ class Crowd:
     async def open(self) -> None:
         """Bring every account up."""
         self._control = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.folder / "c")))
-        self._connection = open_store(self.folder / "tradepool.sqlite")
         await self._bars(1)
-        self._platform = Platform(self._wiring(self._connection))
+        deployed, books = self._deployed, books_of(self._deployed, "bench")
+
+        Trading(
+            deployed,
+            books,
+            cast("Clock", self.clock),
+            self.transport,
+            lambda seat: practice_key(deployed, seat.account_id),
+            self._timed,
+        )
         await self._platform.start()
         # A candle that closes at the very time an account was opened is history to it.
         await self._bars(1)
         while not self._platform.market_data.candles:
             await REAL.sleep(LOOK_S)
 
-    def _wiring(self, connection: Connection) -> Wiring:
-        rows = DatabaseDeployment(connection, Deployment(id="bench000", kind=Kind.PRACTICE))
-        suspensions = DatabaseSuspensions(connection)
-
-        def may_enter(request: OrderRequest) -> str:
-            held = suspensions.why_not(request.market, "bench_churn", request.time_ms)
-            return "off" if rows.epoch or rows.halts() or held is not None else ""
-
-        def gated(gateway: AccountGateway) -> AccountGateway:
-            return cast("AccountGateway", GatedGateway(gateway, may_enter, self.clock))
-
-        return Wiring(
-            venue=VENUE,
-            timeframe_ms=MINUTE_MS,
-            transport=self.transport,
-            clock=self.clock,
-            connection=connection,
-            journal=FencedJournal(connection, 0),
-            strategies=self._plan.strategies(),
-            seats=self._seats,
-            origin=Origin.PRACTICE,
-            on_time=self._on_time,
-            traces=[self._trace()],
-            keep_alive_ms=FOREVER_MS,
-            accounts_per_stream=ACCOUNTS_PER_STREAM,
-            wrap_gateway=gated,
-            in_turn=Rotation(),
-            together=True,
-            broker=Throttle([_roomy(limit) for limit in limits_of(VENUE)], cast("Clock", self.clock)),
+    def _timed(self, wiring: Wiring) -> Platform:
+        """The trading process's platform, heard and looked at; without what would disturb the clock."""
+        limits = [_roomy(limit) for limit in limits_of(wiring.venue)]
+        self._platform = Platform(
+            replace(
+                wiring,
+                on_time=self._on_time,
+                traces=[self._trace()],
+                keep_alive_ms=FOREVER_MS,
+                broker=Throttle(limits, cast("Clock", self.clock)),
+                sealed=False,
+                watched=False,
+                beside=False,
+            )
         )
+        return self._platform
 
     async def close(self) -> None:
         """End both."""
@@ -202,8 +241,8 @@ class Crowd:
         trace.on_request_chunk_sent.append(written)
         return trace
 
-    async def candle(self) -> tuple[list[float], float]:
-        """One candle closes: ms from its frame to each order's last byte, and CPU ms an order until all is booked."""
+    async def candle(self) -> Told:
+        """One candle closes."""
         self.sent.clear()
         self._heard, self._armed = 0.0, 1.0
         before = time.process_time()
@@ -212,7 +251,7 @@ class Crowd:
             await REAL.sleep(LOOK_S)
         spent = time.process_time() - before
         self._armed = 0.0
-        return [1_000 * (at - self._heard) for at in sorted(self.sent)], 1_000 * spent / self._users
+        return Told([1_000 * (at - self._heard) for at in sorted(self.sent)], 1_000 * spent / self._users)
 
     async def plain(self) -> Plain:
         """What ccxt alone needs for as many orders, by one client of its own, so many at once."""
@@ -293,26 +332,28 @@ def _roomy(limit: Limit) -> Limit:
     return replace(limit, amount=limit.amount * ROOMY)
 
 
-def figures(sent_ms: list[float], cpu_ms: float, plain: Plain, rested_ms: list[float]) -> list[Figure]:
-    """What one candle says, plain ccxt beside it, and a candle after a rest; times are of the wall clock."""
-    users, after = len(sent_ms), "after 16 s without an order, over new connections"
-    name = f"candle to wire, {users:,} users"
-    ccxt_alone = {"ccxt alone": plain.booked_ms, "ccxt alone, its fill not heard of": plain.sent_ms}
-    half, most = sent_ms[len(sent_ms) // 2], sent_ms[int(len(sent_ms) * 0.99)]
+def figures(candles: Sequence[Told], plain: Plain, rested: Told) -> list[Figure]:
+    """What so many candles say, plain ccxt beside them, and the one after a rest; times are of the wall clock."""
+    name = f"candle to wire, {len(rested.sent_ms):,} users"
+    found = list[Figure]()
+    for who, at, reach in (("first", 0, REACH_FIRST_MS), ("last", -1, REACH_LAST_MS)):
+        every, peers = [candle.sent_ms[at] for candle in candles], {"reach": reach}
+        for share in (50, 99):
+            figure = float(np.percentile(every, share))
+            found.append(Figure(f"{name}: {who}, p{share} of {len(candles)} candles", "wall ms", figure, peers=peers))
+        after = f"{name}: {who}, after 16 s without an order, over new connections"
+        found.append(Figure(after, "wall ms", rested.sent_ms[at], peers=peers))
+    cpu_ms = statistics.mean(candle.cpu_ms for candle in candles)
+    alone = {"ccxt alone": plain.booked_ms, "ccxt alone, its fill not heard of": plain.sent_ms}
     return [
-        Figure(f"{name}: first", "wall ms", sent_ms[0], peers={"reach": REACH_FIRST_MS}),
-        Figure(f"{name}: half of them", "wall ms", half),
-        Figure(f"{name}: 99 %", "wall ms", most),
-        Figure(f"{name}: last", "wall ms", sent_ms[-1], peers={"reach": REACH_LAST_MS}),
-        Figure(f"{name}: first, {after}", "wall ms", rested_ms[0]),
-        Figure(f"{name}: last, {after}", "wall ms", rested_ms[-1], peers={"reach": REACH_LAST_MS}),
-        Figure("an order, until its fill is booked", "ms CPU", cpu_ms, peers=ccxt_alone),
+        *found,
+        Figure("an order, until its fill is booked", "ms CPU", cpu_ms, peers=alone),
         Figure("an order, beyond ccxt's own", "ms CPU", cpu_ms - plain.booked_ms, peers={"reach": REACH_CPU_MS}),
     ]
 
 
 def rounds(users: int = USERS) -> Measure:
-    """Bring everybody up once; each round is one candle that buys and one that sells, and plain ccxt between them."""
+    """Bring everybody up once; each round is so many candles, plain ccxt, and a candle after a rest."""
     runner = asyncio.Runner()
     crowd = Crowd(users, Path(tempfile.mkdtemp(prefix="tradepool-")))
 
@@ -331,11 +372,11 @@ def rounds(users: int = USERS) -> Measure:
         # As the trading process does.
         keep_what_stands()
         try:
-            bought, plain = runner.run(crowd.candle()), runner.run(crowd.plain())
+            candles, plain = [runner.run(crowd.candle()) for _ in range(CANDLES)], runner.run(crowd.plain())
             runner.run(REAL.sleep(IDLE_S))
-            sold = runner.run(crowd.candle())
+            rested = runner.run(crowd.candle())
         finally:
             gc.set_threshold(*before)
-        return figures(*bought, plain, sold[0])
+        return figures(candles, plain, rested)
 
     return once

@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import cast
 
 import msgspec
 import structlog
@@ -59,7 +58,6 @@ from tradepool.entrypoints.seating import refuse_unled, seats_of
 from tradepool.entrypoints.standing import Standing
 from tradepool.entrypoints.wiring import Wiring
 from tradepool.ports.clock import Clock
-from tradepool.ports.exchange import AccountGateway
 from tradepool.presentation.books_page import order_rows, position_rows
 from tradepool.presentation.status_page import live_line
 from tradepool.runtime import telemetry
@@ -69,7 +67,6 @@ from tradepool.runtime.command_socket import CommandSocket
 from tradepool.runtime.supervise import guard
 from tradepool.runtime.throttle import Throttle
 from tradepool.services.alarms import Alarms
-from tradepool.services.gated_gateway import GatedGateway
 from tradepool.services.trading.fan_out import Rotation
 from tradepool.services.trading.sender import StillStarting
 from tradepool.services.trading.steering import Steering
@@ -117,7 +114,13 @@ class Trading:
     """One run of the trading process."""
 
     def __init__(
-        self, deployed: Deployed, connection: Connection, clock: Clock, transport: Transport, key_of: KeyOf
+        self,
+        deployed: Deployed,
+        connection: Connection,
+        clock: Clock,
+        transport: Transport,
+        key_of: KeyOf,
+        platform_of: Callable[[Wiring], Platform] = Platform,
     ) -> None:
         """Nothing is connected before `run`."""
         self._deployed, self._clock, self._real = deployed, clock, RealClock()
@@ -136,7 +139,7 @@ class Trading:
         people, self._sign_of_life = channels(deployed), sign_of_life(deployed)
         self._throttle = Throttle(limits_of(deployed.venue.id), clock)
         seats, refused = seats_of(deployed.seats, self._rows, deployed.venue.id, key_of, journal.traded())
-        self._platform = Platform(
+        self._platform = platform_of(
             Wiring(
                 venue=deployed.venue.id,
                 timeframe_ms=deployed.timeframe_ms,
@@ -149,7 +152,6 @@ class Trading:
                 may_enter=self._may_enter,
                 journal=journal,
                 origin=Origin.PRACTICE if deployed.deployment.kind is Kind.PRACTICE else Origin.REAL,
-                wrap_gateway=self._gated,
                 sealed=True,
                 watched=True,
                 # A few are up in seconds, and whoever starts them hears at once what is wrong with all of them.
@@ -168,18 +170,15 @@ class Trading:
                 on_strategy_failed=self._strategy_failed,
             )
         )
-        self._keys = KeyWatch(deployed, self._platform, connection, clock)
+        self._keys, both = KeyWatch(deployed, self._platform, connection, clock), (clock, self._real)
         self._standing = Standing(
-            deployed, self._platform, self._rows, self._rungs, self._suspensions, self._reserve, (clock, self._real)
+            deployed, self._platform, self._rows, self._rungs, self._suspensions, self._reserve, both
         )
-        self._lookout = Lookout(deployed, self._platform, self._rows, self._reserve, (clock, self._real))
+        self._lookout = Lookout(deployed, self._platform, self._rows, self._reserve, both)
         self._lookout.unpaid = self._rungs.dunning.words
         self._lookout.suspended = lambda: self._suspensions.all(self._real.now_ms())
         name = f"{deployed.deployment.kind.value} {deployed.deployment.id}"
         self._alarms = Alarms(self._keys.beside(self._lookout.look), people, self._real, name)
-
-    def _gated(self, gateway: AccountGateway) -> AccountGateway:
-        return cast("AccountGateway", GatedGateway(gateway, self._may_enter, self._clock))
 
     def _may_enter(self, request: OrderRequest) -> str:
         """Asked before each entry leaves; the database is asked each time, so that nothing can be missed. StillStarting while
@@ -390,10 +389,8 @@ class Trading:
         for seat, actor in self._standing.actors():
             if actor is None or actor.entries_off is None or scope.kind is ScopeKind.MARKET:
                 continue
-            if (
-                scope.covers(seat.user.id, seat.mandate.markets[0])
-                and seat.account_id not in self._platform.desk.halted
-            ):
-                self._platform.desk.resume(seat.account_id)
+            desk, is_in = self._platform.desk, scope.covers(seat.user.id, seat.mandate.markets[0])
+            if is_in and seat.account_id not in desk.halted:
+                desk.resume(seat.account_id)
                 resumed.append(seat.account_id)
         return ", ".join(resumed)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradepool.core.risk.live_limits import LiveLimits
 from tradepool.core.risk.standing import DAY_MS, Denied, Standing
@@ -298,3 +300,44 @@ def test_the_rest_of_an_entry_still_counts_once_a_part_of_it_is_filled() -> None
     assert word(limits.ask(entry("b", quantity="1"), NOW_MS)) == Denial.SCOPE_EXPOSURE
     limits.stands(replace(partly, working=frozenset()))
     assert limits.ask(entry("b", quantity="1"), NOW_MS) is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.sampled_from([None, BTC, ETH]),
+            st.sampled_from(["0", "4", "10", "12"]),
+            st.sampled_from(["10000", "9000"]),
+            st.booleans(),
+        ),
+        max_size=12,
+    )
+)
+def test_sums_that_are_kept_are_those_that_would_be_counted_anew(
+    told: list[tuple[str, MarketId | None, str, str, bool]],
+) -> None:
+    """Whatever was heard on the way: accounts that hold, enter, are filled, and hear the same again."""
+    asked = [
+        limit(f"{scope}.{kind}", "1")
+        for scope in ("platform", "user.a", "user.b", "strategy.churn", "market.BTC/USDT", "cluster.pair")
+        for kind in ("exposure_max", "positions_max")
+    ]
+    asked += [limit(f"{scope}.daily_loss_max", "0.5") for scope in ("platform", "user.a", "mandate.b-first")]
+    kept, held, last = desk(*asked), {name: dict[MarketId, str]() for name in "ab"}, dict[str, Standing]()
+    working = {name: dict[ClientOrderId, OrderRequest]() for name in "ab"}
+    for name, market, quantity, cash, enters in told:
+        if market is not None and enters:
+            order = entry(name, market)
+            working[name] = {order.client_order_id: order}
+            kept.admit(order, NOW_MS)
+        elif market is not None:
+            held[name] = {**held[name], market: quantity} if quantity != "0" else {}
+            working[name] = {}
+        last[name] = replace(standing(name, held[name], cash), working=frozenset(working[name]))
+        kept.stands(last[name])
+    anew = desk(*asked)
+    for name, stands in last.items():
+        anew.works_before(stands.account, working[name].values())
+        anew.stands(stands)
+    assert [kept.figure(each, NOW_MS) for each in asked] == [anew.figure(each, NOW_MS) for each in asked]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from tradepool.adapters.database import tables
 from tradepool.adapters.database.chain import PROMOTION, audited, linked
 from tradepool.adapters.database.engine import transaction
-from tradepool.adapters.database.remembered import asked_again
+from tradepool.adapters.database.remembered import Remembered, asked_again, wrote
 from tradepool.domain.deed import Deed
 from tradepool.domain.deployment import Mode, Promotion
 from tradepool.domain.ids import MandateId, StrategyId
@@ -19,6 +19,7 @@ class DatabasePromotions:
     def __init__(self, connection: Connection) -> None:
         """`connection` comes from `engine.open_store`."""
         self._connection = connection
+        self._newest: dict[MandateId, Remembered[tuple[Promotion | None]]] = {}
 
     def of(self, mandate: MandateId) -> list[Promotion]:
         """All of a mandate, the oldest first."""
@@ -41,9 +42,12 @@ class DatabasePromotions:
         ]
 
     def newest(self, mandate: MandateId) -> Promotion | None:
-        """The one that holds; None before the first."""
-        found = self.of(mandate)
-        return found[-1] if found else None
+        """The one that holds; None before the first. Kept until something was written."""
+
+        def load() -> tuple[Promotion | None]:
+            return (next(reversed(self.of(mandate)), None),)
+
+        return self._newest.setdefault(mandate, Remembered(self._connection, load))()[0]
 
     def last(self) -> int:
         """The number of the newest promotion of any mandate; it rises with each."""
@@ -84,3 +88,4 @@ class DatabasePromotions:
         with transaction(self._connection):
             self._connection.execute(linked(PROMOTION, row))
             self._connection.execute(audited(deed))
+        wrote(self._connection)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 
 from tradepool.core.risk.standing import Broken, Denied, Standing, day_and_week, quote_of, symbol_of
 from tradepool.core.risk.tally import ZERO, KnownMarket, Tally
@@ -78,12 +79,10 @@ class LiveLimits:
         did not, or was not known."""
         self._turn(standing.day, standing.week)
         account, before = standing.account, self._standings.get(standing.account)
-        if account in self._standings:
-            self._count(self._standings[account], -1)
         admitted = {name: order for name, order in self._orders(account).items() if name in standing.working}
         self._admitted[account] = admitted
         self._mandates[standing.mandate] = account
-        self._entering[account] = {
+        entering = {
             order.market: order.quantity - held
             for order in admitted.values()
             if (held := standing.held.get(order.market, ZERO)) < order.quantity
@@ -91,11 +90,16 @@ class LiveLimits:
         for market, mark in standing.marks.items():
             known = self._markets.setdefault(market, KnownMarket())
             known.close = known.close or mark
-        self._standings[account] = standing = self._begun(standing, before)
+        standing = self._begun(standing, before)
+        same = before is not None and before.sums == standing.sums and self._entering[account] == entering
+        if before is not None and not same:
+            self._count(before, -1)
+        self._standings[account], self._entering[account] = standing, entering
         for key in self._above(standing):
             if (_fall_of(key), account) not in self.peaks:
                 self._gained(key, standing)
-        self._count(standing, 1)
+        if not same:
+            self._count(standing, 1)
         return before is None or not standing.held.keys() <= before.held.keys()
 
     def _turn(self, day: int, week: int) -> None:
@@ -376,6 +380,7 @@ class LiveLimits:
         return tally.money[quote][0] + sum(worth, ZERO)
 
 
+@cache
 def _fall_of(key: Key) -> str:
     """The limit on the fall of a scope."""
     return ".".join(part for part in (key[0].value, key[1], "drawdown_max") if part)

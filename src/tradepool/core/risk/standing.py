@@ -40,6 +40,12 @@ class Standing:
     marks: Mapping[MarketId, Decimal]
     working: frozenset[ClientOrderId]
 
+    @property
+    def sums(self) -> tuple[object, ...]:
+        """All of it that is counted in sums over accounts."""
+        whose = self.user, self.mandate, self.strategy, self.quote
+        return *whose, self.held, self.cash, self.day_equity, self.week_equity, self.capital
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
