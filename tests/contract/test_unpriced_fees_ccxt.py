@@ -1,4 +1,4 @@
-"""Fees in a coin that nobody can value: in the books, and told by name for as long as they are there. C-1034."""
+"""Fees in a coin that nobody can value: in the books, told by name for as long as they are there; they stop the account once. C-1034."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any, cast
 from tests.contract.test_flow_desk_ccxt import booked, off, wallet_of
 from tests.contract.watch_kit import World, tell
 from tradepool.core.account.flows import entries_off
+from tradepool.domain.denial import Denial
 from tradepool.domain.deployment import Mode
+from tradepool.domain.event import EntriesResumed
 from tradepool.domain.ledger import TransferCode
 from tradepool.entrypoints.app import Platform
 from tradepool.entrypoints.lookout import Lookout
@@ -24,7 +26,8 @@ HOUR_MS = 3_600_000
 
 
 async def told(world: World) -> list[str]:
-    """What status and alarms say of the first account, which has to be the same; it is no danger."""
+    """What status and alarms say of the first account's fees, which has to be the same. They are no danger, so status worries of
+    a quarantine alone."""
     actor, mandate = world.actor(), world.seats[0].mandate
     seat: Any = SimpleNamespace(
         account_id=actor.account.account.id, user=SimpleNamespace(id="ann"), mandate=mandate, off="", unled=None
@@ -38,10 +41,13 @@ async def told(world: World) -> list[str]:
     lookout = Lookout(house, world.platform, rows, rows, clocks)
     found = asked.result()
     said = [found.unpriced] if found.unpriced else []
-    assert ([each.text for each in lookout._account(seat, actor) if each.kind is Kind.BALANCE], found.worries) == (
-        said,
-        [],
+    stopped = (
+        [f"{actor.account.account.id} is quarantined, resume it when you know why: {why}"]
+        if (why := actor.account.flows.quarantine)
+        else []
     )
+    texts = [each.text for each in lookout._account(seat, actor) if each.kind is Kind.BALANCE]
+    assert (texts, found.worries) == (said, stopped)
     return said
 
 
@@ -70,7 +76,14 @@ def test_a_fee_in_a_coin_without_a_market_is_booked_and_told(place: Path, files:
         assert worry.startswith(
             f"{name} paid fees in ETH, of which binance lists no market against USDT: nobody can say"
         )
-        assert (off(world), entries_off(world.actor().account)) == ({}, None)
+        stopped = world.actor().account
+        assert (off(world), entries_off(stopped)) == ({}, Denial.QUARANTINED)
+        assert stopped.flows.quarantine == worry.rstrip(".") + ", then run tradepool resume"
+        # What is held may be sold, and after a person has seen it nothing stops the account for this coin again.
+        world.actor().post(EntriesResumed(time_ms=world.clock.now_ms()))
+        start_ms = world.clock.now_ms()
+        await world.until(lambda: world.clock.now_ms() > start_ms + HOUR_MS // 6, HOUR_MS)
+        assert (await told(world), entries_off(stopped), stopped.flows.unpriced) == ([worry], None, {"ETH"})
         assert world.platform.flows is not None
         assert world.platform.flows.unpriced(world.seats[1].account.id) == ""
 

@@ -90,21 +90,16 @@ def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def processes(child: int) -> Iterator[tuple[str, bytes]]:
-    """The command lines of all processes; the environments of the trading process, its children and this one."""
+    """The command lines and environments of all processes that this one may look into."""
     for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
         try:
             yield f"command line of {pid}", Path(f"/proc/{pid}/cmdline").read_bytes()
             # The file of a process that allows no core dump is the administrator's: others get nothing at all.
-            if pid in (child, os.getpid()) or _parent(pid) == child:
-                for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                    name = "trading process" if pid == child else str(pid)
-                    yield f"{variable.partition(b'=')[0].decode()} of {name}", variable
+            for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                name = "trading process" if pid == child else str(pid)
+                yield f"{variable.partition(b'=')[0].decode(errors='replace')} of {name}", variable
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @pytest.fixture

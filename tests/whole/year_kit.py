@@ -100,7 +100,9 @@ class Year:
         self.selector, self.venue, self.platform, self.clock = selector, venue, platform, clock
         self.seats: list[Seat] = list(platform._wiring.seats)
         self.dice = random.Random(seed)
-        self.flows = FlowDesk(platform.desk.feed, platform.books.transfers, (), clock)
+        self.flows = FlowDesk(
+            platform.desk.feed, platform.books.transfers, [each.market.id for each in listings], clock
+        )
         for seat in self.seats:
             self.flows.admit(platform.actor(seat.account.id))
         self.done = dict.fromkeys(CHANCES, 0)

@@ -62,7 +62,8 @@ class Denial(StrEnum):
     QUARANTINED = (
         "quarantined",
         "the account's balances jumped and no history of the venue says why, or the venue says of them what can't be, or names "
-        "an asset that it does not list; a person looks, then lets it go on with resume",
+        "an asset that it does not list, or fees were paid in a coin that nobody can value; a person looks, then lets it go on "
+        "with resume",
     )
     EXIT_NOT_FINAL = "exit_not_final", "it waited for the cash of a sale that had not ended by the next candle"
     STOPPED = (

@@ -92,6 +92,8 @@ class FlowNamed(MoneyNews):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined(MoneyNews):
-    """The balances jumped and nobody can say why: nothing is entered on the account until a person resumes it."""
+    """The balances jumped and nobody can say why: nothing is entered on the account until a person resumes it. Or fees were
+    paid in `unpriced` coins, which nobody can value: of each that is told once."""
 
     why: str
+    unpriced: tuple[str, ...] = ()

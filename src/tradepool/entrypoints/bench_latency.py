@@ -1,8 +1,9 @@
 """From a candle's close to the orders' bytes on the wire, for many users in one process; the exchange is another process.
 
 A deployment's own trading process is what runs, from a configuration: limits at every level, halts, suspensions, pauses and
-rungs read before each entry, the journal synced to the disk with a reserve beside it, users in turn. Only what would
-disturb the clock is left out: the looks that are taken beside trading (accounts, keys, alarms), the venue's own limits, the seal.
+rungs read before each entry, the journal synced to the disk with a reserve beside it, users in turn. What goes on beside
+candles is left out (looks at accounts, keys and alarms, the beat of twice a second, commands), and the venue's own limits and
+the seal; time is what frames say.
 Beside it, plain ccxt sends as many orders and hears of as many fills. Every second candle buys, the others sell.
 
 Time counts from when the candle's frame is heard to when an order's last byte is given to the kernel; CPU until every answer
@@ -71,7 +72,7 @@ version: 1
 enter: close > open
 exit: close < open
 """
-# Limits of every kind that is counted, none of which is ever reached.
+# Limits of every scope, none of which is ever reached.
 DEPLOYMENT = Template("""\
 [deployment]
 id = "bench000"
@@ -92,6 +93,13 @@ drawdown_max = 0.9
 
 [risk.markets."BTC/USDT"]
 positions_max = 100000
+
+[risk.strategies.bench_churn]
+exposure_max = 100000000
+
+[risk.clusters.majors]
+markets = ["BTC/USDT"]
+exposure_max = 100000
 """)
 USER = Template("""
 [users.$user]
@@ -109,6 +117,9 @@ capital = 5000
 weight = 0.45
 mode = "practice"
 active = true
+
+[risk.users.$user]
+weekly_loss_max = 0.9
 
 [mandates.$user-first.limits]
 order_notional_max = 2500

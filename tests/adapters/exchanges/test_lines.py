@@ -51,11 +51,13 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def told(story: Callable[[Crowd], Awaitable[None]], at_once: int, patience_s: float = 60.0) -> list[str]:
+def told(
+    story: Callable[[Crowd], Awaitable[None]], at_once: int, for_exits: int = 0, patience_s: float = 60.0
+) -> list[str]:
     """Who left, in order."""
 
     async def main() -> list[str]:
-        crowd = Crowd(Lines(at_once, patience_s))
+        crowd = Crowd(Lines(at_once, for_exits, patience_s))
         await story(crowd)
         left = list(crowd.left)
         for task in crowd.tasks.values():
@@ -75,6 +77,31 @@ def test_the_most_urgent_goes_first_and_of_equals_the_first() -> None:
             await crowd.answer(name)
 
     assert told(story, at_once=2) == ["a", "b", "stop", "c", "d", "read"]
+
+
+def test_what_reduces_risk_has_lines_of_its_own() -> None:
+    """Entries that hang hold up no stop; when one of them is answered, no entry has its line while exits have more than theirs."""
+
+    async def story(crowd: Crowd) -> None:
+        for name, priority in (
+            ("a", ENTRY),
+            ("b", ENTRY),
+            ("c", ENTRY),
+            ("stop", EXIT),
+            ("sale", EXIT),
+            ("late", EXIT),
+        ):
+            await crowd.send(name, priority)
+        assert crowd.left == ["a", "b", "stop", "sale"]
+        await crowd.answer("a")
+        assert crowd.left[4:] == ["late"]
+        for name in ("stop", "sale"):
+            await crowd.answer(name)
+        assert crowd.left[5:] == []
+        await crowd.answer("late")
+        await crowd.send("d")
+
+    assert told(story, at_once=2, for_exits=2) == ["a", "b", "stop", "sale", "late", "c"]
 
 
 def test_what_hangs_counts_no_more_and_its_late_answer_gives_no_second_line() -> None:

@@ -132,6 +132,23 @@ def test_a_quarantined_account_enters_nothing_until_a_person_resumes_it() -> Non
     assert (account.changed, entries_off(account)) == (True, None)
 
 
+def test_fees_in_a_coin_that_nobody_can_value_stop_an_account_once() -> None:
+    """Whatever else it stands still for; and after a restart, too."""
+    story = Story()
+    account, fees = story.account, Quarantined(time_ms=story.time, why="fees in BNB", unpriced=("BNB",))
+    account.apply(Quarantined(time_ms=story.time, why="+9 BTC"))
+    account.apply(fees)
+    assert (account.changed, account.flows.quarantine) == (True, "+9 BTC; fees in BNB")
+    put_back(account, taken(account))
+    account.apply(fees)
+    assert (account.changed, account.flows.quarantine) == (False, "+9 BTC; fees in BNB")
+    account.apply(EntriesResumed(time_ms=story.time))
+    account.apply(fees)
+    assert (account.changed, entries_off(account)) == (False, None)
+    account.apply(replace(fees, unpriced=("BNB", "XYZ")))
+    assert entries_off(account) == Denial.QUARANTINED
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_coins_that_leave_may_take_the_dust_along(*, held: bool) -> None:
     """What is below a step is not counted on any more; what is owed stays owed, and another coin's dust is there."""

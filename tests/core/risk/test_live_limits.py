@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tradepool.core.risk.live_limits import LiveLimits
-from tradepool.core.risk.standing import DAY_MS, Denied, Standing
+from tradepool.core.risk.live_limits import Key, LiveLimits
+from tradepool.core.risk.standing import DAY_MS, Denied, Standing, day_and_week
+from tradepool.core.risk.tally import Tally
 from tradepool.domain.denial import Denial
 from tradepool.domain.ids import AccountId, ClientOrderId, MandateId, MarketId, StrategyId, UserId
-from tradepool.domain.limit import Action, Limit, Trip, read_key
+from tradepool.domain.limit import Action, Limit, LimitScope, Trip, read_key
 from tradepool.domain.order import OrderRequest, OrderType, Purpose, Side
 
 D = Decimal
@@ -302,42 +302,61 @@ def test_the_rest_of_an_entry_still_counts_once_a_part_of_it_is_filled() -> None
     assert limits.ask(entry("b", quantity="1"), NOW_MS) is None
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from("ab"),
-            st.sampled_from([None, BTC, ETH]),
-            st.sampled_from(["0", "4", "10", "12"]),
-            st.sampled_from(["10000", "9000"]),
-            st.booleans(),
-        ),
-        max_size=12,
-    )
-)
-def test_sums_that_are_kept_are_those_that_would_be_counted_anew(
-    told: list[tuple[str, MarketId | None, str, str, bool]],
-) -> None:
-    """Whatever was heard on the way: accounts that hold, enter, are filled, and hear the same again."""
-    asked = [
-        limit(f"{scope}.{kind}", "1")
-        for scope in ("platform", "user.a", "user.b", "strategy.churn", "market.BTC/USDT", "cluster.pair")
-        for kind in ("exposure_max", "positions_max")
-    ]
-    asked += [limit(f"{scope}.daily_loss_max", "0.5") for scope in ("platform", "user.a", "mandate.b-first")]
-    kept, held, last = desk(*asked), {name: dict[MarketId, str]() for name in "ab"}, dict[str, Standing]()
-    working = {name: dict[ClientOrderId, OrderRequest]() for name in "ab"}
-    for name, market, quantity, cash, enters in told:
-        if market is not None and enters:
-            order = entry(name, market)
-            working[name] = {order.client_order_id: order}
-            kept.admit(order, NOW_MS)
-        elif market is not None:
-            held[name] = {**held[name], market: quantity} if quantity != "0" else {}
-            working[name] = {}
-        last[name] = replace(standing(name, held[name], cash), working=frozenset(working[name]))
-        kept.stands(last[name])
-    anew = desk(*asked)
-    for name, stands in last.items():
-        anew.works_before(stands.account, working[name].values())
-        anew.stands(stands)
-    assert [kept.figure(each, NOW_MS) for each in asked] == [anew.figure(each, NOW_MS) for each in asked]
+def recounted(limits: LiveLimits) -> dict[Key, Tally]:
+    """The sums over all accounts, counted anew."""
+    kept, limits._tallies = limits._tallies, {}
+    for each in list(limits.standings()):
+        limits._count(each, 1)
+    anew, limits._tallies = limits._tallies, kept
+    return anew
+
+
+def counts(tally: Tally) -> tuple[object, ...]:
+    """What is in a sum; nothing of a market is as good as no market."""
+    held, entering = ({m: q for m, q in each.items() if q} for each in (tally.held, tally.entering))
+    return held, entering, tally.positions, {quote: list(each) for quote, each in tally.money.items() if any(each)}
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_sums_that_are_kept_are_those_that_would_be_counted_anew(seed: int) -> None:
+    """Whatever happens: accounts that change or say the same again, enter, fill, change user or capital; days and weeks that turn,
+    new peaks, other clusters."""
+    chance, now_ms, known = random.Random(seed), NOW_MS, dict[str, Standing]()
+    falls = [limit(f"{scope}.drawdown_max", "0.5") for scope in ("platform", "user.a")]
+    limits = desk(*falls, limit("platform.daily_loss_max", "0.5"), limit("cluster.pair.exposure_max", "1"), names="")
+
+    def changes(name: str) -> None:
+        held = {market: chance.choice(["4", "10"]) for market in (BTC, ETH) if chance.random() < 0.4}
+        stands = standing(name, held, chance.choice(["10000", "9000", "12000"]))
+        day, week = day_and_week(now_ms) if chance.random() < 0.7 else (stands.day, stands.week)
+        user, capital = UserId(chance.choice([name, name, "a"])), D(chance.choice(["10000", "5000"]))
+        working = frozenset(order for order in limits._orders(stands.account) if chance.random() < 0.6)
+        known[name] = replace(stands, day=day, week=week, user=user, capital=capital, working=working)
+        limits.stands(known[name])
+
+    for step in range(60):
+        name, market = chance.choice("abc"), chance.choice([BTC, ETH])
+        match chance.choice(
+            ["changes"] * 4 + ["same", "enters", "enters", "time", "peaks", "anew", "clusters", "price"]
+        ):
+            case "same" if name in known:
+                limits.stands(known[name])
+            case "enters" if name in known:
+                limits.admit(entry(name, market, number=step), now_ms)
+            case "time":
+                now_ms += chance.choice([1_000, DAY_MS, 7 * DAY_MS])
+                limits.look(now_ms)
+            case "peaks":
+                limits.higher()
+            case "anew":
+                limits.measure_from_now(LimitScope.PLATFORM, "")
+            case "clusters":
+                limits.use(limits.limits, {"pair": frozenset(chance.sample([BTC, ETH], chance.choice([0, 1, 2])))})
+            case "price":
+                limits.candle(market, chance.choice([50.0, 100.0, 200.0]), now_ms, 5.0)
+            case _:
+                changes(name)
+        anew = recounted(limits)
+        for key in limits._tallies.keys() | anew.keys():
+            kept, again = (tallies.get(key, Tally()) for tallies in (limits._tallies, anew))
+            assert counts(kept) == counts(again), (step, key)

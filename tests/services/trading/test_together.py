@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.nouns import ACCOUNT, BTC, MANDATE, MINUTE_MS, signal
-from tradepool.adapters.database.engine import dispose, open_store
+from tradepool.adapters.database.engine import StoreUnusable, dispose, open_store
 from tradepool.adapters.database.journal import DatabaseJournal
 from tradepool.core.account.account import Account
 from tradepool.domain.balance import Balance
@@ -22,6 +22,7 @@ from tradepool.domain.event import AccountOpened, CandlesClosed
 from tradepool.domain.ids import AccountId
 from tradepool.domain.trade import Origin
 from tradepool.ports.exchange import AccountGateway
+from tradepool.ports.journal import Record
 from tradepool.runtime.clock import VirtualClock
 from tradepool.services.trading import account_actor, recovery
 from tradepool.services.trading.account_actor import AccountActor
@@ -129,6 +130,28 @@ def test_who_cannot_be_written_fails_alone_and_sends_nothing(connection: Connect
     expected = [int(n not in (6, 11)) for n in range(COUNT)]
     assert written(journal, crowd) == expected
     assert [int(not actor.sender.idle) for actor in crowd] == expected
+
+
+def test_a_store_that_is_away_is_not_waited_for_by_each_of_a_crowd(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group's own try, and two of single accounts; everybody hears why, and offers what he decided again."""
+    journal, tries = DatabaseJournal(connection), list[int]()
+    crowd = actors(journal)
+
+    def away(records: Sequence[Record]) -> None:
+        tries.append(len(records))
+        raise StoreUnusable(path="there", why="nobody answers")
+
+    monkeypatch.setattr(journal, "write_all", away)
+    wrong = entered(Together(journal), crowd)
+    assert tries == [COUNT, 1, 1]
+    assert {type(error) for error in wrong} == {StoreUnusable}
+    assert all(actor.refused and actor.sender.idle for actor in crowd)
+    monkeypatch.undo()
+    for actor in crowd:
+        actor.write()
+    assert written(journal, crowd) == [1] * COUNT
 
 
 def test_what_was_refused_is_offered_again_before_anything_else(connection: Connection) -> None:

@@ -82,6 +82,7 @@ def carry_settings(connection: Connection, decided: Decided) -> None:
         _link_versions(connection, decided.register)
         _link_promotions(connection, decided.promotions)
         _as_now(connection, decided, ALWAYS)
+    wrote(connection)
 
 
 def carry_newer(connection: Connection, decided: Decided) -> None:

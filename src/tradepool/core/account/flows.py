@@ -27,13 +27,14 @@ YOUNGEST, TOGETHER_MAX = 16, 4
 class KnownFlows:
     """`keys` are those of flows that must not be booked (again), `nameless` those of withdrawals that had no id of the
     chain yet; `last_ms` is the time of the youngest that was booked; `begun`: the histories were asked once; `quarantine` is
-    why nothing is entered, or ""."""
+    why nothing is entered, or ""; `unpriced` are coins of fees that it was, or is, in quarantine for."""
 
     keys: set[str] = field(default_factory=set)
     nameless: set[str] = field(default_factory=set)
     last_ms: int = 0
     begun: bool = False
     quarantine: str = ""
+    unpriced: set[str] = field(default_factory=set)
 
     def hear(self, event: MoneyNews) -> bool:
         """Take in what became known; whether it is news.
@@ -65,9 +66,10 @@ class KnownFlows:
                 self.keys.update(event.keys)
                 self.begun = True
             case Quarantined():
-                if self.quarantine:
+                if self.unpriced.issuperset(event.unpriced) if event.unpriced else self.quarantine:
                     return False
-                self.quarantine = event.why
+                self.unpriced.update(event.unpriced)
+                self.quarantine = "; ".join(filter(None, (self.quarantine, event.why)))
         return True
 
     def news(self, told: Iterable[FlowSeen]) -> list[FlowSeen]:

@@ -63,6 +63,7 @@ class FlowState:
     last_ms: int
     begun: bool
     quarantine: str
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ def taken(account: Account) -> AccountState:
             last_ms=account.flows.last_ms,
             begun=account.flows.begun,
             quarantine=account.flows.quarantine,
+            unpriced=tuple(sorted(account.flows.unpriced)),
         ),
     )
 
@@ -137,7 +139,9 @@ def put_back(account: Account, state: AccountState) -> None:
     account._fills = set(state.fills)
     account.order_cap = state.order_cap
     flows = state.flows
-    account.flows = KnownFlows(set(flows.keys), set(flows.nameless), flows.last_ms, flows.begun, flows.quarantine)
+    account.flows = KnownFlows(
+        set(flows.keys), set(flows.nameless), flows.last_ms, flows.begun, flows.quarantine, set(flows.unpriced)
+    )
     cap_terms(account)
     waiting = [Entry(account.slots[each.market], each.signal, each.equity) for each in state.waiting]
     account.batch = Batch(state.acted[0], set(state.acted[1]), waiting)

@@ -4,7 +4,7 @@ What the venue holds is compared with the books every five minutes, and soon aft
 they differ, or once a day, the venue's histories are asked, from the youngest flow that is known on and some way back:
 they may be late. Each flow that is not in the books becomes an event. What no history explains in PATIENCE is booked as
 unexplained, said, and, when it is a large part of all there is, puts the account into quarantine; so does a venue that says
-for as long what can't be, and an asset that it does not list.
+for as long what can't be, an asset that it does not list, and a fee in a coin that nobody can value.
 """
 
 from __future__ import annotations
@@ -128,18 +128,20 @@ class FlowDesk:
     def unpriced(self, account: AccountId) -> str:
         """Costs of an account that have no price, for people; "" where there are none. What is traded needs none as a fee."""
         watched = self._watched.get(account)
-        if watched is None:
-            return ""
-        venue = watched.actor.account.account.venue
-        quotes = sorted({slot.market.quote for slot in watched.actor.account.slots.values()})
-        strange = [
+        error = None if watched is None else self._unpriced(watched)[1]
+        return "" if error is None else str(error)
+
+    def _unpriced(self, watched: _Watched) -> tuple[list[str], UnpricedFee | None]:
+        """Coins of fees that have no price, and what to say of them."""
+        account, slots = watched.actor.account.account, watched.actor.account.slots.values()
+        venue, quotes = account.venue, sorted({slot.market.quote for slot in slots})
+        found = [
             asset
             for asset in sorted(watched.books.third_fees)
             if not any(MarketId(f"{venue}:{asset}/{quote}") in self._listed for quote in quotes)
         ]
-        if not strange:
-            return ""
-        return str(UnpricedFee(account=account, assets=", ".join(strange), venue=venue, money=" and ".join(quotes)))
+        words = {"assets": ", ".join(found), "venue": venue, "money": " and ".join(quotes)}
+        return found, UnpricedFee(account=account.id, **words) if found else None
 
     def _hear(self, account: AccountId) -> None:
         """The stream told of its balances: what an order did is booked in a moment, what is left then is a flow."""
@@ -197,6 +199,7 @@ class FlowDesk:
         if lacking is None:
             watched.due_ms = self._clock.now_ms() + HEED_MS
             return
+        self._stop_once(watched)
         if lacking or not flows.begun or self._wants_look(watched):
             if await self._look(watched, lacking):
                 return
@@ -207,6 +210,14 @@ class FlowDesk:
             lacking = self._lacking(watched, await self._feed.anew(account))
         if lacking is not None:
             self._wait_or_book(watched, lacking)
+
+    def _stop_once(self, watched: _Watched) -> None:
+        """For what fees cost in a coin that nobody can value: a person has to know before there are more."""
+        coins, error = self._unpriced(watched)
+        if error is not None and not watched.actor.account.flows.unpriced.issuperset(coins):
+            log.critical("fees in coins without a price", account=error.facts["account"], assets=error.facts["assets"])
+            why = f"{str(error).rstrip('.')}, then run tradepool resume"
+            watched.actor.post(Quarantined(time_ms=self._clock.now_ms(), why=why, unpriced=tuple(coins)))
 
     def _ripe(self, watched: _Watched, lacking: Mapping[str, Decimal]) -> dict[str, Decimal]:
         """What has been lacking for so long that it is booked without an explanation."""

@@ -2,7 +2,7 @@
 
 Nothing leaves before its own record is on the disk, as ever. A transaction that fails is written again record by record,
 so that the one that can't be written stops its own account and no other; its account offers it again before it takes in
-anything else.
+anything else. Where some of them fail in a row it is the store: nobody waits for it once for each account.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tradepool.services.trading.account_actor import AccountActor, Decided
 
 # As long as every turn brings more, so many turns are waited for so many accounts: a burst's answers come a few a turn.
 TURNS, ENOUGH = 4, 256
+# So many that fail one after the other, and it is not their own fault.
+IN_A_ROW = 2
 
 _Waiting = tuple[AccountActor, Event, "asyncio.Future[None]"]
 
@@ -62,9 +64,13 @@ class Together:
         if not decided:
             return
         failed = outcome_of(lambda: self._journal.write_all([found.record for _, found, _ in decided])) is not None
+        in_a_row, wrong = 0, None
         for actor, _, done in decided:
-            wrong = outcome_of(actor.write if failed else actor.release)
+            if in_a_row < IN_A_ROW:
+                wrong = outcome_of(actor.write if failed else actor.release)
             if isinstance(wrong, Exception):
+                in_a_row += 1
                 done.set_exception(wrong)
             else:
+                in_a_row = 0
                 done.set_result(None)
