@@ -70,7 +70,8 @@ class RiskDesk:
         self._owed: dict[Hashable, Callable[[], None]] = {}
         self._grown: dict[tuple[str, str], Decimal] = {}
         self._heard: dict[str, set[AccountId]] = {}
-        # Who may trade on and has not taken that in yet.
+        # How each account stood when limits heard of it last; who may trade on and has not taken that in yet.
+        self._told: dict[AccountId, Standing] = {}
         self._resuming: set[AccountId] = set()
         # What limits have asked to be sold, or taken back while nothing is held: when next, and how long is waited then.
         self._sales: dict[tuple[AccountId, MarketId, bool], tuple[int, int]] = {}
@@ -89,6 +90,7 @@ class RiskDesk:
     def admit(self, actor: AccountActor) -> None:
         """An account is up."""
         actor.on_applied = self._stands
+        self._told.pop(actor.account.account.id, None)
         working = actor.account.orders.values()
         went_out = [w.request for w in working if w.request.adds_risk and w.status is not OrderStatus.INTENT]
         self.limits.works_before(actor.account.account.id, went_out)
@@ -317,7 +319,8 @@ class RiskDesk:
             # Who is stopped has not heard of today.
             day, week = day_and_week(self._clock.now_ms())
             standing = replace(standing, day=max(day, standing.day), week=max(week, standing.week))
-        if self.limits.stands(standing):
+        before, self._told[account] = self._told.get(account), standing
+        if standing != before and self.limits.stands(standing):
             # What is held anew has not been asked for.
             self._sales = {key: waits for key, waits in self._sales.items() if key[0] != account}
             self._sell([standing], self._clock.now_ms())
